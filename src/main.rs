@@ -1,0 +1,3 @@
+//! The `dlgforge` command.
+
+fn main() {}

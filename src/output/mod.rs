@@ -1,0 +1,79 @@
+//! What a run leaves behind: rows, files and their order.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// `saving`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The output folder, absolute.
+    pub folder: PathBuf,
+    /// The project's root; recorded paths are relative to it where they lie below it, else to the output folder.
+    pub root: PathBuf,
+    /// Names of the ShareGPT columns.
+    pub columns: Columns,
+}
+
+/// `saving.output_columns`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Columns {
+    /// Name of `messages`.
+    pub messages: String,
+    /// Name of `messages_with_tools`.
+    pub messages_with_tools: String,
+    /// Name of `metadata`.
+    pub metadata: String,
+    /// Name of `user_reasoning`.
+    pub user_reasoning: String,
+    /// Name of `assistant_reasoning`.
+    pub assistant_reasoning: String,
+    /// Name of `judge`.
+    pub judge: String,
+}
+
+/// What is the same for every conversation of a run: the source of the `inputs` object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunFacts {
+    /// Identifier of the run.
+    pub run_id: Arc<str>,
+    /// `run.seed`, given or drawn.
+    pub seed: u64,
+    /// Conversations to accept per language.
+    pub total_samples: u32,
+    /// Languages in order.
+    pub languages: Vec<Arc<str>>,
+    /// Conversations advanced at the same time; the size of a wave.
+    pub batch_size: u32,
+    /// `run.data.seeding.question`.
+    pub question: String,
+    /// Fewest turns.
+    pub min_turns: u16,
+    /// Most turns.
+    pub max_turns: u16,
+    /// `uniform`, `poisson` or `exponential`.
+    pub distribution: &'static str,
+    /// `run.turns.mean`, 0 when not set.
+    pub mean: f64,
+    /// `run.data.seeding.topics.path` as configured.
+    pub topics_path: String,
+    /// `run.data.seeding.topics.variant`.
+    pub topics_variant: String,
+    /// `run.data.seeding.topics.probability`.
+    pub topics_probability: f64,
+    /// `run.data.seeding.topics.enabled`.
+    pub topics_enabled: bool,
+    /// `tools.retrieval.top_k`.
+    pub top_k: usize,
+    /// Name of the user model.
+    pub user_agent: Arc<str>,
+    /// Name of the assistant model.
+    pub assistant_agent: Arc<str>,
+    /// Whether conversations are judged.
+    pub judge_enabled: bool,
+    /// `turn` or `conversation`.
+    pub judge_granularity: &'static str,
+    /// `judge.reasons`.
+    pub judge_reasons: Vec<String>,
+    /// The configuration file's folder relative to the root, such as `config` or `.`.
+    pub config_dir: String,
+}

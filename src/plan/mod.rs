@@ -1,0 +1,74 @@
+//! From a seed to a plan: personas, turn counts, question modes, seed topics, coverage. Pure functions of the run's
+//! seed, the place in the run and a coverage snapshot.
+
+pub mod topics;
+
+use crate::words::Persona;
+use std::sync::Arc;
+
+/// Settings of the plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// `run.seed`: everything random follows from it.
+    pub seed: u64,
+    /// How many turns conversations have.
+    pub turns: TurnOptions,
+    /// `run.data.seeding.question`; may be empty.
+    pub question: String,
+    /// Seed topics to draw opening questions from.
+    pub topics: TopicOptions,
+    /// Which documents to ask about.
+    pub coverage: CoverageOptions,
+    /// Who asks; empty when personas are off.
+    pub user_personas: Vec<Arc<Persona>>,
+    /// Who answers; empty when personas are off.
+    pub assistant_personas: Vec<Arc<Persona>>,
+}
+
+/// `run.turns`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TurnOptions {
+    /// Fewest turns (`exact` mode: both bounds are `run.turns.exact`).
+    pub min: u16,
+    /// Most turns.
+    pub max: u16,
+    /// How counts spread between them.
+    pub distribution: Distribution,
+    /// Mean before clamping; the midpoint when none.
+    pub mean: Option<f64>,
+}
+
+/// `run.turns.distribution`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Distribution {
+    /// Every count is as likely.
+    Uniform,
+    /// Poisson, clamped.
+    Poisson,
+    /// Exponential, rounded and clamped.
+    Exponential,
+}
+
+/// `run.data.seeding.topics`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TopicOptions {
+    /// Variant to use; decided by the language when empty.
+    pub variant: String,
+    /// How likely an opening question is seeded; 0 when topics are off.
+    pub probability: f64,
+    /// The topics; none when off or when there is no file.
+    pub topics: Option<Arc<topics::Topics>>,
+}
+
+/// `coverage`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CoverageOptions {
+    /// Whether documents are balanced (`coverage.doc_coverage_mode` other than `off`).
+    pub balanced: bool,
+    /// How often balance is ignored.
+    pub epsilon: f64,
+    /// Share of documents kept once all are used, in [0.05, 1].
+    pub fraction: f64,
+    /// Further attempts after a rejected question.
+    pub dedup_retries: u16,
+}

@@ -1,0 +1,1 @@
+//! What the assistant may call: knowledge search.

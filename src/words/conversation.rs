@@ -1,0 +1,226 @@
+//! A conversation: what it was planned to be, the turns it has, and how it ended.
+
+use super::corpus::SourceIndex;
+use super::coverage::{Coverage, Used};
+use super::persona::Persona;
+use super::reply::{AssistantReply, JudgeReply, UserReply};
+use super::slot::{Attempt, Rank, Slot, TurnIndex, Wave};
+use super::task::QuestionMode;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// A conversation on its way through the graph.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conversation {
+    /// Its place in the run.
+    pub slot: Slot,
+    /// The wave it belongs to.
+    pub wave: Wave,
+    /// Identifier in every output: a function of run id and slot.
+    pub id: Arc<str>,
+    /// Language, as `run.target_languages` spells it.
+    pub language: Arc<str>,
+    /// Turns planned.
+    pub target_turns: u16,
+    /// Who asks.
+    pub user_persona: Arc<Persona>,
+    /// Who answers.
+    pub assistant_persona: Arc<Persona>,
+    /// What earlier conversations used, as of its opening.
+    pub coverage: Arc<Coverage>,
+    /// Turns made, in order.
+    pub turns: Vec<Turn>,
+    /// The turn being made.
+    pub round: Round,
+    /// The judge's verdict on the whole, under `judge.granularity: conversation`.
+    pub judgement: Option<Judgement>,
+    /// How it ended; none while it goes on.
+    pub ending: Option<Ending>,
+}
+
+impl Conversation {
+    /// Number of the turn being made.
+    pub fn turn_index(&self) -> TurnIndex {
+        TurnIndex(self.turns.len() as u16 + 1)
+    }
+
+    /// Rank of the question being asked.
+    pub fn rank(&self) -> Rank {
+        Rank {
+            language: self.slot.language,
+            wave: self.wave,
+            turn: self.turn_index(),
+            attempt: self.round.attempt,
+            index: self.slot.index,
+        }
+    }
+}
+
+/// The turn being made.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Round {
+    /// How often its question was rejected.
+    pub attempt: Attempt,
+    /// Documents whose questions were rejected: not to be drawn from again.
+    pub avoid: Vec<SourceIndex>,
+    /// The question, once asked.
+    pub question: Option<Question>,
+    /// The answer, once given.
+    pub answer: Option<Answer>,
+    /// The judge's verdict, once given.
+    pub judgement: Option<Judgement>,
+}
+
+/// A complete turn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Turn {
+    /// From 1.
+    pub index: TurnIndex,
+    /// Which attempt was accepted.
+    pub attempt: Attempt,
+    /// The question.
+    pub question: Question,
+    /// The answer.
+    pub answer: Answer,
+    /// The judge's verdict, under `judge.granularity: turn`.
+    pub judgement: Option<Judgement>,
+}
+
+/// A question as the user model asked it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    /// How it relates to what was said.
+    pub mode: QuestionMode,
+    /// Seed topic; empty when there is none.
+    pub seed_topic: String,
+    /// Seed question; empty when there is none.
+    pub seed_question: String,
+    /// The model's reply.
+    pub reply: UserReply,
+    /// What it uses of the knowledge base.
+    pub used: Used,
+    /// Name of the model that asked, `provider/model`.
+    pub agent: Arc<str>,
+    /// Text the model thought aloud before its reply.
+    pub reasoning: Option<String>,
+    /// The endpoint's response, whole.
+    pub raw: Value,
+}
+
+/// An answer as the assistant model gave it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The model's reply.
+    pub reply: AssistantReply,
+    /// Tools called on the way, in order.
+    pub tool_events: Vec<ToolEvent>,
+    /// Name of the model that answered.
+    pub agent: Arc<str>,
+    /// Text the model thought aloud before its reply.
+    pub reasoning: Option<String>,
+    /// The endpoint's last response, whole.
+    pub raw: Value,
+}
+
+/// One tool call and its result.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ToolEvent {
+    /// The call's id, unique within the turn.
+    pub id: String,
+    /// The tool.
+    pub name: String,
+    /// What it was called with.
+    pub arguments: Value,
+    /// What it returned.
+    pub result: Value,
+}
+
+/// A verdict of the judge model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// The model's reply.
+    pub reply: JudgeReply,
+    /// Text the model thought aloud before its reply.
+    pub reasoning: Option<String>,
+    /// The endpoint's response, whole.
+    pub raw: Value,
+}
+
+/// Why a conversation could not go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The model could not be reached, or refused.
+    #[error("{role} model: {detail}")]
+    Model {
+        /// `user`, `assistant` or `judge`.
+        role: &'static str,
+        /// What the client said.
+        detail: String,
+    },
+    /// The model's replies could not be used.
+    #[error("{role} model: unusable reply: {detail}")]
+    Reply {
+        /// `user`, `assistant` or `judge`.
+        role: &'static str,
+        /// What was wrong with the last one.
+        detail: String,
+    },
+    /// The task that worked on it ended without a result.
+    #[error("the task that worked on it panicked")]
+    Lost,
+    /// The run was asked to stop.
+    #[error("the run was stopped")]
+    Stopped,
+}
+
+/// Why a conversation was dropped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DropReason {
+    /// Every attempt at a question was a duplicate.
+    DedupExhausted,
+    /// A stage failed.
+    Failed(Failure),
+}
+
+impl DropReason {
+    /// The `drop_reason` of the outputs.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::DedupExhausted => "dedup_exhausted",
+            Self::Failed(Failure::Model { .. }) => "model_failed",
+            Self::Failed(Failure::Reply { .. }) => "unusable_reply",
+            Self::Failed(Failure::Lost) => "lost",
+            Self::Failed(Failure::Stopped) => "stopped",
+        }
+    }
+}
+
+/// How a conversation ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// It has all its turns: it counts towards `run.total_samples`.
+    Completed,
+    /// It was given up; the turns it has are kept, and marked.
+    Dropped(DropReason),
+    /// The run stopped before it was complete: only the run state tells of it.
+    Interrupted,
+}
+
+impl Ending {
+    /// The slot's `status` in the run state and in the outputs.
+    pub fn status(&self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Dropped(_) => "dropped",
+            Self::Interrupted => "active",
+        }
+    }
+
+    /// The `drop_reason` of the outputs; empty when it was not dropped.
+    pub fn drop_reason(&self) -> &'static str {
+        match self {
+            Self::Dropped(reason) => reason.as_str(),
+            Self::Completed | Self::Interrupted => "",
+        }
+    }
+}

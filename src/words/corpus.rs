@@ -1,0 +1,80 @@
+//! The knowledge base as the run sees it: sources cut into chunks, addressed by position.
+
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Position of a chunk in [`Catalogue::chunks`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ChunkIndex(pub u32);
+
+/// Position of a source in [`Catalogue::sources`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SourceIndex(pub u32);
+
+/// A piece of a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunk {
+    /// `<32 hexadecimal digits of the source's path>-<number within the source>`: the same on every machine.
+    pub id: String,
+    /// The text, trimmed.
+    pub text: Arc<str>,
+    /// The document it was cut from.
+    pub source: SourceIndex,
+    /// Number within the source, from 0.
+    pub chunk_index: u32,
+    /// Where the untrimmed window starts in the document, in characters.
+    pub char_start: usize,
+    /// Where the untrimmed window ends, in characters.
+    pub char_end: usize,
+}
+
+/// A document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Path relative to the knowledge folder, with `/` between parts.
+    pub path: String,
+    /// Its chunks' positions in the catalogue.
+    pub chunks: Range<u32>,
+}
+
+/// Every chunk of the knowledge base: sources sorted by path, chunks in reading order.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Catalogue {
+    /// Documents that yielded at least one chunk, sorted by path.
+    pub sources: Vec<Source>,
+    /// All chunks, grouped by source.
+    pub chunks: Vec<Chunk>,
+}
+
+impl Catalogue {
+    /// The chunk at a position.
+    pub fn chunk(&self, index: ChunkIndex) -> &Chunk {
+        &self.chunks[index.0 as usize]
+    }
+
+    /// The document at a position.
+    pub fn source(&self, index: SourceIndex) -> &Source {
+        &self.sources[index.0 as usize]
+    }
+
+    /// The position of the source with this path.
+    pub fn source_position(&self, path: &str) -> Option<SourceIndex> {
+        self.sources.binary_search_by(|source| source.path.as_str().cmp(path)).ok().map(|at| SourceIndex(at as u32))
+    }
+}
+
+/// A passage shown to the user model as material for its question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snippet {
+    /// The chunk's id; the user model names it as its `coverage_target`.
+    pub topic_id: String,
+    /// Path of the document.
+    pub source_path: String,
+    /// `<file name>#chunk<i>`.
+    pub source_descriptor: String,
+    /// The passage.
+    pub text: Arc<str>,
+    /// The last questions asked about this document, oldest first.
+    pub recent_questions: Vec<Arc<str>>,
+}

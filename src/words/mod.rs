@@ -1,0 +1,23 @@
+//! The vocabulary: plain data that every room speaks, without I/O, async or timely.
+
+pub mod conversation;
+pub mod corpus;
+pub mod coverage;
+pub mod fingerprint;
+pub mod persona;
+pub mod reply;
+pub mod slot;
+pub mod task;
+pub mod tool;
+
+pub use conversation::{
+    Answer, Conversation, DropReason, Ending, Failure, Judgement, Question, Round, ToolEvent, Turn,
+};
+pub use corpus::{Catalogue, Chunk, ChunkIndex, Snippet, Source, SourceIndex};
+pub use coverage::{Coverage, Used};
+pub use fingerprint::{Fingerprint, question_hash};
+pub use persona::Persona;
+pub use reply::{AssistantReply, JudgeReply, UserReply};
+pub use slot::{Attempt, LanguageIndex, Rank, Slot, Tick, TurnIndex, Wave};
+pub use task::{QuestionMode, Task};
+pub use tool::{ToolCall, ToolDefinition};

@@ -1,0 +1,34 @@
+//! Who speaks: a person the user model plays, or a manner the assistant model takes.
+
+use serde::{Deserialize, Serialize};
+
+/// One entry of a persona file.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Persona {
+    /// Stable identifier, recorded as `user_persona_id` or `assistant_persona_id`.
+    #[serde(default)]
+    pub id: String,
+    /// Display name.
+    #[serde(default)]
+    pub name: String,
+    /// Short traits.
+    #[serde(default)]
+    pub traits: Vec<String>,
+    /// How this persona writes.
+    #[serde(default)]
+    pub style: String,
+}
+
+impl Persona {
+    /// `name | trait1, trait2 | style`, empty parts left out; empty for the empty persona.
+    pub fn rendered(&self) -> String {
+        let traits = self.traits.join(", ");
+        [self.name.as_str(), &traits, &self.style]
+            .into_iter()
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(" | ")
+    }
+}

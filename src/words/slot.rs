@@ -1,0 +1,88 @@
+//! Places in a run: which conversation, which turn, which attempt, and the order among them.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident($inner:ty)) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub $inner);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number! {
+    /// Position of a language in `run.target_languages`, from 0.
+    LanguageIndex(u16)
+}
+number! {
+    /// A block of `run.batch_size` consecutive slots of one language, from 0.
+    Wave(u32)
+}
+number! {
+    /// A turn of a conversation, from 1, as the outputs count them.
+    TurnIndex(u16)
+}
+number! {
+    /// How often a question of this turn was asked before and rejected, from 0.
+    Attempt(u16)
+}
+number! {
+    /// A moment of the graph's logical clock: an event, not a duration.
+    Tick(u64)
+}
+
+/// The place of one conversation in a run: its language, and its number among the conversations of that language.
+/// Ordered by language, then number: the order in which conversations stand in the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct Slot {
+    /// The language of the conversation.
+    pub language: LanguageIndex,
+    /// Number of the conversation within its language, from 0; replacements of dropped ones count on.
+    pub index: u32,
+}
+
+impl Slot {
+    /// The wave this slot belongs to when waves hold `batch_size` slots.
+    pub fn wave(self, batch_size: u32) -> Wave {
+        Wave(self.index / batch_size.max(1))
+    }
+
+    /// The worker that is this conversation's home, among `peers`.
+    pub fn home(self, peers: u64) -> u64 {
+        (u64::from(self.index) + u64::from(self.language.0)) % peers.max(1)
+    }
+}
+
+/// The order of proposals in the lockstep semantics: compared field by field, from the left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Rank {
+    /// Languages come one after the other.
+    pub language: LanguageIndex,
+    /// Waves of a language come one after the other.
+    pub wave: Wave,
+    /// Conversations of a wave take turns together.
+    pub turn: TurnIndex,
+    /// Rejected questions are asked again after all questions of the round.
+    pub attempt: Attempt,
+    /// Within a round the lower slot is first.
+    pub index: u32,
+}
+
+impl Rank {
+    /// Below the rank of every question of this run: the questions of earlier runs.
+    pub const EARLIER_RUNS: Rank =
+        Rank { language: LanguageIndex(0), wave: Wave(0), turn: TurnIndex(0), attempt: Attempt(0), index: 0 };
+
+    /// The slot whose question this rank belongs to.
+    pub fn slot(self) -> Slot {
+        Slot { language: self.language, index: self.index }
+    }
+}

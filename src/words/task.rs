@@ -1,0 +1,171 @@
+//! What a model is asked to do, as data: the variables of the prompt templates, and what the built-in model reads.
+
+use super::corpus::Snippet;
+use super::reply::{GroundingFact, UserReply};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// How a question relates to what was said before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuestionMode {
+    /// Starts from a given seed question.
+    Seeded,
+    /// Opens a new subject.
+    Fresh,
+    /// Digs deeper into the last answer.
+    Followup,
+    /// Moves to a neighbouring subject.
+    Adjacent,
+    /// Leaves the subject altogether.
+    OffTopic,
+}
+
+impl QuestionMode {
+    /// The name used in prompts and outputs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Seeded => "seeded",
+            Self::Fresh => "fresh",
+            Self::Followup => "followup",
+            Self::Adjacent => "adjacent",
+            Self::OffTopic => "off_topic",
+        }
+    }
+}
+
+/// One model call's task. Each variant's fields are exactly the variables of its prompt template.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Task {
+    /// The user model asks (`prompts/ask.*`).
+    Ask(AskTask),
+    /// The assistant model answers (`prompts/answer.*`).
+    Answer(AnswerTask),
+    /// The judge scores one turn (`prompts/judge_turn.*`).
+    JudgeTurn(JudgeTurnTask),
+    /// The judge scores a whole conversation (`prompts/judge_conversation.*`).
+    JudgeConversation(JudgeConversationTask),
+}
+
+/// Variables of the user model's prompt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AskTask {
+    /// One line per message, `Turn <n> - User: <text>` / `Turn <n> - Assistant: <text>`; a fixed sentence when empty.
+    pub public_conversation_history: String,
+    /// The assistant's last message; a fixed sentence when there is none.
+    pub last_assistant_message: String,
+    /// Rendered persona; may be empty.
+    pub user_persona: String,
+    /// How the question relates to what was said.
+    pub question_mode: QuestionMode,
+    /// Passages to choose from.
+    pub topic_snippets: Vec<Snippet>,
+    /// Questions not to repeat, oldest first.
+    pub recent_user_questions: Vec<Arc<str>>,
+    /// Topic of the seed question; empty when there is none.
+    pub seed_topic: String,
+    /// The seed question; empty when there is none.
+    pub seed_question: String,
+    /// This turn, from 1.
+    pub turn_index: u16,
+    /// Turns planned for the conversation.
+    pub n_turns: u16,
+    /// `run.data.seeding.question`; may be empty.
+    pub question: String,
+    /// How often the question of this turn was rejected as a duplicate.
+    pub attempt: u16,
+    /// A number drawn for this question from the run's seed: the built-in model's only source of variety.
+    pub variety: u64,
+    /// Language to write in, as `run.target_languages` spells it.
+    pub target_language: String,
+}
+
+/// Variables of the assistant model's prompt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AnswerTask {
+    /// As in [`AskTask`], without the question to answer.
+    pub public_conversation_history: String,
+    /// Rendered persona; may be empty.
+    pub assistant_persona: String,
+    /// This turn, from 1.
+    pub turn_index: u16,
+    /// Turns planned for the conversation.
+    pub n_turns: u16,
+    /// The question to answer.
+    pub question: String,
+    /// Language to write in.
+    pub target_language: String,
+    /// Passages a search returns by default.
+    pub retrieval_default_k: usize,
+    /// The user model's whole reply.
+    pub user_reply: UserReply,
+}
+
+/// A piece of evidence shown to the judge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JudgeEvidence {
+    /// Where it comes from.
+    pub source: String,
+    /// The passage or fact.
+    pub content: String,
+}
+
+impl From<&GroundingFact> for JudgeEvidence {
+    fn from(fact: &GroundingFact) -> Self {
+        Self { source: fact.source_descriptor.clone(), content: fact.fact.clone() }
+    }
+}
+
+/// Variables of the judge's prompt for one turn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JudgeTurnTask {
+    /// As in [`AskTask`], without the turn to judge.
+    pub public_conversation_history: String,
+    /// Rendered persona of the user; may be empty.
+    pub user_persona: String,
+    /// Rendered persona of the assistant; may be empty.
+    pub assistant_persona: String,
+    /// The question.
+    pub judge_user_message: String,
+    /// The answer, or `MISSING_ASSISTANT_MESSAGE`.
+    pub judge_assistant_message: String,
+    /// Facts the question names, then the evidence the answer names.
+    pub judge_evidence: Vec<JudgeEvidence>,
+    /// Labels to choose from.
+    pub judge_reasons: Vec<String>,
+    /// Language of the conversation.
+    pub target_language: String,
+}
+
+/// One turn as the judge of a whole conversation sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JudgedTurn {
+    /// From 1.
+    pub turn_index: u16,
+    /// The question.
+    pub user_message: String,
+    /// The answer, or `MISSING_ASSISTANT_MESSAGE`.
+    pub assistant_message: String,
+}
+
+/// Variables of the judge's prompt for a whole conversation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JudgeConversationTask {
+    /// As in [`AskTask`], whole.
+    pub public_conversation_history: String,
+    /// Rendered persona of the user; may be empty.
+    pub user_persona: String,
+    /// Rendered persona of the assistant; may be empty.
+    pub assistant_persona: String,
+    /// Number of turns.
+    pub judge_turn_count: usize,
+    /// All turns.
+    pub judge_conversation_turns: Vec<JudgedTurn>,
+    /// Evidence of all turns, at most 120 items.
+    pub judge_conversation_evidence: Vec<JudgeEvidence>,
+    /// Labels to choose from.
+    pub judge_reasons: Vec<String>,
+    /// Language of the conversation.
+    pub target_language: String,
+}
