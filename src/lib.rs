@@ -1,7 +1,10 @@
 //! dlgforge turns a folder of documents into a dataset of grounded multi-turn conversations.
 
+#[path = "../dataflows/mod.rs"]
+pub mod dataflows;
 pub mod knowledge;
 pub mod llm;
+pub mod operators;
 pub mod output;
 pub mod plan;
 pub mod settings;

@@ -44,6 +44,22 @@ impl Conversation {
         TurnIndex(self.turns.len() as u16 + 1)
     }
 
+    /// Questions of it that were rejected as duplicates so far.
+    pub fn duplicates(&self) -> u32 {
+        let exhausted = matches!(self.ending, Some(Ending::Dropped(DropReason::DedupExhausted)));
+        let of_turns: u32 = self.turns.iter().map(|turn| u32::from(turn.attempt.0)).sum();
+        of_turns + u32::from(self.round.attempt.0) + u32::from(exhausted)
+    }
+
+    /// With its question answered, or ended by the failure to answer it.
+    pub fn answered(mut self, answer: Result<Answer, Failure>) -> Self {
+        match answer {
+            Ok(answer) => self.round.answer = Some(answer),
+            Err(failure) => self.ending = Some(failure.into()),
+        }
+        self
+    }
+
     /// Rank of the question being asked.
     pub fn rank(&self) -> Rank {
         Rank {
@@ -146,6 +162,17 @@ pub struct Judgement {
     pub raw: Value,
 }
 
+/// What the judge made of a round.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Judged {
+    /// There was nothing to judge.
+    Nothing,
+    /// The turn just made.
+    Turn(Judgement),
+    /// The whole conversation, now that it is over.
+    Conversation(Judgement),
+}
+
 /// Why a conversation could not go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
@@ -204,6 +231,15 @@ pub enum Ending {
     Dropped(DropReason),
     /// The run stopped before it was complete: only the run state tells of it.
     Interrupted,
+}
+
+impl From<Failure> for Ending {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Stopped => Self::Interrupted,
+            failure => Self::Dropped(DropReason::Failed(failure)),
+        }
+    }
 }
 
 impl Ending {

@@ -1,0 +1,43 @@
+//! `advance`: a judged round becomes a turn, and the conversation goes on or is finished.
+
+use super::Flow;
+use crate::words::{Conversation, Ending, Failure, Judged, Round, Turn};
+use timely::dataflow::operators::vec::Map;
+use timely::dataflow::operators::OkErr;
+
+/// Splits judged conversations into those with more turns to come and those that are finished.
+pub fn advance<'scope>(
+    judged: Flow<'scope, (Conversation, Result<Judged, Failure>)>,
+) -> (Flow<'scope, Conversation>, Flow<'scope, Conversation>) {
+    judged
+        .map(|(conversation, judged)| advanced(conversation, judged))
+        .ok_err(|conversation| if conversation.ending.is_none() { Ok(conversation) } else { Err(conversation) })
+}
+
+fn advanced(mut conversation: Conversation, judged: Result<Judged, Failure>) -> Conversation {
+    let judged = match judged {
+        Ok(judged) => judged,
+        // A conversation that ended before it was judged keeps the reason it has.
+        Err(failure) => {
+            conversation.ending.get_or_insert(failure.into());
+            return conversation;
+        }
+    };
+    let (of_turn, of_conversation) = match judged {
+        Judged::Nothing => (None, None),
+        Judged::Turn(judgement) => (Some(judgement), None),
+        Judged::Conversation(judgement) => (None, Some(judgement)),
+    };
+    conversation.judgement = of_conversation;
+    if conversation.ending.is_some() {
+        return conversation;
+    }
+    let index = conversation.turn_index();
+    if let Round { attempt, question: Some(question), answer: Some(answer), .. } = std::mem::take(&mut conversation.round) {
+        conversation.turns.push(Turn { index, attempt, question, answer, judgement: of_turn });
+    }
+    if conversation.turns.len() >= usize::from(conversation.target_turns) {
+        conversation.ending = Some(Ending::Completed);
+    }
+    conversation
+}

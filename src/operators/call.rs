@@ -1,0 +1,134 @@
+//! `call`: from a stream of requests to a stream of outcomes, through asynchronous tasks.
+
+use super::Flow;
+use crate::words::Failure;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::Operator;
+use timely::scheduling::SyncActivator;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// How a run is asked to stop: first no new flights, later none at all.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// Cancelled: nothing new starts.
+    pub admitting: CancellationToken,
+    /// Cancelled: what is in the air ends too.
+    pub flying: CancellationToken,
+}
+
+/// Where tasks run and how many may at a time. Shared by all workers of a process.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    runtime: Handle,
+    seats: Arc<Semaphore>,
+    busy_nanos: Arc<AtomicU64>,
+    stop: Stop,
+}
+
+impl Desk {
+    /// A desk with so many seats, whose tasks run on `runtime`.
+    pub fn new(runtime: Handle, seats: usize, stop: Stop) -> Self {
+        Self { runtime, seats: Arc::new(Semaphore::new(seats)), busy_nanos: Arc::default(), stop }
+    }
+
+    /// How long seats were taken so far, summed over the seats.
+    pub fn busy(&self) -> Duration {
+        Duration::from_nanos(self.busy_nanos.load(Ordering::Relaxed))
+    }
+
+    /// The stop signal its tasks obey.
+    pub fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    async fn seated<O>(&self, work: impl Future<Output = O>) -> Result<O, Failure> {
+        let _seat = self.seats.acquire().await.map_err(|_| Failure::Stopped)?;
+        if self.stop.admitting.is_cancelled() {
+            return Err(Failure::Stopped);
+        }
+        let taken = Instant::now();
+        let outcome = self.stop.flying.run_until_cancelled(work).await.ok_or(Failure::Stopped);
+        self.busy_nanos.fetch_add(taken.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        outcome
+    }
+}
+
+/// A request on its way: lands exactly once, at the latest when it is dropped.
+struct Flight<I, O> {
+    number: u64,
+    request: Arc<I>,
+    landing: mpsc::Sender<(u64, Arc<I>, Result<O, Failure>)>,
+    wake: SyncActivator,
+    landed: bool,
+}
+
+impl<I, O> Flight<I, O> {
+    fn land(&mut self, outcome: Result<O, Failure>) {
+        self.landed = true;
+        // Both fail only when the worker is gone, and with it whoever waits for the outcome.
+        let _ = self.landing.send((self.number, self.request.clone(), outcome));
+        let _ = self.wake.activate();
+    }
+}
+
+impl<I, O> Drop for Flight<I, O> {
+    fn drop(&mut self) {
+        if !self.landed {
+            self.land(Err(Failure::Lost));
+        }
+    }
+}
+
+/// Starts `work` for every request and emits each request with its outcome once, in the order of landing. Never
+/// blocks: a slow task delays nothing but its own outcome. A task that panics lands as [`Failure::Lost`]; one that the
+/// desk's [`Stop`] ends, or keeps from starting, as [`Failure::Stopped`].
+pub fn call<'scope, I, O, W, F>(name: &str, requests: Flow<'scope, I>, desk: &Desk, work: W) -> Flow<'scope, (I, Result<O, Failure>)>
+where
+    I: Clone + Send + Sync + 'static,
+    O: Send + 'static,
+    W: Fn(Arc<I>) -> F + 'static,
+    F: Future<Output = Result<O, Failure>> + Send + 'static,
+{
+    let scope = requests.scope();
+    let desk = desk.clone();
+    requests.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(Pipeline, name, move |_, info| {
+        let wake = scope.worker().sync_activator_for(info.address.to_vec());
+        let (landing, landed) = mpsc::channel();
+        let mut held = BTreeMap::new();
+        let mut departed = 0u64;
+        move |input, output| {
+            input.for_each(|capability, requests| {
+                for request in requests.drain(..) {
+                    let capability = capability.retain_least(output.output_index()).expect("a message has a time");
+                    held.insert(departed, capability);
+                    let mut flight = Flight {
+                        number: departed,
+                        request: Arc::new(request),
+                        landing: landing.clone(),
+                        wake: wake.clone(),
+                        landed: false,
+                    };
+                    departed += 1;
+                    let (desk, work) = (desk.clone(), work(flight.request.clone()));
+                    desk.runtime.clone().spawn(async move {
+                        let outcome = desk.seated(work).await.and_then(|outcome| outcome);
+                        flight.land(outcome);
+                    });
+                }
+            });
+            while let Ok((number, request, outcome)) = landed.try_recv() {
+                if let Some(capability) = held.remove(&number) {
+                    output.session(&capability).give((Arc::unwrap_or_clone(request), outcome));
+                }
+            }
+        }
+    })
+}
