@@ -2,11 +2,13 @@
 
 #[path = "../dataflows/mod.rs"]
 pub mod dataflows;
+
 pub mod knowledge;
 pub mod llm;
 pub mod operators;
 pub mod output;
 pub mod plan;
+
 pub mod settings;
 pub mod stages;
 pub mod tools;

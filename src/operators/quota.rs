@@ -143,7 +143,7 @@ pub struct Quota {
 impl Quota {
     /// A quota of `total` conversations in each of so many languages, on top of what earlier runs covered.
     pub fn new(total: u32, languages: u16, batch_size: u32, coverage: Coverage) -> Self {
-        Self {
+        let mut quota = Self {
             total,
             batch_size,
             patience: (2 * batch_size).max(16),
@@ -153,7 +153,9 @@ impl Quota {
             floor: Slot::default(),
             coverage,
             snapshots: BTreeMap::new(),
-        }
+        };
+        quota.raise_floor();
+        quota
     }
 
     /// How far the run is.

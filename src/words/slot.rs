@@ -86,3 +86,22 @@ impl Rank {
         Slot { language: self.language, index: self.index }
     }
 }
+
+/// A language's name in identifiers and file names: lower-case letters and digits of any script, all else `-`.
+pub fn language_tag(language: &str) -> String {
+    let dashed = language.to_lowercase().replace(|letter: char| !letter.is_alphanumeric(), "-");
+    let tag = dashed.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
+    if tag.is_empty() { "lang".into() } else { tag }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::language_tag;
+
+    #[test]
+    fn tags_are_short_and_plain() {
+        for (language, tag) in [("en", "en"), ("Pt_BR", "pt-br"), (" Saudi  Arabic ", "saudi-arabic"), ("--", "lang")] {
+            assert_eq!(language_tag(language), tag);
+        }
+    }
+}

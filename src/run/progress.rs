@@ -1,0 +1,77 @@
+//! Shows how a run comes along: a bar on a terminal, else a line now and then.
+
+use crate::llm::Meter;
+use crate::operators::Tally;
+use crate::output::logs::Console;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+const REDRAW: Duration = Duration::from_millis(100);
+const LINE_EVERY: Duration = Duration::from_secs(2);
+
+/// Standard error, shared by the bar and by messages.
+#[derive(Clone)]
+pub struct Display {
+    bar: ProgressBar,
+}
+
+impl Display {
+    /// A display without a bar yet.
+    pub fn new() -> Self {
+        Self { bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()) }
+    }
+
+    /// Writes a message to standard error without tearing the bar.
+    pub fn console(&self) -> Console {
+        let bar = self.bar.clone();
+        Box::new(move |message| bar.suspend(|| eprintln!("{message}")))
+    }
+
+    /// Shows progress towards `total` accepted conversations until it is told to finish.
+    pub fn watch(&self, total: u32, tally: watch::Receiver<Tally>, meter: Arc<Meter>) -> Watch {
+        let bar = self.bar.clone();
+        bar.set_length(u64::from(total));
+        let template = "{bar:32} {pos}/{len} accepted, {msg} [{elapsed}, about {eta} to go]";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        let (done, ended) = mpsc::channel();
+        let thread = std::thread::spawn(move || follow(&bar, total, &tally, &meter, &ended));
+        Watch { done, thread }
+    }
+}
+
+/// Progress being shown.
+pub struct Watch {
+    done: mpsc::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Watch {
+    /// Takes the bar away.
+    pub fn finish(self) {
+        drop(self.done);
+        // The thread only draws; if that failed, the run did not.
+        let _ = self.thread.join();
+    }
+}
+
+fn follow(bar: &ProgressBar, total: u32, tally: &watch::Receiver<Tally>, meter: &Meter, ended: &mpsc::Receiver<()>) {
+    let lines = !std::io::stderr().is_terminal();
+    let mut said = Instant::now();
+    while let Err(mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(REDRAW) {
+        let now = tally.borrow().clone();
+        let rest = format!("{} dropped, {} duplicates, {} calls", now.dropped(), now.duplicates, meter.read().calls);
+        if lines && said.elapsed() >= LINE_EVERY {
+            said = Instant::now();
+            eprintln!("{}/{total} accepted, {rest}", now.accepted());
+        }
+        bar.set_message(rest);
+        bar.set_position(u64::from(now.accepted()));
+    }
+    bar.finish_and_clear();
+}
