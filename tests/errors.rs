@@ -1,0 +1,117 @@
+//! Bad input: each case with the text it must be answered with.
+
+use crate::support::endpoint::{Behaviour, Endpoint, Latency};
+use crate::support::{Project, builtin, remote};
+
+const SMALL: &str = "  batch_size: 2\n  total_samples: 2\n  turns: {mode: exact, exact: 1}";
+
+fn fails(project: &Project, expected: &[&str]) {
+    let ran = project.run(&["run", "config.yaml"]);
+    assert_eq!(ran.code, Some(1), "{}{}", ran.stdout, ran.stderr);
+    let message = ran.stderr.split_once("dlgforge run failed: ").map(|(_, message)| message);
+    let message = message.unwrap_or_else(|| panic!("no `dlgforge run failed: ` in {}", ran.stderr));
+    for part in expected {
+        assert!(message.contains(part), "no `{part}` in `{message}`");
+    }
+}
+
+#[test]
+fn configuration_missing_or_broken() {
+    fails(&Project::empty(), &["Config file not found:", "config.yaml"]);
+    fails(&Project::with("run: [unclosed"), &["config.yaml", "1"]);
+    fails(&Project::with("- a\n- b\n"), &["Config must be a YAML object."]);
+    let wrong = "run:\n  batch_sise: 3\n  total_samples: many\n";
+    fails(&Project::with(wrong), &["config.yaml:2:3", "batch_sise", "run.batch_size", "config.yaml:3", "run.total_samples"]);
+}
+
+#[test]
+fn usage_errors_exit_with_2() {
+    let ran = Project::empty().run(&["run"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("Usage"), "{}", ran.stderr);
+}
+
+#[test]
+fn knowledge_missing_empty_or_unusable() {
+    let project = Project::empty();
+    project.write("config.yaml", builtin(SMALL, "").as_bytes());
+    fails(&project, &["Missing knowledge directory:", "knowledge"]);
+    project.write("knowledge/picture.png", b"no text");
+    fails(&project, &["No supported knowledge files found."]);
+    project.write("knowledge/empty.md", b"  \n");
+    fails(&project, &["No supported knowledge files found."]);
+}
+
+#[test]
+fn knowledge_not_utf8_is_read_as_latin_1_and_empty_files_are_named() {
+    let project = Project::empty();
+    project.write("config.yaml", builtin(SMALL, "").as_bytes());
+    let sentence = b"The caf\xe9 in the old harbour opens at seven in the morning and closes at nine in the evening. ";
+    project.write("knowledge/latin.txt", &sentence.repeat(12));
+    project.write("knowledge/empty.md", b"");
+    let ran = project.generate(&[]);
+    assert!(ran.stderr.contains("latin.txt") && ran.stderr.contains("empty.md"), "{}", ran.stderr);
+    assert!(project.read("outputs/turns.jsonl").contains("café"));
+}
+
+#[test]
+fn output_folder_not_writable() {
+    let project = Project::with(&builtin(SMALL, "saving: {output_dir: taken/outputs}"));
+    project.write("taken", b"a file, not a folder");
+    fails(&project, &["taken/outputs"]);
+}
+
+#[test]
+fn model_missing() {
+    let config = builtin(SMALL, "").replace("assistant: {provider: builtin}", "assistant: {base_url: \"http://127.0.0.1:9/v1\"}");
+    fails(&Project::with(&config), &["Missing LLM model for required agent(s): kb_responder"]);
+}
+
+#[test]
+fn endpoint_refusing_connections() {
+    let endpoint = Endpoint::start(Behaviour::dialogue(Latency::NONE));
+    let base_url = endpoint.base_url();
+    drop(endpoint);
+    let project = Project::with(&remote(&base_url, SMALL, ""));
+    fails(&project, &["en: 0 of 2 accepted", "given up after 16 drops in a row", "model_failed", "user model", &base_url]);
+    assert!(project.rows("outputs/conversations_sharegpt.jsonl").is_empty());
+}
+
+#[test]
+fn a_language_the_built_in_model_does_not_speak() {
+    let project = Project::with(&builtin(&format!("{SMALL}\n  target_languages: [en, Klingon]"), ""));
+    fails(&project, &["Klingon", "run.target_languages", "llm.agents.user.provider"]);
+}
+
+#[test]
+fn languages_that_share_a_tag() {
+    let project = Project::with(&builtin(&format!("{SMALL}\n  target_languages: [en, EN]"), ""));
+    fails(&project, &["`en` and `EN`"]);
+}
+
+#[test]
+fn a_prompt_template_with_an_unknown_variable() {
+    let project = Project::with(&builtin(SMALL, "prompts: {path: prompts}"));
+    project.write("prompts/ask.user.j2", b"{{ public_conversation_history }} {{ topic_snipets }} \"coverage_target\"");
+    fails(&project, &["ask.user.j2", "topic_snipets"]);
+}
+
+#[test]
+fn what_is_not_built_yet_is_refused() {
+    for (key, value) in [
+        ("run.distributed.enabled", "true"),
+        ("run.resume_run_id", "abc"),
+        ("tools.web_search.enabled", "true"),
+        ("tools.retrieval.embeddings.backend", "sentence_transformers"),
+        ("tools.retrieval.reranker.enabled", "true"),
+        ("llm.mode", "vllm_managed"),
+        ("store.backend", "postgres"),
+        ("saving.hf_push.enabled", "true"),
+        ("llm.agents.user.provider", "gemini"),
+    ] {
+        let project = Project::with(&builtin(SMALL, ""));
+        let ran = project.run(&["run", "config.yaml", "--set", &format!("{key}={value}")]);
+        assert_eq!(ran.code, Some(1), "{key}");
+        assert!(ran.stderr.contains("not supported yet") && ran.stderr.contains(key), "{key}: {}", ran.stderr);
+    }
+}

@@ -1,0 +1,52 @@
+//! Ctrl-C.
+
+use crate::support::endpoint::{Behaviour, Endpoint, Latency};
+use crate::support::{Project, remote};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+fn start(endpoint: &Endpoint, project: &Project, requests: u64) -> Child {
+    let child = project.command(&["run", "config.yaml"]).spawn().expect("the binary runs");
+    let started = Instant::now();
+    while endpoint.requests() < requests {
+        assert!(started.elapsed() < Duration::from_secs(30), "the run asks");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child
+}
+
+fn interrupt(child: &Child) {
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    assert!(sent.success());
+}
+
+#[test]
+fn lands_what_is_in_flight_writes_what_is_finished_and_exits_130() {
+    let endpoint = Endpoint::start(Behaviour::dialogue(Latency { median_ms: 30.0, sigma: 0.3, seed: 1 }));
+    let run = "  run_id: cut\n  batch_size: 8\n  total_samples: 500\n  turns: {mode: exact, exact: 2}";
+    let project = Project::with(&remote(&endpoint.base_url(), run, ""));
+    let mut child = start(&endpoint, &project, 200);
+    interrupt(&child);
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    let finished = project.rows("outputs/conversations_sharegpt.jsonl").len();
+    assert!((8..500).contains(&finished), "{finished}");
+    assert_eq!(project.rows("outputs/synthetic_qa.jsonl").len(), finished);
+    assert!(!project.names("outputs/parquet").iter().any(|name| name.contains("tmp")));
+    let state: serde_json::Value = serde_json::from_str(&project.read("outputs/run_state/cut.json")).expect("JSON");
+    assert_eq!(state["status"], "in_progress");
+    let active = state["conversations"].as_array().expect("slots").iter().filter(|slot| slot["status"] == "active").count();
+    assert!((1..=8).contains(&active), "{active}");
+}
+
+#[test]
+fn a_second_one_ends_at_once() {
+    let endpoint = Endpoint::start(Behaviour::dialogue(Latency { median_ms: 60_000.0, sigma: 0.0, seed: 1 }));
+    let project = Project::with(&remote(&endpoint.base_url(), "  batch_size: 4\n  total_samples: 4", ""));
+    let mut child = start(&endpoint, &project, 4);
+    let first = Instant::now();
+    interrupt(&child);
+    std::thread::sleep(Duration::from_millis(300));
+    interrupt(&child);
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert!(first.elapsed() < Duration::from_secs(5), "{:?}", first.elapsed());
+}

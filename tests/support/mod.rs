@@ -1,0 +1,138 @@
+//! The harness: a fresh project folder per test, the binary run in it, and its files read back.
+
+#[path = "endpoint.rs"]
+pub mod endpoint;
+
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use tempfile::TempDir;
+
+/// A project folder of its own, removed at the end.
+pub struct Project {
+    folder: TempDir,
+}
+
+impl Project {
+    /// A project without any file.
+    pub fn empty() -> Self {
+        Self { folder: TempDir::new().expect("a temporary folder") }
+    }
+
+    /// A project with the shipped knowledge base and this configuration as `config.yaml`.
+    pub fn with(config: &str) -> Self {
+        let project = Self::empty();
+        project.write("config.yaml", config.as_bytes());
+        copy(&shipped("knowledge"), &project.path("knowledge"));
+        project
+    }
+
+    /// A path inside the project.
+    pub fn path(&self, inside: &str) -> PathBuf {
+        self.folder.path().join(inside)
+    }
+
+    /// Writes a file, and the folders above it.
+    pub fn write(&self, inside: &str, content: &[u8]) {
+        let path = self.path(inside);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
+        fs::write(path, content).expect("a file");
+    }
+
+    /// A file's text.
+    pub fn read(&self, inside: &str) -> String {
+        fs::read_to_string(self.path(inside)).unwrap_or_else(|error| panic!("{inside}: {error}"))
+    }
+
+    /// The rows of a JSONL file.
+    pub fn rows(&self, inside: &str) -> Vec<Value> {
+        let text = self.read(inside);
+        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{inside}: {error}: {line}"))).collect()
+    }
+
+    /// Names of the files in a folder, sorted.
+    pub fn names(&self, inside: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.path(inside)).unwrap_or_else(|error| panic!("{inside}: {error}"));
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// `dlgforge` in this project, without any of the caller's settings.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dlgforge"));
+        command.args(arguments).current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
+        command
+    }
+
+    /// Runs `dlgforge` to its end.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::from(self.command(arguments).output().expect("the binary runs"))
+    }
+
+    /// Runs `dlgforge run config.yaml` with further arguments, which must succeed.
+    pub fn generate(&self, arguments: &[&str]) -> Ran {
+        let ran = self.run(&[&["run", "config.yaml"], arguments].concat());
+        assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+        ran
+    }
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// Exit status; none after a signal.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// What it complained of.
+    pub stderr: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// A path of the checkout.
+pub fn shipped(inside: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(inside)
+}
+
+/// Copies a folder.
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a file");
+        }
+    }
+}
+
+/// A configuration with all three roles on the built-in model, judged every turn; `more` is appended at top level.
+pub fn builtin(run: &str, more: &str) -> String {
+    format!(
+        "run:\n  seed: 5\n{run}\nllm:\n  agents:\n    user: {{provider: builtin}}\n    assistant: {{provider: builtin}}\n    \
+         judge: {{provider: builtin}}\njudge: {{mode: online}}\ncoverage: {{question_dedup_retries: 3}}\n{more}\n"
+    )
+}
+
+/// A configuration with all three roles on an endpoint.
+pub fn remote(base_url: &str, run: &str, more: &str) -> String {
+    let agent = format!("{{provider: openai, model: test-model, base_url: \"{base_url}\", max_retries: 1}}");
+    format!(
+        "run:\n  seed: 5\n{run}\nllm:\n  agents:\n    user: {agent}\n    assistant: {agent}\n    judge: {agent}\n\
+         judge: {{mode: online}}\n{more}\n"
+    )
+}
