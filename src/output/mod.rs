@@ -1,4 +1,28 @@
 //! What a run leaves behind: rows, files and their order.
+//!
+//! A [`Recorder`] takes finished conversations in slot order and turns each into rows of the JSON Lines files, one JSON
+//! document and rows of the current Parquet shard. Every file is a pure function of the conversations, [`RunFacts`]
+//! and the [`Stamp`].
+
+mod columns;
+mod error;
+mod files;
+mod json;
+pub mod ledger;
+pub mod logs;
+mod recorder;
+mod rows;
+#[cfg(test)]
+pub(crate) mod sample;
+mod shards;
+mod stamp;
+mod state;
+mod table;
+
+pub use error::OutputError;
+pub use files::WrittenFile;
+pub use recorder::{Recorder, Status};
+pub use stamp::Stamp;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,0 +1,110 @@
+//! What can go wrong between a conversation and the disk.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A failure to write or read the outputs. Each text names the file or setting, and the cause.
+#[derive(Debug, thiserror::Error)]
+pub enum OutputError {
+    /// The file system refused.
+    #[error("{action} {}: {cause}", path.display())]
+    Io {
+        /// What was tried, such as `create`.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// A row has no JSON form.
+    #[error("write {what} as JSON: {cause}")]
+    Encode {
+        /// The row.
+        what: &'static str,
+        /// What the serialiser said.
+        cause: serde_json::Error,
+    },
+    /// A row does not fit the Arrow schema.
+    #[error("convert rows for {}: {cause}", path.display())]
+    Columns {
+        /// The Parquet file.
+        path: PathBuf,
+        /// What the decoder said.
+        cause: arrow::error::ArrowError,
+    },
+    /// A Parquet file could not be written.
+    #[error("write {}: {cause}", path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What the writer said.
+        cause: parquet::errors::ParquetError,
+    },
+    /// A line of the coverage ledger is not a ledger row.
+    #[error("read {}:{line}: {cause}; correct or remove the line", path.display())]
+    LedgerLine {
+        /// The ledger.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What the parser said.
+        cause: serde_json::Error,
+    },
+    /// The run id was used before in this output folder.
+    #[error(
+        "use `run.run_id` {run_id:?}: {} records a run of that name; choose another id or another `saving.output_dir`",
+        path.display()
+    )]
+    RunExists {
+        /// The id.
+        run_id: String,
+        /// Its run state.
+        path: PathBuf,
+    },
+    /// The run id can't be part of a file name.
+    #[error("use `run.run_id` {run_id:?} in file names: it must not be empty, start with `.` or hold `/`, `\\` or NUL")]
+    RunId {
+        /// The id.
+        run_id: String,
+    },
+    /// Two ShareGPT columns have one name.
+    #[error("name two columns {name:?}: give each of `saving.output_columns` its own name")]
+    ColumnTwice {
+        /// The name.
+        name: String,
+    },
+    /// Another run writes to the same folder.
+    #[error(
+        "claim {}: another run is writing there; wait for it, or choose another `saving.output_dir`",
+        folder.display()
+    )]
+    Busy {
+        /// The output folder.
+        folder: PathBuf,
+    },
+    /// `SOURCE_DATE_EPOCH` is not a moment.
+    #[error("read `SOURCE_DATE_EPOCH` {value:?}: expected whole seconds since 1970, such as 1735689600")]
+    Epoch {
+        /// The variable's value.
+        value: String,
+    },
+    /// A conversation that has not ended was handed over.
+    #[error("record conversation {id}: it has not ended")]
+    NotEnded {
+        /// The conversation.
+        id: String,
+    },
+    /// Logging was started before in this process.
+    #[error("start the logs in {}: this process logs elsewhere already", folder.display())]
+    LogsTaken {
+        /// The log folder.
+        folder: PathBuf,
+    },
+}
+
+impl OutputError {
+    /// For `map_err`: an I/O error, told with what was tried on which path.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |cause| Self::Io { action, path: path.to_owned(), cause }
+    }
+}

@@ -1,0 +1,145 @@
+//! Whole files and their names: written under a temporary name, then moved into place.
+
+use super::OutputError;
+use std::ffi::OsStr;
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A file (or a folder of documents) a run has written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenFile {
+    /// Path relative to the project's root where it lies below it, else to the output folder; a folder ends in `/`.
+    pub path: String,
+    /// Rows (for a folder: documents) this run added; none for files that have no rows.
+    pub rows: Option<u64>,
+    /// Bytes this run added.
+    pub bytes: u64,
+}
+
+/// A path as outputs record it, with `/` between parts: relative to the first of `bases` it lies below, else only its
+/// last part. Never absolute.
+pub(crate) fn shown(path: &Path, bases: [&Path; 2]) -> String {
+    let relative = bases.iter().find_map(|base| path.strip_prefix(base).ok());
+    let relative = relative.unwrap_or_else(|| Path::new(path.file_name().unwrap_or(OsStr::new("."))));
+    let parts: Vec<_> = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+    parts.join("/")
+}
+
+/// The name a file has while it is written: hidden, in the same folder.
+pub(crate) fn temporary(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.tmp"))
+}
+
+/// Replaces a small file in one step; on return its content is on disk, its name after [`sync_folder`].
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), OutputError> {
+    let temporary = temporary(path);
+    let mut file = create(&temporary)?;
+    file.write_all(content).map_err(OutputError::io("write", &temporary))?;
+    settle(file, &temporary, path)
+}
+
+/// Brings a temporary file's content to disk and gives it its name.
+pub(crate) fn settle(file: File, temporary: &Path, path: &Path) -> Result<(), OutputError> {
+    file.sync_all().map_err(OutputError::io("sync", temporary))?;
+    rename(temporary, path)
+}
+
+/// Creates a file, or empties it.
+pub(crate) fn create(path: &Path) -> Result<File, OutputError> {
+    File::create(path).map_err(OutputError::io("create", path))
+}
+
+/// Creates a folder and those above it.
+pub(crate) fn create_folder(path: &Path) -> Result<(), OutputError> {
+    fs::create_dir_all(path).map_err(OutputError::io("create folder", path))
+}
+
+/// Claims a folder for as long as the returned handle lives, against every other run that claims it. None, with a
+/// warning, where the file system has no such locks.
+pub(crate) fn claim_folder(folder: &Path) -> Result<Option<File>, OutputError> {
+    let handle = File::open(folder).map_err(OutputError::io("open", folder))?;
+    match handle.try_lock() {
+        Ok(()) => Ok(Some(handle)),
+        Err(TryLockError::WouldBlock) => Err(OutputError::Busy { folder: folder.to_owned() }),
+        Err(TryLockError::Error(cause)) => {
+            tracing::warn!("{} can't be locked ({cause}): make sure no other run writes there", folder.display());
+            Ok(None)
+        }
+    }
+}
+
+/// Gives a file its final name, replacing what had it.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), OutputError> {
+    fs::rename(from, to).map_err(OutputError::io("move a finished file to", to))
+}
+
+/// Brings the names in a folder to disk.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), OutputError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(OutputError::io("sync folder", folder))
+}
+
+/// Removes what an earlier run that died left under temporary names.
+pub(crate) fn clear_temporaries(folder: &Path) -> Result<(), OutputError> {
+    for entry in fs::read_dir(folder).map_err(OutputError::io("list", folder))? {
+        let path = entry.map_err(OutputError::io("list", folder))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with('.') && name.ends_with(".tmp") {
+            fs::remove_file(&path).map_err(OutputError::io("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_path_is_shown_absolute() {
+        for (path, expected) in [
+            ("/project/outputs/turns.jsonl", "outputs/turns.jsonl"),
+            ("/elsewhere/out/conversations/a.json", "conversations/a.json"),
+            ("/private/topics.yaml", "topics.yaml"),
+            ("/projects/topics.yaml", "topics.yaml"),
+            ("data/topics.yaml", "topics.yaml"),
+            ("/", "."),
+        ] {
+            assert_eq!(shown(Path::new(path), [Path::new("/project"), Path::new("/elsewhere/out")]), expected);
+        }
+    }
+
+    #[test]
+    fn replacing_leaves_one_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        replace(&path, b"one").unwrap();
+        replace(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_folder_has_one_owner_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = claim_folder(folder.path()).unwrap();
+        assert!(first.is_some());
+        assert!(matches!(claim_folder(folder.path()), Err(OutputError::Busy { .. })));
+        drop(first);
+        assert!(claim_folder(folder.path()).unwrap().is_some());
+    }
+
+    #[test]
+    fn only_hidden_temporaries_are_cleared() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [".a.parquet.tmp", "b.tmp", ".c", "d.parquet"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        clear_temporaries(folder.path()).unwrap();
+        let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".c", "b.tmp", "d.parquet"]);
+    }
+}

@@ -1,0 +1,139 @@
+//! The coverage ledger: every accepted question of every run in an output folder, one line each.
+
+use super::OutputError;
+use crate::words::{Catalogue, Turn, question_hash};
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::path::Path;
+
+/// Name of the ledger in the output folder.
+pub const FILE_NAME: &str = "coverage_ledger.jsonl";
+
+/// A line of the ledger. Texts are empty where there is nothing to tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerRow {
+    /// When it was recorded: UTC with microseconds and `Z`.
+    pub timestamp: String,
+    /// Id of the chunk the question is about.
+    pub topic_id: String,
+    /// Path of its document, relative to the knowledge folder.
+    pub source_path: String,
+    /// The question.
+    pub question: String,
+    /// [`question_hash`] of the question.
+    pub question_hash: String,
+    /// How the question related to what was said.
+    pub question_mode: String,
+    /// Seed topic.
+    pub seed_topic: String,
+    /// Seed question.
+    pub seed_question: String,
+    /// [`question_hash`] of the seed question.
+    pub seed_question_hash: String,
+}
+
+impl LedgerRow {
+    /// The line of an accepted turn.
+    pub(crate) fn of(turn: &Turn, catalogue: &Catalogue, timestamp: &str) -> Self {
+        let question = &turn.question;
+        let chunk = question.used.chunk.map(|chunk| catalogue.chunk(chunk).id.clone());
+        let source = question.used.source.map(|source| catalogue.source(source).path.clone());
+        let seed_hash =
+            if question.seed_question.is_empty() { String::new() } else { question_hash(&question.seed_question) };
+        Self {
+            timestamp: timestamp.to_owned(),
+            topic_id: chunk.unwrap_or_default(),
+            source_path: source.unwrap_or_default(),
+            question: question.reply.user_message.clone(),
+            question_hash: question_hash(&question.reply.user_message),
+            question_mode: question.mode.as_str().to_owned(),
+            seed_topic: question.seed_topic.clone(),
+            seed_question: question.seed_question.clone(),
+            seed_question_hash: seed_hash,
+        }
+    }
+}
+
+/// All rows of the ledger in an output folder, oldest first; none when there is no ledger yet. A last line without
+/// newline that is not a row was torn by a run that died: it is left out, with a warning. Blank lines are skipped.
+///
+/// # Errors
+/// When the file can't be read, or another line is not a ledger row; the error names the line.
+pub fn load(folder: &Path) -> Result<Vec<LedgerRow>, OutputError> {
+    let path = folder.join(FILE_NAME);
+    let file = match File::open(&path) {
+        Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        opened => opened.map_err(OutputError::io("open", &path))?,
+    };
+    let mut reader = BufReader::new(file);
+    let (mut rows, mut text) = (Vec::new(), Vec::new());
+    for line in 1.. {
+        text.clear();
+        if reader.read_until(b'\n', &mut text).map_err(OutputError::io("read", &path))? == 0 {
+            break;
+        }
+        if text.trim_ascii().is_empty() {
+            continue;
+        }
+        match serde_json::from_slice(&text) {
+            Ok(row) => rows.push(row),
+            Err(_) if !text.ends_with(b"\n") => tracing::warn!("{}:{line}: ignored a torn last line", path.display()),
+            Err(cause) => return Err(OutputError::LedgerLine { path, line, cause }),
+        }
+    }
+    Ok(rows)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    const GOOD: &str = r#"{"timestamp": "t", "topic_id": "c-0", "source_path": "a.md", "question": "ماذا؟", "question_hash": "0", "question_mode": "fresh", "seed_topic": "", "seed_question": "", "seed_question_hash": ""}"#;
+
+    fn loaded(content: &[u8]) -> Result<Vec<LedgerRow>, OutputError> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE_NAME), content).unwrap();
+        load(folder.path())
+    }
+
+    #[test]
+    fn whole_lines_count() {
+        let torn_within_a_character = &GOOD.as_bytes()[..GOOD.find('م').unwrap() + 1];
+        for (content, expected) in [
+            (Vec::new(), 0),
+            (format!("{GOOD}\n{GOOD}\n").into_bytes(), 2),
+            (format!("{GOOD}\n\n{GOOD}").into_bytes(), 2),
+            (format!("{GOOD}\n{}", &GOOD[..40]).into_bytes(), 1),
+            ([GOOD.as_bytes(), b"\n", torn_within_a_character].concat(), 1),
+        ] {
+            assert_eq!(loaded(&content).unwrap().len(), expected, "{}", String::from_utf8_lossy(&content));
+        }
+    }
+
+    #[test]
+    fn a_bad_line_is_named() {
+        for bad in ["not JSON", "{}", r#"{"timestamp": "t"}"#] {
+            let error = loaded(format!("{GOOD}\n{bad}\n{GOOD}\n").as_bytes()).unwrap_err().to_string();
+            assert!(error.contains("coverage_ledger.jsonl:2:"), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_ledger_means_no_rows() {
+        assert_eq!(load(tempfile::tempdir().unwrap().path()).unwrap(), []);
+    }
+
+    #[test]
+    fn chunk_and_source_come_from_the_catalogue() {
+        let mut turn = sample::sample_conversation().turns.remove(0);
+        let row = LedgerRow::of(&turn, &sample::catalogue(), "t");
+        assert_eq!((row.topic_id.as_str(), row.source_path.as_str()), ("5f0c-1", "backup.md"));
+        turn.question.used.chunk = None;
+        turn.question.used.source = None;
+        let row = LedgerRow::of(&turn, &sample::catalogue(), "t");
+        assert_eq!((row.topic_id.as_str(), row.source_path.as_str()), ("", ""));
+    }
+}

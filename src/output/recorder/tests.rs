@@ -1,0 +1,258 @@
+//! A whole run against the files in `golden/`, then what the recorder refuses and leaves out.
+
+use super::super::sample;
+use super::*;
+use serde_json::Value;
+use std::fs;
+
+const GOLDEN: [(&str, &str); 9] = [
+    ("synthetic_qa.jsonl", include_str!("../golden/synthetic_qa.jsonl")),
+    ("conversations_index.jsonl", include_str!("../golden/conversations_index.jsonl")),
+    ("conversations_sharegpt.jsonl", include_str!("../golden/conversations_sharegpt.jsonl")),
+    ("conversations_sharegpt_judged.jsonl", include_str!("../golden/conversations_sharegpt_judged.jsonl")),
+    ("turns.jsonl", include_str!("../golden/turns.jsonl")),
+    ("coverage_ledger.jsonl", include_str!("../golden/coverage_ledger.jsonl")),
+    ("conversations/run-1-ar-0000.json", include_str!("../golden/run-1-ar-0000.json")),
+    ("conversations/run-1-en-0000.json", include_str!("../golden/run-1-en-0000.json")),
+    ("run_state/run-1.json", include_str!("../golden/run_state.json")),
+];
+
+fn recorder(root: &Path) -> Recorder {
+    create(sample::options(root), sample::facts()).unwrap()
+}
+
+fn create(options: Options, facts: RunFacts) -> Result<Recorder, OutputError> {
+    Recorder::create(options, facts, sample::stamp(), Arc::new(sample::catalogue()))
+}
+
+/// Records the two sample conversations.
+fn recorded(root: &Path, status: Status) -> Vec<WrittenFile> {
+    let mut recorder = recorder(root);
+    recorder.record(&sample::sample_conversation()).unwrap();
+    recorder.record(&sample::dropped_conversation()).unwrap();
+    recorder.finish(status).unwrap()
+}
+
+fn rows(root: &Path, name: &str) -> Vec<Value> {
+    let text = fs::read_to_string(root.join("outputs").join(name)).unwrap();
+    assert!(text.is_empty() || text.ends_with('\n'), "{name} ends in a whole line");
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The names of an object's keys, in order, separated by spaces.
+fn keys(object: &Value) -> String {
+    object.as_object().unwrap().keys().map(String::as_str).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_run_leaves_exactly_these_files() {
+    let root = tempfile::tempdir().unwrap();
+    let written = recorded(root.path(), Status::Completed);
+    for (name, expected) in GOLDEN {
+        let path = root.path().join("outputs").join(name);
+        assert_eq!(fs::read_to_string(path).unwrap(), expected, "{name}");
+    }
+    assert_eq!(fs::read_to_string(root.path().join("outputs/run_state/last_run_id.txt")).unwrap(), "run-1");
+    let told: Vec<_> = written.iter().map(|file| (file.path.as_str(), file.rows)).collect();
+    assert_eq!(
+        told,
+        [
+            ("outputs/synthetic_qa.jsonl", Some(2)),
+            ("outputs/conversations_index.jsonl", Some(2)),
+            ("outputs/conversations_sharegpt.jsonl", Some(2)),
+            ("outputs/conversations_sharegpt_judged.jsonl", Some(2)),
+            ("outputs/turns.jsonl", Some(3)),
+            ("outputs/coverage_ledger.jsonl", Some(3)),
+            ("outputs/parquet/conversations-run-1-00000.parquet", Some(1)),
+            ("outputs/parquet/turns-run-1-00000.parquet", Some(2)),
+            ("outputs/parquet/conversations-run-1-00001.parquet", Some(1)),
+            ("outputs/parquet/turns-run-1-00001.parquet", Some(1)),
+            ("outputs/conversations/", Some(2)),
+            ("outputs/run_state/run-1.json", None),
+        ]
+    );
+    let files = written.iter().filter(|file| !file.path.ends_with('/'));
+    files
+        .for_each(|file| assert_eq!(file.bytes, fs::metadata(root.path().join(&file.path)).unwrap().len(), "{file:?}"));
+    let text = GOLDEN.map(|(_, text)| text).concat();
+    assert!(!text.contains(&root.path().display().to_string()), "no path of this machine");
+}
+
+#[test]
+fn keys_stand_in_the_documented_order() {
+    let root = tempfile::tempdir().unwrap();
+    recorded(root.path(), Status::Completed);
+    let first = |name: &str| rows(root.path(), name).swap_remove(0);
+    let (qa, gpt) = (first("synthetic_qa.jsonl"), first("conversations_sharegpt_judged.jsonl"));
+    let text = fs::read(root.path().join("outputs/conversations/run-1-ar-0000.json")).unwrap();
+    let document: Value = serde_json::from_slice(&text).unwrap();
+    let expected = include_str!("../golden/key_order.txt").lines().filter(|line| !line.is_empty());
+    let found = [
+        ("synthetic_qa", &qa),
+        ("inputs", &qa["inputs"]),
+        ("turns[]", &qa["turns"][0]),
+        ("tool_events[]", &qa["turns"][0]["tool_events"][0]),
+        ("user history", &qa["conversation_history"][0]),
+        ("assistant history", &qa["conversation_history"][1]),
+        ("messages[]", &qa["messages"][0]),
+        ("raw_results[]", &qa["raw_results"][0]),
+        ("document", &document),
+        ("index", &first("conversations_index.jsonl")),
+        ("turn row", &first("turns.jsonl")),
+        ("ledger", &first("coverage_ledger.jsonl")),
+        ("sharegpt", &gpt),
+        ("sharegpt messages[]", &gpt["messages"][0]),
+        ("tool call row", &gpt["messages_with_tools"][1]),
+        ("tool result row", &gpt["messages_with_tools"][2]),
+        ("metadata", &gpt["metadata"]),
+        ("personas", &gpt["metadata"]["personas"]),
+        ("user_reasoning[]", &gpt["user_reasoning"][0]),
+        ("assistant_reasoning[]", &gpt["assistant_reasoning"][0]),
+        ("judge", &gpt["judge"]),
+        ("per_turn[]", &gpt["judge"]["per_turn"][0]),
+    ];
+    let found: Vec<_> = found.iter().map(|(name, object)| format!("{name}: {}", keys(object))).collect();
+    assert_eq!(found, expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn a_dropped_conversation_says_so_everywhere() {
+    let root = tempfile::tempdir().unwrap();
+    recorded(root.path(), Status::Completed);
+    for (name, within) in [
+        ("synthetic_qa.jsonl", "/inputs"),
+        ("conversations_index.jsonl", ""),
+        ("turns.jsonl", ""),
+        ("conversations_sharegpt.jsonl", "/metadata"),
+        ("conversations_sharegpt_judged.jsonl", "/metadata"),
+    ] {
+        let row = rows(root.path(), name).pop().unwrap();
+        let marked = row.pointer(within).unwrap();
+        assert_eq!(
+            (&marked["conversation_status"], &marked["drop_reason"]),
+            (&"dropped".into(), &"dedup_exhausted".into())
+        );
+    }
+    assert_eq!(rows(root.path(), "conversations_index.jsonl")[1]["n_turns"], 1);
+}
+
+#[test]
+fn unfinished_conversations_are_told_of_in_the_run_state_only() {
+    let root = tempfile::tempdir().unwrap();
+    let mut recorder = recorder(root.path());
+    let interrupted = Conversation { ending: Some(Ending::Interrupted), ..sample::sample_conversation() };
+    let turnless = Conversation { turns: Vec::new(), judgement: None, ..sample::dropped_conversation() };
+    recorder.record(&interrupted).unwrap();
+    recorder.record(&turnless).unwrap();
+    let written = recorder.finish(Status::Interrupted).unwrap();
+    let (state, rest) = written.split_last().unwrap();
+    assert_eq!(state.path, "outputs/run_state/run-1.json");
+    assert!(rest.iter().all(|file| file.rows == Some(0) && file.bytes == 0), "{rest:?}");
+    let state: Value = serde_json::from_slice(&fs::read(root.path().join(&state.path)).unwrap()).unwrap();
+    let slots = state["conversations"].as_array().unwrap();
+    let told = slots.iter().map(|slot| (slot["status"].as_str().unwrap(), slot["turns"].as_array().unwrap().len()));
+    assert_eq!(told.collect::<Vec<_>>(), [("active", 2), ("dropped", 0)]);
+    assert_eq!(state["status"], "in_progress");
+    let error = self::recorder(tempfile::tempdir().unwrap().path())
+        .record(&Conversation { ending: None, ..interrupted })
+        .unwrap_err();
+    assert!(matches!(error, OutputError::NotEnded { .. }));
+}
+
+#[test]
+fn a_run_that_is_not_judged_has_no_judged_rows() {
+    let root = tempfile::tempdir().unwrap();
+    let facts = RunFacts { judge_enabled: false, ..sample::facts() };
+    let mut recorder = create(sample::options(root.path()), facts).unwrap();
+    let mut conversation = sample::sample_conversation();
+    conversation.turns.iter_mut().for_each(|turn| turn.judgement = None);
+    recorder.record(&conversation).unwrap();
+    recorder.record(&sample::dropped_conversation()).unwrap();
+    recorder.finish(Status::Completed).unwrap();
+    let judged = rows(root.path(), "conversations_sharegpt_judged.jsonl");
+    assert_eq!(judged.len(), 1, "only the conversation that was judged as a whole");
+    assert_eq!(
+        (&judged[0]["judge"]["avg_score"], &judged[0]["judge"]["conversation"]["score"]),
+        (&Value::Null, &4.into())
+    );
+    let turn = &rows(root.path(), "turns.jsonl")[0];
+    assert_eq!((&turn["judge_score"], &turn["judge_question_ok"]), (&Value::Null, &Value::Null));
+}
+
+#[test]
+fn columns_take_the_names_they_are_given() {
+    let root = tempfile::tempdir().unwrap();
+    let mut options = sample::options(root.path());
+    options.columns.messages = "conversations".into();
+    options.columns.judge = "verdict".into();
+    let mut recorder = create(options.clone(), sample::facts()).unwrap();
+    recorder.record(&sample::sample_conversation()).unwrap();
+    recorder.finish(Status::Completed).unwrap();
+    let expected = "conversations messages_with_tools metadata user_reasoning assistant_reasoning";
+    assert_eq!(keys(&rows(root.path(), "conversations_sharegpt.jsonl")[0]), expected);
+    assert_eq!(keys(&rows(root.path(), "conversations_sharegpt_judged.jsonl")[0]), format!("{expected} verdict"));
+    options.columns.metadata = "conversations".into();
+    let error = create(options, sample::facts()).err().unwrap().to_string();
+    assert!(error.contains("\"conversations\"") && error.contains("saving.output_columns"), "{error}");
+}
+
+#[test]
+fn a_second_run_appends_and_a_taken_or_impossible_id_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    recorded(root.path(), Status::Completed);
+    let again = create(sample::options(root.path()), sample::facts());
+    assert!(matches!(again, Err(OutputError::RunExists { .. })));
+    let second = RunFacts { run_id: "run-2".into(), ..sample::facts() };
+    let mut recorder = create(sample::options(root.path()), second.clone()).unwrap();
+    let busy = create(sample::options(root.path()), RunFacts { run_id: "run-3".into(), ..second.clone() });
+    assert!(matches!(busy, Err(OutputError::Busy { .. })));
+    recorder.record(&Conversation { id: "run-2-ar-0000".into(), ..sample::sample_conversation() }).unwrap();
+    let written = recorder.finish(Status::Completed).unwrap();
+    assert_eq!(written[0].rows, Some(1));
+    assert_eq!(rows(root.path(), "synthetic_qa.jsonl").len(), 3);
+    assert_eq!(ledger::load(&root.path().join("outputs")).unwrap().len(), 5);
+    for run_id in ["", ".hidden", "a/b", "..", "a\\b"] {
+        let refused = create(sample::options(root.path()), RunFacts { run_id: run_id.into(), ..second.clone() });
+        assert!(matches!(refused, Err(OutputError::RunId { .. })), "{run_id:?}");
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    fs::write(root.path().join("outputs"), "a file").unwrap();
+    let error = create(sample::options(root.path()), sample::facts()).err().unwrap().to_string();
+    assert!(error.contains(&root.path().join("outputs").display().to_string()), "{error}");
+}
+
+#[test]
+fn paths_outside_the_project_are_told_from_the_output_folder() {
+    let (root, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let options = Options { folder: elsewhere.path().join("outputs"), ..sample::options(root.path()) };
+    let facts = RunFacts { topics_path: root.path().join("data/topics.yaml").display().to_string(), ..sample::facts() };
+    let mut recorder = create(options, facts).unwrap();
+    recorder.record(&sample::sample_conversation()).unwrap();
+    let written = recorder.finish(Status::Completed).unwrap();
+    assert_eq!(written[0].path, "synthetic_qa.jsonl");
+    let index = rows(elsewhere.path(), "conversations_index.jsonl");
+    assert_eq!(index[0]["conversation_file"], "conversations/run-1-ar-0000.json");
+    assert_eq!(rows(elsewhere.path(), "synthetic_qa.jsonl")[0]["inputs"]["seed_topics_path"], "data/topics.yaml");
+}
+
+#[test]
+fn what_a_dead_run_left_is_mended() {
+    let root = tempfile::tempdir().unwrap();
+    let mut dead = create(sample::options(root.path()), RunFacts { run_id: "dead".into(), ..sample::facts() }).unwrap();
+    dead.record(&sample::sample_conversation()).unwrap();
+    drop(dead);
+    let turns = root.path().join("outputs/turns.jsonl");
+    let text = fs::read_to_string(&turns).unwrap();
+    fs::write(&turns, &text[..text.len() - 20]).unwrap();
+    recorded(root.path(), Status::Completed);
+    assert_eq!(rows(root.path(), "turns.jsonl").len(), 1 + 3);
+    for folder in ["parquet", "run_state"] {
+        let names = fs::read_dir(root.path().join("outputs").join(folder)).unwrap();
+        let left = names.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|kind| kind == "tmp"));
+        assert_eq!(left.count(), 0, "{folder}");
+    }
+}

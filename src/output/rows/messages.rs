@@ -1,0 +1,221 @@
+//! What was said: as labelled history, as chat messages, and as chat messages with tool calls.
+
+use crate::output::json::as_text;
+use crate::words::reply::{Confidence, Difficulty, Intent};
+use crate::words::{ToolEvent, Turn};
+use serde::Serialize;
+use serde_json::Value;
+use std::borrow::Cow;
+
+const USER: &str = "user";
+const ASSISTANT: &str = "assistant";
+
+/// A message of `conversation_history`, with the labels of its speaker.
+#[derive(Debug, Serialize)]
+pub(crate) struct HistoryItem<'a> {
+    turn_index: u16,
+    role: &'static str,
+    message: &'a str,
+    agent: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intent: Option<Intent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    difficulty: Option<Difficulty>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coverage_target: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confidence: Option<Confidence>,
+}
+
+/// A chat message.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Message<'a> {
+    pub role: &'static str,
+    pub content: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turn_index: Option<u16>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub agent: &'a str,
+}
+
+/// A chat message, or a tool call, or what a tool returned.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum ToolMessage<'a> {
+    /// Something said.
+    Said(Message<'a>),
+    /// The assistant calls tools: all calls of the turn in one row.
+    Calls {
+        role: &'static str,
+        content: &'static str,
+        tool_calls: Vec<Call<'a>>,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        agent: &'a str,
+    },
+    /// What one call returned, as JSON text.
+    Returned {
+        role: &'static str,
+        tool_call_id: Cow<'a, str>,
+        name: &'a str,
+        #[serde(serialize_with = "as_text")]
+        content: &'a Value,
+    },
+}
+
+/// A tool call in the shape of the chat completions API.
+#[derive(Debug, Serialize)]
+pub(crate) struct Call<'a> {
+    id: Cow<'a, str>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    function: CalledFunction<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct CalledFunction<'a> {
+    name: &'a str,
+    #[serde(serialize_with = "as_text")]
+    arguments: &'a Value,
+}
+
+/// The labelled history; empty messages are left out.
+pub(crate) fn history(turns: &[Turn]) -> Vec<HistoryItem<'_>> {
+    turns
+        .iter()
+        .flat_map(|turn| [question_item(turn), answer_item(turn)])
+        .filter(|item| !item.message.is_empty())
+        .collect()
+}
+
+fn question_item(turn: &Turn) -> HistoryItem<'_> {
+    let reply = &turn.question.reply;
+    HistoryItem {
+        turn_index: turn.index.0,
+        role: USER,
+        message: &reply.user_message,
+        agent: &turn.question.agent,
+        intent: Some(reply.intent),
+        difficulty: Some(reply.difficulty),
+        coverage_target: Some(&reply.coverage_target),
+        confidence: None,
+    }
+}
+
+fn answer_item(turn: &Turn) -> HistoryItem<'_> {
+    let reply = &turn.answer.reply;
+    HistoryItem {
+        turn_index: turn.index.0,
+        role: ASSISTANT,
+        message: &reply.assistant_message,
+        agent: &turn.answer.agent,
+        intent: None,
+        difficulty: None,
+        coverage_target: None,
+        confidence: Some(reply.reasoning_trace.confidence),
+    }
+}
+
+/// The chat messages, with the number of their turn if asked for; empty ones are left out.
+pub(crate) fn messages(turns: &[Turn], numbered: bool) -> Vec<Message<'_>> {
+    turns
+        .iter()
+        .flat_map(|turn| {
+            let turn_index = numbered.then_some(turn.index.0);
+            [asked(turn, turn_index), answered(turn, turn_index)].into_iter().flatten()
+        })
+        .collect()
+}
+
+fn asked(turn: &Turn, turn_index: Option<u16>) -> Option<Message<'_>> {
+    said(USER, &turn.question.reply.user_message, turn_index, &turn.question.agent)
+}
+
+fn answered(turn: &Turn, turn_index: Option<u16>) -> Option<Message<'_>> {
+    said(ASSISTANT, &turn.answer.reply.assistant_message, turn_index, &turn.answer.agent)
+}
+
+fn said<'a>(role: &'static str, content: &'a str, turn_index: Option<u16>, agent: &'a str) -> Option<Message<'a>> {
+    (!content.is_empty()).then_some(Message { role, content, turn_index, agent })
+}
+
+/// The chat messages with tool calls between question and answer. Each result names the call it belongs to; calls
+/// without an id get `call_<n>`, counted over the conversation from 1.
+pub(crate) fn messages_with_tools(turns: &[Turn]) -> Vec<ToolMessage<'_>> {
+    let mut rows = Vec::new();
+    let mut unnamed = 0;
+    for turn in turns {
+        rows.extend(asked(turn, None).map(ToolMessage::Said));
+        let events: Vec<_> =
+            turn.answer.tool_events.iter().map(|event| (call_id(event, &mut unnamed), event)).collect();
+        if !events.is_empty() {
+            let tool_calls = events.iter().map(|(id, event)| call(id.clone(), event)).collect();
+            rows.push(ToolMessage::Calls { role: ASSISTANT, content: "", tool_calls, agent: &turn.answer.agent });
+        }
+        rows.extend(events.into_iter().map(|(tool_call_id, event)| ToolMessage::Returned {
+            role: "tool",
+            tool_call_id,
+            name: &event.name,
+            content: &event.result,
+        }));
+        rows.extend(answered(turn, None).map(ToolMessage::Said));
+    }
+    rows
+}
+
+fn call_id<'a>(event: &'a ToolEvent, unnamed: &mut u32) -> Cow<'a, str> {
+    if event.id.is_empty() {
+        *unnamed += 1;
+        return format!("call_{unnamed}").into();
+    }
+    event.id.as_str().into()
+}
+
+fn call<'a>(id: Cow<'a, str>, event: &'a ToolEvent) -> Call<'a> {
+    let function = CalledFunction { name: &event.name, arguments: &event.arguments };
+    Call { id, kind: "function", function }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::output::sample;
+    use serde_json::json;
+
+    fn rows(turns: &[Turn]) -> Vec<Value> {
+        messages_with_tools(turns).iter().map(|row| serde_json::to_value(row).unwrap()).collect()
+    }
+
+    #[test]
+    fn every_result_names_its_call() {
+        let mut turns = sample::sample_conversation().turns;
+        let event = turns[0].answer.tool_events[0].clone();
+        let unnamed = ToolEvent { id: String::new(), ..event.clone() };
+        turns[0].answer.tool_events = vec![unnamed.clone(), event, unnamed.clone()];
+        turns[1].answer.tool_events = vec![unnamed];
+        let rows = rows(&turns);
+        let roles: Vec<_> = rows.iter().map(|row| row["role"].as_str().unwrap()).collect();
+        let expected =
+            ["user", "assistant", "tool", "tool", "tool", "assistant", "user", "assistant", "tool", "assistant"];
+        assert_eq!(roles, expected);
+        let calls = rows.iter().filter_map(|row| row["tool_calls"].as_array()).flatten().map(|call| &call["id"]);
+        let results = rows.iter().filter_map(|row| row.get("tool_call_id"));
+        let (calls, results): (Vec<_>, Vec<_>) = (calls.collect(), results.collect());
+        assert_eq!(calls, results);
+        assert_eq!(calls, [&json!("call_1"), &json!("call_46611"), &json!("call_2"), &json!("call_3")]);
+    }
+
+    #[test]
+    fn empty_messages_and_agents_are_left_out() {
+        let mut turns = sample::sample_conversation().turns;
+        turns[0].answer.reply.assistant_message.clear();
+        turns[1].question.agent = "".into();
+        assert_eq!(history(&turns).len(), 3);
+        let messages = messages(&turns, true);
+        assert_eq!(
+            messages.iter().map(|said| (said.role, said.turn_index.unwrap())).collect::<Vec<_>>(),
+            [("user", 1), ("user", 2), ("assistant", 2)]
+        );
+        assert!(serde_json::to_value(&messages[1]).unwrap().get("agent").is_none());
+    }
+}

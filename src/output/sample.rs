@@ -1,0 +1,204 @@
+//! A small run made by hand, for tests: its facts, its knowledge base, a completed and a dropped conversation.
+
+use super::{Columns, Options, RunFacts, Stamp};
+use crate::words::reply::{
+    Confidence, Difficulty, Evidence, GroundingFact, Intent, Premise, ReasoningTrace, RetrievalQueries, Thought,
+};
+use crate::words::{
+    Answer, AssistantReply, Attempt, Catalogue, Chunk, ChunkIndex, Conversation, Coverage, DropReason, Ending,
+    JudgeReply, Judgement, LanguageIndex, Persona, Question, QuestionMode, Round, Slot, Source, SourceIndex, ToolEvent,
+    Turn, TurnIndex, Used, UserReply, Wave,
+};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The first question of [`sample_conversation`].
+pub(crate) const QUESTION: &str = "كم مرة تُؤخذ النسخ الاحتياطية؟";
+
+/// 2026-11-22T23:34:13Z.
+pub(crate) fn stamp() -> Stamp {
+    Stamp::from_env(Some("1795390453")).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Outputs below `root`, columns under their own names.
+pub(crate) fn options(root: &Path) -> Options {
+    let columns = Columns {
+        messages: "messages".into(),
+        messages_with_tools: "messages_with_tools".into(),
+        metadata: "metadata".into(),
+        user_reasoning: "user_reasoning".into(),
+        assistant_reasoning: "assistant_reasoning".into(),
+        judge: "judge".into(),
+    };
+    Options { folder: root.join("outputs"), root: root.to_owned(), columns }
+}
+
+/// Two languages, judged by turn.
+pub(crate) fn facts() -> RunFacts {
+    RunFacts {
+        run_id: "run-1".into(),
+        seed: 7,
+        total_samples: 1,
+        languages: vec!["ar".into(), "en".into()],
+        batch_size: 4,
+        question: String::new(),
+        min_turns: 2,
+        max_turns: 3,
+        distribution: "poisson",
+        mean: 0.0,
+        topics_path: "config/topics.yaml".into(),
+        topics_variant: String::new(),
+        topics_probability: 0.35,
+        topics_enabled: true,
+        top_k: 4,
+        user_agent: "openai/asker".into(),
+        assistant_agent: "openai/answerer".into(),
+        judge_enabled: true,
+        judge_granularity: "turn",
+        judge_reasons: vec!["vague".into(), "other".into()],
+        config_dir: "config".into(),
+    }
+}
+
+/// One document of two chunks.
+pub(crate) fn catalogue() -> Catalogue {
+    let chunk = |number: u32, text: &str| Chunk {
+        id: format!("5f0c-{number}"),
+        text: text.into(),
+        source: SourceIndex(0),
+        chunk_index: number,
+        char_start: 0,
+        char_end: text.chars().count(),
+    };
+    Catalogue {
+        sources: vec![Source { path: "backup.md".into(), chunks: 0..2 }],
+        chunks: vec![chunk(0, "Restores are rehearsed."), chunk(1, "Backups are taken daily.")],
+    }
+}
+
+/// Two turns in Arabic, each judged; the first seeded and grounded, with a tool call; the second with thoughts.
+pub(crate) fn sample_conversation() -> Conversation {
+    let mut first = turn(1, QUESTION, "تُؤخذ كل يوم.", Some(7));
+    first.question.seed_topic = "operations".into();
+    first.question.seed_question = "How often are backups taken?".into();
+    first.question.mode = QuestionMode::Seeded;
+    first.question.reply.coverage_target = "5f0c-1".into();
+    first.question.used.chunk = Some(ChunkIndex(1));
+    first.question.used.source = Some(SourceIndex(0));
+    first.answer.tool_events = vec![ToolEvent {
+        id: "call_46611".into(),
+        name: "vector_db_search".into(),
+        arguments: json!({"query": "النسخ الاحتياطية", "k": 4}),
+        result: json!({"query": "النسخ الاحتياطية", "results": [], "rendered": ""}),
+    }];
+    let mut second = turn(2, "وهل تُختبر؟", "نعم، تُختبر الاستعادة.", Some(8));
+    second.attempt = Attempt(1);
+    second.question.reply.intent = Intent::Compare;
+    second.question.reply.difficulty = Difficulty::Medium;
+    second.question.reasoning = Some("dig deeper".into());
+    second.answer.reasoning = Some("recall rehearsals".into());
+    conversation(0, "ar", "run-1-ar-0000", vec![first, second], Ending::Completed)
+}
+
+/// One turn of three in English, not judged by turn but as a whole; then every question was a duplicate.
+pub(crate) fn dropped_conversation() -> Conversation {
+    let turns = vec![turn(1, "Are restores rehearsed?", "Yes, they are.", None)];
+    let ending = Ending::Dropped(DropReason::DedupExhausted);
+    let mut dropped = conversation(1, "en", "run-1-en-0000", turns, ending);
+    dropped.target_turns = 3;
+    dropped.judgement = Some(judgement(4));
+    dropped
+}
+
+fn conversation(language: u16, name: &str, id: &str, turns: Vec<Turn>, ending: Ending) -> Conversation {
+    let persona = |id: &str, name: &str, style: &str| {
+        let traits = vec!["exact".into(), "curious".into()];
+        Arc::new(Persona { id: id.into(), name: name.into(), traits, style: style.into() })
+    };
+    Conversation {
+        slot: Slot { language: LanguageIndex(language), index: 0 },
+        wave: Wave(0),
+        id: id.into(),
+        language: name.into(),
+        target_turns: turns.len() as u16,
+        user_persona: persona("auditor", "Auditor", "brief"),
+        assistant_persona: persona("tutor", "Tutor", ""),
+        coverage: Arc::new(Coverage::default()),
+        turns,
+        round: Round::default(),
+        judgement: None,
+        ending: Some(ending),
+    }
+}
+
+fn turn(index: u16, question: &str, answer: &str, score: Option<u8>) -> Turn {
+    Turn {
+        index: TurnIndex(index),
+        attempt: Attempt(0),
+        question: asked(question),
+        answer: answered(question, answer),
+        judgement: score.map(judgement),
+    }
+}
+
+fn asked(question: &str) -> Question {
+    Question {
+        mode: QuestionMode::Followup,
+        seed_topic: String::new(),
+        seed_question: String::new(),
+        reply: UserReply {
+            user_message: question.into(),
+            intent: Intent::Clarify,
+            difficulty: Difficulty::Easy,
+            grounding_facts: vec![GroundingFact {
+                fact: "Backups are taken daily.".into(),
+                source_descriptor: "backup.md#chunk1".into(),
+            }],
+            coverage_target: String::new(),
+            notes_for_assistant: vec!["be concise".into()],
+        },
+        used: Used { chunk: None, source: None, question: question.into(), seed: None },
+        agent: "openai/asker".into(),
+        reasoning: None,
+        raw: raw("asked"),
+    }
+}
+
+fn answered(question: &str, answer: &str) -> Answer {
+    let trace = ReasoningTrace {
+        question: question.into(),
+        retrieval_queries: RetrievalQueries { vector_db_search: vec!["backups".into()], web_search: Vec::new() },
+        evidence: vec![Evidence {
+            id: "E1".into(),
+            cue: "backup.md".into(),
+            content: "Backups are taken daily.".into(),
+        }],
+        premises: vec![Premise {
+            id: "P1".into(),
+            text: "daily is a frequency".into(),
+            evidence_refs: vec!["E1".into()],
+            assumption: String::new(),
+        }],
+        thinking: vec![Thought { text: "read the rule".into() }],
+        confidence: Confidence::High,
+        known_limits: Vec::new(),
+    };
+    Answer {
+        reply: AssistantReply { assistant_message: answer.into(), reasoning_trace: trace, did_web_search: false },
+        tool_events: Vec::new(),
+        agent: "openai/answerer".into(),
+        reasoning: None,
+        raw: raw("answered"),
+    }
+}
+
+fn judgement(score: u8) -> Judgement {
+    let reply =
+        JudgeReply { score, reasons: vec!["vague".into()], notes: "ok".into(), question_ok: true, answer_ok: true };
+    Judgement { reply, reasoning: None, raw: raw("judged") }
+}
+
+fn raw(id: &str) -> Value {
+    json!({"id": id, "usage": {"total_tokens": 150}})
+}
