@@ -1,10 +1,21 @@
 //! Models: one trait, the endpoints and the built-in model behind it, and what it takes to be patient with them.
 
+mod address;
+pub mod builtin;
 pub mod chat;
+pub mod endpoint;
+mod formats;
 pub mod meter;
+mod patience;
+#[cfg(test)]
+mod samples;
+pub mod shared;
+mod wire;
 
 pub use chat::{ChatReply, ChatRequest, Message, Model, ModelError, ReplySchema, Role, Usage};
+pub use endpoint::Endpoint;
 pub use meter::{Meter, Reading};
+pub use shared::Shared;
 
 use serde_json::{Map, Value};
 use std::fmt;
@@ -63,8 +74,45 @@ pub struct AgentOptions {
 /// The model an agent's settings ask for, ready to be called.
 ///
 /// # Errors
-/// When the client can't be built from the settings (malformed `base_url`).
-pub fn connect(options: &AgentOptions, meter: &Arc<Meter>) -> Result<Arc<dyn Model>, ModelError> {
-    let _ = (options, meter);
-    unimplemented!()
+/// When the client can't be built from the settings, such as a malformed `base_url`.
+pub fn connect(options: &AgentOptions, shared: &Shared) -> Result<Arc<dyn Model>, ModelError> {
+    let name = display_name(options);
+    Ok(match options.provider.as_str() {
+        "builtin" => Arc::new(builtin::Builtin::new(name, shared.meter.clone())),
+        _ => Arc::new(Endpoint::new(options, name, shared)?),
+    })
+}
+
+/// `provider/model` when a provider is set and the model has no `/`, else the model; without a model, the provider.
+fn display_name(options: &AgentOptions) -> Arc<str> {
+    match (options.provider.as_str(), options.model.as_str()) {
+        ("", "") => options.role.into(),
+        (provider, "") => provider.into(),
+        ("", model) => model.into(),
+        (_, model) if model.contains('/') => model.into(),
+        (provider, model) => format!("{provider}/{model}").into(),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_are_named_by_provider_and_model() {
+        for (provider, model, expected) in [
+            ("openai", "gpt-x", "openai/gpt-x"),
+            ("vllm", "org/model", "org/model"),
+            ("", "gpt-x", "gpt-x"),
+            ("", "org/model", "org/model"),
+            ("builtin", "", "builtin"),
+            ("builtin", "small", "builtin/small"),
+        ] {
+            let mut options = samples::options("http://127.0.0.1:1/v1");
+            (options.provider, options.model) = (provider.into(), model.into());
+            let model = connect(&options, &Shared::new()).ok().unwrap();
+            assert_eq!(&**model.name(), expected);
+        }
+    }
 }

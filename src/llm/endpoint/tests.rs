@@ -1,0 +1,326 @@
+//! The HTTP client against a fake endpoint: every rule of patience, of formats, and of what must stay secret.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+#[path = "../../../tests/support/endpoint.rs"]
+mod fake;
+
+use super::*;
+use crate::llm::samples::{options, request};
+use crate::llm::{Message, Role, Usage};
+use crate::words::{AssistantReply, JudgeReply, ToolDefinition, UserReply};
+use fake::dialogue::Latency;
+use fake::{Behaviour, Reply};
+use serde_json::{Value, json};
+use std::net::TcpListener;
+use std::time::Instant;
+
+/// A client that hurries between retries.
+fn hurried(options: &AgentOptions, shared: &Shared) -> Endpoint {
+    let mut endpoint = Endpoint::new(options, "test/m".into(), shared).unwrap();
+    endpoint.patience.first_pause = Duration::from_millis(1);
+    endpoint
+}
+
+/// What a call of a client with so many retries comes to, and the counters after it.
+async fn call(server: &fake::Endpoint, max_retries: u32) -> (Result<ChatReply, ModelError>, Vec<u64>) {
+    let shared = Shared::new();
+    let options = AgentOptions { max_retries, ..options(&server.base_url()) };
+    let outcome = hurried(&options, &shared).chat(&request("Hi")).await;
+    let reading = shared.meter.read();
+    (outcome, vec![server.requests(), reading.retries, reading.calls, reading.failures])
+}
+
+/// The given response to the first requests, then dialogue.
+fn first(count: u64, reply: impl Fn() -> Reply + Send + Sync + 'static) -> fake::Endpoint {
+    let later = move |request: &Value| fake::dialogue::reply(request, Latency::NONE);
+    fake::Endpoint::start(Behaviour::new(move |request, number| if number < count { reply() } else { later(request) }))
+}
+
+fn with_tools(prompt: &str) -> ChatRequest {
+    let parameters = json!({"type": "object", "properties": {"query": {"type": "string"}}});
+    let search = ToolDefinition { name: "vector_db_search".into(), description: "Finds.".into(), parameters };
+    ChatRequest { tools: vec![search], ..request(prompt) }
+}
+
+fn formats(server: &fake::Endpoint) -> Vec<String> {
+    server.log().iter().map(|body| body["response_format"]["type"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_reply_is_read_and_counted() {
+    let server = fake::Endpoint::start(Behaviour::dialogue(Latency::NONE));
+    let (outcome, counts) = call(&server, 0).await;
+    let reply = outcome.unwrap();
+    assert!(reply.text.starts_with("reply "), "{reply:?}");
+    assert_eq!(reply.usage, Usage { prompt_tokens: Some(0), completion_tokens: Some(5) });
+    assert_eq!(reply.raw["object"], "chat.completion");
+    assert_eq!(counts, [1, 0, 1, 0]);
+}
+
+#[tokio::test]
+async fn the_request_carries_key_agent_and_settings() {
+    let server = fake::Endpoint::start(Behaviour::dialogue(Latency::NONE));
+    let shared = Shared::new();
+    let mut options = options(&format!("{}//", server.base_url()));
+    options.extra = json!({"seed": 7}).as_object().unwrap().clone();
+    hurried(&options, &shared).chat(&request("Hi")).await.unwrap();
+    options.api_key = Some(Secret::new("sk-1".into()));
+    hurried(&options, &shared).chat(&request("Hi")).await.unwrap();
+    let headers = server.headers();
+    assert_eq!(headers[0].get("authorization"), None);
+    assert_eq!(headers[1]["authorization"], "Bearer sk-1");
+    assert_eq!(headers[0]["content-type"], "application/json");
+    assert_eq!(headers[0]["user-agent"], concat!("dlgforge/", env!("CARGO_PKG_VERSION")));
+    let messages = json!([{"role": "user", "content": "Hi"}]);
+    let format = json!({"type": "json_object"});
+    let expected = json!({"seed": 7, "model": "m", "messages": messages, "response_format": format});
+    assert_eq!(server.log(), [expected.clone(), expected]);
+}
+
+#[tokio::test]
+async fn passing_statuses_are_tried_again() {
+    for status in [408, 409, 425, 429, 500, 502, 503, 504, 529] {
+        let server = first(2, move || Reply::error(status, "later"));
+        let (outcome, counts) = call(&server, 2).await;
+        assert!(outcome.is_ok(), "{status}: {outcome:?}");
+        assert_eq!(counts, [3, 2, 1, 0], "{status}");
+    }
+}
+
+#[tokio::test]
+async fn other_statuses_are_final() {
+    for status in [400, 401, 403, 404, 413, 422] {
+        let server = fake::Endpoint::start(Behaviour::status(status, &[]));
+        let (outcome, counts) = call(&server, 5).await;
+        let detail = "no, said the endpoint".to_owned();
+        assert_eq!(outcome.unwrap_err(), ModelError::Refused { endpoint: server.base_url(), status, detail });
+        assert_eq!(counts, [1, 0, 0, 1], "{status}");
+    }
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let elsewhere = fake::Endpoint::start(Behaviour::dialogue(Latency::NONE));
+    let location = format!("{}/chat/completions", elsewhere.base_url());
+    for status in [301, 302, 307, 308] {
+        let server = fake::Endpoint::start(Behaviour::status(status, &[("location", &location)]));
+        let (outcome, counts) = call(&server, 5).await;
+        let error = outcome.unwrap_err().to_string();
+        assert!(error.contains("set llm.agents.user.base_url to the final address"), "{error}");
+        assert_eq!(counts, [1, 0, 0, 1]);
+    }
+    assert_eq!(elsewhere.requests(), 0);
+}
+
+#[tokio::test]
+async fn patience_ends() {
+    let server = fake::Endpoint::start(Behaviour::flaky(3));
+    let (outcome, counts) = call(&server, 2).await;
+    assert_eq!(outcome.unwrap_err().to_string(), format!("{}: HTTP 503: overloaded", server.base_url()));
+    assert_eq!(counts, [3, 2, 0, 1]);
+    let (outcome, counts) = call(&server, 2).await;
+    assert!(outcome.is_ok());
+    assert_eq!(counts, [4, 0, 1, 0]);
+}
+
+#[tokio::test]
+async fn retry_after_is_obeyed() {
+    let reply = || Reply { headers: vec![("retry-after".into(), "0.2".into())], ..Reply::error(429, "slow down") };
+    let server = first(1, reply);
+    let start = Instant::now();
+    assert!(call(&server, 1).await.0.is_ok());
+    assert!(start.elapsed() >= Duration::from_millis(200));
+}
+
+#[tokio::test]
+async fn unusable_bodies_are_tried_again() {
+    let cut = || Reply { close: true, ..Reply::json(200, &json!({"choices": [{"message": {"content": "half"}}]})) };
+    let closed = move || Reply { body: Vec::new().into(), ..cut() };
+    let garbage = move || Reply { body: "<html>".into(), close: false, ..cut() };
+    for (server, expected) in [
+        (first(1, cut), "malformed response: cut short: "),
+        (first(1, closed), "connection"),
+        (first(1, garbage), "malformed response: not JSON: "),
+        (first(1, || Reply::json(200, &json!({"choices": []}))), "malformed response: no choices"),
+    ] {
+        let (outcome, _) = call(&server, 0).await;
+        let error = outcome.unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    for server in [first(1, cut), first(1, closed), first(1, garbage)] {
+        let (outcome, counts) = call(&server, 1).await;
+        assert!(outcome.is_ok(), "{outcome:?}");
+        assert_eq!(counts, [2, 1, 1, 0]);
+    }
+}
+
+#[tokio::test]
+async fn bodies_beyond_the_limit_are_not_read() {
+    for close in [true, false] {
+        let body = Reply { body: vec![b' '; BODY_LIMIT + 1].into(), close, ..Reply::json(200, &Value::Null) };
+        let server = first(1, move || Reply { body: body.body.clone(), headers: Vec::new(), ..body });
+        let (outcome, _) = call(&server, 0).await;
+        let error = outcome.unwrap_err().to_string();
+        assert!(error.ends_with("malformed response: longer than 32 MiB"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_tried_again() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let shared = Shared::new();
+    let options = AgentOptions { max_retries: 2, ..options(&format!("http://{address}/v1")) };
+    let error = hurried(&options, &shared).chat(&request("Hi")).await.unwrap_err();
+    let ModelError::Unreachable { endpoint, detail, tries } = error else { panic!("{error}") };
+    assert_eq!((endpoint, tries), (format!("http://{address}/v1"), 3));
+    assert!(detail.to_lowercase().contains("connection refused"), "{detail}");
+    assert_eq!((shared.meter.read().retries, shared.meter.read().failures), (2, 1));
+}
+
+#[tokio::test]
+async fn a_late_reply_is_a_failure() {
+    let late = || Reply { delay: Duration::from_secs(60), ..Reply::error(500, "late") };
+    let server = first(2, late);
+    let shared = Shared::new();
+    let timeout = Duration::from_millis(50);
+    let patient = AgentOptions { max_retries: 1, timeout, ..options(&server.base_url()) };
+    let error = hurried(&patient, &shared).chat(&request("Hi")).await.unwrap_err().to_string();
+    assert_eq!(error, format!("{}: no complete response within 0.05 s (2 tries)", server.base_url()));
+    assert!(hurried(&options(&server.base_url()), &shared).chat(&request("Hi")).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_refused_format_is_remembered_by_all_agents_of_the_endpoint() {
+    let server = fake::Endpoint::start(Behaviour::text_only());
+    let shared = Shared::new();
+    let user = hurried(&options(&server.base_url()), &shared);
+    let judge = AgentOptions { role: "judge", ..options(&format!("{}/", server.base_url())) };
+    user.chat(&request("Hi")).await.unwrap();
+    user.chat(&with_tools("Hi")).await.unwrap();
+    hurried(&judge, &shared).chat(&request("Hi")).await.unwrap();
+    assert_eq!(formats(&server), ["json_object", "text", "text", "text"]);
+    let reading = shared.meter.read();
+    assert_eq!((reading.calls, reading.retries, reading.failures), (3, 1, 0));
+
+    let other = fake::Endpoint::start(Behaviour::dialogue(Latency::NONE));
+    hurried(&options(&other.base_url()), &shared).chat(&request("Hi")).await.unwrap();
+    assert_eq!(formats(&other), ["json_object"]);
+}
+
+#[tokio::test]
+async fn json_mode_is_given_up_with_tools_only_where_tools_are_the_reason() {
+    let server = fake::Endpoint::start(Behaviour::new(|request, _| {
+        if request["tools"].is_array() && request["response_format"]["type"] == "json_object" {
+            return Reply::error(400, "json mode cannot be combined with tool/function calling");
+        }
+        fake::dialogue::reply(request, Latency::NONE)
+    }));
+    let shared = Shared::new();
+    let endpoint = hurried(&options(&server.base_url()), &shared);
+    for request in [with_tools("Hi"), with_tools("Hi"), request("Hi")] {
+        endpoint.chat(&request).await.unwrap();
+    }
+    assert_eq!(formats(&server), ["json_object", "text", "text", "json_object"]);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_refuses_every_format_fails() {
+    let message = "'response_format.type' must be 'json_schema' or 'text'";
+    let server = first(u64::MAX, move || Reply::error(400, message));
+    let (outcome, counts) = call(&server, 3).await;
+    assert!(outcome.unwrap_err().to_string().ends_with(message));
+    assert_eq!(counts, [2, 1, 0, 1]);
+}
+
+#[tokio::test]
+async fn the_three_roles_are_played() {
+    let server = fake::Endpoint::start(Behaviour::dialogue(Latency::NONE));
+    let endpoint = hurried(&options(&server.base_url()), &Shared::new());
+    let ask = r#"[{"topic_id": "abc-0", "source_descriptor": "a.md#chunk0", "text": "Logs come \"first\"."}]
+        {"user_message": s, "coverage_target": s}"#;
+    let asked = endpoint.chat(&request(ask)).await.unwrap().text;
+    assert_eq!(endpoint.chat(&request(ask)).await.unwrap().text, asked, "equal requests have equal replies");
+    let question: UserReply = serde_json::from_str(&asked).unwrap();
+    assert!(question.user_message.ends_with("Logs come \"first\".?"), "{}", question.user_message);
+    assert_eq!(question.coverage_target, "abc-0");
+    assert_eq!(question.grounding_facts[0].source_descriptor, "a.md#chunk0");
+    let again: UserReply =
+        serde_json::from_str(&endpoint.chat(&request(&format!("{ask} "))).await.unwrap().text).unwrap();
+    assert_ne!(again.user_message, question.user_message);
+
+    let mut answer = with_tools(&format!(r#"{{"reasoning_trace": o}} {asked}"#));
+    let reply = endpoint.chat(&answer).await.unwrap();
+    assert_eq!((reply.text.as_str(), reply.tool_calls[0].name.as_str()), ("", "vector_db_search"));
+    assert_eq!(reply.tool_calls[0].arguments, json!({"query": question.user_message}));
+    let answers = Some((reply.tool_calls[0].id.clone(), "vector_db_search".to_owned()));
+    answer.messages.push(Message { tool_calls: reply.tool_calls, ..Message::new(Role::Assistant, "") });
+    answer.messages.push(Message { answers, ..Message::new(Role::Tool, "Found it.") });
+    let answered: AssistantReply = serde_json::from_str(&endpoint.chat(&answer).await.unwrap().text).unwrap();
+    assert_eq!(answered.reasoning_trace.evidence[0].content, "Found it.");
+
+    let judge = request(r#"{"score": i, "question_ok": b} about {"reasoning_trace": o, "coverage_target": s}"#);
+    let verdict: JudgeReply = serde_json::from_str(&endpoint.chat(&judge).await.unwrap().text).unwrap();
+    assert!(verdict.score <= 10);
+}
+
+#[tokio::test]
+async fn many_calls_are_in_flight_together() {
+    let server = fake::Endpoint::start(Behaviour::dialogue(Latency { median_ms: 300.0, sigma: 0.1, seed: 1 }));
+    let shared = Shared::new();
+    let endpoint = Arc::new(hurried(&options(&server.base_url()), &shared));
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..100 {
+        let endpoint = endpoint.clone();
+        calls.spawn(async move { endpoint.chat(&request(&number.to_string())).await.map(|reply| reply.text) });
+    }
+    let texts = calls.join_all().await.into_iter().collect::<Result<std::collections::BTreeSet<_>, _>>().unwrap();
+    assert_eq!(texts.len(), 100, "different requests have different replies");
+    assert!(server.max_in_flight() > 50, "{}", server.max_in_flight());
+    assert_eq!(shared.meter.read().calls, 100);
+}
+
+#[tokio::test]
+async fn the_key_is_shown_nowhere() {
+    let key = "sk-very-secret-42";
+    let server = fake::Endpoint::start(Behaviour::new(move |_, number| match number {
+        0 => Reply::error(401, &format!("Incorrect API key: {key}")),
+        1 => Reply { body: format!("<html>{key}</html>").into(), ..Reply::error(500, "") },
+        _ => Reply::json(200, &json!({"error": {"message": key}})),
+    }));
+    let mut options = options(&format!("{}?token=hidden", server.base_url()));
+    options.api_key = Some(Secret::new(key.into()));
+    let endpoint = hurried(&options, &Shared::new());
+    for _ in 0..3 {
+        let error = endpoint.chat(&request("Hi")).await.unwrap_err();
+        assert!(error.to_string().contains("<secret>"), "{error}");
+        let shown = format!("{error} {error:?} {endpoint:?}");
+        assert!(!shown.contains(key) && !shown.contains("hidden"), "{shown}");
+    }
+    assert!(!format!("{options:?}").contains(key));
+}
+
+#[test]
+fn settings_that_make_no_client_are_refused_by_name() {
+    let nameless = AgentOptions { model: String::new(), ..options("http://127.0.0.1/v1") };
+    let homeless = AgentOptions { provider: "vllm".into(), ..options("") };
+    let mut streaming = options("http://127.0.0.1/v1");
+    streaming.extra.insert("stream".into(), true.into());
+    for (options, expected) in [(nameless, "model"), (homeless, "base_url"), (streaming, "extra.stream")] {
+        let error = Endpoint::new(&options, "m".into(), &Shared::new()).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("llm.agents.user.{expected}: ")), "{error}");
+    }
+}
+
+/// Minimal containers have no certificates; models beside the program are reached over plain HTTP.
+#[test]
+fn plain_http_needs_no_certificates() {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "llm::endpoint::tests::a_reply_is_read_and_counted"])
+        .env("SSL_CERT_FILE", "/nonexistent")
+        .env("SSL_CERT_DIR", "/nonexistent")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}

@@ -1,0 +1,45 @@
+//! Requests and settings for the tests of this room.
+
+use super::{AgentOptions, ChatRequest, Message, ReplySchema, Role};
+use crate::words::Task;
+use crate::words::task::JudgeConversationTask;
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The user model `m` at this address, without a key or retries.
+pub(super) fn options(base_url: &str) -> AgentOptions {
+    AgentOptions {
+        role: "user",
+        provider: "openai".into(),
+        model: "m".into(),
+        base_url: base_url.into(),
+        temperature: None,
+        max_tokens: None,
+        top_p: None,
+        timeout: Duration::from_secs(20),
+        max_retries: 0,
+        extra: Map::new(),
+        api_key: None,
+    }
+}
+
+/// A request of one user message, without tools.
+pub(super) fn request(prompt: &str) -> ChatRequest {
+    let task = JudgeConversationTask {
+        public_conversation_history: String::new(),
+        user_persona: String::new(),
+        assistant_persona: String::new(),
+        judge_turn_count: 0,
+        judge_conversation_turns: Vec::new(),
+        judge_conversation_evidence: Vec::new(),
+        judge_reasons: Vec::new(),
+        target_language: "en".into(),
+    };
+    ChatRequest {
+        task: Arc::new(Task::JudgeConversation(task)),
+        messages: vec![Message::new(Role::User, prompt)],
+        tools: Vec::new(),
+        schema: ReplySchema { name: "any", schema: Arc::new(Value::Null) },
+    }
+}

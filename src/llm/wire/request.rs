@@ -1,0 +1,218 @@
+//! The body of a request, written straight from the borrowed request.
+
+use crate::llm::formats::Format;
+use crate::llm::{AgentOptions, ChatRequest, Message, Role};
+use crate::words::{ToolCall, ToolDefinition};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// What an agent's settings put into every body.
+#[derive(Debug)]
+pub(in crate::llm) struct Preset {
+    /// Model name, sent unchanged.
+    pub(in crate::llm) model: String,
+    temperature: Option<f64>,
+    max_tokens: Option<u64>,
+    top_p: Option<f64>,
+    extra: Map<String, Value>,
+    extra_beside_tools: Map<String, Value>,
+}
+
+impl Preset {
+    /// Takes over the settings, without the extra fields that explicit ones override.
+    pub(in crate::llm) fn new(options: &AgentOptions) -> Self {
+        let overridden = |key: &str| match key {
+            "model" | "messages" | "response_format" => true,
+            "temperature" => options.temperature.is_some(),
+            "max_tokens" => options.max_tokens.is_some(),
+            "top_p" => options.top_p.is_some(),
+            _ => false,
+        };
+        let mut extra = options.extra.clone();
+        extra.retain(|key, _| !overridden(key));
+        let mut extra_beside_tools = extra.clone();
+        extra_beside_tools.retain(|key, _| !matches!(key.as_str(), "tools" | "tool_choice"));
+        Self {
+            model: options.model.clone(),
+            temperature: options.temperature,
+            max_tokens: options.max_tokens,
+            top_p: options.top_p,
+            extra,
+            extra_beside_tools,
+        }
+    }
+}
+
+/// The body of a request, as JSON.
+///
+/// # Errors
+/// When a value can't be written as JSON.
+pub(in crate::llm) fn body(preset: &Preset, request: &ChatRequest, format: Format) -> serde_json::Result<Vec<u8>> {
+    let tools = !request.tools.is_empty();
+    let body = Body {
+        extra: if tools { &preset.extra_beside_tools } else { &preset.extra },
+        model: &preset.model,
+        messages: request.messages.iter().map(WireMessage::from).collect(),
+        temperature: preset.temperature,
+        max_tokens: preset.max_tokens,
+        top_p: preset.top_p,
+        tools: request.tools.iter().map(|function| Tool { kind: "function", function }).collect(),
+        tool_choice: tools.then_some("auto"),
+        response_format: ResponseFormat { kind: format.as_str() },
+    };
+    let text: usize = request.messages.iter().map(|message| message.content.len()).sum();
+    let mut bytes = Vec::with_capacity(text + text / 8 + 1024);
+    serde_json::to_writer(&mut bytes, &body)?;
+    Ok(bytes)
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    #[serde(flatten)]
+    extra: &'a Map<String, Value>,
+    model: &'a str,
+    messages: Vec<WireMessage<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Tool<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<&'static str>,
+    response_format: ResponseFormat,
+}
+
+#[derive(Serialize)]
+struct ResponseFormat {
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
+#[derive(Serialize)]
+struct Tool<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    function: &'a ToolDefinition,
+}
+
+#[derive(Serialize)]
+struct WireMessage<'a> {
+    role: Role,
+    content: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<WireCall<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+}
+
+impl<'a> From<&'a Message> for WireMessage<'a> {
+    fn from(message: &'a Message) -> Self {
+        Self {
+            role: message.role,
+            content: &message.content,
+            tool_calls: message.tool_calls.iter().map(WireCall::from).collect(),
+            tool_call_id: message.answers.as_ref().map(|(id, _)| id.as_str()),
+            name: message.answers.as_ref().map(|(_, name)| name.as_str()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct WireCall<'a> {
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    function: WireFunction<'a>,
+}
+
+#[derive(Serialize)]
+struct WireFunction<'a> {
+    name: &'a str,
+    /// JSON text: the protocol has arguments as a string.
+    arguments: String,
+}
+
+impl<'a> From<&'a ToolCall> for WireCall<'a> {
+    fn from(call: &'a ToolCall) -> Self {
+        let function = WireFunction { name: &call.name, arguments: call.arguments.to_string() };
+        Self { id: &call.id, kind: "function", function }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::llm::samples::{options, request};
+    use serde_json::json;
+
+    fn written(options: &AgentOptions, request: &ChatRequest, format: Format) -> (String, Value) {
+        let bytes = body(&Preset::new(options), request, format).unwrap();
+        let value = serde_json::from_slice(&bytes).unwrap();
+        (String::from_utf8(bytes).unwrap(), value)
+    }
+
+    fn search() -> ToolDefinition {
+        ToolDefinition { name: "search".into(), description: "Finds.".into(), parameters: json!({"type": "object"}) }
+    }
+
+    #[test]
+    fn a_plain_request_has_nothing_that_was_not_set() {
+        let (text, _) = written(&options("http://127.0.0.1/v1"), &request("Hi"), Format::Json);
+        assert_eq!(
+            text,
+            r#"{"model":"m","messages":[{"role":"user","content":"Hi"}],"response_format":{"type":"json_object"}}"#
+        );
+    }
+
+    #[test]
+    fn explicit_fields_win_over_extra_ones() {
+        let mut options = options("http://127.0.0.1/v1");
+        options.extra = json!({
+            "seed": 7, "model": "x", "messages": [], "response_format": 1, "temperature": 2.0, "top_p": 0.1,
+            "max_tokens": 1, "tools": ["x"], "tool_choice": "none",
+        })
+        .as_object()
+        .unwrap()
+        .clone();
+        (options.temperature, options.max_tokens) = (Some(0.5), Some(900));
+        let mut request = request("Hi");
+        let (_, value) = written(&options, &request, Format::Text);
+        let messages = json!([{"role": "user", "content": "Hi"}]);
+        let expected = json!({
+            "seed": 7, "top_p": 0.1, "tools": ["x"], "tool_choice": "none", "model": "m", "messages": messages,
+            "temperature": 0.5, "max_tokens": 900, "response_format": {"type": "text"},
+        });
+        assert_eq!(value, expected);
+
+        request.tools = vec![search()];
+        let (text, value) = written(&options, &request, Format::Text);
+        assert_eq!(value["tool_choice"], "auto");
+        assert_eq!(value["tools"], json!([{"type": "function", "function": search()}]));
+        for key in ["model", "tools", "tool_choice", "temperature", "response_format"] {
+            assert_eq!(text.matches(&format!("\"{key}\":")).count(), 1, "{key} is written once: {text}");
+        }
+    }
+
+    #[test]
+    fn a_tool_loop_is_written_as_the_protocol_has_it() {
+        let mut request = request("Hi");
+        let call = ToolCall { id: "c1".into(), name: "search".into(), arguments: json!({"query": "a \"b\""}) };
+        request.messages.push(Message { tool_calls: vec![call], ..Message::new(Role::Assistant, "") });
+        let answers = Some(("c1".to_owned(), "search".to_owned()));
+        request.messages.push(Message { answers, ..Message::new(Role::Tool, "{}") });
+        let (_, value) = written(&options("http://127.0.0.1/v1"), &request, Format::Json);
+        let function = json!({"name": "search", "arguments": r#"{"query":"a \"b\""}"#});
+        let expected = json!([
+            {"role": "user", "content": "Hi"},
+            {"role": "assistant", "content": "", "tool_calls": [{"id": "c1", "type": "function", "function": function}]},
+            {"role": "tool", "content": "{}", "tool_call_id": "c1", "name": "search"},
+        ]);
+        assert_eq!(value["messages"], expected);
+    }
+}

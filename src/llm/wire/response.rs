@@ -1,0 +1,265 @@
+//! The body of a response: parsed once, and read as a reply or as an error.
+
+use super::lenient::parse;
+use crate::llm::{ChatReply, ChatRequest, Usage};
+use crate::words::ToolCall;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+
+/// Longest error detail, in characters.
+const DETAIL_CHARS: usize = 300;
+
+/// Reads a reply: the first choice's text, tool calls and reasoning, and the usage.
+///
+/// # Errors
+/// What is wrong, when the body is not JSON or has no first choice with a message.
+pub(in crate::llm) fn reply(body: &[u8], request: &ChatRequest) -> Result<ChatReply, String> {
+    let raw = parse(body).map_err(|error| format!("not JSON: {error}"))?;
+    let Some(choice) = raw.get("choices").and_then(|choices| choices.get(0)) else {
+        return Err(error_message(&raw).map_or("no choices".to_owned(), |message| format!("no choices: {message}")));
+    };
+    let Some(message) = choice.get("message").filter(|message| message.is_object()) else {
+        return Err("the first choice has no message".to_owned());
+    };
+    Ok(ChatReply {
+        text: message.get("content").map(text).unwrap_or_default(),
+        tool_calls: tool_calls(message, request),
+        reasoning: reasoning(message),
+        usage: usage(&raw),
+        raw,
+    })
+}
+
+/// The endpoint's words about an error on one line: the message of a JSON body, else the body's first characters.
+pub(in crate::llm) fn error_detail(body: &str) -> String {
+    let message = parse(body.as_bytes()).ok().and_then(|value| error_message(&value));
+    one_line(message.as_deref().unwrap_or(body))
+}
+
+/// A text on one line and shortened, for messages.
+pub(in crate::llm) fn one_line(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.is_empty() {
+        return "no details".to_owned();
+    }
+    line.chars().filter(|character| !character.is_control()).take(DETAIL_CHARS).collect()
+}
+
+/// `error.message`, or the other places where servers put it: `error`, `message`, `detail`.
+fn error_message(body: &Value) -> Option<String> {
+    let nested = body.get("error").and_then(|error| error.get("message"));
+    let places = [nested, body.get("error"), body.get("message"), body.get("detail")];
+    places.into_iter().flatten().find_map(|place| place.as_str().filter(|text| !text.is_empty())).map(str::to_owned)
+}
+
+fn text(content: &Value) -> String {
+    match content {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => parts.iter().filter_map(part).collect(),
+        other => part(other).map_or_else(|| other.to_string(), str::to_owned),
+    }
+}
+
+fn part(content: &Value) -> Option<&str> {
+    let inner = |key| content.get(key).and_then(Value::as_str);
+    content.as_str().or_else(|| inner("text")).or_else(|| inner("content"))
+}
+
+fn reasoning(message: &Value) -> Option<String> {
+    ["reasoning_content", "reasoning"]
+        .into_iter()
+        .find_map(|key| message.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()))
+        .map(str::to_owned)
+}
+
+fn usage(raw: &Value) -> Usage {
+    let tokens = |key| raw.get("usage").and_then(|usage| usage.get(key)).and_then(Value::as_u64);
+    Usage { prompt_tokens: tokens("prompt_tokens"), completion_tokens: tokens("completion_tokens") }
+}
+
+/// The calls asked for. Ids that are missing, or were used before in the same exchange, are made up anew.
+fn tool_calls(message: &Value, request: &ChatRequest) -> Vec<ToolCall> {
+    let Some(calls) = message.get("tool_calls").and_then(Value::as_array) else { return Vec::new() };
+    let earlier = request.messages.iter().flat_map(|message| &message.tool_calls);
+    let mut taken: BTreeSet<String> = earlier.map(|call| call.id.clone()).collect();
+    let given: BTreeSet<&str> = calls.iter().filter_map(given_id).collect();
+    let mut numbers = 1_u32..;
+    let mut unused = |taken: &BTreeSet<String>| {
+        let mut ids = numbers.by_ref().map(|number| format!("call_{number}"));
+        ids.find(|id| !taken.contains(id) && !given.contains(id.as_str())).unwrap_or_default()
+    };
+    let mut read = Vec::with_capacity(calls.len());
+    for call in calls {
+        let id = given_id(call).filter(|id| !taken.contains(*id)).map_or_else(|| unused(&taken), str::to_owned);
+        taken.insert(id.clone());
+        let function = call.get("function").unwrap_or(call);
+        let name = function.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        read.push(ToolCall { id, name, arguments: arguments(function.get("arguments")) });
+    }
+    read
+}
+
+fn given_id(call: &Value) -> Option<&str> {
+    call.get("id").and_then(Value::as_str).filter(|id| !id.is_empty())
+}
+
+/// Arguments come as JSON text, from some servers as an object; anything else is no arguments.
+fn arguments(given: Option<&Value>) -> Value {
+    let object = match given {
+        Some(Value::String(text)) => parse(text.as_bytes()).ok().filter(Value::is_object),
+        Some(Value::Object(object)) => Some(Value::Object(object.clone())),
+        _ => None,
+    };
+    object.unwrap_or_else(|| Value::Object(Map::new()))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::llm::samples::request;
+    use crate::llm::{Message, Role};
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn read(message: Value) -> ChatReply {
+        reply(json!({"choices": [{"message": message}]}).to_string().as_bytes(), &request("")).unwrap()
+    }
+
+    #[test]
+    fn content_of_every_kind_is_text() {
+        for (content, expected) in [
+            (json!(null), ""),
+            (json!("plain"), "plain"),
+            (
+                json!([{"type": "text", "text": "a"}, "b", {"content": "c"}, {"type": "thinking", "thinking": []}]),
+                "abc",
+            ),
+            (json!({"text": "t", "content": "c"}), "t"),
+            (json!({"content": "c"}), "c"),
+            (json!({"score": 3}), r#"{"score":3}"#),
+            (json!(5), "5"),
+        ] {
+            assert_eq!(read(json!({"content": content})).text, expected, "{content}");
+        }
+        assert_eq!(read(json!({"role": "assistant"})).text, "");
+    }
+
+    #[test]
+    fn reasoning_is_kept_apart() {
+        for (message, expected) in [
+            (json!({"reasoning_content": "a", "reasoning": "b"}), Some("a")),
+            (json!({"reasoning_content": "", "reasoning": "b"}), Some("b")),
+            (json!({"reasoning_content": null, "reasoning": {}}), None),
+            (json!({}), None),
+        ] {
+            assert_eq!(read(message.clone()).reasoning.as_deref(), expected, "{message}");
+        }
+    }
+
+    #[test]
+    fn arguments_are_always_an_object() {
+        for (given, expected) in [
+            (json!(r#"{"query":"q","k":2}"#), json!({"query": "q", "k": 2})),
+            (json!({"query": "q"}), json!({"query": "q"})),
+            (json!(r#"{"query":"\ud800"}"#), json!({"query": "\u{fffd}"})),
+            (json!("{"), json!({})),
+            (json!("[1]"), json!({})),
+            (json!("null"), json!({})),
+            (json!(""), json!({})),
+            (json!(null), json!({})),
+            (json!([1]), json!({})),
+        ] {
+            let calls = json!([{"id": "x", "function": {"name": "search", "arguments": given}}]);
+            let reply = read(json!({"content": null, "tool_calls": calls}));
+            let expected = ToolCall { id: "x".into(), name: "search".into(), arguments: expected };
+            assert_eq!(reply.tool_calls, [expected], "{given}");
+        }
+        assert!(read(json!({"content": "x", "tool_calls": null})).tool_calls.is_empty());
+    }
+
+    #[test]
+    fn ids_are_made_up_where_they_are_missing_or_repeated() {
+        let call = |id: Value| json!({"id": id, "function": {"name": "search", "arguments": "{}"}});
+        let calls = [json!(null), json!("call_2"), json!(""), json!("a"), json!("a"), json!("earlier"), json!(7)];
+        let body = json!({"choices": [{"message": {"tool_calls": calls.map(call)}}]}).to_string();
+        let mut request = request("");
+        let earlier = |id: &str| ToolCall { id: id.into(), name: "search".into(), arguments: json!({}) };
+        let tool_calls = vec![earlier("earlier"), earlier("call_3")];
+        request.messages.push(Message { tool_calls, ..Message::new(Role::Assistant, "") });
+        let reply = reply(body.as_bytes(), &request).unwrap();
+        let ids: Vec<&str> = reply.tool_calls.iter().map(|call| call.id.as_str()).collect();
+        assert_eq!(ids, ["call_1", "call_2", "call_4", "a", "call_5", "call_6", "call_7"]);
+    }
+
+    #[test]
+    fn usage_is_what_the_endpoint_says() {
+        let reading = |usage: Value| {
+            let body = json!({"choices": [{"message": {"content": "x"}}], "usage": usage});
+            reply(body.to_string().as_bytes(), &request("")).unwrap().usage
+        };
+        let known = Usage { prompt_tokens: Some(7), completion_tokens: Some(2) };
+        assert_eq!(reading(json!({"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9})), known);
+        for usage in [json!(null), json!({}), json!({"prompt_tokens": -1, "completion_tokens": "2"})] {
+            assert_eq!(reading(usage), Usage::default());
+        }
+    }
+
+    #[test]
+    fn the_whole_response_is_kept() {
+        let body = json!({"id": "r", "choices": [{"message": {"content": "x"}}, {"message": {"content": "y"}}]});
+        let reply = reply(body.to_string().as_bytes(), &request("")).unwrap();
+        assert_eq!((reply.text.as_str(), reply.raw), ("x", body));
+    }
+
+    #[test]
+    fn what_is_no_reply_is_told() {
+        for (body, expected) in [
+            (r#"{"choices": [{"mess"#, "not JSON: EOF while parsing"),
+            ("<html>", "not JSON: expected value"),
+            ("", "not JSON: EOF while parsing"),
+            ("{}", "no choices"),
+            (r#"{"choices": []}"#, "no choices"),
+            (r#"{"error": {"message": "busy"}}"#, "no choices: busy"),
+            (r#"{"choices": [{"text": "x"}]}"#, "the first choice has no message"),
+            (r#"{"choices": [{"message": "x"}]}"#, "the first choice has no message"),
+        ] {
+            let told = reply(body.as_bytes(), &request("")).unwrap_err();
+            assert!(told.starts_with(expected), "{body}: {told}");
+        }
+    }
+
+    #[test]
+    fn error_details_are_one_short_line() {
+        let long = "word ".repeat(200);
+        for (body, expected) in [
+            (r#"{"error": {"message": "no\n  such model", "code": 404}}"#, "no such model"),
+            (r#"{"error": "bad format"}"#, "bad format"),
+            (r#"{"object": "error", "message": "too long"}"#, "too long"),
+            (r#"{"detail": "Not Found"}"#, "Not Found"),
+            (r#"{"error": {"message": ""}}"#, r#"{"error": {"message": ""}}"#),
+            ("<html>\r\n<b>502</b>\u{7}</html>", "<html> <b>502</b></html>"),
+            ("", "no details"),
+            (&long, &long[..300]),
+        ] {
+            assert_eq!(error_detail(body), expected);
+        }
+    }
+
+    #[test]
+    fn broken_characters_become_replacement_characters() {
+        let mut body = br#"{"choices": [{"message": {"content": "a\ud83d b\n "#.to_vec();
+        body.extend(b"\xff\"}}]}");
+        assert_eq!(reply(&body, &request("")).unwrap().text, "a\u{fffd} b\n \u{fffd}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_is_survived(bytes in prop::collection::vec(any::<u8>(), 0..60), text in "[\"{}\\[\\],:a ]{0,40}") {
+            let _ = reply(&bytes, &request(""));
+            let _ = reply(text.as_bytes(), &request(""));
+            prop_assert!(error_detail(&text).chars().count() <= DETAIL_CHARS);
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! A local OpenAI-compatible endpoint over real HTTP, for tests and benchmarks: what it answers is a function.
+
+#[path = "endpoint/dialogue.rs"]
+pub mod dialogue;
+#[cfg(test)]
+#[path = "endpoint/tests.rs"]
+mod tests;
+
+use dialogue::Latency;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use hyper::header::{CONTENT_TYPE, HeaderMap};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::oneshot;
+
+/// Requests whose headers and bodies are kept for inspection: enough for tests, bounded for benchmarks.
+const LOGGED: usize = 4096;
+
+/// A response.
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers beside the content type.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Bytes,
+    /// Time from the request's end to the response's start.
+    pub delay: Duration,
+    /// Whether the connection is closed after the body's bytes as if there were more; without any bytes, before the
+    /// response.
+    pub close: bool,
+}
+
+impl Reply {
+    /// A JSON response, at once.
+    pub fn json(status: u16, body: &Value) -> Self {
+        Self { status, headers: Vec::new(), body: body.to_string().into(), delay: Duration::ZERO, close: false }
+    }
+
+    /// An error as OpenAI writes it.
+    pub fn error(status: u16, message: &str) -> Self {
+        Self::json(status, &json!({"error": {"message": message, "type": "error", "param": null, "code": null}}))
+    }
+}
+
+/// The reply to a request with this number, from 0.
+type Answer = dyn Fn(&Value, u64) -> Reply + Send + Sync;
+
+/// What an endpoint answers.
+#[derive(Clone)]
+pub struct Behaviour(Arc<Answer>);
+
+impl Behaviour {
+    /// Answers with this function.
+    pub fn new(reply: impl Fn(&Value, u64) -> Reply + Send + Sync + 'static) -> Self {
+        Self(Arc::new(reply))
+    }
+
+    /// Plays user, assistant and judge.
+    pub fn dialogue(latency: Latency) -> Self {
+        Self::new(move |request, _| dialogue::reply(request, latency))
+    }
+
+    /// Answers every request with this status.
+    pub fn status(status: u16, headers: &[(&str, &str)]) -> Self {
+        let headers: Vec<_> = headers.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Self::new(move |_, _| Reply { headers: headers.clone(), ..Reply::error(status, "no, said the endpoint") })
+    }
+
+    /// Refuses the first requests with 503, then plays all roles.
+    pub fn flaky(failures: u64) -> Self {
+        Self::new(move |request, number| {
+            if number < failures { Reply::error(503, "overloaded") } else { dialogue::reply(request, Latency::NONE) }
+        })
+    }
+
+    /// Plays all roles, but refuses JSON mode as LM Studio does.
+    pub fn text_only() -> Self {
+        Self::new(|request, _| match request["response_format"]["type"].as_str() {
+            None | Some("text") => dialogue::reply(request, Latency::NONE),
+            Some(_) => Reply::json(400, &json!({"error": "'response_format.type' must be 'json_schema' or 'text'"})),
+        })
+    }
+}
+
+/// A running endpoint; it ends when dropped.
+pub struct Endpoint {
+    address: SocketAddr,
+    state: Arc<State>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the connections of an endpoint share.
+struct State {
+    behaviour: Behaviour,
+    requests: AtomicU64,
+    in_flight: AtomicU64,
+    max_in_flight: AtomicU64,
+    log: Mutex<Vec<(HeaderMap, Bytes)>>,
+}
+
+impl Endpoint {
+    /// Starts on a free port of the loopback interface, on a thread of its own.
+    pub fn start(behaviour: Behaviour) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let listener = {
+            let _context = runtime.enter();
+            let socket = TcpSocket::new_v4().expect("a socket");
+            socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+            socket.listen(4096).expect("a listener")
+        };
+        let address = listener.local_addr().expect("an address");
+        let state = Arc::new(State {
+            behaviour,
+            requests: AtomicU64::new(0),
+            in_flight: AtomicU64::new(0),
+            max_in_flight: AtomicU64::new(0),
+            log: Mutex::new(Vec::new()),
+        });
+        let (stop, stopped) = oneshot::channel();
+        let shared = state.clone();
+        let thread = thread::spawn(move || runtime.block_on(accept(listener, shared, stopped)));
+        Self { address, state, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// The root of its API.
+    pub fn base_url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
+    /// Requests received.
+    pub fn requests(&self) -> u64 {
+        self.state.requests.load(Ordering::SeqCst)
+    }
+
+    /// The most requests that were being answered at one moment.
+    pub fn max_in_flight(&self) -> u64 {
+        self.state.max_in_flight.load(Ordering::SeqCst)
+    }
+
+    /// Bodies of the first 4096 requests, in the order of their numbers.
+    pub fn log(&self) -> Vec<Value> {
+        let log = self.state.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.iter().map(|(_, body)| serde_json::from_slice(body).expect("a logged body is JSON")).collect()
+    }
+
+    /// Headers of the same requests.
+    pub fn headers(&self) -> Vec<HeaderMap> {
+        let log = self.state.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.iter().map(|(headers, _)| headers.clone()).collect()
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the endpoint's thread has been printed; a second one here would abort the test.
+            thread.join().ok();
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, state: Arc<State>, mut stopped: oneshot::Receiver<()>) {
+    loop {
+        let accepted = tokio::select! {
+            _ = &mut stopped => return,
+            accepted = listener.accept() => accepted,
+        };
+        let (stream, _) = accepted.expect("a connection");
+        stream.set_nodelay(true).ok();
+        let state = state.clone();
+        tokio::spawn(async move {
+            let service = service_fn(|request| respond(&state, request));
+            // A client may go away at any time.
+            http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok();
+        });
+    }
+}
+
+async fn respond(state: &State, request: Request<Incoming>) -> io::Result<Response<Payload>> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    if head.method != "POST" || head.uri.path() != "/v1/chat/completions" {
+        return response(Reply::error(404, "there is only POST /v1/chat/completions"));
+    }
+    let Ok(request) = serde_json::from_slice(&body) else {
+        return response(Reply::error(400, "the body is not JSON"));
+    };
+    let _flight = Flight::start(state);
+    let reply = (state.behaviour.0)(&request, state.number(head.headers, body));
+    if !reply.delay.is_zero() {
+        tokio::time::sleep(reply.delay).await;
+    }
+    response(reply)
+}
+
+fn response(reply: Reply) -> io::Result<Response<Payload>> {
+    if reply.close && reply.body.is_empty() {
+        return Err(io::ErrorKind::ConnectionAborted.into());
+    }
+    let bytes = Some(reply.body);
+    let payload = if reply.close { Payload::Cut { bytes, flushed: false } } else { Payload::Whole(bytes) };
+    let mut response = Response::builder().status(reply.status).header(CONTENT_TYPE, "application/json");
+    for (name, value) in reply.headers {
+        response = response.header(name, value);
+    }
+    response.body(payload).map_err(io::Error::other)
+}
+
+impl State {
+    /// Logs a request and gives its number.
+    fn number(&self, headers: HeaderMap, body: Bytes) -> u64 {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        if log.len() < LOGGED {
+            log.push((headers, body));
+        }
+        self.requests.fetch_add(1, Ordering::SeqCst)
+    }
+}
+
+/// A request being answered; it is over when dropped, also when its client goes away.
+struct Flight<'a>(&'a State);
+
+impl<'a> Flight<'a> {
+    fn start(state: &'a State) -> Self {
+        let now = state.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
+        state.max_in_flight.fetch_max(now, Ordering::SeqCst);
+        Self(state)
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// The bytes of a response's body, complete or breaking off.
+enum Payload {
+    Whole(Option<Bytes>),
+    Cut { bytes: Option<Bytes>, flushed: bool },
+}
+
+impl Body for Payload {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Cut { bytes, flushed } => match bytes.take() {
+                Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+                None if *flushed => Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into()))),
+                None => {
+                    // The server writes out what it has when it has to wait for more.
+                    *flushed = true;
+                    context.waker().wake_by_ref();
+                    Poll::Pending
+                }
+            },
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Self::Cut { .. } => SizeHint::new(),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(None))
+    }
+}
