@@ -11,14 +11,13 @@ pub use signals::INTERRUPTED;
 pub use summary::{End, Summary};
 
 use crate::dataflows::generate::{Order, Stages, generate};
-use crate::llm::Meter;
+use crate::llm::Shared;
 use crate::operators::{Desk, Quota, Stop, Tally};
 use crate::output::{Recorder, Stamp, Status};
 use crate::settings::Settings;
 use crate::words::{Attempt, LanguageIndex};
 use inputs::Inputs;
 use progress::Display;
-use std::sync::Arc;
 use std::time::Instant;
 use timely::{CommunicationConfig, Config, WorkerConfig};
 use tokio::sync::watch;
@@ -35,8 +34,8 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Summary, RunError> {
     for warning in &settings.warnings {
         tracing::warn!(target: "dlgforge.config", "{warning}");
     }
-    let meter = Arc::new(Meter::default());
-    let inputs = Inputs::read(settings, &meter)?;
+    let shared = Shared::new();
+    let inputs = Inputs::read(settings, &shared)?;
     let recorder = Recorder::create(
         settings.output.clone(),
         inputs.facts.clone(),
@@ -52,7 +51,7 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Summary, RunError> {
     let (tallies, tally) = watch::channel(quota.tally().clone());
 
     let started = Instant::now();
-    let watcher = display.watch(settings.total_samples * languages as u32, tally.clone(), meter.clone());
+    let watcher = display.watch(settings.total_samples * languages as u32, tally.clone(), shared.meter.clone());
     let writer = Writer::start(recorder, &inputs.facts, workers, stop);
     generate_on_workers(settings, workers, &inputs, &desk, quota, tallies, &writer)?;
     let (recorder, failure) = writer.finish();
@@ -78,7 +77,7 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Summary, RunError> {
             batch_size: settings.batch_size,
             end,
             tally,
-            meter: meter.read(),
+            meter: shared.meter.read(),
             elapsed,
             busy: desk.busy(),
             files,

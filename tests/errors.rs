@@ -1,6 +1,7 @@
 //! Bad input: each case with the text it must be answered with.
 
-use crate::support::endpoint::{Behaviour, Endpoint, Latency};
+use crate::support::endpoint::dialogue::Latency;
+use crate::support::endpoint::{Behaviour, Endpoint};
 use crate::support::{Project, builtin, remote};
 
 const SMALL: &str = "  batch_size: 2\n  total_samples: 2\n  turns: {mode: exact, exact: 1}";

@@ -1,6 +1,7 @@
 //! Ctrl-C.
 
-use crate::support::endpoint::{Behaviour, Endpoint, Latency};
+use crate::support::endpoint::dialogue::Latency;
+use crate::support::endpoint::{Behaviour, Endpoint};
 use crate::support::{Project, remote};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};

@@ -2,7 +2,7 @@
 
 use crate::dataflows::generate::{Stage, Stages};
 use crate::knowledge::{self, Index, KnowledgeError};
-use crate::llm::{self, AgentOptions, Meter, Model, ModelError, Shared, builtin};
+use crate::llm::{self, AgentOptions, Model, ModelError, Shared, builtin};
 use crate::operators::Opening;
 use crate::output::{OutputError, RunFacts, ledger};
 use crate::plan::{self, Distribution, Plan, PlanError, TopicOptions, personas::Pool, topics::Topics};
@@ -61,7 +61,7 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    pub fn read(settings: &Settings, meter: &Arc<Meter>) -> Result<Self, RunError> {
+    pub fn read(settings: &Settings, shared: &Shared) -> Result<Self, RunError> {
         check_languages(settings)?;
         let loaded = knowledge::load(&settings.knowledge)?;
         for warning in &loaded.warnings {
@@ -74,15 +74,14 @@ impl Inputs {
         );
         let toolbox = Arc::new(Toolbox::new(Arc::new(Index::build(catalogue.clone())?), settings.top_k));
         let plan = Arc::new(Plan::new(plan_options(settings)?, catalogue.clone()));
-        let shared = Shared::new(meter.clone());
-        let user = connect(&settings.user, settings, &shared)?;
-        let assistant = connect(&settings.assistant, settings, &shared)?;
+        let user = connect(&settings.user, settings, shared)?;
+        let assistant = connect(&settings.assistant, settings, shared)?;
         let facts = facts(settings, &user, &assistant);
         let (coverage, earlier) = earlier_runs(settings, &catalogue)?;
         let prompts = Arc::new(Prompts::load(&settings.prompts)?);
         let judge = match &settings.judge {
             Some((agent, options)) => {
-                Some(Arc::new(Judge::new(connect(agent, settings, &shared)?, prompts.clone(), options.clone())))
+                Some(Arc::new(Judge::new(connect(agent, settings, shared)?, prompts.clone(), options.clone())))
             }
             None => None,
         };

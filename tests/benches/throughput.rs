@@ -9,7 +9,8 @@ mod support;
 
 use std::process::Child;
 use std::time::{Duration, Instant};
-use support::endpoint::{Behaviour, Endpoint, Latency};
+use support::endpoint::dialogue::Latency;
+use support::endpoint::{Behaviour, Endpoint};
 use support::{Project, remote};
 
 /// CPU seconds and peak memory in MiB of a process, as far as it got.
