@@ -1,7 +1,23 @@
 //! From a seed to a plan: personas, turn counts, question modes, seed topics, coverage. Pure functions of the run's
 //! seed, the place in the run and a coverage snapshot.
 
+mod brief;
+mod coverage;
+mod draw;
+mod error;
+#[cfg(test)]
+mod fixtures;
+mod modes;
+mod passages;
+pub mod personas;
+mod seeds;
+mod topic_forms;
+mod topic_node;
 pub mod topics;
+mod turns;
+
+pub use brief::{Brief, Opening, Plan};
+pub use error::PlanError;
 
 use crate::words::Persona;
 use std::sync::Arc;

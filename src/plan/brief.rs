@@ -1,0 +1,256 @@
+//! What the plan answers: how a conversation opens, what a question is to be like, and the passages it is shown.
+
+use super::draw::{self, Purpose};
+use super::{Options, coverage, modes, passages, personas, seeds, turns};
+use crate::words::{Catalogue, ChunkIndex, Conversation, Persona, QuestionMode, Slot, Snippet, SourceIndex};
+use rand::Rng;
+use std::sync::Arc;
+
+/// Questions not to repeat that a question is told of.
+const RECENT: usize = 10;
+
+/// What a conversation is planned to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// Turns planned.
+    pub target_turns: u16,
+    /// Who asks.
+    pub user_persona: Arc<Persona>,
+    /// Who answers.
+    pub assistant_persona: Arc<Persona>,
+}
+
+/// What one question is to be like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brief {
+    /// How it relates to what was said.
+    pub mode: QuestionMode,
+    /// Topic of the seed question; empty when there is none.
+    pub seed_topic: String,
+    /// The seed question; empty when there is none. `run.data.seeding.question` is not one.
+    pub seed_question: String,
+    /// What to search passages with; none when they are to be drawn.
+    pub query: Option<String>,
+    /// Documents to ask about, in order.
+    pub pool: Vec<SourceIndex>,
+    /// The assistant's last message.
+    pub last_assistant_message: Option<String>,
+    /// Questions not to repeat, oldest first: the latest of the run, then those of the conversation; at most 10.
+    pub recent_questions: Vec<Arc<str>>,
+    /// A number drawn for this question.
+    pub variety: u64,
+}
+
+/// The plan of a run. Every answer is a function of the options, the catalogue and the arguments alone, so questions can
+/// be planned in any order, again, and on any machine.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    options: Options,
+    catalogue: Arc<Catalogue>,
+}
+
+impl Plan {
+    /// How many passages to search for with [`Brief::query`].
+    pub const NEAREST: usize = 12;
+
+    /// The plan for a knowledge base.
+    pub fn new(options: Options, catalogue: Arc<Catalogue>) -> Self {
+        Self { options, catalogue }
+    }
+
+    /// The settings.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The knowledge base.
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    /// What the conversation of a slot is planned to be.
+    pub fn opening(&self, slot: Slot) -> Opening {
+        let Options { seed, turns, user_personas, assistant_personas, .. } = &self.options;
+        Opening {
+            target_turns: turns::count(turns, *seed, slot),
+            user_persona: personas::assigned(user_personas, *seed, Purpose::UserPersona, slot),
+            assistant_persona: personas::assigned(assistant_personas, *seed, Purpose::AssistantPersona, slot),
+        }
+    }
+
+    /// What the question being asked is to be like. A seeded one may be about any document: what its seed asks decides.
+    pub fn brief(&self, conversation: &Conversation) -> Brief {
+        let seed = seeds::drawn(&self.options, conversation);
+        let mode = if seed.is_some() { QuestionMode::Seeded } else { modes::drawn(&self.options, conversation) };
+        let (seed_topic, seed_question) =
+            seed.map(|seed| (seed.topic.to_string(), seed.question.to_string())).unwrap_or_default();
+        let last = modes::last_answer(conversation);
+        let query = match mode {
+            QuestionMode::Seeded if !seed_question.is_empty() => Some(seed_question.as_str()),
+            QuestionMode::Seeded => Some(self.options.question.as_str()),
+            QuestionMode::Followup | QuestionMode::Adjacent => last,
+            QuestionMode::Fresh | QuestionMode::OffTopic => None,
+        };
+        Brief {
+            mode,
+            query: query.map(str::to_owned),
+            seed_topic,
+            seed_question,
+            pool: match mode {
+                QuestionMode::Seeded => coverage::all(&self.catalogue),
+                _ => coverage::pool(&self.options, &self.catalogue, conversation),
+            },
+            last_assistant_message: last.map(str::to_owned),
+            recent_questions: recent(conversation),
+            variety: draw::stream(self.options.seed, Purpose::Variety, &draw::question(conversation)).next_u64(),
+        }
+    }
+
+    /// The passages to show to the question of a brief, at most 6: of `hits` (what a search with the brief's query found,
+    /// nearest first), or drawn when there are none left that the conversation did not use. Empty only when the knowledge
+    /// base is.
+    pub fn snippets(
+        &self,
+        conversation: &Conversation,
+        brief: &Brief,
+        hits: &[ChunkIndex],
+    ) -> Vec<(ChunkIndex, Snippet)> {
+        let mut chunks = passages::nearest(&self.catalogue, conversation, &brief.pool, hits);
+        if chunks.is_empty() {
+            chunks = passages::drawn(&self.options, &self.catalogue, conversation, &brief.pool);
+        }
+        chunks.into_iter().map(|chunk| (chunk, passages::snippet(&self.catalogue, conversation, chunk))).collect()
+    }
+}
+
+fn recent(conversation: &Conversation) -> Vec<Arc<str>> {
+    let own = conversation.turns.iter().map(|turn| &turn.question.used.question);
+    let mut recent: Vec<_> = conversation.coverage.recent.iter().chain(own).cloned().collect();
+    recent.drain(..recent.len().saturating_sub(RECENT));
+    recent
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::plan::{Distribution, TopicOptions, TurnOptions, fixtures, topics};
+    use crate::words::{Attempt, Coverage, LanguageIndex, TurnIndex, Used};
+
+    fn plan(options: Options) -> Plan {
+        Plan::new(options, Arc::new(fixtures::catalogue(&[3; 12])))
+    }
+
+    fn seeded() -> Options {
+        let text = "variants: {english: {Tea: [What is tea?], Bees: [What do bees eat?]}}";
+        let topics = Some(Arc::new(topics::Topics::parse(text, "t").unwrap()));
+        Options { topics: TopicOptions { topics, probability: 1.0, variant: String::new() }, ..fixtures::options() }
+    }
+
+    /// All that is planned for some turns of some slots.
+    fn planned(plan: &Plan, slots: impl Iterator<Item = u32>) -> Vec<(u32, u16, Opening, Brief, Vec<ChunkIndex>)> {
+        let places = slots.flat_map(|slot| (0..4).map(move |turns| (slot, turns)));
+        let planned = places.map(|(slot, turns)| {
+            let conversation = fixtures::conversation(slot, turns);
+            let brief = plan.brief(&conversation);
+            let shown = plan.snippets(&conversation, &brief, &[]).into_iter().map(|(chunk, _)| chunk).collect();
+            (slot, turns, plan.opening(conversation.slot), brief, shown)
+        });
+        planned.collect()
+    }
+
+    #[test]
+    fn what_is_planned_depends_on_the_place_alone() {
+        let pool = personas::Pool::shipped().unwrap();
+        let options = Options { user_personas: pool.user, assistant_personas: pool.assistant, ..seeded() };
+        let forward = planned(&plan(options.clone()), 0..30);
+        let mut backward = planned(&plan(options.clone()), (0..30).rev());
+        backward.sort_by_key(|(slot, turns, ..)| (*slot, *turns));
+        assert_eq!(forward, backward);
+        assert_ne!(forward, planned(&plan(Options { seed: 12, ..options }), 0..30));
+    }
+
+    #[test]
+    fn settings_of_one_draw_do_not_move_another() {
+        let bare = planned(&plan(fixtures::options()), 0..30);
+        let pool = personas::Pool::shipped().unwrap();
+        let turns = TurnOptions { distribution: Distribution::Uniform, ..fixtures::options().turns };
+        let other = Options { user_personas: pool.user, turns, ..fixtures::options() };
+        for ((.., one, shown), (.., two, same)) in bare.iter().zip(&planned(&plan(other), 0..30)) {
+            assert_eq!((one, shown), (two, same));
+        }
+        for ((.., opening, one, _), (.., same, two, _)) in bare.iter().zip(&planned(&plan(seeded()), 0..30)) {
+            assert_eq!((opening, one.variety), (same, two.variety));
+        }
+    }
+
+    #[test]
+    fn attempts_and_languages_have_draws_of_their_own() {
+        let plan = plan(fixtures::options());
+        let shown = |language, attempt| {
+            let mut conversation = fixtures::conversation(7, 0);
+            conversation.slot.language = LanguageIndex(language);
+            conversation.round.attempt = Attempt(attempt);
+            let brief = plan.brief(&conversation);
+            (brief.variety, plan.snippets(&conversation, &brief, &[]))
+        };
+        assert_eq!(shown(0, 0), shown(0, 0));
+        assert_ne!(shown(0, 0), shown(0, 1));
+        assert_ne!(shown(0, 0), shown(1, 0));
+    }
+
+    #[test]
+    fn queries_come_from_what_the_question_starts_from() {
+        let asked = Options { question: "What is soil?".into(), ..fixtures::options() };
+        let brief = plan(asked.clone()).brief(&fixtures::conversation(0, 0));
+        assert_eq!((brief.mode, brief.query.as_deref()), (QuestionMode::Seeded, Some("What is soil?")));
+        assert_eq!((&*brief.seed_topic, &*brief.seed_question), ("", ""));
+
+        let brief = plan(seeded()).brief(&fixtures::conversation(0, 0));
+        assert_eq!((brief.mode, brief.query.as_deref()), (QuestionMode::Seeded, Some(&*brief.seed_question)));
+        assert!(["Tea", "Bees"].contains(&&*brief.seed_topic));
+
+        let plan = plan(asked);
+        for slot in 0..50 {
+            let brief = plan.brief(&fixtures::conversation(slot, 3));
+            let expected = matches!(brief.mode, QuestionMode::Followup | QuestionMode::Adjacent).then_some("answer 3");
+            assert_eq!(brief.query.as_deref(), expected, "{:?}", brief.mode);
+            assert_eq!(brief.last_assistant_message.as_deref(), Some("answer 3"));
+        }
+    }
+
+    #[test]
+    fn seeded_questions_are_about_what_their_seed_asks() {
+        let plan = plan(seeded());
+        let mut conversation = fixtures::conversation(0, 0);
+        let mut coverage = Coverage::empty(36, 12);
+        (0..11).for_each(|source| coverage.sources[source].questions = 1);
+        conversation.coverage = Arc::new(coverage);
+        let brief = plan.brief(&conversation);
+        assert_eq!(brief.pool.len(), 12, "whatever was least asked about");
+        let shown = plan.snippets(&conversation, &brief, &[ChunkIndex(4), ChunkIndex(35)]);
+        assert_eq!(shown.iter().map(|(chunk, _)| chunk.0).collect::<Vec<_>>(), [4, 35]);
+        conversation.round.attempt = Attempt(1);
+        let brief = plan.brief(&conversation);
+        assert_eq!((brief.mode, brief.pool), (QuestionMode::Fresh, vec![SourceIndex(11)]));
+    }
+
+    #[test]
+    fn questions_not_to_repeat_are_the_latest_ten() {
+        let mut conversation = fixtures::conversation(0, 0);
+        let mut coverage = Coverage::default();
+        for number in 0..20 {
+            let question = format!("run {number}").into();
+            coverage.add(&Used { chunk: None, source: None, question, seed: None });
+        }
+        conversation.coverage = Arc::new(coverage);
+        let recent = |conversation: &Conversation| -> Vec<String> {
+            plan(fixtures::options()).brief(conversation).recent_questions.iter().map(|q| q.to_string()).collect()
+        };
+        assert_eq!(recent(&conversation), (12..20).map(|number| format!("run {number}")).collect::<Vec<_>>());
+        conversation.turns = (1..=3).map(|index| fixtures::turn(TurnIndex(index), None)).collect();
+        let found = recent(&conversation);
+        assert_eq!(found.len(), 10);
+        assert_eq!((&*found[0], &*found[6], &*found[9]), ("run 13", "run 19", "question 3"));
+    }
+}

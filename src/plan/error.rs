@@ -1,0 +1,47 @@
+//! What can be wrong with a persona or topic file.
+
+use std::io;
+
+/// Why a file of personas or topics cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The file or folder cannot be read.
+    #[error("read {file}")]
+    Read {
+        /// Its path.
+        file: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Not YAML, or not of the expected form.
+    #[error("parse {file}: {detail}")]
+    Form {
+        /// Its path.
+        file: String,
+        /// What is wrong, and where.
+        detail: String,
+    },
+    /// A persona that the outputs could not tell from others.
+    #[error("use {file}: line {line}: {problem}; give each persona of a side an `id` of its own")]
+    Persona {
+        /// Its path.
+        file: String,
+        /// Where the persona stands.
+        line: u64,
+        /// What is wrong with its id.
+        problem: String,
+    },
+    /// No seed question in the file or folder.
+    #[error("use {file}: no seed question in it; write `variants`, then variant, topic and a list of questions")]
+    NoQuestions {
+        /// Its path.
+        file: String,
+    },
+}
+
+/// The error of a YAML reader as one line: what and where, without the excerpt.
+pub(super) fn form(file: &str, error: &serde_saphyr::Error) -> PlanError {
+    let options = serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };
+    PlanError::Form { file: file.to_owned(), detail: error.render_with_options(options) }
+}

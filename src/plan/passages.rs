@@ -1,0 +1,306 @@
+//! Which passages a question is shown.
+
+use super::Options;
+use super::coverage;
+use super::draw::{self, Permutation, Purpose};
+use crate::words::{Catalogue, ChunkIndex, Conversation, Snippet, SourceIndex};
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+/// Most passages shown to one question.
+const SHOWN: usize = 6;
+
+/// Questions about a document shown beside its passage.
+const RECENT_OF_SOURCE: usize = 5;
+
+/// The passages nearest to the question's query that this conversation did not use: of the pool, or of any document when
+/// none is of the pool.
+pub(super) fn nearest(
+    catalogue: &Catalogue,
+    conversation: &Conversation,
+    pool: &[SourceIndex],
+    hits: &[ChunkIndex],
+) -> Vec<ChunkIndex> {
+    let used = coverage::used(conversation);
+    let mut seen = BTreeSet::new();
+    let fresh: Vec<_> = hits.iter().copied().filter(|hit| !used.contains(hit) && seen.insert(*hit)).collect();
+    let in_pool = |hit: &&ChunkIndex| pool.binary_search(&catalogue.chunk(**hit).source).is_ok();
+    let mut chosen: Vec<_> = fresh.iter().filter(in_pool).copied().collect();
+    if chosen.is_empty() {
+        chosen = fresh;
+    }
+    chosen.truncate(SHOWN);
+    chosen
+}
+
+/// Passages for a question without a query, best first: of the least used chunks of the least used documents, unless the
+/// conversation used them. Where these are too few, the least used ones there are, and last those of the conversation
+/// itself: there are passages as long as there is a knowledge base.
+pub(super) fn drawn(
+    options: &Options,
+    catalogue: &Catalogue,
+    conversation: &Conversation,
+    pool: &[SourceIndex],
+) -> Vec<ChunkIndex> {
+    let walk = Walk { seed: options.seed, catalogue, conversation };
+    let sources = coverage::widened(options, catalogue, conversation, pool, SHOWN);
+    let candidates = coverage::chunks(options, catalogue, conversation, &sources, SHOWN);
+    let mut drawn = walk.laps(&sources, &candidates);
+    if drawn.len() < SHOWN {
+        let own = coverage::used(conversation);
+        let mut rest = walk.chunks(&sources);
+        rest.extend(walk.chunks(&coverage::not_rejected(conversation, coverage::all(catalogue))));
+        rest.sort_by_key(|chunk| (own.contains(chunk), coverage::usage(conversation, *chunk)));
+        for chunk in rest {
+            if drawn.len() < SHOWN && !drawn.contains(&chunk) {
+                drawn.push(chunk);
+            }
+        }
+    }
+    drawn
+}
+
+/// A chunk as the user model sees it.
+pub(super) fn snippet(catalogue: &Catalogue, conversation: &Conversation, index: ChunkIndex) -> Snippet {
+    let chunk = catalogue.chunk(index);
+    let path = &catalogue.source(chunk.source).path;
+    let file = path.rsplit('/').next().unwrap_or(path);
+    let recent = conversation.coverage.sources.get(chunk.source.0 as usize).map(|usage| &usage.recent);
+    Snippet {
+        topic_id: chunk.id.clone(),
+        source_path: path.clone(),
+        source_descriptor: format!("{file}#chunk{}", chunk.chunk_index),
+        text: chunk.text.clone(),
+        recent_questions: recent.map_or_else(Vec::new, |recent| {
+            recent.iter().skip(recent.len().saturating_sub(RECENT_OF_SOURCE)).cloned().collect()
+        }),
+    }
+}
+
+/// The order in which a question comes upon documents and chunks.
+struct Walk<'a> {
+    seed: u64,
+    catalogue: &'a Catalogue,
+    conversation: &'a Conversation,
+}
+
+impl Walk<'_> {
+    /// Up to [`SHOWN`] of the candidates: one of each document in the order of the walk, then a second one of each, and so
+    /// on.
+    fn laps(&self, sources: &[SourceIndex], candidates: &[ChunkIndex]) -> Vec<ChunkIndex> {
+        let mut drawn = Vec::with_capacity(SHOWN);
+        let mut before = None;
+        while before != Some(drawn.len()) {
+            before = Some(drawn.len());
+            for (source, start) in self.sources(sources) {
+                let wanted = |chunk: &ChunkIndex| candidates.binary_search(chunk).is_ok() && !drawn.contains(chunk);
+                let found = self.chunks_of(source, start).find(wanted);
+                drawn.extend(found);
+                if drawn.len() == SHOWN {
+                    return drawn;
+                }
+            }
+        }
+        drawn
+    }
+
+    /// All chunks of documents, in the order of the walk.
+    fn chunks(&self, sources: &[SourceIndex]) -> Vec<ChunkIndex> {
+        self.sources(sources).flat_map(|(source, start)| self.chunks_of(source, start)).collect()
+    }
+
+    /// All documents, each once, from the one whose turn it is, with the place in the document's chunks to start at.
+    ///
+    /// In the same turn of `n` consecutive slots that draw from the same `n` documents, each document comes first once,
+    /// second once, and so on to [`SHOWN`]: the slots walk side by side over one shuffle of the documents, in steps so
+    /// long that the first ones of neighbours do not overlap. Each visit starts at another of the document's chunks.
+    fn sources<'b>(&self, sources: &'b [SourceIndex]) -> impl Iterator<Item = (SourceIndex, u64)> + use<'b> {
+        let [language, slot, turn, attempt] = draw::question(self.conversation);
+        let (len, shown) = (sources.len() as u64, SHOWN as u64);
+        let round = slot.checked_div(len).unwrap_or(0);
+        let stream = draw::stream(self.seed, Purpose::Documents, &[language, turn, attempt, round]);
+        let shuffle = Permutation::new(stream, sources.len());
+        let (visits, taken) = (len.min(shown), shown.div_ceil(len.max(1)));
+        let steps: Vec<_> = (0..visits).map(|stop| stop * len / visits).collect();
+        let between: Vec<_> = (0..len).filter(|ahead| !steps.contains(ahead)).collect();
+        let stops = steps.into_iter().chain(between).zip(0..);
+        stops.map(move |(ahead, stop)| (sources[shuffle.at(slot + ahead)], (round * visits + stop) * taken))
+    }
+
+    /// The chunks of a document in an order of its own, from a place in that order.
+    fn chunks_of(&self, source: SourceIndex, start: u64) -> impl Iterator<Item = ChunkIndex> + use<> {
+        let [language, _, turn, _] = draw::question(self.conversation);
+        let Range { start: first, end } = self.catalogue.source(source).chunks;
+        let stream = draw::stream(self.seed, Purpose::Chunks, &[language, turn, source.0.into()]);
+        let shuffle = Permutation::new(stream, (end - first) as usize);
+        (0..u64::from(end - first)).map(move |place| ChunkIndex(first + shuffle.at(start + place) as u32))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Brief, CoverageOptions, Options, Plan, fixtures};
+    use crate::words::{Coverage, TurnIndex, Used, Wave};
+    use std::collections::VecDeque;
+    use std::sync::Arc;
+
+    fn sources(indices: &[u32]) -> Vec<SourceIndex> {
+        indices.iter().copied().map(SourceIndex).collect()
+    }
+
+    #[test]
+    fn hits_are_narrowed_to_the_pool_and_to_what_is_new() {
+        // Chunks 0..4, 4..8, 8..12.
+        let catalogue = fixtures::catalogue(&[4, 4, 4]);
+        let mut conversation = fixtures::conversation(0, 0);
+        conversation.turns.push(fixtures::turn(TurnIndex(1), Some(ChunkIndex(5))));
+        for (pool, hits, expected) in [
+            (&[1][..], &[0, 5, 4, 9, 6][..], &[4, 6][..]),
+            (&[1], &[0, 5, 9], &[0, 9]),
+            (&[0, 1, 2], &[0, 5, 9, 0, 9, 1, 2, 3, 4, 6, 7], &[0, 9, 1, 2, 3, 4]),
+            (&[1], &[5], &[]),
+            (&[1], &[], &[]),
+        ] {
+            let hits: Vec<_> = hits.iter().copied().map(ChunkIndex).collect();
+            let found = nearest(&catalogue, &conversation, &sources(pool), &hits);
+            assert_eq!(found.iter().map(|chunk| chunk.0).collect::<Vec<_>>(), expected, "{pool:?} {hits:?}");
+        }
+    }
+
+    #[test]
+    fn draws_prefer_what_is_unused() {
+        let catalogue = fixtures::catalogue(&[4; 8]);
+        let odd: Vec<_> = (0..32).map(|chunk| (chunk + 1) % 2).collect();
+        for slot in 0..16 {
+            let mut conversation = fixtures::conversation(slot, 0);
+            conversation.coverage = Arc::new(Coverage { chunks: odd.clone(), ..Coverage::empty(0, 8) });
+            let shown = drawn(&fixtures::options(), &catalogue, &conversation, &sources(&[0, 1, 2, 3, 4, 5, 6]));
+            assert_eq!(shown.len(), SHOWN);
+            assert!(shown.iter().all(|chunk| chunk.0 % 2 == 1 && chunk.0 < 28), "{shown:?}");
+            assert_eq!(shown.iter().map(|chunk| chunk.0 / 4).collect::<BTreeSet<_>>().len(), SHOWN, "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn draws_never_run_dry() {
+        // Chunks 0..2, 2..4, 4..7.
+        let catalogue = fixtures::catalogue(&[2, 2, 3]);
+        for (usage, own, pool, avoid, expected) in [
+            ([2, 1, 3, 4, 5, 6, 7], &[1][..], &[0, 1, 2][..], &[][..], &[0, 2, 3, 4, 5, 6][..]),
+            ([0, 0, 0, 0, 0, 9, 9], &[], &[1, 2], &[0], &[2, 3, 4, 5, 6]),
+            ([9, 9, 0, 0, 0, 0, 0], &[0], &[0], &[1, 2], &[0, 1]),
+            ([0, 1, 2, 3, 4, 5, 6], &[0, 1, 2, 3, 4, 5, 6], &[0, 1, 2], &[], &[0, 1, 2, 3, 4, 5]),
+        ] {
+            let mut conversation = fixtures::conversation(0, 0);
+            conversation.coverage = Arc::new(Coverage { chunks: usage.to_vec(), ..Coverage::empty(0, 3) });
+            conversation.turns.extend(own.iter().map(|&own| fixtures::turn(TurnIndex(1), Some(ChunkIndex(own)))));
+            conversation.round.avoid = sources(avoid);
+            let mut shown = drawn(&fixtures::options(), &catalogue, &conversation, &sources(pool));
+            if own.len() == 1 && avoid.len() == 2 {
+                assert_eq!(shown[1], ChunkIndex(0), "its own come last");
+            }
+            shown.sort_unstable();
+            assert_eq!(shown.iter().map(|chunk| chunk.0).collect::<Vec<_>>(), expected);
+        }
+        let empty = drawn(&fixtures::options(), &fixtures::catalogue(&[]), &fixtures::conversation(0, 0), &[]);
+        assert!(empty.is_empty());
+    }
+
+    #[test]
+    fn neighbours_are_shown_different_passages() {
+        for (documents, each) in [(1, 60), (2, 30), (4, 20), (7, 7), (20, 5), (100, 1)] {
+            let catalogue = fixtures::catalogue(&vec![each; documents]);
+            let pool = coverage::all(&catalogue);
+            let all: Vec<_> = (0..3 * documents as u32)
+                .map(|slot| drawn(&fixtures::options(), &catalogue, &fixtures::conversation(slot, 0), &pool))
+                .collect();
+            for round in all.chunks(documents) {
+                for place in 0..SHOWN.min(documents) {
+                    let mut shown: Vec<_> = round.iter().map(|shown| catalogue.chunk(shown[place]).source).collect();
+                    shown.sort_unstable();
+                    assert_eq!(shown, pool, "in each place each document once, of {documents}");
+                }
+            }
+            let neighbours: Vec<_> = all.iter().take((documents / SHOWN).max(1)).flatten().collect();
+            let distinct: BTreeSet<_> = neighbours.iter().collect();
+            assert_eq!(distinct.len(), neighbours.len(), "{documents} documents");
+        }
+    }
+
+    #[test]
+    fn a_document_shows_all_its_chunks_before_any_again() {
+        let catalogue = fixtures::catalogue(&[60]);
+        let shown: BTreeSet<_> = (0..10)
+            .flat_map(|slot| {
+                drawn(&fixtures::options(), &catalogue, &fixtures::conversation(slot, 0), &[SourceIndex(0)])
+            })
+            .collect();
+        assert_eq!(shown.len(), 60);
+    }
+
+    #[test]
+    fn snippets_tell_where_they_come_from_and_what_was_asked() {
+        let catalogue = fixtures::catalogue(&[2, 2]);
+        let mut conversation = fixtures::conversation(0, 0);
+        let mut coverage = Coverage::empty(4, 2);
+        for number in 0..7 {
+            let question = format!("q{number}").into();
+            coverage.add(&Used { chunk: None, source: Some(SourceIndex(1)), question, seed: None });
+        }
+        conversation.coverage = Arc::new(coverage);
+        let found = snippet(&catalogue, &conversation, ChunkIndex(3));
+        assert_eq!(found.topic_id, format!("{:032x}-1", 1));
+        assert_eq!(found.source_path, "notes/001.md");
+        assert_eq!(found.source_descriptor, "001.md#chunk1");
+        assert_eq!(&*found.text, "Passage 1 of document 1.");
+        assert_eq!(found.recent_questions.iter().map(|q| &**q).collect::<Vec<_>>(), ["q2", "q3", "q4", "q5", "q6"]);
+    }
+
+    /// How often each of 100 chunks of 20 documents is used by so many opening questions, when each knows of all but the
+    /// last `lag` before it, and `choose` says which of the passages shown the user model takes.
+    fn usage(questions: u32, lag: usize, choose: fn(&Brief, usize) -> usize) -> Vec<u32> {
+        let catalogue = Arc::new(fixtures::catalogue(&[5; 20]));
+        let coverage = CoverageOptions { epsilon: 0.15, ..fixtures::options().coverage };
+        let plan = Plan::new(Options { coverage, ..fixtures::options() }, catalogue.clone());
+        let mut known = Coverage::empty(100, 20);
+        let mut usage = vec![0; 100];
+        let mut unknown = VecDeque::new();
+        for index in 0..questions {
+            let mut conversation = fixtures::conversation(index, 0);
+            conversation.wave = Wave(index);
+            conversation.coverage = Arc::new(known.clone());
+            let brief = plan.brief(&conversation);
+            let shown = plan.snippets(&conversation, &brief, &[]);
+            let chunk = shown[choose(&brief, shown.len())].0;
+            usage[chunk.0 as usize] += 1;
+            let source = Some(catalogue.chunk(chunk).source);
+            unknown.push_back(Used { chunk: Some(chunk), source, question: format!("q{index}").into(), seed: None });
+            while unknown.len() > lag {
+                unknown.pop_front().iter().for_each(|used| known.add(used));
+            }
+        }
+        usage
+    }
+
+    #[test]
+    fn usage_stays_even_although_questions_know_little() {
+        // Blind draws of 100 among 100 leave 37 unused, of 200 leave 14 and use one chunk 7 times.
+        for (lag, choose, unused_at_100, unused_at_200, most_at_200) in [
+            (0, (|_, _| 0) as fn(&Brief, usize) -> usize, 20, 2, 4),
+            (0, |brief, shown| (brief.variety % shown as u64) as usize, 20, 2, 4),
+            (16, |_, _| 0, 25, 3, 5),
+            (16, |brief, shown| (brief.variety % shown as u64) as usize, 25, 3, 5),
+            (1000, |_, _| 0, 0, 0, 2),
+        ] {
+            let [early, late] = [100, 200].map(|questions| usage(questions, lag, choose));
+            let unused = |usage: &[u32]| usage.iter().filter(|&&count| count == 0).count();
+            assert!(unused(&early) <= unused_at_100, "lag {lag}: {early:?}");
+            assert!(early.iter().all(|&count| count <= most_at_200), "lag {lag}: {early:?}");
+            assert!(unused(&late) <= unused_at_200, "lag {lag}: {late:?}");
+            assert!(late.iter().all(|&count| count <= most_at_200), "lag {lag}: {late:?}");
+            let documents = late.chunks(5).map(|chunks| chunks.iter().sum::<u32>());
+            assert!(documents.clone().all(|count| (6..=14).contains(&count)), "lag {lag}: {documents:?}");
+        }
+    }
+}
