@@ -1,4 +1,28 @@
 //! The meaning of each verb: a conversation becomes a prompt, the prompt a request, the reply a word.
+//!
+//! [`Ask`], [`Responder`] and [`Judge`] each take a [`Conversation`](crate::words::Conversation) and give back one word
+//! of it: a question, an answer, a verdict. [`Prompts`] turns their tasks into text. Replies are repaired where their
+//! meaning is plain, read leniently, and asked for once more where it is not.
+
+pub mod answer;
+pub mod ask;
+mod exchange;
+mod history;
+pub mod judge;
+mod lenient;
+pub mod prompts;
+mod repair;
+mod reply;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod script;
+mod text;
+mod tool_use;
+
+pub use answer::Responder;
+pub use ask::Ask;
+pub use judge::Judge;
+pub use prompts::{PromptError, Prompts};
 
 use std::path::PathBuf;
 

@@ -51,7 +51,8 @@ pub enum Task {
 /// Variables of the user model's prompt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AskTask {
-    /// One line per message, `Turn <n> - User: <text>` / `Turn <n> - Assistant: <text>`; a fixed sentence when empty.
+    /// One line per message, `Turn <n> - User: <text>` / `Turn <n> - Assistant: <text>`, with further lines of a message
+    /// indented; a fixed sentence when empty.
     pub public_conversation_history: String,
     /// The assistant's last message; a fixed sentence when there is none.
     pub last_assistant_message: String,

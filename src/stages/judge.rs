@@ -1,0 +1,285 @@
+//! The judge model scores a turn or a whole conversation.
+
+use super::exchange::{Usable, exchange, request};
+use super::history::{Exchanged, exchanged, history};
+use super::prompts::Prompts;
+use super::{Granularity, JudgeOptions, reply};
+use crate::llm::{Model, ReplySchema};
+use crate::words::task::{JudgeConversationTask, JudgeEvidence, JudgeTurnTask, JudgedTurn};
+use crate::words::{Conversation, Ending, Failure, JudgeReply, Judgement, Task};
+use std::sync::Arc;
+
+const ROLE: &str = "judge";
+
+/// Pieces of evidence the judge of a conversation is shown at most.
+const EVIDENCE: usize = 120;
+
+/// What stands for an answer without text. Generation makes none; stored conversations may hold some.
+const MISSING_ANSWER: &str = "MISSING_ASSISTANT_MESSAGE";
+
+/// Makes verdicts.
+pub struct Judge {
+    model: Arc<dyn Model>,
+    prompts: Arc<Prompts>,
+    options: JudgeOptions,
+    schema: ReplySchema,
+}
+
+impl Judge {
+    /// Verdicts by this model.
+    pub fn new(model: Arc<dyn Model>, prompts: Arc<Prompts>, options: JudgeOptions) -> Self {
+        Self { model, prompts, options, schema: reply::judge_schema() }
+    }
+
+    /// The verdict on what there is to judge; none where there is nothing.
+    ///
+    /// Turn by turn, that is the turn being made, once it has its answer. For whole conversations it is the conversation
+    /// with the turn being made, once that turn is its last; or the complete turns of one that was dropped.
+    ///
+    /// # Errors
+    /// When the model can't be asked, or two replies running can't be used.
+    pub async fn judge(&self, conversation: &Conversation) -> Result<Option<Judgement>, Failure> {
+        let task = match self.options.granularity {
+            Granularity::Turn => self.turn(conversation),
+            Granularity::Conversation => self.whole(conversation),
+        };
+        let Some(task) = task else { return Ok(None) };
+        let request = request(&self.prompts, ROLE, task, &self.schema)?;
+        let read = |object: &serde_json::Map<_, _>| reply::judge(object, &self.options.reasons);
+        let Usable { value, reasoning, raw } = exchange(&*self.model, ROLE, request, read).await?;
+        tracing::info!(target: "dlgforge.judge", "{}", line(self.options.granularity, conversation, &value));
+        Ok(Some(Judgement { reply: value, reasoning, raw }))
+    }
+
+    fn turn(&self, conversation: &Conversation) -> Option<Task> {
+        let (_, question, answer) = current(conversation)?;
+        Some(Task::JudgeTurn(JudgeTurnTask {
+            public_conversation_history: history(&exchanged(&conversation.turns)),
+            user_persona: conversation.user_persona.rendered(),
+            assistant_persona: conversation.assistant_persona.rendered(),
+            judge_user_message: question.reply.user_message.clone(),
+            judge_assistant_message: said(&answer.reply.assistant_message),
+            judge_evidence: evidence(&[(0, question, answer)]).collect(),
+            judge_reasons: self.options.reasons.clone(),
+            target_language: conversation.language.to_string(),
+        }))
+    }
+
+    fn whole(&self, conversation: &Conversation) -> Option<Task> {
+        let mut turns = exchanged(&conversation.turns);
+        turns.extend(current(conversation));
+        let over = match conversation.ending {
+            None | Some(Ending::Completed) => turns.len() >= usize::from(conversation.target_turns),
+            Some(Ending::Dropped(_)) => true,
+            Some(Ending::Interrupted) => false,
+        };
+        (over && !turns.is_empty()).then(|| {
+            Task::JudgeConversation(JudgeConversationTask {
+                public_conversation_history: history(&turns),
+                user_persona: conversation.user_persona.rendered(),
+                assistant_persona: conversation.assistant_persona.rendered(),
+                judge_turn_count: turns.len(),
+                judge_conversation_turns: turns.iter().map(judged).collect(),
+                judge_conversation_evidence: evidence(&turns).take(EVIDENCE).collect(),
+                judge_reasons: self.options.reasons.clone(),
+                target_language: conversation.language.to_string(),
+            })
+        })
+    }
+}
+
+fn line(granularity: Granularity, conversation: &Conversation, verdict: &JudgeReply) -> String {
+    let tag = match granularity {
+        Granularity::Turn => format!("[judge-online] turn={}", conversation.turn_index()),
+        Granularity::Conversation => "[judge-online-conversation]".to_owned(),
+    };
+    let JudgeReply { score, reasons, question_ok, answer_ok, .. } = verdict;
+    format!(
+        "{tag} conversation_index={} score={score} question_ok={question_ok} answer_ok={answer_ok} reasons=[{}]",
+        conversation.slot.index,
+        reasons.join(", ")
+    )
+}
+
+/// The turn being made, where it has its answer and the conversation goes on.
+fn current(conversation: &Conversation) -> Option<Exchanged<'_>> {
+    let round = &conversation.round;
+    match (&round.question, &round.answer, &conversation.ending) {
+        (Some(question), Some(answer), None) => Some((conversation.turn_index().0, question, answer)),
+        _ => None,
+    }
+}
+
+fn judged((turn_index, question, answer): &Exchanged<'_>) -> JudgedTurn {
+    JudgedTurn {
+        turn_index: *turn_index,
+        user_message: question.reply.user_message.clone(),
+        assistant_message: said(&answer.reply.assistant_message),
+    }
+}
+
+fn said(message: &str) -> String {
+    if message.trim().is_empty() { MISSING_ANSWER.to_owned() } else { message.to_owned() }
+}
+
+/// Per turn the facts the question names, then the evidence the answer names, by its cue or else its label.
+fn evidence<'a>(turns: &'a [Exchanged<'a>]) -> impl Iterator<Item = JudgeEvidence> + 'a {
+    turns.iter().flat_map(|(_, question, answer)| {
+        let facts = question.reply.grounding_facts.iter().map(JudgeEvidence::from);
+        let named = answer.reply.reasoning_trace.evidence.iter().map(|evidence| JudgeEvidence {
+            source: if evidence.cue.is_empty() { evidence.id.clone() } else { evidence.cue.clone() },
+            content: evidence.content.clone(),
+        });
+        facts.chain(named)
+    })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::stages::PromptOptions;
+    use crate::stages::script::{Script, answer, conversation, question, refused, turn};
+    use crate::words::reply::{Evidence, GroundingFact};
+    use crate::words::{Answer, DropReason, Question};
+
+    const VERDICT: &str = r#"{"score": "7.6", "reasons": ["Too Vague", "odd"], "notes": "n", "question_ok": true,
+                              "answer_ok": "false",}"#;
+
+    fn stage(model: Arc<Script>, granularity: Granularity) -> Judge {
+        let reasons = ["too_vague", "other"].map(String::from).to_vec();
+        let prompts = Prompts::load(&PromptOptions::default()).unwrap();
+        Judge::new(model, Arc::new(prompts), JudgeOptions { granularity, reasons })
+    }
+
+    fn grounded(number: u16) -> (Question, Answer) {
+        let mut question = question(&format!("Question {number}?"));
+        let fact = GroundingFact { fact: format!("fact {number}"), source_descriptor: "tea.md#chunk0".to_owned() };
+        question.reply.grounding_facts = vec![fact];
+        let mut answer = answer(&format!("Answer {number}."));
+        let named = |id: &str, cue: &str| Evidence {
+            id: id.to_owned(),
+            cue: cue.to_owned(),
+            content: format!("content {number}"),
+        };
+        answer.reply.reasoning_trace.evidence = vec![named("E1", "KB: tea"), named("E2", "")];
+        (question, answer)
+    }
+
+    /// Complete turns, and one being made with an answer.
+    fn answered(turns: u16) -> Conversation {
+        let mut conversation = conversation();
+        for number in 1..=turns {
+            let (question, answer) = grounded(number);
+            conversation.turns.push(crate::words::Turn { question, answer, ..turn(number, "", "") });
+        }
+        let (question, answer) = grounded(turns + 1);
+        conversation.round.question = Some(question);
+        conversation.round.answer = Some(answer);
+        conversation
+    }
+
+    #[tokio::test]
+    async fn a_turn_is_judged_by_itself() {
+        let model = Script::texts(&[VERDICT]);
+        let verdict = stage(model.clone(), Granularity::Turn).judge(&answered(1)).await.unwrap().unwrap();
+        assert_eq!((verdict.reply.score, verdict.reply.reasons), (8, vec!["too_vague".to_owned()]));
+        assert_eq!((verdict.reply.question_ok, verdict.reply.answer_ok), (true, false));
+        let Task::JudgeTurn(task) = &*model.request(0).task else { panic!("not a turn") };
+        assert_eq!(task.public_conversation_history, "Turn 1 - User: Question 1?\nTurn 1 - Assistant: Answer 1.");
+        assert_eq!((&*task.judge_user_message, &*task.judge_assistant_message), ("Question 2?", "Answer 2."));
+        let sources: Vec<&str> = task.judge_evidence.iter().map(|evidence| evidence.source.as_str()).collect();
+        assert_eq!(sources, ["tea.md#chunk0", "KB: tea", "E2"]);
+        assert_eq!((&*task.user_persona, &*task.assistant_persona), ("Cook", "Tutor"));
+        assert!(model.request(0).messages[1].content.contains("too_vague, other"));
+    }
+
+    #[tokio::test]
+    async fn a_conversation_is_judged_whole_and_once_it_is_over() {
+        let model = Script::texts(&[VERDICT]);
+        let verdict = stage(model.clone(), Granularity::Conversation).judge(&answered(2)).await.unwrap();
+        assert_eq!(verdict.map(|verdict| verdict.reply.score), Some(8));
+        let Task::JudgeConversation(task) = &*model.request(0).task else { panic!("not a conversation") };
+        assert_eq!((task.judge_turn_count, task.judge_conversation_turns.len()), (3, 3));
+        assert_eq!(task.judge_conversation_turns[2].turn_index, 3);
+        assert_eq!(task.judge_conversation_evidence.len(), 9);
+        assert!(task.public_conversation_history.ends_with("Turn 3 - Assistant: Answer 3."));
+    }
+
+    #[tokio::test]
+    async fn there_is_not_always_something_to_judge() {
+        let dropped = || Some(Ending::Dropped(DropReason::DedupExhausted));
+        let unanswered = |turns, ending| {
+            let mut conversation = answered(turns);
+            conversation.round.answer = None;
+            conversation.ending = ending;
+            conversation
+        };
+        let stopped = Conversation { ending: Some(Ending::Interrupted), ..answered(3) };
+        let dropped_answered = Conversation { ending: dropped(), ..answered(2) };
+        for (conversation, turn, whole) in [
+            (answered(0), true, None),
+            (answered(1), true, None),
+            (answered(2), true, Some(3)),
+            (unanswered(2, None), false, None),
+            (unanswered(3, None), false, Some(3)),
+            (unanswered(3, Some(Ending::Completed)), false, Some(3)),
+            (unanswered(0, dropped()), false, None),
+            (unanswered(1, dropped()), false, Some(1)),
+            (dropped_answered, false, Some(2)),
+            (stopped, false, None),
+        ] {
+            let model = Script::texts(&[VERDICT]);
+            let verdict = stage(model, Granularity::Turn).judge(&conversation).await.unwrap();
+            assert_eq!(verdict.is_some(), turn, "{conversation:?}");
+            let judge = stage(Script::texts(&[VERDICT]), Granularity::Conversation);
+            let turns = judge.whole(&conversation).map(|task| match task {
+                Task::JudgeConversation(task) => task.judge_turn_count,
+                other => panic!("{other:?}"),
+            });
+            assert_eq!(turns, whole, "{conversation:?}");
+        }
+    }
+
+    #[test]
+    fn a_verdicts_line_says_which_and_what() {
+        let object = super::super::repair::object(VERDICT).unwrap().object;
+        let verdict = reply::judge(&object, &["too_vague".to_owned()]).unwrap();
+        for (granularity, expected) in [
+            (Granularity::Turn, "[judge-online] turn=3 conversation_index=4 score=8"),
+            (Granularity::Conversation, "[judge-online-conversation] conversation_index=4 score=8"),
+        ] {
+            let expected = format!("{expected} question_ok=true answer_ok=false reasons=[too_vague]");
+            assert_eq!(line(granularity, &answered(2), &verdict), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn evidence_is_capped_and_a_missing_answer_is_named() {
+        let mut conversation = answered(60);
+        conversation.round.answer = Some(answer(" "));
+        let judge = stage(Script::texts(&[VERDICT]), Granularity::Conversation);
+        let Some(Task::JudgeConversation(task)) = judge.whole(&conversation) else { panic!("nothing to judge") };
+        assert_eq!(task.judge_conversation_evidence.len(), EVIDENCE);
+        assert_eq!(task.judge_conversation_turns[60].assistant_message, "MISSING_ASSISTANT_MESSAGE");
+        let Some(Task::JudgeTurn(task)) = judge.turn(&conversation) else { panic!("nothing to judge") };
+        assert_eq!(task.judge_assistant_message, "MISSING_ASSISTANT_MESSAGE");
+    }
+
+    #[tokio::test]
+    async fn failures_say_whose_they_are() {
+        let model = Script::texts(&["fine", r#"{"score": 11}"#]);
+        let failure = stage(model.clone(), Granularity::Turn).judge(&answered(0)).await.unwrap_err();
+        let detail = "`score` must be a whole number from 0 to 10".to_owned();
+        assert_eq!((failure, model.calls()), (Failure::Reply { role: "judge", detail }, 2));
+        let model = Script::new(|_, _| Err(refused()));
+        let failure = stage(model, Granularity::Turn).judge(&answered(0)).await.unwrap_err();
+        assert!(matches!(failure, Failure::Model { role: "judge", .. }));
+    }
+
+    #[test]
+    fn the_future_can_move_between_threads() {
+        fn sendable<T: Send>(_: T) {}
+        sendable(stage(Script::texts(&[""]), Granularity::Turn).judge(&answered(0)));
+    }
+}

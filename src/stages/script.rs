@@ -1,0 +1,197 @@
+//! Doubles for the tests of the stages: a model that follows a script, and small conversations.
+
+use crate::llm::chat::Replying;
+use crate::llm::{ChatReply, ChatRequest, Message, Model, ModelError, Usage};
+use crate::words::reply::{Confidence, Difficulty, Intent, ReasoningTrace, RetrievalQueries};
+use crate::words::{
+    Answer, AssistantReply, Attempt, Catalogue, Chunk, Conversation, Coverage, Persona, Question, QuestionMode, Round,
+    Slot, Source, SourceIndex, ToolCall, Turn, TurnIndex, Used, UserReply, Wave,
+};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+
+type Line = Box<dyn Fn(&ChatRequest, usize) -> Result<ChatReply, ModelError> + Send + Sync>;
+
+/// A model whose replies are a function of the request and its number, from 0; it keeps the requests.
+pub(super) struct Script {
+    name: Arc<str>,
+    line: Line,
+    requests: Mutex<Vec<ChatRequest>>,
+}
+
+impl Script {
+    pub fn new(
+        line: impl Fn(&ChatRequest, usize) -> Result<ChatReply, ModelError> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self { name: "fake/script".into(), line: Box::new(line), requests: Mutex::default() })
+    }
+
+    /// Replies in order, the last one again and again.
+    pub fn texts(texts: &[&str]) -> Arc<Self> {
+        let texts: Vec<String> = texts.iter().map(ToString::to_string).collect();
+        Self::new(move |_, number| Ok(said(&texts[number.min(texts.len() - 1)])))
+    }
+
+    pub fn calls(&self) -> usize {
+        self.requests.lock().unwrap().len()
+    }
+
+    pub fn request(&self, number: usize) -> ChatRequest {
+        self.requests.lock().unwrap()[number].clone()
+    }
+
+    /// The messages after the prompt of a request.
+    pub fn after_prompt(&self, number: usize) -> Vec<Message> {
+        self.request(number).messages.split_off(2)
+    }
+}
+
+impl Model for Script {
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn chat<'a>(&'a self, request: &'a ChatRequest) -> Replying<'a> {
+        let number = {
+            let mut requests = self.requests.lock().unwrap();
+            requests.push(request.clone());
+            requests.len() - 1
+        };
+        let reply = (self.line)(request, number);
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            reply
+        })
+    }
+}
+
+/// A reply of text only.
+pub(super) fn said(text: &str) -> ChatReply {
+    ChatReply {
+        text: text.to_owned(),
+        tool_calls: Vec::new(),
+        reasoning: None,
+        usage: Usage::default(),
+        raw: json!({ "said": text }),
+    }
+}
+
+/// A reply that asks for tools: id, name, arguments.
+pub(super) fn wants(calls: &[(&str, &str, Value)]) -> ChatReply {
+    let call = |(id, name, arguments): &(&str, &str, Value)| ToolCall {
+        id: (*id).to_owned(),
+        name: (*name).to_owned(),
+        arguments: arguments.clone(),
+    };
+    ChatReply { tool_calls: calls.iter().map(call).collect(), ..said("") }
+}
+
+/// A model error.
+pub(super) fn refused() -> ModelError {
+    ModelError::Refused { endpoint: "http://localhost/v1".to_owned(), status: 400, detail: "no".to_owned() }
+}
+
+/// A usable reply of the assistant model, as text.
+pub(super) fn answer_text(message: &str) -> String {
+    json!({
+        "assistant_message": message,
+        "reasoning_trace": {
+            "retrieval_queries": {"vector_db_search": ["tea leaves", "en"]},
+            "evidence": [{"id": "E1", "cue": "KB: tea", "content": "Tea is a plant."}, {"content": "It is picked."}],
+            "confidence": "high",
+        },
+    })
+    .to_string()
+}
+
+/// One document in two chunks.
+pub(super) fn catalogue() -> Arc<Catalogue> {
+    let chunk = |number: u32, text: &str| Chunk {
+        id: format!("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-{number}"),
+        text: text.into(),
+        source: SourceIndex(0),
+        chunk_index: number,
+        char_start: 0,
+        char_end: text.chars().count(),
+    };
+    Arc::new(Catalogue {
+        sources: vec![Source { path: "en/tea.md".to_owned(), chunks: 0..2 }],
+        chunks: vec![
+            chunk(0, "Green tea is dried soon after picking, so that its leaves stay green."),
+            chunk(1, "Black tea is left to oxidise before drying, and its leaves turn dark."),
+        ],
+    })
+}
+
+/// A conversation at its first turn, of three.
+pub(super) fn conversation() -> Conversation {
+    Conversation {
+        slot: Slot { index: 4, ..Slot::default() },
+        wave: Wave(0),
+        id: "run-0004".into(),
+        language: "en".into(),
+        target_turns: 3,
+        user_persona: Arc::new(Persona { name: "Cook".to_owned(), ..Persona::default() }),
+        assistant_persona: Arc::new(Persona { name: "Tutor".to_owned(), ..Persona::default() }),
+        coverage: Arc::new(Coverage::empty(2, 1)),
+        turns: Vec::new(),
+        round: Round::default(),
+        judgement: None,
+        ending: None,
+    }
+}
+
+/// A question with this text.
+pub(super) fn question(text: &str) -> Question {
+    Question {
+        mode: QuestionMode::Fresh,
+        seed_topic: String::new(),
+        seed_question: String::new(),
+        reply: UserReply {
+            user_message: text.to_owned(),
+            intent: Intent::Clarify,
+            difficulty: Difficulty::Easy,
+            grounding_facts: Vec::new(),
+            coverage_target: String::new(),
+            notes_for_assistant: Vec::new(),
+        },
+        used: Used { chunk: None, source: None, question: text.into(), seed: None },
+        agent: "fake/script".into(),
+        reasoning: None,
+        raw: Value::Null,
+    }
+}
+
+/// An answer with this text.
+pub(super) fn answer(text: &str) -> Answer {
+    Answer {
+        reply: AssistantReply {
+            assistant_message: text.to_owned(),
+            reasoning_trace: ReasoningTrace {
+                question: String::new(),
+                retrieval_queries: RetrievalQueries::default(),
+                evidence: Vec::new(),
+                premises: Vec::new(),
+                thinking: Vec::new(),
+                confidence: Confidence::High,
+                known_limits: Vec::new(),
+            },
+            did_web_search: false,
+        },
+        tool_events: Vec::new(),
+        agent: "fake/script".into(),
+        reasoning: None,
+        raw: Value::Null,
+    }
+}
+
+/// A complete turn.
+pub(super) fn turn(index: u16, asked: &str, answered: &str) -> Turn {
+    Turn {
+        index: TurnIndex(index),
+        attempt: Attempt(0),
+        question: question(asked),
+        answer: answer(answered),
+        judgement: None,
+    }
+}
