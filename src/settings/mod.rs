@@ -1,1 +1,164 @@
 //! What the configuration means: defaults < file < environment < flags.
+//!
+//! One table, in `table.rs`, says what every key holds; it drives the check of types and values, the search for unknown
+//! keys, the environment's overrides and the flags. `config/default.yaml` holds the defaults and explains them.
+//! Everything wrong is reported together, each with its place; what is known but not built yet is refused.
+
+mod agents;
+mod capabilities;
+mod check;
+mod credentials;
+mod dotenv;
+mod environment;
+mod error;
+mod expand;
+mod folders;
+mod forbidden;
+mod keys;
+mod layers;
+mod legacy;
+mod reading;
+mod renames;
+mod resolve;
+mod table;
+mod tree;
+mod values;
+
+pub use error::{Problems, SettingsError};
+
+use crate::{knowledge, llm, output, plan, stages};
+use error::Report;
+use folders::Folders;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use values::Values;
+
+/// What the command line says about the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Flags {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// `--set key.path=value`, in order; values are YAML.
+    pub set: Vec<String>,
+    /// `--root`: where relative paths start, instead of what follows from the file's place.
+    pub root: Option<PathBuf>,
+}
+
+/// The settings of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The project's root, absolute: relative paths start here.
+    pub root: PathBuf,
+    /// The configuration file's folder relative to the root, such as `config` or `.`.
+    pub config_dir: String,
+    /// Conversations advanced at the same time.
+    pub batch_size: u32,
+    /// Conversations to accept per language; never 0.
+    pub total_samples: u32,
+    /// Languages, in order and without repetition; never empty.
+    pub languages: Vec<Arc<str>>,
+    /// The run's name; none when it is to be made up.
+    pub run_id: Option<String>,
+    /// What the plan follows from.
+    pub plan: PlanSettings,
+    /// `run.data.seeding.topics.path` as configured, for records.
+    pub topics_path: String,
+    /// `run.data.seeding.topics.enabled`.
+    pub topics_enabled: bool,
+    /// Where documents are and how they are cut.
+    pub knowledge: knowledge::Options,
+    /// Passages per search.
+    pub top_k: usize,
+    /// Who asks.
+    pub user: llm::AgentOptions,
+    /// Who answers.
+    pub assistant: llm::AgentOptions,
+    /// Who scores, and how; none unless the judge is enabled and online.
+    pub judge: Option<(llm::AgentOptions, stages::JudgeOptions)>,
+    /// `judge.granularity`, whether or not there is a judge.
+    pub judge_granularity: stages::Granularity,
+    /// `judge.reasons`, whether or not there is a judge.
+    pub judge_reasons: Vec<String>,
+    /// Where prompts come from.
+    pub prompts: stages::PromptOptions,
+    /// What is written, and where.
+    pub output: output::Options,
+    /// What works but should be looked at, such as old spellings.
+    pub warnings: Vec<String>,
+}
+
+/// Settings of the plan; pools of topics and personas are still to be loaded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlanSettings {
+    /// `run.seed`, given or drawn.
+    pub seed: u64,
+    /// How many turns conversations have.
+    pub turns: plan::TurnOptions,
+    /// `run.data.seeding.question`; may be empty.
+    pub question: String,
+    /// Variant of the topics; decided by the language when empty.
+    pub topics_variant: String,
+    /// How likely an opening question is seeded.
+    pub topics_probability: f64,
+    /// Where seed topics come from.
+    pub topics: TopicSource,
+    /// Where personas come from.
+    pub personas: PersonaSource,
+    /// Which documents to ask about.
+    pub coverage: plan::CoverageOptions,
+}
+
+/// Where seed topics come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TopicSource {
+    /// There are none.
+    Off,
+    /// The shipped topics.
+    Shipped,
+    /// A file or folder that exists.
+    File(PathBuf),
+}
+
+/// Where personas come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PersonaSource {
+    /// There are none.
+    Off,
+    /// The shipped personas.
+    Shipped,
+    /// A file that exists.
+    File(PathBuf),
+}
+
+impl Settings {
+    /// Reads the configuration; `env` is the environment, completed by the secrets of `<root>/.env`.
+    ///
+    /// # Errors
+    /// When the file can't be read, or with every problem found in it, in the environment and in the flags.
+    pub fn load(flags: &Flags, env: &BTreeMap<String, String>) -> Result<Self, SettingsError> {
+        let folders = Folders::of(&flags.config, flags.root.as_deref())?;
+        let (env, ignored) = dotenv::load(&folders.root, env)?;
+        let text = std::fs::read_to_string(&flags.config)
+            .map_err(|source| SettingsError::Unreadable { path: flags.config.clone(), source })?;
+        let mut report = Report::default();
+        ignored.into_iter().for_each(|warning| report.warn(warning));
+        let defaults = layers::defaults(&mut report);
+        let mut values = defaults.clone();
+        let name = flags.config.display().to_string();
+        layers::overlay(&mut values, layers::file(&name, &text, &defaults, &env, &mut report)?, &defaults);
+        let environment = environment::environment(&env, &values, &mut report);
+        layers::overlay(&mut values, environment, &defaults);
+        for text in &flags.set {
+            layers::overlay(&mut values, layers::flag(text, &defaults, &mut report), &defaults);
+        }
+        capabilities::refuse(&values, &defaults, &env, &mut report);
+        let mut settings = resolve::settings(&Values::new(values), &folders, &env, &mut report);
+        settings.warnings = report.finish()?;
+        Ok(settings)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;

@@ -1,0 +1,236 @@
+//! From merged values to settings: what the keys mean together.
+
+use super::agents::{ASSISTANT, JUDGE, USER, agent, demand_models};
+use super::error::Report;
+use super::folders::Folders;
+use super::values::Values;
+use super::{PersonaSource, PlanSettings, Settings, TopicSource};
+use crate::stages::{Granularity, JudgeOptions, PromptOptions};
+use crate::{knowledge, output, plan};
+use std::collections::{BTreeMap, BTreeSet, hash_map::RandomState};
+use std::hash::{BuildHasher, Hasher};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The settings these values stand for; only good when the report stays without problems.
+pub(super) fn settings(
+    values: &Values,
+    folders: &Folders,
+    env: &BTreeMap<String, String>,
+    report: &mut Report,
+) -> Settings {
+    let batch_size = values.integer("run.batch_size");
+    let total_samples = values.integer("run.total_samples");
+    let judge_options = JudgeOptions { granularity: granularity(values), reasons: reasons(values) };
+    let user = agent(&USER, values, env, report);
+    let assistant = agent(&ASSISTANT, values, env, report);
+    let is_judged = values.boolean("judge.enabled") && values.text("judge.mode") == "online";
+    let judge = is_judged.then(|| agent(&JUDGE, values, env, report));
+    let judge_agent = judge.iter().map(|agent| (&JUDGE, agent));
+    demand_models(
+        &[(&USER, &user), (&ASSISTANT, &assistant)].into_iter().chain(judge_agent).collect::<Vec<_>>(),
+        report,
+    );
+    Settings {
+        root: folders.root.clone(),
+        config_dir: folders.config_dir(),
+        batch_size,
+        total_samples: if total_samples == 0 { batch_size } else { total_samples },
+        languages: languages(values),
+        run_id: run_id(values, report),
+        plan: plan(values, folders, report),
+        topics_path: values.text("run.data.seeding.topics.path").to_owned(),
+        topics_enabled: values.boolean("run.data.seeding.topics.enabled"),
+        knowledge: knowledge_options(values, folders, report),
+        top_k: values.integer("tools.retrieval.top_k"),
+        user,
+        assistant,
+        judge_granularity: judge_options.granularity,
+        judge_reasons: judge_options.reasons.clone(),
+        judge: judge.map(|agent| (agent, judge_options)),
+        prompts: PromptOptions { folder: prompts(values, folders, report) },
+        output: output_options(values, folders, report),
+        warnings: Vec::new(),
+    }
+}
+
+fn languages(values: &Values) -> Vec<Arc<str>> {
+    let mut seen = BTreeSet::new();
+    let given = values.texts("run.target_languages");
+    let mut languages: Vec<Arc<str>> = given
+        .iter()
+        .map(|language| language.trim())
+        .filter(|language| !language.is_empty() && seen.insert(*language))
+        .map(Arc::from)
+        .collect();
+    if languages.is_empty() {
+        languages.push(Arc::from("en"));
+    }
+    languages
+}
+
+/// Run ids become names of files.
+fn run_id(values: &Values, report: &mut Report) -> Option<String> {
+    let id = values.text("run.run_id").trim();
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if id.starts_with('.') || !id.chars().all(is_name) {
+        let text = format!("`run.run_id`: `{id}` must be letters, digits, `-`, `_` and `.`, and not start with `.`");
+        report.conflict(&["run.run_id"], values.place("run.run_id"), text);
+    }
+    (!id.is_empty()).then(|| id.to_owned())
+}
+
+fn plan(values: &Values, folders: &Folders, report: &mut Report) -> PlanSettings {
+    PlanSettings {
+        seed: values.optional_integer("run.seed").unwrap_or_else(drawn_seed),
+        turns: turns(values, report),
+        question: values.text("run.data.seeding.question").trim().to_owned(),
+        topics_variant: values.text("run.data.seeding.topics.variant").trim().to_owned(),
+        topics_probability: values.number("run.data.seeding.topics.probability"),
+        topics: match source("run.data.seeding.topics", "topics", values, folders, report) {
+            Source::Off => TopicSource::Off,
+            Source::Shipped => TopicSource::Shipped,
+            Source::At(path) => TopicSource::File(path),
+        },
+        personas: match source("personas", "personas", values, folders, report) {
+            Source::Off => PersonaSource::Off,
+            Source::Shipped => PersonaSource::Shipped,
+            Source::At(path) => PersonaSource::File(path),
+        },
+        coverage: plan::CoverageOptions {
+            balanced: values.text("coverage.doc_coverage_mode") != "off",
+            epsilon: values.number("coverage.doc_coverage_epsilon"),
+            fraction: values.number("coverage.doc_coverage_fraction").clamp(0.05, 1.0),
+            dedup_retries: values.integer("coverage.question_dedup_retries"),
+        },
+    }
+}
+
+/// A seed from the system's randomness; of 53 bits, so that every reader of JSON keeps it.
+fn drawn_seed() -> u64 {
+    RandomState::new().build_hasher().finish() >> 11
+}
+
+fn turns(values: &Values, report: &mut Report) -> plan::TurnOptions {
+    let [mode, exact_path, min_path, max_path] =
+        ["mode", "exact", "min", "max"].map(|name| format!("run.turns.{name}"));
+    let exact = values.optional_integer(&exact_path);
+    let (min, max) = match (values.text(&mode), exact) {
+        ("exact", Some(exact)) => (exact, exact),
+        ("exact", None) => {
+            let text = format!("`{exact_path}` must be set when `{mode}` is `exact`");
+            report.conflict(&[&mode, &exact_path], values.place(&mode), text);
+            (1, 1)
+        }
+        _ => (values.integer(&min_path), values.integer(&max_path)),
+    };
+    if min > max {
+        let text = format!("Invalid turn range: run.turns.min ({min}) must be <= run.turns.max ({max}).");
+        let place = values.place(&min_path).or_else(|| values.place(&max_path));
+        report.conflict(&[&mode, &min_path, &max_path], place, text);
+    }
+    if values.place(&mode).is_none() && exact.is_some() {
+        report.warn(format!("`{exact_path}` has no effect: `{mode}` is `range`."));
+    }
+    let distribution = match values.text("run.turns.distribution") {
+        "uniform" => plan::Distribution::Uniform,
+        "exponential" => plan::Distribution::Exponential,
+        _ => plan::Distribution::Poisson,
+    };
+    plan::TurnOptions { min, max, distribution, mean: values.optional_number("run.turns.mean") }
+}
+
+enum Source {
+    Off,
+    Shipped,
+    At(PathBuf),
+}
+
+/// Where the `path` of a section leads.
+fn source(section: &str, what: &str, values: &Values, folders: &Folders, report: &mut Report) -> Source {
+    let key = format!("{section}.path");
+    let path = values.text(&key).trim();
+    if !values.boolean(&format!("{section}.enabled")) {
+        return Source::Off;
+    }
+    if path.is_empty() {
+        return Source::Shipped;
+    }
+    folders.find(path).map_or_else(
+        || {
+            let text = format!(
+                "`{key}`: `{path}` is neither below {} nor below {}; leave it empty for the shipped {what}",
+                folders.root.display(),
+                folders.config.display()
+            );
+            report.conflict(&[&key], values.place(&key), text);
+            Source::Shipped
+        },
+        Source::At,
+    )
+}
+
+fn knowledge_options(values: &Values, folders: &Folders, report: &mut Report) -> knowledge::Options {
+    let [size, overlap] = ["size", "overlap"].map(|name| format!("tools.retrieval.chunking.chunk_{name}"));
+    let chunk_size = values.integer(&size);
+    let chunk_overlap = values.integer::<i64>(&overlap);
+    let within = usize::try_from(chunk_overlap).ok().filter(|&overlap| overlap < chunk_size);
+    if within.is_none() {
+        let place = values.place(&overlap).or_else(|| values.place(&size));
+        report.conflict(&[&size, &overlap], place, format!("`{overlap}` must be >= 0 and < `{size}`."));
+    }
+    knowledge::Options { folder: folders.root.join("knowledge"), chunk_size, chunk_overlap: within.unwrap_or_default() }
+}
+
+fn granularity(values: &Values) -> Granularity {
+    match values.text("judge.granularity") {
+        "conversation" => Granularity::Conversation,
+        _ => Granularity::Turn,
+    }
+}
+
+fn reasons(values: &Values) -> Vec<String> {
+    let given = values.texts("judge.reasons");
+    given.iter().map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty()).collect()
+}
+
+fn prompts(values: &Values, folders: &Folders, report: &mut Report) -> Option<PathBuf> {
+    let path = values.text("prompts.path").trim();
+    let folder = folders.root.join(path);
+    if !folder.is_dir() {
+        let text =
+            format!("`prompts.path`: there is no folder {}; leave it empty for the shipped prompts", folder.display());
+        report.conflict(&["prompts.path"], values.place("prompts.path"), text);
+    }
+    (!path.is_empty()).then_some(folder)
+}
+
+fn output_options(values: &Values, folders: &Folders, report: &mut Report) -> output::Options {
+    const FOLDER: &str = "saving.output_dir";
+    let folder = values.text(FOLDER).trim();
+    if folder.is_empty() {
+        report.conflict(&[FOLDER], values.place(FOLDER), format!("`{FOLDER}` must not be empty"));
+    }
+    output::Options { folder: folders.root.join(folder), root: folders.root.clone(), columns: columns(values, report) }
+}
+
+fn columns(values: &Values, report: &mut Report) -> output::Columns {
+    let mut taken = BTreeMap::new();
+    let mut column = |key: &'static str| {
+        let path = format!("saving.output_columns.{key}");
+        let name = Some(values.text(&path).trim()).filter(|name| !name.is_empty()).unwrap_or(key).to_owned();
+        if let Some(first) = taken.insert(name.clone(), key) {
+            let text = format!("`{path}`: `{name}` is the name of `{first}` too; give each column its own");
+            report.conflict(&[&path], values.place(&path), text);
+        }
+        name
+    };
+    output::Columns {
+        messages: column("messages"),
+        messages_with_tools: column("messages_with_tools"),
+        metadata: column("metadata"),
+        user_reasoning: column("user_reasoning"),
+        assistant_reasoning: column("assistant_reasoning"),
+        judge: column("judge"),
+    }
+}

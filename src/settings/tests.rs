@@ -1,0 +1,284 @@
+//! The whole way from a file to settings; what a single step does is tested beside it.
+
+use super::*;
+use crate::stages::Granularity;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+/// Agents that need nothing, so that a test is about something else.
+const BUILTIN: &str = "llm: {agents: {user: {provider: builtin}, assistant: {provider: builtin}}}\n";
+
+struct Project(tempfile::TempDir);
+
+impl Project {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.path().canonicalize().unwrap().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn load(&self, text: &str, env: &[(&str, &str)], set: &[&str]) -> Result<Settings, String> {
+        let config = self.write("config/c.yaml", text);
+        let env = env.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let flags = Flags { config: config.clone(), set: set.iter().map(|&s| s.to_owned()).collect(), root: None };
+        let shown = format!("{}:", config.display());
+        let root = format!("{}", config.parent().unwrap().parent().unwrap().display());
+        Settings::load(&flags, &env)
+            .map_err(|error| error.to_string().replace(&shown, "c.yaml:").replace(&root, "ROOT"))
+    }
+}
+
+/// The settings a configuration stands for, in a fresh folder.
+pub(super) fn load(text: &str, env: &[(&str, &str)], set: &[&str]) -> Result<Settings, String> {
+    Project::new().load(text, env, set)
+}
+
+fn with_builtin(text: &str) -> Result<Settings, String> {
+    load(&format!("{BUILTIN}{text}"), &[], &[])
+}
+
+#[test]
+fn an_almost_empty_file_means_the_defaults() {
+    let settings = with_builtin("").unwrap();
+    assert_eq!((settings.batch_size, settings.total_samples, settings.top_k), (1, 1, 4));
+    assert_eq!(settings.languages, ["en".into()]);
+    assert_eq!((settings.run_id, settings.config_dir.as_str()), (None, "config"));
+    assert_eq!(settings.knowledge.folder, settings.root.join("knowledge"));
+    assert_eq!((settings.knowledge.chunk_size, settings.knowledge.chunk_overlap), (750, 150));
+    assert_eq!(settings.output.folder, settings.root.join("outputs"));
+    assert_eq!(settings.output.columns.messages_with_tools, "messages_with_tools");
+    assert_eq!((settings.judge, settings.judge_granularity), (None, Granularity::Turn));
+    assert_eq!(settings.judge_reasons.len(), 8);
+    assert_eq!(settings.prompts.folder, None);
+    assert_eq!((settings.topics_enabled, settings.topics_path.as_str()), (true, ""));
+    let plan = settings.plan;
+    let turns = plan::TurnOptions { min: 2, max: 2, distribution: plan::Distribution::Poisson, mean: None };
+    let coverage = plan::CoverageOptions { balanced: true, epsilon: 0.15, fraction: 0.2, dedup_retries: 3 };
+    assert_eq!((plan.turns, plan.coverage), (turns, coverage));
+    assert_eq!((plan.topics, plan.personas), (TopicSource::Shipped, PersonaSource::Shipped));
+    assert_eq!((plan.topics_probability, plan.question.as_str()), (0.35, ""));
+    assert_eq!(settings.user.model, "builtin");
+    assert_eq!((settings.user.timeout, settings.user.max_retries), (Duration::from_secs(120), 3));
+    assert_eq!(settings.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn the_quickstart_needs_nothing() {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/quickstart.yaml");
+    let flags = Flags { config, ..Flags::default() };
+    let settings = Settings::load(&flags, &BTreeMap::new()).unwrap();
+    assert_eq!((settings.batch_size, settings.total_samples, settings.plan.seed), (8, 12, 7));
+    assert_eq!(settings.languages, ["en".into(), "fr".into()]);
+    assert_eq!((settings.plan.turns.min, settings.plan.turns.max), (2, 4));
+    assert_eq!(settings.judge.unwrap().1.granularity, Granularity::Turn);
+    assert_eq!(settings.root, Path::new(env!("CARGO_MANIFEST_DIR")).canonicalize().unwrap());
+    assert_eq!(settings.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn the_judge_counts_only_when_it_is_online() {
+    for (judge, is_there) in [
+        ("{}", false),
+        ("{mode: offline}", false),
+        ("{mode: online, enabled: false}", false),
+        ("{mode: online, granularity: conv, reasons: [a, b]}", true),
+    ] {
+        let text = format!("{}judge: {judge}\n", BUILTIN.replace("}}}", "}, judge: {provider: builtin}}}"));
+        let judge = load(&text, &[], &[]).unwrap().judge;
+        assert_eq!(judge.is_some(), is_there, "{text}");
+        if let Some((agent, options)) = judge {
+            assert_eq!((agent.role, agent.model.as_str()), ("judge", "builtin"));
+            assert_eq!(options.granularity, Granularity::Conversation);
+            assert_eq!(options.reasons, ["a", "b"]);
+        }
+    }
+    let error = with_builtin("judge: {mode: online}").unwrap_err();
+    assert!(
+        error.contains("Missing LLM model for required agent(s): qa_judge. Set `llm.agents.judge.model`, or"),
+        "{error}"
+    );
+}
+
+#[test]
+fn secrets_may_stand_in_dotenv() {
+    let project = Project::new();
+    project.write(".env", "LLM_USER_API_KEY_ENV=K_TOKEN\nexport K_TOKEN='abc'\nBATCH_SIZE=9\n");
+    let text = BUILTIN.replacen("provider: builtin", "model: m", 1);
+    let settings = project.load(&text, &[], &[]).unwrap();
+    assert_eq!(settings.user.api_key, Some(llm::Secret::new("abc".to_owned())));
+    assert_eq!(settings.batch_size, 1);
+    assert_eq!(settings.warnings.len(), 1);
+    assert!(settings.warnings[0].starts_with("[env] Ignoring non-secret .env key: BATCH_SIZE. "));
+    let settings = project.load(&text, &[("K_TOKEN", "process")], &[]).unwrap();
+    assert_eq!(settings.user.api_key, Some(llm::Secret::new("process".to_owned())));
+}
+
+#[test]
+fn languages_stay_words() {
+    for (languages, expected) in [
+        ("[en, no]", &["en", "no"][..]),
+        ("[' en ', '', en, fr]", &["en", "fr"]),
+        ("[]", &["en"]),
+        ("'en, fr, en'", &["en", "fr"]),
+    ] {
+        let settings = with_builtin(&format!("run: {{target_languages: {languages}}}")).unwrap();
+        assert_eq!(settings.languages.iter().map(AsRef::as_ref).collect::<Vec<&str>>(), expected, "{languages}");
+    }
+}
+
+#[test]
+fn turns_follow_the_mode() {
+    for (run, min, max, warnings) in [
+        ("turns: {min: 3, max: 5}", 3, 5, 0),
+        ("turns: {mode: exact, exact: 4, min: 9}", 4, 4, 0),
+        ("turns: {mode: range, exact: 4}", 2, 2, 0),
+        ("turns: {exact: 4}", 2, 2, 1),
+        ("n_turns: 4", 4, 4, 1),
+        ("min_turns: 1, max_turns: 3", 1, 3, 2),
+    ] {
+        let settings = with_builtin(&format!("run: {{{run}}}")).unwrap();
+        assert_eq!((settings.plan.turns.min, settings.plan.turns.max), (min, max), "{run}");
+        assert_eq!(settings.warnings.len(), warnings, "{run}: {:?}", settings.warnings);
+    }
+    let settings = with_builtin("run: {turns: {distribution: uniform, mean: 2.5}}").unwrap();
+    assert_eq!(settings.plan.turns.distribution, plan::Distribution::Uniform);
+    assert_eq!(settings.plan.turns.mean, Some(2.5));
+}
+
+#[test]
+fn what_keys_mean_together_is_checked() {
+    for (text, error) in [
+        (
+            "run: {turns: {min: 4, max: 3}}",
+            "Invalid turn range: run.turns.min (4) must be <= run.turns.max (3). (c.yaml:2:20)",
+        ),
+        ("run: {turns: {mode: exact}}", "`run.turns.exact` must be set when `run.turns.mode` is `exact` (c.yaml:2:21)"),
+        ("run: {turns: {mode: both}}", "`run.turns.mode` must be either `exact` or `range`. (c.yaml:2:21)"),
+        (
+            "tools: {retrieval: {chunking: {chunk_size: 100}}}",
+            "`tools.retrieval.chunking.chunk_overlap` must be >= 0 and < `tools.retrieval.chunking.chunk_size`. (c.yaml:2:44)",
+        ),
+        (
+            "tools: {retrieval: {chunking: {chunk_overlap: -1}}}",
+            "`tools.retrieval.chunking.chunk_overlap` must be >= 0 and < `tools.retrieval.chunking.chunk_size`. (c.yaml:2:47)",
+        ),
+        ("tools: {retrieval: {top_k: 0}}", "`tools.retrieval.top_k` must be > 0. (c.yaml:2:28)"),
+        (
+            "run: {run_id: ../x}",
+            "`run.run_id`: `../x` must be letters, digits, `-`, `_` and `.`, and not start with `.` (c.yaml:2:15)",
+        ),
+        (
+            "personas: {path: personas.yaml}",
+            "`personas.path`: `personas.yaml` is neither below ROOT nor below ROOT/config; leave it empty for the shipped \
+             personas (c.yaml:2:18)",
+        ),
+        (
+            "run: {data: {seeding: {topics: {path: t.yaml}}}}",
+            "`run.data.seeding.topics.path`: `t.yaml` is neither below ROOT nor below ROOT/config; leave it empty for the \
+             shipped topics (c.yaml:2:39)",
+        ),
+        (
+            "prompts: {path: p}",
+            "`prompts.path`: there is no folder ROOT/p; leave it empty for the shipped prompts (c.yaml:2:17)",
+        ),
+        ("saving: {output_dir: ''}", "`saving.output_dir` must not be empty (c.yaml:2:22)"),
+        (
+            "saving: {output_columns: {judge: messages}}",
+            "`saving.output_columns.judge`: `messages` is the name of `messages` too; give each column its own (c.yaml:2:34)",
+        ),
+    ] {
+        assert_eq!(with_builtin(text).unwrap_err(), error, "{text}");
+    }
+}
+
+#[test]
+fn everything_wrong_is_reported_at_once() {
+    let text = "\
+run:
+  batch_size: many
+  turns: {min: three, max: 1}
+llm:
+  model: m
+  mode: vllm_managed
+  agents: {user: {api_key: k, provider: gemini}, assistant: {provider: builtin, model: 1}}
+tools: {retrieval: {embeddings: {backend: sentence_transformers}}}
+";
+    let found = load(text, &[("KB_DEFAULT_K", "x")], &["judge.mod=online"]).unwrap_err();
+    let starts: Vec<_> = found.lines().map(|line| line.trim().split(": ").next().unwrap().to_owned()).collect();
+    assert_eq!(
+        starts,
+        [
+            "11 problems in the configuration:",
+            "`run.batch_size`",
+            "`run.turns.min`",
+            "Forbidden LLM global key(s) in YAML",
+            "not supported yet",
+            "Forbidden credential key(s) in YAML",
+            "not supported yet",
+            "`llm.agents.assistant.model`",
+            "not supported yet",
+            "`tools.retrieval.top_k`",
+            "unknown key `judge.mod`; did you mean `judge.mode`? (--set judge.mod)",
+            "Missing LLM model for required agent(s)",
+        ],
+        "{found}"
+    );
+}
+
+#[test]
+fn paths_start_at_the_root() {
+    let project = Project::new();
+    let topics = project.write("data/topics.yaml", "");
+    let personas = project.write("config/people.yaml", "");
+    project.write("prompts/user.jinja", "");
+    let text = format!(
+        "{BUILTIN}run: {{data: {{seeding: {{topics: {{path: data/topics.yaml}}}}}}}}\npersonas: {{path: people.yaml}}\n\
+         prompts: {{path: prompts}}\nsaving: {{output_dir: out/here}}\n"
+    );
+    let settings = project.load(&text, &[], &[]).unwrap();
+    assert_eq!(settings.plan.topics, TopicSource::File(topics));
+    assert_eq!(settings.plan.personas, PersonaSource::File(personas));
+    assert_eq!(settings.prompts.folder, Some(settings.root.join("prompts")));
+    assert_eq!(settings.output.folder, settings.root.join("out/here"));
+    assert_eq!(settings.topics_path, "data/topics.yaml");
+    let off = ["run.data.seeding.topics.enabled=false", "personas.enabled=no", "personas.path=nowhere"];
+    let settings = project.load(&text, &[], &off).unwrap();
+    assert_eq!((settings.plan.topics, settings.plan.personas), (TopicSource::Off, PersonaSource::Off));
+}
+
+#[test]
+fn seeds_are_drawn_once_and_fit_json() {
+    let [first, second] = [(); 2].map(|()| with_builtin("").unwrap().plan.seed);
+    assert_ne!(first, second);
+    assert!(first < 1 << 53 && second < 1 << 53);
+    assert_eq!(load(BUILTIN, &[("RUN_SEED", "18446744073709551615")], &[]).unwrap().plan.seed, u64::MAX);
+}
+
+#[test]
+fn other_meanings() {
+    let settings = with_builtin(
+        "run: {total_samples: 0, batch_size: 6, run_id: a-b_C.1}\n\
+         coverage: {doc_coverage_mode: off, doc_coverage_fraction: 0}\n\
+         saving: {output_columns: {messages: conversations, judge: ' '}}\n",
+    )
+    .unwrap();
+    assert_eq!((settings.total_samples, settings.run_id.as_deref()), (6, Some("a-b_C.1")));
+    assert_eq!((settings.plan.coverage.balanced, settings.plan.coverage.fraction), (false, 0.05));
+    let columns = settings.output.columns;
+    assert_eq!((columns.messages.as_str(), columns.judge.as_str()), ("conversations", "judge"));
+}
+
+#[test]
+fn files_that_hold_no_configuration() {
+    assert_eq!(load("- a\n", &[], &[]).unwrap_err(), "Config must be a YAML object.");
+    assert!(load("a: [\n", &[], &[]).unwrap_err().contains("(c.yaml:"));
+    let flags = Flags { config: "does/not/exist.yaml".into(), ..Flags::default() };
+    let error = Settings::load(&flags, &BTreeMap::new()).unwrap_err().to_string();
+    assert_eq!(error, "Config file not found: does/not/exist.yaml");
+}
