@@ -1,5 +1,6 @@
 //! dlgforge turns a folder of documents into a dataset of grounded multi-turn conversations.
 
+pub mod cli;
 #[path = "../dataflows/mod.rs"]
 pub mod dataflows;
 
@@ -9,6 +10,7 @@ pub mod operators;
 pub mod output;
 pub mod plan;
 
+pub mod run;
 pub mod settings;
 pub mod stages;
 pub mod tools;

@@ -15,7 +15,7 @@ use crate::llm::Shared;
 use crate::operators::{Desk, Quota, Stop, Tally};
 use crate::output::{Recorder, Stamp, Status};
 use crate::settings::Settings;
-use crate::words::{Attempt, LanguageIndex};
+use crate::words::Attempt;
 use inputs::Inputs;
 use progress::Display;
 use std::time::Instant;

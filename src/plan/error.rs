@@ -1,6 +1,7 @@
 //! What can be wrong with a persona or topic file.
 
-use std::io;
+use std::path::Path;
+use std::{fs, io};
 
 /// Why a file of personas or topics cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -44,4 +45,14 @@ pub enum PlanError {
 pub(super) fn form(file: &str, error: &serde_saphyr::Error) -> PlanError {
     let options = serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };
     PlanError::Form { file: file.to_owned(), detail: error.render_with_options(options) }
+}
+
+/// A file's text.
+pub(super) fn text(path: &Path) -> Result<String, PlanError> {
+    fs::read_to_string(path).map_err(|source| PlanError::Read { file: name(path), source })
+}
+
+/// A path as errors name it.
+pub(super) fn name(path: &Path) -> String {
+    path.display().to_string()
 }

@@ -6,6 +6,7 @@ use crate::words::{Persona, Slot};
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 /// The personas of a file.
@@ -45,6 +46,14 @@ impl Pool {
         let file: File = serde_saphyr::from_str(text).map_err(|error| error::form(name, &error))?;
         let File { personas: Sides { user, assistant }, .. } = file;
         Ok(Self { user: distinct(user, name)?, assistant: distinct(assistant, name)? })
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// A file that can't be read, and those of [`Pool::parse`].
+    pub fn load(path: &Path) -> Result<Self, PlanError> {
+        Self::parse(&error::text(path)?, &error::name(path))
     }
 
     /// The personas in the binary.

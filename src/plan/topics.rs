@@ -1,6 +1,6 @@
 //! Seed topics: questions by variant and topic, and which of them a language uses.
 
-use super::error::PlanError;
+use super::error::{self, PlanError};
 use super::topic_forms;
 use super::topic_node::Node;
 use std::collections::BTreeMap;
@@ -60,7 +60,7 @@ impl Topics {
     /// A path that can't be read, and those of [`Topics::parse`].
     pub fn load(path: &Path) -> Result<Self, PlanError> {
         if !path.is_dir() {
-            return Self::parse(&text(path)?, &name(path));
+            return Self::parse(&error::text(path)?, &error::name(path));
         }
         for whole in ["topics.yaml", "topics.yml"].map(|file| path.join(file)) {
             if whole.is_file() {
@@ -70,18 +70,18 @@ impl Topics {
         let mut topics = Self::default();
         let mut variants = BTreeMap::new();
         for (stem, file) in files(path)? {
-            let root = Node::parse(&text(&file)?, &name(&file))?;
+            let root = Node::parse(&error::text(&file)?, &error::name(&file))?;
             if stem == "index" {
-                let index = topic_forms::read(root, &name(&file))?;
+                let index = topic_forms::read(root, &error::name(&file))?;
                 topics.warnings.extend(index.warnings);
                 topics =
                     Self { aliases: index.aliases, by_language: index.by_language, fallback: index.fallback, ..topics };
             } else {
-                variants.insert(stem, topic_forms::read_variant(root, &name(&file), &mut topics.warnings)?);
+                variants.insert(stem, topic_forms::read_variant(root, &error::name(&file), &mut topics.warnings)?);
             }
         }
         variants.retain(|_, found| !found.is_empty());
-        some(Self { layout: Layout::ByVariant(variants), ..topics }, &name(path))
+        some(Self { layout: Layout::ByVariant(variants), ..topics }, &error::name(path))
     }
 
     /// The topics in the binary: general questions in English, French and Modern Standard Arabic.
@@ -166,14 +166,6 @@ fn files(folder: &Path) -> Result<BTreeMap<String, PathBuf>, PlanError> {
         }
     }
     Ok(files)
-}
-
-fn text(path: &Path) -> Result<String, PlanError> {
-    fs::read_to_string(path).map_err(|source| PlanError::Read { file: name(path), source })
-}
-
-fn name(path: &Path) -> String {
-    path.display().to_string()
 }
 
 #[cfg(test)]

@@ -181,13 +181,16 @@ fn plan_options(settings: &Settings) -> Result<plan::Options, RunError> {
         TopicSource::Shipped => Some(Topics::shipped()?),
         TopicSource::File(path) => Some(Topics::load(path)?),
     };
+    for warning in topics.iter().flat_map(Topics::warnings) {
+        tracing::warn!(target: "dlgforge.seeds", "[seeds] {warning}");
+    }
     Ok(plan::Options {
         seed: plan.seed,
         turns: plan.turns,
         question: plan.question.clone(),
         topics: TopicOptions {
             variant: plan.topics_variant.clone(),
-            probability: plan.topics_probability,
+            probability: if topics.is_some() { plan.topics_probability } else { 0.0 },
             topics: topics.map(Arc::new),
         },
         coverage: plan.coverage,

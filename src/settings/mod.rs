@@ -58,8 +58,8 @@ pub struct Settings {
     pub total_samples: u32,
     /// Languages, in order and without repetition; never empty.
     pub languages: Vec<Arc<str>>,
-    /// The run's name; none when it is to be made up.
-    pub run_id: Option<String>,
+    /// The run's name, given or drawn.
+    pub run_id: String,
     /// What the plan follows from.
     pub plan: PlanSettings,
     /// `run.data.seeding.topics.path` as configured, for records.

@@ -69,15 +69,15 @@ fn languages(values: &Values) -> Vec<Arc<str>> {
     languages
 }
 
-/// Run ids become names of files.
-fn run_id(values: &Values, report: &mut Report) -> Option<String> {
+/// The run's name, which becomes part of file names; 32 hexadecimal digits when none is given.
+fn run_id(values: &Values, report: &mut Report) -> String {
     let id = values.text("run.run_id").trim();
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if id.starts_with('.') || !id.chars().all(is_name) {
         let text = format!("`run.run_id`: `{id}` must be letters, digits, `-`, `_` and `.`, and not start with `.`");
         report.conflict(&["run.run_id"], values.place("run.run_id"), text);
     }
-    (!id.is_empty()).then(|| id.to_owned())
+    if id.is_empty() { format!("{:016x}{:016x}", drawn(), drawn()) } else { id.to_owned() }
 }
 
 fn plan(values: &Values, folders: &Folders, report: &mut Report) -> PlanSettings {
@@ -106,9 +106,14 @@ fn plan(values: &Values, folders: &Folders, report: &mut Report) -> PlanSettings
     }
 }
 
-/// A seed from the system's randomness; of 53 bits, so that every reader of JSON keeps it.
+/// A seed of 53 bits, so that every reader of JSON keeps it.
 fn drawn_seed() -> u64 {
-    RandomState::new().build_hasher().finish() >> 11
+    drawn() >> 11
+}
+
+/// A number from the system's randomness.
+fn drawn() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 fn turns(values: &Values, report: &mut Report) -> plan::TurnOptions {

@@ -48,7 +48,7 @@ fn an_almost_empty_file_means_the_defaults() {
     let settings = with_builtin("").unwrap();
     assert_eq!((settings.batch_size, settings.total_samples, settings.top_k), (1, 1, 4));
     assert_eq!(settings.languages, ["en".into()]);
-    assert_eq!((settings.run_id, settings.config_dir.as_str()), (None, "config"));
+    assert_eq!((settings.run_id.len(), settings.config_dir.as_str()), (32, "config"));
     assert_eq!(settings.knowledge.folder, settings.root.join("knowledge"));
     assert_eq!((settings.knowledge.chunk_size, settings.knowledge.chunk_overlap), (750, 150));
     assert_eq!(settings.output.folder, settings.root.join("outputs"));
@@ -268,7 +268,7 @@ fn other_meanings() {
          saving: {output_columns: {messages: conversations, judge: ' '}}\n",
     )
     .unwrap();
-    assert_eq!((settings.total_samples, settings.run_id.as_deref()), (6, Some("a-b_C.1")));
+    assert_eq!((settings.total_samples, settings.run_id.as_str()), (6, "a-b_C.1"));
     assert_eq!((settings.plan.coverage.balanced, settings.plan.coverage.fraction), (false, 0.05));
     let columns = settings.output.columns;
     assert_eq!((columns.messages.as_str(), columns.judge.as_str()), ("conversations", "judge"));
