@@ -1,1 +1,6 @@
 //! What the assistant may call: knowledge search.
+
+mod passages;
+mod toolbox;
+
+pub use toolbox::Toolbox;

@@ -1,0 +1,253 @@
+//! Finds the chunks that share the rarest words with a query: BM25, in memory.
+
+use super::KnowledgeError;
+use super::language::{self, Language};
+use super::terms;
+use crate::words::{Catalogue, Chunk, ChunkIndex};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tantivy::collector::TopDocs;
+use tantivy::directory::RamDirectory;
+use tantivy::index::{IndexBuilder, IndexSettings};
+use tantivy::query::{BooleanQuery, BoostQuery, Occur, Query, TermQuery};
+use tantivy::schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
+use tantivy::tokenizer::{PreTokenizedString, Token};
+use tantivy::{ReloadPolicy, Searcher, SingleSegmentIndexWriter, TantivyDocument, Term};
+
+/// Words of a query that are looked up; what follows them is ignored, so that no query is slow.
+const QUERY_WORDS: usize = 256;
+
+/// Weight, beside 1 for the others, of a query's words that name no subject in some language of the knowledge base.
+/// Prose has few question words, so that BM25 alone would take them for telling; no word is dropped, because a
+/// function word of one language is a noun of another.
+const SLIGHT: f32 = 0.1;
+
+/// Bytes from which the index writer sizes its first hash table; the table grows as needed.
+const FIRST_TABLE: usize = 1_000_000;
+
+/// A chunk found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hit {
+    /// Which chunk.
+    pub chunk: ChunkIndex,
+    /// BM25 score (k1 = 1.2, b = 0.75): greater is better, comparable within one query only.
+    pub score: f32,
+}
+
+/// A searchable knowledge base. Searching takes `&self` and no lock: share it between threads.
+pub struct Index {
+    catalogue: Arc<Catalogue>,
+    searcher: Searcher,
+    field: Field,
+    languages: Vec<&'static Language>,
+}
+
+impl Index {
+    /// Indexes every chunk of a catalogue.
+    ///
+    /// # Errors
+    /// When the search engine refuses: it has no reason to, short of a lack of memory.
+    pub fn build(catalogue: Arc<Catalogue>) -> Result<Self, KnowledgeError> {
+        let (schema, field) = schema();
+        // One segment, written in order by this thread, makes a chunk's position its document number: hits need no
+        // stored field, equal scores come in chunk order, and scores do not depend on how the work was scheduled.
+        let settings = IndexSettings { docstore_compress_dedicated_thread: false, ..IndexSettings::default() };
+        let builder = IndexBuilder::new().schema(schema).settings(settings);
+        let mut writer: SingleSegmentIndexWriter =
+            builder.single_segment_index_writer(RamDirectory::create(), FIRST_TABLE)?;
+        let mut languages: Vec<&'static Language> = Vec::new();
+        for source in catalogue.chunks.chunk_by(|one, next| one.source == next.source) {
+            let language = language::of(source.iter().map(|chunk| &*chunk.text));
+            for chunk in source {
+                writer.add_document(document(field, chunk, language.as_slice()))?;
+            }
+            languages.extend(language);
+        }
+        languages.sort_by_key(|language| language.code);
+        languages.dedup_by_key(|language| language.code);
+        let reader = writer.finalize()?.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+        Ok(Self { catalogue, searcher: reader.searcher(), field, languages })
+    }
+
+    /// The best `k` chunks for a query in any words, best first, equal ones in catalogue order; only chunks that share
+    /// a word with it, hence none for a query without words.
+    pub fn search(&self, query: &str, k: usize) -> Vec<Hit> {
+        let limit = k.min(self.catalogue.chunks.len());
+        let terms = self.query_terms(query);
+        if limit == 0 || terms.is_empty() {
+            return Vec::new();
+        }
+        let clauses = terms.iter().map(|(term, weight)| {
+            let term = TermQuery::new(Term::from_field_text(self.field, term), IndexRecordOption::WithFreqs);
+            let query: Box<dyn Query> = Box::new(BoostQuery::new(Box::new(term), *weight));
+            (Occur::Should, query)
+        });
+        let best = TopDocs::with_limit(limit).order_by_score();
+        let found = self.searcher.search(&BooleanQuery::new(clauses.collect()), &best);
+        let found = found.expect("a search of terms in an index held in memory has nothing that could fail");
+        found.into_iter().map(|(score, at)| Hit { chunk: ChunkIndex(at.doc_id), score }).collect()
+    }
+
+    /// What was indexed.
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    /// Terms with their weights; sorted, so that scores are added up in the same order whatever the order of the words.
+    fn query_terms(&self, query: &str) -> BTreeMap<String, f32> {
+        let words: BTreeSet<String> = terms::words(query).into_iter().take(QUERY_WORDS).collect();
+        let mut terms = BTreeMap::new();
+        for word in &words {
+            let folded = terms::folded(word);
+            let slight = self.languages.iter().any(|language| language.is_slight(&folded));
+            let weight = if slight { SLIGHT } else { 1.0 };
+            terms.extend(terms::of_word(word, &self.languages).map(|term| (term, weight)));
+        }
+        terms
+    }
+}
+
+fn schema() -> (Schema, Field) {
+    let indexing = TextFieldIndexing::default().set_index_option(IndexRecordOption::WithFreqs).set_fieldnorms(true);
+    let mut schema = Schema::builder();
+    let field = schema.add_text_field("text", TextOptions::default().set_indexing_options(indexing));
+    (schema.build(), field)
+}
+
+fn document(field: Field, chunk: &Chunk, languages: &[&'static Language]) -> TantivyDocument {
+    let words = terms::words(&chunk.text);
+    let terms = words.iter().flat_map(|word| terms::of_word(word, languages));
+    let tokens = terms.enumerate().map(|(position, text)| Token { position, text, ..Token::default() }).collect();
+    let mut document = TantivyDocument::new();
+    document.add_pre_tokenized_text(field, PreTokenizedString { text: String::new(), tokens });
+    document
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::words::{Source, SourceIndex};
+    use proptest::prelude::*;
+
+    /// A catalogue with one document per text.
+    fn catalogue(texts: &[&str]) -> Arc<Catalogue> {
+        let positions = 0..texts.len() as u32;
+        let sources = positions.clone().map(|at| Source { path: format!("{at:03}.txt"), chunks: at..at + 1 });
+        let chunks = positions.zip(texts).map(|(at, text)| Chunk {
+            id: format!("{at:032x}-0"),
+            text: (*text).into(),
+            source: SourceIndex(at),
+            chunk_index: 0,
+            char_start: 0,
+            char_end: text.chars().count(),
+        });
+        Arc::new(Catalogue { sources: sources.collect(), chunks: chunks.collect() })
+    }
+
+    const TEXTS: [&str; 7] = [
+        "The keeper of the lighthouse trimmed the wicks of the lamps and wound the clock that turned the lens.",
+        "Le levain est nourri avec de la farine et de l'eau, et les bulles sont le signe d'une fermentation réussie.",
+        "يُنتِجُ النَّحْلُ العَسَلَ من رحيق الأزهار، ثم تُغلَق العيون السداسية في الخلية بالشمع عند نضجه.",
+        "El panadero amasa la masa por la mañana y la deja reposar para que los panes crezcan en el horno.",
+        "Die Imker öffnen die Bienenstöcke nicht im Winter, und der Honig wird im Sommer mit einer Schleuder geerntet.",
+        "水は海から蒸発し、雲になり、雨として山に降る。",
+        "select id, price from tariff where zone = 7;",
+    ];
+
+    fn found(index: &Index, query: &str, k: usize) -> Vec<u32> {
+        index.search(query, k).iter().map(|hit| hit.chunk.0).collect()
+    }
+
+    #[test]
+    fn queries_find_their_chunk_in_every_language() {
+        let index = Index::build(catalogue(&TEXTS)).unwrap();
+        for (query, expected) in [
+            ("lighthouse keepers", 0),
+            ("LAMP trimming", 0),
+            ("nourrir le levain", 1),
+            ("fermentations reussies", 1),
+            ("عسل النحل", 2),
+            ("الخَلِيَّة", 2),
+            ("pan en hornos", 3),
+            ("reposó la mañana", 3),
+            ("bienenstock im winter", 4),
+            ("öffnet ein Imker", 4),
+            ("雨", 5),
+            ("tariff zone", 6),
+        ] {
+            assert_eq!(found(&index, query, 1), [expected], "{query}");
+        }
+    }
+
+    #[test]
+    fn rare_words_outweigh_frequent_ones() {
+        let texts = ["a hive of bees", "hive by hive", "the hive and its comb", "a smoker"];
+        let index = Index::build(catalogue(&texts)).unwrap();
+        assert_eq!(found(&index, "hive smoker", 2), [3, 1]);
+    }
+
+    #[test]
+    fn the_words_of_asking_weigh_little_unless_they_are_all_there_is() {
+        let texts =
+            ["What a day it does look, as if it were like to rain.", "A meteor is dust.", "The or of the king."];
+        let index = Index::build(catalogue(&texts)).unwrap();
+        assert_eq!(found(&index, "What does a meteor look like?", 1), [1]);
+        assert_eq!(found(&index, "what does", 3), [0]);
+        assert_eq!(found(&index, "or", 1), [2]);
+    }
+
+    #[test]
+    fn text_that_is_no_query_finds_nothing() {
+        let index = Index::build(catalogue(&TEXTS)).unwrap();
+        for query in ["", "  \n", "((:\"*", "+-!(){}[]^~?\\/", "\u{0}", "zzzz"] {
+            assert_eq!(index.search(query, 5), [], "{query:?}");
+        }
+        for query in ["((: lighthouse \"*", "lighthouse AND (", "-lighthouse", "text:lighthouse^1e9"] {
+            assert_eq!(found(&index, query, 1), [0], "{query:?}");
+        }
+        assert_eq!(found(&index, &("lighthouse ".to_owned() + &"word ".repeat(100_000)), 1), [0]);
+    }
+
+    #[test]
+    fn k_is_a_limit() {
+        let index = Index::build(catalogue(&["wax comb", "wax", "honey"])).unwrap();
+        for (k, hits) in [(0, 0), (1, 1), (2, 2), (usize::MAX, 2)] {
+            assert_eq!(index.search("wax", k).len(), hits, "{k}");
+        }
+        assert_eq!(Index::build(catalogue(&[])).unwrap().search("wax", 3), []);
+    }
+
+    #[test]
+    fn equal_scores_come_in_catalogue_order() {
+        let texts = ["pollen and nectar"; 40];
+        let index = Index::build(catalogue(&texts)).unwrap();
+        assert_eq!(found(&index, "nectar pollen", 25), (0..25).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn scores_do_not_depend_on_threads_builds_or_word_order() {
+        let (one, other) = (Index::build(catalogue(&TEXTS)).unwrap(), Index::build(catalogue(&TEXTS)).unwrap());
+        let expected = other.search("the lens of lamps, honig", 7);
+        assert!(expected.len() > 1 && expected.is_sorted_by(|a, b| a.score >= b.score));
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        assert_eq!(one.search("Honig lamps of the LENS the", 7), expected);
+                    }
+                });
+            }
+        });
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn any_text_can_be_indexed_and_asked(text in any::<String>(), query in any::<String>(), k in 0usize..5) {
+            let index = Index::build(catalogue(&[&text, "honey"])).unwrap();
+            prop_assert!(index.search(&query, k).len() <= k.min(2));
+            prop_assert_eq!(index.search(&text, 2).iter().any(|hit| hit.chunk.0 == 0), !terms::words(&text).is_empty());
+        }
+    }
+}

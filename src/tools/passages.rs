@@ -1,0 +1,70 @@
+//! `vector_db_search`: passages of the knowledge base for a query.
+
+use crate::knowledge::Index;
+use crate::words::{ChunkIndex, ToolDefinition};
+use serde_json::{Value, json};
+
+/// The name the model calls it by.
+pub(super) const NAME: &str = "vector_db_search";
+
+/// Most passages one call returns, whatever the model asks for.
+const MOST: usize = 50;
+
+/// What the model is told.
+pub(super) fn definition(top_k: usize) -> ToolDefinition {
+    ToolDefinition {
+        name: NAME.to_owned(),
+        description: "Search the knowledge base. Returns the passages that best match the query, best first, each \
+                      with its source."
+            .to_owned(),
+        parameters: json!({
+            "type": "object",
+            "properties": {
+                "query": {
+                    "type": "string",
+                    "description": "What to look for: a few telling words, in the language of the documents.",
+                },
+                "k": {
+                    "type": "integer",
+                    "minimum": 1,
+                    "description": format!("How many passages to return; {top_k} when left out, {MOST} at most."),
+                },
+            },
+            "required": ["query"],
+            "additionalProperties": false,
+        }),
+    }
+}
+
+/// The passages for a call's arguments: `{query, results: [{source, chunk_index, content}], rendered}`. A `k` that is
+/// no positive integer counts as left out.
+pub(super) fn call(index: &Index, top_k: usize, arguments: &Value) -> Value {
+    let query = arguments.get("query").and_then(Value::as_str).map(str::trim).filter(|query| !query.is_empty());
+    let Some(query) = query else {
+        return json!({
+            "error": format!("{NAME} needs a non-empty string \"query\", such as {{\"query\": \"words to look for\"}}")
+        });
+    };
+    let k =
+        arguments.get("k").and_then(Value::as_u64).filter(|&k| k > 0).map_or(top_k, |k| k.min(MOST as u64) as usize);
+    let hits = index.search(query, k);
+    let results: Vec<Value> = hits.iter().map(|hit| passage(index, hit.chunk)).collect();
+    let lines: Vec<String> = hits.iter().map(|hit| line(index, hit.chunk)).collect();
+    let rendered = if lines.is_empty() {
+        "No passage of the knowledge base matches this query.".to_owned()
+    } else {
+        lines.join("\n")
+    };
+    json!({ "query": query, "results": results, "rendered": rendered })
+}
+
+fn passage(index: &Index, chunk: ChunkIndex) -> Value {
+    let chunk = index.catalogue().chunk(chunk);
+    let source = &index.catalogue().source(chunk.source).path;
+    json!({ "source": source, "chunk_index": chunk.chunk_index, "content": chunk.text })
+}
+
+fn line(index: &Index, chunk: ChunkIndex) -> String {
+    let chunk = index.catalogue().chunk(chunk);
+    format!("[{}] {}", index.catalogue().source(chunk.source).path, chunk.text)
+}
