@@ -11,10 +11,11 @@
 //!   └──────────────── outcomes ──────────────────────────┘
 //! ```
 
-use crate::operators::{
-    Accepted, Desk, Flow, Opening, Outcome, Quota, Settlement, Tally, accept, advance, call, dedup, record, settle, slots,
-};
 use crate::operators::dedup::{Claim, Proposal};
+use crate::operators::{
+    Accepted, Desk, Flow, Opening, Outcome, Quota, Settlement, Tally, accept, advance, call, dedup, record, settle,
+    slots,
+};
 use crate::words::{Answer, Attempt, Conversation, Failure, Fingerprint, Judged, Question, Rank, Tick};
 use std::future::Future;
 use std::pin::Pin;

@@ -104,19 +104,30 @@ fn a_slow_conversation_delays_only_itself() {
 
 #[test]
 fn duplicates_are_asked_again_then_dropped_then_the_run_says_so() {
-    let few = Behaviour::new(|request, number| asking(reply(request, Latency::NONE), &format!("What is rule {}?", number % 5)));
+    let few = Behaviour::new(|request, number| {
+        asking(reply(request, Latency::NONE), &format!("What is rule {}?", number % 5))
+    });
     let endpoint = Endpoint::start(few);
     let run = "  batch_size: 3\n  total_samples: 20\n  turns: {mode: exact, exact: 1}";
     let project = Project::with(&remote(&endpoint.base_url(), run, "coverage: {question_dedup_retries: 2}"));
     let ran = project.run(&["run", "config.yaml"]);
     assert_eq!(ran.code, Some(1), "{}", ran.stdout);
-    for figure in ["run failed: could not reach run.total_samples", "en: 5 of 20 accepted", "dedup_exhausted", "in a row"] {
+    for figure in
+        ["run failed: could not reach run.total_samples", "en: 5 of 20 accepted", "dedup_exhausted", "in a row"]
+    {
         assert!(ran.stderr.contains(figure), "no `{figure}` in {}", ran.stderr);
     }
     assert_eq!(ids(&project).len(), 5, "what was accepted is kept");
-    let state: Value = serde_json::from_str(&project.read(&format!("outputs/run_state/{}", project.names("outputs/run_state")
-        .into_iter().find(|name| name.ends_with(".json")).expect("a run state")))).expect("JSON");
-    let dropped = state["conversations"].as_array().expect("slots").iter().filter(|slot| slot["drop_reason"] == "dedup_exhausted");
+    let state: Value = serde_json::from_str(&project.read(&format!(
+        "outputs/run_state/{}",
+        project.names("outputs/run_state").into_iter().find(|name| name.ends_with(".json")).expect("a run state")
+    )))
+    .expect("JSON");
+    let dropped = state["conversations"]
+        .as_array()
+        .expect("slots")
+        .iter()
+        .filter(|slot| slot["drop_reason"] == "dedup_exhausted");
     assert!(dropped.count() >= 16);
 }
 
@@ -137,7 +148,10 @@ fn dropped_conversations_with_turns_are_kept_and_marked() {
     assert_eq!(completed.len(), 8);
     assert!(!dropped.is_empty());
     for row in dropped {
-        assert_eq!((&row["metadata"]["drop_reason"], &row["metadata"]["n_turns"]), (&"dedup_exhausted".into(), &1.into()));
+        assert_eq!(
+            (&row["metadata"]["drop_reason"], &row["metadata"]["n_turns"]),
+            (&"dedup_exhausted".into(), &1.into())
+        );
     }
 }
 
@@ -147,7 +161,10 @@ fn conversation_granularity_judges_once() {
     let project = Project::with(&config);
     project.generate(&["--set", "judge.granularity=conversation"]);
     for row in project.rows("outputs/conversations_sharegpt_judged.jsonl") {
-        assert!(row["judge"]["conversation"]["score"].is_number() && row["judge"]["per_turn"].as_array().is_some_and(Vec::is_empty));
+        assert!(
+            row["judge"]["conversation"]["score"].is_number()
+                && row["judge"]["per_turn"].as_array().is_some_and(Vec::is_empty)
+        );
     }
     let log = project.read("logs/judge.log");
     assert_eq!(log.matches("[judge-online-conversation]").count(), 4, "{log}");

@@ -132,7 +132,8 @@ fn run(load: Load, earlier: &[&str]) -> Outcome {
 }
 
 fn run_to_end(load: Load, earlier: Vec<Fingerprint>) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().expect("a runtime");
     let desk = Desk::new(runtime.handle().clone(), load.batch_size as usize, Stop::default());
     let (settled, settlements) = mpsc::channel();
     let (tallied, tallies) = mpsc::channel();
@@ -155,7 +156,10 @@ fn run_to_end(load: Load, earlier: Vec<Fingerprint>) -> Outcome {
     for (worker, settlement) in settlements {
         match settlement {
             Settlement::Conversation(conversation) => {
-                assert!(floors.get(&worker).is_none_or(|floor| conversation.slot >= *floor), "released below its floor");
+                assert!(
+                    floors.get(&worker).is_none_or(|floor| conversation.slot >= *floor),
+                    "released below its floor"
+                );
                 by_worker.entry(worker).or_default().push(*conversation);
             }
             Settlement::Floor(floor) => _ = floors.insert(worker, floor),
@@ -173,7 +177,8 @@ fn run_to_end(load: Load, earlier: Vec<Fingerprint>) -> Outcome {
 fn check(load: Load, Outcome { conversations, tally }: &Outcome) {
     let mut slots = conversations.iter().map(|conversation| conversation.slot).collect::<Vec<_>>();
     for (at, language) in tally.languages.iter().enumerate() {
-        let mine: Vec<u32> = slots.extract_if(.., |slot| slot.language.0 as usize == at).map(|slot| slot.index).collect();
+        let mine: Vec<u32> =
+            slots.extract_if(.., |slot| slot.language.0 as usize == at).map(|slot| slot.index).collect();
         assert_eq!(mine, (0..language.opened).collect::<Vec<_>>(), "every slot ends once");
         assert_eq!(language.accepted + language.dropped, language.opened);
         assert!(language.accepted == load.total || load.pool < 1000 || load.panics > 0);
@@ -223,8 +228,14 @@ fn ends_when_nearly_everything_is_a_duplicate() {
 fn questions_of_earlier_runs_are_duplicates() {
     let load = Load { pool: 3, total: 3, languages: 1, turns: 1, retries: 9, ..CALM };
     let outcome = run(load, &["question  1?"]);
-    let asked: BTreeSet<_> = outcome.conversations.iter().flat_map(|conversation| &conversation.turns).collect::<Vec<_>>()
-        .into_iter().map(|turn| turn.question.reply.user_message.as_str()).collect();
+    let asked: BTreeSet<_> = outcome
+        .conversations
+        .iter()
+        .flat_map(|conversation| &conversation.turns)
+        .collect::<Vec<_>>()
+        .into_iter()
+        .map(|turn| turn.question.reply.user_message.as_str())
+        .collect();
     assert_eq!(asked, BTreeSet::from(["Question 0?", "Question 2?"]));
 }
 

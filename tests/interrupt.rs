@@ -35,7 +35,8 @@ fn lands_what_is_in_flight_writes_what_is_finished_and_exits_130() {
     assert!(!project.names("outputs/parquet").iter().any(|name| name.contains("tmp")));
     let state: serde_json::Value = serde_json::from_str(&project.read("outputs/run_state/cut.json")).expect("JSON");
     assert_eq!(state["status"], "in_progress");
-    let active = state["conversations"].as_array().expect("slots").iter().filter(|slot| slot["status"] == "active").count();
+    let active =
+        state["conversations"].as_array().expect("slots").iter().filter(|slot| slot["status"] == "active").count();
     assert!((1..=8).contains(&active), "{active}");
 }
 

@@ -1,5 +1,6 @@
 //! All integration tests, in one binary.
 
+mod endpoint;
 mod errors;
 mod generation;
 mod graph;

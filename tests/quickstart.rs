@@ -10,7 +10,8 @@ fn makes_24_judged_conversations_in_two_languages_and_every_file() {
     copy(&shipped("knowledge"), &project.path("knowledge"));
     let ran = project.run(&["run", "config/quickstart.yaml"]);
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
-    for figure in ["24 of 24 accepted", "dropped", "duplicates", "calls", "tokens", "seats busy", "outputs/turns.jsonl"] {
+    for figure in ["24 of 24 accepted", "dropped", "duplicates", "calls", "tokens", "seats busy", "outputs/turns.jsonl"]
+    {
         assert!(ran.stdout.contains(figure), "no `{figure}` in the summary:\n{}", ran.stdout);
     }
 
@@ -25,7 +26,8 @@ fn makes_24_judged_conversations_in_two_languages_and_every_file() {
         assert!(row["messages_with_tools"].as_array().expect("rows").iter().any(|message| message["role"] == "tool"));
     }
     let turns = project.rows("outputs/turns.jsonl");
-    let questions: BTreeSet<_> = turns.iter().map(|turn| turn["user_message"].as_str().expect("text").to_lowercase()).collect();
+    let questions: BTreeSet<_> =
+        turns.iter().map(|turn| turn["user_message"].as_str().expect("text").to_lowercase()).collect();
     assert_eq!(questions.len(), turns.len(), "no question twice");
     assert_eq!(project.rows("outputs/coverage_ledger.jsonl").len(), turns.len());
     for file in ["synthetic_qa.jsonl", "conversations_index.jsonl", "conversations_sharegpt.jsonl"] {

@@ -54,7 +54,8 @@ pub fn accept<'scope>(
     let mut asked = builder.new_input(asked, Pipeline);
     let home = Exchange::new(move |((_, (proposal, _)), _, _): &Verdict| proposal.rank.slot().home(peers));
     let mut verdicts = builder.new_input_connection(verdicts, home, apart.clone());
-    let mut nudges = builder.new_input_connection(nudges, Exchange::new(|(worker, _): &(u64, u64)| *worker), apart.clone());
+    let mut nudges =
+        builder.new_input_connection(nudges, Exchange::new(|(worker, _): &(u64, u64)| *worker), apart.clone());
     builder.set_notify_for(0, FrontierInterest::Always);
     let (ruled, ruled_stream) = builder.new_output_connection::<Vec<(Way, Conversation)>, _>(along);
     let (claims, claims_stream) = builder.new_output_connection::<Vec<Claim>, _>(apart.clone());
@@ -63,7 +64,8 @@ pub fn accept<'scope>(
         (OutputBuilder::from(ruled), OutputBuilder::from(claims), OutputBuilder::from(nudged));
 
     builder.build(move |capabilities| {
-        let mut clock: Option<[Capability<u64>; 2]> = capabilities.into_iter().skip(1).collect::<Vec<_>>().try_into().ok();
+        let mut clock: Option<[Capability<u64>; 2]> =
+            capabilities.into_iter().skip(1).collect::<Vec<_>>().try_into().ok();
         let mut home = Home { retries, waiting: BTreeMap::new(), claims: Vec::new() };
         let mut now = 0u64;
         move |frontiers| {
@@ -90,9 +92,11 @@ pub fn accept<'scope>(
                 let tick = now.max(*claiming.time());
                 claiming.downgrade(&tick);
                 nudging.downgrade(&tick);
-                claims.activate().session(&*claiming).give_iterator(home.claims.drain(..).map(|(fingerprint, rank)| {
-                    ((fingerprint, Proposal { tick: Tick(tick), rank }), tick, 1)
-                }));
+                claims.activate().session(&*claiming).give_iterator(
+                    home.claims
+                        .drain(..)
+                        .map(|(fingerprint, rank)| ((fingerprint, Proposal { tick: Tick(tick), rank }), tick, 1)),
+                );
                 now = tick + 1;
                 let others = (0..peers).filter(|worker| *worker != index);
                 nudged.activate().session(&*nudging).give_iterator(others.map(|worker| (worker, now)));
@@ -124,7 +128,12 @@ struct Home {
 type Decided = Option<(Capability<u64>, (Way, Conversation))>;
 
 impl Home {
-    fn ask(&mut self, capability: Capability<u64>, mut conversation: Conversation, question: Result<Question, Failure>) -> Decided {
+    fn ask(
+        &mut self,
+        capability: Capability<u64>,
+        mut conversation: Conversation,
+        question: Result<Question, Failure>,
+    ) -> Decided {
         match question {
             Ok(question) => {
                 let rank = conversation.rank();

@@ -2,16 +2,20 @@
 
 use super::Flow;
 use crate::words::{Conversation, Ending, Failure, Judged, Round, Turn};
-use timely::dataflow::operators::vec::Map;
-use timely::dataflow::operators::OkErr;
+use timely::dataflow::operators::vec::{Map, Partition};
 
 /// Splits judged conversations into those with more turns to come and those that are finished.
 pub fn advance<'scope>(
     judged: Flow<'scope, (Conversation, Result<Judged, Failure>)>,
 ) -> (Flow<'scope, Conversation>, Flow<'scope, Conversation>) {
-    judged
+    let mut ways = judged
         .map(|(conversation, judged)| advanced(conversation, judged))
-        .ok_err(|conversation| if conversation.ending.is_none() { Ok(conversation) } else { Err(conversation) })
+        .partition(2, |conversation| (u64::from(conversation.ending.is_some()), conversation))
+        .into_iter();
+    match (ways.next(), ways.next()) {
+        (Some(unfinished), Some(finished)) => (unfinished, finished),
+        _ => unreachable!("partition returns as many streams as it is asked for"),
+    }
 }
 
 fn advanced(mut conversation: Conversation, judged: Result<Judged, Failure>) -> Conversation {
@@ -33,7 +37,9 @@ fn advanced(mut conversation: Conversation, judged: Result<Judged, Failure>) -> 
         return conversation;
     }
     let index = conversation.turn_index();
-    if let Round { attempt, question: Some(question), answer: Some(answer), .. } = std::mem::take(&mut conversation.round) {
+    if let Round { attempt, question: Some(question), answer: Some(answer), .. } =
+        std::mem::take(&mut conversation.round)
+    {
         conversation.turns.push(Turn { index, attempt, question, answer, judgement: of_turn });
     }
     if conversation.turns.len() >= usize::from(conversation.target_turns) {

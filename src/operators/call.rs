@@ -90,7 +90,12 @@ impl<I, O> Drop for Flight<I, O> {
 /// Starts `work` for every request and emits each request with its outcome once, in the order of landing. Never
 /// blocks: a slow task delays nothing but its own outcome. A task that panics lands as [`Failure::Lost`]; one that the
 /// desk's [`Stop`] ends, or keeps from starting, as [`Failure::Stopped`].
-pub fn call<'scope, I, O, W, F>(name: &str, requests: Flow<'scope, I>, desk: &Desk, work: W) -> Flow<'scope, (I, Result<O, Failure>)>
+pub fn call<'scope, I, O, W, F>(
+    name: &str,
+    requests: Flow<'scope, I>,
+    desk: &Desk,
+    work: W,
+) -> Flow<'scope, (I, Result<O, Failure>)>
 where
     I: Clone + Send + Sync + 'static,
     O: Send + 'static,

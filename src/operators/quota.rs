@@ -265,6 +265,7 @@ impl Quota {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -340,7 +341,10 @@ mod tests {
         let used = |question: &str| Used { chunk: None, source: None, question: question.into(), seed: None };
         let mut quota = Quota::new(4, 1, 2, Coverage::default());
         let first = quota.open().unwrap();
-        let end = |opening: &Opening, question| Outcome { used: vec![used(question)], ..outcome(opening.slot, Fate::Accepted) };
+        let end = |opening: &Opening, question| Outcome {
+            used: vec![used(question)],
+            ..outcome(opening.slot, Fate::Accepted)
+        };
         quota.end(end(&first, "one?"));
         let second = quota.open().unwrap();
         assert!(second.coverage.recent.is_empty(), "same wave, same snapshot");

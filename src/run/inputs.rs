@@ -124,7 +124,11 @@ fn judging(judge: Option<Arc<Judge>>, granularity: Granularity) -> Stage<Judged>
     })
 }
 
-fn opener(settings: &Settings, facts: &RunFacts, plan: Arc<Plan>) -> Arc<dyn Fn(Opening) -> Conversation + Send + Sync> {
+fn opener(
+    settings: &Settings,
+    facts: &RunFacts,
+    plan: Arc<Plan>,
+) -> Arc<dyn Fn(Opening) -> Conversation + Send + Sync> {
     let (languages, run_id) = (settings.languages.clone(), facts.run_id.clone());
     Arc::new(move |Opening { slot, wave, coverage }| {
         let language = languages[usize::from(slot.language.0)].clone();
@@ -235,7 +239,8 @@ fn facts(settings: &Settings, user: &Arc<dyn Model>, assistant: &Arc<dyn Model>)
 fn earlier_runs(settings: &Settings, catalogue: &Catalogue) -> Result<(Coverage, Vec<Fingerprint>), RunError> {
     let rows = ledger::load(&settings.output.folder)?;
     let positions = (0u32..).map(ChunkIndex);
-    let chunks: HashMap<&str, ChunkIndex> = catalogue.chunks.iter().map(|chunk| chunk.id.as_str()).zip(positions).collect();
+    let chunks: HashMap<&str, ChunkIndex> =
+        catalogue.chunks.iter().map(|chunk| chunk.id.as_str()).zip(positions).collect();
     let mut coverage = Coverage::empty(catalogue.chunks.len(), catalogue.sources.len());
     for row in &rows {
         let seeded = !row.seed_question.is_empty();

@@ -69,7 +69,8 @@ impl Summary {
         let figures = short.iter().map(|short| {
             let language = &self.languages[usize::from(short.language.0)];
             let Shortfall { accepted, dropped, drought, .. } = short;
-            let given_up = if *drought > 0 { format!(", given up after {drought} drops in a row") } else { String::new() };
+            let given_up =
+                if *drought > 0 { format!(", given up after {drought} drops in a row") } else { String::new() };
             format!("{language}: {accepted} of {} accepted, {dropped} dropped{given_up}", self.total_samples)
         });
         let reasons = self.tally.drops.iter().map(|(reason, count)| format!("{reason} {count}"));
@@ -109,7 +110,12 @@ impl fmt::Display for Summary {
         let meter = self.meter;
         writeln!(f, "  calls          {} answered, {} failed, {} retries", meter.calls, meter.failures, meter.retries)?;
         writeln!(f, "  tokens         {} read, {} written", meter.prompt_tokens, meter.completion_tokens)?;
-        writeln!(f, "  time           {:.2} s, seats busy {:.1} %", self.elapsed.as_secs_f64(), 100.0 * self.seats_busy())?;
+        writeln!(
+            f,
+            "  time           {:.2} s, seats busy {:.1} %",
+            self.elapsed.as_secs_f64(),
+            100.0 * self.seats_busy()
+        )?;
         writeln!(f, "  files")?;
         for file in &self.files {
             let rows = file.rows.map(|rows| format!("{rows} rows, ")).unwrap_or_default();

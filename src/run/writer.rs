@@ -17,7 +17,8 @@ impl Writer {
     /// Starts writing what so many workers settle. When that fails, the run is stopped.
     pub fn start(recorder: Recorder, facts: &RunFacts, workers: usize, stop: Stop) -> Self {
         let (messages, inbox) = mpsc::channel();
-        let mut pen = Pen { recorder, failure: None, stop, target: facts.total_samples, batch: facts.batch_size, accepted: 0 };
+        let mut pen =
+            Pen { recorder, failure: None, stop, target: facts.total_samples, batch: facts.batch_size, accepted: 0 };
         let thread = std::thread::spawn(move || {
             let mut order = Order::new(workers);
             for (worker, settlement) in inbox {

@@ -4,6 +4,7 @@
 //! `2000 4 256 100 1.0`. The endpoint lives in this process, so its work is not counted. Linux only: CPU and memory are
 //! read from `/proc`.
 
+#[expect(dead_code, reason = "a benchmark needs part of the harness")]
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -26,7 +27,13 @@ fn cost(pid: u32) -> Option<Cost> {
     let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
     let ticks: f64 = fields.get(11..13)?.iter().filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().trim_end_matches(" kB").parse::<f64>().ok()?;
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?
+        .trim()
+        .trim_end_matches(" kB")
+        .parse::<f64>()
+        .ok()?;
     Some(Cost { cpu: ticks / TICKS_PER_SECOND, peak: peak / 1024.0 })
 }
 
@@ -47,12 +54,18 @@ fn main() {
     let (conversations, turns, batch_size) = (or(0, 2000.0), or(1, 4.0), or(2, 256.0));
     let latency = Latency { median_ms: or(3, 100.0), sigma: or(4, 1.0), seed: 1 };
     let endpoint = Endpoint::start(Behaviour::dialogue(latency));
-    let run = format!("  batch_size: {batch_size}\n  total_samples: {conversations}\n  turns: {{mode: exact, exact: {turns}}}");
+    let run = format!(
+        "  batch_size: {batch_size}\n  total_samples: {conversations}\n  turns: {{mode: exact, exact: {turns}}}"
+    );
     let project = Project::with(&remote(&endpoint.base_url(), &run, ""));
     let started = Instant::now();
     let mut child = project.command(&["run", "config.yaml"]).spawn().expect("the binary runs");
     let Cost { cpu, peak } = follow(&mut child);
     let (elapsed, calls) = (started.elapsed().as_secs_f64(), endpoint.requests());
-    println!("calls {calls} in {elapsed:.1} s ({:.0} a second), most in flight {}", calls as f64 / elapsed, endpoint.max_in_flight());
+    println!(
+        "calls {calls} in {elapsed:.1} s ({:.0} a second), most in flight {}",
+        calls as f64 / elapsed,
+        endpoint.max_in_flight()
+    );
     println!("CPU {cpu:.1} s, {:.0} us a call; peak memory {peak:.0} MiB", cpu / calls as f64 * 1e6);
 }

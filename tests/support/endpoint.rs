@@ -2,9 +2,6 @@
 
 #[path = "endpoint/dialogue.rs"]
 pub mod dialogue;
-#[cfg(test)]
-#[path = "endpoint/tests.rs"]
-mod tests;
 
 use dialogue::Latency;
 use http_body_util::BodyExt;

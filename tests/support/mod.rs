@@ -48,7 +48,9 @@ impl Project {
     /// The rows of a JSONL file.
     pub fn rows(&self, inside: &str) -> Vec<Value> {
         let text = self.read(inside);
-        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{inside}: {error}: {line}"))).collect()
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{inside}: {error}: {line}")))
+            .collect()
     }
 
     /// Names of the files in a folder, sorted.

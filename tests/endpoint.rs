@@ -1,7 +1,7 @@
 //! The fake endpoint is what it claims to be.
 
-use super::dialogue::Latency;
-use super::{Behaviour, Endpoint};
+use crate::support::endpoint::dialogue::Latency;
+use crate::support::endpoint::{Behaviour, Endpoint};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
