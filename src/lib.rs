@@ -1,15 +1,42 @@
 //! dlgforge turns a folder of documents into a dataset of grounded multi-turn conversations.
+//!
+//! # How a run goes
+//!
+//! [`cli`] reads what the user typed, [`settings`] what it means, [`run`] carries it out: it reads the [`knowledge`]
+//! base, sets up models ([`llm`]), prompts ([`stages`]) and the [`plan`], and builds one graph on every worker thread.
+//! The graph is [`dataflows::generate`], top to bottom; its verbs are [`operators`], the data that flows are [`words`].
+//! A writer thread hands finished conversations to [`output`].
+//!
+//! # Who owns which truth
+//!
+//! | truth | owner |
+//! |---|---|
+//! | which conversations are open, and how many are still wanted | [`operators::quota`], on the first worker |
+//! | which question was first | [`operators::dedup`], a differential collection exchanged by fingerprint |
+//! | a conversation | the message that carries it, or [`operators::accept`] while it waits for a verdict |
+//! | how many calls are out | the seats of [`operators::Desk`], taken inside the tasks |
+//! | the order of rows | [`operators::settle`] on each worker, the writer thread over all of them |
+//! | every random choice | [`plan`], from the run's seed and the place in the run |
+//!
+//! # Two sides of an operator
+//!
+//! Timely workers are threads that never block; model calls are tokio tasks. They meet in [`operators::call()`] alone: a
+//! request starts a task, the task's end wakes the worker, and every request has exactly one outcome, also when its
+//! task panics. A failure is data: it ends one conversation and is counted.
+//!
+//! # Not overly generic
+//!
+//! There are as many graphs as there are commands, written out by hand; a trait has two implementations or it does not
+//! exist; a room owns its options and never sees the whole configuration.
 
 pub mod cli;
 #[path = "../dataflows/mod.rs"]
 pub mod dataflows;
-
 pub mod knowledge;
 pub mod llm;
 pub mod operators;
 pub mod output;
 pub mod plan;
-
 pub mod run;
 pub mod settings;
 pub mod stages;
