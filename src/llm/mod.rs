@@ -1,5 +1,6 @@
 //! Models: one trait, the endpoints and the built-in model behind it, and what it takes to be patient with them.
 
+pub mod builtin;
 pub mod chat;
 pub mod meter;
 
