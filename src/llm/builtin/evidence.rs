@@ -1,0 +1,194 @@
+//! The assistant's evidence: the passages its searches found, and the few sentences of them that speak to the question.
+
+use super::languages::{Language, detect};
+use super::text::{Sentence, is_said, sentences};
+use super::token::terms;
+use crate::llm::chat::{Message, Role};
+use crate::words::reply::RetrievalQueries;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A passage that a search found.
+pub(super) struct Passage<'a> {
+    /// Path of its document.
+    pub(super) source: String,
+    /// Its number within the document.
+    pub(super) chunk: u64,
+    /// The language it is in.
+    pub(super) own: &'a Language,
+    /// Its complete sentences.
+    pub(super) sentences: Vec<Sentence>,
+    terms: Vec<BTreeSet<String>>,
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    #[serde(default)]
+    query: String,
+    #[serde(default)]
+    results: Vec<Hit>,
+}
+
+#[derive(Deserialize)]
+struct Hit {
+    #[serde(default)]
+    source: String,
+    #[serde(default)]
+    chunk_index: u64,
+    #[serde(default)]
+    content: String,
+}
+
+/// Everything the knowledge searches of a request found, each passage once, and what was searched for.
+pub(super) fn found<'a>(messages: &[Message], target: &'a Language) -> (Vec<Passage<'a>>, RetrievalQueries) {
+    let mut passages: Vec<Passage<'a>> = Vec::new();
+    let mut queries = RetrievalQueries::default();
+    for message in messages.iter().filter(|message| message.role == Role::Tool) {
+        let Ok(payload) = serde_json::from_str::<Payload>(&message.content) else { continue };
+        if message.answers.as_ref().is_some_and(|(_, tool)| tool != super::SEARCH) {
+            queries.web_search.push(payload.query);
+            continue;
+        }
+        if !payload.query.is_empty() {
+            queries.vector_db_search.push(payload.query);
+        }
+        for hit in payload.results {
+            if !passages.iter().any(|known| known.chunk == hit.chunk_index && known.source == hit.source) {
+                passages.push(Passage::read(hit, target));
+            }
+        }
+    }
+    (passages, queries)
+}
+
+impl<'a> Passage<'a> {
+    fn read(hit: Hit, target: &'a Language) -> Self {
+        let own = detect(&hit.content).unwrap_or(target);
+        let sentences = sentences(&hit.content, hit.chunk_index == 0, own);
+        let terms = sentences.iter().map(|sentence| terms(&sentence.text, own)).collect();
+        Self { source: hit.source, chunk: hit.chunk_index, own, sentences, terms }
+    }
+}
+
+/// Sentences chosen from one passage.
+pub(super) struct Choice {
+    /// Position of the passage among those found.
+    pub(super) passage: usize,
+    /// Positions of its sentences, in reading order.
+    pub(super) sentences: Vec<usize>,
+}
+
+/// What the question wants to hear about.
+pub(super) struct Wanted<'a> {
+    /// Stems of the question's terms.
+    pub(super) question: &'a [String],
+    /// Stems of the facts the question builds on.
+    pub(super) facts: &'a BTreeSet<String>,
+    /// What was said before: not to be said again.
+    pub(super) history: &'a str,
+}
+
+/// Most sentences taken from the first passage.
+const FIRST: usize = 3;
+/// A further sentence of the same passage is taken when its score is at least this share of the best.
+const SAME_PASSAGE: f64 = 0.45;
+/// A sentence of a second passage is taken when its score is at least this share of the best.
+const SECOND_PASSAGE: f64 = 0.55;
+/// What was said before is passed over for a sentence whose score is at least this share of its own.
+const UNSAID: f64 = 0.25;
+/// Two sentences that share more of their terms than this say the same.
+const SAME: f64 = 0.5;
+
+/// The best sentences of at most two passages; empty when no sentence shares a term with the question or its facts.
+///
+/// A sentence's score is the share of the question's terms it has, each weighted by `ln(1 + N / df)` over all `N`
+/// sentences found, plus 0.6 times the share of the facts' terms it has. Passages further down the list and sentences that
+/// lean on the one before count for less. What was said before is said again only when nothing else comes near.
+pub(super) fn choose(passages: &[Passage<'_>], wanted: &Wanted<'_>) -> Vec<Choice> {
+    let scores = scores(passages, wanted);
+    let said = |(passage, at): (usize, usize)| is_said(&passages[passage].sentences[at].text, wanted.history);
+    let Some(mut anchor) = top(&scores, |_| true) else { return Vec::new() };
+    if let Some(unsaid) = top(&scores, |at| !said(at)).filter(|(_, score)| *score >= UNSAID * anchor.1) {
+        anchor = unsaid;
+    }
+    let (best, most) = anchor;
+    let first = first_choice(passages, &scores, best, wanted.history);
+    let taken: Vec<&BTreeSet<String>> = first.sentences.iter().map(|at| &passages[first.passage].terms[*at]).collect();
+    let fresh = |(passage, sentence): (usize, usize)| {
+        passage != first.passage
+            && !said((passage, sentence))
+            && !passages[passage].own.points_back(&passages[passage].sentences[sentence].text)
+            && taken.iter().all(|known| likeness(known, &passages[passage].terms[sentence]) < SAME)
+    };
+    let second = top(&scores, fresh).filter(|(_, score)| *score >= SECOND_PASSAGE * most);
+    let second = second.map(|((passage, sentence), _)| Choice { passage, sentences: vec![sentence] });
+    std::iter::once(first).chain(second).collect()
+}
+
+fn scores(passages: &[Passage<'_>], wanted: &Wanted<'_>) -> BTreeMap<(usize, usize), f64> {
+    let all = || passages.iter().flat_map(|passage| &passage.terms);
+    let count = all().count() as f64;
+    let weight = |term: &String| {
+        let holders = all().filter(|terms| terms.contains(term)).count() as f64;
+        (1.0 + count / holders.max(1.0)).ln()
+    };
+    let weights: Vec<(&String, f64)> = wanted.question.iter().map(|term| (term, weight(term))).collect();
+    let total: f64 = weights.iter().map(|(_, weight)| weight).sum();
+    let mut scores = BTreeMap::new();
+    for (at, passage) in passages.iter().enumerate() {
+        for (number, terms) in passage.terms.iter().enumerate() {
+            let asked: f64 = weights.iter().filter(|(term, _)| terms.contains(*term)).map(|(_, weight)| weight).sum();
+            let given = terms.intersection(wanted.facts).count() as f64 / wanted.facts.len().max(1) as f64;
+            let text = &passage.sentences[number].text;
+            let leaning = if passage.own.points_back(text) { 0.6 } else { 1.0 };
+            let score = (asked / total.max(f64::MIN_POSITIVE) + 0.6 * given) * leaning * 0.93_f64.powi(at as i32);
+            scores.insert((at, number), score);
+        }
+    }
+    scores
+}
+
+/// The sentence with the highest score above zero; of equals the first.
+fn top(
+    scores: &BTreeMap<(usize, usize), f64>,
+    allowed: impl Fn((usize, usize)) -> bool,
+) -> Option<((usize, usize), f64)> {
+    let allowed = scores.iter().filter(|(at, score)| **score > 0.0 && allowed(**at));
+    allowed.map(|(at, score)| (*at, *score)).reduce(|best, next| if next.1 > best.1 { next } else { best })
+}
+
+/// The best sentence, others of its passage that come close, and what they lean on; a lone sentence is given company.
+fn first_choice(
+    passages: &[Passage<'_>],
+    scores: &BTreeMap<(usize, usize), f64>,
+    best: (usize, usize),
+    history: &str,
+) -> Choice {
+    let passage = &passages[best.0];
+    let most = scores.get(&best).copied().unwrap_or(0.0);
+    let said = |at: usize| is_said(&passage.sentences[at].text, history);
+    let close = |at: usize| scores.get(&(best.0, at)).copied().unwrap_or(0.0) >= SAME_PASSAGE * most;
+    let mut chosen = BTreeSet::from([best.1]);
+    let mut near: Vec<usize> = (0..passage.sentences.len()).filter(|at| close(*at) && !said(*at)).collect();
+    near.sort_by_key(|at| at.abs_diff(best.1));
+    for at in near {
+        if chosen.len() < FIRST && !passage.own.points_back(&passage.sentences[at].text) {
+            chosen.insert(at);
+        }
+    }
+    let same_block = |one: usize, other: usize| passage.sentences[one].block == passage.sentences[other].block;
+    let before = best.1.checked_sub(1).filter(|before| same_block(*before, best.1));
+    if passage.own.points_back(&passage.sentences[best.1].text) {
+        chosen.extend(before);
+    }
+    let next = best.1 + 1;
+    if chosen.len() == 1 && next < passage.sentences.len() && same_block(best.1, next) && !said(next) {
+        chosen.insert(next);
+    }
+    Choice { passage: best.0, sentences: chosen.into_iter().collect() }
+}
+
+/// Shared terms of two sentences, as a share of the shorter one's.
+fn likeness(one: &BTreeSet<String>, other: &BTreeSet<String>) -> f64 {
+    one.intersection(other).count() as f64 / one.len().min(other.len()).max(1) as f64
+}

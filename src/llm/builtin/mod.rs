@@ -1,0 +1,169 @@
+//! The built-in model: deterministic, extractive, without weights.
+//!
+//! It is a demonstration and a load generator: it lets a new user see whole conversations at once, without a key, a
+//! server or a download, and it lets a run be measured without a model's waiting. It understands nothing. Its questions
+//! are templates around noun groups of the passage; its answers quote sentences that share words with the question;
+//! its judge measures overlaps. Data for training should come from a real model.
+//!
+//! It reads [`ChatRequest::task`], not the prompt, and the results of its searches from the request's tool messages. It
+//! has no clock and no random source: the same request always gives the same reply. Tokens are counted as words (UAX
+//! #29) of all messages of the request, and of the reply's text and tool arguments.
+
+mod answer;
+mod ask;
+mod draw;
+mod evidence;
+mod groups;
+mod judge;
+mod languages;
+mod material;
+mod persona;
+mod scene;
+mod text;
+mod token;
+mod wording;
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;
+
+pub use languages::{LANGUAGES, speaks};
+
+use super::chat::{ChatReply, ChatRequest, Model, ModelError, Replying, Role, Usage};
+use super::meter::Meter;
+use crate::words::{Task, ToolCall};
+use languages::Language;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use unicode_segmentation::UnicodeSegmentation;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Name of the knowledge search among the tools.
+const SEARCH: &str = "vector_db_search";
+/// Stands for the URL in errors.
+const ENDPOINT: &str = "builtin";
+
+/// The built-in model, in any of the three roles.
+#[derive(Debug)]
+pub struct Builtin {
+    name: Arc<str>,
+    meter: Arc<Meter>,
+}
+
+impl Builtin {
+    /// A model of this name that counts its calls on this meter.
+    pub fn new(name: Arc<str>, meter: Arc<Meter>) -> Self {
+        Self { name, meter }
+    }
+
+    fn reply(&self, request: &ChatRequest) -> Result<ChatReply, ModelError> {
+        let language = language(&request.task)?;
+        let seed = digest(request)?;
+        let mut tool_calls = Vec::new();
+        let text = match &*request.task {
+            Task::Ask(task) => written(&ask::ask(task, language))?,
+            Task::Answer(task) if may_search(request) => {
+                let arguments = json!({ "query": answer::query(task, language), "k": task.retrieval_default_k });
+                tool_calls.push(ToolCall { id: format!("call_{seed:016x}"), name: SEARCH.to_owned(), arguments });
+                String::new()
+            }
+            Task::Answer(task) => written(&answer::answer(task, &request.messages, seed, language))?,
+            Task::JudgeTurn(task) => written(&judge::turn(task, language))?,
+            Task::JudgeConversation(task) => written(&judge::conversation(task, language))?,
+        };
+        let usage = usage(request, &text, &tool_calls);
+        let raw = self.raw(seed, &text, &tool_calls, usage);
+        Ok(ChatReply { text, tool_calls, reasoning: None, usage, raw })
+    }
+
+    /// The reply in the form of a chat completion, as endpoints give it. There is no clock: `created` is 0.
+    fn raw(&self, seed: u64, text: &str, tool_calls: &[ToolCall], usage: Usage) -> Value {
+        let mut message = json!({ "role": "assistant", "content": text });
+        if !tool_calls.is_empty() {
+            let call = |call: &ToolCall| {
+                let function = json!({ "name": call.name, "arguments": call.arguments.to_string() });
+                json!({ "id": call.id, "type": "function", "function": function })
+            };
+            message["content"] = Value::Null;
+            message["tool_calls"] = tool_calls.iter().map(call).collect();
+        }
+        let finish_reason = if tool_calls.is_empty() { "stop" } else { "tool_calls" };
+        let (prompt, completion) = (usage.prompt_tokens.unwrap_or(0), usage.completion_tokens.unwrap_or(0));
+        json!({
+            "id": format!("chatcmpl-{seed:016x}"),
+            "object": "chat.completion",
+            "created": 0,
+            "model": &*self.name,
+            "choices": [{ "index": 0, "message": message, "finish_reason": finish_reason }],
+            "usage": {
+                "prompt_tokens": prompt,
+                "completion_tokens": completion,
+                "total_tokens": prompt + completion,
+            },
+        })
+    }
+}
+
+impl Model for Builtin {
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn chat<'a>(&'a self, request: &'a ChatRequest) -> Replying<'a> {
+        Box::pin(async move {
+            let reply = self.reply(request);
+            match &reply {
+                Ok(reply) => self.meter.answered(reply.usage),
+                Err(_) => self.meter.failed(),
+            }
+            reply
+        })
+    }
+}
+
+fn language(task: &Task) -> Result<&'static Language, ModelError> {
+    let name = match task {
+        Task::Ask(task) => &task.target_language,
+        Task::Answer(task) => &task.target_language,
+        Task::JudgeTurn(task) => &task.target_language,
+        Task::JudgeConversation(task) => &task.target_language,
+    };
+    languages::find(name).ok_or_else(|| ModelError::Refused {
+        endpoint: ENDPOINT.to_owned(),
+        status: 400,
+        detail: format!(
+            "the built-in model does not speak `{name}`, only {}: set `llm.agents.*.provider` to one with a model that does",
+            LANGUAGES.join(", ")
+        ),
+    })
+}
+
+fn may_search(request: &ChatRequest) -> bool {
+    request.tools.iter().any(|tool| tool.name == SEARCH)
+        && !request.messages.iter().any(|message| message.role == Role::Tool)
+}
+
+/// A number that tells requests apart: XXH3 of the task and of what followed it.
+fn digest(request: &ChatRequest) -> Result<u64, ModelError> {
+    let tool_results: Vec<&str> = request
+        .messages
+        .iter()
+        .filter(|message| message.role == Role::Tool)
+        .map(|message| message.content.as_str())
+        .collect();
+    let text = written(&(&request.task, tool_results))?;
+    Ok(xxh3_64(text.as_bytes()))
+}
+
+fn written(value: &impl Serialize) -> Result<String, ModelError> {
+    serde_json::to_string(value)
+        .map_err(|error| ModelError::Malformed { endpoint: ENDPOINT.to_owned(), detail: error.to_string() })
+}
+
+fn usage(request: &ChatRequest, text: &str, tool_calls: &[ToolCall]) -> Usage {
+    let words = |text: &str| text.unicode_words().count() as u64;
+    let read = request.messages.iter().map(|message| words(&message.content)).sum();
+    let calls: u64 = tool_calls.iter().map(|call| words(&call.arguments.to_string())).sum();
+    Usage { prompt_tokens: Some(read), completion_tokens: Some(words(text) + calls) }
+}

@@ -1,0 +1,179 @@
+//! What is known when a question is made: the passages, the last answer, what was asked before, and what of it to pick.
+
+use super::draw::Draw;
+use super::groups::Group;
+use super::languages::{Language, fill};
+use super::material::Material;
+use super::persona;
+use super::text::is_said;
+use super::token::terms;
+use super::wording::named;
+use crate::words::fingerprint::normalised;
+use crate::words::task::{AskTask, QuestionMode};
+
+/// Noun groups of a passage that are worth asking about.
+const SUBJECTS: usize = 10;
+/// Noun groups of a sentence that are considered.
+const OF_SENTENCE: usize = 4;
+/// Passages, nearest first, that a question which digs deeper is drawn from.
+const NEAREST: usize = 3;
+
+/// What a question is made from.
+pub(super) struct Scene<'a> {
+    /// The task itself.
+    pub(super) task: &'a AskTask,
+    /// The language to ask in.
+    pub(super) language: &'a Language,
+    /// Passages in that language, or all when there are none; only those with subjects if there are any.
+    pub(super) materials: Vec<Material<'a>>,
+    heard: Option<Material<'a>>,
+    recent: Vec<String>,
+}
+
+/// A noun group to ask about, and where it stands.
+pub(super) struct Focus<'m> {
+    /// Position of the passage; none in the last answer.
+    pub(super) at: Option<usize>,
+    /// The passage.
+    pub(super) material: &'m Material<'m>,
+    /// Position of the sentence.
+    pub(super) sentence: usize,
+    /// The group.
+    pub(super) group: &'m Group,
+}
+
+impl<'a> Scene<'a> {
+    /// Reads a task.
+    pub(super) fn read(task: &'a AskTask, language: &'a Language) -> Self {
+        let mut materials: Vec<_> =
+            task.topic_snippets.iter().map(|snippet| Material::of_snippet(snippet, language)).collect();
+        if materials.iter().any(|material| material.own == language) {
+            materials.retain(|material| material.own == language);
+        }
+        if materials.iter().any(Material::has_subjects) {
+            materials.retain(Material::has_subjects);
+        }
+        let heard = (task.turn_index > 1)
+            .then(|| Material::of_text(&task.last_assistant_message, true, language))
+            .filter(|heard| heard.own == language && heard.has_subjects());
+        let recent = task.recent_user_questions.iter().map(|question| normalised(question)).collect();
+        Self { task, language, materials, heard, recent }
+    }
+
+    /// Whether this very question was asked lately.
+    pub(super) fn was_asked(&self, message: &str) -> bool {
+        self.recent.contains(&normalised(message))
+    }
+
+    /// Whether a question with these words was asked lately.
+    pub(super) fn was_asked_about(&self, subject: &str) -> bool {
+        let subject = normalised(subject);
+        !subject.is_empty() && self.recent.iter().any(|asked| asked.contains(&subject))
+    }
+
+    /// A passage with its position, or the last answer when there is none. A question that digs deeper takes one of the
+    /// nearest, one that moves on takes one of the others.
+    pub(super) fn material(&self, draw: &mut Draw) -> Option<(Option<usize>, &Material<'a>)> {
+        let count = self.materials.len();
+        let (from, to) = match self.task.question_mode {
+            QuestionMode::Followup => (0, count.min(NEAREST)),
+            QuestionMode::Adjacent if count > 1 => (1, count),
+            _ => (0, count),
+        };
+        if count == 0 {
+            return self.heard.as_ref().map(|heard| (None, heard));
+        }
+        let at = from + draw.below(to - from);
+        Some((Some(at), &self.materials[at]))
+    }
+
+    /// One of the best noun groups of a passage. A question that digs deeper looks for sentences that touch on the last
+    /// answer and were not part of it.
+    pub(super) fn focus<'m>(
+        &self,
+        at: Option<usize>,
+        material: &'m Material<'m>,
+        draw: &mut Draw,
+    ) -> Option<Focus<'m>> {
+        let mut found: Vec<(f64, usize, &Group)> = Vec::new();
+        for (sentence, groups) in material.groups.iter().enumerate() {
+            let bonus = self.interest(&material.sentences[sentence].text, groups, material.own);
+            found.extend(groups.iter().take(OF_SENTENCE).map(|group| (group.score + bonus, sentence, group)));
+        }
+        found.sort_by(|one, other| other.0.total_cmp(&one.0));
+        let mut distinct: Vec<(usize, &Group)> = Vec::new();
+        for (_, sentence, group) in found {
+            if distinct.iter().all(|(_, known)| known.terms != group.terms) {
+                distinct.push((sentence, group));
+            }
+        }
+        distinct.truncate(SUBJECTS);
+        draw.pick(&distinct).map(|&(sentence, group)| Focus { at, material, sentence, group })
+    }
+
+    /// What a sentence's place in the conversation adds to the scores of its groups.
+    fn interest(&self, sentence: &str, groups: &[Group], own: &Language) -> f64 {
+        let mut interest = if own.points_back(sentence) { -0.8 } else { 0.0 };
+        if self.task.question_mode == QuestionMode::Followup {
+            if is_said(sentence, &self.task.last_assistant_message) {
+                interest -= 2.0;
+            }
+            if groups.iter().any(|group| self.mentioned(group).is_some()) {
+                interest += 2.0;
+            }
+        }
+        interest
+    }
+
+    /// The noun group of the last answer that is about the same as this one.
+    fn mentioned(&self, group: &Group) -> Option<&Group> {
+        self.heard.as_ref()?.groups.iter().flatten().find(|heard| heard.overlaps(group))
+    }
+
+    /// What stands before a question: how it relates to what was said, which section it is about, or who asks; often
+    /// nothing.
+    pub(super) fn lead(&self, focus: &Focus<'_>, draw: &mut Draw) -> String {
+        let speech = &self.language.sheet.speech;
+        let later = self.task.turn_index > 1;
+        let lead = match self.task.question_mode {
+            QuestionMode::Followup => self.reference(focus, draw),
+            QuestionMode::Adjacent if later => draw.pick(speech.adjacent).map(|lead| (*lead).to_owned()),
+            QuestionMode::OffTopic if later => draw.pick(speech.off_topic).map(|lead| (*lead).to_owned()),
+            _ => self.section(focus, draw),
+        };
+        lead.unwrap_or_else(|| self.introduction(draw))
+    }
+
+    /// Refers back to what the last answer said: at best to something that the sentence in question names too.
+    fn reference(&self, focus: &Focus<'_>, draw: &mut Draw) -> Option<String> {
+        let speech = &self.language.sheet.speech;
+        let heard = self.heard.as_ref()?;
+        let shared = focus.material.groups[focus.sentence].iter().filter_map(|other| self.mentioned(other));
+        let known = shared.chain(heard.groups.iter().flatten()).find(|known| !known.overlaps(focus.group));
+        match known {
+            Some(known) => Some(fill(draw.pick(speech.followup)?, &[("p", &known.shown(heard.own, self.language))])),
+            None => draw.pick(speech.adjacent).map(|lead| (*lead).to_owned()),
+        }
+    }
+
+    /// Names the section the sentence stands in, now and then.
+    fn section(&self, focus: &Focus<'_>, draw: &mut Draw) -> Option<String> {
+        let heading = focus.material.sentences[focus.sentence].heading.as_deref().filter(|_| draw.one_in(2))?;
+        if terms(heading, focus.material.own).iter().any(|term| focus.group.terms.contains(term)) {
+            return None;
+        }
+        let shown = named(heading, focus.material, self.language);
+        Some(fill(draw.pick(self.language.sheet.speech.on_topic)?, &[("t", &shown)]))
+    }
+
+    /// Says who asks, now and then on the first turn.
+    pub(super) fn introduction(&self, draw: &mut Draw) -> String {
+        let clause = persona::clause(&self.task.user_persona, self.language);
+        match (self.language.sheet.speech.persona, clause) {
+            (Some(frame), Some(clause)) if self.task.turn_index == 1 && draw.one_in(3) => {
+                fill(frame, &[("p", &clause)])
+            }
+            _ => String::new(),
+        }
+    }
+}

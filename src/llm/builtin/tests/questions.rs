@@ -1,0 +1,213 @@
+//! The user's side.
+
+use super::super::languages::detect;
+use super::*;
+use crate::words::fingerprint::normalised;
+use crate::words::reply::Intent;
+use proptest::prelude::*;
+
+/// Thirty overlapping passages of one language.
+fn thirty(code: &str) -> Vec<Snippet> {
+    let text: String = DOCUMENTS.iter().filter(|(language, _)| *language == code).map(|(_, text)| *text).collect();
+    let letters: Vec<char> = text.chars().collect();
+    let step = (letters.len() - 500) / 29;
+    let cut = |number: usize| Snippet {
+        topic_id: format!("{code}-{number}"),
+        source_path: "text.md".to_owned(),
+        source_descriptor: format!("text.md#chunk{number}"),
+        text: letters[number * step..number * step + 500].iter().collect::<String>().trim().into(),
+        recent_questions: Vec::new(),
+    };
+    (0..30).map(cut).collect()
+}
+
+fn some(snippets: &[Snippet], from: usize) -> Vec<Snippet> {
+    snippets.iter().cycle().skip(from).take(3).cloned().collect()
+}
+
+#[test]
+fn five_hundred_questions_are_hardly_ever_the_same() {
+    for code in LANGUAGES {
+        let snippets = thirty(code);
+        let asked: BTreeSet<String> = (0..500)
+            .map(|variety| {
+                let shown = some(&snippets, variety as usize * 3);
+                normalised(&ask(ask_task(code, QuestionMode::Fresh, shown, variety)).user_message)
+            })
+            .collect();
+        assert!(asked.len() >= 450, "{code}: {}", asked.len());
+    }
+}
+
+#[test]
+fn intents_are_spread() {
+    let snippets = thirty("en");
+    let mut counts = std::collections::BTreeMap::<String, usize>::new();
+    for variety in 0..400 {
+        let reply = ask(ask_task("en", QuestionMode::Fresh, some(&snippets, variety as usize), variety));
+        *counts.entry(format!("{:?}", reply.intent)).or_default() += 1;
+    }
+    assert_eq!(counts.len(), 8);
+    assert!(counts.values().all(|count| (20..=90).contains(count)), "{counts:?}");
+}
+
+#[test]
+fn a_rejected_question_is_asked_differently() {
+    for code in LANGUAGES {
+        let snippets = some(&thirty(code), 0);
+        let asked: BTreeSet<String> = (0..8)
+            .map(|attempt| {
+                ask(AskTask { attempt, ..ask_task(code, QuestionMode::Fresh, snippets.clone(), 5) }).user_message
+            })
+            .collect();
+        assert!(asked.len() >= 7, "{code}: {asked:?}");
+    }
+}
+
+#[test]
+fn what_was_asked_is_not_asked_again() {
+    let snippets = some(&thirty("en"), 0);
+    let mut recent: Vec<Arc<str>> = Vec::new();
+    for variety in 0..60 {
+        let task = AskTask {
+            recent_user_questions: recent.clone(),
+            ..ask_task("en", QuestionMode::Fresh, snippets.clone(), variety % 3)
+        };
+        let question = ask(task).user_message;
+        assert!(!recent.iter().any(|asked| normalised(asked) == normalised(&question)), "{question}");
+        recent.push(question.into());
+    }
+}
+
+#[test]
+fn the_facts_are_sentences_of_the_passage_that_is_named() {
+    for code in LANGUAGES {
+        for variety in 0..12 {
+            let snippets = snippets(code);
+            let reply = ask(ask_task(code, QuestionMode::Fresh, snippets.clone(), variety));
+            let named = snippets.iter().find(|snippet| snippet.topic_id == reply.coverage_target).unwrap();
+            let text = named.text.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(!reply.grounding_facts.is_empty());
+            for fact in &reply.grounding_facts {
+                assert!(text.contains(&fact.fact), "{} / {text}", fact.fact);
+                assert_eq!(fact.source_descriptor, named.source_descriptor);
+            }
+            assert_eq!(detect(&reply.user_message).unwrap().sheet.code, code, "{}", reply.user_message);
+            assert_eq!(reply.notes_for_assistant.len(), 1);
+        }
+    }
+}
+
+#[test]
+fn a_seed_is_asked_word_for_word_once_and_in_its_own_language_only() {
+    let seed = |code: &str, seed: &str, attempt: u16, snippets: Vec<Snippet>| {
+        let task = ask_task(code, QuestionMode::Seeded, snippets, 1);
+        ask(AskTask { seed_question: seed.to_owned(), seed_topic: "bread".to_owned(), attempt, ..task })
+    };
+    let question = "How do I keep the starter alive in the refrigerator?";
+    let first = seed("en", question, 0, snippets("en"));
+    assert_eq!((first.user_message.as_str(), first.intent), (question, Intent::HowTo));
+    assert!(first.grounding_facts[0].fact.contains("refrigerator"), "{first:?}");
+    assert_ne!(seed("en", question, 1, snippets("en")).user_message, question);
+    let french = seed("fr", question, 0, snippets("fr")).user_message;
+    assert_eq!(detect(&french).unwrap().sheet.code, "fr", "{french}");
+    let alone = seed("en", question, 0, Vec::new());
+    assert_eq!((alone.user_message.as_str(), alone.coverage_target.as_str()), (question, ""));
+}
+
+#[test]
+fn without_material_it_still_asks() {
+    for code in LANGUAGES {
+        let fresh = ask(ask_task(code, QuestionMode::Fresh, Vec::new(), 3));
+        assert!(fresh.user_message.contains(['?', '؟']) && fresh.grounding_facts.is_empty());
+        let quoted = AskTask {
+            question: "Qué es la espuma de los días?".to_owned(),
+            ..ask_task(code, QuestionMode::Seeded, Vec::new(), 3)
+        };
+        assert!(!ask(quoted).user_message.is_empty());
+    }
+}
+
+#[test]
+fn passages_in_the_target_language_come_first() {
+    let mixed: Vec<Snippet> = snippets("fr").into_iter().chain(snippets("es")).collect();
+    for variety in 0..40 {
+        let reply = ask(ask_task("es", QuestionMode::Fresh, mixed.clone(), variety));
+        assert!(reply.coverage_target.starts_with("es"), "{reply:?}");
+    }
+}
+
+#[test]
+fn foreign_words_are_quoted() {
+    for (code, open) in [("en", '“'), ("fr", '«'), ("ar", '«'), ("es", '«'), ("de", '„')] {
+        let foreign = if code == "en" { "fr" } else { "en" };
+        for variety in 0..8 {
+            let reply = ask(ask_task(code, QuestionMode::Fresh, snippets(foreign), variety));
+            assert!(reply.user_message.contains(open), "{}", reply.user_message);
+            assert!(reply.coverage_target.starts_with(foreign));
+        }
+    }
+}
+
+#[test]
+fn a_followup_refers_to_the_last_answer() {
+    let said = "A baker feeds the starter with equal weights of flour and water.";
+    let mut referring = 0;
+    for variety in 0..40 {
+        let task = AskTask {
+            turn_index: 2,
+            last_assistant_message: said.to_owned(),
+            ..ask_task("en", QuestionMode::Followup, snippets("en"), variety)
+        };
+        let reply = ask(task);
+        referring +=
+            usize::from(["starter", "flour", "water", "weights"].iter().any(|it| reply.user_message.contains(it)));
+    }
+    assert!(referring >= 36, "{referring}");
+}
+
+#[test]
+fn a_persona_speaks_up_on_the_first_turn_now_and_then() {
+    let says = |turn_index: u16| {
+        let asked = |variety| {
+            let task = AskTask {
+                turn_index,
+                user_persona: "Museum Guide | patient | asks for the details of it".to_owned(),
+                ..ask_task("en", QuestionMode::Fresh, snippets("en"), variety)
+            };
+            ask(task).user_message.contains("as a museum guide")
+        };
+        (0..60).filter(|variety| asked(*variety)).count()
+    };
+    assert!((3..40).contains(&says(1)), "{}", says(1));
+    assert_eq!(says(2), 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn any_text_can_be_asked_about(text in "\\PC{0,200}", markdown in "([#*_>|`\\[\\](){}-]|[a-zé ]{1,8}|[.:\n]){0,60}", variety: u64) {
+        let snippet = |text: &str| Snippet {
+            topic_id: "t".to_owned(),
+            source_path: "s.md".to_owned(),
+            source_descriptor: "s.md#chunk1".to_owned(),
+            text: text.into(),
+            recent_questions: Vec::new(),
+        };
+        for code in LANGUAGES {
+            for mode in [QuestionMode::Fresh, QuestionMode::Followup, QuestionMode::Adjacent] {
+                let snippets = vec![snippet(&text), snippet(&markdown)];
+                let task = AskTask {
+                    turn_index: 2,
+                    last_assistant_message: markdown.clone(),
+                    user_persona: text.clone(),
+                    seed_question: text.clone(),
+                    ..ask_task(code, mode, snippets, variety)
+                };
+                let reply = ask(task);
+                prop_assert!(!reply.user_message.trim().is_empty());
+            }
+        }
+    }
+}
