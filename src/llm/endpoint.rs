@@ -124,7 +124,7 @@ impl Endpoint {
         let status = response.status();
         let text = String::from_utf8_lossy(body);
         let tools = !request.tools.is_empty();
-        let again = if format == Format::Json && self.formats.learn(&text, tools, &self.shown) {
+        let again = if self.formats.learn(&text, tools, format, &self.shown) {
             Again::AtOnce
         } else if is_passing(status.as_u16()) {
             Again::Later(retry_after(response.headers(), Timestamp::now()))

@@ -1,10 +1,12 @@
-//! What an endpoint takes as `response_format`: JSON mode, until it refuses it.
+//! What an endpoint takes as `response_format`: a JSON Schema, until it refuses it; then JSON mode; then only the prompt.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
-/// The `response_format` of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The `response_format` of a request, from the most to the least that an endpoint can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Format {
+    /// `json_schema`: the endpoint sees to it that the reply has the wanted form.
+    Schema,
     /// `json_object`: the endpoint sees to it that the reply is JSON.
     Json,
     /// `text`: only the prompt asks for JSON.
@@ -15,45 +17,62 @@ impl Format {
     /// The `type` of the request's `response_format`.
     pub(super) fn as_str(self) -> &'static str {
         match self {
+            Self::Schema => "json_schema",
             Self::Json => "json_object",
             Self::Text => "text",
         }
     }
 }
 
-/// What one endpoint has refused so far. Shared by all agents that use it.
+/// What one endpoint still takes. Shared by all agents that use it.
 #[derive(Debug, Default)]
 pub(super) struct Formats {
-    text_only: AtomicBool,
-    text_with_tools: AtomicBool,
+    best: AtomicU8,
+    best_with_tools: AtomicU8,
 }
 
 impl Formats {
     /// The format for a request with or without tools.
     pub(super) fn choose(&self, tools: bool) -> Format {
-        let refused = self.text_only.load(Ordering::Relaxed) || tools && self.text_with_tools.load(Ordering::Relaxed);
-        if refused { Format::Text } else { Format::Json }
+        let best = self.best.load(Ordering::Relaxed);
+        match if tools { best.max(self.best_with_tools.load(Ordering::Relaxed)) } else { best } {
+            0 => Format::Schema,
+            1 => Format::Json,
+            _ => Format::Text,
+        }
     }
 
-    /// Learns from an error response to a request in JSON mode. True when it tells that JSON mode was the reason: then
-    /// [`Formats::choose`] answers [`Format::Text`] for requests of this kind from now on.
-    pub(super) fn learn(&self, error: &str, tools: bool, endpoint: &str) -> bool {
+    /// Learns from an error response to a request that asked for `tried`. True when it tells that the format was the
+    /// reason: then [`Formats::choose`] answers a lesser one for requests of this kind from now on.
+    pub(super) fn learn(&self, error: &str, tools: bool, tried: Format, endpoint: &str) -> bool {
         let error = error.to_lowercase();
-        let (flag, what) = if tools && refuses_json_with_tools(&error) {
-            (&self.text_with_tools, "JSON mode together with tools")
-        } else if refuses_json(&error) {
-            (&self.text_only, "JSON mode")
-        } else {
-            return false;
+        let beside_tools = tools && refuses_beside_tools(&error);
+        let refused = match tried {
+            Format::Schema => beside_tools || refuses_schema(&error),
+            Format::Json => beside_tools || refuses_json(&error),
+            Format::Text => false,
         };
-        if !flag.swap(true, Ordering::Relaxed) {
+        if !refused {
+            return false;
+        }
+        let (best, when) =
+            if beside_tools { (&self.best_with_tools, " together with tools") } else { (&self.best, "") };
+        if best.fetch_max(tried as u8 + 1, Ordering::Relaxed) <= tried as u8 {
+            let tried = tried.as_str();
             tracing::warn!(
                 target: "dlgforge.llm",
-                "[llm] {endpoint} does not take {what}: asking for text from now on"
+                "[llm] {endpoint} does not take response_format {tried}{when}: asking for less from now on"
             );
         }
         true
     }
+}
+
+/// Whether a lower-cased error says that `response_format: json_schema`, or this schema, is not taken.
+fn refuses_schema(error: &str) -> bool {
+    ["response_format", "response format", "json_schema", "json schema", "grammar", "structured output"]
+        .iter()
+        .any(|name| error.contains(name))
 }
 
 /// Whether a lower-cased error says that `response_format: json_object` is not taken.
@@ -65,10 +84,11 @@ fn refuses_json(error: &str) -> bool {
     (has("response_format") || has("json_object")) && (other_formats || wrong_type || wrong_value)
 }
 
-/// Whether a lower-cased error says that JSON mode and tools exclude each other.
-fn refuses_json_with_tools(error: &str) -> bool {
+/// Whether a lower-cased error says that the format and tools exclude each other.
+fn refuses_beside_tools(error: &str) -> bool {
     let has = |text| error.contains(text);
-    let json = has("json mode") || has("response mime type") || has("response_format") || has("json_object");
+    let names = ["json mode", "response mime type", "response_format", "json_object", "json_schema", "grammar"];
+    let json = names.into_iter().any(has);
     json && (has("tool") || has("function call"))
 }
 
@@ -76,10 +96,10 @@ fn refuses_json_with_tools(error: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// Formats chosen without and with tools after an error that met a request with or without tools.
-    fn after(error: &str, tools: bool) -> (bool, Format, Format) {
+    /// Formats chosen without and with tools after an error that met a request of this format, with or without tools.
+    fn after(error: &str, tools: bool, tried: Format) -> (bool, Format, Format) {
         let formats = Formats::default();
-        let learned = formats.learn(error, tools, "http://127.0.0.1/v1");
+        let learned = formats.learn(error, tools, tried, "http://127.0.0.1/v1");
         (learned, formats.choose(false), formats.choose(true))
     }
 
@@ -92,13 +112,25 @@ mod tests {
             "json_object is unsupported",
             "The value json_object is Not Supported by this model",
         ] {
-            assert_eq!(after(error, false), (true, Format::Text, Format::Text), "{error}");
-            assert_eq!(after(error, true), (true, Format::Text, Format::Text), "{error}");
+            assert_eq!(after(error, false, Format::Json), (true, Format::Text, Format::Text), "{error}");
+            assert_eq!(after(error, true, Format::Json), (true, Format::Text, Format::Text), "{error}");
         }
     }
 
     #[test]
-    fn other_errors_are_not_about_json_mode() {
+    fn refusals_of_a_schema_leave_json_mode() {
+        for error in [
+            "This response_format type is unavailable now",
+            "Invalid schema for response_format 'user_reply'",
+            "failed to parse grammar",
+            "json_schema is not supported by this model",
+        ] {
+            assert_eq!(after(error, false, Format::Schema), (true, Format::Json, Format::Json), "{error}");
+        }
+    }
+
+    #[test]
+    fn other_errors_are_not_about_the_format() {
         for error in [
             "",
             "internal error",
@@ -107,7 +139,11 @@ mod tests {
             "json_object went missing",
             "tool calls are unsupported",
         ] {
-            assert_eq!(after(error, true), (false, Format::Json, Format::Json), "{error}");
+            assert_eq!(after(error, true, Format::Json), (false, Format::Schema, Format::Schema), "{error}");
+            assert_eq!(after(error, true, Format::Text), (false, Format::Schema, Format::Schema), "{error}");
+        }
+        for error in ["", "internal error", "tool calls are unsupported", "the context is too long"] {
+            assert_eq!(after(error, true, Format::Schema), (false, Format::Schema, Format::Schema), "{error}");
         }
     }
 
@@ -118,8 +154,10 @@ mod tests {
             "Function calling with a response mime type: 'application/json' is unsupported",
             "response_format json_object is not supported when tools are given",
         ] {
-            assert_eq!(after(error, true), (true, Format::Json, Format::Text), "{error}");
+            assert_eq!(after(error, true, Format::Json), (true, Format::Schema, Format::Text), "{error}");
         }
-        assert!(!after("json mode cannot be combined with tool/function calling", false).0);
+        let custom = "Cannot use custom grammar constraints with tools.";
+        assert_eq!(after(custom, true, Format::Schema), (true, Format::Schema, Format::Json));
+        assert!(!after("json mode cannot be combined with tool/function calling", false, Format::Json).0);
     }
 }

@@ -84,11 +84,11 @@ impl Behaviour {
         })
     }
 
-    /// Plays all roles, but refuses JSON mode as LM Studio does.
+    /// Plays all roles, but takes no format other than text.
     pub fn text_only() -> Self {
         Self::new(|request, _| match request["response_format"]["type"].as_str() {
             None | Some("text") => dialogue::reply(request, Latency::NONE),
-            Some(_) => Reply::json(400, &json!({"error": "'response_format.type' must be 'json_schema' or 'text'"})),
+            Some(_) => Reply::json(400, &json!({"error": "'response_format.type' must be 'text', not 'json_schema' or 'json_object', which are unsupported"})),
         })
     }
 }

@@ -73,7 +73,7 @@ async fn the_request_carries_key_agent_and_settings() {
     assert_eq!(headers[0]["content-type"], "application/json");
     assert_eq!(headers[0]["user-agent"], concat!("dlgforge/", env!("CARGO_PKG_VERSION")));
     let messages = json!([{"role": "user", "content": "Hi"}]);
-    let format = json!({"type": "json_object"});
+    let format = json!({"type": "json_schema", "json_schema": {"name": "any", "schema": null}});
     let expected = json!({"seed": 7, "model": "m", "messages": messages, "response_format": format});
     assert_eq!(server.log(), [expected.clone(), expected]);
 }
@@ -199,19 +199,19 @@ async fn a_refused_format_is_remembered_by_all_agents_of_the_endpoint() {
     user.chat(&request("Hi")).await.unwrap();
     user.chat(&with_tools("Hi")).await.unwrap();
     hurried(&judge, &shared).chat(&request("Hi")).await.unwrap();
-    assert_eq!(formats(&server), ["json_object", "text", "text", "text"]);
+    assert_eq!(formats(&server), ["json_schema", "json_object", "text", "text", "text"]);
     let reading = shared.meter.read();
-    assert_eq!((reading.calls, reading.retries, reading.failures), (3, 1, 0));
+    assert_eq!((reading.calls, reading.retries, reading.failures), (3, 2, 0));
 
     let other = fake::Endpoint::start(Behaviour::dialogue(Latency::NONE));
     hurried(&options(&other.base_url()), &shared).chat(&request("Hi")).await.unwrap();
-    assert_eq!(formats(&other), ["json_object"]);
+    assert_eq!(formats(&other), ["json_schema"]);
 }
 
 #[tokio::test]
-async fn json_mode_is_given_up_with_tools_only_where_tools_are_the_reason() {
+async fn a_format_is_given_up_with_tools_only_where_tools_are_the_reason() {
     let server = fake::Endpoint::start(Behaviour::new(|request, _| {
-        if request["tools"].is_array() && request["response_format"]["type"] == "json_object" {
+        if request["tools"].is_array() && request["response_format"]["type"] != "text" {
             return Reply::error(400, "json mode cannot be combined with tool/function calling");
         }
         fake::dialogue::reply(request, Latency::NONE)
@@ -221,7 +221,7 @@ async fn json_mode_is_given_up_with_tools_only_where_tools_are_the_reason() {
     for request in [with_tools("Hi"), with_tools("Hi"), request("Hi")] {
         endpoint.chat(&request).await.unwrap();
     }
-    assert_eq!(formats(&server), ["json_object", "text", "text", "json_object"]);
+    assert_eq!(formats(&server), ["json_schema", "json_object", "text", "text", "json_schema"]);
 }
 
 #[tokio::test]
@@ -230,7 +230,7 @@ async fn an_endpoint_that_refuses_every_format_fails() {
     let server = first(u64::MAX, move || Reply::error(400, message));
     let (outcome, counts) = call(&server, 3).await;
     assert!(outcome.unwrap_err().to_string().ends_with(message));
-    assert_eq!(counts, [2, 1, 0, 1]);
+    assert_eq!(counts, [3, 2, 0, 1]);
 }
 
 #[tokio::test]

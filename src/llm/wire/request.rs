@@ -1,7 +1,7 @@
 //! The body of a request, written straight from the borrowed request.
 
 use crate::llm::formats::Format;
-use crate::llm::{AgentOptions, ChatRequest, Message, Role};
+use crate::llm::{AgentOptions, ChatRequest, Message, ReplySchema, Role};
 use crate::words::{ToolCall, ToolDefinition};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -58,7 +58,7 @@ pub(in crate::llm) fn body(preset: &Preset, request: &ChatRequest, format: Forma
         top_p: preset.top_p,
         tools: request.tools.iter().map(|function| Tool { kind: "function", function }).collect(),
         tool_choice: tools.then_some("auto"),
-        response_format: ResponseFormat { kind: format.as_str() },
+        response_format: ResponseFormat::of(format, &request.schema),
     };
     let text: usize = request.messages.iter().map(|message| message.content.len()).sum();
     let mut bytes = Vec::with_capacity(text + text / 8 + 1024);
@@ -82,13 +82,29 @@ struct Body<'a> {
     tools: Vec<Tool<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_choice: Option<&'static str>,
-    response_format: ResponseFormat,
+    response_format: ResponseFormat<'a>,
 }
 
 #[derive(Serialize)]
-struct ResponseFormat {
+struct ResponseFormat<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    json_schema: Option<NamedSchema<'a>>,
+}
+
+#[derive(Serialize)]
+struct NamedSchema<'a> {
+    name: &'static str,
+    schema: &'a Value,
+}
+
+impl<'a> ResponseFormat<'a> {
+    fn of(format: Format, reply: &'a ReplySchema) -> Self {
+        let json_schema =
+            (format == Format::Schema).then(|| NamedSchema { name: reply.name, schema: &reply.schema });
+        Self { kind: format.as_str(), json_schema }
+    }
 }
 
 #[derive(Serialize)]
