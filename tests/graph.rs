@@ -42,14 +42,11 @@ fn key(conversation: &Conversation) -> [u64; 4] {
     [u64::from(language.0), u64::from(index), u64::from(turn.0), u64::from(attempt.0)]
 }
 
-fn stage<O: 'static>(load: Load, tag: u64, work: fn(&Load, &Conversation) -> O) -> Stage<O>
-where
-    O: Send,
-{
+fn stage<O: Send + 'static>(load: Load, tag: u64, work: fn(&Load, &Conversation) -> O) -> Stage<O> {
     Arc::new(move |conversation| {
         Box::pin(async move {
             let hash = mix(load.seed, &[&key(&conversation)[..], &[tag]].concat());
-            if hash % 3 == 0 {
+            if hash.is_multiple_of(3) {
                 tokio::time::sleep(Duration::from_micros(hash % 3000)).await;
             }
             if load.panics > 0 && hash % load.panics == 1 {

@@ -88,7 +88,10 @@ impl Behaviour {
     pub fn text_only() -> Self {
         Self::new(|request, _| match request["response_format"]["type"].as_str() {
             None | Some("text") => dialogue::reply(request, Latency::NONE),
-            Some(_) => Reply::json(400, &json!({"error": "'response_format.type' must be 'text', not 'json_schema' or 'json_object', which are unsupported"})),
+            Some(_) => Reply::json(
+                400,
+                &json!({"error": "'response_format.type' must be 'text', not 'json_schema' or 'json_object', which are unsupported"}),
+            ),
         })
     }
 }

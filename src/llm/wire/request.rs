@@ -101,8 +101,7 @@ struct NamedSchema<'a> {
 
 impl<'a> ResponseFormat<'a> {
     fn of(format: Format, reply: &'a ReplySchema) -> Self {
-        let json_schema =
-            (format == Format::Schema).then(|| NamedSchema { name: reply.name, schema: &reply.schema });
+        let json_schema = (format == Format::Schema).then(|| NamedSchema { name: reply.name, schema: &reply.schema });
         Self { kind: format.as_str(), json_schema }
     }
 }

@@ -25,7 +25,7 @@ impl Latency {
     pub const NONE: Self = Self { median_ms: 0.0, sigma: 0.0, seed: 0 };
 
     /// The latency of the request with this digest.
-    pub(super) fn of(self, digest: u64) -> Duration {
+    pub fn of(self, digest: u64) -> Duration {
         if self.median_ms <= 0.0 {
             return Duration::ZERO;
         }
