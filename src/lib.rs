@@ -4,7 +4,7 @@
 //!
 //! [`cli`] reads what the user typed, [`settings`] what it means, [`run`] carries it out: it reads the [`knowledge`]
 //! base, sets up models ([`llm`]), prompts ([`stages`]) and the [`plan`], and builds one graph on every worker thread.
-//! The graph is [`dataflows::generate`], top to bottom; its verbs are [`operators`], the data that flows are [`words`].
+//! The graph is [`dataflows::generate()`], top to bottom; its verbs are [`operators`], the data that flows are [`words`].
 //! A writer thread hands finished conversations to [`output`].
 //!
 //! # Who owns which truth
@@ -12,10 +12,10 @@
 //! | truth | owner |
 //! |---|---|
 //! | which conversations are open, and how many are still wanted | [`operators::quota`], on the first worker |
-//! | which question was first | [`operators::dedup`], a differential collection exchanged by fingerprint |
-//! | a conversation | the message that carries it, or [`operators::accept`] while it waits for a verdict |
+//! | which question was first | [`operators::dedup()`], a differential collection exchanged by fingerprint |
+//! | a conversation | the message that carries it, or [`operators::accept()`] while it waits for a verdict |
 //! | how many calls are out | the seats of [`operators::Desk`], taken inside the tasks |
-//! | the order of rows | [`operators::settle`] on each worker, the writer thread over all of them |
+//! | the order of rows | [`operators::settle()`] on each worker, the writer thread over all of them |
 //! | every random choice | [`plan`], from the run's seed and the place in the run |
 //!
 //! # Two sides of an operator
