@@ -1,8 +1,9 @@
 //! `accept`: the home of a conversation while its question is judged by `dedup`.
 
 use super::Flow;
-use super::dedup::{Claim, Proposal, Verdict};
-use crate::words::{Attempt, Conversation, DropReason, Ending, Failure, Fingerprint, Question, Rank, Round, Tick};
+use super::clock::{Clock, Nudge};
+use super::dedup::{Claim, Verdict};
+use crate::words::{Attempt, Conversation, DropReason, Ending, Failure, Fingerprint, Question, Rank, Round};
 use std::collections::BTreeMap;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::generic::OutputBuilder;
@@ -34,17 +35,14 @@ enum Way {
 
 /// Claims the question of every conversation that comes in, and sends it on by the verdict: accepted; rejected with
 /// its next attempt; or, after `retries` further attempts, ended as a drop. `asked` must be at its home worker.
-///
-/// The clock of claims is logical. A claim sent at a tick nudges every worker's clock past it, so that the tick closes
-/// after one exchange of messages; between claims nobody wakes.
 pub fn accept<'scope>(
     asked: Flow<'scope, (Conversation, Result<Question, Failure>)>,
     verdicts: Flow<'scope, Verdict>,
     retries: Attempt,
 ) -> Accepted<'scope> {
     let scope = asked.scope();
-    let (index, peers) = (scope.index() as u64, scope.peers() as u64);
-    let (nudge_loop, nudges) = scope.feedback::<Vec<(u64, u64)>>(1);
+    let peers = scope.peers() as u64;
+    let (nudge_loop, nudges) = scope.feedback::<Vec<Nudge>>(1);
 
     // Claims and nudges are stamped with the clock, not with the time of what caused them: were they connected to the
     // inputs, the loop through `dedup` would hold its own clock.
@@ -54,20 +52,17 @@ pub fn accept<'scope>(
     let mut asked = builder.new_input(asked, Pipeline);
     let home = Exchange::new(move |((_, (proposal, _)), _, _): &Verdict| proposal.rank.slot().home(peers));
     let mut verdicts = builder.new_input_connection(verdicts, home, apart.clone());
-    let mut nudges =
-        builder.new_input_connection(nudges, Exchange::new(|(worker, _): &(u64, u64)| *worker), apart.clone());
+    let mut nudges = builder.new_input_connection(nudges, Exchange::new(|(worker, _): &Nudge| *worker), apart.clone());
     builder.set_notify_for(0, FrontierInterest::Always);
     let (ruled, ruled_stream) = builder.new_output_connection::<Vec<(Way, Conversation)>, _>(along);
     let (claims, claims_stream) = builder.new_output_connection::<Vec<Claim>, _>(apart.clone());
-    let (nudged, nudged_stream) = builder.new_output_connection::<Vec<(u64, u64)>, _>(apart);
-    let (mut ruled, mut claims, mut nudged) =
-        (OutputBuilder::from(ruled), OutputBuilder::from(claims), OutputBuilder::from(nudged));
+    let (nudged, nudged_stream) = builder.new_output_connection::<Vec<Nudge>, _>(apart);
+    let mut ruled = OutputBuilder::from(ruled);
+    let (claims, nudged) = (OutputBuilder::from(claims), OutputBuilder::from(nudged));
 
     builder.build(move |capabilities| {
-        let mut clock: Option<[Capability<u64>; 2]> =
-            capabilities.into_iter().skip(1).collect::<Vec<_>>().try_into().ok();
+        let mut clock = Clock::new(capabilities, claims, nudged, scope.index() as u64, peers);
         let mut home = Home { retries, waiting: BTreeMap::new(), claims: Vec::new() };
-        let mut now = 0u64;
         move |frontiers| {
             let mut ruled = ruled.activate();
             asked.for_each(|capability, conversations| {
@@ -85,28 +80,10 @@ pub fn accept<'scope>(
                     }
                 }
             });
-            nudges.for_each(|_, ticks| now = ticks.drain(..).map(|(_, tick)| tick).fold(now, u64::max));
-
-            let Some([claiming, nudging]) = clock.as_mut() else { return };
-            if !home.claims.is_empty() {
-                let tick = now.max(*claiming.time());
-                claiming.downgrade(&tick);
-                nudging.downgrade(&tick);
-                claims.activate().session(&*claiming).give_iterator(
-                    home.claims
-                        .drain(..)
-                        .map(|(fingerprint, rank)| ((fingerprint, Proposal { tick: Tick(tick), rank }), tick, 1)),
-                );
-                now = tick + 1;
-                let others = (0..peers).filter(|worker| *worker != index);
-                nudged.activate().session(&*nudging).give_iterator(others.map(|worker| (worker, now)));
-            }
-            if now > *claiming.time() {
-                claiming.downgrade(&now);
-                nudging.downgrade(&now);
-            }
+            nudges.for_each(|_, ticks| ticks.drain(..).for_each(|(_, tick)| clock.catch_up(tick)));
+            clock.send(&mut home.claims);
             if frontiers[0].is_empty() {
-                clock = None;
+                clock.end();
             }
         }
     });

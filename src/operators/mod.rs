@@ -3,6 +3,7 @@
 pub mod accept;
 pub mod advance;
 pub mod call;
+mod clock;
 pub mod dedup;
 pub mod quota;
 pub mod record;
