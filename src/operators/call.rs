@@ -137,3 +137,100 @@ where
         }
     })
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+    use timely::dataflow::operators::{Inspect, ToStream};
+    use tokio::runtime::Runtime;
+
+    const REQUESTS: u64 = 300;
+
+    /// The outcomes of so many requests on two workers, in the order of landing on each; panics when there is no end.
+    fn landed<F>(desk: &Desk, work: fn(Arc<u64>) -> F) -> Vec<(u64, Result<u64, Failure>)>
+    where
+        F: Future<Output = Result<u64, Failure>> + Send + 'static,
+    {
+        let (out, outcomes) = mpsc::channel();
+        let desk = desk.clone();
+        std::thread::spawn(move || {
+            timely::execute(timely::Config::process(2), move |worker| {
+                let (out, desk) = (out.clone(), desk.clone());
+                let mine = (0..REQUESTS).skip(worker.index()).step_by(2);
+                worker.dataflow::<u64, _, _>(|scope| {
+                    let requests = mine.to_stream(scope).container::<Vec<_>>();
+                    call("call", requests, &desk, work).inspect(move |outcome| out.send(outcome.clone()).unwrap());
+                });
+            })
+        });
+        let mut all: Vec<_> = std::iter::from_fn(|| outcomes.recv_timeout(Duration::from_secs(20)).ok())
+            .take(REQUESTS as usize)
+            .collect();
+        all.sort_by_key(|(request, _)| *request);
+        assert_eq!(all.iter().map(|(request, _)| *request).collect::<Vec<_>>(), (0..REQUESTS).collect::<Vec<_>>());
+        all
+    }
+
+    fn desk(runtime: &Runtime, seats: usize) -> Desk {
+        Desk::new(runtime.handle().clone(), seats, Stop::default())
+    }
+
+    #[test]
+    fn every_request_lands_once_whatever_becomes_of_its_task() {
+        let runtime = Runtime::new().unwrap();
+        let outcomes = landed(&desk(&runtime, 16), |request| async move {
+            tokio::time::sleep(Duration::from_micros((REQUESTS - *request) % 7 * 300)).await;
+            match *request % 5 {
+                0 => std::panic::resume_unwind(Box::new("a task that dies")),
+                1 => Err(Failure::Model { role: "user", detail: "no".into() }),
+                _ => Ok(*request * 2),
+            }
+        });
+        for (request, outcome) in outcomes {
+            match request % 5 {
+                0 => assert_eq!(outcome, Err(Failure::Lost)),
+                1 => assert!(matches!(outcome, Err(Failure::Model { .. }))),
+                _ => assert_eq!(outcome, Ok(request * 2)),
+            }
+        }
+    }
+
+    #[test]
+    fn no_more_are_out_than_there_are_seats() {
+        static OUT: AtomicUsize = AtomicUsize::new(0);
+        static MOST: AtomicUsize = AtomicUsize::new(0);
+        let runtime = Runtime::new().unwrap();
+        let desk = desk(&runtime, 5);
+        landed(&desk, |request| async move {
+            MOST.fetch_max(OUT.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            OUT.fetch_sub(1, Ordering::SeqCst);
+            Ok(*request)
+        });
+        assert_eq!(MOST.load(Ordering::SeqCst), 5);
+        assert!(desk.busy() >= Duration::from_millis(REQUESTS), "a seat is taken for at least the sleep");
+    }
+
+    #[test]
+    fn a_stop_ends_what_flies_and_starts_nothing() {
+        let runtime = Runtime::new().unwrap();
+        let desk = desk(&runtime, 5);
+        let stop = desk.stop().clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            stop.admitting.cancel();
+            stop.flying.cancel();
+        });
+        let outcomes = landed(&desk, |request| async move {
+            if *request >= 10 {
+                tokio::time::sleep(Duration::from_secs(3600)).await;
+            }
+            Ok(*request)
+        });
+        assert!(
+            outcomes.iter().filter(|(request, _)| *request >= 10).all(|(_, outcome)| *outcome == Err(Failure::Stopped))
+        );
+    }
+}
