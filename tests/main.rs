@@ -5,6 +5,7 @@ mod errors;
 mod generation;
 mod graph;
 mod interrupt;
+mod outputs;
 mod quickstart;
 mod support;
 mod tidy;

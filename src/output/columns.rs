@@ -1,7 +1,6 @@
 //! The columns of the Parquet files: Arrow schemas, and the rows that fill them.
 
-use super::rows::{Message, Parts, Personas, mean_score};
-use crate::words::reply::{Confidence, Difficulty, Evidence, GroundingFact, Intent};
+use super::rows::{Message, Metadata, Parts, ToolMessage, TurnRow, mean_score};
 use crate::words::{Catalogue, JudgeReply, Turn};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use serde::Serialize;
@@ -10,22 +9,15 @@ use std::sync::Arc;
 /// Version of the two schemas, in the key-value metadata of every file.
 pub(crate) const SCHEMA_VERSION: &str = "1";
 
-/// A row of `conversations-*.parquet`.
+/// A row of `conversations-*.parquet`: messages, what `metadata` tells, and the verdict.
 #[derive(Debug, Serialize)]
 pub(crate) struct ConversationColumns<'a> {
-    conversation_id: &'a str,
-    run_id: &'a str,
-    language: &'a str,
-    status: &'static str,
-    drop_reason: &'static str,
-    n_turns: usize,
-    target_turns: u16,
-    timestamp: &'a str,
-    personas: &'a Personas<'a>,
     messages: &'a [Message<'a>],
-    difficulties: &'a [Difficulty],
-    intents: &'a [Intent],
-    coverage_targets: &'a [&'a str],
+    messages_with_tools: &'a [ToolMessage<'a>],
+    #[serde(flatten)]
+    metadata: &'a Metadata<'a>,
+    run_id: &'a str,
+    target_turns: u16,
     avg_score: Option<f64>,
     conversation_judge: Option<&'a JudgeReply>,
 }
@@ -35,72 +27,59 @@ impl<'a> ConversationColumns<'a> {
     pub fn schema() -> SchemaRef {
         Arc::new(Schema::new(vec![
             text("conversation_id"),
-            text("run_id"),
+            moment("timestamp"),
             text("language"),
-            text("status"),
+            text("conversation_status"),
             text("drop_reason"),
             always("n_turns", DataType::UInt16),
             always("target_turns", DataType::UInt16),
-            always("timestamp", DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into()))),
+            list("messages", message(&[])),
+            list(
+                "messages_with_tools",
+                message(&[maybe_list("tool_calls", call()), maybe_text("tool_call_id"), maybe_text("name")]),
+            ),
             always("personas", record(["user", "assistant", "user_id", "assistant_id"])),
-            list("messages", record(["role", "content"])),
-            list("difficulties", DataType::Utf8),
-            list("intents", DataType::Utf8),
+            list("difficulty_sequence", DataType::Utf8),
+            text("difficulty_max"),
+            list("intent_sequence", DataType::Utf8),
             list("coverage_targets", DataType::Utf8),
+            list("question_modes", DataType::Utf8),
+            list("seed_topics", DataType::Utf8),
+            list("seed_questions", DataType::Utf8),
+            text("judge_granularity"),
             maybe("avg_score", DataType::Float64),
             maybe("conversation_judge", verdict()),
+            text("run_id"),
         ]))
     }
 
     /// The conversation's row.
     pub fn of(parts: &'a Parts<'a>) -> Self {
         Self {
-            conversation_id: &parts.conversation.id,
-            run_id: &parts.facts.run_id,
-            language: &parts.conversation.language,
-            status: parts.status,
-            drop_reason: parts.drop_reason,
-            n_turns: parts.n_turns(),
-            target_turns: parts.conversation.target_turns,
-            timestamp: parts.timestamp,
-            personas: &parts.personas,
             messages: &parts.messages,
-            difficulties: &parts.metadata.difficulty_sequence,
-            intents: &parts.metadata.intent_sequence,
-            coverage_targets: &parts.metadata.coverage_targets,
+            messages_with_tools: &parts.messages_with_tools,
+            metadata: &parts.metadata,
+            run_id: &parts.facts.run_id,
+            target_turns: parts.conversation.target_turns,
             avg_score: mean_score(&parts.conversation.turns),
             conversation_judge: parts.judgement,
         }
     }
 }
 
-/// A row of `turns-*.parquet`.
+/// A row of `turns-*.parquet`: that of `turns.jsonl`, and what a reader would have to look up in other files.
 #[derive(Debug, Serialize)]
 pub(crate) struct TurnColumns<'a> {
-    conversation_id: &'a str,
-    turn_index: u16,
+    #[serde(flatten)]
+    row: TurnRow<'a>,
+    run_id: &'a str,
     language: &'a str,
-    user_message: &'a str,
-    assistant_message: &'a str,
-    question_mode: &'static str,
-    seed_topic: &'a str,
-    seed_question: &'a str,
-    intent: Intent,
-    difficulty: Difficulty,
-    coverage_target: &'a str,
     source_path: Option<&'a str>,
-    grounding_facts: &'a [GroundingFact],
-    evidence: &'a [Evidence],
-    confidence: Confidence,
     tool_calls: usize,
-    judge_score: Option<u8>,
-    judge_reasons: &'a [String],
-    judge_notes: Option<&'a str>,
-    judge_question_ok: Option<bool>,
-    judge_answer_ok: Option<bool>,
     user_agent: &'a str,
     assistant_agent: &'a str,
-    conversation_status: &'static str,
+    user_model_reasoning: Option<&'a str>,
+    assistant_model_reasoning: Option<&'a str>,
 }
 
 impl<'a> TurnColumns<'a> {
@@ -108,8 +87,8 @@ impl<'a> TurnColumns<'a> {
     pub fn schema() -> SchemaRef {
         Arc::new(Schema::new(vec![
             text("conversation_id"),
+            moment("timestamp"),
             always("turn_index", DataType::UInt16),
-            text("language"),
             text("user_message"),
             text("assistant_message"),
             text("question_mode"),
@@ -118,51 +97,43 @@ impl<'a> TurnColumns<'a> {
             text("intent"),
             text("difficulty"),
             text("coverage_target"),
-            maybe("source_path", DataType::Utf8),
             list("grounding_facts", record(["fact", "source_descriptor"])),
-            list("evidence", record(["id", "cue", "content"])),
-            text("confidence"),
-            always("tool_calls", DataType::UInt32),
+            list("notes_for_assistant", DataType::Utf8),
+            always("reasoning_trace", trace()),
+            always("did_web_search", DataType::Boolean),
+            text("judge_granularity"),
             maybe("judge_score", DataType::UInt8),
             list("judge_reasons", DataType::Utf8),
-            maybe("judge_notes", DataType::Utf8),
+            text("judge_notes"),
             maybe("judge_question_ok", DataType::Boolean),
             maybe("judge_answer_ok", DataType::Boolean),
+            maybe("conversation_judge_score", DataType::UInt8),
+            list("conversation_judge_reasons", DataType::Utf8),
+            text("conversation_status"),
+            text("drop_reason"),
+            text("run_id"),
+            text("language"),
+            maybe_text("source_path"),
+            always("tool_calls", DataType::UInt32),
             text("user_agent"),
             text("assistant_agent"),
-            text("conversation_status"),
+            maybe_text("user_model_reasoning"),
+            maybe_text("assistant_model_reasoning"),
         ]))
     }
 
     /// The row of one of the conversation's turns; its document is looked up in the catalogue.
     pub fn of(parts: &Parts<'a>, turn: &'a Turn, catalogue: &'a Catalogue) -> Self {
-        let (question, answer) = (&turn.question, &turn.answer);
-        let judge = turn.judgement.as_ref().map(|judgement| &judgement.reply);
         Self {
-            conversation_id: &parts.conversation.id,
-            turn_index: turn.index.0,
+            row: TurnRow::of(parts, turn),
+            run_id: &parts.facts.run_id,
             language: &parts.conversation.language,
-            user_message: &question.reply.user_message,
-            assistant_message: &answer.reply.assistant_message,
-            question_mode: question.mode.as_str(),
-            seed_topic: &question.seed_topic,
-            seed_question: &question.seed_question,
-            intent: question.reply.intent,
-            difficulty: question.reply.difficulty,
-            coverage_target: &question.reply.coverage_target,
-            source_path: question.used.source.map(|source| catalogue.source(source).path.as_str()),
-            grounding_facts: &question.reply.grounding_facts,
-            evidence: &answer.reply.reasoning_trace.evidence,
-            confidence: answer.reply.reasoning_trace.confidence,
-            tool_calls: answer.tool_events.len(),
-            judge_score: judge.map(|judge| judge.score),
-            judge_reasons: judge.map_or(&[], |judge| &judge.reasons),
-            judge_notes: judge.map(|judge| judge.notes.as_str()),
-            judge_question_ok: judge.map(|judge| judge.question_ok),
-            judge_answer_ok: judge.map(|judge| judge.answer_ok),
-            user_agent: &question.agent,
-            assistant_agent: &answer.agent,
-            conversation_status: parts.status,
+            source_path: turn.question.used.source.map(|source| catalogue.source(source).path.as_str()),
+            tool_calls: turn.answer.tool_events.len(),
+            user_agent: &turn.question.agent,
+            assistant_agent: &turn.answer.agent,
+            user_model_reasoning: turn.question.reasoning.as_deref(),
+            assistant_model_reasoning: turn.answer.reasoning.as_deref(),
         }
     }
 }
@@ -179,21 +150,59 @@ fn text(name: &str) -> Field {
     always(name, DataType::Utf8)
 }
 
+fn maybe_text(name: &str) -> Field {
+    maybe(name, DataType::Utf8)
+}
+
+fn moment(name: &str) -> Field {
+    always(name, DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into())))
+}
+
 fn list(name: &str, item: DataType) -> Field {
     always(name, DataType::List(Arc::new(Field::new_list_field(item, false))))
+}
+
+fn maybe_list(name: &str, item: DataType) -> Field {
+    list(name, item).with_nullable(true)
 }
 
 fn record<const N: usize>(texts: [&str; N]) -> DataType {
     DataType::Struct(texts.into_iter().map(text).collect())
 }
 
+/// A chat message with these fields besides its own; each message has those of its kind.
+fn message(more: &[Field]) -> DataType {
+    let own = [text("role"), text("content"), maybe_text("agent")];
+    DataType::Struct(own.iter().chain(more).cloned().collect())
+}
+
+fn call() -> DataType {
+    let fields = [text("id"), text("type"), always("function", record(["name", "arguments"]))];
+    DataType::Struct(fields.into_iter().collect())
+}
+
+fn trace() -> DataType {
+    let premise = [text("id"), text("text"), list("evidence_refs", DataType::Utf8), text("assumption")];
+    let queries = [list("vector_db_search", DataType::Utf8), list("web_search", DataType::Utf8)];
+    let fields = [
+        text("question"),
+        always("retrieval_queries", DataType::Struct(queries.into_iter().collect())),
+        list("evidence", record(["id", "cue", "content"])),
+        list("premises", DataType::Struct(premise.into_iter().collect())),
+        list("thinking", record(["text"])),
+        text("confidence"),
+        list("known_limits", DataType::Utf8),
+    ];
+    DataType::Struct(fields.into_iter().collect())
+}
+
 fn verdict() -> DataType {
-    let fields = vec![
+    let fields = [
         always("score", DataType::UInt8),
         list("reasons", DataType::Utf8),
         text("notes"),
         always("question_ok", DataType::Boolean),
         always("answer_ok", DataType::Boolean),
     ];
-    DataType::Struct(fields.into())
+    DataType::Struct(fields.into_iter().collect())
 }

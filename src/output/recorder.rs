@@ -15,6 +15,9 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Name of the pipeline's logger.
+const LOG: &str = "dlgforge.pipeline";
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
@@ -81,6 +84,7 @@ impl Recorder {
         let tables = open_tables(folder)?;
         facts.topics_path = without_root(&facts.topics_path, &options);
         let state = RunState::create(&run_state, &facts, stamp)?;
+        tracing::info!(target: LOG, "[run-state] run_id={} status=started", facts.run_id);
         files::sync_folder(folder)?;
         let documents = Documents { folder: conversations, written: 0, bytes: 0 };
         let shards = Shards::new(parquet, &facts);
@@ -121,12 +125,14 @@ impl Recorder {
     /// # Errors
     /// When a file can't be completed; the error names it.
     pub fn finish(self, status: Status) -> Result<Vec<WrittenFile>, OutputError> {
-        let bases = bases(&self.options);
+        let (bases, rows) = (bases(&self.options), self.documents.written);
         let state = self.state.finish(status.as_str(), &self.facts, self.stamp, bases)?;
         let mut written = self.shards.finish(bases)?;
         written.push(self.documents.finish(bases)?);
         written.push(state);
         let tables = self.tables.into_iter().map(|table| table.finish(bases)).collect::<Result<Vec<_>, _>>()?;
+        tracing::info!(target: LOG, "[training-data] conversations={rows} files={}", tables.len() + written.len());
+        tracing::info!(target: LOG, "[run-state] run_id={} status={}", self.facts.run_id, status.as_str());
         Ok(tables.into_iter().chain(written).collect())
     }
 

@@ -207,11 +207,14 @@ mod tests {
         let messages = column("messages").as_list::<i32>().value(0);
         let content = messages.as_struct().column_by_name("content").unwrap().as_string::<i32>();
         assert_eq!((messages.len(), content.value(0)), (4, sample::QUESTION));
+        let with_tools = column("messages_with_tools").as_list::<i32>().value(0);
+        let id = with_tools.as_struct().column_by_name("tool_call_id").unwrap().as_string::<i32>();
+        assert_eq!((with_tools.len(), id.is_null(0), id.value(2)), (6, true, "call_46611"));
         assert_eq!(column("n_turns").as_primitive::<UInt16Type>().values().as_ref(), [2, 1]);
         assert_eq!(column("target_turns").as_primitive::<UInt16Type>().values().as_ref(), [2, 3]);
         assert_eq!(column("timestamp").as_primitive::<TimestampMicrosecondType>().value(0), 1_795_390_453_000_000);
         assert_eq!(column("avg_score").as_primitive::<Float64Type>().value(0), 7.5);
-        assert_eq!(column("intents").as_list::<i32>().value(0).as_string::<i32>().value(1), "compare");
+        assert_eq!(column("intent_sequence").as_list::<i32>().value(0).as_string::<i32>().value(1), "compare");
         let judge = column("conversation_judge").as_struct();
         assert_eq!((judge.is_null(0), judge.is_null(1)), (true, false));
         assert_eq!(judge.column_by_name("score").unwrap().as_primitive::<UInt8Type>().value(1), 4);
@@ -231,7 +234,8 @@ mod tests {
         assert_eq!((score.value(0), score.is_null(2)), (7, true));
         let facts = column("grounding_facts").as_list::<i32>().value(0);
         assert_eq!(facts.as_struct().column(1).as_string::<i32>().value(0), "backup.md#chunk1");
-        let evidence = column("evidence").as_list::<i32>().value(0);
+        let trace = column("reasoning_trace").as_struct();
+        let evidence = trace.column_by_name("evidence").unwrap().as_list::<i32>().value(0);
         assert_eq!(evidence.as_struct().column_by_name("cue").unwrap().as_string::<i32>().value(0), "backup.md");
         assert_eq!(column("tool_calls").as_primitive::<UInt32Type>().values().as_ref(), [1, 0, 0]);
         assert_eq!(column("judge_reasons").as_list::<i32>().value(0).as_string::<i32>().value(0), "vague");
