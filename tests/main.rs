@@ -5,6 +5,8 @@ mod errors;
 mod generation;
 mod graph;
 mod interrupt;
+mod promises;
 mod quickstart;
+mod secrets;
 mod support;
 mod tidy;
