@@ -1,7 +1,7 @@
 //! What the README promises beside the main job: each promise with the test that would miss it.
 
-use crate::support::endpoint::dialogue::Latency;
-use crate::support::endpoint::{Behaviour, Endpoint};
+use crate::support::endpoint::dialogue::{Latency, reply};
+use crate::support::endpoint::{Behaviour, Endpoint, Reply};
 use crate::support::{Project, builtin, copy, remote, shipped};
 use dlgforge::settings::{Flags, Settings};
 use serde_json::Value;
@@ -78,19 +78,10 @@ fn it_can_be_run_again_under_another_id_and_adds_to_the_files() {
         .iter()
         .map(|name| {
             let state: Value = serde_json::from_str(&project.read(&format!("outputs/run_state/{name}"))).expect("JSON");
-            seed(&state).unwrap_or_else(|| panic!("no seed recorded in {name}"))
+            state["inputs"]["run_seed"].as_u64().unwrap_or_else(|| panic!("no seed recorded in {name}"))
         })
         .collect();
     assert_eq!(seeds.len(), 2, "each run draws its own");
-}
-
-/// `seed`, wherever it stands.
-fn seed(value: &Value) -> Option<u64> {
-    match value {
-        Value::Object(fields) => fields.get("seed").and_then(Value::as_u64).or_else(|| fields.values().find_map(seed)),
-        Value::Array(items) => items.iter().find_map(seed),
-        _ => None,
-    }
 }
 
 #[test]
@@ -109,18 +100,13 @@ fn one_conversation_at_a_time_a_seed_gives_the_same_files() {
 
 #[test]
 fn dropped_conversations_are_marked_in_every_file() {
-    // The second question of every conversation repeats the first one of the run.
-    let endpoint = dialogue();
     let run = "  batch_size: 1\n  total_samples: 2\n  turns: {mode: exact, exact: 2}";
-    let project = Project::with(&remote(&endpoint.base_url(), run, ""));
-    project.generate(&[]);
     let failing = Endpoint::start(Behaviour::new(|request, _| {
-        use crate::support::endpoint::{Reply, dialogue};
         // The first turn works, the second one never.
         if request.to_string().contains("Turn 1 - User") {
             Reply::error(400, "no second turn")
         } else {
-            dialogue::reply(request, Latency { median_ms: 0.0, sigma: 0.0, seed: 9 })
+            reply(request, Latency::NONE)
         }
     }));
     let project = Project::with(&remote(&failing.base_url(), run, ""));
