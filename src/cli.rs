@@ -2,7 +2,6 @@
 
 use crate::settings::Flags;
 use clap::{Args, Parser, Subcommand};
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// Turns a folder of documents into a dataset of grounded multi-turn conversations.
@@ -31,11 +30,11 @@ pub struct RunArgs {
     pub set: Vec<String>,
     /// The project's root, which relative paths start from; by default the configuration file's folder, or its parent
     /// when that folder is called `config`.
-    #[arg(long)]
+    #[arg(long, value_name = "FOLDER")]
     pub root: Option<PathBuf>,
-    /// Worker threads of the dataflow; model calls do not need any.
-    #[arg(long, default_value = "1")]
-    pub workers: NonZeroUsize,
+    /// Worker threads of the dataflow, 1 to 256; model calls do not need any.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub workers: u16,
 }
 
 impl RunArgs {

@@ -6,6 +6,7 @@ use dlgforge::run::{End, INTERRUPTED};
 use dlgforge::settings::Settings;
 use std::error::Error;
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -15,7 +16,8 @@ fn main() -> ExitCode {
         Command::Run(args) => ("run", run(args)),
     };
     result.unwrap_or_else(|message| {
-        eprintln!("dlgforge {name} failed: {message}");
+        // A reader that has gone away misses it.
+        _ = writeln!(std::io::stderr(), "dlgforge {name} failed: {message}");
         ExitCode::FAILURE
     })
 }
@@ -24,8 +26,9 @@ fn run(args: &RunArgs) -> Result<ExitCode, String> {
     let unicode = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     let environment = std::env::vars_os().filter_map(unicode).collect();
     let settings = Settings::load(&args.flags(), &environment).map_err(|error| told(&error))?;
-    let summary = dlgforge::run::run(&settings, args.workers.get()).map_err(|error| told(&error))?;
-    print!("{summary}");
+    let summary = dlgforge::run::run(&settings, usize::from(args.workers)).map_err(|error| told(&error))?;
+    // A reader that has gone away (`| head`) does not make the run a failure.
+    _ = write!(std::io::stdout(), "{summary}");
     match summary.complaint() {
         Some(complaint) => Err(complaint),
         None if summary.end == End::Interrupted => Ok(ExitCode::from(INTERRUPTED)),

@@ -3,6 +3,7 @@
 use crate::support::endpoint::dialogue::Latency;
 use crate::support::endpoint::{Behaviour, Endpoint};
 use crate::support::{Project, builtin, remote};
+use std::process::Stdio;
 
 const SMALL: &str = "  batch_size: 2\n  total_samples: 2\n  turns: {mode: exact, exact: 1}";
 
@@ -19,7 +20,12 @@ fn fails(project: &Project, expected: &[&str]) {
 #[test]
 fn configuration_missing_or_broken() {
     fails(&Project::empty(), &["Config file not found:", "config.yaml"]);
-    fails(&Project::with("run: [unclosed"), &["config.yaml", "1"]);
+    let ran = Project::with("run: [unclosed").run(&["run", "config.yaml"]);
+    assert_eq!(ran.stderr, "dlgforge run failed: unclosed bracket '[' (config.yaml:1:6)\n", "and nothing that follows");
+    let project = Project::empty();
+    project.write("config.yaml", b"run: \xff");
+    let ran = project.run(&["run", "config.yaml"]);
+    assert_eq!(ran.stderr, "dlgforge run failed: read config.yaml: stream did not contain valid UTF-8\n");
     fails(&Project::with("- a\n- b\n"), &["Config must be a YAML object."]);
     let wrong = "run:\n  batch_sise: 3\n  total_samples: many\n";
     fails(
@@ -30,9 +36,41 @@ fn configuration_missing_or_broken() {
 
 #[test]
 fn usage_errors_exit_with_2() {
-    let ran = Project::empty().run(&["run"]);
-    assert_eq!(ran.code, Some(2));
-    assert!(ran.stderr.contains("Usage"), "{}", ran.stderr);
+    for arguments in [&["run"][..], &[], &["walk"], &["run", "config.yaml", "--nope"]] {
+        let ran = Project::empty().run(arguments);
+        assert_eq!(ran.code, Some(2));
+        assert!(ran.stderr.contains("Usage"), "{arguments:?}: {}", ran.stderr);
+    }
+    for workers in ["0", "257", "many", "-1"] {
+        let ran = Project::empty().run(&["run", "config.yaml", &format!("--workers={workers}")]);
+        assert_eq!(ran.code, Some(2));
+        assert!(ran.stderr.contains("--workers <N>"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn flags_that_make_no_sense() {
+    let project = Project::with(&builtin(SMALL, ""));
+    for (arguments, message) in [
+        (["--root", "nowhere"], "root folder not found: nowhere; `--root` takes an existing folder"),
+        (["--set", "run.batch_size"], "`--set run.batch_size` must have the form `--set key.path=value`"),
+        (["--set", "run.batch_sise=3"], "unknown key `run.batch_sise`; did you mean `run.batch_size`?"),
+        (["--set", "run.batch_size=many"], "`run.batch_size`: found text `many`, wanted an integer (--set"),
+    ] {
+        let ran = project.run(&[&["run", "config.yaml"][..], &arguments].concat());
+        assert_eq!(ran.code, Some(1));
+        assert!(ran.stderr.starts_with(&format!("dlgforge run failed: {message}")), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_does_not_fail_the_run() {
+    let project = Project::with(&builtin("  batch_size: 2\n  total_samples: 2\n  n_turns: 1", ""));
+    let mut child = project.command(&["run", "config.yaml"]);
+    let mut child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+    drop((child.stdout.take(), child.stderr.take()));
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(project.rows("outputs/turns.jsonl").len(), 2);
 }
 
 #[test]

@@ -6,6 +6,8 @@ mod generation;
 mod graph;
 mod interrupt;
 mod outputs;
+mod promises;
 mod quickstart;
+mod secrets;
 mod support;
 mod tidy;

@@ -134,7 +134,7 @@ impl Endpoint {
         let detail = if status.is_redirection() {
             format!("redirects are not followed; set llm.agents.{}.base_url to the final address", self.role)
         } else {
-            response::error_detail(&self.redacted(text.into_owned()))
+            self.redacted(response::error_detail(&self.redacted(text.into_owned())))
         };
         let error = ModelError::Refused { endpoint: self.shown.clone(), status: status.as_u16(), detail };
         Setback { error, again }

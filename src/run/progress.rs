@@ -4,7 +4,7 @@ use crate::llm::Meter;
 use crate::operators::Tally;
 use crate::output::logs::Console;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ impl Display {
     /// Writes a message to standard error without tearing the bar.
     pub fn console(&self) -> Console {
         let bar = self.bar.clone();
-        Box::new(move |message| bar.suspend(|| eprintln!("{message}")))
+        Box::new(move |message| bar.suspend(|| say(message)))
     }
 
     /// Shows progress towards `total` accepted conversations until it is told to finish.
@@ -43,6 +43,11 @@ impl Display {
         let thread = std::thread::spawn(move || follow(&bar, total, &tally, &meter, &ended));
         Watch { done, thread }
     }
+}
+
+/// Writes a line to standard error; a reader that has gone away misses it.
+fn say(line: &str) {
+    _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Progress being shown.
@@ -68,7 +73,7 @@ fn follow(bar: &ProgressBar, total: u32, tally: &watch::Receiver<Tally>, meter: 
         let rest = format!("{} dropped, {} duplicates, {} calls", now.dropped(), now.duplicates, meter.read().calls);
         if lines && said.elapsed() >= LINE_EVERY {
             said = Instant::now();
-            eprintln!("{}/{total} accepted, {rest}", now.accepted());
+            say(&format!("{}/{total} accepted, {rest}", now.accepted()));
         }
         bar.set_message(rest);
         bar.set_position(u64::from(now.accepted()));

@@ -2,9 +2,9 @@
 
 use crate::operators::{Settlement, Stop};
 use crate::output::{OutputError, Recorder, RunFacts};
-use crate::words::{Conversation, Ending, Slot};
+use crate::words::{Conversation, DropReason, Ending, Slot, Wave};
 use std::collections::BTreeMap;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
 /// A running writer.
@@ -17,13 +17,14 @@ impl Writer {
     /// Starts writing what so many workers settle. When that fails, the run is stopped.
     pub fn start(recorder: Recorder, facts: &RunFacts, workers: usize, stop: Stop) -> Self {
         let (messages, inbox) = mpsc::channel();
-        let mut pen =
-            Pen { recorder, failure: None, stop, target: facts.total_samples, batch: facts.batch_size, accepted: 0 };
+        let waves = Waves { target: facts.total_samples, ..Waves::default() };
+        let mut pen = Pen { recorder, failure: None, stop, waves };
         let thread = std::thread::spawn(move || {
             let mut order = Order::new(workers);
             for (worker, settlement) in inbox {
                 order.take(worker, settlement).for_each(|conversation| pen.write(&conversation));
             }
+            pen.waves.close();
             (pen.recorder, pen.failure)
         });
         Self { messages, thread }
@@ -67,9 +68,7 @@ struct Pen {
     recorder: Recorder,
     failure: Option<OutputError>,
     stop: Stop,
-    target: u32,
-    batch: u32,
-    accepted: u32,
+    waves: Waves,
 }
 
 impl Pen {
@@ -95,21 +94,56 @@ impl Pen {
                 turn.index, conversation.target_turns, turn.question.mode.as_str(), turn.attempt
             );
         }
-        match &conversation.ending {
-            Some(Ending::Dropped(reason)) => tracing::warn!(
+        if let Some(Ending::Dropped(reason)) = &conversation.ending {
+            let (tag, cause) = match reason {
+                DropReason::DedupExhausted => ("dedup", String::new()),
+                DropReason::Failed(failure) => ("samples", format!(": {failure}")),
+            };
+            tracing::warn!(
                 target: "dlgforge.pipeline",
-                "[dedup] conversation={id} dropped drop_reason={} turns={}/{}",
+                "[{tag}] conversation={id} dropped drop_reason={} turns={}/{}{cause}",
                 reason.as_str(), conversation.turns.len(), conversation.target_turns
-            ),
-            Some(Ending::Completed) => self.accepted += 1,
-            Some(Ending::Interrupted) | None => {}
-        }
-        if (index + 1).is_multiple_of(self.batch) {
-            tracing::info!(
-                target: "dlgforge.pipeline",
-                "[samples] wave={} requested_batch={} generated={}/{} language={}",
-                conversation.wave.0 + 1, self.batch, self.accepted, self.target, conversation.language
             );
         }
+        self.waves.count(conversation);
+    }
+}
+
+/// Logs a line for each wave of a language, once all its conversations are there.
+#[derive(Default)]
+struct Waves {
+    /// Conversations to accept per language.
+    target: u32,
+    open: Option<(Arc<str>, Wave)>,
+    /// Conversations of the open wave, and those of them that count.
+    requested: u32,
+    persisted: u32,
+    /// Accepted in the language, up to the wave before.
+    generated: u32,
+}
+
+impl Waves {
+    fn count(&mut self, conversation: &Conversation) {
+        let (language, wave) = (&conversation.language, conversation.wave);
+        if self.open.as_ref().is_none_or(|open| open.0 != *language || open.1 != wave) {
+            self.close();
+            if self.open.as_ref().is_some_and(|open| open.0 != *language) {
+                self.generated = 0;
+            }
+            self.open = Some((language.clone(), wave));
+        }
+        self.requested += 1;
+        self.persisted += u32::from(conversation.ending == Some(Ending::Completed));
+    }
+
+    fn close(&mut self) {
+        let Some((language, wave)) = &self.open else { return };
+        self.generated += self.persisted;
+        tracing::info!(
+            target: "dlgforge.pipeline",
+            "[samples] wave={} requested_batch={} persisted={} generated={}/{} language={language}",
+            wave.0 + 1, self.requested, self.persisted, self.generated, self.target
+        );
+        (self.requested, self.persisted) = (0, 0);
     }
 }

@@ -28,14 +28,25 @@ pub(super) fn key(role: &Role, base_url: &str, env: &BTreeMap<String, String>, r
     match env.get(name).map(|secret| secret.trim()).filter(|secret| !secret.is_empty()) {
         Some(secret) => Some(Secret::new(secret.to_owned())),
         None => {
-            let text = format!(
-                "Missing or empty provider API key environment variable `{name}` (configured by `{mapping}`) for agent `{}`.",
-                role.name
-            );
-            report.conflict(&keys, None, text);
+            report.conflict(&keys, None, no_key(role, mapping, name));
             None
         }
     }
+}
+
+/// What is wrong when the variable `name` holds no key. A name that does not look like one may be the key itself.
+fn no_key(role: &Role, mapping: &str, name: &str) -> String {
+    if name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_') {
+        return format!(
+            "Missing or empty provider API key environment variable `{name}` (configured by `{mapping}`) for agent `{}`.",
+            role.name
+        );
+    }
+    format!(
+        "Missing or empty provider API key environment variable for agent `{}`: `{mapping}` must hold the name of the \
+         variable that holds the key, such as OPENAI_API_KEY, not the key itself.",
+        role.name
+    )
 }
 
 fn mapping_variable(agent: &str) -> String {
@@ -70,7 +81,7 @@ fn is_openai(base_url: &str) -> bool {
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit('@').next().unwrap_or_default().split(':').next().unwrap_or_default();
     let host = host.to_ascii_lowercase();
-    host.is_empty() || host == "api.openai.com" || host.ends_with(".openai.azure.com")
+    base_url.is_empty() || host == "api.openai.com" || host.ends_with(".openai.azure.com")
 }
 
 #[cfg(test)]
@@ -97,6 +108,7 @@ mod tests {
             ("http://api.openai.com.example.org/v1", false),
             ("https://example.org/api.openai.com", false),
             ("localhost:8000", false),
+            ("http://", false),
         ] {
             assert_eq!(is_openai(base_url), openai, "{base_url}");
         }

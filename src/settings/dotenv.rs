@@ -33,10 +33,23 @@ pub(super) fn load(
     }
 }
 
+fn is_secret(key: &str) -> bool {
+    SECRETS.iter().any(|ending| key.ends_with(ending))
+}
+
+/// The values that no message may show: of variables named like secrets, and of those the mappings name.
+pub(super) fn secrets(env: &BTreeMap<String, String>) -> impl Iterator<Item = String> {
+    /// Shorter values are no secrets, and hiding them would garble messages.
+    const SHORTEST: usize = 6;
+    let mapped = MAPPINGS.iter().filter_map(|mapping| env.get(env.get(*mapping)?.trim()));
+    let named = env.iter().filter(|(key, _)| is_secret(key)).map(|(_, value)| value);
+    mapped.chain(named).map(|value| value.trim().to_owned()).filter(|value| value.len() >= SHORTEST)
+}
+
 fn add(text: &str, env: &BTreeMap<String, String>) -> (BTreeMap<String, String>, Vec<String>) {
     let (mut all, mut warnings) = (env.clone(), Vec::new());
     for (key, value) in text.lines().filter_map(entry) {
-        if MAPPINGS.contains(&key) || SECRETS.iter().any(|ending| key.ends_with(ending)) {
+        if MAPPINGS.contains(&key) || is_secret(key) {
             all.entry(key.to_owned()).or_insert_with(|| value.to_owned());
         } else {
             warnings.push(format!(

@@ -2,13 +2,14 @@
 
 use super::check;
 use super::error::{Place, Report};
-use super::keys::{self, Key};
+use super::keys::{self, Key, Kind};
 use super::layers::{Entry, Layer};
 use super::legacy::{self, BOTH_TURN_MODES};
 use super::renames::warning;
 use std::collections::BTreeMap;
 
-/// What the environment says, over the layers `below` it; empty variables count as not set.
+/// What the environment says, over the layers `below` it; empty variables count as not set, except that an empty list
+/// clears the list.
 pub(super) fn environment(env: &BTreeMap<String, String>, below: &Layer, report: &mut Report) -> Layer {
     let mut layer = Layer::new();
     for key in keys::all() {
@@ -36,7 +37,8 @@ fn variable<'a>(key: &Key, env: &'a BTreeMap<String, String>, report: &mut Repor
         report.warn(warning(name, key.env.first().unwrap_or(&key.path)));
     }
     let mut names = set(key.env).chain(old);
-    let chosen = names.next()?;
+    let cleared = || key.env.iter().find(|name| matches!(key.kind, Kind::Texts) && env.contains_key(**name));
+    let Some(chosen) = names.next() else { return cleared().map(|name| (*name, "")) };
     for (name, _) in names.filter(|(_, text)| *text != chosen.1) {
         report.warn(format!("{name} is not used: {} is set too.", chosen.0));
     }
@@ -64,7 +66,6 @@ fn turn_mode(layer: &mut Layer, below: &Layer, report: &mut Report) {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::settings::keys::Kind;
     use crate::settings::layers::DEFAULT_YAML;
     use crate::settings::layers::tests::merged;
     use serde_json::json;
@@ -106,6 +107,19 @@ mod tests {
         );
         let (values, _) = merged("", &[("QUESTION_SEED", "b"), ("QUESTION", "a")], &[]);
         assert_eq!(values["run.data.seeding.question"].value, "a");
+    }
+
+    #[test]
+    fn an_empty_list_of_languages_clears_the_list() {
+        const FILE: &str = "run: {target_languages: [fr], batch_size: 2}";
+        for (env, languages) in [
+            (&[("TARGET_LANGUAGES", "")][..], json!([""])),
+            (&[("TARGET_LANGUAGES", ""), ("TARGET_LANGUAGE", "de")], json!(["de"])),
+            (&[("TARGET_LANGUAGE", "")], json!(["fr"])),
+        ] {
+            assert_eq!(merged(FILE, env, &[]).0["run.target_languages"].value, languages, "{env:?}");
+        }
+        assert_eq!(merged(FILE, &[("BATCH_SIZE", "")], &[]).0["run.batch_size"].value, 2);
     }
 
     #[test]

@@ -99,6 +99,13 @@ impl fmt::Display for Problems {
     }
 }
 
+impl Problems {
+    /// A file that can't be read as YAML: nothing else is known about it.
+    pub(super) fn broken(text: String, place: Place) -> Self {
+        Self(vec![Problem { text, place: Some(place), keys: Vec::new() }])
+    }
+}
+
 /// Why there are no settings.
 #[derive(Debug, Error)]
 pub enum SettingsError {
@@ -109,7 +116,7 @@ pub enum SettingsError {
     #[error("root folder not found: {}; `--root` takes an existing folder", .0.display())]
     NoRoot(PathBuf),
     /// A file can't be read as text.
-    #[error("read {}: {source}", .path.display())]
+    #[error("read {}", .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -129,9 +136,20 @@ pub enum SettingsError {
 pub(super) struct Report {
     problems: Vec<Problem>,
     warnings: Vec<String>,
+    secrets: Vec<String>,
 }
 
 impl Report {
+    /// Keeps these texts out of everything that is told.
+    pub fn hide(&mut self, secrets: impl IntoIterator<Item = String>) {
+        self.secrets.extend(secrets);
+        self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    }
+
+    fn redacted(&self, text: &str) -> String {
+        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "<secret>"))
+    }
+
     /// Notes what is wrong with one key.
     pub fn problem(&mut self, key: &str, place: Place, text: String) {
         self.problems.push(Problem { text, place: Some(place), keys: vec![key.to_owned()] });
@@ -155,8 +173,10 @@ impl Report {
     /// The warnings, or every problem.
     pub fn finish(mut self) -> Result<Vec<String>, SettingsError> {
         if self.problems.is_empty() {
-            return Ok(self.warnings);
+            return Ok(self.warnings.iter().map(|warning| self.redacted(warning)).collect());
         }
+        let texts: Vec<_> = self.problems.iter().map(|problem| self.redacted(&problem.text)).collect();
+        self.problems.iter_mut().zip(texts).for_each(|(problem, text)| problem.text = text);
         self.problems.sort_by(Problem::order);
         Err(SettingsError::Invalid(Problems(self.problems)))
     }

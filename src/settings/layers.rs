@@ -1,8 +1,8 @@
 //! Layers of values: defaults, file, environment, flags; each read by the same table, later ones on top.
 
-use super::error::{Place, Report, SettingsError};
+use super::error::{Place, Problems, Report, SettingsError};
 use super::reading::read;
-use super::tree::{Node, parse};
+use super::tree::{Node, SyntaxError, parse};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ pub(super) fn defaults(report: &mut Report) -> Layer {
 /// What the configuration file says.
 ///
 /// # Errors
-/// When the file holds no mapping; everything else goes to the report.
+/// When the file is no YAML or holds no mapping; everything else goes to the report.
 pub(super) fn file(
     name: &str,
     text: &str,
@@ -42,13 +42,8 @@ pub(super) fn file(
     report: &mut Report,
 ) -> Result<Layer, SettingsError> {
     let source = Place::File { name: name.into(), line: 0, column: 0 };
-    let mut root = match parse(text) {
-        Ok(root) => root,
-        Err(error) => {
-            report.problem("", source.at(error.line, error.column), error.text);
-            return Ok(Layer::new());
-        }
-    };
+    let broken = |error: SyntaxError| Problems::broken(error.text, source.at(error.line, error.column));
+    let mut root = parse(text).map_err(|error| SettingsError::Invalid(broken(error)))?;
     if !matches!(root.node, Node::Mapping(_) | Node::Null) {
         return Err(SettingsError::NotAMapping);
     }

@@ -142,6 +142,7 @@ impl Settings {
         let text = std::fs::read_to_string(&flags.config)
             .map_err(|source| SettingsError::Unreadable { path: flags.config.clone(), source })?;
         let mut report = Report::default();
+        report.hide(dotenv::secrets(&env));
         ignored.into_iter().for_each(|warning| report.warn(warning));
         let defaults = layers::defaults(&mut report);
         let mut values = defaults.clone();
