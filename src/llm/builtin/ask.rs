@@ -153,10 +153,10 @@ fn askable(language: &Language, intent: Intent, other: bool) -> Vec<(Difficulty,
         .collect()
 }
 
-/// The question after its lead, now and then with a request added.
+/// The question after its lead, half of the time with a request added.
 fn spoken(language: &Language, lead: &str, question: &str, draw: &mut Draw) -> String {
     let message = led(lead, question, language);
-    match draw.pick(language.sheet.speech.tails).filter(|_| draw.one_in(4)) {
+    match draw.pick(language.sheet.speech.tails).filter(|_| draw.one_in(2)) {
         Some(tail) => format!("{message} {tail}"),
         None => message,
     }

@@ -10,7 +10,9 @@ use crate::words::fingerprint::normalised;
 use crate::words::task::{AskTask, QuestionMode};
 
 /// Noun groups of a passage that are worth asking about.
-const SUBJECTS: usize = 10;
+const SUBJECTS: usize = 7;
+/// What being central adds to the score of a noun group.
+const CENTRAL: f64 = 3.0;
 /// Noun groups of a sentence that are considered.
 const OF_SENTENCE: usize = 4;
 /// Passages, nearest first, that a question which digs deeper is drawn from.
@@ -82,11 +84,9 @@ impl<'a> Scene<'a> {
             return self.heard.as_ref().map(|heard| (None, heard));
         }
         let mut near: Vec<usize> = (from..to).collect();
-        if self.task.question_mode != QuestionMode::OffTopic && self.task.turn_index > 1 {
+        if matches!(self.task.question_mode, QuestionMode::Followup | QuestionMode::Adjacent) {
             let source = |at: usize| self.materials[at].snippet.map(|snippet| &snippet.source_path);
             keep_if_any(&mut near, |at| source(*at) == source(0));
-        }
-        if self.task.question_mode == QuestionMode::Followup {
             keep_if_any(&mut near, |at| self.leads_on(&self.materials[*at]));
         }
         let at = *draw.pick(&near)?;
@@ -105,9 +105,8 @@ impl<'a> Scene<'a> {
         for (sentence, groups) in material.groups.iter().enumerate() {
             let bonus = self.interest(&material.sentences[sentence].text, material.own);
             let groups = groups.iter().take(OF_SENTENCE).chain(&material.titles[sentence]);
-            found.extend(groups.map(|group| (group.score + bonus, sentence, group)));
+            found.extend(groups.map(|group| (worth(group) + bonus, sentence, group)));
         }
-        keep_if_any(&mut found, |(.., group)| group.central);
         keep_if_any(&mut found, |(_, sentence, _)| self.continues(material, *sentence));
         found.sort_by(|one, other| other.0.total_cmp(&one.0));
         let mut distinct: Vec<(usize, &Group)> = Vec::new();
@@ -164,7 +163,7 @@ impl<'a> Scene<'a> {
         let speech = &self.language.sheet.speech;
         let heard = self.heard.as_ref()?;
         let mut shared = focus.material.groups[focus.sentence].iter().filter_map(|other| self.mentioned(other));
-        match shared.find(|known| known.central && !known.overlaps(focus.group)) {
+        match shared.find(|known| !known.overlaps(focus.group)) {
             Some(known) => Some(fill(draw.pick(speech.followup)?, &[("p", &known.shown(heard.own, self.language))])),
             None => draw.pick(speech.adjacent).map(|lead| (*lead).to_owned()),
         }
@@ -188,6 +187,10 @@ impl<'a> Scene<'a> {
             _ => String::new(),
         }
     }
+}
+
+fn worth(group: &Group) -> f64 {
+    group.score + if group.central { CENTRAL } else { 0.0 }
 }
 
 /// Drops the items that don't fit, unless none does.

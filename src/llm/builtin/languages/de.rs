@@ -87,7 +87,7 @@ pub(super) static SHEET: Sheet = Sheet {
             (Constraints, Medium, "was sollte ich beim Thema {a} im Blick behalten?"),
             (Constraints, Medium, "worauf sollte man beim Thema {a} achten?"),
             (Constraints, Medium, "was darf man beim Thema {a} nicht vergessen?"),
-            (Constraints, Hard, "was muss ich über das Thema {a} wissen, um Fehler zu vermeiden?"),
+            (Constraints, Hard, "was sind die wichtigsten Punkte zum Thema {a}?"),
         ],
         how: &["wie kann", "wie soll", "wie muss", "wie mache", "wie wird", "wie geht"],
         on_topic: &["Eine Frage zum Thema {t}:", "Ich beschäftige mich mit dem Thema {t}.", "Zum Abschnitt {t}:"],
@@ -97,7 +97,7 @@ pub(super) static SHEET: Sheet = Sheet {
             "Danke, das Stichwort {p} ist mir nun klarer.",
             "Ich möchte beim Stichwort {p} noch etwas genauer nachfragen.",
         ],
-        adjacent: &["Das leuchtet ein. Noch eine Frage:", "Danke, das hilft mir.", "Gut zu wissen. Auch das wüsste ich gern:"],
+        adjacent: &["Das leuchtet ein.", "Danke, das hilft mir.", "Gut zu wissen.", "Verstehe. Noch eine Frage:"],
         off_topic: &["Nun zu etwas ganz anderem:", "Ich wechsle das Thema.", "Eine völlig andere Frage:"],
         persona: Some("Ich frage als {p}:"),
         tails: &[

@@ -46,8 +46,9 @@ pub(super) static SHEET: Sheet = Sheet {
             watts candles hundreds thousands millions billions majority front rear back left right
             direction directions line turn turns minus plus fourth fifth sixth seventh eighth ninth
             tenth fourteenth eighteenth nineteenth twentieth builder range gap gaps height width depth
-            weight weights distance version row rows stage stages step steps situation matter small
-            large high low long short twenty thirty forty fifty sixty seventy eighty ninety",
+            distance version row rows stage stages step steps situation small large high low long short
+            twenty thirty forty fifty sixty seventy eighty ninety largest highest lowest longest oldest
+            brightest heaviest smallest",
         pointers: "it this that these those they he she such but however then here also both another others its their
             instead otherwise therefore thus meanwhile moreover furthermore and so yet his her once neither either
             similarly likewise afterwards conversely nevertheless consequently",
@@ -95,9 +96,9 @@ pub(super) static SHEET: Sheet = Sheet {
             (DecisionSupport, Medium, "why is it worth knowing about {a}?"),
             (DecisionSupport, Medium, "which facts about {a} matter most?"),
             (Constraints, Medium, "what should I keep in mind about {a}?"),
-            (Constraints, Medium, "is there anything to be careful about with {a}?"),
+            (Constraints, Medium, "what should I make sure to know about {a}?"),
             (Constraints, Medium, "what should not be forgotten about {a}?"),
-            (Constraints, Hard, "what do I have to know about {a} to avoid mistakes?"),
+            (Constraints, Hard, "what are the key points about {a}?"),
         ],
         how: &["how do", "how can", "how should", "how to"],
         on_topic: &["A question about {t}:", "When it comes to {t},", "I am trying to understand {t}."],
@@ -107,7 +108,7 @@ pub(super) static SHEET: Sheet = Sheet {
             "I would like to stay with {p} for a moment.",
             "Thank you, that helps with {p}. Going one step further,",
         ],
-        adjacent: &["That makes sense. Another question:", "Thank you, that helps.", "Good to know. I also wonder about this:"],
+        adjacent: &["That makes sense.", "Thank you, that helps.", "Good to know.", "I see. Another question:"],
         off_topic: &[
             "Now for something else entirely:",
             "Let me change the subject.",
