@@ -32,8 +32,8 @@ pub(super) static SHEET: Sheet = Sheet {
             eight nine ten hundred thousand million first second third last next own lot lots kind kinds sort pair
             couple bit someone anyone everyone something anything everything nothing like don't doesn't can't isn't
             it's that's about half quarter dozen whole certain different various whom anything perhaps roughly fully
-            simply mostly mainly forward backward sideways upward upwards downward downwards outward inward upright straight slightly exactly directly quickly slowly",
-        vague: "thing things way ways part parts number numbers amount amounts time times day days year
+            simply mostly mainly better worse best worst forward backward sideways upward upwards downward downwards outward inward upright straight slightly exactly directly quickly slowly",
+        vague: "thing things north south east west image images way ways part parts number numbers amount amounts time times day days year
             years week weeks month months hour hours minute minutes example examples case cases people
             person rest end side sides result results use fact facts order addition piece pieces form
             forms type types level place places point points moment reason reasons purpose question top
