@@ -74,10 +74,7 @@ impl Account<'_> {
         let opening = if self.confidence() == Confidence::Low {
             draw.pick(speech.partial).copied()
         } else {
-            let intent = self.task.user_reply.intent;
-            let fitting: Vec<&str> =
-                speech.openings.iter().filter(|(of, _)| *of == intent).map(|(_, said)| *said).collect();
-            draw.pick(&fitting).copied()
+            draw.pick(speech.openings).copied()
         };
         let mut paragraphs = Vec::new();
         for (number, choice) in self.choices.iter().enumerate() {
@@ -143,7 +140,7 @@ impl Account<'_> {
         let own = self.passages[choice.passage].own;
         let asked = |group: &Group| group.terms.iter().any(|term| self.subject.iter().any(|(_, asked)| asked == term));
         let rank = |group: &Group| group.score + if asked(group) { 2.0 } else { 0.0 };
-        let groups = of_sentences(&sentences, own).into_iter().flatten();
+        let groups = of_sentences(&sentences, own).into_iter().flatten().filter(|group| group.central);
         let best = groups.max_by(|one, other| rank(one).total_cmp(&rank(other)));
         match best {
             Some(group) => fill(speech.passage, &[("a", &group.shown(own, self.language))]),

@@ -3,13 +3,14 @@
 use super::draw::Draw;
 use super::groups::Group;
 use super::languages::{Language, detect, fill};
-use super::material::{Material, figure};
+use super::material::Material;
 use super::scene::{Focus, Scene};
 use super::text::shortened;
 use super::token::terms;
 use super::wording::led;
 use crate::words::reply::{Difficulty, GroundingFact, Intent, UserReply};
 use crate::words::task::{AskTask, QuestionMode};
+use std::collections::BTreeSet;
 
 /// Every intent, in the order they are drawn from.
 pub(super) const INTENTS: [Intent; 8] = [
@@ -87,11 +88,12 @@ fn seed(task: &AskTask) -> Option<&str> {
     [&task.seed_question, &task.question].into_iter().map(|seed| seed.trim()).find(|seed| !seed.is_empty())
 }
 
-/// The sentence that shares most terms with a question.
+/// The sentence that shares most terms with a question: at least half of them, else only its passage is near.
 fn nearest(scene: &Scene<'_>, question: &str) -> Option<Place> {
-    let wanted = terms(question, scene.language);
+    let subject = scene.language.subject(question);
+    let wanted: BTreeSet<String> = subject.into_iter().map(|(_, term)| term).collect();
     let mut best = scene.materials.first().map(|_| (0, None));
-    let mut most = 0;
+    let mut most = wanted.len().div_ceil(2).saturating_sub(1);
     for (at, material) in scene.materials.iter().enumerate() {
         for (number, sentence) in material.sentences.iter().enumerate() {
             let shared = terms(&sentence.text, material.own).intersection(&wanted).count();
@@ -116,13 +118,11 @@ fn about_material(scene: &Scene<'_>, draw: &mut Draw) -> Option<Draft> {
 fn about_group(scene: &Scene<'_>, focus: &Focus<'_>, intent: Intent, draw: &mut Draw) -> Option<Draft> {
     let Focus { at, material, sentence, group } = *focus;
     let shown = |group: &Group| group.shown(material.own, scene.language);
-    let others: Vec<&Group> = material.groups[sentence].iter().filter(|other| !other.overlaps(group)).take(3).collect();
+    let others = material.groups[sentence].iter().filter(|other| other.central && !other.overlaps(group));
+    let others: Vec<&Group> = others.take(3).collect();
     let other = draw.pick(&others).map(|other| shown(other));
-    let figure = figure(&material.sentences[sentence].text, material.own).filter(|_| material.own == scene.language);
-    let askable = askable(scene.language, intent, other.is_some(), figure.is_some());
-    let (difficulty, template) = *draw.pick(&askable)?;
-    let (a, b, n) = (shown(group), other.unwrap_or_default(), figure.unwrap_or_default());
-    let question = fill(template, &[("a", &a), ("b", &b), ("n", &n)]);
+    let (difficulty, template) = *draw.pick(&askable(scene.language, intent, other.is_some()))?;
+    let question = fill(template, &[("a", &shown(group)), ("b", &other.unwrap_or_default())]);
     let lead = scene.lead(focus, draw);
     let message = spoken(scene.language, &lead, &question, draw);
     let place = at.map(|at| (at, Some(sentence)));
@@ -137,7 +137,7 @@ fn about_first_words(
     draw: &mut Draw,
 ) -> Option<Draft> {
     let words = material.first_words()?;
-    let (difficulty, template) = *draw.pick(&askable(scene.language, intent, false, false))?;
+    let (difficulty, template) = *draw.pick(&askable(scene.language, intent, false))?;
     let question = fill(template, &[("a", &scene.language.quoted(&words))]);
     let lead = scene.introduction(draw);
     let message = spoken(scene.language, &lead, &question, draw);
@@ -145,18 +145,18 @@ fn about_first_words(
 }
 
 /// Questions of an intent that can be asked with what there is.
-fn askable(language: &Language, intent: Intent, other: bool, figure: bool) -> Vec<(Difficulty, &'static str)> {
+fn askable(language: &Language, intent: Intent, other: bool) -> Vec<(Difficulty, &'static str)> {
     let questions = language.sheet.speech.questions.iter();
     questions
-        .filter(|(of, _, text)| *of == intent && (other || !text.contains("{b}")) && (figure || !text.contains("{n}")))
+        .filter(|(of, _, text)| *of == intent && (other || !text.contains("{b}")))
         .map(|(_, difficulty, text)| (*difficulty, *text))
         .collect()
 }
 
-/// The question after its lead, now and then with a request added.
+/// The question after its lead, half of the time with a request added.
 fn spoken(language: &Language, lead: &str, question: &str, draw: &mut Draw) -> String {
     let message = led(lead, question, language);
-    match draw.pick(language.sheet.speech.tails).filter(|_| draw.one_in(4)) {
+    match draw.pick(language.sheet.speech.tails).filter(|_| draw.one_in(2)) {
         Some(tail) => format!("{message} {tail}"),
         None => message,
     }
@@ -194,13 +194,14 @@ fn reply(scene: &Scene<'_>, draft: Draft) -> UserReply {
     }
 }
 
-/// The sentence in question and the next of its paragraph; of a passage without sentences its start.
+/// The sentence in question and the next of its paragraph; of a passage without sentences its start. No sentence in
+/// question, no facts.
 fn facts(material: &Material<'_>, sentence: Option<usize>) -> Vec<GroundingFact> {
     let source_descriptor = material.snippet.map(|snippet| snippet.source_descriptor.clone()).unwrap_or_default();
     let fact = |fact: String| GroundingFact { fact, source_descriptor: source_descriptor.clone() };
     let Some(number) = sentence else {
         let start = shortened(material.text, FACT);
-        return if start.is_empty() { Vec::new() } else { vec![fact(start)] };
+        return if start.is_empty() || !material.sentences.is_empty() { Vec::new() } else { vec![fact(start)] };
     };
     let block = material.sentences[number].block;
     let near = material.sentences[number..].iter().take(2).filter(|sentence| sentence.block == block);

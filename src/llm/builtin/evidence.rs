@@ -19,6 +19,7 @@ pub(super) struct Passage<'a> {
     /// Its complete sentences.
     pub(super) sentences: Vec<Sentence>,
     terms: Vec<BTreeSet<String>>,
+    titles: Vec<BTreeSet<String>>,
 }
 
 #[derive(Deserialize)]
@@ -65,8 +66,20 @@ impl<'a> Passage<'a> {
     fn read(hit: Hit, target: &'a Language) -> Self {
         let own = detect(&hit.content).unwrap_or(target);
         let sentences = sentences(&hit.content, hit.chunk_index == 0, own);
-        let terms = sentences.iter().map(|sentence| terms(&sentence.text, own)).collect();
-        Self { source: hit.source, chunk: hit.chunk_index, own, sentences, terms }
+        let read = |text: &str| terms(text, own);
+        let titles =
+            sentences.iter().map(|sentence| sentence.heading.as_deref().map(read).unwrap_or_default()).collect();
+        let terms = sentences.iter().map(|sentence| read(&sentence.text)).collect();
+        Self { source: hit.source, chunk: hit.chunk_index, own, sentences, terms, titles }
+    }
+
+    /// How much a sentence speaks to a term: wholly when it has it, in part when its heading does.
+    fn share(&self, sentence: usize, term: &String) -> f64 {
+        match (self.terms[sentence].contains(term), self.titles[sentence].contains(term)) {
+            (true, _) => 1.0,
+            (false, true) => HEADING,
+            (false, false) => 0.0,
+        }
     }
 }
 
@@ -94,6 +107,8 @@ const FIRST: usize = 3;
 const SAME_PASSAGE: f64 = 0.45;
 /// A sentence of a second passage is taken when its score is at least this share of the best.
 const SECOND_PASSAGE: f64 = 0.55;
+/// What a term in the heading of a sentence counts, next to one in the sentence.
+const HEADING: f64 = 0.5;
 /// What was said before is passed over for a sentence whose score is at least this share of its own.
 const UNSAID: f64 = 0.25;
 /// Two sentences that share more of their terms than this say the same.
@@ -102,7 +117,7 @@ const SAME: f64 = 0.5;
 /// The best sentences of at most two passages; empty when no sentence shares a term with the question or its facts.
 ///
 /// A sentence's score is the share of the question's terms it has, each weighted by `ln(1 + N / df)` over all `N`
-/// sentences found, plus 0.6 times the share of the facts' terms it has. Passages further down the list and sentences that
+/// sentences found; a term that only its heading has counts by half; plus 0.6 times the share of the facts' terms it has. Passages further down the list and sentences that
 /// lean on the one before count for less. What was said before is said again only when nothing else comes near.
 pub(super) fn choose(passages: &[Passage<'_>], wanted: &Wanted<'_>) -> Vec<Choice> {
     let scores = scores(passages, wanted);
@@ -137,7 +152,7 @@ fn scores(passages: &[Passage<'_>], wanted: &Wanted<'_>) -> BTreeMap<(usize, usi
     let mut scores = BTreeMap::new();
     for (at, passage) in passages.iter().enumerate() {
         for (number, terms) in passage.terms.iter().enumerate() {
-            let asked: f64 = weights.iter().filter(|(term, _)| terms.contains(*term)).map(|(_, weight)| weight).sum();
+            let asked: f64 = weights.iter().map(|(term, weight)| weight * passage.share(number, term)).sum();
             let given = terms.intersection(wanted.facts).count() as f64 / wanted.facts.len().max(1) as f64;
             let text = &passage.sentences[number].text;
             let leaning = if passage.own.points_back(text) { 0.6 } else { 1.0 };
@@ -181,9 +196,9 @@ fn first_choice(
     if passage.own.points_back(&passage.sentences[best.1].text) {
         chosen.extend(before);
     }
-    let next = best.1 + 1;
-    if chosen.len() == 1 && next < passage.sentences.len() && same_block(best.1, next) && !said(next) {
-        chosen.insert(next);
+    let next = Some(best.1 + 1).filter(|next| *next < passage.sentences.len() && same_block(best.1, *next));
+    if chosen.len() == 1 {
+        chosen.extend([next, before].into_iter().flatten().find(|at| !said(*at)));
     }
     Choice { passage: best.0, sentences: chosen.into_iter().collect() }
 }

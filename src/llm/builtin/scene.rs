@@ -6,13 +6,13 @@ use super::languages::{Language, fill};
 use super::material::Material;
 use super::persona;
 use super::text::is_said;
-use super::token::terms;
-use super::wording::named;
 use crate::words::fingerprint::normalised;
 use crate::words::task::{AskTask, QuestionMode};
 
 /// Noun groups of a passage that are worth asking about.
-const SUBJECTS: usize = 10;
+const SUBJECTS: usize = 7;
+/// What being central adds to the score of a noun group.
+const CENTRAL: f64 = 3.0;
 /// Noun groups of a sentence that are considered.
 const OF_SENTENCE: usize = 4;
 /// Passages, nearest first, that a question which digs deeper is drawn from.
@@ -83,7 +83,13 @@ impl<'a> Scene<'a> {
         if count == 0 {
             return self.heard.as_ref().map(|heard| (None, heard));
         }
-        let at = from + draw.below(to - from);
+        let mut near: Vec<usize> = (from..to).collect();
+        if matches!(self.task.question_mode, QuestionMode::Followup | QuestionMode::Adjacent) {
+            let source = |at: usize| self.materials[at].snippet.map(|snippet| &snippet.source_path);
+            keep_if_any(&mut near, |at| source(*at) == source(0));
+            keep_if_any(&mut near, |at| self.leads_on(&self.materials[*at]));
+        }
+        let at = *draw.pick(&near)?;
         Some((Some(at), &self.materials[at]))
     }
 
@@ -97,9 +103,11 @@ impl<'a> Scene<'a> {
     ) -> Option<Focus<'m>> {
         let mut found: Vec<(f64, usize, &Group)> = Vec::new();
         for (sentence, groups) in material.groups.iter().enumerate() {
-            let bonus = self.interest(&material.sentences[sentence].text, groups, material.own);
-            found.extend(groups.iter().take(OF_SENTENCE).map(|group| (group.score + bonus, sentence, group)));
+            let bonus = self.interest(&material.sentences[sentence].text, material.own);
+            let groups = groups.iter().take(OF_SENTENCE).chain(&material.titles[sentence]);
+            found.extend(groups.map(|group| (worth(group) + bonus, sentence, group)));
         }
+        keep_if_any(&mut found, |(_, sentence, _)| self.continues(material, *sentence));
         found.sort_by(|one, other| other.0.total_cmp(&one.0));
         let mut distinct: Vec<(usize, &Group)> = Vec::new();
         for (_, sentence, group) in found {
@@ -112,17 +120,23 @@ impl<'a> Scene<'a> {
     }
 
     /// What a sentence's place in the conversation adds to the scores of its groups.
-    fn interest(&self, sentence: &str, groups: &[Group], own: &Language) -> f64 {
+    fn interest(&self, sentence: &str, own: &Language) -> f64 {
         let mut interest = if own.points_back(sentence) { -0.8 } else { 0.0 };
-        if self.task.question_mode == QuestionMode::Followup {
-            if is_said(sentence, &self.task.last_assistant_message) {
-                interest -= 2.0;
-            }
-            if groups.iter().any(|group| self.mentioned(group).is_some()) {
-                interest += 2.0;
-            }
+        if self.task.question_mode == QuestionMode::Followup && is_said(sentence, &self.task.last_assistant_message) {
+            interest -= 2.0;
         }
         interest
+    }
+
+    fn leads_on(&self, material: &Material<'_>) -> bool {
+        (0..material.sentences.len()).any(|sentence| self.continues(material, sentence))
+    }
+
+    /// Whether a sentence leads on from the last answer where a question should: it touches on it and was no part of it.
+    fn continues(&self, material: &Material<'_>, sentence: usize) -> bool {
+        self.task.question_mode == QuestionMode::Followup
+            && !is_said(&material.sentences[sentence].text, &self.task.last_assistant_message)
+            && material.groups[sentence].iter().any(|group| self.mentioned(group).is_some())
     }
 
     /// The noun group of the last answer that is about the same as this one.
@@ -148,9 +162,8 @@ impl<'a> Scene<'a> {
     fn reference(&self, focus: &Focus<'_>, draw: &mut Draw) -> Option<String> {
         let speech = &self.language.sheet.speech;
         let heard = self.heard.as_ref()?;
-        let shared = focus.material.groups[focus.sentence].iter().filter_map(|other| self.mentioned(other));
-        let known = shared.chain(heard.groups.iter().flatten()).find(|known| !known.overlaps(focus.group));
-        match known {
+        let mut shared = focus.material.groups[focus.sentence].iter().filter_map(|other| self.mentioned(other));
+        match shared.find(|known| !known.overlaps(focus.group)) {
             Some(known) => Some(fill(draw.pick(speech.followup)?, &[("p", &known.shown(heard.own, self.language))])),
             None => draw.pick(speech.adjacent).map(|lead| (*lead).to_owned()),
         }
@@ -158,12 +171,10 @@ impl<'a> Scene<'a> {
 
     /// Names the section the sentence stands in, now and then.
     fn section(&self, focus: &Focus<'_>, draw: &mut Draw) -> Option<String> {
-        let heading = focus.material.sentences[focus.sentence].heading.as_deref().filter(|_| draw.one_in(2))?;
-        if terms(heading, focus.material.own).iter().any(|term| focus.group.terms.contains(term)) {
-            return None;
-        }
-        let shown = named(heading, focus.material, self.language);
-        Some(fill(draw.pick(self.language.sheet.speech.on_topic)?, &[("t", &shown)]))
+        let title = focus.material.titles[focus.sentence].as_ref().filter(|_| draw.one_in(2))?;
+        let shown = title.shown(focus.material.own, self.language);
+        let lead = draw.pick(self.language.sheet.speech.on_topic).filter(|_| !title.overlaps(focus.group))?;
+        Some(fill(lead, &[("t", &shown)]))
     }
 
     /// Says who asks, now and then on the first turn.
@@ -175,5 +186,16 @@ impl<'a> Scene<'a> {
             }
             _ => String::new(),
         }
+    }
+}
+
+fn worth(group: &Group) -> f64 {
+    group.score + if group.central { CENTRAL } else { 0.0 }
+}
+
+/// Drops the items that don't fit, unless none does.
+fn keep_if_any<T>(items: &mut Vec<T>, fits: impl Fn(&T) -> bool) {
+    if items.iter().any(&fits) {
+        items.retain(fits);
     }
 }

@@ -1,11 +1,13 @@
 //! How the parts of a question are joined: a lead and what follows it, a heading within a sentence.
 
+use super::groups::{Group, lowered};
 use super::languages::{Language, capitalised};
-use super::material::Material;
-use super::token::{Class, tokens};
+use super::token::{Class, meaningful, tokens};
 
-/// Most words of a heading that is named without quotation marks.
+/// Most words of a heading that is named within a sentence.
 const WORDS: usize = 5;
+/// How good a subject a heading is, next to the scores of noun groups.
+const TITLE: f64 = 6.0;
 
 /// A question after its lead: with a capital when a new sentence starts there.
 pub(super) fn led(lead: &str, question: &str, language: &Language) -> String {
@@ -18,25 +20,23 @@ pub(super) fn led(lead: &str, question: &str, language: &Language) -> String {
     if lead.is_empty() { question } else { format!("{lead} {question}") }
 }
 
-/// A heading as part of a sentence where its grammar is plain, else in quotation marks.
-pub(super) fn named(heading: &str, material: &Material<'_>, target: &Language) -> String {
-    let words = tokens(heading, material.own);
-    let class = words.first().map(|word| word.class);
-    let common = words.first().is_some_and(|word| material.text.contains(&word.folded));
+/// A heading as a subject of its own; none where its grammar is not that of a noun group.
+pub(super) fn title(heading: &str, text: &str, own: &Language) -> Option<Group> {
+    let words = tokens(heading, own);
+    let first = words.first()?;
+    let common = text.contains(&first.folded) || first.folded.ends_with("ing");
     let names = words.iter().skip(1).any(|word| word.text.starts_with(char::is_uppercase));
-    let flows = match material.own.sheet.code {
-        "en" => !names && (class == Some(Class::Article) || (class == Some(Class::Content) && common)),
-        "fr" | "es" => class == Some(Class::Article),
-        "ar" => class == Some(Class::Content),
-        _ => false,
+    let flows = match own.sheet.code {
+        "en" => !names && (first.class == Class::Article || (first.class == Class::Content && common)),
+        "fr" | "es" => first.class == Class::Article,
+        _ => matches!(first.class, Class::Article | Class::Content),
     };
     let simple =
         words.len() <= WORDS && heading.chars().all(|c| c.is_alphabetic() || matches!(c, ' ' | '-' | '\'' | '’'));
-    if flows && simple && material.own == target {
-        heading.chars().take(1).flat_map(char::to_lowercase).chain(heading.chars().skip(1)).collect()
-    } else {
-        target.quoted(heading)
-    }
+    let terms: Vec<String> = meaningful(heading, own).map(|(_, term)| term).collect();
+    let telling = terms.iter().any(|term| !own.frames(term));
+    let words = if own.sheet.speech.quotes_nouns { heading.to_owned() } else { lowered(heading) };
+    (flows && simple && telling).then_some(Group { article: "", words, terms, score: TITLE, central: true })
 }
 
 #[cfg(test)]
@@ -59,20 +59,20 @@ mod tests {
     }
 
     #[test]
-    fn headings_flow_or_are_quoted() {
+    fn headings_are_subjects_where_their_grammar_is_plain() {
         for (code, heading, text, wanted) in [
-            ("en", "Feeding the starter", "Regular feeding keeps it alive.", "feeding the starter"),
-            ("en", "Feeding The Starter", "Regular feeding keeps it alive.", "“Feeding The Starter”"),
-            ("en", "Mars", "The planet Mars is red.", "“Mars”"),
-            ("en", "The planets", "Eight are known.", "the planets"),
-            ("fr", "La cuisson", "Le four est chaud.", "la cuisson"),
-            ("fr", "Nourrir le levain", "Le four est chaud.", "«\u{a0}Nourrir le levain\u{a0}»"),
-            ("de", "Die Reifen", "Der Druck ist hoch.", "„Die Reifen“"),
-            ("ar", "صنع العسل", "تجمع العاملات الرحيق.", "صنع العسل"),
+            ("en", "Feeding the starter", "Regular meals keep it alive.", Some("feeding the starter")),
+            ("en", "Feeding The Starter", "Regular meals keep it alive.", None),
+            ("en", "Where the water is", "The sea is where it is.", None),
+            ("en", "Mars", "The planet Mars is red.", None),
+            ("en", "The planets", "Eight are known.", Some("the planets")),
+            ("fr", "La cuisson", "Le four est chaud.", Some("la cuisson")),
+            ("fr", "Nourrir le levain", "Le four est chaud.", None),
+            ("de", "Die Reifen", "Der Druck ist hoch.", Some("Die Reifen")),
+            ("ar", "صنع العسل", "تجمع العاملات الرحيق.", Some("صنع العسل")),
         ] {
-            let language = find(code).unwrap();
-            let material = Material::of_text(text, true, language);
-            assert_eq!(named(heading, &material, language), wanted);
+            let found = title(heading, text, find(code).unwrap());
+            assert_eq!(found.map(|group| group.words).as_deref(), wanted);
         }
     }
 }

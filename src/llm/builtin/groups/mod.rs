@@ -35,6 +35,9 @@ pub struct Group {
     pub terms: Vec<String>,
     /// How good a subject it is.
     pub score: f64,
+    /// Whether the passage says more about it: its heading or another sentence names it too, or its sentence opens with
+    /// it.
+    pub central: bool,
 }
 
 impl Group {
@@ -101,16 +104,19 @@ fn group(
     let named = if stems.iter().any(|term| heading.contains(term)) { 0.7 } else { 0.0 };
     let letters = telling.iter().map(|word| word.text.chars().count()).max().unwrap_or(0);
     let words = &sentence[tokens[span.first].start..tokens[span.last].end()];
-    let opens = if tokens[..span.first].iter().all(|word| word.class == Class::Article) { 0.8 } else { 0.0 };
+    let opening = tokens[..span.first].iter().all(|word| word.class == Class::Article);
+    let opens = if opening { 0.8 } else { 0.0 };
     Group {
         article: span.article,
         words: if span.first == 0 { lowered(words) } else { words.to_owned() },
+        central: returning > 0.0 || named > 0.0 || (opening && telling.len() > 1),
         terms: stems,
         score: length + returning + named + opens + 0.05 * letters.min(12) as f64,
     }
 }
 
-fn lowered(words: &str) -> String {
+/// The text with its first letter in lower case.
+pub fn lowered(words: &str) -> String {
     words.chars().take(1).flat_map(char::to_lowercase).chain(words.chars().skip(1)).collect()
 }
 

@@ -32,12 +32,23 @@ pub(super) static SHEET: Sheet = Sheet {
             eight nine ten hundred thousand million first second third last next own lot lots kind kinds sort pair
             couple bit someone anyone everyone something anything everything nothing like don't doesn't can't isn't
             it's that's about half quarter dozen whole certain different various whom anything perhaps roughly fully
-            simply mostly mainly forward backward sideways upward upwards downward downwards outward inward upright straight slightly exactly directly quickly slowly",
-        vague: "thing things way ways part parts number numbers amount amounts time times day days year years week weeks
-            month months hour hours minute minutes example examples case cases people person rest end side sides result
-            results use fact facts order addition piece pieces form forms type types level place places point points
-            moment reason reasons purpose question top bottom middle start beginning process need help work group set
-            size length most name names word words centre center use place world century centuries",
+            simply mostly mainly better worse best worst forward backward sideways upward upwards downward downwards outward inward upright straight slightly exactly directly quickly slowly",
+        vague: "thing things north south east west image images way ways part parts number numbers amount amounts time times day days year
+            years week weeks month months hour hours minute minutes example examples case cases people
+            person rest end side sides result results use fact facts order addition piece pieces form
+            forms type types level place places point points moment reason reasons purpose question top
+            bottom middle start beginning process need help work group set size length most name names
+            word words centre center world century centuries january february march april june july
+            august september october november december monday tuesday wednesday thursday friday saturday
+            sunday spring summer autumn winter morning evening night noon dusk dawn percent degree
+            degrees gram grams kilogram kilograms kilo metre metres meter meters kilometre kilometres
+            millimetre millimetres centimetre centimetres litre litres tonne tonnes mile miles watt
+            watts candles hundreds thousands millions billions majority front rear back left right
+            direction directions line turn turns minus plus fourth fifth sixth seventh eighth ninth
+            tenth fourteenth eighteenth nineteenth twentieth builder range gap gaps height width depth
+            distance version row rows stage stages step steps situation small large high low long short
+            twenty thirty forty fifty sixty seventy eighty ninety largest highest lowest longest oldest
+            brightest heaviest smallest",
         pointers: "it this that these those they he she such but however then here also both another others its their
             instead otherwise therefore thus meanwhile moreover furthermore and so yet his her once neither either
             similarly likewise afterwards conversely nevertheless consequently",
@@ -56,49 +67,38 @@ pub(super) static SHEET: Sheet = Sheet {
         quotes_nouns: false,
         capital_after_colon: false,
         questions: &[
-            (Clarify, Easy, "what exactly should I understand by {a}?"),
+            (Clarify, Easy, "what should I know about {a}?"),
             (Clarify, Easy, "could you explain {a} in plain words?"),
-            (Clarify, Easy, "what should a newcomer know about {a}?"),
-            (Clarify, Easy, "why does one hear so much about {a}?"),
-            (Clarify, Medium, "what is the connection between {a} and {b}?"),
-            (Clarify, Medium, "what does the figure of {n} tell us about {a}?"),
             (Clarify, Easy, "in a sentence or two, what is there to say about {a}?"),
-            (HowTo, Easy, "how should I deal with {a} in practice?"),
-            (HowTo, Medium, "what is the practical side of {a}?"),
-            (HowTo, Easy, "what should I pay attention to with {a}?"),
-            (HowTo, Medium, "how do I handle {a} with {b} in mind?"),
-            (HowTo, Medium, "how do I apply the figure of {n} to {a}?"),
-            (HowTo, Medium, "which practical steps go with {a}?"),
-            (Troubleshoot, Medium, "what usually goes wrong with {a}?"),
-            (Troubleshoot, Medium, "what should I check first if there is a problem with {a}?"),
-            (Troubleshoot, Medium, "which misunderstandings are common about {a}?"),
-            (Troubleshoot, Hard, "if there is trouble with {a}, could {b} have something to do with it?"),
-            (Troubleshoot, Medium, "what do people tend to overlook about {a}?"),
-            (Compare, Medium, "what sets {a} apart from the alternatives?"),
-            (Compare, Medium, "what would be a fair comparison for {a}?"),
-            (Compare, Medium, "how do {a} and {b} compare?"),
-            (Compare, Medium, "what is the difference between {a} and {b}?"),
-            (Compare, Medium, "which matters more, {a} or {b}?"),
-            (EdgeCase, Hard, "when might the usual rules about {a} no longer hold?"),
-            (EdgeCase, Hard, "are there unusual situations that change the picture of {a}?"),
-            (EdgeCase, Hard, "what would happen to {a} without {b}?"),
-            (EdgeCase, Hard, "what would change about {a} well above or below {n}?"),
-            (ExampleRequest, Easy, "could you give me a concrete example to do with {a}?"),
-            (ExampleRequest, Easy, "where would I come across {a} in real life?"),
-            (ExampleRequest, Medium, "is there a case that shows {a} and {b} together?"),
-            (ExampleRequest, Easy, "can you describe a situation in which {a} would matter?"),
-            (ExampleRequest, Easy, "is there a typical case that involves {a}?"),
-            (DecisionSupport, Medium, "what should I weigh up before I decide anything about {a}?"),
-            (DecisionSupport, Medium, "how much importance should I give to {a}?"),
-            (DecisionSupport, Hard, "if I can only pay attention to one of them, should it be {a} or {b}?"),
-            (DecisionSupport, Medium, "is it worth my while to think about {a}?"),
-            (DecisionSupport, Medium, "what would speak for or against {a}?"),
-            (Constraints, Medium, "which limits should I keep in mind with {a}?"),
-            (Constraints, Medium, "which conditions matter most for {a}?"),
-            (Constraints, Medium, "are there any rules to respect with {a}?"),
-            (Constraints, Medium, "what should never be forgotten about {a}?"),
-            (Constraints, Hard, "how far does the figure of {n} hold for {a}?"),
-            (Constraints, Hard, "what limits might {b} set for {a}?"),
+            (Clarify, Medium, "what is the connection between {a} and {b}?"),
+            (HowTo, Easy, "how would you explain {a} to a beginner?"),
+            (HowTo, Medium, "what is useful to know in practice about {a}?"),
+            (HowTo, Easy, "where should I begin if I want to understand {a}?"),
+            (HowTo, Medium, "how do {a} and {b} go together?"),
+            (Troubleshoot, Medium, "I am a little confused about {a}. Can you help?"),
+            (Troubleshoot, Medium, "I am not sure that I understand {a}. What am I missing?"),
+            (Troubleshoot, Medium, "I have read conflicting things about {a}. What is right?"),
+            (Troubleshoot, Hard, "I can't see how {a} and {b} fit together. Can you help?"),
+            (Compare, Medium, "what is special about {a}?"),
+            (Compare, Medium, "what sets {a} apart?"),
+            (Compare, Medium, "what makes {a} worth mentioning?"),
+            (Compare, Medium, "what part do {a} and {b} each play?"),
+            (EdgeCase, Hard, "is there anything unusual about {a}?"),
+            (EdgeCase, Hard, "what might surprise me about {a}?"),
+            (EdgeCase, Hard, "which details about {a} are easily overlooked?"),
+            (EdgeCase, Hard, "is there something that few people know about {a}?"),
+            (ExampleRequest, Easy, "could you give me a concrete fact about {a}?"),
+            (ExampleRequest, Easy, "can you give me a detail or two about {a}?"),
+            (ExampleRequest, Easy, "could you tell me something specific about {a}?"),
+            (ExampleRequest, Medium, "is there an example that shows {a} and {b} together?"),
+            (DecisionSupport, Medium, "what is the most important thing to know about {a}?"),
+            (DecisionSupport, Medium, "if I remember only one thing about {a}, what should it be?"),
+            (DecisionSupport, Medium, "why is it worth knowing about {a}?"),
+            (DecisionSupport, Medium, "which facts about {a} matter most?"),
+            (Constraints, Medium, "what should I keep in mind about {a}?"),
+            (Constraints, Medium, "what should I make sure to know about {a}?"),
+            (Constraints, Medium, "what should not be forgotten about {a}?"),
+            (Constraints, Hard, "what are the key points about {a}?"),
         ],
         how: &["how do", "how can", "how should", "how to"],
         on_topic: &["A question about {t}:", "When it comes to {t},", "I am trying to understand {t}."],
@@ -108,11 +108,7 @@ pub(super) static SHEET: Sheet = Sheet {
             "I would like to stay with {p} for a moment.",
             "Thank you, that helps with {p}. Going one step further,",
         ],
-        adjacent: &[
-            "That makes sense. On a related note,",
-            "Thank you. Staying close to the subject,",
-            "Good to know. Next to that,",
-        ],
+        adjacent: &["That makes sense.", "Thank you, that helps.", "Good to know.", "I see. Another question:"],
         off_topic: &[
             "Now for something else entirely:",
             "Let me change the subject.",
@@ -136,23 +132,12 @@ pub(super) static SHEET: Sheet = Sheet {
         relayed: "I was asked this and would like to know the answer: {a}",
         note: "Answer from the passage about {a} and name its concrete details.",
         openings: &[
-            (Clarify, "In plain words:"),
-            (Clarify, "Here is the short version."),
-            (Clarify, "Let me explain."),
-            (HowTo, "In practice, these points matter."),
-            (HowTo, "Here is what helps in practice."),
-            (Troubleshoot, "These are the points to look at first."),
-            (Troubleshoot, "The following should help to narrow it down."),
-            (Compare, "Side by side, this is what can be said."),
-            (Compare, "For a comparison, these facts are useful."),
-            (EdgeCase, "This is what is known about it."),
-            (EdgeCase, "The following facts set the frame for such cases."),
-            (ExampleRequest, "Here is a concrete case."),
-            (ExampleRequest, "Gladly."),
-            (DecisionSupport, "Before you decide, it helps to know this."),
-            (DecisionSupport, "These facts should carry weight in your decision."),
-            (Constraints, "This is what to keep in mind."),
-            (Constraints, "These are the conditions I can point to."),
+            "Here is what I found.",
+            "Here are the essentials.",
+            "In short:",
+            "Let me explain.",
+            "This is what my sources say.",
+            "Gladly.",
         ],
         partial: &[
             "My sources answer this only in part.",

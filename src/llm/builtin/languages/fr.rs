@@ -39,10 +39,20 @@ pub(super) static SHEET: Sheet = Sheet {
             enfin d'abord afin être avoir faire été eu beaucoup bien mieux mal tant autant ailleurs
             cependant pourtant toutefois tandis alors non oui voici voilà rien personne demi demie moitié plupart fois
             environ notamment jusque sauf lors tard tôt hui ils",
-        vague: "chose choses façon manière partie parties nombre quantité temps jour jours an ans année années semaine
-            semaines mois heure heures minute minutes exemple exemples cas gens reste fin côté côtés résultat fait faits
-            ordre forme formes type types sorte sortes niveau lieu place point points moment raison raisons but question
-            haut bas milieu début taille longueur nom mot mots aide besoin ensemble suite base rôle monde sens quinzaine dizaine vingtaine centaine douzaine trentaine part parts siècle siècles",
+        vague: "chose choses façon manière partie parties nombre quantité temps jour jours an ans année
+            années semaine semaines mois heure heures minute minutes exemple exemples cas gens reste fin
+            côté côtés résultat fait faits ordre forme formes type types sorte sortes niveau lieu place
+            point points moment raison raisons but question haut bas milieu début taille longueur nom
+            mot mots aide besoin ensemble suite base rôle monde sens quinzaine dizaine vingtaine
+            centaine douzaine trentaine part parts siècle siècles janvier février mars avril mai juin
+            juillet août septembre octobre novembre décembre lundi mardi mercredi jeudi vendredi samedi
+            dimanche printemps été automne hiver matin soir nuit midi millier milliers million millions
+            milliard milliards centaines dizaines vingtaines degré degrés gramme grammes kilogramme
+            kilogrammes kilo kilos mètre mètres kilomètre kilomètres centimètre centimètres millimètre
+            millimètres litre litres tonne tonnes troisième quatrième cinquième sixième septième
+            huitième neuvième dixième tiers quart double triple gauche droite avant arrière étape étapes
+            situation distance hauteur largeur profondeur poids majorité plupart onze douze treize
+            quinze vingt trente quarante cinquante soixante chiffre montée dose",
         pointers: "il elle ils elles ce cela ceci cette ces cet celui celle ceux celles ça mais cependant pourtant ensuite
             puis ainsi donc alors enfin toutefois c'est c'était son sa ses leur leurs et or en y lui aussi inversement
             là elles-mêmes eux",
@@ -67,48 +77,38 @@ pub(super) static SHEET: Sheet = Sheet {
         quotes_nouns: false,
         capital_after_colon: false,
         questions: &[
-            (Clarify, Easy, "que faut-il entendre exactement par {a}\u{a0}?"),
+            (Clarify, Easy, "que faut-il savoir sur {a}\u{a0}?"),
             (Clarify, Easy, "pouvez-vous expliquer {a} avec des mots simples\u{a0}?"),
-            (Clarify, Easy, "que faut-il savoir sur {a} quand on débute\u{a0}?"),
-            (Clarify, Medium, "quel lien y a-t-il entre {a} et {b}\u{a0}?"),
-            (Clarify, Medium, "que nous apprend le chiffre de {n} sur {a}\u{a0}?"),
             (Clarify, Easy, "en une ou deux phrases, que peut-on dire sur {a}\u{a0}?"),
-            (HowTo, Easy, "comment s'y prendre concrètement avec {a}\u{a0}?"),
-            (HowTo, Easy, "à quoi faut-il faire attention avec {a}\u{a0}?"),
-            (HowTo, Medium, "quelle est la bonne façon d'aborder {a}\u{a0}?"),
-            (HowTo, Medium, "comment concilier {a} et {b} dans la pratique\u{a0}?"),
-            (HowTo, Medium, "comment appliquer le chiffre de {n} pour {a}\u{a0}?"),
-            (HowTo, Medium, "quels gestes pratiques faut-il connaître pour {a}\u{a0}?"),
-            (Troubleshoot, Medium, "quels problèmes rencontre-t-on le plus souvent avec {a}\u{a0}?"),
-            (Troubleshoot, Medium, "que vérifier en premier en cas de difficulté avec {a}\u{a0}?"),
-            (Troubleshoot, Medium, "quelles idées fausses circulent sur {a}\u{a0}?"),
-            (Troubleshoot, Hard, "en cas d'ennui avec {a}, faut-il chercher la cause dans {b}\u{a0}?"),
-            (Troubleshoot, Medium, "qu'oublie-t-on souvent concernant {a}\u{a0}?"),
+            (Clarify, Medium, "quel lien y a-t-il entre {a} et {b}\u{a0}?"),
+            (HowTo, Easy, "comment présenter {a} à un débutant\u{a0}?"),
+            (HowTo, Medium, "qu'est-il utile de savoir en pratique sur {a}\u{a0}?"),
+            (HowTo, Easy, "par où commencer pour comprendre {a}\u{a0}?"),
+            (HowTo, Medium, "comment relier {a} et {b}\u{a0}?"),
+            (Troubleshoot, Medium, "je m'y perds un peu concernant {a}. Pouvez-vous m'aider\u{a0}?"),
+            (Troubleshoot, Medium, "je crains de mal comprendre {a}. Qu'est-ce qui m'échappe\u{a0}?"),
+            (Troubleshoot, Medium, "j'ai lu des choses contradictoires sur {a}. Qu'en est-il vraiment\u{a0}?"),
+            (Troubleshoot, Hard, "je ne vois pas comment {a} et {b} vont ensemble. Pouvez-vous m'aider\u{a0}?"),
+            (Compare, Medium, "qu'y a-t-il de particulier concernant {a}\u{a0}?"),
             (Compare, Medium, "qu'est-ce qui distingue {a} du reste\u{a0}?"),
-            (Compare, Medium, "avec quoi peut-on comparer {a}\u{a0}?"),
-            (Compare, Medium, "quelle différence y a-t-il entre {a} et {b}\u{a0}?"),
-            (Compare, Medium, "comment comparer {a} et {b}\u{a0}?"),
-            (Compare, Medium, "entre {a} et {b}, qu'est-ce qui compte le plus\u{a0}?"),
-            (EdgeCase, Hard, "dans quels cas les règles habituelles sur {a} ne valent-elles plus\u{a0}?"),
-            (EdgeCase, Hard, "y a-t-il des situations inhabituelles où il faut considérer {a} autrement\u{a0}?"),
-            (EdgeCase, Hard, "que se passerait-il pour {a} sans {b}\u{a0}?"),
-            (EdgeCase, Hard, "qu'est-ce qui changerait pour {a} bien au-dessus ou au-dessous de {n}\u{a0}?"),
-            (ExampleRequest, Easy, "pouvez-vous donner un exemple concret concernant {a}\u{a0}?"),
-            (ExampleRequest, Easy, "dans quelle situation réelle rencontre-t-on {a}\u{a0}?"),
-            (ExampleRequest, Easy, "pouvez-vous illustrer {a} par un cas précis\u{a0}?"),
-            (ExampleRequest, Medium, "existe-t-il un cas qui montre {a} et {b} ensemble\u{a0}?"),
-            (ExampleRequest, Easy, "existe-t-il un cas typique concernant {a}\u{a0}?"),
-            (DecisionSupport, Medium, "que faut-il peser avant de décider quoi que ce soit sur {a}\u{a0}?"),
-            (DecisionSupport, Medium, "vaut-il la peine de surveiller {a} de près\u{a0}?"),
-            (DecisionSupport, Medium, "sur quels critères se décider concernant {a}\u{a0}?"),
-            (DecisionSupport, Hard, "s'il faut choisir, vaut-il mieux privilégier {a} ou {b}\u{a0}?"),
-            (DecisionSupport, Medium, "quels arguments faut-il connaître sur {a} avant de choisir\u{a0}?"),
-            (Constraints, Medium, "quelles limites faut-il garder à l'esprit avec {a}\u{a0}?"),
-            (Constraints, Medium, "quelles conditions comptent le plus pour {a}\u{a0}?"),
-            (Constraints, Medium, "y a-t-il des règles à respecter concernant {a}\u{a0}?"),
-            (Constraints, Medium, "que ne faut-il jamais oublier concernant {a}\u{a0}?"),
-            (Constraints, Hard, "jusqu'où le chiffre de {n} est-il valable pour {a}\u{a0}?"),
-            (Constraints, Hard, "quelles contraintes relient {a} et {b}\u{a0}?"),
+            (Compare, Medium, "qu'est-ce qui caractérise {a}\u{a0}?"),
+            (Compare, Medium, "quel rôle jouent ici {a} et {b}\u{a0}?"),
+            (EdgeCase, Hard, "y a-t-il quelque chose d'inhabituel à savoir sur {a}\u{a0}?"),
+            (EdgeCase, Hard, "qu'est-ce qui pourrait me surprendre concernant {a}\u{a0}?"),
+            (EdgeCase, Hard, "quels détails échappent facilement quand on étudie {a}\u{a0}?"),
+            (EdgeCase, Hard, "que sait-on rarement sur {a}\u{a0}?"),
+            (ExampleRequest, Easy, "pouvez-vous me donner un fait concret sur {a}\u{a0}?"),
+            (ExampleRequest, Easy, "pouvez-vous me citer un ou deux détails sur {a}\u{a0}?"),
+            (ExampleRequest, Easy, "pouvez-vous me dire quelque chose de précis sur {a}\u{a0}?"),
+            (ExampleRequest, Medium, "y a-t-il un exemple qui montre {a} et {b} ensemble\u{a0}?"),
+            (DecisionSupport, Medium, "quelle est la chose la plus importante à savoir sur {a}\u{a0}?"),
+            (DecisionSupport, Medium, "si je ne devais retenir qu'une chose sur {a}, laquelle serait-ce\u{a0}?"),
+            (DecisionSupport, Medium, "pourquoi est-il utile de bien connaître {a}\u{a0}?"),
+            (DecisionSupport, Medium, "quels faits comptent le plus concernant {a}\u{a0}?"),
+            (Constraints, Medium, "que faut-il garder à l'esprit concernant {a}\u{a0}?"),
+            (Constraints, Medium, "que faut-il absolument savoir sur {a}\u{a0}?"),
+            (Constraints, Medium, "que ne faut-il pas oublier concernant {a}\u{a0}?"),
+            (Constraints, Hard, "quels sont les points clés concernant {a}\u{a0}?"),
         ],
         how: &["comment"],
         on_topic: &["Une question sur {t}\u{a0}:", "Concernant {t},", "J'essaie de comprendre {t}."],
@@ -118,11 +118,7 @@ pub(super) static SHEET: Sheet = Sheet {
             "Merci, c'est plus clair pour {p}. Pour aller plus loin,",
             "J'aimerais creuser ce que vous dites sur {p}.",
         ],
-        adjacent: &[
-            "D'accord. Sur un point voisin,",
-            "Merci. Pour rester dans le même domaine,",
-            "C'est noté. Dans le même ordre d'idées,",
-        ],
+        adjacent: &["D'accord.", "Merci, c'est plus clair.", "C'est noté.", "Je comprends. Une autre question\u{a0}:"],
         off_topic: &["Rien à voir, mais", "Changeons de sujet.", "Sur un tout autre sujet,"],
         persona: Some("Je pose la question comme {p}\u{a0}:"),
         tails: &[
@@ -142,23 +138,12 @@ pub(super) static SHEET: Sheet = Sheet {
         relayed: "On m'a posé cette question et j'aimerais connaître la réponse\u{a0}: {a}",
         note: "Répondre à partir du passage sur {a} et citer ses détails concrets.",
         openings: &[
-            (Clarify, "En termes simples\u{a0}:"),
-            (Clarify, "Voici l'essentiel."),
-            (Clarify, "Voici une explication."),
-            (HowTo, "Dans la pratique, ces points comptent."),
-            (HowTo, "Voici ce qui aide concrètement."),
-            (Troubleshoot, "Voici les points à examiner en premier."),
-            (Troubleshoot, "Ces éléments aident à cerner le problème."),
-            (Compare, "Voici ce que l'on peut mettre en regard."),
-            (Compare, "Ces faits sont utiles pour comparer."),
-            (EdgeCase, "Voici ce que l'on sait à ce sujet."),
-            (EdgeCase, "Ces faits donnent le cadre pour de tels cas."),
-            (ExampleRequest, "Voici un cas concret."),
-            (ExampleRequest, "Volontiers."),
-            (DecisionSupport, "Avant de décider, il est utile de savoir ceci."),
-            (DecisionSupport, "Ces faits devraient peser dans la décision."),
-            (Constraints, "Voici ce qu'il faut garder à l'esprit."),
-            (Constraints, "Voici les conditions que je peux indiquer."),
+            "Voici ce que j'ai trouvé.",
+            "Voici l'essentiel.",
+            "En bref\u{a0}:",
+            "Voici une explication.",
+            "Voici ce que disent mes sources.",
+            "Volontiers.",
         ],
         partial: &[
             "Mes sources n'y répondent qu'en partie.",

@@ -48,8 +48,7 @@ pub struct Grammar {
     pub reader: Reader,
 }
 
-/// What the model says. Marks: `{a}` the noun group in question, `{b}` another of the same sentence, `{n}` a figure with
-/// its unit, `{t}` a heading, `{p}` a noun group of the last answer or a persona, `{s}` sources, `{x}` a list of terms.
+/// What the model says. Marks: `{a}` the noun group in question, `{b}` another of the same sentence, `{t}` a heading, `{p}` a noun group of the last answer or a persona, `{s}` sources, `{x}` a list of terms.
 /// Questions start in lower case; they are written so that number, gender and case of what is filled in don't matter.
 pub struct Speech {
     /// Opening and closing quotation mark.
@@ -83,7 +82,7 @@ pub struct Speech {
     /// Hint for the assistant (`{a}`).
     pub note: &'static str,
     /// First words of an answer.
-    pub openings: &'static [(Intent, &'static str)],
+    pub openings: &'static [&'static str],
     /// First words of an answer that covers the question in part.
     pub partial: &'static [&'static str],
     /// Before a sentence of a second passage.
@@ -132,8 +131,8 @@ impl Speech {
     /// All that may be said in messages, marks included.
     pub fn said(&self) -> impl Iterator<Item = &'static str> {
         let questions = self.questions.iter().map(|(.., text)| *text);
-        let openings = self.openings.iter().map(|(_, text)| *text);
         let lists = [
+            self.openings,
             self.on_topic,
             self.followup,
             self.adjacent,
@@ -146,6 +145,6 @@ impl Speech {
             self.insufficient,
         ];
         let single = [self.relayed, self.foreign, self.section, self.passage, self.untitled];
-        questions.chain(openings).chain(lists.into_iter().flatten().copied()).chain(single).chain(self.persona)
+        questions.chain(lists.into_iter().flatten().copied()).chain(single).chain(self.persona)
     }
 }

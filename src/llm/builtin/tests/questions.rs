@@ -152,18 +152,42 @@ fn foreign_words_are_quoted() {
 #[test]
 fn a_followup_refers_to_the_last_answer() {
     let said = "A baker feeds the starter with equal weights of flour and water.";
+    let passages = snippets("en");
+    let near: Vec<Snippet> = nearest(said, &passages).into_iter().cloned().collect();
     let mut referring = 0;
     for variety in 0..40 {
         let task = AskTask {
             turn_index: 2,
             last_assistant_message: said.to_owned(),
-            ..ask_task("en", QuestionMode::Followup, snippets("en"), variety)
+            ..ask_task("en", QuestionMode::Followup, near.clone(), variety)
         };
         let reply = ask(task);
-        referring +=
-            usize::from(["starter", "flour", "water", "weights"].iter().any(|it| reply.user_message.contains(it)));
+        referring += usize::from(
+            ["baker", "starter", "flour", "water", "weights"].iter().any(|it| reply.user_message.contains(it)),
+        );
     }
     assert!(referring >= 36, "{referring}");
+}
+
+#[test]
+fn questions_are_about_what_a_passage_dwells_on() {
+    let text = "# Lights\n\n## The Fresnel lens\n\nThe stepped lens bends the light of the lamp. The lamp stands behind the \
+                lens in September. A beacon by the toaster turns the lens around the lamp. The light leaves the lens as a beam.";
+    let snippet = Snippet { text: text.into(), ..snippets("en").remove(0) };
+    let mut dwelling = 0;
+    for variety in 0..60 {
+        let question = ask(ask_task("en", QuestionMode::Fresh, vec![snippet.clone()], variety)).user_message;
+        assert!(!question.contains("September"), "{question}");
+        dwelling += usize::from(["lens", "light", "lamp"].iter().any(|it| question.contains(it)));
+    }
+    assert!(dwelling >= 45, "{dwelling}");
+}
+
+#[test]
+fn a_seed_that_no_sentence_answers_gives_no_facts() {
+    let task = ask_task("en", QuestionMode::Seeded, snippets("en"), 1);
+    let reply = ask(AskTask { seed_question: "Why do zeppelins and xylophones need water?".to_owned(), ..task });
+    assert!(reply.grounding_facts.is_empty() && !reply.coverage_target.is_empty(), "{reply:?}");
 }
 
 #[test]
