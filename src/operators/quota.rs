@@ -8,6 +8,11 @@ use std::sync::Arc;
 /// Waves that may be open at a time: a straggler holds back at most so many waves behind it, and with them memory.
 const LOOKAHEAD: u32 = 16;
 
+/// Drops in a row after which a language is given up.
+fn patience(batch_size: u32) -> u32 {
+    (2 * batch_size).max(16)
+}
+
 /// A conversation to begin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Opening {
@@ -130,7 +135,6 @@ pub struct Shortfall {
 pub struct Quota {
     total: u32,
     batch_size: u32,
-    /// Drops in a row after which a language is given up.
     patience: u32,
     stopped: bool,
     tally: Tally,
@@ -146,7 +150,7 @@ impl Quota {
         let mut quota = Self {
             total,
             batch_size,
-            patience: (2 * batch_size).max(16),
+            patience: patience(batch_size),
             stopped: false,
             tally: Tally { languages: vec![Progress::default(); usize::from(languages)], ..Tally::default() },
             finished: BTreeMap::new(),
@@ -219,7 +223,7 @@ impl Quota {
 
     /// The languages that fell short.
     pub fn shortfalls(total: u32, batch_size: u32, tally: &Tally) -> Vec<Shortfall> {
-        let patience = Self::new(total, 0, batch_size, Coverage::default()).patience;
+        let patience = patience(batch_size);
         let short = |(at, language): (usize, &Progress)| {
             (language.accepted < total).then_some(Shortfall {
                 language: LanguageIndex(at as u16),

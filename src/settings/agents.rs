@@ -34,11 +34,8 @@ const SERVERS: &[&str] = &["lm_studio", "vllm", "hosted_vllm"];
 pub(super) fn agent(role: &Role, values: &Values, env: &BTreeMap<String, String>, report: &mut Report) -> AgentOptions {
     let path = |name: &str| format!("llm.agents.{}.{name}", role.name);
     let text = |name: &str| values.text(&path(name)).trim().to_owned();
-    let (provider, base_url, mut model) = (text("provider"), text("base_url"), text("model"));
+    let (provider, base_url, model) = (text("provider"), text("base_url"), text("model"));
     let is_builtin = provider == BUILTIN;
-    if is_builtin && model.is_empty() {
-        model = BUILTIN.to_owned();
-    }
     if SERVERS.contains(&provider.as_str()) && base_url.is_empty() {
         let (provider_path, url_path) = (path("provider"), path("base_url"));
         let text = format!("`{url_path}` must be set for provider `{provider}`, such as http://127.0.0.1:8000/v1");
@@ -61,7 +58,8 @@ pub(super) fn agent(role: &Role, values: &Values, env: &BTreeMap<String, String>
 
 /// Reports agents without a model.
 pub(super) fn demand_models(agents: &[(&Role, &AgentOptions)], report: &mut Report) {
-    let missing: Vec<_> = agents.iter().filter(|(_, agent)| agent.model.is_empty()).map(|(role, _)| role).collect();
+    let nameless = |agent: &AgentOptions| agent.model.is_empty() && agent.provider != BUILTIN;
+    let missing: Vec<_> = agents.iter().filter(|(_, agent)| nameless(agent)).map(|(role, _)| role).collect();
     if missing.is_empty() {
         return;
     }

@@ -63,7 +63,7 @@ fn an_almost_empty_file_means_the_defaults() {
     assert_eq!((plan.turns, plan.coverage), (turns, coverage));
     assert_eq!((plan.topics, plan.personas), (TopicSource::Shipped, PersonaSource::Shipped));
     assert_eq!((plan.topics_probability, plan.question.as_str()), (0.35, ""));
-    assert_eq!(settings.user.model, "builtin");
+    assert_eq!(settings.user.model, "");
     assert_eq!((settings.user.timeout, settings.user.max_retries), (Duration::from_secs(120), 3));
     assert_eq!(settings.warnings, Vec::<String>::new());
 }
@@ -93,7 +93,7 @@ fn the_judge_counts_only_when_it_is_online() {
         let judge = load(&text, &[], &[]).unwrap().judge;
         assert_eq!(judge.is_some(), is_there, "{text}");
         if let Some((agent, options)) = judge {
-            assert_eq!((agent.role, agent.model.as_str()), ("judge", "builtin"));
+            assert_eq!((agent.role, agent.model.as_str()), ("judge", ""));
             assert_eq!(options.granularity, Granularity::Conversation);
             assert_eq!(options.reasons, ["a", "b"]);
         }
