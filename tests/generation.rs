@@ -1,7 +1,7 @@
 //! `dlgforge run` as a user runs it: any number of workers, either kind of model, once or again in the same folder.
 
-use crate::support::endpoint::dialogue::{Latency, reply};
-use crate::support::endpoint::{Behaviour, Endpoint, Reply};
+use crate::support::endpoint::dialogue::{Latency, asking, reply};
+use crate::support::endpoint::{Behaviour, Endpoint};
 use crate::support::{Project, builtin, remote};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -18,21 +18,6 @@ fn questions(project: &Project) -> BTreeSet<String> {
     let distinct: BTreeSet<String> = all.iter().cloned().collect();
     assert_eq!(distinct.len(), all.len(), "no question twice");
     distinct
-}
-
-/// The reply with another question, when it asks one.
-fn asking(reply: Reply, question: &str) -> Reply {
-    let mut body: Value = serde_json::from_slice(&reply.body).expect("JSON");
-    let content = &mut body["choices"][0]["message"]["content"];
-    let text: Option<Value> = content.as_str().and_then(|text| serde_json::from_str(text).ok());
-    match text {
-        Some(mut text) if text.get("user_message").is_some() => {
-            text["user_message"] = question.into();
-            *content = text.to_string().into();
-            Reply { body: body.to_string().into(), ..reply }
-        }
-        _ => reply,
-    }
 }
 
 #[test]
@@ -105,7 +90,7 @@ fn a_slow_conversation_delays_only_itself() {
 #[test]
 fn duplicates_are_asked_again_then_dropped_then_the_run_says_so() {
     let few = Behaviour::new(|request, number| {
-        asking(reply(request, Latency::NONE), &format!("What is rule {}?", number % 5))
+        asking(reply(request, Latency::NONE), || Some(format!("What is rule {}?", number % 5)))
     });
     let endpoint = Endpoint::start(few);
     let run = "  batch_size: 3\n  total_samples: 20\n  turns: {mode: exact, exact: 1}";
@@ -135,9 +120,8 @@ fn duplicates_are_asked_again_then_dropped_then_the_run_says_so() {
 fn dropped_conversations_with_turns_are_kept_and_marked() {
     // The second turn of every second conversation asks what was asked before.
     let endpoint = Endpoint::start(Behaviour::new(|request, number| {
-        let reply = reply(request, Latency::NONE);
         let second = request.to_string().contains("Turn 1 - User");
-        if second && number % 2 == 0 { asking(reply, "What now?") } else { reply }
+        asking(reply(request, Latency::NONE), || (second && number % 2 == 0).then(|| "What now?".into()))
     }));
     let run = "  batch_size: 4\n  total_samples: 8\n  turns: {mode: exact, exact: 2}";
     let project = Project::with(&remote(&endpoint.base_url(), run, "coverage: {question_dedup_retries: 0}"));

@@ -1,11 +1,14 @@
 //! The files of a run, field by field: keys in their documented order, and Parquet that tells what JSON Lines tell.
 
-use crate::support::{Project, builtin};
+use crate::support::endpoint::dialogue::{Latency, asking, reply};
+use crate::support::endpoint::{Behaviour, Endpoint};
+use crate::support::{Project, remote};
 use arrow::json::WriterBuilder;
 use arrow::json::writer::JsonArray;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 use std::fs::File;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const INPUTS: &str = "question target_language target_languages question_seed run_id resume_run_id total_samples min_turns \
     max_turns turn_count_distribution turn_count_mean seed_topics_path seed_topics_variant seed_topics_probability \
@@ -45,12 +48,21 @@ const METADATA: &str = "conversation_id timestamp n_turns language judge_granula
     difficulty_max intent_sequence coverage_targets question_modes seed_topics seed_questions conversation_status \
     drop_reason";
 
-/// A run over one short document: some conversations are dropped, some of them after a turn or more.
+/// A run over two short documents: some conversations are dropped, some of them after a turn or more. Every fourth
+/// opening question and every fifth later one is the same.
 fn project(granularity: &str) -> Project {
+    let (openings, others) = (AtomicU64::new(0), AtomicU64::new(0));
+    let endpoint = Endpoint::start(Behaviour::new(move |request, _| {
+        let later = request.to_string().contains("Turn 1 - User");
+        let (count, every, question) = if later { (&others, 5, "What now?") } else { (&openings, 4, "What first?") };
+        let same = || count.fetch_add(1, Ordering::Relaxed).is_multiple_of(every).then(|| question.into());
+        asking(reply(request, Latency::NONE), same)
+    }));
     let project = Project::empty();
     let run = "  run_id: r\n  batch_size: 6\n  total_samples: 12\n  turns: {mode: range, min: 3, max: 6}";
-    let config = builtin(run, "").replace("{mode: online}", &format!("{{mode: online, granularity: {granularity}}}"));
-    project.write("config.yaml", config.replace("dedup_retries: 3", "dedup_retries: 0").as_bytes());
+    let config = remote(&endpoint.base_url(), run, "coverage: {question_dedup_retries: 0}");
+    let config = config.replace("{mode: online}", &format!("{{mode: online, granularity: {granularity}}}"));
+    project.write("config.yaml", config.as_bytes());
     project.write("knowledge/tea.md", "Tea is made from leaves. The water must be at 80 degrees.".as_bytes());
     project.write("knowledge/coffee.txt", "القهوة تصنع من الحبوب. يجب أن يكون الماء بدرجة تسعين.".as_bytes());
     project.generate(&[]);
