@@ -1,8 +1,8 @@
 //! `dlgforge run` as a user runs it: any number of workers, either kind of model, once or again in the same folder.
 
-use crate::support::endpoint::dialogue::{Latency, asking, reply};
+use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint};
-use crate::support::{Project, builtin, remote};
+use crate::support::{Project, asking, builtin, remote};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

@@ -1,8 +1,8 @@
 //! The files of a run, field by field: keys in their documented order, and Parquet that tells what JSON Lines tell.
 
-use crate::support::endpoint::dialogue::{Latency, asking, reply};
+use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint};
-use crate::support::{Project, remote};
+use crate::support::{Project, asking, remote};
 use arrow::json::WriterBuilder;
 use arrow::json::writer::JsonArray;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -209,7 +209,7 @@ fn the_log_tells_of_the_run_in_tagged_lines() {
         "dlgforge.pipeline | [turn] 1/",
         "dlgforge.pipeline | [dedup] conversation=r-",
         "dlgforge.pipeline | [samples] wave=1 requested_batch=6 ",
-        "dlgforge.judge | [judge-online] turn=1 conversation_index=0 score=",
+        "dlgforge.judge | [judge-online] turn=1 conversation_index=",
         "dlgforge.retrieval | [retrieval] ",
         "dlgforge.tools | [tools] vector_db_search ",
         "dlgforge.pipeline | [training-data] conversations=",

@@ -3,6 +3,7 @@
 #[path = "endpoint.rs"]
 pub mod endpoint;
 
+use endpoint::Reply;
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -137,4 +138,16 @@ pub fn remote(base_url: &str, run: &str, more: &str) -> String {
         "run:\n  seed: 5\n{run}\nllm:\n  agents:\n    user: {agent}\n    assistant: {agent}\n    judge: {agent}\n\
          judge: {{mode: online}}\n{more}\n"
     )
+}
+
+/// The reply with another question, when it asks one and there is another.
+pub fn asking(reply: Reply, question: impl FnOnce() -> Option<String>) -> Reply {
+    let mut body: Value = serde_json::from_slice(&reply.body).expect("JSON");
+    let content = &mut body["choices"][0]["message"]["content"];
+    let text: Option<Value> = content.as_str().and_then(|text| serde_json::from_str(text).ok());
+    let asks = text.filter(|text| text.get("user_message").is_some());
+    let Some((mut text, question)) = asks.and_then(|text| Some((text, question()?))) else { return reply };
+    text["user_message"] = question.into();
+    *content = text.to_string().into();
+    Reply { body: body.to_string().into(), ..reply }
 }

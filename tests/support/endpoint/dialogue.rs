@@ -56,18 +56,6 @@ pub fn reply(request: &Value, latency: Latency) -> Reply {
     Reply { delay: latency.of(digest), ..Reply::json(200, &completion(request, prompt, &message, digest)) }
 }
 
-/// The reply with another question, when it asks one and there is another.
-pub fn asking(reply: Reply, question: impl FnOnce() -> Option<String>) -> Reply {
-    let mut body: Value = serde_json::from_slice(&reply.body).expect("JSON");
-    let content = &mut body["choices"][0]["message"]["content"];
-    let text: Option<Value> = content.as_str().and_then(|text| serde_json::from_str(text).ok());
-    let asks = text.filter(|text| text.get("user_message").is_some());
-    let Some((mut text, question)) = asks.and_then(|text| Some((text, question()?))) else { return reply };
-    text["user_message"] = question.into();
-    *content = text.to_string().into();
-    Reply { body: body.to_string().into(), ..reply }
-}
-
 fn content(message: &Value) -> &str {
     message["content"].as_str().unwrap_or_default()
 }
