@@ -64,26 +64,24 @@ impl Desk {
 /// A request on its way: lands exactly once, at the latest when it is dropped.
 struct Flight<I, O> {
     number: u64,
-    request: Arc<I>,
+    /// None once it has landed: whoever gets the outcome then holds the request alone, and need not copy it.
+    request: Option<Arc<I>>,
     landing: mpsc::Sender<(u64, Arc<I>, Result<O, Failure>)>,
     wake: SyncActivator,
-    landed: bool,
 }
 
 impl<I, O> Flight<I, O> {
     fn land(&mut self, outcome: Result<O, Failure>) {
-        self.landed = true;
+        let Some(request) = self.request.take() else { return };
         // Both fail only when the worker is gone, and with it whoever waits for the outcome.
-        let _ = self.landing.send((self.number, self.request.clone(), outcome));
+        let _ = self.landing.send((self.number, request, outcome));
         let _ = self.wake.activate();
     }
 }
 
 impl<I, O> Drop for Flight<I, O> {
     fn drop(&mut self) {
-        if !self.landed {
-            self.land(Err(Failure::Lost));
-        }
+        self.land(Err(Failure::Lost));
     }
 }
 
@@ -114,15 +112,11 @@ where
                 for request in requests.drain(..) {
                     let capability = capability.retain_least(output.output_index()).expect("a message has a time");
                     held.insert(departed, capability);
-                    let mut flight = Flight {
-                        number: departed,
-                        request: Arc::new(request),
-                        landing: landing.clone(),
-                        wake: wake.clone(),
-                        landed: false,
-                    };
+                    let request = Arc::new(request);
+                    let (desk, work) = (desk.clone(), work(request.clone()));
+                    let (landing, wake) = (landing.clone(), wake.clone());
+                    let mut flight = Flight { number: departed, request: Some(request), landing, wake };
                     departed += 1;
-                    let (desk, work) = (desk.clone(), work(flight.request.clone()));
                     desk.runtime.clone().spawn(async move {
                         let outcome = desk.seated(work).await.and_then(|outcome| outcome);
                         flight.land(outcome);

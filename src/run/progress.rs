@@ -4,7 +4,7 @@ use crate::llm::Meter;
 use crate::operators::Tally;
 use crate::output::logs::Console;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -34,11 +34,11 @@ impl Display {
     /// Shows progress towards `total` accepted conversations until it is told to finish.
     pub fn watch(&self, total: u32, tally: watch::Receiver<Tally>, meter: Arc<Meter>) -> Watch {
         let bar = self.bar.clone();
-        bar.set_length(u64::from(total));
         let template = "{bar:32} {pos}/{len} accepted, {msg} [{elapsed}, about {eta} to go]";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
+        bar.set_length(u64::from(total));
         let (done, ended) = mpsc::channel();
         let thread = std::thread::spawn(move || follow(&bar, total, &tally, &meter, &ended));
         Watch { done, thread }
@@ -66,7 +66,7 @@ impl Watch {
 }
 
 fn follow(bar: &ProgressBar, total: u32, tally: &watch::Receiver<Tally>, meter: &Meter, ended: &mpsc::Receiver<()>) {
-    let lines = !std::io::stderr().is_terminal();
+    let lines = bar.is_hidden();
     let mut said = Instant::now();
     while let Err(mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(REDRAW) {
         let now = tally.borrow().clone();
