@@ -74,13 +74,14 @@ pub fn generate(
     let judging = answered.map(|(conversation, answer)| conversation.answered(answer)).concat(ended);
     let judged = call("judge", judging, desk, move |conversation| (stages.judge)(conversation));
     let (unfinished, finished) = advance(judged);
+    let finished = finished.map(Arc::new);
     let settled = settle(finished.clone(), floors);
     record(settled, write);
 
     unfinished.connect_loop(more_loop);
     rejected.connect_loop(rejected_loop);
     dedup(claims.concat(earlier_claims(scope, order.earlier))).connect_loop(verdict_loop);
-    finished.map(|conversation| Outcome::from(&conversation)).connect_loop(outcome_loop);
+    finished.map(|conversation| Outcome::from(&*conversation)).connect_loop(outcome_loop);
 }
 
 /// Questions of earlier runs, ranked below all of this run's.

@@ -157,7 +157,7 @@ fn run_to_end(load: Load, earlier: Vec<Fingerprint>) -> Outcome {
                     floors.get(&worker).is_none_or(|floor| conversation.slot >= *floor),
                     "released below its floor"
                 );
-                by_worker.entry(worker).or_default().push(*conversation);
+                by_worker.entry(worker).or_default().push(Arc::unwrap_or_clone(conversation));
             }
             Settlement::Floor(floor) => _ = floors.insert(worker, floor),
         }

@@ -45,7 +45,7 @@ impl Writer {
 /// Puts the settlements of all workers into one order: a conversation is due when every worker's floor has passed it.
 struct Order {
     floors: Vec<Slot>,
-    held: BTreeMap<Slot, Conversation>,
+    held: BTreeMap<Slot, Arc<Conversation>>,
 }
 
 impl Order {
@@ -53,9 +53,9 @@ impl Order {
         Self { floors: vec![Slot::default(); workers], held: BTreeMap::new() }
     }
 
-    fn take(&mut self, worker: usize, settlement: Settlement) -> impl Iterator<Item = Conversation> + use<> {
+    fn take(&mut self, worker: usize, settlement: Settlement) -> impl Iterator<Item = Arc<Conversation>> + use<> {
         match settlement {
-            Settlement::Conversation(conversation) => _ = self.held.insert(conversation.slot, *conversation),
+            Settlement::Conversation(conversation) => _ = self.held.insert(conversation.slot, conversation),
             Settlement::Floor(floor) => self.floors[worker] = floor,
         }
         let floor = self.floors.iter().min().copied().unwrap_or_default();
