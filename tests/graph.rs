@@ -75,6 +75,7 @@ fn question(load: &Load, conversation: &Conversation) -> Question {
         agent: "test".into(),
         reasoning: None,
         raw: serde_json::Value::Null,
+        calls: 1,
     }
 }
 
@@ -94,6 +95,7 @@ fn answer(_: &Load, _: &Conversation) -> Answer {
         agent: "test".into(),
         reasoning: None,
         raw: serde_json::Value::Null,
+        calls: 1,
     }
 }
 
@@ -109,6 +111,7 @@ fn stages(load: Load) -> Stages {
         coverage,
         turns: vec![],
         round: Round::default(),
+        incarnation: Incarnation::default(),
         judgement: None,
         ending: None,
     };
@@ -134,11 +137,10 @@ fn run_to_end(load: Load, earlier: Vec<Fingerprint>) -> Outcome {
     let desk = Desk::new(runtime.handle().clone(), load.batch_size as usize, Stop::default());
     let (settled, settlements) = mpsc::channel();
     let (tallied, tallies) = mpsc::channel();
-    let quota = Quota::new(load.total, load.languages, load.batch_size, Coverage::default());
+    let quota = Quota::new(dlgforge::operators::Target { total: load.total, languages: load.languages, batch_size: load.batch_size, lookahead: 3 }, Coverage::default());
     timely::execute(timely::Config::process(load.workers), move |worker| {
-        let (index, peers) = (worker.index(), worker.peers());
-        let earlier = earlier.iter().skip(index).step_by(peers).copied().collect();
-        let order = Order { quota: quota.clone(), retries: Attempt(load.retries), earlier };
+        let index = worker.index();
+        let order = Order { quota: quota.clone(), retries: Attempt(load.retries), earlier: earlier.clone().into() };
         let (settled, tallied) = (settled.clone(), tallied.clone());
         let report = move |tally: &Tally| tallied.send((index, tally.clone())).expect("the test listens");
         let write = move |settlement| settled.send((index, settlement)).expect("the test listens");
@@ -149,12 +151,12 @@ fn run_to_end(load: Load, earlier: Vec<Fingerprint>) -> Outcome {
     .into_iter()
     .for_each(|worker| worker.expect("a worker ends well"));
     let mut by_worker: BTreeMap<usize, Vec<Conversation>> = BTreeMap::new();
-    let mut floors: BTreeMap<usize, Slot> = BTreeMap::new();
+    let mut floors: BTreeMap<usize, Rank> = BTreeMap::new();
     for (worker, settlement) in settlements {
         match settlement {
             Settlement::Conversation(conversation) => {
                 assert!(
-                    floors.get(&worker).is_none_or(|floor| conversation.slot >= *floor),
+                    floors.get(&worker).is_none_or(|floor| !floor.is_past(conversation.slot.language, conversation.wave)),
                     "released below its floor"
                 );
                 by_worker.entry(worker).or_default().push(Arc::unwrap_or_clone(conversation));

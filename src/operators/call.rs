@@ -165,20 +165,35 @@ mod tests {
 
     const REQUESTS: u64 = 300;
 
+    #[derive(Debug, Clone, Default)]
+    struct Asked(u64, CancellationToken);
+
+    impl Request for Asked {
+        fn recalled(&self) -> &CancellationToken {
+            &self.1
+        }
+    }
+
     /// The outcomes of so many requests on two workers, in the order of landing on each; panics when there is no end.
-    fn landed<F>(desk: &Desk, work: fn(Arc<u64>) -> F) -> Vec<(u64, Result<u64, Failure>)>
+    fn landed<F>(
+        desk: &Desk,
+        recalled: &CancellationToken,
+        work: fn(Arc<Asked>) -> F,
+    ) -> Vec<(u64, Result<u64, Failure>)>
     where
         F: Future<Output = Result<u64, Failure>> + Send + 'static,
     {
         let (out, outcomes) = mpsc::channel();
-        let desk = desk.clone();
+        let (desk, recalled) = (desk.clone(), recalled.clone());
         std::thread::spawn(move || {
             timely::execute(timely::Config::process(2), move |worker| {
-                let (out, desk) = (out.clone(), desk.clone());
-                let mine = (0..REQUESTS).skip(worker.index()).step_by(2);
+                let (out, desk, recalled) = (out.clone(), desk.clone(), recalled.clone());
+                let mine =
+                    (0..REQUESTS).skip(worker.index()).step_by(2).map(move |request| Asked(request, recalled.clone()));
                 worker.dataflow::<u64, _, _>(|scope| {
                     let requests = mine.to_stream(scope).container::<Vec<_>>();
-                    call("call", requests, &desk, work).inspect(move |outcome| out.send(outcome.clone()).unwrap());
+                    call("call", requests, &desk, work)
+                        .inspect(move |(request, outcome)| out.send((request.0, outcome.clone())).unwrap());
                 });
             })
         });
@@ -197,12 +212,12 @@ mod tests {
     #[test]
     fn every_request_lands_once_whatever_becomes_of_its_task() {
         let runtime = Runtime::new().unwrap();
-        let outcomes = landed(&desk(&runtime, 16), |request| async move {
-            tokio::time::sleep(Duration::from_micros((REQUESTS - *request) % 7 * 300)).await;
-            match *request % 5 {
+        let outcomes = landed(&desk(&runtime, 16), &CancellationToken::new(), |request| async move {
+            tokio::time::sleep(Duration::from_micros((REQUESTS - request.0) % 7 * 300)).await;
+            match request.0 % 5 {
                 0 => std::panic::resume_unwind(Box::new("a task that dies")),
                 1 => Err(Failure::Model { role: "user", detail: "no".into() }),
-                _ => Ok(*request * 2),
+                _ => Ok(request.0 * 2),
             }
         });
         for (request, outcome) in outcomes {
@@ -220,11 +235,11 @@ mod tests {
         static MOST: AtomicUsize = AtomicUsize::new(0);
         let runtime = Runtime::new().unwrap();
         let desk = desk(&runtime, 5);
-        landed(&desk, |request| async move {
+        landed(&desk, &CancellationToken::new(), |request| async move {
             MOST.fetch_max(OUT.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             tokio::time::sleep(Duration::from_millis(1)).await;
             OUT.fetch_sub(1, Ordering::SeqCst);
-            Ok(*request)
+            Ok(request.0)
         });
         assert_eq!(MOST.load(Ordering::SeqCst), 5);
         assert!(desk.busy() >= Duration::from_millis(REQUESTS), "a seat is taken for at least the sleep");
@@ -240,14 +255,33 @@ mod tests {
             stop.admitting.cancel();
             stop.flying.cancel();
         });
-        let outcomes = landed(&desk, |request| async move {
-            if *request >= 10 {
+        let outcomes = landed(&desk, &CancellationToken::new(), |request| async move {
+            if request.0 >= 10 {
                 tokio::time::sleep(Duration::from_secs(3600)).await;
             }
-            Ok(*request)
+            Ok(request.0)
         });
         assert!(
             outcomes.iter().filter(|(request, _)| *request >= 10).all(|(_, outcome)| *outcome == Err(Failure::Stopped))
         );
+    }
+
+    #[test]
+    fn what_is_recalled_lands_at_once_and_gives_its_seat_back() {
+        let runtime = Runtime::new().unwrap();
+        let desk = desk(&runtime, 5);
+        let recalled = CancellationToken::new();
+        let recall = recalled.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            recall.cancel();
+        });
+        let outcomes = landed(&desk, &recalled, |request| async move {
+            tokio::time::sleep(Duration::from_secs(3600)).await;
+            Ok(request.0)
+        });
+        assert!(outcomes.iter().all(|(_, outcome)| *outcome == Err(Failure::Recalled)));
+        assert_eq!(desk.seats.available_permits(), 5);
+        assert!(desk.busy() >= Duration::from_millis(100), "seats were taken until the recall");
     }
 }

@@ -128,11 +128,12 @@ mod tests {
 
     #[test]
     fn chunk_and_source_come_from_the_catalogue() {
+        use std::sync::Arc;
         let mut turn = sample::sample_conversation().turns.remove(0);
         let row = LedgerRow::of(&turn, &sample::catalogue(), "t");
         assert_eq!((row.topic_id.as_str(), row.source_path.as_str()), ("5f0c-1", "backup.md"));
-        turn.question.used.chunk = None;
-        turn.question.used.source = None;
+        let question = Arc::make_mut(&mut Arc::make_mut(&mut turn).question);
+        (question.used.chunk, question.used.source) = (None, None);
         let row = LedgerRow::of(&turn, &sample::catalogue(), "t");
         assert_eq!((row.topic_id.as_str(), row.source_path.as_str()), ("", ""));
     }

@@ -6,8 +6,8 @@ use crate::words::reply::{
 };
 use crate::words::{
     Answer, AssistantReply, Attempt, Catalogue, Chunk, ChunkIndex, Conversation, Coverage, DropReason, Ending,
-    JudgeReply, Judgement, LanguageIndex, Persona, Question, QuestionMode, Round, Slot, Source, SourceIndex, ToolEvent,
-    Turn, TurnIndex, Used, UserReply, Wave,
+    Incarnation, JudgeReply, Judgement, LanguageIndex, Persona, Question, QuestionMode, Round, Slot, Source,
+    SourceIndex, ToolEvent, Turn, TurnIndex, Used, UserReply, Wave,
 };
 use serde_json::{Value, json};
 use std::path::Path;
@@ -80,12 +80,13 @@ pub(crate) fn catalogue() -> Catalogue {
 /// Two turns in Arabic, each judged; the first seeded and grounded, with a tool call; the second with thoughts.
 pub(crate) fn sample_conversation() -> Conversation {
     let mut first = turn(1, QUESTION, "تُؤخذ كل يوم.", Some(7));
-    first.question.seed_topic = "operations".into();
-    first.question.seed_question = "How often are backups taken?".into();
-    first.question.mode = QuestionMode::Seeded;
-    first.question.reply.coverage_target = "5f0c-1".into();
-    first.question.used.chunk = Some(ChunkIndex(1));
-    first.question.used.source = Some(SourceIndex(0));
+    let question = Arc::make_mut(&mut first.question);
+    question.seed_topic = "operations".into();
+    question.seed_question = "How often are backups taken?".into();
+    question.mode = QuestionMode::Seeded;
+    question.reply.coverage_target = "5f0c-1".into();
+    question.used.chunk = Some(ChunkIndex(1));
+    question.used.source = Some(SourceIndex(0));
     first.answer.tool_events = vec![ToolEvent {
         id: "call_46611".into(),
         name: "vector_db_search".into(),
@@ -94,9 +95,10 @@ pub(crate) fn sample_conversation() -> Conversation {
     }];
     let mut second = turn(2, "وهل تُختبر؟", "نعم، تُختبر الاستعادة.", Some(8));
     second.attempt = Attempt(1);
-    second.question.reply.intent = Intent::Compare;
-    second.question.reply.difficulty = Difficulty::Medium;
-    second.question.reasoning = Some("dig deeper".into());
+    let question = Arc::make_mut(&mut second.question);
+    question.reply.intent = Intent::Compare;
+    question.reply.difficulty = Difficulty::Medium;
+    question.reasoning = Some("dig deeper".into());
     second.answer.reasoning = Some("recall rehearsals".into());
     conversation(0, "ar", "run-1-ar-0000", vec![first, second], Ending::Completed)
 }
@@ -125,8 +127,9 @@ fn conversation(language: u16, name: &str, id: &str, turns: Vec<Turn>, ending: E
         user_persona: persona("auditor", "Auditor", "brief"),
         assistant_persona: persona("tutor", "Tutor", ""),
         coverage: Arc::new(Coverage::default()),
-        turns,
+        turns: turns.into_iter().map(Arc::new).collect(),
         round: Round::default(),
+        incarnation: Incarnation::default(),
         judgement: None,
         ending: Some(ending),
     }
@@ -136,7 +139,7 @@ fn turn(index: u16, question: &str, answer: &str, score: Option<u8>) -> Turn {
     Turn {
         index: TurnIndex(index),
         attempt: Attempt(0),
-        question: asked(question),
+        question: asked(question).into(),
         answer: answered(question, answer),
         judgement: score.map(judgement),
     }
@@ -162,6 +165,7 @@ fn asked(question: &str) -> Question {
         agent: "openai/asker".into(),
         reasoning: None,
         raw: raw("asked"),
+        calls: 1,
     }
 }
 
@@ -190,13 +194,14 @@ fn answered(question: &str, answer: &str) -> Answer {
         agent: "openai/answerer".into(),
         reasoning: None,
         raw: raw("answered"),
+        calls: 1,
     }
 }
 
 fn judgement(score: u8) -> Judgement {
     let reply =
         JudgeReply { score, reasons: vec!["vague".into()], notes: "ok".into(), question_ok: true, answer_ok: true };
-    Judgement { reply, reasoning: None, raw: raw("judged") }
+    Judgement { reply, reasoning: None, raw: raw("judged"), calls: 1 }
 }
 
 fn raw(id: &str) -> Value {

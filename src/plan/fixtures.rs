@@ -4,8 +4,8 @@ use super::{CoverageOptions, Distribution, Options, TopicOptions, TurnOptions};
 use crate::words::conversation::Round;
 use crate::words::reply::{Confidence, Difficulty, Intent, ReasoningTrace, RetrievalQueries};
 use crate::words::{
-    Answer, AssistantReply, Attempt, Catalogue, Chunk, ChunkIndex, Conversation, Coverage, LanguageIndex, Question,
-    QuestionMode, Slot, Source, SourceIndex, Turn, TurnIndex, Used, UserReply, Wave,
+    Answer, AssistantReply, Attempt, Catalogue, Chunk, ChunkIndex, Conversation, Coverage, Incarnation, LanguageIndex,
+    Question, QuestionMode, Slot, Source, SourceIndex, Turn, TurnIndex, Used, UserReply, Wave,
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ pub fn conversation(index: u32, turns: u16) -> Conversation {
         user_persona: Arc::default(),
         assistant_persona: Arc::default(),
         coverage: Arc::new(Coverage::default()),
-        turns: (1..=turns).map(|index| turn(TurnIndex(index), None).into()).collect(),
+        turns: (1..=turns).map(|index| turn(TurnIndex(index), None)).collect(),
         round: Round::default(),
         incarnation: Incarnation::default(),
         judgement: None,
@@ -61,7 +61,7 @@ pub fn conversation(index: u32, turns: u16) -> Conversation {
 }
 
 /// A turn whose question used a chunk.
-pub fn turn(index: TurnIndex, chunk: Option<ChunkIndex>) -> Turn {
+pub fn turn(index: TurnIndex, chunk: Option<ChunkIndex>) -> Arc<Turn> {
     let question: Arc<str> = format!("question {index}").into();
     let reply = UserReply {
         user_message: question.to_string(),
@@ -82,7 +82,7 @@ pub fn turn(index: TurnIndex, chunk: Option<ChunkIndex>) -> Turn {
         raw: Value::Null,
         calls: 1,
     };
-    Turn { index, attempt: Attempt(0), question: asked.into(), answer: answer(index), judgement: None }
+    Arc::new(Turn { index, attempt: Attempt(0), question: asked.into(), answer: answer(index), judgement: None })
 }
 
 fn answer(index: TurnIndex) -> Answer {

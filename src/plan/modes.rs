@@ -59,6 +59,7 @@ mod tests {
     use crate::plan::fixtures;
     use crate::words::Attempt;
     use std::collections::BTreeMap;
+    use std::sync::Arc;
 
     #[test]
     fn shares_are_those_of_the_tables() {
@@ -87,7 +88,7 @@ mod tests {
         let mut rejected_opening = fixtures::conversation(0, 0);
         rejected_opening.round.attempt = Attempt(1);
         let mut unanswered = fixtures::conversation(0, 3);
-        unanswered.turns[2].answer.reply.assistant_message = " ".into();
+        Arc::make_mut(&mut unanswered.turns[2]).answer.reply.assistant_message = " ".into();
         for (options, conversation, expected) in [
             (&plain, fixtures::conversation(0, 0), QuestionMode::Fresh),
             (&asked, fixtures::conversation(0, 0), QuestionMode::Seeded),

@@ -140,7 +140,7 @@ mod tests {
     fn asked() -> Conversation {
         let mut conversation = conversation();
         conversation.turns.push(turn(1, "What is tea?", "A plant."));
-        conversation.round.question = Some(question("Why is green tea green?"));
+        conversation.round.question = Some(question("Why is green tea green?").into());
         conversation
     }
 

@@ -171,10 +171,11 @@ mod tests {
         let mut conversation = conversation();
         for number in 1..=turns {
             let (question, answer) = grounded(number);
-            conversation.turns.push(crate::words::Turn { question, answer, ..turn(number, "", "") });
+            let turn = crate::words::Turn { question: question.into(), answer, ..(*turn(number, "", "")).clone() };
+            conversation.turns.push(turn.into());
         }
         let (question, answer) = grounded(turns + 1);
-        conversation.round.question = Some(question);
+        conversation.round.question = Some(question.into());
         conversation.round.answer = Some(answer);
         conversation
     }

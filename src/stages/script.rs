@@ -4,8 +4,8 @@ use crate::llm::chat::Replying;
 use crate::llm::{ChatReply, ChatRequest, Message, Model, ModelError, Usage};
 use crate::words::reply::{Confidence, Difficulty, Intent, ReasoningTrace, RetrievalQueries};
 use crate::words::{
-    Answer, AssistantReply, Attempt, Catalogue, Chunk, Conversation, Coverage, Persona, Question, QuestionMode, Round,
-    Slot, Source, SourceIndex, ToolCall, Turn, TurnIndex, Used, UserReply, Wave,
+    Answer, AssistantReply, Attempt, Catalogue, Chunk, Conversation, Coverage, Incarnation, Persona, Question,
+    QuestionMode, Round, Slot, Source, SourceIndex, ToolCall, Turn, TurnIndex, Used, UserReply, Wave,
 };
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -136,6 +136,7 @@ pub(super) fn conversation() -> Conversation {
         coverage: Arc::new(Coverage::empty(2, 1)),
         turns: Vec::new(),
         round: Round::default(),
+        incarnation: Incarnation::default(),
         judgement: None,
         ending: None,
     }
@@ -159,6 +160,7 @@ pub(super) fn question(text: &str) -> Question {
         agent: "fake/script".into(),
         reasoning: None,
         raw: Value::Null,
+        calls: 1,
     }
 }
 
@@ -182,16 +184,17 @@ pub(super) fn answer(text: &str) -> Answer {
         agent: "fake/script".into(),
         reasoning: None,
         raw: Value::Null,
+        calls: 1,
     }
 }
 
 /// A complete turn.
-pub(super) fn turn(index: u16, asked: &str, answered: &str) -> Turn {
-    Turn {
+pub(super) fn turn(index: u16, asked: &str, answered: &str) -> Arc<Turn> {
+    Arc::new(Turn {
         index: TurnIndex(index),
         attempt: Attempt(0),
-        question: question(asked),
+        question: question(asked).into(),
         answer: answer(answered),
         judgement: None,
-    }
+    })
 }

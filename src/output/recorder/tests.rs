@@ -165,7 +165,7 @@ fn a_run_that_is_not_judged_has_no_judged_rows() {
     let facts = RunFacts { judge_enabled: false, ..sample::facts() };
     let mut recorder = create(sample::options(root.path()), facts).unwrap();
     let mut conversation = sample::sample_conversation();
-    conversation.turns.iter_mut().for_each(|turn| turn.judgement = None);
+    conversation.turns.iter_mut().for_each(|turn| Arc::make_mut(turn).judgement = None);
     recorder.record(&conversation).unwrap();
     recorder.record(&sample::dropped_conversation()).unwrap();
     recorder.finish(Status::Completed).unwrap();

@@ -192,8 +192,8 @@ mod tests {
         let mut turns = sample::sample_conversation().turns;
         let event = turns[0].answer.tool_events[0].clone();
         let unnamed = ToolEvent { id: String::new(), ..event.clone() };
-        turns[0].answer.tool_events = vec![unnamed.clone(), event, unnamed.clone()];
-        turns[1].answer.tool_events = vec![unnamed];
+        Arc::make_mut(&mut turns[0]).answer.tool_events = vec![unnamed.clone(), event, unnamed.clone()];
+        Arc::make_mut(&mut turns[1]).answer.tool_events = vec![unnamed];
         let rows = rows(&turns);
         let roles: Vec<_> = rows.iter().map(|row| row["role"].as_str().unwrap()).collect();
         let expected =
@@ -209,8 +209,8 @@ mod tests {
     #[test]
     fn empty_messages_and_agents_are_left_out() {
         let mut turns = sample::sample_conversation().turns;
-        turns[0].answer.reply.assistant_message.clear();
-        turns[1].question.agent = "".into();
+        Arc::make_mut(&mut turns[0]).answer.reply.assistant_message.clear();
+        Arc::make_mut(&mut Arc::make_mut(&mut turns[1]).question).agent = "".into();
         assert_eq!(history(&turns).len(), 3);
         let messages = messages(&turns, true);
         assert_eq!(
