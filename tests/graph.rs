@@ -137,7 +137,15 @@ fn run_to_end(load: Load, earlier: Vec<Fingerprint>) -> Outcome {
     let desk = Desk::new(runtime.handle().clone(), load.batch_size as usize, Stop::default());
     let (settled, settlements) = mpsc::channel();
     let (tallied, tallies) = mpsc::channel();
-    let quota = Quota::new(dlgforge::operators::Target { total: load.total, languages: load.languages, batch_size: load.batch_size, lookahead: 3 }, Coverage::default());
+    let quota = Quota::new(
+        dlgforge::operators::Target {
+            total: load.total,
+            languages: load.languages,
+            batch_size: load.batch_size,
+            lookahead: 3,
+        },
+        Coverage::default(),
+    );
     timely::execute(timely::Config::process(load.workers), move |worker| {
         let index = worker.index();
         let order = Order { quota: quota.clone(), retries: Attempt(load.retries), earlier: earlier.clone().into() };
@@ -156,7 +164,9 @@ fn run_to_end(load: Load, earlier: Vec<Fingerprint>) -> Outcome {
         match settlement {
             Settlement::Conversation(conversation) => {
                 assert!(
-                    floors.get(&worker).is_none_or(|floor| !floor.is_past(conversation.slot.language, conversation.wave)),
+                    floors
+                        .get(&worker)
+                        .is_none_or(|floor| !floor.is_past(conversation.slot.language, conversation.wave)),
                     "released below its floor"
                 );
                 by_worker.entry(worker).or_default().push(Arc::unwrap_or_clone(conversation));

@@ -138,3 +138,148 @@ impl Claimed {
         leaving
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::words::{Attempt, LanguageIndex, TurnIndex, Wave};
+    use differential_dataflow::input::InputSession;
+    use proptest::prelude::*;
+    use std::sync::mpsc;
+    use timely::dataflow::operators::{Input, Inspect, Probe};
+
+    fn rank(wave: u32, index: u32) -> Rank {
+        Rank { language: LanguageIndex(0), wave: Wave(wave), turn: TurnIndex(1), attempt: Attempt(0), index }
+    }
+
+    /// What happens at a tick: changes, then how far the watermark is.
+    type Tick = (Vec<((Fingerprint, Rank), isize)>, Rank);
+
+    /// The verdicts after every tick: positive changes, applied by tick.
+    fn verdicts(
+        ticks: Vec<Tick>,
+        earlier: Vec<Fingerprint>,
+        workers: usize,
+    ) -> Vec<BTreeMap<(Fingerprint, Rank), bool>> {
+        let (out, changes) = mpsc::channel();
+        let last = ticks.len();
+        timely::execute(timely::Config::process(workers), move |worker| {
+            let (out, earlier, first) = (out.clone(), earlier.clone(), worker.index() == 0);
+            let mut claims = InputSession::new();
+            let (mut watermarks, probe) = worker.dataflow::<u64, _, _>(|scope| {
+                let (input, watermarks) = scope.new_input::<Vec<Rank>>();
+                let verdicts = dedup(claims.to_collection(scope).inner, watermarks, earlier);
+                let (probe, verdicts) = verdicts.probe();
+                verdicts.inspect(move |change| out.send(*change).unwrap());
+                (input, probe)
+            });
+            for (tick, (changes, watermark)) in ticks.iter().enumerate() {
+                changes.iter().filter(|_| first).for_each(|(claim, diff)| claims.update(*claim, *diff));
+                claims.advance_to(tick as u64 + 1);
+                claims.flush();
+                worker.step_while(|| probe.less_than(claims.time()));
+                watermarks.send(*watermark);
+                watermarks.flush();
+                (0..10).for_each(|_| _ = worker.step());
+            }
+        })
+        .unwrap()
+        .join()
+        .into_iter()
+        .for_each(|worker| worker.unwrap());
+        let mut changes: Vec<Verdict> = changes.into_iter().filter(|(_, _, diff)| *diff > 0).collect();
+        changes.sort_unstable_by_key(|(_, tick, _)| *tick);
+        let mut state = BTreeMap::new();
+        let mut changes = changes.into_iter().peekable();
+        (0..last as u64)
+            .map(|tick| {
+                while let Some(((fingerprint, (rank, won)), _, _)) = changes.next_if(|(_, at, _)| *at <= tick) {
+                    state.insert((fingerprint, rank), won);
+                }
+                state.clone()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_lowest_claim_wins_however_late_it_comes() {
+        let question = Fingerprint(7);
+        let claim = |index, diff| ((question, rank(0, index)), diff);
+        let none = Rank::default();
+        let ticks = vec![(vec![claim(5, 1)], none), (vec![claim(3, 1)], none), (vec![claim(3, -1)], none)];
+        let states = verdicts(ticks, vec![], 2);
+        let of = |tick: usize, index| states[tick].get(&(question, rank(0, index))).copied();
+        assert_eq!((of(0, 5), of(1, 5), of(1, 3), of(2, 5)), (Some(true), Some(false), Some(true), Some(true)));
+    }
+
+    #[test]
+    fn what_an_earlier_run_asked_is_rejected() {
+        let ticks = vec![(vec![((Fingerprint(7), rank(0, 0)), 1), ((Fingerprint(8), rank(0, 1)), 1)], Rank::default())];
+        let state = &verdicts(ticks, vec![Fingerprint(7)], 3)[0];
+        assert_eq!(state.values().copied().collect::<Vec<_>>(), [false, true]);
+    }
+
+    #[test]
+    fn a_settled_fingerprint_is_lost_to_all_and_crowns_nobody() {
+        let question = Fingerprint(1 << 70);
+        let claim = |index, diff| ((question, rank(0, index)), diff);
+        let past = rank(1, 0);
+        let ticks = vec![
+            (vec![claim(1, 1), claim(2, 1), claim(3, 1)], past),
+            (vec![claim(2, -1)], past),
+            (vec![claim(2, 1), claim(0, 1)], past),
+        ];
+        let states = verdicts(ticks, vec![], 1);
+        let won: Vec<_> = states[2].iter().map(|((_, rank), won)| (rank.index, *won)).collect();
+        assert_eq!(won, [(0, false), (1, true), (2, false), (3, false)]);
+    }
+
+    #[test]
+    fn the_collection_holds_only_what_may_change() {
+        let mut claimed = Claimed::default();
+        for index in 0..100 {
+            assert!(claimed.take(&((Fingerprint(u128::from(index % 60)), rank(index / 10, index)), 0, 1)));
+        }
+        let leaving = claimed.settle(rank(5, 0));
+        assert_eq!(leaving.len(), 50 + 40, "fifty winners, and forty losers with a fingerprint of theirs");
+        assert_eq!((claimed.settled.len(), claimed.by_fingerprint.len(), claimed.by_rank.len()), (50, 10, 10));
+        assert!(!claimed.take(&((Fingerprint(3), rank(9, 999)), 0, 1)));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+        /// Claims come and go in any order; the watermark follows the lowest rank that still changes.
+        #[test]
+        fn every_tick_has_the_verdicts_of_its_claims(
+            moves in proptest::collection::vec((0u128..6, 0u32..30, 0usize..8), 0..60), workers in 1usize..4,
+        ) {
+            let mut live: BTreeSet<(Fingerprint, Rank)> = BTreeSet::new();
+            let mut ticks: Vec<Tick> = vec![(vec![], Rank::default()); 8];
+            let mut sorted = moves;
+            sorted.sort_by_key(|(_, _, tick)| *tick);
+            let mut expected = vec![live.clone(); 8];
+            for (tick, slot) in expected.iter_mut().enumerate() {
+                for (question, index, _) in sorted.iter().filter(|(_, _, at)| *at == tick) {
+                    let claim = (Fingerprint(*question), rank(0, *index));
+                    if ticks[tick].0.iter().all(|(other, _)| *other != claim) {
+                        let diff = if live.insert(claim) { 1 } else { live.remove(&claim); -1 };
+                        ticks[tick].0.push((claim, diff));
+                    }
+                }
+                slot.clone_from(&live);
+            }
+            for tick in 0..8 {
+                let still = ticks[tick + 1..].iter().flat_map(|(changes, _)| changes).map(|((_, rank), _)| *rank);
+                ticks[tick].1 = still.min().unwrap_or(rank(0, 0)).min(rank(0, 10));
+            }
+            let states = verdicts(ticks, vec![], workers);
+            for (live, state) in expected.iter().zip(&states) {
+                for (fingerprint, rank) in live {
+                    let lowest = live.range((*fingerprint, Rank::default())..).next().unwrap().1;
+                    prop_assert_eq!(state[&(*fingerprint, *rank)], *rank == lowest, "{:?} {:?}", fingerprint, rank);
+                }
+            }
+        }
+    }
+}

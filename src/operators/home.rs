@@ -268,3 +268,143 @@ impl Home {
 fn current<'a>(paths: &'a mut BTreeMap<Slot, Path>, conversation: &Conversation) -> Option<&'a mut Path> {
     paths.get_mut(&conversation.slot).filter(|path| path.conversation.incarnation == conversation.incarnation)
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::output::sample::sample_conversation;
+    use crate::words::{Turn, Wave};
+
+    const RETRIES: Attempt = Attempt(1);
+
+    fn conversation() -> Conversation {
+        Conversation { turns: vec![], target_turns: 2, ending: None, ..sample_conversation() }
+    }
+
+    fn question(text: &str) -> Question {
+        let mut question = (*sample_conversation().turns[0].question).clone();
+        question.reply.user_message = text.into();
+        question
+    }
+
+    /// The conversation as it comes back with its question answered.
+    fn answered(mut conversation: Conversation) -> Conversation {
+        let (index, attempt) = (conversation.turn_index(), conversation.round.attempt);
+        let question = std::mem::take(&mut conversation.round).question.unwrap();
+        let made = Turn { index, attempt, question, ..(*sample_conversation().turns[0]).clone() };
+        conversation.turns.push(made.into());
+        conversation
+    }
+
+    fn moved(home: &mut Home) -> (Way, Conversation) {
+        let mut moves: Vec<_> = home.moves().collect();
+        assert_eq!(moves.len(), 1);
+        moves.remove(0)
+    }
+
+    /// Sends what there is at a tick; what was sent.
+    fn sent(home: &mut Home, tick: u64) -> Vec<(Rank, isize)> {
+        let changes = home.changes(Tick(tick)).into_iter().flatten();
+        changes.map(|((_, rank), diff)| (rank, diff)).collect()
+    }
+
+    /// A home whose conversation asked "a", won, was answered, and asked "b".
+    fn at_second_turn() -> (Home, Rank, Rank) {
+        let mut home = Home::new(0, RETRIES);
+        home.register(conversation());
+        home.ask(conversation(), Ok(question("a")));
+        let first = conversation().rank();
+        assert_eq!(sent(&mut home, 0), [(first, 1)]);
+        home.rule(Fingerprint::of("a"), first, true);
+        assert_eq!(home.report(Tick(0)).bound, conversation().rank_at(TurnIndex(2), Attempt(0)));
+        let (way, accepted) = moved(&mut home);
+        assert_eq!(way, Way::Accepted);
+        let second = answered(accepted);
+        home.ask(second.clone(), Ok(question("b")));
+        assert_eq!(sent(&mut home, 1), [(second.rank(), 1)]);
+        (home, first, second.rank())
+    }
+
+    #[test]
+    fn a_conversation_is_pending_from_its_registration_to_its_end() {
+        let mut home = Home::new(0, RETRIES);
+        assert_eq!(home.report(Tick(0)).bound, Rank::END);
+        home.register(conversation());
+        let report = home.report(Tick(1));
+        assert_eq!((report.bound, report.registered, report.open), (conversation().rank(), 1, 1));
+        home.end(&conversation());
+        assert!(home.changes(Tick(2)).is_some(), "an end is news");
+        assert!(home.changes(Tick(3)).is_none());
+        let report = home.report(Tick(2));
+        assert_eq!((report.bound, report.open, report.held), (Rank::END, 0, 1));
+        home.settle(Rank::lowest(conversation().slot.language, Wave(1)));
+        assert_eq!(home.report(Tick(3)).held, 0);
+    }
+
+    #[test]
+    fn a_late_loss_takes_back_what_came_after_and_tries_again() {
+        let (mut home, first, second) = at_second_turn();
+        home.rule(Fingerprint::of("b"), second, true);
+        let (_, mut stale) = moved(&mut home);
+        assert_eq!(home.report(Tick(1)).bound.turn, TurnIndex(3));
+        home.rule(Fingerprint::of("a"), first, false);
+        let (way, again) = moved(&mut home);
+        assert_eq!(
+            (way, again.rank(), again.turns.len()),
+            (Way::Rejected, conversation().rank_at(TurnIndex(1), Attempt(1)), 0)
+        );
+        assert!(stale.incarnation.recalled.is_cancelled() && !again.incarnation.recalled.is_cancelled());
+        let report = home.report(Tick(2));
+        assert_eq!(report.bound, again.rank().min(second), "the withdrawal is pending although it was not sent");
+        // Its question, its answer with a verdict, and the answer on its way.
+        assert_eq!((report.rollbacks, report.wasted), (1, 4));
+        assert_eq!(sent(&mut home, 3), [(second, -1)]);
+        assert_eq!(home.report(Tick(2)).bound, again.rank());
+        stale.ending = Some(Ending::Completed);
+        home.end(&stale);
+        home.ask(stale, Ok(question("c")));
+        assert!(home.changes(Tick(4)).is_none(), "what an earlier course asked for comes to nothing");
+        assert_eq!(again.round.avoid, question("a").used.source.into_iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_late_win_goes_on_from_there() {
+        let mut home = Home::new(0, RETRIES);
+        home.register(conversation());
+        home.ask(conversation(), Ok(question("a")));
+        home.rule(Fingerprint::of("a"), conversation().rank(), false);
+        let (_, again) = moved(&mut home);
+        home.ask(again.clone(), Ok(question("b")));
+        home.rule(Fingerprint::of("b"), again.rank(), false);
+        let (way, dropped) = moved(&mut home);
+        assert_eq!((way, dropped.ending.clone()), (Way::Ended, Some(Ending::Dropped(DropReason::DedupExhausted))));
+        home.end(&dropped);
+        _ = sent(&mut home, 0);
+        home.rule(Fingerprint::of("a"), conversation().rank(), true);
+        let (way, accepted) = moved(&mut home);
+        assert_eq!((way, &accepted.ending, accepted.round.attempt), (Way::Accepted, &None, Attempt(0)));
+        assert_eq!(accepted.round.question.unwrap().reply.user_message, "a");
+        assert_eq!(sent(&mut home, 1), [(again.rank(), -1)]);
+        assert_eq!(home.report(Tick(0)).bound, again.rank(), "withdrawn at a tick that has not closed");
+        assert_eq!(home.report(Tick(1)).bound.turn, TurnIndex(2));
+    }
+
+    #[test]
+    fn a_verdict_for_a_withdrawn_claim_is_ignored() {
+        let (mut home, first, second) = at_second_turn();
+        home.rule(Fingerprint::of("a"), first, false);
+        _ = moved(&mut home);
+        home.rule(Fingerprint::of("b"), second, true);
+        home.rule(Fingerprint::of("another"), first, true);
+        assert_eq!(home.moves().count(), 0);
+    }
+
+    #[test]
+    #[should_panic(expected = "a final verdict changed")]
+    fn a_final_verdict_never_changes() {
+        let (mut home, first, second) = at_second_turn();
+        home.settle(second);
+        home.rule(Fingerprint::of("a"), first, false);
+    }
+}

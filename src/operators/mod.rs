@@ -10,16 +10,18 @@ pub mod quota;
 pub mod record;
 pub mod settle;
 pub mod slots;
+pub mod tally;
 pub mod watermark;
 
 pub use accept::{Accepted, Heard, accept};
 pub use advance::advance;
 pub use call::{Desk, Stop, call};
 pub use dedup::dedup;
-pub use quota::{Opening, Outcome, Quota, Shortfall, Tally, Target};
+pub use quota::{Opening, Quota, Target};
 pub use record::record;
 pub use settle::{Settlement, settle};
 pub use slots::slots;
+pub use tally::{Outcome, Shortfall, Tally};
 pub use watermark::{Report, Watermark};
 
 use timely::dataflow::StreamVec;

@@ -1,7 +1,7 @@
 //! `settle`: ended conversations leave in slot order.
 
 use super::Flow;
-use super::quota::Outcome;
+use super::tally::Outcome;
 use crate::words::{Conversation, Rank};
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -2,7 +2,8 @@
 
 use super::Flow;
 use super::call::Stop;
-use super::quota::{Opening, Outcome, Quota, Tally};
+use super::quota::{Opening, Quota};
+use super::tally::{Outcome, Tally};
 use super::watermark::{Report, Watermark};
 use crate::words::Rank;
 use timely::dataflow::channels::pact::Exchange;

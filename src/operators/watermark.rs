@@ -79,3 +79,45 @@ impl Watermark {
         self.latest.iter().flatten()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::words::{LanguageIndex, Wave};
+
+    fn rank(wave: u32) -> Rank {
+        Rank::lowest(LanguageIndex(0), Wave(wave))
+    }
+
+    fn report(worker: usize, tick: u64, bound: u32, registered: u64) -> Report {
+        let (tick, bound) = (Tick(tick), rank(bound));
+        Report { worker, tick, bound, registered, open: 1, held: 0, rollbacks: 0, wasted: 0 }
+    }
+
+    #[test]
+    fn only_reports_of_the_same_tick_fit_together() {
+        let mut homes = Watermark::new(2);
+        assert_eq!(homes.get(rank(9)), rank(9), "nothing is open");
+        homes.report(report(0, 0, 3, 0));
+        homes.report(report(0, 1, 7, 0));
+        assert_eq!(homes.get(rank(9)), rank(9));
+        homes.report(report(1, 0, 5, 0));
+        assert_eq!(homes.get(rank(9)), rank(3), "home 0 is at 7 by now, home 1 was at 5 before");
+        homes.report(report(1, 1, 6, 0));
+        assert_eq!((homes.get(rank(9)), homes.get(rank(2))), (rank(6), rank(2)));
+    }
+
+    #[test]
+    fn a_conversation_counts_until_its_home_reports_it() {
+        let mut homes = Watermark::new(2);
+        homes.open(1, rank(4));
+        homes.open(1, rank(2));
+        assert_eq!((homes.get(Rank::END), homes.active()), (rank(2), 2));
+        homes.report(report(0, 0, 9, 0));
+        homes.report(report(1, 0, 8, 1));
+        assert_eq!((homes.get(Rank::END), homes.active()), (rank(2), 3), "one is registered, and on its way no more");
+        homes.report(report(0, 1, 9, 0));
+        homes.report(report(1, 1, 8, 2));
+        assert_eq!((homes.get(Rank::END), homes.active()), (rank(8), 2));
+    }
+}

@@ -1,7 +1,7 @@
 //! What a run came to, for people.
 
 use crate::llm::Reading;
-use crate::operators::{Quota, Shortfall, Tally};
+use crate::operators::{Shortfall, Tally};
 use crate::output::WrittenFile;
 use crate::settings::Settings;
 use std::fmt;
@@ -22,7 +22,7 @@ pub enum End {
 impl End {
     /// How a run with this tally ended.
     pub fn of(settings: &Settings, tally: &Tally, interrupted: bool) -> Self {
-        match Quota::shortfalls(settings.total_samples, tally) {
+        match tally.shortfalls(settings.total_samples) {
             short if short.is_empty() => Self::Complete,
             _ if interrupted => Self::Interrupted,
             short => Self::Short(short),

@@ -1,0 +1,120 @@
+//! Which conversations open, in which order, and when it is over.
+
+use super::*;
+use crate::operators::tally::{Fate, Shortfall};
+use crate::words::Used;
+
+const TARGET: Target = Target { total: 5, languages: 2, batch_size: 3, lookahead: 2 };
+
+fn quota(target: Target) -> Quota {
+    Quota::new(target, Coverage::default())
+}
+
+fn outcome(opening: &Opening, fate: Fate) -> Outcome {
+    Outcome { slot: opening.slot, wave: opening.wave, fate, used: vec![], duplicates: 0 }
+}
+
+fn dropped() -> Fate {
+    Fate::Dropped { reason: "dedup_exhausted".into(), detail: String::new() }
+}
+
+fn all(quota: &mut Quota) -> Vec<Opening> {
+    std::iter::from_fn(|| quota.open(0)).collect()
+}
+
+/// Ends the conversations of a quota, all that can be open at a time, in an order of its own; what came of each slot,
+/// with its wave and the questions known when it opened.
+fn run(target: Target, order: usize, fate: impl Fn(Slot) -> Fate) -> (Quota, BTreeMap<Slot, (Wave, usize)>) {
+    let (mut quota, mut open, mut opened) = (quota(target), Vec::new(), BTreeMap::new());
+    let mut number = 0;
+    while !quota.is_met() {
+        open.extend(all(&mut quota));
+        let mut lowest = quota.unopened();
+        let opening: Opening = open.swap_remove((order * number + number / 3) % open.len());
+        number += 1;
+        let used = vec![Used { chunk: None, source: None, question: "q".into(), seed: Some(("t".into(), "q".into())) }];
+        opened
+            .insert(opening.slot, (opening.wave, opening.coverage.seed_topics.get("t").copied().unwrap_or(0) as usize));
+        quota.end(Outcome { used, ..outcome(&opening, fate(opening.slot)) });
+        assert!(quota.unopened() >= lowest, "what is not open yet never comes before what is");
+        lowest = quota.unopened();
+        assert!(open.iter().all(|opening| !all(&mut quota.clone()).contains(opening)), "{lowest:?}");
+    }
+    (quota, opened)
+}
+
+#[test]
+fn replaces_what_is_dropped_until_the_total_is_accepted() {
+    let fate = |slot: Slot| if slot.index % 3 == 1 { dropped() } else { Fate::Accepted };
+    let (quota, opened) = run(TARGET, 0, fate);
+    assert_eq!(quota.tally().languages.iter().map(|language| language.accepted).collect::<Vec<_>>(), [5, 5]);
+    assert_eq!(quota.tally().dropped() as usize, opened.len() - 10);
+    assert_eq!(quota.unopened(), Rank::END);
+    assert!(quota.tally().shortfalls(5).is_empty());
+}
+
+#[test]
+fn which_conversations_there_are_and_what_they_know_does_not_depend_on_the_order_of_their_ends() {
+    let fate =
+        |slot: Slot| if (slot.index * 7 + u32::from(slot.language.0)) % 5 < 2 { dropped() } else { Fate::Accepted };
+    for (batch_size, lookahead) in [(1, 1), (3, 2), (2, 16), (4, 3), (16, 1)] {
+        let target = Target { total: 9, languages: 3, batch_size, lookahead };
+        let (quota, opened) = run(target, 0, fate);
+        for order in 1..20 {
+            let (other, also) = run(target, order, fate);
+            assert_eq!((other.tally(), &also), (quota.tally(), &opened), "{target:?}");
+        }
+    }
+}
+
+#[test]
+fn waves_open_and_know_by_the_wave_one_lookahead_before() {
+    let mut quota = quota(Target { total: 9, languages: 2, batch_size: 3, lookahead: 2 });
+    let place = |opening: &Opening| (opening.slot.language.0, opening.wave.0, opening.slot.index);
+    let first = all(&mut quota);
+    assert_eq!(
+        first.iter().map(place).collect::<Vec<_>>(),
+        [(0, 0, 0), (0, 0, 1), (0, 0, 2), (0, 1, 3), (0, 1, 4), (0, 1, 5)]
+    );
+    assert_eq!(quota.unopened(), Rank::lowest(LanguageIndex(0), Wave(2)));
+    quota.end(outcome(&first[1], dropped()));
+    quota.end(outcome(&first[0], Fate::Accepted));
+    assert!(quota.open(0).is_none(), "the first wave has not ended");
+    quota.end(outcome(&first[2], Fate::Accepted));
+    let third = all(&mut quota);
+    assert_eq!(third.iter().map(place).collect::<Vec<_>>(), [(0, 2, 6), (0, 2, 7), (0, 2, 8)]);
+    first[3..].iter().for_each(|opening| quota.end(outcome(opening, Fate::Accepted)));
+    let fourth = all(&mut quota);
+    assert_eq!(
+        fourth.iter().map(place).collect::<Vec<_>>(),
+        [(0, 3, 9), (1, 0, 0), (1, 0, 1), (1, 0, 2)],
+        "a replacement, and the next language"
+    );
+}
+
+#[test]
+fn gives_a_language_up_after_a_drought_and_goes_on_with_the_next() {
+    let fate = |slot: Slot| if slot.language.0 == 0 { dropped() } else { Fate::Accepted };
+    let (quota, opened) = run(Target { total: 4, languages: 2, batch_size: 1, lookahead: 1 }, 0, fate);
+    let shortfall = Shortfall { language: LanguageIndex(0), accepted: 0, dropped: 16, drought: 16 };
+    assert_eq!(quota.tally().shortfalls(4), [shortfall]);
+    assert_eq!((quota.tally().languages[1].accepted, opened.len()), (4, 20));
+}
+
+#[test]
+fn opens_no_more_than_there_are_seats() {
+    let mut quota = quota(TARGET);
+    assert!(quota.open(3).is_none() && quota.open(2).is_some());
+}
+
+#[test]
+fn a_stop_opens_nothing_more_and_ends_when_the_last_flight_has_landed() {
+    let mut quota = quota(Target { total: 10, batch_size: 2, ..TARGET });
+    let open = [quota.open(0), quota.open(1), quota.open(0)].map(Option::unwrap);
+    quota.stop();
+    assert!(quota.open(0).is_none() && !quota.is_met());
+    assert_eq!(quota.unopened(), Rank::END);
+    open.iter().for_each(|opening| quota.end(outcome(opening, Fate::Interrupted)));
+    assert!(quota.is_met());
+    assert_eq!(quota.tally().interrupted, 3);
+}

@@ -1,0 +1,162 @@
+//! What became of conversations, and how far a run is.
+
+use super::watermark::Watermark;
+use crate::words::{Conversation, DropReason, Ending, LanguageIndex, Slot, Used, Wave};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What became of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fate {
+    /// It counts.
+    Accepted,
+    /// It does not; a replacement is due.
+    Dropped {
+        /// The `drop_reason` of the outputs.
+        reason: String,
+        /// What happened, for people.
+        detail: String,
+    },
+    /// The run stopped before it was complete.
+    Interrupted,
+}
+
+/// The end of a conversation, as the quota sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Its place.
+    pub slot: Slot,
+    /// The wave it belongs to.
+    pub wave: Wave,
+    /// What became of it.
+    pub fate: Fate,
+    /// What its accepted questions used.
+    pub used: Vec<Used>,
+    /// Questions of it that were rejected as duplicates.
+    pub duplicates: u32,
+}
+
+impl From<&Conversation> for Outcome {
+    fn from(conversation: &Conversation) -> Self {
+        let fate = match &conversation.ending {
+            Some(Ending::Completed) => Fate::Accepted,
+            Some(Ending::Dropped(reason)) => {
+                let detail = match reason {
+                    DropReason::DedupExhausted => "every attempt at a question was a duplicate".into(),
+                    DropReason::Failed(failure) => failure.to_string(),
+                };
+                Fate::Dropped { reason: reason.as_str().into(), detail }
+            }
+            Some(Ending::Interrupted) | None => Fate::Interrupted,
+        };
+        Self {
+            slot: conversation.slot,
+            wave: conversation.wave,
+            fate,
+            used: conversation.turns.iter().map(|turn| turn.question.used.clone()).collect(),
+            duplicates: conversation.duplicates(),
+        }
+    }
+}
+
+/// How far a language is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Conversations accepted.
+    pub accepted: u32,
+    /// Conversations dropped.
+    pub dropped: u32,
+    /// Conversations opened.
+    pub opened: u32,
+    /// Drops since the last acceptance.
+    pub(super) drought: u32,
+    pub(super) given_up: bool,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// By language, in order.
+    pub languages: Vec<Progress>,
+    /// Questions rejected as duplicates.
+    pub duplicates: u64,
+    /// Conversations that the run's stop cut short.
+    pub interrupted: u32,
+    /// Drops by reason.
+    pub drops: BTreeMap<String, u32>,
+    /// What happened to the conversation dropped last.
+    pub last_drop: Option<String>,
+    /// Conversations that have ended and wait for the watermark.
+    pub held: u32,
+    /// The most of them at a time: how far the run was ahead of its watermark.
+    pub lag: u32,
+    /// Verdicts that changed.
+    pub rollbacks: u64,
+    /// Model calls that came to nothing by it.
+    pub wasted: u64,
+}
+
+impl Tally {
+    /// Counts a conversation. They come in slot order.
+    pub fn count(&mut self, outcome: Outcome) {
+        let language = &mut self.languages[usize::from(outcome.slot.language.0)];
+        match outcome.fate {
+            Fate::Accepted => {
+                language.accepted += 1;
+                language.drought = 0;
+            }
+            Fate::Dropped { reason, detail } => {
+                language.dropped += 1;
+                language.drought += 1;
+                *self.drops.entry(reason).or_default() += 1;
+                self.last_drop = Some(detail);
+            }
+            Fate::Interrupted => self.interrupted += 1,
+        }
+        self.duplicates += u64::from(outcome.duplicates);
+    }
+
+    /// Takes note of how far the homes are ahead of the watermark.
+    pub fn observe(&mut self, homes: &Watermark) {
+        self.held = homes.reports().map(|report| report.held).sum();
+        self.lag = self.lag.max(self.held);
+        self.rollbacks = homes.reports().map(|report| report.rollbacks).sum();
+        self.wasted = homes.reports().map(|report| report.wasted).sum();
+    }
+
+    /// Conversations accepted in all languages.
+    pub fn accepted(&self) -> u32 {
+        self.languages.iter().map(|language| language.accepted).sum()
+    }
+
+    /// The languages that fell short of so many conversations.
+    pub fn shortfalls(&self, total: u32) -> Vec<Shortfall> {
+        let short = |(at, language): (usize, &Progress)| {
+            (language.accepted < total).then_some(Shortfall {
+                language: LanguageIndex(at as u16),
+                accepted: language.accepted,
+                dropped: language.dropped,
+                drought: if language.given_up { language.drought } else { 0 },
+            })
+        };
+        self.languages.iter().enumerate().filter_map(short).collect()
+    }
+
+    /// Conversations dropped in all languages.
+    pub fn dropped(&self) -> u32 {
+        self.languages.iter().map(|language| language.dropped).sum()
+    }
+}
+
+/// A language that could not be completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shortfall {
+    /// Which.
+    pub language: LanguageIndex,
+    /// Conversations accepted.
+    pub accepted: u32,
+    /// Conversations dropped.
+    pub dropped: u32,
+    /// Drops in a row after which it was given up; 0 when it was not given up.
+    pub drought: u32,
+}
