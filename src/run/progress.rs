@@ -31,10 +31,11 @@ impl Display {
         Box::new(move |message| bar.suspend(|| say(message)))
     }
 
-    /// Shows progress towards `total` accepted conversations until it is told to finish.
+    /// Shows progress towards `total` accepted conversations until it is told to finish. What has ended counts from then
+    /// on; it is settled when nothing before it can change it any more.
     pub fn watch(&self, total: u32, tally: watch::Receiver<Tally>, meter: Arc<Meter>) -> Watch {
         let bar = self.bar.clone();
-        let template = "{bar:32} {pos}/{len} accepted, {msg} [{elapsed}, about {eta} to go]";
+        let template = "{bar:32} {pos}/{len} conversations, {msg} [{elapsed}, about {eta} to go]";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
@@ -70,13 +71,15 @@ fn follow(bar: &ProgressBar, total: u32, tally: &watch::Receiver<Tally>, meter: 
     let mut said = Instant::now();
     while let Err(mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(REDRAW) {
         let now = tally.borrow().clone();
-        let rest = format!("{} dropped, {} duplicates, {} calls", now.dropped(), now.duplicates, meter.read().calls);
+        let (done, settled) = ((now.accepted() + now.held).min(total), now.accepted());
+        let (dropped, duplicates, calls) = (now.dropped(), now.duplicates, meter.read().calls);
+        let rest = format!("{settled} settled, {dropped} dropped, {duplicates} duplicates, {calls} calls");
         if lines && said.elapsed() >= LINE_EVERY {
             said = Instant::now();
-            say(&format!("{}/{total} accepted, {rest}", now.accepted()));
+            say(&format!("{done}/{total} conversations, {rest}"));
         }
         bar.set_message(rest);
-        bar.set_position(u64::from(now.accepted()));
+        bar.set_position(u64::from(done));
     }
     bar.finish_and_clear();
 }
