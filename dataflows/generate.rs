@@ -42,7 +42,7 @@ pub struct Order {
     pub quota: Quota,
     /// Further attempts at a rejected question.
     pub retries: Attempt,
-    /// The questions of earlier runs.
+    /// The questions of earlier runs, in order.
     pub earlier: Arc<[Fingerprint]>,
 }
 
@@ -79,7 +79,7 @@ pub fn generate(
     rejected.connect_loop(rejected_loop);
     unfinished.connect_loop(more_loop);
     finished.connect_loop(ended_loop);
-    dedup(claims, watermarks, order.earlier.iter().copied()).connect_loop(verdict_loop);
+    dedup(claims, watermarks, order.earlier).connect_loop(verdict_loop);
     reports.connect_loop(report_loop);
     settled.flat_map(|settlement| settlement.outcome()).connect_loop(outcome_loop);
 }

@@ -5,6 +5,7 @@ use crate::words::{Fingerprint, Rank};
 use differential_dataflow::operators::arrange::arrangement::arrange_core;
 use differential_dataflow::trace::implementations::{ValBatcher, ValBuilder, ValSpine};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::Concat;
 use timely::dataflow::operators::generic::OutputBuilder;
@@ -19,14 +20,14 @@ pub type Claim = ((Fingerprint, Rank), u64, isize);
 pub type Verdict = ((Fingerprint, (Rank, bool)), u64, isize);
 
 /// Maintains, over all workers, the winner of every fingerprint: its lowest claim; none when it was asked in an `earlier`
-/// run. A verdict is given at the tick of its claim, and again whenever it changes.
+/// run (these fingerprints are in order). A verdict is given at the tick of its claim, and again whenever it changes.
 ///
 /// The collection holds what may still change. A fingerprint whose winner is below the watermark leaves it for a set,
 /// and claims to it are rejected from then on. `watermarks` must reach every worker.
 pub fn dedup<'scope>(
     claims: Flow<'scope, Claim>,
     watermarks: Flow<'scope, Rank>,
-    earlier: impl IntoIterator<Item = Fingerprint>,
+    earlier: Arc<[Fingerprint]>,
 ) -> Flow<'scope, Verdict> {
     let (live, rejected) = unsettled(claims, watermarks, earlier);
     // Claims are at the worker of their fingerprint already.
@@ -49,10 +50,9 @@ pub fn dedup<'scope>(
 fn unsettled<'scope>(
     claims: Flow<'scope, Claim>,
     watermarks: Flow<'scope, Rank>,
-    earlier: impl IntoIterator<Item = Fingerprint>,
+    earlier: Arc<[Fingerprint]>,
 ) -> (Flow<'scope, Claim>, Flow<'scope, Verdict>) {
     let scope = claims.scope();
-    let (index, peers) = (scope.index() as u64, scope.peers() as u64);
     let along = [(0, Antichain::from_elem(0))];
     let mut builder = OperatorBuilder::new("unsettled".into(), scope);
     let mut claims = builder.new_input(claims, Exchange::new(|((fingerprint, _), _, _): &Claim| fingerprint.home()));
@@ -61,12 +61,12 @@ fn unsettled<'scope>(
     let (live, live_stream) = builder.new_output_connection::<Vec<Claim>, _>(along.clone());
     let (rejected, rejected_stream) = builder.new_output_connection::<Vec<Verdict>, _>(along);
     let (mut live, mut rejected) = (OutputBuilder::from(live), OutputBuilder::from(rejected));
-    let settled = earlier.into_iter().filter(|fingerprint| fingerprint.home() % peers == index).collect();
+    assert!(earlier.is_sorted(), "fingerprints of earlier runs are in order");
 
     builder.build(move |capabilities| {
         let mut capabilities: Option<[_; 2]> = capabilities.try_into().ok();
         let mut open: BTreeMap<u64, Vec<Claim>> = BTreeMap::new();
-        let mut claimed = Claimed { settled, ..Claimed::default() };
+        let mut claimed = Claimed { earlier, ..Claimed::default() };
         let mut watermark = Rank::default();
         move |frontiers| {
             claims.for_each(|_, batch| {
@@ -97,7 +97,8 @@ fn unsettled<'scope>(
 /// What is claimed, on one worker.
 #[derive(Debug, Default)]
 struct Claimed {
-    /// Fingerprints that are taken for good.
+    /// Fingerprints that are taken for good: since earlier runs, in order, and in this one.
+    earlier: Arc<[Fingerprint]>,
     settled: HashSet<Fingerprint>,
     /// Claims in the collection, by fingerprint and by rank.
     by_fingerprint: HashMap<Fingerprint, BTreeSet<Rank>>,
@@ -107,7 +108,7 @@ struct Claimed {
 impl Claimed {
     /// Whether a change belongs to the collection; its fingerprint is settled otherwise.
     fn take(&mut self, ((fingerprint, rank), _, diff): &Claim) -> bool {
-        if self.settled.contains(fingerprint) {
+        if self.settled.contains(fingerprint) || self.earlier.binary_search(fingerprint).is_ok() {
             return false;
         }
         let claims = self.by_fingerprint.entry(*fingerprint).or_default();
@@ -165,7 +166,7 @@ mod tests {
         let (out, changes) = mpsc::channel();
         let last = ticks.len();
         timely::execute(timely::Config::process(workers), move |worker| {
-            let (out, earlier, first) = (out.clone(), earlier.clone(), worker.index() == 0);
+            let (out, earlier, first) = (out.clone(), earlier.clone().into(), worker.index() == 0);
             let mut claims = InputSession::new();
             let (mut watermarks, probe) = worker.dataflow::<u64, _, _>(|scope| {
                 let (input, watermarks) = scope.new_input::<Vec<Rank>>();

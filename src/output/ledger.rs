@@ -55,19 +55,20 @@ impl LedgerRow {
     }
 }
 
-/// All rows of the ledger in an output folder, oldest first; none when there is no ledger yet. A last line without
-/// newline that is not a row was torn by a run that died: it is left out, with a warning. Blank lines are skipped.
+/// Hands over the rows of the ledger in an output folder one by one, oldest first; none when there is no ledger yet. A
+/// last line without newline that is not a row was torn by a run that died: it is left out, with a warning. Blank lines
+/// are skipped.
 ///
 /// # Errors
 /// When the file can't be read, or another line is not a ledger row; the error names the line.
-pub fn load(folder: &Path) -> Result<Vec<LedgerRow>, OutputError> {
+pub fn read(folder: &Path, mut take: impl FnMut(LedgerRow)) -> Result<(), OutputError> {
     let path = folder.join(FILE_NAME);
     let file = match File::open(&path) {
-        Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(()),
         opened => opened.map_err(OutputError::io("open", &path))?,
     };
     let mut reader = BufReader::new(file);
-    let (mut rows, mut text) = (Vec::new(), Vec::new());
+    let mut text = Vec::new();
     for line in 1.. {
         text.clear();
         if reader.read_until(b'\n', &mut text).map_err(OutputError::io("read", &path))? == 0 {
@@ -77,12 +78,12 @@ pub fn load(folder: &Path) -> Result<Vec<LedgerRow>, OutputError> {
             continue;
         }
         match serde_json::from_slice(&text) {
-            Ok(row) => rows.push(row),
+            Ok(row) => take(row),
             Err(_) if !text.ends_with(b"\n") => tracing::warn!("{}:{line}: ignored a torn last line", path.display()),
             Err(cause) => return Err(OutputError::LedgerLine { path, line, cause }),
         }
     }
-    Ok(rows)
+    Ok(())
 }
 
 #[cfg(test)]
@@ -96,7 +97,8 @@ mod tests {
     fn loaded(content: &[u8]) -> Result<Vec<LedgerRow>, OutputError> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(FILE_NAME), content).unwrap();
-        load(folder.path())
+        let mut rows = Vec::new();
+        read(folder.path(), |row| rows.push(row)).map(|()| rows)
     }
 
     #[test]
@@ -123,7 +125,7 @@ mod tests {
 
     #[test]
     fn no_ledger_means_no_rows() {
-        assert_eq!(load(tempfile::tempdir().unwrap().path()).unwrap(), []);
+        read(tempfile::tempdir().unwrap().path(), |row| panic!("{row:?}")).unwrap();
     }
 
     #[test]

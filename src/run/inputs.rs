@@ -238,14 +238,14 @@ fn facts(settings: &Settings, user: &Arc<dyn Model>, assistant: &Arc<dyn Model>)
 }
 
 /// What the ledger of the output folder tells of earlier runs: usage of what is still in the knowledge base, and the
-/// fingerprints of all questions.
+/// fingerprints of all questions, in order.
 fn earlier_runs(settings: &Settings, catalogue: &Catalogue) -> Result<(Coverage, Arc<[Fingerprint]>), RunError> {
-    let rows = ledger::load(&settings.output.folder)?;
     let positions = (0u32..).map(ChunkIndex);
     let chunks: HashMap<&str, ChunkIndex> =
         catalogue.chunks.iter().map(|chunk| chunk.id.as_str()).zip(positions).collect();
     let mut coverage = Coverage::empty(catalogue.chunks.len(), catalogue.sources.len());
-    for row in &rows {
+    let mut earlier = Vec::new();
+    ledger::read(&settings.output.folder, |row| {
         let seeded = !row.seed_question.is_empty();
         coverage.add(&Used {
             chunk: chunks.get(row.topic_id.as_str()).copied(),
@@ -253,8 +253,8 @@ fn earlier_runs(settings: &Settings, catalogue: &Catalogue) -> Result<(Coverage,
             question: row.question.as_str().into(),
             seed: seeded.then(|| (row.seed_topic.as_str().into(), row.seed_question.as_str().into())),
         });
-    }
-    let mut earlier: Vec<Fingerprint> = rows.iter().map(|row| Fingerprint::of(&row.question)).collect();
+        earlier.push(Fingerprint::of(&row.question));
+    })?;
     earlier.sort_unstable();
     earlier.dedup();
     Ok((coverage, earlier.into()))
