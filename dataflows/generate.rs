@@ -1,28 +1,22 @@
 //! The graph of `dlgforge run`.
 //!
 //! ```text
-//!           ┌──────────────── rejected: next attempt ─────┐
-//!           ▼                                             │
-//! slots ──▶ ask ──▶ accept ──▶ answer ──▶ judge ──▶ advance ──▶ settle ──▶ record
-//!   ▲       ▲       │ ▲ └──────── ended ────▲         │  │
-//!   │       │       ▼ │ verdicts                      │  │
-//!   │       │     dedup: claims.reduce(first)         │  │
-//!   │       └──────────────── more turns ─────────────┘  │
-//!   └──────────────── outcomes ──────────────────────────┘
+//!          ┌──────── rejected: next attempt ─────────┐
+//!          ▼                                         │
+//! slots ─▶ ask ─▶ accept ─▶ answer ─▶ judge ─▶ advance ─▶ settle ─▶ record
 //! ```
 
-use crate::operators::dedup::{Claim, Proposal};
 use crate::operators::{
-    Accepted, Desk, Flow, Opening, Outcome, Quota, Settlement, Tally, accept, advance, call, dedup, record, settle,
+    Accepted, Desk, Heard, Opening, Outcome, Quota, Settlement, Tally, accept, advance, call, dedup, record, settle,
     slots,
 };
-use crate::words::{Answer, Attempt, Conversation, Failure, Fingerprint, Judged, Question, Rank, Tick};
+use crate::words::{Answer, Attempt, Conversation, Failure, Fingerprint, Judged, Question};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use timely::dataflow::Scope;
 use timely::dataflow::operators::vec::Map;
-use timely::dataflow::operators::{Concat, ConnectLoop, Feedback, ToStream};
+use timely::dataflow::operators::{Concat, ConnectLoop, Feedback};
 
 /// An asynchronous function from a conversation to what a model made of it.
 pub type Stage<O> =
@@ -48,8 +42,8 @@ pub struct Order {
     pub quota: Quota,
     /// Further attempts at a rejected question.
     pub retries: Attempt,
-    /// This worker's share of the questions of earlier runs.
-    pub earlier: Vec<Fingerprint>,
+    /// The questions of earlier runs.
+    pub earlier: Arc<[Fingerprint]>,
 }
 
 /// Builds the graph of a run on one worker.
@@ -62,30 +56,30 @@ pub fn generate(
     write: impl FnMut(Settlement) + 'static,
 ) {
     let (outcome_loop, outcomes) = scope.feedback::<Vec<Outcome>>(1);
+    let (report_loop, reports) = scope.feedback(1);
     let (verdict_loop, verdicts) = scope.feedback(1);
     let (rejected_loop, again) = scope.feedback(1);
     let (more_loop, more) = scope.feedback(1);
+    let (ended_loop, ended) = scope.feedback(1);
 
-    let (openings, floors) = slots(outcomes, order.quota, desk.stop().clone(), report);
+    let (openings, watermarks) = slots(outcomes, reports, order.quota, desk.stop().clone(), report);
     let opened = openings.map(move |opening| (stages.open)(opening));
-    let asked = call("ask", opened.concat(again).concat(more), desk, move |conversation| (stages.ask)(conversation));
-    let Accepted { accepted, rejected, ended, claims } = accept(asked, verdicts, order.retries);
+    let asking = opened.clone().concat(again).concat(more);
+    let asked = call("ask", asking, desk, move |conversation| (stages.ask)(conversation));
+    let heard = Heard { opened, asked, ended, verdicts, watermarks: watermarks.clone() };
+    let Accepted { accepted, rejected, dropped, claims, reports } = accept(heard, order.retries);
     let answered = call("answer", accepted, desk, move |conversation| (stages.answer)(conversation));
-    let judging = answered.map(|(conversation, answer)| conversation.answered(answer)).concat(ended);
+    let judging = answered.map(|(conversation, answer)| conversation.answered(answer)).concat(dropped);
     let judged = call("judge", judging, desk, move |conversation| (stages.judge)(conversation));
     let (unfinished, finished) = advance(judged);
     let finished = finished.map(Arc::new);
-    let settled = settle(finished.clone(), floors);
-    record(settled, write);
+    let settled = settle(finished.clone(), watermarks.clone());
+    record(settled.clone(), write);
 
-    unfinished.connect_loop(more_loop);
     rejected.connect_loop(rejected_loop);
-    dedup(claims.concat(earlier_claims(scope, order.earlier))).connect_loop(verdict_loop);
-    finished.map(|conversation| Outcome::from(&*conversation)).connect_loop(outcome_loop);
-}
-
-/// Questions of earlier runs, ranked below all of this run's.
-fn earlier_claims<'scope>(scope: Scope<'scope, u64>, earlier: Vec<Fingerprint>) -> Flow<'scope, Claim> {
-    let proposal = Proposal { tick: Tick(0), rank: Rank::EARLIER_RUNS };
-    earlier.into_iter().map(move |fingerprint| ((fingerprint, proposal), 0, 1)).to_stream(scope)
+    unfinished.connect_loop(more_loop);
+    finished.connect_loop(ended_loop);
+    dedup(claims, watermarks, order.earlier.iter().copied()).connect_loop(verdict_loop);
+    reports.connect_loop(report_loop);
+    settled.flat_map(|settlement| settlement.outcome()).connect_loop(outcome_loop);
 }

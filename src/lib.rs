@@ -11,9 +11,10 @@
 //!
 //! | truth | owner |
 //! |---|---|
-//! | which conversations are open, and how many are still wanted | [`operators::quota`], on the first worker |
+//! | which conversations there are, and how many are still wanted | [`operators::quota`], on the first worker |
 //! | which question was first | [`operators::dedup()`], a differential collection exchanged by fingerprint |
-//! | a conversation | the message that carries it, or [`operators::accept()`] while it waits for a verdict |
+//! | what can't change any more | [`operators::watermark`], on the first worker, from reports of every home |
+//! | a conversation | its home, [`operators::accept()`], which keeps its path until it is final |
 //! | how many calls are out | the seats of [`operators::Desk`], taken inside the tasks |
 //! | the order of rows | [`operators::settle()`] on each worker, the writer thread over all of them |
 //! | every random choice | [`plan`], from the run's seed and the place in the run |

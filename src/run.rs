@@ -12,7 +12,7 @@ pub use summary::{End, Summary};
 
 use crate::dataflows::generate::{Order, Stages, generate};
 use crate::llm::Shared;
-use crate::operators::{Desk, Quota, Stop, Tally};
+use crate::operators::{Desk, Quota, Stop, Tally, Target};
 use crate::output::{Recorder, Stamp, Status};
 use crate::settings::Settings;
 use crate::words::Attempt;
@@ -47,7 +47,13 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Summary, RunError> {
     let interrupted = signals::listen(&runtime, stop.clone(), display.console());
     let desk = Desk::new(runtime.handle().clone(), settings.batch_size as usize, stop.clone());
     let languages = settings.languages.len();
-    let quota = Quota::new(settings.total_samples, languages as u16, settings.batch_size, inputs.coverage.clone());
+    let target = Target {
+        total: settings.total_samples,
+        languages: languages as u16,
+        batch_size: settings.batch_size,
+        lookahead: settings.lookahead,
+    };
+    let quota = Quota::new(target, inputs.coverage.clone());
     let (tallies, tally) = watch::channel(quota.tally().clone());
 
     let started = Instant::now();
@@ -109,12 +115,8 @@ fn generate_on_workers(
     let (earlier, retries) = (inputs.earlier.clone(), Attempt(settings.plan.coverage.dedup_retries));
     let inbox = writer.inbox();
     let guards = timely::execute(Config { communication, worker: WorkerConfig::default() }, move |worker| {
-        let (index, peers) = (worker.index(), worker.peers());
-        let order = Order {
-            quota: quota.clone(),
-            retries,
-            earlier: earlier.iter().skip(index).step_by(peers).copied().collect(),
-        };
+        let index = worker.index();
+        let order = Order { quota: quota.clone(), retries, earlier: earlier.clone() };
         let (tallies, inbox) = (tallies.clone(), inbox.clone());
         let report = move |tally: &Tally| _ = tallies.send_replace(tally.clone());
         let write = move |settlement| inbox.send((index, settlement)).expect("the writer outlives the workers");

@@ -1,17 +1,34 @@
-//! `accept`: the home of a conversation while its question is judged by `dedup`.
+//! `accept`: brings conversations, claims and verdicts together at the [`Home`] of each conversation.
 
 use super::Flow;
 use super::clock::{Clock, Nudge};
 use super::dedup::{Claim, Verdict};
-use crate::words::{Attempt, Conversation, DropReason, Ending, Failure, Fingerprint, Question, Rank, Round};
+use super::home::{Home, Way};
+use super::watermark::Report;
+use crate::words::{Attempt, Conversation, Failure, Fingerprint, Question, Rank, Tick};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::operators::vec::Partition;
-use timely::dataflow::operators::{Capability, ConnectLoop, Feedback};
+use timely::dataflow::operators::{ConnectLoop, Feedback};
 use timely::progress::Antichain;
 use timely::progress::operate::FrontierInterest;
+
+/// What `accept` hears of.
+pub struct Heard<'scope> {
+    /// Conversations as they open, at their home worker.
+    pub opened: Flow<'scope, Conversation>,
+    /// Conversations that asked.
+    pub asked: Flow<'scope, (Conversation, Result<Question, Failure>)>,
+    /// Conversations that ended.
+    pub ended: Flow<'scope, Arc<Conversation>>,
+    /// Verdicts on claims.
+    pub verdicts: Flow<'scope, Verdict>,
+    /// The watermark, at every worker.
+    pub watermarks: Flow<'scope, Rank>,
+}
 
 /// What `accept` hands on.
 pub struct Accepted<'scope> {
@@ -20,131 +37,111 @@ pub struct Accepted<'scope> {
     /// Conversations whose question was a duplicate: to ask again.
     pub rejected: Flow<'scope, Conversation>,
     /// Conversations that end here.
-    pub ended: Flow<'scope, Conversation>,
-    /// Claims for `dedup`.
+    pub dropped: Flow<'scope, Conversation>,
+    /// Claims for `dedup`, and their withdrawals.
     pub claims: Flow<'scope, Claim>,
+    /// What each home tells after every tick.
+    pub reports: Flow<'scope, Report>,
 }
 
-/// Where a conversation goes from here: the outputs, in the order of [`Accepted`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Accepted,
-    Rejected,
-    Ended,
-}
+/// The input whose frontier tells which ticks have all their verdicts.
+const VERDICTS: usize = 3;
 
-/// Claims the question of every conversation that comes in, and sends it on by the verdict: accepted; rejected with
-/// its next attempt; or, after `retries` further attempts, ended as a drop. `asked` must be at its home worker.
-pub fn accept<'scope>(
-    asked: Flow<'scope, (Conversation, Result<Question, Failure>)>,
-    verdicts: Flow<'scope, Verdict>,
-    retries: Attempt,
-) -> Accepted<'scope> {
-    let scope = asked.scope();
-    let peers = scope.peers() as u64;
+/// Claims the question of every conversation that asked, and sends it on by the verdict: accepted; rejected with its
+/// next attempt; or, after `retries` further attempts, dropped. When a verdict changes, what came of it is taken back
+/// and the conversation goes on from there. Ends when the watermark is [`Rank::END`].
+pub fn accept<'scope>(heard: Heard<'scope>, retries: Attempt) -> Accepted<'scope> {
+    let scope = heard.asked.scope();
+    let (index, peers) = (scope.index(), scope.peers() as u64);
     let (nudge_loop, nudges) = scope.feedback::<Vec<Nudge>>(1);
 
-    // Claims and nudges are stamped with the clock, not with the time of what caused them: were they connected to the
-    // inputs, the loop through `dedup` would hold its own clock.
+    // Nothing that leaves is stamped with the time of what caused it: were outputs connected to inputs, the loop through
+    // `dedup` would hold its own clock.
     let apart: Vec<(usize, Antichain<u64>)> = Vec::new();
-    let along = [(0, Antichain::from_elem(0))];
+    let home_of = Exchange::new(move |((_, (rank, _)), _, _): &Verdict| rank.slot().home(peers));
+    let worker_of = Exchange::new(|(worker, _): &Nudge| *worker);
     let mut builder = OperatorBuilder::new("accept".into(), scope);
-    let mut asked = builder.new_input(asked, Pipeline);
-    let home = Exchange::new(move |((_, (proposal, _)), _, _): &Verdict| proposal.rank.slot().home(peers));
-    let mut verdicts = builder.new_input_connection(verdicts, home, apart.clone());
-    let mut nudges = builder.new_input_connection(nudges, Exchange::new(|(worker, _): &Nudge| *worker), apart.clone());
-    builder.set_notify_for(0, FrontierInterest::Always);
-    let (ruled, ruled_stream) = builder.new_output_connection::<Vec<(Way, Conversation)>, _>(along);
+    let mut opened = builder.new_input_connection(heard.opened, Pipeline, apart.clone());
+    let mut asked = builder.new_input_connection(heard.asked, Pipeline, apart.clone());
+    let mut ended = builder.new_input_connection(heard.ended, Pipeline, apart.clone());
+    let mut verdicts = builder.new_input_connection(heard.verdicts, home_of, apart.clone());
+    let mut watermarks = builder.new_input_connection(heard.watermarks, Pipeline, apart.clone());
+    let mut nudges = builder.new_input_connection(nudges, worker_of, apart.clone());
+    builder.set_notify_for(VERDICTS, FrontierInterest::Always);
+    let (moves, moves_stream) = builder.new_output_connection::<Vec<(Way, Conversation)>, _>(apart.clone());
+    let (reports, reports_stream) = builder.new_output_connection::<Vec<Report>, _>(apart.clone());
     let (claims, claims_stream) = builder.new_output_connection::<Vec<Claim>, _>(apart.clone());
     let (nudged, nudged_stream) = builder.new_output_connection::<Vec<Nudge>, _>(apart);
-    let mut ruled = OutputBuilder::from(ruled);
+    let (mut moves, mut reports) = (OutputBuilder::from(moves), OutputBuilder::from(reports));
     let (claims, nudged) = (OutputBuilder::from(claims), OutputBuilder::from(nudged));
 
     builder.build(move |capabilities| {
-        let mut clock = Clock::new(capabilities, claims, nudged, scope.index() as u64, peers);
-        let mut home = Home { retries, waiting: BTreeMap::new(), claims: Vec::new() };
+        let [moving, reporting, claiming, nudging] =
+            <[_; 4]>::try_from(capabilities).unwrap_or_else(|_| unreachable!("every output has a capability"));
+        let clock = Clock::new((claiming, claims), (nudging, nudged), index as u64, peers);
+        let mut at_work = Some((moving, reporting, clock));
+        let mut home = Home::new(index, retries);
+        let mut ruled = Ruled::default();
         move |frontiers| {
-            let mut ruled = ruled.activate();
-            asked.for_each(|capability, conversations| {
-                for (conversation, question) in conversations.drain(..) {
-                    let capability = capability.retain_least(0).expect("a message has a time");
-                    if let Some((capability, decided)) = home.ask(capability, conversation, question) {
-                        ruled.session(&capability).give(decided);
-                    }
-                }
-            });
-            verdicts.for_each(|_, verdicts| {
-                for ((_, (proposal, won)), _, diff) in verdicts.drain(..) {
-                    if let Some((capability, decided)) = (diff > 0).then(|| home.rule(proposal.rank, won)).flatten() {
-                        ruled.session(&capability).give(decided);
-                    }
-                }
-            });
-            nudges.for_each(|_, ticks| ticks.drain(..).for_each(|(_, tick)| clock.catch_up(tick)));
-            clock.send(&mut home.claims);
-            if frontiers[0].is_empty() {
-                clock.end();
+            opened.for_each(|_, batch| batch.drain(..).for_each(|conversation| home.register(conversation)));
+            asked.for_each(|_, batch| batch.drain(..).for_each(|(conversation, asked)| home.ask(conversation, asked)));
+            ended.for_each(|_, batch| batch.drain(..).for_each(|conversation| home.end(&conversation)));
+            verdicts.for_each(|_, batch| batch.drain(..).for_each(|verdict| ruled.stash(verdict)));
+            watermarks.for_each(|_, batch| batch.drain(..).for_each(|watermark| home.settle(watermark)));
+            let mut reached = 0;
+            nudges.for_each(|_, batch| reached = batch.drain(..).map(|(_, tick)| tick).fold(reached, u64::max));
+            if home.is_settled() {
+                at_work = None;
             }
+            let Some((moving, reporting, clock)) = &mut at_work else { return };
+            clock.catch_up(reached);
+            // The loop of the verdicts adds one to every time.
+            let closed = frontiers[VERDICTS].frontier().first().map_or(0, |time| time.saturating_sub(1));
+            let mut reports = reports.activate();
+            for (tick, verdicts) in ruled.close(closed) {
+                verdicts.into_iter().for_each(|(rank, fingerprint, won)| home.rule(fingerprint, rank, won));
+                reports.session(reporting).give(home.report(tick));
+            }
+            if let Some(changes) = home.changes(clock.now()) {
+                clock.send(changes);
+            }
+            moves.activate().session(moving).give_iterator(home.moves());
         }
     });
     nudged_stream.connect_loop(nudge_loop);
-    let mut ways = ruled_stream.partition(3, |(way, conversation)| (way as u64, conversation)).into_iter();
+    let mut ways = moves_stream.partition(3, |(way, conversation)| (way as u64, conversation)).into_iter();
     match (ways.next(), ways.next(), ways.next()) {
-        (Some(accepted), Some(rejected), Some(ended)) => Accepted { accepted, rejected, ended, claims: claims_stream },
+        (Some(accepted), Some(rejected), Some(dropped)) => {
+            Accepted { accepted, rejected, dropped, claims: claims_stream, reports: reports_stream }
+        }
         _ => unreachable!("partition returns as many streams as it is asked for"),
     }
 }
 
-/// The conversations of one worker that wait for a verdict.
-struct Home {
-    retries: Attempt,
-    waiting: BTreeMap<Rank, (Capability<u64>, Conversation)>,
-    claims: Vec<(Fingerprint, Rank)>,
+/// Verdicts of ticks that may have more to come. A message holds verdicts of later ticks than its own time: they wait
+/// here by theirs.
+#[derive(Default)]
+struct Ruled {
+    open: BTreeMap<u64, Vec<(Rank, Fingerprint, bool)>>,
+    /// The first tick that is not closed.
+    next: u64,
 }
 
-type Decided = Option<(Capability<u64>, (Way, Conversation))>;
-
-impl Home {
-    fn ask(
-        &mut self,
-        capability: Capability<u64>,
-        mut conversation: Conversation,
-        question: Result<Question, Failure>,
-    ) -> Decided {
-        match question {
-            Ok(question) => {
-                let rank = conversation.rank();
-                self.claims.push((Fingerprint::of(&question.reply.user_message), rank));
-                conversation.round.question = Some(question);
-                self.waiting.insert(rank, (capability, conversation));
-                None
-            }
-            Err(failure) => {
-                conversation.ending = Some(failure.into());
-                Some((capability, (Way::Ended, conversation)))
-            }
+impl Ruled {
+    fn stash(&mut self, ((fingerprint, (rank, won)), tick, diff): Verdict) {
+        if diff > 0 {
+            self.open.entry(tick).or_default().push((rank, fingerprint, won));
         }
     }
 
-    fn rule(&mut self, rank: Rank, won: bool) -> Decided {
-        let (capability, mut conversation) = self.waiting.remove(&rank)?;
-        let way = if won {
-            Way::Accepted
-        } else if conversation.round.attempt < self.retries {
-            conversation.round = next_attempt(conversation.round);
-            Way::Rejected
-        } else {
-            conversation.ending = Some(Ending::Dropped(DropReason::DedupExhausted));
-            Way::Ended
-        };
-        Some((capability, (way, conversation)))
+    /// All ticks below `closed` that were open, one after the other, with their verdicts by rank.
+    fn close(&mut self, closed: u64) -> impl Iterator<Item = (Tick, Vec<(Rank, Fingerprint, bool)>)> {
+        std::iter::from_fn(move || {
+            let tick = Some(self.next).filter(|tick| *tick < closed)?;
+            self.next += 1;
+            let mut verdicts = self.open.remove(&tick).unwrap_or_default();
+            verdicts.sort_unstable();
+            Some((Tick(tick), verdicts))
+        })
     }
-}
-
-fn next_attempt(rejected: Round) -> Round {
-    let mut avoid = rejected.avoid;
-    avoid.extend(rejected.question.and_then(|question| question.used.source));
-    avoid.sort_unstable();
-    avoid.dedup();
-    Round { attempt: Attempt(rejected.attempt.0 + 1), avoid, ..Round::default() }
 }

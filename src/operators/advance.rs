@@ -2,6 +2,7 @@
 
 use super::Flow;
 use crate::words::{Conversation, Ending, Failure, Judged, Round, Turn};
+use std::sync::Arc;
 use timely::dataflow::operators::vec::{Map, Partition};
 
 /// Splits judged conversations into those with more turns to come and those that are finished.
@@ -40,7 +41,7 @@ fn advanced(mut conversation: Conversation, judged: Result<Judged, Failure>) -> 
     if let Round { attempt, question: Some(question), answer: Some(answer), .. } =
         std::mem::take(&mut conversation.round)
     {
-        conversation.turns.push(Turn { index, attempt, question, answer, judgement: of_turn });
+        conversation.turns.push(Arc::new(Turn { index, attempt, question, answer, judgement: of_turn }));
     }
     if conversation.turns.len() >= usize::from(conversation.target_turns) {
         conversation.ending = Some(Ending::Completed);

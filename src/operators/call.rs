@@ -1,7 +1,7 @@
 //! `call`: from a stream of requests to a stream of outcomes, through asynchronous tasks.
 
 use super::Flow;
-use crate::words::Failure;
+use crate::words::{Conversation, Failure};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,15 +49,37 @@ impl Desk {
         &self.stop
     }
 
-    async fn seated<O>(&self, work: impl Future<Output = O>) -> Result<O, Failure> {
+    async fn seated<O>(&self, work: impl Future<Output = Result<O, Failure>>) -> Result<O, Failure> {
         let _seat = self.seats.acquire().await.map_err(|_| Failure::Stopped)?;
         if self.stop.admitting.is_cancelled() {
             return Err(Failure::Stopped);
         }
-        let taken = Instant::now();
-        let outcome = self.stop.flying.run_until_cancelled(work).await.ok_or(Failure::Stopped);
-        self.busy_nanos.fetch_add(taken.elapsed().as_nanos() as u64, Ordering::Relaxed);
-        outcome
+        let _timed = Timed { since: Instant::now(), nanos: &self.busy_nanos };
+        self.stop.flying.run_until_cancelled(work).await.unwrap_or(Err(Failure::Stopped))
+    }
+}
+
+/// Adds the time from its making to its end, whatever ends it.
+struct Timed<'a> {
+    since: Instant,
+    nanos: &'a AtomicU64,
+}
+
+impl Drop for Timed<'_> {
+    fn drop(&mut self) {
+        self.nanos.fetch_add(self.since.elapsed().as_nanos() as u64, Ordering::Relaxed);
+    }
+}
+
+/// A request that may turn out not to be wanted any more.
+pub trait Request: Clone + Send + Sync + 'static {
+    /// Cancelled when it is not.
+    fn recalled(&self) -> &CancellationToken;
+}
+
+impl Request for Conversation {
+    fn recalled(&self) -> &CancellationToken {
+        &self.incarnation.recalled
     }
 }
 
@@ -87,7 +109,8 @@ impl<I, O> Drop for Flight<I, O> {
 
 /// Starts `work` for every request and emits each request with its outcome once, in the order of landing. Never
 /// blocks: a slow task delays nothing but its own outcome. A task that panics lands as [`Failure::Lost`]; one that the
-/// desk's [`Stop`] ends, or keeps from starting, as [`Failure::Stopped`].
+/// desk's [`Stop`] ends, or keeps from starting, as [`Failure::Stopped`]; one whose request is recalled, at once, as
+/// [`Failure::Recalled`].
 pub fn call<'scope, I, O, W, F>(
     name: &str,
     requests: Flow<'scope, I>,
@@ -95,7 +118,7 @@ pub fn call<'scope, I, O, W, F>(
     work: W,
 ) -> Flow<'scope, (I, Result<O, Failure>)>
 where
-    I: Clone + Send + Sync + 'static,
+    I: Request,
     O: Send + 'static,
     W: Fn(Arc<I>) -> F + 'static,
     F: Future<Output = Result<O, Failure>> + Send + 'static,
@@ -112,14 +135,14 @@ where
                 for request in requests.drain(..) {
                     let capability = capability.retain_least(output.output_index()).expect("a message has a time");
                     held.insert(departed, capability);
-                    let request = Arc::new(request);
-                    let (desk, work) = (desk.clone(), work(request.clone()));
+                    let (desk, recalled, request) = (desk.clone(), request.recalled().clone(), Arc::new(request));
+                    let work = work(request.clone());
                     let (landing, wake) = (landing.clone(), wake.clone());
                     let mut flight = Flight { number: departed, request: Some(request), landing, wake };
                     departed += 1;
                     desk.runtime.clone().spawn(async move {
-                        let outcome = desk.seated(work).await.and_then(|outcome| outcome);
-                        flight.land(outcome);
+                        let outcome = recalled.run_until_cancelled(desk.seated(work)).await;
+                        flight.land(outcome.unwrap_or(Err(Failure::Recalled)));
                     });
                 }
             });

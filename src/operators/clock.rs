@@ -1,10 +1,11 @@
 //! The logical clock of claims on one worker.
 //!
-//! A tick is an event, not a duration. A claim sent at a tick nudges every other worker's clock past it, so that the tick
-//! closes after one exchange of messages; between claims nobody wakes.
+//! A tick is an event, not a duration. A worker that has something to tell does so at its present tick and nudges every
+//! other worker's clock past it, so that the tick closes after one exchange of messages; between events nobody wakes.
 
-use super::dedup::{Claim, Proposal};
-use crate::words::{Fingerprint, Rank, Tick};
+use super::dedup::Claim;
+use super::home::Change;
+use crate::words::Tick;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::OutputBuilder;
@@ -16,46 +17,44 @@ type Output<D> = OutputBuilder<u64, CapacityContainerBuilder<Vec<D>>>;
 
 /// Stamps claims, and keeps the capabilities that say how far this worker's clock is.
 pub struct Clock {
-    /// To claim and to nudge; none when the clock has ended.
-    capabilities: Option<[Capability<u64>; 2]>,
+    claiming: Capability<u64>,
+    nudging: Capability<u64>,
     claims: Output<Claim>,
     nudges: Output<Nudge>,
     others: Vec<u64>,
 }
 
 impl Clock {
-    /// A clock at its first tick. `capabilities` ends with those of the two outputs.
+    /// The clock of worker `index` among `peers`, at its first tick.
     pub fn new(
-        mut capabilities: Vec<Capability<u64>>,
-        claims: Output<Claim>,
-        nudges: Output<Nudge>,
+        (claiming, claims): (Capability<u64>, Output<Claim>),
+        (nudging, nudges): (Capability<u64>, Output<Nudge>),
         index: u64,
         peers: u64,
     ) -> Self {
-        let of_outputs = capabilities.split_off(capabilities.len() - 2);
         let others = (0..peers).filter(|worker| *worker != index).collect();
-        Self { capabilities: of_outputs.try_into().ok(), claims, nudges, others }
+        Self { claiming, nudging, claims, nudges, others }
+    }
+
+    /// The present tick.
+    pub fn now(&self) -> Tick {
+        Tick(*self.claiming.time())
     }
 
     /// Moves on to a tick that another worker has reached.
     pub fn catch_up(&mut self, tick: u64) {
-        for capability in self.capabilities.iter_mut().flatten() {
-            capability.downgrade(&tick.max(*capability.time()));
-        }
+        let tick = tick.max(*self.claiming.time());
+        self.claiming.downgrade(&tick);
+        self.nudging.downgrade(&tick);
     }
 
-    /// Sends all these claims at the present tick, if there are any, and moves everyone past it.
-    pub fn send(&mut self, claims: &mut Vec<(Fingerprint, Rank)>) {
-        let Some([claiming, nudging]) = self.capabilities.as_ref().filter(|_| !claims.is_empty()) else { return };
-        let tick = *claiming.time();
-        let claim = |(fingerprint, rank)| ((fingerprint, Proposal { tick: Tick(tick), rank }), tick, 1);
-        self.claims.activate().session(claiming).give_iterator(claims.drain(..).map(claim));
-        self.nudges.activate().session(nudging).give_iterator(self.others.iter().map(|worker| (*worker, tick + 1)));
+    /// Sends all these changes at the present tick, and moves everyone past it.
+    pub fn send(&mut self, changes: impl Iterator<Item = Change>) {
+        let Tick(tick) = self.now();
+        let claims = changes.map(|(claim, diff)| (claim, tick, diff));
+        self.claims.activate().session(&self.claiming).give_iterator(claims);
+        let nudges = self.others.iter().map(|worker| (*worker, tick + 1));
+        self.nudges.activate().session(&self.nudging).give_iterator(nudges);
         self.catch_up(tick + 1);
-    }
-
-    /// Lets go: nothing more will be claimed.
-    pub fn end(&mut self) {
-        self.capabilities = None;
     }
 }

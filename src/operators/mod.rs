@@ -5,19 +5,22 @@ pub mod advance;
 pub mod call;
 mod clock;
 pub mod dedup;
+mod home;
 pub mod quota;
 pub mod record;
 pub mod settle;
 pub mod slots;
+pub mod watermark;
 
-pub use accept::{Accepted, accept};
+pub use accept::{Accepted, Heard, accept};
 pub use advance::advance;
 pub use call::{Desk, Stop, call};
 pub use dedup::dedup;
-pub use quota::{Opening, Outcome, Quota, Shortfall, Tally};
+pub use quota::{Opening, Outcome, Quota, Shortfall, Tally, Target};
 pub use record::record;
 pub use settle::{Settlement, settle};
 pub use slots::slots;
+pub use watermark::{Report, Watermark};
 
 use timely::dataflow::StreamVec;
 

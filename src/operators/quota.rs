@@ -1,17 +1,51 @@
 //! How many conversations are open, and which one opens next: the arithmetic behind `slots`.
 
-use crate::words::{Conversation, Coverage, DropReason, Ending, LanguageIndex, Slot, Used, Wave};
+use super::watermark::Watermark;
+use crate::words::{
+    Attempt, Conversation, Coverage, DropReason, Ending, LanguageIndex, Rank, Slot, TurnIndex, Used, Wave,
+};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Waves that may be open at a time: a straggler holds back at most so many waves behind it, and with them memory.
-const LOOKAHEAD: u32 = 16;
-
-/// Drops in a row after which a language is given up.
-fn patience(batch_size: u32) -> u32 {
-    (2 * batch_size).max(16)
+/// What a run is to reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    /// Conversations to accept in every language.
+    pub total: u32,
+    /// How many languages.
+    pub languages: u16,
+    /// Conversations under way at a time, and of a wave at most.
+    pub batch_size: u32,
+    /// Waves from one whose end a conversation knows to its own; at least 1.
+    pub lookahead: u32,
 }
+
+impl Target {
+    /// Drops in a row after which a language is given up.
+    fn patience(self) -> u32 {
+        (2 * self.batch_size).max(16)
+    }
+
+    /// Waves of a language when nothing is dropped.
+    fn waves(self) -> u32 {
+        self.total.div_ceil(self.batch_size)
+    }
+
+    /// The first wave of a later language that may open at the end of this wave.
+    fn first_wave_after(self, (language, wave): Place) -> Option<Place> {
+        let ahead = u64::from(wave.0) + u64::from(self.lookahead);
+        let waves = u64::from(self.waves());
+        if u64::from(wave.0) >= waves || ahead < waves {
+            return None;
+        }
+        let later = u64::from(language.0) + ahead / waves;
+        (later < u64::from(self.languages)).then(|| (LanguageIndex(later as u16), Wave((ahead % waves) as u32)))
+    }
+}
+
+/// A wave of a language.
+type Place = (LanguageIndex, Wave);
 
 /// A conversation to begin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,8 +54,16 @@ pub struct Opening {
     pub slot: Slot,
     /// The wave it belongs to.
     pub wave: Wave,
-    /// What settled conversations had used when its wave opened.
+    /// What was used as of the end of the wave `lookahead` waves before its own.
     pub coverage: Arc<Coverage>,
+}
+
+impl Opening {
+    /// Rank of its first question.
+    pub fn first_rank(&self) -> Rank {
+        let Slot { language, index } = self.slot;
+        Rank { language, wave: self.wave, turn: TurnIndex(1), attempt: Attempt(0), index }
+    }
 }
 
 /// What became of a conversation.
@@ -45,6 +87,8 @@ pub enum Fate {
 pub struct Outcome {
     /// Its place.
     pub slot: Slot,
+    /// The wave it belongs to.
+    pub wave: Wave,
     /// What became of it.
     pub fate: Fate,
     /// What its accepted questions used.
@@ -68,6 +112,7 @@ impl From<&Conversation> for Outcome {
         };
         Self {
             slot: conversation.slot,
+            wave: conversation.wave,
             fate,
             used: conversation.turns.iter().map(|turn| turn.question.used.clone()).collect(),
             duplicates: conversation.duplicates(),
@@ -86,7 +131,7 @@ pub struct Progress {
     pub opened: u32,
     /// Drops since the last acceptance.
     drought: u32,
-    active: u32,
+    given_up: bool,
 }
 
 /// How far a run is.
@@ -102,6 +147,14 @@ pub struct Tally {
     pub drops: BTreeMap<String, u32>,
     /// What happened to the conversation dropped last.
     pub last_drop: Option<String>,
+    /// Conversations that have ended and wait for the watermark.
+    pub held: u32,
+    /// The most of them at a time: how far the run was ahead of its watermark.
+    pub lag: u32,
+    /// Verdicts that changed.
+    pub rollbacks: u64,
+    /// Model calls that came to nothing by it.
+    pub wasted: u64,
 }
 
 impl Tally {
@@ -129,36 +182,56 @@ pub struct Shortfall {
     pub drought: u32,
 }
 
-/// Decides which conversation opens next, so that `total` are accepted in every language and `batch_size` are under
-/// way at any time. Languages overlap: when the rest of one is under way, the next one opens.
+/// Decides which conversations there are, and which opens next, so that exactly `total` are accepted in every language.
+///
+/// Conversations come in waves. How many a wave has, and what they know of the others, depends on how the wave
+/// `lookahead` waves before has ended, and on nothing that happens later. So replacements of dropped conversations
+/// open `lookahead` waves after them; when there are less waves than that in a language, the next ones overlap with it.
 #[derive(Debug, Clone)]
 pub struct Quota {
-    total: u32,
-    batch_size: u32,
-    patience: u32,
+    target: Target,
     stopped: bool,
     tally: Tally,
-    finished: BTreeMap<Slot, Vec<Used>>,
-    floor: Slot,
-    coverage: Coverage,
-    snapshots: BTreeMap<LanguageIndex, (Wave, Arc<Coverage>)>,
+    /// Slots of each language so far.
+    slots: Vec<u32>,
+    /// Waves that may open and have not ended; none is empty.
+    waves: BTreeMap<Place, Batch>,
+    /// Those of them with conversations to open.
+    unopened: BTreeSet<Place>,
+    /// The wave that is next to end.
+    at: Place,
+    coverage: Arc<Coverage>,
+}
+
+/// The conversations of a wave.
+#[derive(Debug, Clone)]
+struct Batch {
+    slots: std::ops::Range<u32>,
+    /// The next one to open.
+    next: u32,
+    coverage: Arc<Coverage>,
+    outcomes: BTreeMap<Slot, Outcome>,
 }
 
 impl Quota {
-    /// A quota of `total` conversations in each of so many languages, on top of what earlier runs covered.
-    pub fn new(total: u32, languages: u16, batch_size: u32, coverage: Coverage) -> Self {
+    /// A quota of conversations, on top of what earlier runs covered.
+    pub fn new(target: Target, coverage: Coverage) -> Self {
+        let languages = usize::from(target.languages);
         let mut quota = Self {
-            total,
-            batch_size,
-            patience: patience(batch_size),
+            target,
             stopped: false,
-            tally: Tally { languages: vec![Progress::default(); usize::from(languages)], ..Tally::default() },
-            finished: BTreeMap::new(),
-            floor: Slot::default(),
-            coverage,
-            snapshots: BTreeMap::new(),
+            tally: Tally { languages: vec![Progress::default(); languages], ..Tally::default() },
+            slots: vec![0; languages],
+            waves: BTreeMap::new(),
+            unopened: BTreeSet::new(),
+            at: Place::default(),
+            coverage: coverage.into(),
         };
-        quota.raise_floor();
+        let waves = (0..target.languages).flat_map(|language| (0..target.waves()).map(move |wave| (language, wave)));
+        for (language, wave) in waves.take(target.lookahead as usize) {
+            quota.admit((LanguageIndex(language), Wave(wave)));
+        }
+        quota.end_waves();
         quota
     }
 
@@ -167,42 +240,103 @@ impl Quota {
         &self.tally
     }
 
-    /// The lowest slot that is not finished, past the last language when all are.
-    pub fn floor(&self) -> Slot {
-        self.floor
+    /// Takes note of how far the homes are ahead.
+    pub fn observe(&mut self, homes: &Watermark) {
+        let tally = &mut self.tally;
+        tally.held = homes.reports().map(|report| report.held).sum();
+        tally.lag = tally.lag.max(tally.held);
+        tally.rollbacks = homes.reports().map(|report| report.rollbacks).sum();
+        tally.wasted = homes.reports().map(|report| report.wasted).sum();
     }
 
-    /// Whether everything is finished and nothing more will open.
+    /// Whether everything has ended and nothing more will open.
     pub fn is_met(&self) -> bool {
-        usize::from(self.floor.language.0) == self.tally.languages.len()
+        self.at.0.0 >= self.target.languages
     }
 
     /// Opens nothing more.
     pub fn stop(&mut self) {
-        self.stopped = true;
-        self.raise_floor();
+        if std::mem::replace(&mut self.stopped, true) {
+            return;
+        }
+        for place in std::mem::take(&mut self.unopened) {
+            if let Some(batch) = self.waves.get_mut(&place) {
+                batch.slots.end = batch.next;
+            }
+        }
+        self.waves.retain(|_, batch| !batch.slots.is_empty());
+        self.end_waves();
     }
 
-    /// The next conversation to open; none while all seats are taken, or when there is nothing to open.
-    pub fn open(&mut self) -> Option<Opening> {
-        let active: u32 = self.tally.languages.iter().map(|language| language.active).sum();
-        let held = active as usize + self.finished.len();
-        if active >= self.batch_size || held >= (LOOKAHEAD * self.batch_size) as usize {
+    /// The lowest rank of a conversation that has not opened; [`Rank::END`] when all have.
+    pub fn unopened(&self) -> Rank {
+        if self.is_met() || self.stopped {
+            return Rank::END;
+        }
+        let (language, wave) = self.at;
+        let unknown = Rank::lowest(language, Wave(wave.0 + self.target.lookahead));
+        let known = self.unopened.first().map(|place| self.waves[place].opening(*place).first_rank());
+        known.map_or(unknown, |known| known.min(unknown))
+    }
+
+    /// The next conversation to open; none when so many are `active` that all seats are taken, or when there is none.
+    pub fn open(&mut self, active: u32) -> Option<Opening> {
+        if active >= self.target.batch_size {
             return None;
         }
-        let at = (0..self.tally.languages.len()).find(|at| self.wants(*at))?;
-        let language = &mut self.tally.languages[at];
-        let slot = Slot { language: LanguageIndex(at as u16), index: language.opened };
-        language.opened += 1;
-        language.active += 1;
-        let wave = slot.wave(self.batch_size);
-        Some(Opening { slot, wave, coverage: self.snapshot(slot.language, wave) })
+        let place = *self.unopened.first()?;
+        let batch = self.waves.get_mut(&place)?;
+        let opening = batch.opening(place);
+        batch.next += 1;
+        if batch.next == batch.slots.end {
+            self.unopened.remove(&place);
+        }
+        self.tally.languages[usize::from(place.0.0)].opened += 1;
+        Some(opening)
     }
 
-    /// Takes note of a finished conversation.
+    /// Takes note of a settled conversation.
     pub fn end(&mut self, outcome: Outcome) {
+        if let Some(batch) = self.waves.get_mut(&(outcome.slot.language, outcome.wave)) {
+            batch.outcomes.insert(outcome.slot, outcome);
+        }
+        self.end_waves();
+    }
+
+    /// The languages that fell short of so many conversations.
+    pub fn shortfalls(total: u32, tally: &Tally) -> Vec<Shortfall> {
+        let short = |(at, language): (usize, &Progress)| {
+            (language.accepted < total).then_some(Shortfall {
+                language: LanguageIndex(at as u16),
+                accepted: language.accepted,
+                dropped: language.dropped,
+                drought: if language.given_up { language.drought } else { 0 },
+            })
+        };
+        tally.languages.iter().enumerate().filter_map(short).collect()
+    }
+
+    /// Ends waves in order, as far as all their conversations are settled.
+    fn end_waves(&mut self) {
+        while !self.is_met() {
+            let admitted = self.at.1.0 >= self.target.waves().min(self.target.lookahead) || self.stopped;
+            match self.waves.get(&self.at) {
+                Some(batch) if batch.outcomes.len() < batch.slots.len() => return,
+                None if !admitted => return,
+                _ => {}
+            }
+            let outcomes = self.waves.remove(&self.at).map(|batch| batch.outcomes).unwrap_or_default();
+            outcomes.into_values().for_each(|outcome| self.count(outcome));
+            self.admit_after(self.at);
+            self.at = match self.at {
+                (language, _) if self.is_over() => (LanguageIndex(language.0 + 1), Wave(0)),
+                (language, wave) => (language, Wave(wave.0 + 1)),
+            };
+        }
+    }
+
+    fn count(&mut self, outcome: Outcome) {
         let language = &mut self.tally.languages[usize::from(outcome.slot.language.0)];
-        language.active -= 1;
         match outcome.fate {
             Fate::Accepted => {
                 language.accepted += 1;
@@ -217,54 +351,57 @@ impl Quota {
             Fate::Interrupted => self.tally.interrupted += 1,
         }
         self.tally.duplicates += u64::from(outcome.duplicates);
-        self.finished.insert(outcome.slot, outcome.used);
-        self.raise_floor();
+        let coverage = Arc::make_mut(&mut self.coverage);
+        outcome.used.iter().for_each(|used| coverage.add(used));
     }
 
-    /// The languages that fell short.
-    pub fn shortfalls(total: u32, batch_size: u32, tally: &Tally) -> Vec<Shortfall> {
-        let patience = patience(batch_size);
-        let short = |(at, language): (usize, &Progress)| {
-            (language.accepted < total).then_some(Shortfall {
-                language: LanguageIndex(at as u16),
-                accepted: language.accepted,
-                dropped: language.dropped,
-                drought: if language.drought >= patience { language.drought } else { 0 },
-            })
-        };
-        tally.languages.iter().enumerate().filter_map(short).collect()
+    /// Admits the waves that waited for the end of this one.
+    fn admit_after(&mut self, (language, wave): Place) {
+        let progress = &mut self.tally.languages[usize::from(language.0)];
+        progress.given_up |= progress.drought >= self.target.patience();
+        if self.stopped {
+            return;
+        }
+        let next = (language, Wave(wave.0 + self.target.lookahead));
+        let later = self.target.first_wave_after((language, wave));
+        [Some(next), later].into_iter().flatten().for_each(|place| self.admit(place));
     }
 
-    fn wants(&self, at: usize) -> bool {
-        let language = &self.tally.languages[at];
-        !self.stopped && language.drought < self.patience && language.accepted + language.active < self.total
-    }
-
-    fn snapshot(&mut self, language: LanguageIndex, wave: Wave) -> Arc<Coverage> {
-        match self.snapshots.get(&language) {
-            Some((of, snapshot)) if *of == wave => snapshot.clone(),
-            _ => {
-                let snapshot = Arc::new(self.coverage.clone());
-                self.snapshots.insert(language, (wave, snapshot.clone()));
-                snapshot
-            }
+    /// Gives a wave as many conversations as are still wanted if all that are open are accepted.
+    fn admit(&mut self, place: Place) {
+        let language = usize::from(place.0.0);
+        let progress = &self.tally.languages[language];
+        let open: u32 =
+            self.waves.range((place.0, Wave(0))..=(place.0, Wave(u32::MAX))).map(|(_, batch)| batch.len()).sum();
+        let wanted = if progress.given_up { 0 } else { self.target.total.saturating_sub(progress.accepted + open) };
+        let size = wanted.min(self.target.batch_size);
+        if size > 0 {
+            let next = self.slots[language];
+            self.slots[language] += size;
+            let coverage = self.coverage.clone();
+            let batch = Batch { slots: next..next + size, next, coverage, outcomes: BTreeMap::new() };
+            self.waves.insert(place, batch);
+            self.unopened.insert(place);
         }
     }
 
-    fn raise_floor(&mut self) {
-        while let Some(language) = self.tally.languages.get(usize::from(self.floor.language.0)) {
-            if let Some(used) = self.finished.remove(&self.floor) {
-                used.iter().for_each(|used| self.coverage.add(used));
-                self.floor.index += 1;
-            } else if language.active == 0
-                && self.floor.index == language.opened
-                && !self.wants(usize::from(self.floor.language.0))
-            {
-                self.floor = Slot { language: LanguageIndex(self.floor.language.0 + 1), index: 0 };
-            } else {
-                return;
-            }
-        }
+    /// Whether the language whose wave has just ended has all it will get.
+    fn is_over(&self) -> bool {
+        let (language, wave) = self.at;
+        let progress = &self.tally.languages[usize::from(language.0)];
+        let enough = progress.accepted >= self.target.total || progress.given_up || self.stopped;
+        let of_it = (language, Wave(0))..=(language, Wave(u32::MAX));
+        enough && wave.0 + 1 >= self.target.waves() && self.waves.range(of_it).next().is_none()
+    }
+}
+
+impl Batch {
+    fn len(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    fn opening(&self, (language, wave): Place) -> Opening {
+        Opening { slot: Slot { language, index: self.next }, wave, coverage: self.coverage.clone() }
     }
 }
 
@@ -273,86 +410,121 @@ impl Quota {
 mod tests {
     use super::*;
 
-    fn outcome(slot: Slot, fate: Fate) -> Outcome {
-        Outcome { slot, fate, used: vec![], duplicates: 0 }
+    const TARGET: Target = Target { total: 5, languages: 2, batch_size: 3, lookahead: 2 };
+
+    fn quota(target: Target) -> Quota {
+        Quota::new(target, Coverage::default())
+    }
+
+    fn outcome(opening: &Opening, fate: Fate) -> Outcome {
+        Outcome { slot: opening.slot, wave: opening.wave, fate, used: vec![], duplicates: 0 }
     }
 
     fn dropped() -> Fate {
         Fate::Dropped { reason: "dedup_exhausted".into(), detail: String::new() }
     }
 
+    fn all(quota: &mut Quota) -> Vec<Opening> {
+        std::iter::from_fn(|| quota.open(0)).collect()
+    }
+
+    /// Ends the conversations of a quota, all that can be open at a time, in an order of its own; what came of each slot,
+    /// with its wave and the questions known when it opened.
+    fn run(target: Target, order: usize, fate: impl Fn(Slot) -> Fate) -> (Quota, BTreeMap<Slot, (Wave, usize)>) {
+        let (mut quota, mut open, mut opened) = (quota(target), Vec::new(), BTreeMap::new());
+        let mut number = 0;
+        while !quota.is_met() {
+            open.extend(all(&mut quota));
+            let mut lowest = quota.unopened();
+            let opening: Opening = open.swap_remove((order * number + number / 3) % open.len());
+            number += 1;
+            let used =
+                vec![Used { chunk: None, source: None, question: "q".into(), seed: Some(("t".into(), "q".into())) }];
+            opened.insert(
+                opening.slot,
+                (opening.wave, opening.coverage.seed_topics.get("t").copied().unwrap_or(0) as usize),
+            );
+            quota.end(Outcome { used, ..outcome(&opening, fate(opening.slot)) });
+            assert!(quota.unopened() >= lowest, "what is not open yet never comes before what is");
+            lowest = quota.unopened();
+            assert!(open.iter().all(|opening| !all(&mut quota.clone()).contains(opening)), "{lowest:?}");
+        }
+        (quota, opened)
+    }
+
     #[test]
     fn replaces_what_is_dropped_until_the_total_is_accepted() {
-        let mut quota = Quota::new(5, 2, 3, Coverage::default());
-        let mut open: Vec<Slot> = Vec::new();
-        let mut ended = 0;
-        while !quota.is_met() {
-            open.extend(std::iter::from_fn(|| quota.open()).map(|opening| opening.slot));
-            assert!(open.len() <= 3 && !open.is_empty());
-            let slot = open.swap_remove(ended % open.len());
-            ended += 1;
-            quota.end(outcome(slot, if ended % 3 == 0 { dropped() } else { Fate::Accepted }));
-        }
+        let fate = |slot: Slot| if slot.index % 3 == 1 { dropped() } else { Fate::Accepted };
+        let (quota, opened) = run(TARGET, 0, fate);
         assert_eq!(quota.tally().languages.iter().map(|language| language.accepted).collect::<Vec<_>>(), [5, 5]);
-        assert_eq!(quota.tally().dropped(), ended as u32 - 10);
-        assert_eq!(quota.floor(), Slot { language: LanguageIndex(2), index: 0 });
-        assert!(Quota::shortfalls(5, 3, quota.tally()).is_empty());
+        assert_eq!(quota.tally().dropped() as usize, opened.len() - 10);
+        assert_eq!(quota.unopened(), Rank::END);
+        assert!(Quota::shortfalls(5, quota.tally()).is_empty());
+    }
+
+    #[test]
+    fn which_conversations_there_are_and_what_they_know_does_not_depend_on_the_order_of_their_ends() {
+        let fate =
+            |slot: Slot| if (slot.index * 7 + u32::from(slot.language.0)) % 5 < 2 { dropped() } else { Fate::Accepted };
+        for (batch_size, lookahead) in [(1, 1), (3, 2), (2, 16), (4, 3), (16, 1)] {
+            let target = Target { total: 9, languages: 3, batch_size, lookahead };
+            let (quota, opened) = run(target, 0, fate);
+            for order in 1..20 {
+                let (other, also) = run(target, order, fate);
+                assert_eq!((other.tally(), &also), (quota.tally(), &opened), "{target:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn waves_open_and_know_by_the_wave_one_lookahead_before() {
+        let mut quota = quota(Target { total: 9, languages: 2, batch_size: 3, lookahead: 2 });
+        let place = |opening: &Opening| (opening.slot.language.0, opening.wave.0, opening.slot.index);
+        let first = all(&mut quota);
+        assert_eq!(
+            first.iter().map(place).collect::<Vec<_>>(),
+            [(0, 0, 0), (0, 0, 1), (0, 0, 2), (0, 1, 3), (0, 1, 4), (0, 1, 5)]
+        );
+        assert_eq!(quota.unopened(), Rank::lowest(LanguageIndex(0), Wave(2)));
+        quota.end(outcome(&first[1], dropped()));
+        quota.end(outcome(&first[0], Fate::Accepted));
+        assert!(quota.open(0).is_none(), "the first wave has not ended");
+        quota.end(outcome(&first[2], Fate::Accepted));
+        let third = all(&mut quota);
+        assert_eq!(third.iter().map(place).collect::<Vec<_>>(), [(0, 2, 6), (0, 2, 7), (0, 2, 8)]);
+        first[3..].iter().for_each(|opening| quota.end(outcome(opening, Fate::Accepted)));
+        let fourth = all(&mut quota);
+        assert_eq!(
+            fourth.iter().map(place).collect::<Vec<_>>(),
+            [(0, 3, 9), (1, 0, 0), (1, 0, 1), (1, 0, 2)],
+            "a replacement, and the next language"
+        );
     }
 
     #[test]
     fn gives_a_language_up_after_a_drought_and_goes_on_with_the_next() {
-        let mut quota = Quota::new(4, 2, 1, Coverage::default());
-        while let Some(opening) = quota.open() {
-            let fate = if opening.slot.language.0 == 0 { dropped() } else { Fate::Accepted };
-            quota.end(outcome(opening.slot, fate));
-        }
-        assert!(quota.is_met());
+        let fate = |slot: Slot| if slot.language.0 == 0 { dropped() } else { Fate::Accepted };
+        let (quota, opened) = run(Target { total: 4, languages: 2, batch_size: 1, lookahead: 1 }, 0, fate);
         let shortfall = Shortfall { language: LanguageIndex(0), accepted: 0, dropped: 16, drought: 16 };
-        assert_eq!(Quota::shortfalls(4, 1, quota.tally()), [shortfall]);
-        assert_eq!(quota.tally().languages[1].accepted, 4);
+        assert_eq!(Quota::shortfalls(4, quota.tally()), [shortfall]);
+        assert_eq!((quota.tally().languages[1].accepted, opened.len()), (4, 20));
     }
 
     #[test]
-    fn the_floor_waits_for_the_lowest_slot_and_the_window_for_the_floor() {
-        let mut quota = Quota::new(1000, 1, 2, Coverage::default());
-        let straggler = quota.open().map(|opening| opening.slot).unwrap();
-        let mut others = 0;
-        while let Some(opening) = quota.open() {
-            quota.end(outcome(opening.slot, Fate::Accepted));
-            others += 1;
-        }
-        assert_eq!((others, quota.floor()), (LOOKAHEAD * 2 - 1, straggler));
-        quota.end(outcome(straggler, Fate::Accepted));
-        assert_eq!(quota.floor().index, LOOKAHEAD * 2);
-        assert!(quota.open().is_some());
+    fn opens_no_more_than_there_are_seats() {
+        let mut quota = quota(TARGET);
+        assert!(quota.open(3).is_none() && quota.open(2).is_some());
     }
 
     #[test]
     fn a_stop_opens_nothing_more_and_ends_when_the_last_flight_has_landed() {
-        let mut quota = Quota::new(10, 2, 2, Coverage::default());
-        let slots: Vec<Slot> = std::iter::from_fn(|| quota.open()).map(|opening| opening.slot).collect();
+        let mut quota = quota(Target { total: 10, batch_size: 2, ..TARGET });
+        let open = [quota.open(0), quota.open(1), quota.open(0)].map(Option::unwrap);
         quota.stop();
-        assert!(quota.open().is_none() && !quota.is_met());
-        for slot in slots {
-            quota.end(outcome(slot, Fate::Interrupted));
-        }
+        assert!(quota.open(0).is_none() && !quota.is_met());
+        assert_eq!(quota.unopened(), Rank::END);
+        open.iter().for_each(|opening| quota.end(outcome(opening, Fate::Interrupted)));
         assert!(quota.is_met());
-        assert_eq!(quota.tally().interrupted, 2);
-    }
-
-    #[test]
-    fn a_wave_sees_one_snapshot_of_what_was_settled_when_it_opened() {
-        let used = |question: &str| Used { chunk: None, source: None, question: question.into(), seed: None };
-        let mut quota = Quota::new(4, 1, 2, Coverage::default());
-        let first = quota.open().unwrap();
-        let end = |opening: &Opening, question| Outcome {
-            used: vec![used(question)],
-            ..outcome(opening.slot, Fate::Accepted)
-        };
-        quota.end(end(&first, "one?"));
-        let second = quota.open().unwrap();
-        assert!(second.coverage.recent.is_empty(), "same wave, same snapshot");
-        let third = quota.open().unwrap();
-        assert_eq!(third.coverage.recent, ["one?".into()]);
+        assert_eq!(quota.tally().interrupted, 3);
     }
 }

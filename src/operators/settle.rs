@@ -1,7 +1,8 @@
-//! `settle`: finished conversations leave in slot order.
+//! `settle`: ended conversations leave in slot order.
 
 use super::Flow;
-use crate::words::{Conversation, Slot};
+use super::quota::Outcome;
+use crate::words::{Conversation, Rank};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use timely::container::CapacityContainerBuilder;
@@ -11,35 +12,52 @@ use timely::dataflow::operators::Operator;
 /// What `settle` releases.
 #[derive(Debug, Clone)]
 pub enum Settlement {
-    /// A finished conversation below the floor; on each worker they come in slot order.
+    /// A conversation of a wave that is final; on each worker they come in slot order.
     Conversation(Arc<Conversation>),
-    /// This worker has released all that it will ever release below this slot.
-    Floor(Slot),
+    /// This worker has released all of the waves that this rank is past.
+    Floor(Rank),
 }
 
-/// Holds finished conversations back until every lower slot is finished (the floor has passed them), then releases
-/// them in slot order. `floors` must reach every worker.
+impl Settlement {
+    /// The outcome of its conversation, if it is one.
+    pub fn outcome(&self) -> Option<Outcome> {
+        match self {
+            Self::Conversation(conversation) => Some(Outcome::from(&**conversation)),
+            Self::Floor(_) => None,
+        }
+    }
+}
+
+/// Holds ended conversations back until the watermark is past their wave, then releases the last incarnation of each in
+/// slot order. `watermarks` must reach every worker.
 pub fn settle<'scope>(
-    finished: Flow<'scope, Arc<Conversation>>,
-    floors: Flow<'scope, Slot>,
+    ended: Flow<'scope, Arc<Conversation>>,
+    watermarks: Flow<'scope, Rank>,
 ) -> Flow<'scope, Settlement> {
-    finished.binary::<_, CapacityContainerBuilder<Vec<_>>, _, _, _, _>(floors, Pipeline, Pipeline, "settle", |_, _| {
-        let mut held = BTreeMap::new();
-        let mut floor = Slot::default();
-        move |finished, floors, output| {
-            finished.for_each(|capability, conversations| {
+    ended.binary::<_, CapacityContainerBuilder<Vec<_>>, _, _, _, _>(watermarks, Pipeline, Pipeline, "settle", |_, _| {
+        let mut held: BTreeMap<_, Arc<Conversation>> = BTreeMap::new();
+        let mut floor = Rank::default();
+        move |ended, watermarks, output| {
+            ended.for_each(|_, conversations| {
                 for conversation in conversations.drain(..) {
-                    let capability = capability.retain_least(output.output_index()).expect("a message has a time");
-                    held.insert(conversation.slot, (capability, conversation));
+                    let of_last =
+                        |other: &Arc<Conversation>| other.incarnation.number < conversation.incarnation.number;
+                    let settled = floor.is_past(conversation.slot.language, conversation.wave);
+                    if !settled && held.get(&conversation.slot).is_none_or(of_last) {
+                        held.insert(conversation.slot, conversation);
+                    }
                 }
             });
-            floors.for_each(|capability, slots| {
-                floor = slots.drain(..).fold(floor, Slot::max);
-                let waiting = held.split_off(&floor);
-                for (_, (capability, conversation)) in std::mem::replace(&mut held, waiting) {
-                    output.session(&capability).give(Settlement::Conversation(conversation));
+            watermarks.for_each(|capability, ranks| {
+                floor = ranks.drain(..).fold(floor, Rank::max);
+                let mut session = output.session(&capability);
+                while let Some(first) = held.first_entry() {
+                    if !floor.is_past(first.key().language, first.get().wave) {
+                        break;
+                    }
+                    session.give(Settlement::Conversation(first.remove()));
                 }
-                output.session(&capability).give(Settlement::Floor(floor));
+                session.give(Settlement::Floor(floor));
             });
         }
     })

@@ -1,9 +1,10 @@
-//! `slots`: opens conversations, as many as there are seats, until enough are accepted.
+//! `slots`: opens conversations, as many as there are seats, until enough are accepted; keeps the watermark.
 
 use super::Flow;
 use super::call::Stop;
 use super::quota::{Opening, Outcome, Quota, Tally};
-use crate::words::Slot;
+use super::watermark::{Report, Watermark};
+use crate::words::Rank;
 use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
@@ -11,44 +12,55 @@ use timely::dataflow::operators::vec::Broadcast;
 use timely::dataflow::operators::{Capability, Exchange as _};
 use timely::progress::Antichain;
 
-/// Opens conversations by `quota`, each at its home worker, and tells every worker the floor: the slot below which all
-/// conversations are finished. One worker decides (the first); of the others only the finished conversations' outcomes
-/// reach it. `report` gets the tally after every change. Ends when the quota is met, or after `stop` when nothing is
-/// open any more.
+/// Opens conversations by `quota`, each at its home worker, and tells every worker the watermark: the rank below which
+/// nothing changes any more. One worker decides (the first); of the others only the reports of the homes and the
+/// outcomes of settled conversations reach it. `report` gets the tally after every change. Ends, with the watermark
+/// [`Rank::END`], when the quota is met, or after `stop` when nothing is open any more.
 pub fn slots<'scope>(
     outcomes: Flow<'scope, Outcome>,
+    reports: Flow<'scope, Report>,
     mut quota: Quota,
     stop: Stop,
     report: impl Fn(&Tally) + 'static,
-) -> (Flow<'scope, Opening>, Flow<'scope, Slot>) {
+) -> (Flow<'scope, Opening>, Flow<'scope, Rank>) {
     let scope = outcomes.scope();
     let (decides, peers) = (scope.index() == 0, scope.peers() as u64);
     let apart: Vec<(usize, Antichain<u64>)> = Vec::new();
     let mut builder = OperatorBuilder::new("slots".into(), scope);
     let mut outcomes = builder.new_input_connection(outcomes, Exchange::new(|_: &Outcome| 0), apart.clone());
+    let mut reports = builder.new_input_connection(reports, Exchange::new(|_: &Report| 0), apart.clone());
     let (openings, openings_stream) = builder.new_output_connection::<Vec<Opening>, _>(apart.clone());
-    let (floors, floors_stream) = builder.new_output_connection::<Vec<Slot>, _>(apart);
-    let (mut openings, mut floors) = (OutputBuilder::from(openings), OutputBuilder::from(floors));
+    let (watermarks, watermarks_stream) = builder.new_output_connection::<Vec<Rank>, _>(apart);
+    let (mut openings, mut watermarks) = (OutputBuilder::from(openings), OutputBuilder::from(watermarks));
 
     builder.build(move |capabilities| {
         let mut open: Option<[Capability<u64>; 2]> = if decides { capabilities.try_into().ok() } else { None };
-        let mut floor = quota.floor();
+        let mut homes = Watermark::new(peers as usize);
+        let mut watermark = Rank::default();
         move |_| {
-            outcomes.for_each(|_, outcomes| outcomes.drain(..).for_each(|outcome| quota.end(outcome)));
-            let Some([opening, flooring]) = &open else { return };
+            outcomes.for_each(|_, batch| batch.drain(..).for_each(|outcome| quota.end(outcome)));
+            reports.for_each(|_, batch| batch.drain(..).for_each(|report| homes.report(report)));
+            let Some([opening, marking]) = &open else { return };
             if stop.admitting.is_cancelled() {
                 quota.stop();
             }
-            openings.activate().session(opening).give_iterator(std::iter::from_fn(|| quota.open()));
-            if quota.floor() != floor {
-                floor = quota.floor();
-                floors.activate().session(flooring).give(floor);
+            let next = || {
+                let opening = quota.open(homes.active())?;
+                homes.open(opening.slot.home(peers) as usize, opening.first_rank());
+                Some(opening)
+            };
+            openings.activate().session(opening).give_iterator(std::iter::from_fn(next));
+            let reached = homes.get(quota.unopened());
+            if reached != watermark {
+                watermark = reached;
+                watermarks.activate().session(marking).give(watermark);
             }
+            quota.observe(&homes);
             report(quota.tally());
             if quota.is_met() {
                 open = None;
             }
         }
     });
-    (openings_stream.exchange(move |opening| opening.slot.home(peers)), floors_stream.broadcast())
+    (openings_stream.exchange(move |opening| opening.slot.home(peers)), watermarks_stream.broadcast())
 }

@@ -52,8 +52,9 @@ pub fn conversation(index: u32, turns: u16) -> Conversation {
         user_persona: Arc::default(),
         assistant_persona: Arc::default(),
         coverage: Arc::new(Coverage::default()),
-        turns: (1..=turns).map(|index| turn(TurnIndex(index), None)).collect(),
+        turns: (1..=turns).map(|index| turn(TurnIndex(index), None).into()).collect(),
         round: Round::default(),
+        incarnation: Incarnation::default(),
         judgement: None,
         ending: None,
     }
@@ -79,8 +80,9 @@ pub fn turn(index: TurnIndex, chunk: Option<ChunkIndex>) -> Turn {
         agent: "test/user".into(),
         reasoning: None,
         raw: Value::Null,
+        calls: 1,
     };
-    Turn { index, attempt: Attempt(0), question: asked, answer: answer(index), judgement: None }
+    Turn { index, attempt: Attempt(0), question: asked.into(), answer: answer(index), judgement: None }
 }
 
 fn answer(index: TurnIndex) -> Answer {
@@ -94,5 +96,12 @@ fn answer(index: TurnIndex) -> Answer {
         known_limits: Vec::new(),
     };
     let reply = AssistantReply { assistant_message: format!("answer {index}"), reasoning_trace, did_web_search: false };
-    Answer { reply, tool_events: Vec::new(), agent: "test/assistant".into(), reasoning: None, raw: Value::Null }
+    Answer {
+        reply,
+        tool_events: Vec::new(),
+        agent: "test/assistant".into(),
+        reasoning: None,
+        raw: Value::Null,
+        calls: 1,
+    }
 }

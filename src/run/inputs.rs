@@ -10,7 +10,9 @@ use crate::settings::{PersonaSource, Settings, TopicSource};
 use crate::stages::{Ask, Granularity, Judge, PromptError, Prompts, Responder};
 use crate::tools::Toolbox;
 use crate::words::slot::language_tag;
-use crate::words::{Catalogue, ChunkIndex, Conversation, Coverage, Failure, Fingerprint, Judged, Round, Used};
+use crate::words::{
+    Catalogue, ChunkIndex, Conversation, Coverage, Failure, Fingerprint, Incarnation, Judged, Round, Used,
+};
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::sync::Arc;
@@ -56,7 +58,7 @@ pub struct Inputs {
     pub catalogue: Arc<Catalogue>,
     pub coverage: Coverage,
     /// Questions of earlier runs in this output folder.
-    pub earlier: Vec<Fingerprint>,
+    pub earlier: Arc<[Fingerprint]>,
     pub stages: Stages,
 }
 
@@ -148,6 +150,7 @@ fn opener(
             coverage,
             turns: Vec::new(),
             round: Round::default(),
+            incarnation: Incarnation::default(),
             judgement: None,
             ending: None,
         }
@@ -236,7 +239,7 @@ fn facts(settings: &Settings, user: &Arc<dyn Model>, assistant: &Arc<dyn Model>)
 
 /// What the ledger of the output folder tells of earlier runs: usage of what is still in the knowledge base, and the
 /// fingerprints of all questions.
-fn earlier_runs(settings: &Settings, catalogue: &Catalogue) -> Result<(Coverage, Vec<Fingerprint>), RunError> {
+fn earlier_runs(settings: &Settings, catalogue: &Catalogue) -> Result<(Coverage, Arc<[Fingerprint]>), RunError> {
     let rows = ledger::load(&settings.output.folder)?;
     let positions = (0u32..).map(ChunkIndex);
     let chunks: HashMap<&str, ChunkIndex> =
@@ -254,5 +257,5 @@ fn earlier_runs(settings: &Settings, catalogue: &Catalogue) -> Result<(Coverage,
     let mut earlier: Vec<Fingerprint> = rows.iter().map(|row| Fingerprint::of(&row.question)).collect();
     earlier.sort_unstable();
     earlier.dedup();
-    Ok((coverage, earlier))
+    Ok((coverage, earlier.into()))
 }

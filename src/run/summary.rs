@@ -22,7 +22,7 @@ pub enum End {
 impl End {
     /// How a run with this tally ended.
     pub fn of(settings: &Settings, tally: &Tally, interrupted: bool) -> Self {
-        match Quota::shortfalls(settings.total_samples, settings.batch_size, tally) {
+        match Quota::shortfalls(settings.total_samples, tally) {
             short if short.is_empty() => Self::Complete,
             _ if interrupted => Self::Interrupted,
             short => Self::Short(short),
@@ -106,7 +106,12 @@ impl fmt::Display for Summary {
         for (language, progress) in self.languages.iter().zip(&self.tally.languages) {
             writeln!(f, "    {language}: {} accepted, {} dropped", progress.accepted, progress.dropped)?;
         }
-        writeln!(f, "  duplicates     {} questions rejected", self.tally.duplicates)?;
+        let Tally { duplicates, rollbacks, wasted, lag, .. } = self.tally;
+        writeln!(f, "  duplicates     {duplicates} questions rejected")?;
+        writeln!(
+            f,
+            "  roll-backs     {rollbacks}, {wasted} calls wasted; at most {lag} conversations ahead of the watermark"
+        )?;
         let meter = self.meter;
         writeln!(f, "  calls          {} answered, {} failed, {} retries", meter.calls, meter.failures, meter.retries)?;
         writeln!(f, "  tokens         {} read, {} written", meter.prompt_tokens, meter.completion_tokens)?;

@@ -2,7 +2,7 @@
 
 use crate::operators::{Settlement, Stop};
 use crate::output::{OutputError, Recorder, RunFacts};
-use crate::words::{Conversation, DropReason, Ending, Slot, Wave};
+use crate::words::{Conversation, DropReason, Ending, Rank, Slot, Wave};
 use std::collections::BTreeMap;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -42,15 +42,15 @@ impl Writer {
     }
 }
 
-/// Puts the settlements of all workers into one order: a conversation is due when every worker's floor has passed it.
+/// Puts the settlements of all workers into one order: a conversation is due when every worker's floor is past its wave.
 struct Order {
-    floors: Vec<Slot>,
+    floors: Vec<Rank>,
     held: BTreeMap<Slot, Arc<Conversation>>,
 }
 
 impl Order {
     fn new(workers: usize) -> Self {
-        Self { floors: vec![Slot::default(); workers], held: BTreeMap::new() }
+        Self { floors: vec![Rank::default(); workers], held: BTreeMap::new() }
     }
 
     fn take(&mut self, worker: usize, settlement: Settlement) -> impl Iterator<Item = Arc<Conversation>> + use<> {
@@ -59,7 +59,9 @@ impl Order {
             Settlement::Floor(floor) => self.floors[worker] = floor,
         }
         let floor = self.floors.iter().min().copied().unwrap_or_default();
-        let later = self.held.split_off(&floor);
+        let due = |(slot, conversation): (&Slot, &Arc<Conversation>)| !floor.is_past(slot.language, conversation.wave);
+        let later = self.held.iter().find(|held| due(*held)).map(|(slot, _)| *slot);
+        let later = later.map(|slot| self.held.split_off(&slot)).unwrap_or_default();
         std::mem::replace(&mut self.held, later).into_values()
     }
 }
@@ -118,7 +120,8 @@ struct Waves {
     /// Conversations of the open wave, and those of them that count.
     requested: u32,
     persisted: u32,
-    /// Accepted in the language, up to the wave before.
+    /// In the language, waves and accepted conversations up to the wave before.
+    number: u32,
     generated: u32,
 }
 
@@ -128,7 +131,7 @@ impl Waves {
         if self.open.as_ref().is_none_or(|open| open.0 != *language || open.1 != wave) {
             self.close();
             if self.open.as_ref().is_some_and(|open| open.0 != *language) {
-                self.generated = 0;
+                (self.number, self.generated) = (0, 0);
             }
             self.open = Some((language.clone(), wave));
         }
@@ -137,12 +140,13 @@ impl Waves {
     }
 
     fn close(&mut self) {
-        let Some((language, wave)) = &self.open else { return };
+        let Some((language, _)) = &self.open else { return };
+        self.number += 1;
         self.generated += self.persisted;
         tracing::info!(
             target: "dlgforge.pipeline",
             "[samples] wave={} requested_batch={} persisted={} generated={}/{} language={language}",
-            wave.0 + 1, self.requested, self.persisted, self.generated, self.target
+            self.number, self.requested, self.persisted, self.generated, self.target
         );
         (self.requested, self.persisted) = (0, 0);
     }

@@ -54,6 +54,8 @@ pub struct Settings {
     pub config_dir: String,
     /// Conversations advanced at the same time.
     pub batch_size: u32,
+    /// Waves of `batch_size` conversations that may be under way; never 0.
+    pub lookahead: u32,
     /// Conversations to accept per language; never 0.
     pub total_samples: u32,
     /// Languages, in order and without repetition; never empty.

@@ -35,6 +35,7 @@ pub(super) fn settings(
         root: folders.root.clone(),
         config_dir: folders.config_dir(),
         batch_size,
+        lookahead: values.integer("run.lookahead"),
         total_samples: if total_samples == 0 { batch_size } else { total_samples },
         languages: languages(values),
         run_id: run_id(values, report),

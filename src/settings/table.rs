@@ -51,6 +51,7 @@ const A_DAY_IN_S: f64 = 86_400.0;
 
 const RUN: &[Key] = &[
     key("run.batch_size", Integer(POSITIVE)).env(&["BATCH_SIZE"]),
+    key("run.lookahead", Integer(above_zero(1_000_000.0))),
     key("run.total_samples", Integer(COUNT)).env(&["TOTAL_SAMPLES"]),
     key("run.target_languages", Texts).env(&["TARGET_LANGUAGES"]).old_env(&["TARGET_LANGUAGE"]),
     key("run.run_id", Text).env(&["RUN_ID"]),

@@ -15,7 +15,7 @@ use std::sync::Arc;
 const ROLE: &str = "assistant";
 
 /// Model calls per turn, tool calls and a repeated reply included.
-const CALLS: usize = 8;
+const CALLS: u32 = 8;
 
 const ANSWER_NOW: &str = "No further tool calls can be made. Answer now from what you have found: one JSON object in \
                           the expected output format, and nothing else.";
@@ -31,7 +31,7 @@ pub struct Responder {
 /// A turn's answer on its way.
 #[derive(Default)]
 struct Progress {
-    calls: usize,
+    calls: u32,
     complained: bool,
     events: Vec<ToolEvent>,
     thoughts: Vec<Option<String>>,
@@ -105,6 +105,7 @@ impl Responder {
             agent: self.model.name().clone(),
             reasoning: joined(progress.thoughts),
             raw: last.raw,
+            calls: progress.calls,
         }
     }
 }

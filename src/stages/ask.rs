@@ -90,6 +90,7 @@ impl Ask {
             agent: self.model.name().clone(),
             reasoning: made.reasoning,
             raw: made.raw,
+            calls: made.calls,
         }
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct Usable<T> {
     pub reasoning: Option<String>,
     /// The endpoint's response, whole.
     pub raw: Value,
+    /// Requests it took.
+    pub calls: u32,
 }
 
 /// A task as a request: its prompt and the form of its reply, without tools.
@@ -37,13 +39,13 @@ pub(super) async fn exchange<T>(
     mut request: ChatRequest,
     read: impl Fn(&Map<String, Value>) -> Result<T, String>,
 ) -> Result<Usable<T>, Failure> {
-    let mut reply = chat(model, role, &request).await?;
+    let (mut reply, mut calls) = (chat(model, role, &request).await?, 1);
     if let Err(error) = usable(&reply, &read) {
         complain(&mut request.messages, &reply.text, &error);
-        reply = chat(model, role, &request).await?;
+        (reply, calls) = (chat(model, role, &request).await?, 2);
     }
     let (value, reasoning) = usable(&reply, &read).map_err(|detail| Failure::Reply { role, detail })?;
-    Ok(Usable { value, reasoning, raw: reply.raw })
+    Ok(Usable { value, reasoning, raw: reply.raw, calls })
 }
 
 /// Asks once.

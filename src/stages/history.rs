@@ -1,6 +1,7 @@
 //! What was said so far, as the prompts show it.
 
 use crate::words::{Answer, Question, Turn};
+use std::sync::Arc;
 
 /// What stands where nothing was said yet.
 pub(super) const NO_TURNS: &str = "No prior turns.";
@@ -12,8 +13,8 @@ pub(super) const NO_ANSWER: &str = "No prior assistant answer.";
 pub(super) type Exchanged<'a> = (u16, &'a Question, &'a Answer);
 
 /// Complete turns, in order.
-pub(super) fn exchanged(turns: &[Turn]) -> Vec<Exchanged<'_>> {
-    turns.iter().map(|turn| (turn.index.0, &turn.question, &turn.answer)).collect()
+pub(super) fn exchanged(turns: &[Arc<Turn>]) -> Vec<Exchanged<'_>> {
+    turns.iter().map(|turn| (turn.index.0, &*turn.question, &turn.answer)).collect()
 }
 
 /// `Turn <n> - User: <text>` and `Turn <n> - Assistant: <text>`, a line per message; further lines of a message are

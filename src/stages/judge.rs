@@ -46,9 +46,9 @@ impl Judge {
         let Some(task) = task else { return Ok(None) };
         let request = request(&self.prompts, ROLE, task, &self.schema)?;
         let read = |object: &serde_json::Map<_, _>| reply::judge(object, &self.options.reasons);
-        let Usable { value, reasoning, raw } = exchange(&*self.model, ROLE, request, read).await?;
+        let Usable { value, reasoning, raw, calls } = exchange(&*self.model, ROLE, request, read).await?;
         tracing::info!(target: "dlgforge.judge", "{}", line(self.options.granularity, conversation, &value));
-        Ok(Some(Judgement { reply: value, reasoning, raw }))
+        Ok(Some(Judgement { reply: value, reasoning, raw, calls }))
     }
 
     fn turn(&self, conversation: &Conversation) -> Option<Task> {

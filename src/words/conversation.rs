@@ -8,6 +8,7 @@ use super::slot::{Attempt, Rank, Slot, TurnIndex, Wave};
 use super::task::QuestionMode;
 use serde_json::Value;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// A conversation on its way through the graph.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,9 +30,11 @@ pub struct Conversation {
     /// What earlier conversations used, as of its opening.
     pub coverage: Arc<Coverage>,
     /// Turns made, in order.
-    pub turns: Vec<Turn>,
+    pub turns: Vec<Arc<Turn>>,
     /// The turn being made.
     pub round: Round,
+    /// Which course of it this is.
+    pub incarnation: Incarnation,
     /// The judge's verdict on the whole, under `judge.granularity: conversation`.
     pub judgement: Option<Judgement>,
     /// How it ended; none while it goes on.
@@ -62,13 +65,36 @@ impl Conversation {
 
     /// Rank of the question being asked.
     pub fn rank(&self) -> Rank {
-        Rank {
-            language: self.slot.language,
-            wave: self.wave,
-            turn: self.turn_index(),
-            attempt: self.round.attempt,
-            index: self.slot.index,
-        }
+        self.rank_at(self.turn_index(), self.round.attempt)
+    }
+
+    /// Rank of its question at this turn and attempt.
+    pub fn rank_at(&self, turn: TurnIndex, attempt: Attempt) -> Rank {
+        Rank { language: self.slot.language, wave: self.wave, turn, attempt, index: self.slot.index }
+    }
+}
+
+/// A conversation's course between two roll-backs. What an earlier course asked for comes to nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Incarnation {
+    /// Roll-backs before it.
+    pub number: u32,
+    /// Cancelled when the next roll-back ends this course.
+    pub recalled: CancellationToken,
+}
+
+impl Incarnation {
+    /// Ends this course and begins the next.
+    pub fn recall(&mut self) {
+        self.recalled.cancel();
+        *self = Self { number: self.number + 1, recalled: CancellationToken::new() };
+    }
+}
+
+/// By number.
+impl PartialEq for Incarnation {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
     }
 }
 
@@ -80,7 +106,7 @@ pub struct Round {
     /// Documents whose questions were rejected: not to be drawn from again.
     pub avoid: Vec<SourceIndex>,
     /// The question, once asked.
-    pub question: Option<Question>,
+    pub question: Option<Arc<Question>>,
     /// The answer, once given.
     pub answer: Option<Answer>,
     /// The judge's verdict, once given.
@@ -95,7 +121,7 @@ pub struct Turn {
     /// Which attempt was accepted.
     pub attempt: Attempt,
     /// The question.
-    pub question: Question,
+    pub question: Arc<Question>,
     /// The answer.
     pub answer: Answer,
     /// The judge's verdict, under `judge.granularity: turn`.
@@ -121,6 +147,8 @@ pub struct Question {
     pub reasoning: Option<String>,
     /// The endpoint's response, whole.
     pub raw: Value,
+    /// Requests it took.
+    pub calls: u32,
 }
 
 /// An answer as the assistant model gave it.
@@ -136,6 +164,8 @@ pub struct Answer {
     pub reasoning: Option<String>,
     /// The endpoint's last response, whole.
     pub raw: Value,
+    /// Requests it took.
+    pub calls: u32,
 }
 
 /// One tool call and its result.
@@ -160,6 +190,8 @@ pub struct Judgement {
     pub reasoning: Option<String>,
     /// The endpoint's response, whole.
     pub raw: Value,
+    /// Requests it took.
+    pub calls: u32,
 }
 
 /// What the judge made of a round.
@@ -198,6 +230,9 @@ pub enum Failure {
     /// The run was asked to stop.
     #[error("the run was stopped")]
     Stopped,
+    /// A roll-back took the conversation elsewhere. Never seen in a settled conversation.
+    #[error("the conversation was rolled back")]
+    Recalled,
 }
 
 /// Why a conversation was dropped.
@@ -218,6 +253,7 @@ impl DropReason {
             Self::Failed(Failure::Reply { .. }) => "unusable_reply",
             Self::Failed(Failure::Lost) => "lost",
             Self::Failed(Failure::Stopped) => "stopped",
+            Self::Failed(Failure::Recalled) => "recalled",
         }
     }
 }

@@ -14,6 +14,11 @@ impl Fingerprint {
     pub fn of(question: &str) -> Self {
         Self(xxh3_128(normalised(question).as_bytes()))
     }
+
+    /// The worker that keeps it, when taken modulo their number.
+    pub fn home(self) -> u64 {
+        self.0 as u64
+    }
 }
 
 /// Unicode NFKC, lower-cased, white space collapsed to single spaces and trimmed.

@@ -11,7 +11,7 @@ pub mod task;
 pub mod tool;
 
 pub use conversation::{
-    Answer, Conversation, DropReason, Ending, Failure, Judged, Judgement, Question, Round, ToolEvent, Turn,
+    Answer, Conversation, DropReason, Ending, Failure, Incarnation, Judged, Judgement, Question, Round, ToolEvent, Turn,
 };
 pub use corpus::{Catalogue, Chunk, ChunkIndex, Snippet, Source, SourceIndex};
 pub use coverage::{Coverage, Used};

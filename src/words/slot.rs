@@ -23,7 +23,7 @@ number! {
     LanguageIndex(u16)
 }
 number! {
-    /// A block of `run.batch_size` consecutive slots of one language, from 0.
+    /// At most `run.batch_size` consecutive slots of one language, from 0.
     Wave(u32)
 }
 number! {
@@ -50,11 +50,6 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// The wave this slot belongs to when waves hold `batch_size` slots.
-    pub fn wave(self, batch_size: u32) -> Wave {
-        Wave(self.index / batch_size.max(1))
-    }
-
     /// The worker that is this conversation's home, among `peers`.
     pub fn home(self, peers: u64) -> u64 {
         (u64::from(self.index) + u64::from(self.language.0)) % peers.max(1)
@@ -62,7 +57,7 @@ impl Slot {
 }
 
 /// The order of proposals in the lockstep semantics: compared field by field, from the left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Rank {
     /// Languages come one after the other.
     pub language: LanguageIndex,
@@ -77,9 +72,18 @@ pub struct Rank {
 }
 
 impl Rank {
-    /// Below the rank of every question of this run: the questions of earlier runs.
-    pub const EARLIER_RUNS: Rank =
-        Rank { language: LanguageIndex(0), wave: Wave(0), turn: TurnIndex(0), attempt: Attempt(0), index: 0 };
+    /// Above the rank of every question.
+    pub const END: Rank = Rank::lowest(LanguageIndex(u16::MAX), Wave(u32::MAX));
+
+    /// Below the rank of every question of this wave and above those of the waves before.
+    pub const fn lowest(language: LanguageIndex, wave: Wave) -> Self {
+        Rank { language, wave, turn: TurnIndex(0), attempt: Attempt(0), index: 0 }
+    }
+
+    /// Whether this wave, and with it all that comes before, ranks below.
+    pub fn is_past(self, language: LanguageIndex, wave: Wave) -> bool {
+        (language, wave) < (self.language, self.wave)
+    }
 
     /// The slot whose question this rank belongs to.
     pub fn slot(self) -> Slot {

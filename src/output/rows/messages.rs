@@ -6,6 +6,7 @@ use crate::words::{ToolEvent, Turn};
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 const USER: &str = "user";
 const ASSISTANT: &str = "assistant";
@@ -79,7 +80,7 @@ struct CalledFunction<'a> {
 }
 
 /// The labelled history; empty messages are left out.
-pub(crate) fn history(turns: &[Turn]) -> Vec<HistoryItem<'_>> {
+pub(crate) fn history(turns: &[Arc<Turn>]) -> Vec<HistoryItem<'_>> {
     turns
         .iter()
         .flat_map(|turn| [question_item(turn), answer_item(turn)])
@@ -116,7 +117,7 @@ fn answer_item(turn: &Turn) -> HistoryItem<'_> {
 }
 
 /// The chat messages, with the number of their turn if asked for; empty ones are left out.
-pub(crate) fn messages(turns: &[Turn], numbered: bool) -> Vec<Message<'_>> {
+pub(crate) fn messages(turns: &[Arc<Turn>], numbered: bool) -> Vec<Message<'_>> {
     turns
         .iter()
         .flat_map(|turn| {
@@ -140,7 +141,7 @@ fn said<'a>(role: &'static str, content: &'a str, turn_index: Option<u16>, agent
 
 /// The chat messages with tool calls between question and answer. Each result names the call it belongs to; calls
 /// without an id get `call_<n>`, counted over the conversation from 1.
-pub(crate) fn messages_with_tools(turns: &[Turn]) -> Vec<ToolMessage<'_>> {
+pub(crate) fn messages_with_tools(turns: &[Arc<Turn>]) -> Vec<ToolMessage<'_>> {
     let mut rows = Vec::new();
     let mut unnamed = 0;
     for turn in turns {
@@ -182,7 +183,7 @@ mod tests {
     use crate::output::sample;
     use serde_json::json;
 
-    fn rows(turns: &[Turn]) -> Vec<Value> {
+    fn rows(turns: &[Arc<Turn>]) -> Vec<Value> {
         messages_with_tools(turns).iter().map(|row| serde_json::to_value(row).unwrap()).collect()
     }
 

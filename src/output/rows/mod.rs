@@ -80,14 +80,14 @@ impl<'a> Parts<'a> {
             drop_reason: ending.drop_reason(),
             judgement: conversation.judgement.as_ref().map(|judgement| &judgement.reply),
             inputs: Inputs::of_conversation(conversation, ending, facts, &personas),
-            turns: turns.iter().map(TurnPayload::of).collect(),
+            turns: turns.iter().map(|turn| TurnPayload::of(turn)).collect(),
             raw_results: turns::raw_results(conversation),
             history: messages::history(turns),
             messages: messages::messages(turns, true),
             messages_with_tools: messages::messages_with_tools(turns),
             metadata: Metadata::of(conversation, ending, facts, timestamp, personas.clone()),
-            user_reasoning: turns.iter().map(UserReasoning::of).collect(),
-            assistant_reasoning: turns.iter().map(AssistantReasoning::of).collect(),
+            user_reasoning: turns.iter().map(|turn| UserReasoning::of(turn)).collect(),
+            assistant_reasoning: turns.iter().map(|turn| AssistantReasoning::of(turn)).collect(),
             personas,
         }
     }

@@ -7,6 +7,7 @@ use crate::output::{Columns, RunFacts};
 use crate::words::reply::{Difficulty, GroundingFact, Intent, ReasoningTrace};
 use crate::words::{Conversation, Ending, JudgeReply, Turn};
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use std::sync::Arc;
 
 /// The `metadata` column. Lists go turn by turn; blank entries are left out.
 #[derive(Debug, serde::Serialize)]
@@ -153,7 +154,7 @@ struct JudgedTurn<'a> {
 impl<'a> JudgeColumn<'a> {
     /// The verdicts on a conversation; none where it was neither judged nor to be judged.
     pub fn of(parts: &Parts<'a>) -> Option<Self> {
-        let per_turn: Vec<_> = parts.conversation.turns.iter().filter_map(judged_turn).collect();
+        let per_turn: Vec<_> = parts.conversation.turns.iter().filter_map(|turn| judged_turn(turn)).collect();
         let judged = parts.facts.judge_enabled || parts.judgement.is_some() || !per_turn.is_empty();
         let avg_score = mean_score(&parts.conversation.turns);
         judged.then_some(Self { per_turn, avg_score, conversation: parts.judgement })
@@ -170,7 +171,7 @@ fn judged_turn(turn: &Turn) -> Option<JudgedTurn<'_>> {
 }
 
 /// Mean of the turns' scores; none when no turn was judged.
-pub(crate) fn mean_score(turns: &[Turn]) -> Option<f64> {
+pub(crate) fn mean_score(turns: &[Arc<Turn>]) -> Option<f64> {
     let scores: Vec<_> =
         turns.iter().filter_map(|turn| turn.judgement.as_ref()).map(|it| f64::from(it.reply.score)).collect();
     (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64)

@@ -1,0 +1,270 @@
+//! The home of conversations: what one worker knows of those that are not final, and how verdicts move them.
+//!
+//! A conversation runs ahead on verdicts that may still change. The home keeps its path, every question it asked in
+//! order; when the verdict on one of them changes, it takes back what came after and sends the conversation on from
+//! there.
+
+use super::watermark::Report;
+use crate::words::{
+    Attempt, Conversation, DropReason, Ending, Failure, Fingerprint, Question, Rank, Round, Slot, Tick, TurnIndex,
+};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// Where a conversation goes from its home.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Its question stands: to be answered.
+    Accepted,
+    /// Its question was a duplicate: to ask again.
+    Rejected,
+    /// It ends here.
+    Ended,
+}
+
+/// A claim to make (+1) or to withdraw (-1).
+pub type Change = ((Fingerprint, Rank), isize);
+
+/// The conversations of one worker.
+#[derive(Debug)]
+pub struct Home {
+    worker: usize,
+    retries: Attempt,
+    paths: BTreeMap<Slot, Path>,
+    /// For every conversation that goes on, the lowest rank whose verdict it may still await.
+    bounds: BTreeSet<Rank>,
+    /// Changes decided and not sent, then the lowest rank of those sent at a tick whose verdicts are not all in.
+    decided: Vec<Change>,
+    sent: VecDeque<(Tick, Rank)>,
+    moves: Vec<(Way, Conversation)>,
+    /// Whether there is something to report beside the changes.
+    news: bool,
+    watermark: Rank,
+    registered: u64,
+    rollbacks: u64,
+    wasted: u64,
+}
+
+#[derive(Debug)]
+struct Path {
+    /// As of its last question; with all its turns once it has ended.
+    conversation: Conversation,
+    steps: Vec<Step>,
+    ended: bool,
+}
+
+/// A question on a path. None but the last can be without a verdict.
+#[derive(Debug)]
+struct Step {
+    turn: TurnIndex,
+    attempt: Attempt,
+    fingerprint: Fingerprint,
+    question: Arc<Question>,
+    won: Option<bool>,
+}
+
+impl Path {
+    /// The lowest rank that has no verdict yet: of the last question, or of the next one.
+    fn bound(&self) -> Option<Rank> {
+        let (turn, attempt) = match self.steps.last() {
+            None => (TurnIndex(1), Attempt(0)),
+            Some(Step { turn, attempt, won: None, .. }) => (*turn, *attempt),
+            Some(Step { turn, attempt, won: Some(false), .. }) => (*turn, Attempt(attempt.0 + 1)),
+            Some(Step { turn, won: Some(true), .. }) => (TurnIndex(turn.0 + 1), Attempt(0)),
+        };
+        (!self.ended).then(|| self.conversation.rank_at(turn, attempt))
+    }
+
+    /// Model calls that come to nothing when all after this step, and what followed from it, is taken back.
+    fn calls_after(&self, step: usize) -> u64 {
+        let turn = usize::from(self.steps[step].turn.0) - 1;
+        let asked = self.steps[step + 1..].iter().map(|step| step.question.calls);
+        let turns = self.conversation.turns.iter().skip(turn);
+        let answered = turns.map(|turn| turn.answer.calls + turn.judgement.as_ref().map_or(0, |made| made.calls));
+        let in_flight = !self.ended && self.steps.last().is_some_and(|step| step.won.is_some());
+        asked.chain(answered).map(u64::from).sum::<u64>() + u64::from(in_flight)
+    }
+
+    /// Takes back all after this step. The changes withdraw its claims.
+    fn roll_back(&mut self, step: usize) -> impl Iterator<Item = Change> {
+        let conversation = &mut self.conversation;
+        conversation.incarnation.recall();
+        conversation.turns.truncate(usize::from(self.steps[step].turn.0) - 1);
+        conversation.ending = None;
+        conversation.judgement = None;
+        self.ended = false;
+        let taken_back = self.steps.drain(step + 1..);
+        taken_back.map(|step| ((step.fingerprint, conversation.rank_at(step.turn, step.attempt)), -1))
+    }
+
+    /// The conversation, sent on by the verdict on its last question.
+    fn follow(&self, retries: Attempt) -> Option<(Way, Conversation)> {
+        let last = self.steps.last()?;
+        let mut conversation = self.conversation.clone();
+        let before = self.steps.iter().filter(|step| (step.turn, step.attempt) < (last.turn, last.attempt));
+        conversation.round = Round {
+            attempt: last.attempt,
+            avoid: avoid(before.filter(|step| step.turn == last.turn)),
+            question: Some(last.question.clone()),
+            ..Round::default()
+        };
+        let way = if last.won? {
+            Way::Accepted
+        } else if last.attempt < retries {
+            let rejected = self.steps.iter().filter(|step| step.turn == last.turn);
+            let attempt = Attempt(last.attempt.0 + 1);
+            conversation.round = Round { attempt, avoid: avoid(rejected), ..Round::default() };
+            Way::Rejected
+        } else {
+            conversation.ending = Some(Ending::Dropped(DropReason::DedupExhausted));
+            Way::Ended
+        };
+        Some((way, conversation))
+    }
+}
+
+/// Documents of rejected questions, in order.
+fn avoid<'a>(rejected: impl Iterator<Item = &'a Step>) -> Vec<crate::words::SourceIndex> {
+    let sources: BTreeSet<_> = rejected.filter_map(|step| step.question.used.source).collect();
+    sources.into_iter().collect()
+}
+
+impl Home {
+    /// An empty home. A rejected question is asked again `retries` times at most.
+    pub fn new(worker: usize, retries: Attempt) -> Self {
+        Self {
+            worker,
+            retries,
+            paths: BTreeMap::new(),
+            bounds: BTreeSet::new(),
+            decided: Vec::new(),
+            sent: VecDeque::new(),
+            moves: Vec::new(),
+            news: false,
+            watermark: Rank::default(),
+            registered: 0,
+            rollbacks: 0,
+            wasted: 0,
+        }
+    }
+
+    /// A conversation has opened. It must be registered before its first question comes.
+    pub fn register(&mut self, conversation: Conversation) {
+        self.registered += 1;
+        let slot = conversation.slot;
+        let path = Path { conversation, steps: Vec::new(), ended: false };
+        self.bounds.extend(path.bound());
+        self.paths.insert(slot, path);
+    }
+
+    /// A conversation has asked, or failed to.
+    pub fn ask(&mut self, conversation: Conversation, question: Result<Question, Failure>) {
+        let Some(path) = current(&mut self.paths, &conversation) else { return };
+        match question {
+            Ok(question) => {
+                let fingerprint = Fingerprint::of(&question.reply.user_message);
+                let (turn, attempt, question) =
+                    (conversation.turn_index(), conversation.round.attempt, question.into());
+                self.decided.push(((fingerprint, conversation.rank()), 1));
+                path.conversation = conversation;
+                // The bound stays: it was this question's rank before it came.
+                path.steps.push(Step { turn, attempt, fingerprint, question, won: None });
+            }
+            Err(failure) => {
+                let ending = Some(failure.into());
+                self.moves.push((Way::Ended, Conversation { ending, ..conversation }));
+            }
+        }
+    }
+
+    /// A conversation has ended, for all we know.
+    pub fn end(&mut self, conversation: &Conversation) {
+        let Some(path) = current(&mut self.paths, conversation) else { return };
+        if let Some(bound) = path.bound() {
+            self.bounds.remove(&bound);
+        }
+        path.conversation.turns.clone_from(&conversation.turns);
+        path.ended = true;
+        self.news = true;
+    }
+
+    /// A claim was ruled on. Verdicts must come tick by tick, those of a tick by rank.
+    pub fn rule(&mut self, fingerprint: Fingerprint, rank: Rank, won: bool) {
+        let Some(path) = self.paths.get_mut(&rank.slot()) else { return };
+        let place = (rank.turn, rank.attempt, fingerprint);
+        // Not there: the claim was withdrawn meanwhile.
+        let Some(at) = path.steps.iter().position(|step| (step.turn, step.attempt, step.fingerprint) == place) else {
+            return;
+        };
+        let before = path.steps[at].won;
+        if before == Some(won) {
+            return;
+        }
+        assert!(rank >= self.watermark, "a final verdict changed: {rank:?} is below {:?}", self.watermark);
+        if let Some(bound) = path.bound() {
+            self.bounds.remove(&bound);
+        }
+        if before.is_some() {
+            self.rollbacks += 1;
+            self.wasted += path.calls_after(at);
+            self.decided.extend(path.roll_back(at));
+        }
+        path.steps[at].won = Some(won);
+        self.bounds.extend(path.bound());
+        self.moves.extend(path.follow(self.retries));
+    }
+
+    /// What ranks below is final: its conversations leave.
+    pub fn settle(&mut self, watermark: Rank) {
+        assert!(watermark >= self.watermark, "the watermark went back: {watermark:?} after {:?}", self.watermark);
+        self.watermark = watermark;
+        while let Some(first) = self.paths.first_entry() {
+            let conversation = &first.get().conversation;
+            if !watermark.is_past(conversation.slot.language, conversation.wave) {
+                break;
+            }
+            first.remove();
+        }
+    }
+
+    /// Whether everything is final.
+    pub fn is_settled(&self) -> bool {
+        self.watermark == Rank::END
+    }
+
+    /// Tells how low a verdict may still come, now that those of a tick have been applied.
+    pub fn report(&mut self, tick: Tick) -> Report {
+        self.sent.retain(|(at, _)| *at > tick);
+        let pending = self.decided.iter().map(|((_, rank), _)| rank).chain(self.sent.iter().map(|(_, rank)| rank));
+        let bound = pending.chain(self.bounds.first()).min().copied().unwrap_or(Rank::END);
+        Report {
+            worker: self.worker,
+            tick,
+            bound,
+            registered: self.registered,
+            open: self.bounds.len() as u32,
+            held: (self.paths.len() - self.bounds.len()) as u32,
+            rollbacks: self.rollbacks,
+            wasted: self.wasted,
+        }
+    }
+
+    /// The changes to send at this tick; none when there is nothing to tell.
+    pub fn changes(&mut self, tick: Tick) -> Option<std::vec::Drain<'_, Change>> {
+        if !std::mem::take(&mut self.news) && self.decided.is_empty() {
+            return None;
+        }
+        self.sent.extend(self.decided.iter().map(|((_, rank), _)| *rank).min().map(|lowest| (tick, lowest)));
+        Some(self.decided.drain(..))
+    }
+
+    /// The conversations to send on.
+    pub fn moves(&mut self) -> std::vec::Drain<'_, (Way, Conversation)> {
+        self.moves.drain(..)
+    }
+}
+
+/// The path of a conversation, if this is its present course.
+fn current<'a>(paths: &'a mut BTreeMap<Slot, Path>, conversation: &Conversation) -> Option<&'a mut Path> {
+    paths.get_mut(&conversation.slot).filter(|path| path.conversation.incarnation == conversation.incarnation)
+}
