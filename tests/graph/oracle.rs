@@ -52,7 +52,7 @@ impl Lockstep<'_> {
     fn language(&mut self, language: u16) -> Progress {
         let Load { total, batch_size, lookahead, .. } = *self.load;
         let mut ends: Vec<Progress> = Vec::new();
-        for wave in 0.. {
+        for wave in 0u32.. {
             let now = ends.last().copied().unwrap_or_default();
             let known = wave.checked_sub(lookahead).map_or(Progress::default(), |basis| ends[basis as usize]);
             // Slots opened since what is known may all be accepted yet.
