@@ -249,8 +249,8 @@ impl Load {
         }
         let chance = RandomState::new().hash_one(());
         match chance % 16 {
-            0 => tokio::time::sleep(tail(chance)).await,
-            1..4 => {
+            0..2 => tokio::time::sleep(tail(chance)).await,
+            2..4 => {
                 for _ in 0..chance >> 60 {
                     tokio::task::yield_now().await;
                 }
@@ -264,7 +264,7 @@ impl Load {
 fn tail(chance: u64) -> Duration {
     let [one, other] = [chance >> 40, chance >> 16 & 0xff_ffff].map(|bits| (bits as f64 + 0.5) / f64::from(1 << 24));
     let normal = (-2.0 * one.ln()).sqrt() * (std::f64::consts::TAU * other).cos();
-    Duration::from_secs_f64(200e-6 * (1.5 * normal).exp())
+    Duration::from_secs_f64(2e-3 * (1.5 * normal).exp())
 }
 
 fn used(number: u64, question: Arc<str>) -> Used {
