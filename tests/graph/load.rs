@@ -7,15 +7,12 @@ use dlgforge::words::reply::{Confidence, Difficulty, Intent, ReasoningTrace};
 use dlgforge::words::*;
 use std::collections::hash_map::{DefaultHasher, RandomState};
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Barrier;
+use tokio::sync::Semaphore;
 
 /// Passages and documents of the knowledge base.
 const CORPUS: (usize, usize) = (8, 4);
-/// Conversations that [`Pace::Crowd`] holds until all are there.
-pub const CROWD: u32 = 10_000;
-static CROWDED: LazyLock<Barrier> = LazyLock::new(|| Barrier::new(CROWD as usize));
 
 /// One case.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +32,8 @@ pub struct Load {
     /// One call in so many fails, and another panics; 0 for none.
     pub faults: u64,
     pub pace: Pace,
+    /// One call in so many holds up the worker that makes it, and with it all verdicts; 0 for none.
+    pub stalls: u64,
 }
 
 /// Which questions there are.
@@ -52,9 +51,9 @@ pub enum Pace {
     /// Nothing.
     Free,
     /// Every call of the first so many conversations takes so many milliseconds.
-    SlowStart(u32, u64),
-    /// First questions wait until [`CROWD`] conversations ask theirs.
-    Crowd,
+    Slow(u32, u64),
+    /// First questions of the first so many conversations wait until all conversations ask theirs.
+    Last(u32),
 }
 
 /// A few conversations whose questions never collide.
@@ -72,6 +71,7 @@ pub const CALM: Load = Load {
     earlier: 0,
     faults: 0,
     pace: Pace::Free,
+    stalls: 0,
 };
 
 /// The verbs of the models.
@@ -204,18 +204,30 @@ impl Load {
 
     /// The same as stages of the graph.
     pub fn stages(self) -> Stages {
+        let begun = Arc::new(Semaphore::new(0));
         Stages {
             open: Arc::new(move |opening| self.open(opening)),
-            ask: self.stage(Verb::Ask, Load::ask),
-            answer: self.stage(Verb::Answer, Load::answer),
-            judge: self.stage(Verb::Judge, Load::judge),
+            ask: self.stage(Verb::Ask, Load::ask, &begun),
+            answer: self.stage(Verb::Answer, Load::answer, &begun),
+            judge: self.stage(Verb::Judge, Load::judge, &begun),
         }
     }
 
-    fn stage<O: Send + 'static>(self, verb: Verb, work: fn(&Load, &Conversation) -> Result<O, Failure>) -> Stage<O> {
+    fn stage<O: Send + 'static>(
+        self,
+        verb: Verb,
+        work: fn(&Load, &Conversation) -> Result<O, Failure>,
+        begun: &Arc<Semaphore>,
+    ) -> Stage<O> {
+        let begun = begun.clone();
         Arc::new(move |conversation| {
+            let begun = begun.clone();
+            let chance = RandomState::new().hash_one(());
+            if chance.checked_rem(self.stalls) == Some(0) {
+                std::thread::sleep(tail(chance));
+            }
             Box::pin(async move {
-                self.wait(verb, &conversation).await;
+                self.wait(verb, &conversation, &begun).await;
                 match work(&self, &conversation) {
                     Err(Failure::Lost) => std::panic::resume_unwind(Box::new("a stage that dies")),
                     outcome => outcome,
@@ -233,18 +245,15 @@ impl Load {
         }
     }
 
-    async fn wait(&self, verb: Verb, conversation: &Conversation) {
+    async fn wait(&self, verb: Verb, conversation: &Conversation, begun: &Semaphore) {
         let Slot { language, index } = conversation.slot;
+        let begins = matches!(verb, Verb::Ask) && conversation.turns.is_empty() && conversation.round.attempt.0 == 0;
+        begun.add_permits(usize::from(begins));
         match self.pace {
-            Pace::SlowStart(first, millis) if language.0 == 0 && index < first => {
+            Pace::Slow(first, millis) if language.0 == 0 && index < first => {
                 tokio::time::sleep(Duration::from_millis(millis)).await;
             }
-            Pace::Crowd
-                if matches!(verb, Verb::Ask)
-                    && conversation.rank() < conversation.rank_at(TurnIndex(1), Attempt(1)) =>
-            {
-                _ = CROWDED.wait().await;
-            }
+            Pace::Last(first) if begins && index < first => drop(begun.acquire_many(self.total).await),
             _ => {}
         }
         let chance = RandomState::new().hash_one(());
@@ -260,7 +269,7 @@ impl Load {
     }
 }
 
-/// Log-normal with a median of 200 microseconds and a sigma of 1.5.
+/// Log-normal with a median of 2 milliseconds and a sigma of 1.5.
 fn tail(chance: u64) -> Duration {
     let [one, other] = [chance >> 40, chance >> 16 & 0xff_ffff].map(|bits| (bits as f64 + 0.5) / f64::from(1 << 24));
     let normal = (-2.0 * one.ln()).sqrt() * (std::f64::consts::TAU * other).cos();

@@ -41,12 +41,13 @@ fn run(load: Load) -> (Outcome, Tally) {
     let Load { total, languages, batch_size, lookahead, .. } = load;
     let quota = Quota::new(Target { total, languages, batch_size, lookahead }, load.coverage());
     let earlier: Arc<[Fingerprint]> = load.earlier().into();
+    let stages = load.stages();
     timely::execute(timely::Config::process(load.workers), move |worker| {
         let order = Order { quota: quota.clone(), retries: Attempt(load.retries), earlier: earlier.clone() };
         let (index, settled, tallied) = (worker.index(), settled.clone(), tallied.clone());
         let report = move |tally: &Tally| tallied.send((index, tally.clone())).expect("the test listens");
         let write = move |settlement| settled.send((index, settlement)).expect("the test listens");
-        worker.dataflow(|scope| generate(scope, order, load.stages(), &desk, report, write));
+        worker.dataflow(|scope| generate(scope, order, stages.clone(), &desk, report, write));
     })
     .expect("workers start")
     .join()
