@@ -116,17 +116,17 @@ fn any_load(seed: u64, cases: u64) -> Load {
     };
     let (total, turns, languages) = (below(u64::from(size)) as u32, 1 + below(4) as u16, 1 + below(3) as u16);
     let asked = u64::from(total) * u64::from(turns) * u64::from(languages);
-    let pool = [4, asked / 4, asked / 2, asked, 2 * asked, 4 * asked, u64::MAX][below(7) as usize];
+    let pool = [4, asked / 4, asked / 3, asked / 2, asked, 2 * asked, u64::MAX][below(7) as usize];
     Load {
         seed,
         workers: 1 + below(4) as usize,
         seats: [2, 64, 64, 64][below(4) as usize],
         total,
         languages,
-        batch_size: 1 + below(8) as u32,
+        batch_size: 1 + below(12) as u32,
         lookahead: 1 + below(4) as u32,
         turns,
-        retries: below(4) as u16,
+        retries: below(6) as u16,
         questions: [Questions::Ladders(3), Questions::Pool(pool.max(4))][below(5).min(1) as usize],
         earlier: [0, 0, 3][below(3) as usize],
         faults: [0, 0, 0, 30][below(4) as usize],

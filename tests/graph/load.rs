@@ -205,11 +205,12 @@ impl Load {
     /// The same as stages of the graph.
     pub fn stages(self) -> Stages {
         let begun = Arc::new(Semaphore::new(0));
+        let fortune = RandomState::new();
         Stages {
             open: Arc::new(move |opening| self.open(opening)),
-            ask: self.stage(Verb::Ask, Load::ask, &begun),
-            answer: self.stage(Verb::Answer, Load::answer, &begun),
-            judge: self.stage(Verb::Judge, Load::judge, &begun),
+            ask: self.stage(Verb::Ask, Load::ask, &begun, &fortune),
+            answer: self.stage(Verb::Answer, Load::answer, &begun, &fortune),
+            judge: self.stage(Verb::Judge, Load::judge, &begun, &fortune),
         }
     }
 
@@ -218,16 +219,18 @@ impl Load {
         verb: Verb,
         work: fn(&Load, &Conversation) -> Result<O, Failure>,
         begun: &Arc<Semaphore>,
+        fortune: &RandomState,
     ) -> Stage<O> {
-        let begun = begun.clone();
+        let (begun, fortune) = (begun.clone(), fortune.clone());
         Arc::new(move |conversation| {
             let begun = begun.clone();
+            let is_slow = fortune.hash_one(conversation.slot).is_multiple_of(4);
             let chance = RandomState::new().hash_one(());
             if chance.checked_rem(self.stalls) == Some(0) {
                 std::thread::sleep(tail(chance));
             }
             Box::pin(async move {
-                self.wait(verb, &conversation, &begun).await;
+                self.wait(verb, &conversation, &begun, is_slow).await;
                 match work(&self, &conversation) {
                     Err(Failure::Lost) => std::panic::resume_unwind(Box::new("a stage that dies")),
                     outcome => outcome,
@@ -245,7 +248,7 @@ impl Load {
         }
     }
 
-    async fn wait(&self, verb: Verb, conversation: &Conversation, begun: &Semaphore) {
+    async fn wait(&self, verb: Verb, conversation: &Conversation, begun: &Semaphore, is_slow: bool) {
         let Slot { language, index } = conversation.slot;
         let begins = matches!(verb, Verb::Ask) && conversation.turns.is_empty() && conversation.round.attempt.0 == 0;
         begun.add_permits(usize::from(begins));
@@ -258,8 +261,8 @@ impl Load {
         }
         let chance = RandomState::new().hash_one(());
         match chance % 16 {
-            0..2 => tokio::time::sleep(tail(chance)).await,
-            2..4 => {
+            0..8 if is_slow => tokio::time::sleep(tail(chance)).await,
+            8..10 => {
                 for _ in 0..chance >> 60 {
                     tokio::task::yield_now().await;
                 }
