@@ -1,5 +1,6 @@
 //! All integration tests, in one binary.
 
+mod determinism;
 mod endpoint;
 mod errors;
 mod generation;

@@ -1,0 +1,99 @@
+//! The same seed and the same replies give the same files, to the byte: whatever the number of workers, and however
+//! long every single call takes. Would catch: anything in a file that depends on a call's latency, on a thread's turn or
+//! on the order of a map.
+
+use crate::support::endpoint::dialogue::{Latency, reply};
+use crate::support::endpoint::{Behaviour, Endpoint, Reply};
+use crate::support::{Project, asking, builtin, remote};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Waves that overlap, and more of them than may be under way.
+const RUN: &str = "  batch_size: 6\n  lookahead: 2\n  total_samples: 26\n  target_languages: [en, de]\n  \
+    turns: {mode: range, min: 1, max: 3}";
+
+/// Different questions the endpoint knows.
+const QUESTIONS: u64 = 500;
+
+/// Contents of all files of a folder, by their path in it.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let name = entry.file_name().into_string().expect("a plain name");
+        if entry.path().is_dir() {
+            found.extend(files(&entry.path()).into_iter().map(|(path, content)| (format!("{name}/{path}"), content)));
+        } else {
+            found.insert(name, fs::read(entry.path()).expect("a file"));
+        }
+    }
+    found
+}
+
+/// What two runs into one folder leave there, and how many questions they rejected and conversations they dropped.
+fn made(config: &str, workers: &str) -> (BTreeMap<String, Vec<u8>>, [u64; 2]) {
+    let project = Project::with(config);
+    let mut counts = [0; 2];
+    for id in ["run.run_id=one", "run.run_id=two"] {
+        let mut command = project.command(&["run", "config.yaml", "--workers", workers, "--set", id]);
+        let output = command.env("SOURCE_DATE_EPOCH", "1735689600").output().expect("the binary runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        for (count, after) in counts.iter_mut().zip(["  duplicates     ", " accepted, "]) {
+            let rest = told.split_once(after).expect("a count").1;
+            *count += rest.split(' ').next().and_then(|count| count.parse::<u64>().ok()).expect("a number");
+        }
+    }
+    (files(&project.path("outputs")), counts)
+}
+
+fn expect_same(expected: &BTreeMap<String, Vec<u8>>, found: &BTreeMap<String, Vec<u8>>, what: &str) {
+    let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(expected), names(found), "{what}: other files");
+    for (name, expected) in expected {
+        let (expected, found) = (String::from_utf8_lossy(expected), String::from_utf8_lossy(&found[name]));
+        let lines = expected.lines().zip(found.lines()).enumerate();
+        if let Some((number, (expected, found))) = lines.into_iter().find(|(_, (expected, found))| expected != found) {
+            panic!("{what}: {name}, line {}:\n{expected}\nbecame\n{found}", number + 1);
+        }
+        assert_eq!(expected.len(), found.len(), "{what}: {name} has another length");
+    }
+}
+
+/// Makes the files with one worker, then again with several numbers of them. Returns what the first two runs rejected
+/// and dropped.
+fn expect_same_files(config: &str) -> [u64; 2] {
+    let (expected, counts) = made(config, "1");
+    assert!(expected.len() > 60 && expected.keys().any(|name| name.ends_with(".parquet")), "{:?}", expected.keys());
+    for (time, workers) in ["1", "2", "4", "4"].into_iter().enumerate() {
+        let (found, again) = made(config, workers);
+        expect_same(&expected, &found, &format!("time {}, {workers} workers", time + 2));
+        assert_eq!(counts, again, "{workers} workers");
+    }
+    counts
+}
+
+#[test]
+fn the_built_in_model_makes_the_same_files_every_time() {
+    expect_same_files(&builtin(RUN, ""));
+}
+
+/// A reply is a function of its request; how long it takes is not.
+fn unsteady(request: &serde_json::Value, number: u64) -> Reply {
+    let digest = xxh3_64(request.to_string().as_bytes());
+    if digest.is_multiple_of(150) {
+        return Reply::error(400, "not this one");
+    }
+    let reply = asking(reply(request, Latency::NONE), || Some(format!("What of {}?", digest % QUESTIONS)));
+    Reply { delay: Latency { median_ms: 2.0, sigma: 1.5, seed: number }.of(digest), ..reply }
+}
+
+#[test]
+fn replies_in_any_order_make_the_same_files() {
+    let endpoint = Endpoint::start(Behaviour::new(unsteady));
+    let [rejected, dropped] =
+        expect_same_files(&remote(&endpoint.base_url(), RUN, "coverage: {question_dedup_retries: 1}"));
+    assert!(rejected > 20 && dropped > 4, "{rejected} questions rejected, {dropped} conversations dropped");
+}
