@@ -386,13 +386,30 @@ mod tests {
         assert_eq!((way, dropped.ending.clone()), (Way::Ended, Some(Ending::Dropped(DropReason::DedupExhausted))));
         home.end(&dropped);
         _ = sent(&mut home, 0);
-        home.rule(conversation().rank(), Fingerprint::of("a"), true);
+        let report = home.close(Tick(0), vec![(conversation().rank(), Fingerprint::of("a"), true)]);
+        assert_eq!(report.bound, again.rank(), "to be withdrawn");
         let (way, accepted) = moved(&mut home);
         assert_eq!((way, &accepted.ending, accepted.round.attempt), (Way::Accepted, &None, Attempt(0)));
         assert_eq!(accepted.round.question.unwrap().reply.user_message, "a");
-        assert_eq!(sent(&mut home, 1), [(again.rank(), -1)]);
-        assert_eq!(home.close(Tick(0), vec![]).bound, again.rank(), "withdrawn at a tick that has not closed");
-        assert_eq!(home.close(Tick(1), vec![]).bound.turn, TurnIndex(2));
+        assert_eq!(sent(&mut home, 2), [(again.rank(), -1)]);
+        assert_eq!(home.close(Tick(1), vec![]).bound, again.rank(), "withdrawn at a tick that has not closed");
+        assert_eq!(home.close(Tick(2), vec![]).bound.turn, TurnIndex(2));
+    }
+
+    #[test]
+    fn a_claim_is_pending_until_its_own_tick_has_closed() {
+        let (mut home, first, second) = at_second_turn();
+        home.close(Tick(1), vec![(first, Fingerprint::of("a"), false)]);
+        _ = moved(&mut home);
+        assert_eq!(sent(&mut home, 7), [(second, -1)]);
+        home.close(Tick(2), vec![(first, Fingerprint::of("a"), true)]);
+        let (_, accepted) = moved(&mut home);
+        home.ask(answered(accepted), Ok(question("b")));
+        assert_eq!(sent(&mut home, 8), [(second, 1)]);
+        // A verdict on the claim that was withdrawn looks like one on the claim that was made again.
+        home.close(Tick(3), vec![(second, Fingerprint::of("b"), true)]);
+        assert_eq!(home.close(Tick(7), vec![]).bound, second);
+        assert_eq!(home.close(Tick(8), vec![]).bound.turn, TurnIndex(3));
     }
 
     #[test]
