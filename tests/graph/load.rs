@@ -5,6 +5,7 @@ use dlgforge::dataflows::generate::{Stage, Stages};
 use dlgforge::operators::Opening;
 use dlgforge::words::reply::{Confidence, Difficulty, Intent, ReasoningTrace};
 use dlgforge::words::*;
+use std::collections::BTreeSet;
 use std::collections::hash_map::{DefaultHasher, RandomState};
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
@@ -109,7 +110,7 @@ fn sight(load: &Load, verb: Verb, conversation: &Conversation) -> u64 {
 
 impl Load {
     /// What earlier runs asked, in another spelling.
-    pub fn earlier(&self) -> Vec<Fingerprint> {
+    pub fn earlier(&self) -> BTreeSet<Fingerprint> {
         (0..self.earlier).map(|number| Fingerprint::of(&format!(" question  {number}?"))).collect()
     }
 

@@ -39,7 +39,7 @@ struct Progress {
 
 /// Runs everything, in order.
 pub fn oracle(load: &Load) -> Outcome {
-    let (asked, coverage) = (load.earlier().into_iter().collect(), load.coverage());
+    let (asked, coverage) = (load.earlier(), load.coverage());
     let mut run = Lockstep { load, asked, coverage, snapshots: BTreeMap::new(), outcome: Outcome::default() };
     for language in 0..load.languages {
         let Progress { opened, accepted, dropped, .. } = run.language(language);

@@ -40,7 +40,7 @@ fn run(load: Load) -> (Outcome, Tally) {
     let (tallied, tallies) = mpsc::channel();
     let Load { total, languages, batch_size, lookahead, .. } = load;
     let quota = Quota::new(Target { total, languages, batch_size, lookahead }, load.coverage());
-    let earlier: Arc<[Fingerprint]> = load.earlier().into();
+    let earlier: Arc<[Fingerprint]> = load.earlier().into_iter().collect();
     let stages = load.stages();
     timely::execute(timely::Config::process(load.workers), move |worker| {
         let order = Order { quota: quota.clone(), retries: Attempt(load.retries), earlier: earlier.clone() };
