@@ -105,7 +105,7 @@ fn holds_for_any_load() {
     // The cases mostly wait: many at a time.
     std::thread::scope(|scope| (0..24).for_each(|_| _ = scope.spawn(check_next)));
     let rollbacks = rollbacks.into_inner();
-    assert!(rollbacks > cases / 4, "{rollbacks} roll-backs");
+    assert!(rollbacks > cases / 40, "{rollbacks} roll-backs");
 }
 
 fn any_load(seed: u64, cases: u64) -> Load {

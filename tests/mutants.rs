@@ -54,8 +54,8 @@ const MUTANTS: [Mutant; 16] = [
         undone: "verdicts wait by their own time, not by that of their message",
         file: "src/operators/accept.rs",
         find: "verdicts.for_each(|_, batch| batch.drain(..).for_each(|verdict| ruled.stash(verdict)));",
-        replace: "verdicts.for_each(|time, batch| {
-                let tick = time.time().saturating_sub(1);
+        replace: "verdicts.for_each(|sent, batch| {
+                let tick = sent.stamp().least().map_or(0, |tick| tick.saturating_sub(1));
                 batch.drain(..).for_each(|(verdict, _, diff)| ruled.stash((verdict, tick, diff)));
             });",
     },

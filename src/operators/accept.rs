@@ -1,4 +1,4 @@
-//! `accept`: brings conversations, claims and verdicts together at the [`Home`] of each conversation.
+//! `accept`: brings conversations, claims and verdicts together at the home of each conversation.
 
 use super::Flow;
 use super::clock::{Clock, Nudge};

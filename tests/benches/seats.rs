@@ -4,9 +4,11 @@
 //! `cargo bench --bench seats -- [CONVERSATIONS [TURNS [SEATS [MEDIAN_MS]]]]`, by default `640 4 64 20`. Latencies are
 //! log-normal, a function of slot, turn, attempt and stage; both schedules count them as they were measured.
 
+#[path = "../support/plain.rs"]
+mod plain;
+
 use dlgforge::dataflows::generate::{Order, Stage, Stages, generate};
 use dlgforge::operators::{Desk, Opening, Quota, Settlement, Stop, Tally, Target};
-use dlgforge::words::reply::{Confidence, Difficulty, Intent, ReasoningTrace};
 use dlgforge::words::*;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -74,21 +76,7 @@ impl Load {
     }
 
     fn stages(self, log: &Log) -> Stages {
-        let open = move |Opening { slot, wave, coverage }| Conversation {
-            slot,
-            wave,
-            id: slot.index.to_string().into(),
-            language: "xx".into(),
-            target_turns: self.turns,
-            user_persona: Arc::default(),
-            assistant_persona: Arc::default(),
-            coverage,
-            turns: vec![],
-            round: Round::default(),
-            incarnation: Incarnation::default(),
-            judgement: None,
-            ending: None,
-        };
+        let open = move |opening: Opening| plain::conversation(opening, self.turns);
         Stages {
             open: Arc::new(open),
             ask: self.stage(log, Call::Ask, question),
@@ -100,44 +88,12 @@ impl Load {
 
 fn question(load: &Load, conversation: &Conversation) -> Question {
     let text: Arc<str> = format!("Question {}?", draw(conversation, Call::Ask) % load.pool).into();
-    Question {
-        mode: QuestionMode::Fresh,
-        seed_topic: String::new(),
-        seed_question: String::new(),
-        reply: UserReply {
-            user_message: text.to_string(),
-            intent: Intent::Clarify,
-            difficulty: Difficulty::Easy,
-            grounding_facts: vec![],
-            coverage_target: String::new(),
-            notes_for_assistant: vec![],
-        },
-        used: Used { chunk: None, source: None, question: text, seed: None },
-        agent: "bench".into(),
-        reasoning: None,
-        raw: serde_json::Value::Null,
-        calls: 1,
-    }
+    let used = Used { chunk: None, source: None, question: text.clone(), seed: None };
+    plain::question(&text, used)
 }
 
 fn answer(_: &Load, _: &Conversation) -> Answer {
-    let reasoning_trace = ReasoningTrace {
-        question: String::new(),
-        retrieval_queries: Default::default(),
-        evidence: vec![],
-        premises: vec![],
-        thinking: vec![],
-        confidence: Confidence::High,
-        known_limits: vec![],
-    };
-    Answer {
-        reply: AssistantReply { assistant_message: "Yes.".into(), reasoning_trace, did_web_search: false },
-        tool_events: vec![],
-        agent: "bench".into(),
-        reasoning: None,
-        raw: serde_json::Value::Null,
-        calls: 1,
-    }
+    plain::answer("Yes.")
 }
 
 /// A run as it was: its conversations in slot order, when their calls were made, and how long it all took.

@@ -1,9 +1,9 @@
 //! What the graph is given to do: how many conversations, and stages whose replies are pure functions of what they may
 //! see, behind waits that differ in every call and every run.
 
+use crate::support::plain;
 use dlgforge::dataflows::generate::{Stage, Stages};
 use dlgforge::operators::Opening;
-use dlgforge::words::reply::{Confidence, Difficulty, Intent, ReasoningTrace};
 use dlgforge::words::*;
 use std::collections::BTreeSet;
 use std::collections::hash_map::{DefaultHasher, RandomState};
@@ -122,22 +122,9 @@ impl Load {
     }
 
     /// Begins a conversation.
-    pub fn open(&self, Opening { slot, wave, coverage }: Opening) -> Conversation {
-        Conversation {
-            slot,
-            wave,
-            id: format!("{}-{}", slot.language, slot.index).into(),
-            language: "xx".into(),
-            target_turns: 1 + (hash((self.seed, slot)) % u64::from(self.turns)) as u16,
-            user_persona: Arc::default(),
-            assistant_persona: Arc::default(),
-            coverage,
-            turns: vec![],
-            round: Round::default(),
-            incarnation: Incarnation::default(),
-            judgement: None,
-            ending: None,
-        }
+    pub fn open(&self, opening: Opening) -> Conversation {
+        let turns = 1 + (hash((self.seed, opening.slot)) % u64::from(self.turns)) as u16;
+        plain::conversation(opening, turns)
     }
 
     /// The user model asks.
@@ -151,41 +138,13 @@ impl Load {
             Questions::Pool(pool) => sight % pool,
         };
         let text = if sight & 1024 == 0 { format!("Question {number}?") } else { format!("QUESTION {number}? ") };
-        Ok(Question {
-            mode: QuestionMode::Fresh,
-            seed_topic: String::new(),
-            seed_question: String::new(),
-            reply: UserReply {
-                user_message: text.clone(),
-                intent: Intent::Clarify,
-                difficulty: Difficulty::Easy,
-                grounding_facts: vec![],
-                coverage_target: String::new(),
-                notes_for_assistant: vec![],
-            },
-            used: used(sight >> 16, text.into()),
-            agent: "test".into(),
-            reasoning: None,
-            raw: sight.into(),
-            calls: 1,
-        })
+        Ok(Question { raw: sight.into(), ..plain::question(&text, used(sight >> 16, text.as_str().into())) })
     }
 
     /// The assistant model answers.
     pub fn answer(&self, conversation: &Conversation) -> Result<Answer, Failure> {
         let sight = self.look(Verb::Answer, conversation)?;
-        let reasoning_trace = ReasoningTrace {
-            question: String::new(),
-            retrieval_queries: Default::default(),
-            evidence: vec![],
-            premises: vec![],
-            thinking: vec![],
-            confidence: Confidence::High,
-            known_limits: vec![],
-        };
-        let reply =
-            AssistantReply { assistant_message: format!("Answer {sight}."), reasoning_trace, did_web_search: false };
-        Ok(Answer { reply, tool_events: vec![], agent: "test".into(), reasoning: None, raw: sight.into(), calls: 1 })
+        Ok(Answer { raw: sight.into(), ..plain::answer(&format!("Answer {sight}.")) })
     }
 
     /// The judge model scores a turn, a conversation that is over, or nothing.

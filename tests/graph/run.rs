@@ -14,11 +14,11 @@ use tokio::runtime::{Builder, Runtime};
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_multi_thread().worker_threads(2).enable_time().build().expect("a runtime"));
 
-/// Runs the graph, demands what the oracle says, and gives the last tally. A graph without end fails within a minute.
+/// Runs the graph, demands what the oracle says, and gives the last tally. A graph without end fails within two minutes.
 pub fn check(load: Load) -> Tally {
     let (done, ended) = mpsc::channel();
-    std::thread::spawn(move || done.send(run(load)));
-    let (outcome, tally) = match ended.recv_timeout(Duration::from_secs(50)) {
+    std::thread::spawn(move || _ = done.send(run(load)));
+    let (outcome, tally) = match ended.recv_timeout(Duration::from_secs(120)) {
         Ok(ran) => ran,
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("no end: {load:?}"),
         Err(mpsc::RecvTimeoutError::Disconnected) => panic!("the graph panicked: {load:?}"),

@@ -2,6 +2,7 @@
 
 #[path = "endpoint.rs"]
 pub mod endpoint;
+pub mod plain;
 
 use endpoint::Reply;
 use serde_json::Value;

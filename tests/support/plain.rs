@@ -1,0 +1,68 @@
+//! Words that carry a text and nothing else, for graphs whose stages are plain functions.
+
+use dlgforge::operators::Opening;
+use dlgforge::words::reply::{Confidence, Difficulty, Intent, ReasoningTrace};
+use dlgforge::words::*;
+use std::sync::Arc;
+
+/// A conversation of so many turns.
+pub fn conversation(Opening { slot, wave, coverage }: Opening, target_turns: u16) -> Conversation {
+    Conversation {
+        slot,
+        wave,
+        id: format!("{}-{}", slot.language, slot.index).into(),
+        language: "xx".into(),
+        target_turns,
+        user_persona: Arc::default(),
+        assistant_persona: Arc::default(),
+        coverage,
+        turns: vec![],
+        round: Round::default(),
+        incarnation: Incarnation::default(),
+        judgement: None,
+        ending: None,
+    }
+}
+
+/// A question that took one call.
+pub fn question(text: &str, used: Used) -> Question {
+    Question {
+        mode: QuestionMode::Fresh,
+        seed_topic: String::new(),
+        seed_question: String::new(),
+        reply: UserReply {
+            user_message: text.into(),
+            intent: Intent::Clarify,
+            difficulty: Difficulty::Easy,
+            grounding_facts: vec![],
+            coverage_target: String::new(),
+            notes_for_assistant: vec![],
+        },
+        used,
+        agent: "plain".into(),
+        reasoning: None,
+        raw: serde_json::Value::Null,
+        calls: 1,
+    }
+}
+
+/// An answer that took one call.
+pub fn answer(text: &str) -> Answer {
+    let reasoning_trace = ReasoningTrace {
+        question: String::new(),
+        retrieval_queries: Default::default(),
+        evidence: vec![],
+        premises: vec![],
+        thinking: vec![],
+        confidence: Confidence::High,
+        known_limits: vec![],
+    };
+    Answer {
+        reply: AssistantReply { assistant_message: text.into(), reasoning_trace, did_web_search: false },
+        tool_events: vec![],
+        agent: "plain".into(),
+        reasoning: None,
+        raw: serde_json::Value::Null,
+        calls: 1,
+    }
+}
