@@ -65,6 +65,11 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Summary, RunError> {
     watcher.finish();
 
     let tally = tally.borrow().clone();
+    tracing::info!(
+        target: "dlgforge.pipeline",
+        "[run] accepted={} dropped={} duplicates={} rollbacks={} wasted_calls={} watermark_lag={}",
+        tally.accepted(), tally.dropped(), tally.duplicates, tally.rollbacks, tally.wasted, tally.lag
+    );
     let end = End::of(settings, &tally, interrupted.load(std::sync::atomic::Ordering::Relaxed));
     let status = match (&failure, &end) {
         (None, End::Complete) => Status::Completed,

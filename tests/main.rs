@@ -6,6 +6,7 @@ mod errors;
 mod generation;
 mod graph;
 mod interrupt;
+mod mutants;
 mod outputs;
 mod promises;
 mod quickstart;

@@ -3,9 +3,9 @@
 use super::Flow;
 use super::clock::{Clock, Nudge};
 use super::dedup::{Claim, Verdict};
-use super::home::{Home, Way};
+use super::home::{Home, Ruling, Way};
 use super::watermark::Report;
-use crate::words::{Attempt, Conversation, Failure, Fingerprint, Question, Rank, Tick};
+use crate::words::{Attempt, Conversation, Failure, Question, Rank, Tick};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
@@ -99,8 +99,7 @@ pub fn accept<'scope>(heard: Heard<'scope>, retries: Attempt) -> Accepted<'scope
             let closed = frontiers[VERDICTS].frontier().first().map_or(0, |time| time.saturating_sub(1));
             let mut reports = reports.activate();
             for (tick, verdicts) in ruled.close(closed) {
-                verdicts.into_iter().for_each(|(rank, fingerprint, won)| home.rule(fingerprint, rank, won));
-                reports.session(reporting).give(home.report(tick));
+                reports.session(reporting).give(home.close(tick, verdicts));
             }
             if let Some(changes) = home.changes(clock.now()) {
                 clock.send(changes);
@@ -122,7 +121,7 @@ pub fn accept<'scope>(heard: Heard<'scope>, retries: Attempt) -> Accepted<'scope
 /// here by theirs.
 #[derive(Default)]
 struct Ruled {
-    open: BTreeMap<u64, Vec<(Rank, Fingerprint, bool)>>,
+    open: BTreeMap<u64, Vec<Ruling>>,
     /// The first tick that is not closed.
     next: u64,
 }
@@ -134,14 +133,12 @@ impl Ruled {
         }
     }
 
-    /// All ticks below `closed` that were open, one after the other, with their verdicts by rank.
-    fn close(&mut self, closed: u64) -> impl Iterator<Item = (Tick, Vec<(Rank, Fingerprint, bool)>)> {
+    /// All ticks below `closed` that were open, one after the other, with their verdicts.
+    fn close(&mut self, closed: u64) -> impl Iterator<Item = (Tick, Vec<Ruling>)> {
         std::iter::from_fn(move || {
             let tick = Some(self.next).filter(|tick| *tick < closed)?;
             self.next += 1;
-            let mut verdicts = self.open.remove(&tick).unwrap_or_default();
-            verdicts.sort_unstable();
-            Some((Tick(tick), verdicts))
+            Some((Tick(tick), self.open.remove(&tick).unwrap_or_default()))
         })
     }
 }

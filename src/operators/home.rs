@@ -22,6 +22,9 @@ pub enum Way {
     Ended,
 }
 
+/// Whether the claim to a question won.
+pub type Ruling = (Rank, Fingerprint, bool);
+
 /// A claim to make (+1) or to withdraw (-1).
 pub type Change = ((Fingerprint, Rank), isize);
 
@@ -188,8 +191,27 @@ impl Home {
         self.news = true;
     }
 
-    /// A claim was ruled on. Verdicts must come tick by tick, those of a tick by rank.
-    pub fn rule(&mut self, fingerprint: Fingerprint, rank: Rank, won: bool) {
+    /// Applies all verdicts of a tick, then tells how low one of a later tick may be. Ticks close in turn.
+    pub fn close(&mut self, tick: Tick, mut verdicts: Vec<Ruling>) -> Report {
+        verdicts.sort_unstable();
+        verdicts.into_iter().for_each(|(rank, fingerprint, won)| self.rule(rank, fingerprint, won));
+        self.sent.retain(|(at, _)| *at > tick);
+        let pending = self.decided.iter().map(|((_, rank), _)| rank).chain(self.sent.iter().map(|(_, rank)| rank));
+        let bound = pending.chain(self.bounds.first()).min().copied().unwrap_or(Rank::END);
+        Report {
+            worker: self.worker,
+            tick,
+            bound,
+            registered: self.registered,
+            open: self.bounds.len() as u32,
+            held: (self.paths.len() - self.bounds.len()) as u32,
+            rollbacks: self.rollbacks,
+            wasted: self.wasted,
+        }
+    }
+
+    /// A claim was ruled on.
+    fn rule(&mut self, rank: Rank, fingerprint: Fingerprint, won: bool) {
         let Some(path) = self.paths.get_mut(&rank.slot()) else { return };
         let place = (rank.turn, rank.attempt, fingerprint);
         // Not there: the claim was withdrawn meanwhile.
@@ -230,23 +252,6 @@ impl Home {
     /// Whether everything is final.
     pub fn is_settled(&self) -> bool {
         self.watermark == Rank::END
-    }
-
-    /// Tells how low a verdict may still come, now that those of a tick have been applied.
-    pub fn report(&mut self, tick: Tick) -> Report {
-        self.sent.retain(|(at, _)| *at > tick);
-        let pending = self.decided.iter().map(|((_, rank), _)| rank).chain(self.sent.iter().map(|(_, rank)| rank));
-        let bound = pending.chain(self.bounds.first()).min().copied().unwrap_or(Rank::END);
-        Report {
-            worker: self.worker,
-            tick,
-            bound,
-            registered: self.registered,
-            open: self.bounds.len() as u32,
-            held: (self.paths.len() - self.bounds.len()) as u32,
-            rollbacks: self.rollbacks,
-            wasted: self.wasted,
-        }
     }
 
     /// The changes to send at this tick; none when there is nothing to tell.
@@ -316,8 +321,8 @@ mod tests {
         home.ask(conversation(), Ok(question("a")));
         let first = conversation().rank();
         assert_eq!(sent(&mut home, 0), [(first, 1)]);
-        home.rule(Fingerprint::of("a"), first, true);
-        assert_eq!(home.report(Tick(0)).bound, conversation().rank_at(TurnIndex(2), Attempt(0)));
+        home.rule(first, Fingerprint::of("a"), true);
+        assert_eq!(home.close(Tick(0), vec![]).bound, conversation().rank_at(TurnIndex(2), Attempt(0)));
         let (way, accepted) = moved(&mut home);
         assert_eq!(way, Way::Accepted);
         let second = answered(accepted);
@@ -329,38 +334,38 @@ mod tests {
     #[test]
     fn a_conversation_is_pending_from_its_registration_to_its_end() {
         let mut home = Home::new(0, RETRIES);
-        assert_eq!(home.report(Tick(0)).bound, Rank::END);
+        assert_eq!(home.close(Tick(0), vec![]).bound, Rank::END);
         home.register(conversation());
-        let report = home.report(Tick(1));
+        let report = home.close(Tick(1), vec![]);
         assert_eq!((report.bound, report.registered, report.open), (conversation().rank(), 1, 1));
         home.end(&conversation());
         assert!(home.changes(Tick(2)).is_some(), "an end is news");
         assert!(home.changes(Tick(3)).is_none());
-        let report = home.report(Tick(2));
+        let report = home.close(Tick(2), vec![]);
         assert_eq!((report.bound, report.open, report.held), (Rank::END, 0, 1));
         home.settle(Rank::lowest(conversation().slot.language, Wave(1)));
-        assert_eq!(home.report(Tick(3)).held, 0);
+        assert_eq!(home.close(Tick(3), vec![]).held, 0);
     }
 
     #[test]
     fn a_late_loss_takes_back_what_came_after_and_tries_again() {
         let (mut home, first, second) = at_second_turn();
-        home.rule(Fingerprint::of("b"), second, true);
+        home.rule(second, Fingerprint::of("b"), true);
         let (_, mut stale) = moved(&mut home);
-        assert_eq!(home.report(Tick(1)).bound.turn, TurnIndex(3));
-        home.rule(Fingerprint::of("a"), first, false);
+        assert_eq!(home.close(Tick(1), vec![]).bound.turn, TurnIndex(3));
+        home.rule(first, Fingerprint::of("a"), false);
         let (way, again) = moved(&mut home);
         assert_eq!(
             (way, again.rank(), again.turns.len()),
             (Way::Rejected, conversation().rank_at(TurnIndex(1), Attempt(1)), 0)
         );
         assert!(stale.incarnation.recalled.is_cancelled() && !again.incarnation.recalled.is_cancelled());
-        let report = home.report(Tick(2));
+        let report = home.close(Tick(2), vec![]);
         assert_eq!(report.bound, again.rank().min(second), "the withdrawal is pending although it was not sent");
         // Its question, its answer with a verdict, and the answer on its way.
         assert_eq!((report.rollbacks, report.wasted), (1, 4));
         assert_eq!(sent(&mut home, 3), [(second, -1)]);
-        assert_eq!(home.report(Tick(2)).bound, again.rank());
+        assert_eq!(home.close(Tick(2), vec![]).bound, again.rank());
         stale.ending = Some(Ending::Completed);
         home.end(&stale);
         home.ask(stale, Ok(question("c")));
@@ -373,30 +378,61 @@ mod tests {
         let mut home = Home::new(0, RETRIES);
         home.register(conversation());
         home.ask(conversation(), Ok(question("a")));
-        home.rule(Fingerprint::of("a"), conversation().rank(), false);
+        home.rule(conversation().rank(), Fingerprint::of("a"), false);
         let (_, again) = moved(&mut home);
         home.ask(again.clone(), Ok(question("b")));
-        home.rule(Fingerprint::of("b"), again.rank(), false);
+        home.rule(again.rank(), Fingerprint::of("b"), false);
         let (way, dropped) = moved(&mut home);
         assert_eq!((way, dropped.ending.clone()), (Way::Ended, Some(Ending::Dropped(DropReason::DedupExhausted))));
         home.end(&dropped);
         _ = sent(&mut home, 0);
-        home.rule(Fingerprint::of("a"), conversation().rank(), true);
+        let report = home.close(Tick(0), vec![(conversation().rank(), Fingerprint::of("a"), true)]);
+        assert_eq!(report.bound, again.rank(), "to be withdrawn");
         let (way, accepted) = moved(&mut home);
         assert_eq!((way, &accepted.ending, accepted.round.attempt), (Way::Accepted, &None, Attempt(0)));
         assert_eq!(accepted.round.question.unwrap().reply.user_message, "a");
-        assert_eq!(sent(&mut home, 1), [(again.rank(), -1)]);
-        assert_eq!(home.report(Tick(0)).bound, again.rank(), "withdrawn at a tick that has not closed");
-        assert_eq!(home.report(Tick(1)).bound.turn, TurnIndex(2));
+        assert_eq!(sent(&mut home, 2), [(again.rank(), -1)]);
+        assert_eq!(home.close(Tick(1), vec![]).bound, again.rank(), "withdrawn at a tick that has not closed");
+        assert_eq!(home.close(Tick(2), vec![]).bound.turn, TurnIndex(2));
+    }
+
+    #[test]
+    fn a_claim_is_pending_until_its_own_tick_has_closed() {
+        let (mut home, first, second) = at_second_turn();
+        home.close(Tick(1), vec![(first, Fingerprint::of("a"), false)]);
+        _ = moved(&mut home);
+        assert_eq!(sent(&mut home, 7), [(second, -1)]);
+        home.close(Tick(2), vec![(first, Fingerprint::of("a"), true)]);
+        let (_, accepted) = moved(&mut home);
+        home.ask(answered(accepted), Ok(question("b")));
+        assert_eq!(sent(&mut home, 8), [(second, 1)]);
+        // A verdict on the claim that was withdrawn looks like one on the claim that was made again.
+        home.close(Tick(3), vec![(second, Fingerprint::of("b"), true)]);
+        assert_eq!(home.close(Tick(7), vec![]).bound, second);
+        assert_eq!(home.close(Tick(8), vec![]).bound.turn, TurnIndex(3));
+    }
+
+    #[test]
+    fn a_report_tells_of_the_verdicts_of_its_tick() {
+        let (mut home, first, second) = at_second_turn();
+        home.close(Tick(1), vec![(second, Fingerprint::of("b"), false)]);
+        let (_, again) = moved(&mut home);
+        home.ask(again.clone(), Ok(question("c")));
+        _ = sent(&mut home, 2);
+        // The other one is late, and would be news to this tick's report if it came after.
+        let verdicts = vec![(again.rank(), Fingerprint::of("c"), true), (first, Fingerprint::of("a"), false)];
+        let report = home.close(Tick(2), verdicts);
+        assert_eq!(report.bound, conversation().rank_at(TurnIndex(1), Attempt(1)));
+        assert_eq!(sent(&mut home, 3), [(second, -1), (again.rank(), -1)]);
     }
 
     #[test]
     fn a_verdict_for_a_withdrawn_claim_is_ignored() {
         let (mut home, first, second) = at_second_turn();
-        home.rule(Fingerprint::of("a"), first, false);
+        home.rule(first, Fingerprint::of("a"), false);
         _ = moved(&mut home);
-        home.rule(Fingerprint::of("b"), second, true);
-        home.rule(Fingerprint::of("another"), first, true);
+        home.rule(second, Fingerprint::of("b"), true);
+        home.rule(first, Fingerprint::of("another"), true);
         assert_eq!(home.moves().count(), 0);
     }
 
@@ -405,6 +441,6 @@ mod tests {
     fn a_final_verdict_never_changes() {
         let (mut home, first, second) = at_second_turn();
         home.settle(second);
-        home.rule(Fingerprint::of("a"), first, false);
+        home.rule(first, Fingerprint::of("a"), false);
     }
 }

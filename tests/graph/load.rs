@@ -1,0 +1,288 @@
+//! What the graph is given to do: how many conversations, and stages whose replies are pure functions of what they may
+//! see, behind waits that differ in every call and every run.
+
+use dlgforge::dataflows::generate::{Stage, Stages};
+use dlgforge::operators::Opening;
+use dlgforge::words::reply::{Confidence, Difficulty, Intent, ReasoningTrace};
+use dlgforge::words::*;
+use std::collections::BTreeSet;
+use std::collections::hash_map::{DefaultHasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Passages and documents of the knowledge base.
+const CORPUS: (usize, usize) = (8, 4);
+
+/// One case.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    pub seed: u64,
+    pub workers: usize,
+    pub seats: usize,
+    pub total: u32,
+    pub languages: u16,
+    pub batch_size: u32,
+    pub lookahead: u32,
+    pub turns: u16,
+    pub retries: u16,
+    pub questions: Questions,
+    /// How many of a pool's questions earlier runs have asked.
+    pub earlier: u64,
+    /// One call in so many fails, and another panics; 0 for none.
+    pub faults: u64,
+    pub pace: Pace,
+    /// One call in so many holds up the worker that makes it, and with it all verdicts; 0 for none.
+    pub stalls: u64,
+}
+
+/// Which questions there are.
+#[derive(Debug, Clone, Copy)]
+pub enum Questions {
+    /// So many, drawn by what the user model sees; collisions are frequent when there are few.
+    Pool(u64),
+    /// All first turns climb one of so many ladders, by their slots: every attempt asks the question of the next rung.
+    Ladders(u32),
+}
+
+/// What calls wait for beside a little chance.
+#[derive(Debug, Clone, Copy)]
+pub enum Pace {
+    /// Nothing.
+    Free,
+    /// Every call of the first so many conversations takes so many milliseconds.
+    Slow(u32, u64),
+    /// First questions of the first so many conversations wait until all conversations ask theirs.
+    Last(u32),
+}
+
+/// A few conversations whose questions never collide.
+pub const CALM: Load = Load {
+    seed: 1,
+    workers: 2,
+    seats: 64,
+    total: 30,
+    languages: 2,
+    batch_size: 8,
+    lookahead: 2,
+    turns: 4,
+    retries: 3,
+    questions: Questions::Pool(u64::MAX),
+    earlier: 0,
+    faults: 0,
+    pace: Pace::Free,
+    stalls: 0,
+};
+
+/// The verbs of the models.
+#[derive(Debug, Clone, Copy, Hash)]
+enum Verb {
+    Ask,
+    Answer,
+    Judge,
+}
+
+pub fn hash(of: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    of.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Depends on all that a stage may see of a conversation, and on nothing else.
+fn sight(load: &Load, verb: Verb, conversation: &Conversation) -> u64 {
+    let turns = conversation.turns.iter().map(|turn| {
+        let score = turn.judgement.as_ref().map(|judgement| judgement.reply.score);
+        (turn.index, turn.attempt, &turn.question.reply.user_message, &turn.answer.reply.assistant_message, score)
+    });
+    let Coverage { chunks, sources, recent, seed_topics, seed_questions } = &*conversation.coverage;
+    let sources: Vec<_> = sources.iter().map(|source| (source.questions, &source.recent)).collect();
+    let Round { avoid, question, answer, .. } = &conversation.round;
+    let question = question.as_ref().map(|question| &question.reply.user_message);
+    let answer = answer.as_ref().map(|answer| &answer.reply.assistant_message);
+    let ending = conversation.ending.as_ref().map(|ending| (ending.status(), ending.drop_reason()));
+    hash((
+        (load.seed, verb, conversation.rank(), turns.collect::<Vec<_>>()),
+        (chunks, sources, recent, seed_topics, seed_questions),
+        (avoid, question, answer, ending),
+    ))
+}
+
+impl Load {
+    /// What earlier runs asked, in another spelling.
+    pub fn earlier(&self) -> BTreeSet<Fingerprint> {
+        (0..self.earlier).map(|number| Fingerprint::of(&format!(" question  {number}?"))).collect()
+    }
+
+    /// What earlier runs used.
+    pub fn coverage(&self) -> Coverage {
+        let mut coverage = Coverage::empty(CORPUS.0, CORPUS.1);
+        (0..self.earlier.min(3)).for_each(|number| coverage.add(&used(number, "an earlier question".into())));
+        coverage
+    }
+
+    /// Begins a conversation.
+    pub fn open(&self, Opening { slot, wave, coverage }: Opening) -> Conversation {
+        Conversation {
+            slot,
+            wave,
+            id: format!("{}-{}", slot.language, slot.index).into(),
+            language: "xx".into(),
+            target_turns: 1 + (hash((self.seed, slot)) % u64::from(self.turns)) as u16,
+            user_persona: Arc::default(),
+            assistant_persona: Arc::default(),
+            coverage,
+            turns: vec![],
+            round: Round::default(),
+            incarnation: Incarnation::default(),
+            judgement: None,
+            ending: None,
+        }
+    }
+
+    /// The user model asks.
+    pub fn ask(&self, conversation: &Conversation) -> Result<Question, Failure> {
+        let sight = self.look(Verb::Ask, conversation)?;
+        let number = match self.questions {
+            Questions::Ladders(ladders) if conversation.turns.is_empty() => {
+                u64::from(conversation.slot.index % ladders + u32::from(conversation.round.attempt.0) * ladders)
+            }
+            Questions::Ladders(_) => sight,
+            Questions::Pool(pool) => sight % pool,
+        };
+        let text = if sight & 1024 == 0 { format!("Question {number}?") } else { format!("QUESTION {number}? ") };
+        Ok(Question {
+            mode: QuestionMode::Fresh,
+            seed_topic: String::new(),
+            seed_question: String::new(),
+            reply: UserReply {
+                user_message: text.clone(),
+                intent: Intent::Clarify,
+                difficulty: Difficulty::Easy,
+                grounding_facts: vec![],
+                coverage_target: String::new(),
+                notes_for_assistant: vec![],
+            },
+            used: used(sight >> 16, text.into()),
+            agent: "test".into(),
+            reasoning: None,
+            raw: sight.into(),
+            calls: 1,
+        })
+    }
+
+    /// The assistant model answers.
+    pub fn answer(&self, conversation: &Conversation) -> Result<Answer, Failure> {
+        let sight = self.look(Verb::Answer, conversation)?;
+        let reasoning_trace = ReasoningTrace {
+            question: String::new(),
+            retrieval_queries: Default::default(),
+            evidence: vec![],
+            premises: vec![],
+            thinking: vec![],
+            confidence: Confidence::High,
+            known_limits: vec![],
+        };
+        let reply =
+            AssistantReply { assistant_message: format!("Answer {sight}."), reasoning_trace, did_web_search: false };
+        Ok(Answer { reply, tool_events: vec![], agent: "test".into(), reasoning: None, raw: sight.into(), calls: 1 })
+    }
+
+    /// The judge model scores a turn, a conversation that is over, or nothing.
+    pub fn judge(&self, conversation: &Conversation) -> Result<Judged, Failure> {
+        let sight = self.look(Verb::Judge, conversation)?;
+        let over = conversation.ending.is_some() || conversation.turn_index().0 == conversation.target_turns;
+        let score = (sight % 11) as u8;
+        let reply =
+            JudgeReply { score, reasons: vec![], notes: String::new(), question_ok: true, answer_ok: sight & 1 == 0 };
+        let judgement = Judgement { reply, reasoning: None, raw: sight.into(), calls: 1 };
+        Ok(match (sight >> 16) % 3 {
+            0 => Judged::Nothing,
+            1 if over => Judged::Conversation(judgement),
+            _ => Judged::Turn(judgement),
+        })
+    }
+
+    /// The same as stages of the graph.
+    pub fn stages(self) -> Stages {
+        let begun = Arc::new(Semaphore::new(0));
+        let fortune = RandomState::new();
+        Stages {
+            open: Arc::new(move |opening| self.open(opening)),
+            ask: self.stage(Verb::Ask, Load::ask, &begun, &fortune),
+            answer: self.stage(Verb::Answer, Load::answer, &begun, &fortune),
+            judge: self.stage(Verb::Judge, Load::judge, &begun, &fortune),
+        }
+    }
+
+    fn stage<O: Send + 'static>(
+        self,
+        verb: Verb,
+        work: fn(&Load, &Conversation) -> Result<O, Failure>,
+        begun: &Arc<Semaphore>,
+        fortune: &RandomState,
+    ) -> Stage<O> {
+        let (begun, fortune) = (begun.clone(), fortune.clone());
+        Arc::new(move |conversation| {
+            let begun = begun.clone();
+            let is_slow = fortune.hash_one(conversation.slot).is_multiple_of(4);
+            let chance = RandomState::new().hash_one(());
+            if chance.checked_rem(self.stalls) == Some(0) {
+                std::thread::sleep(tail(chance));
+            }
+            Box::pin(async move {
+                self.wait(verb, &conversation, &begun, is_slow).await;
+                match work(&self, &conversation) {
+                    Err(Failure::Lost) => std::panic::resume_unwind(Box::new("a stage that dies")),
+                    outcome => outcome,
+                }
+            })
+        })
+    }
+
+    fn look(&self, verb: Verb, conversation: &Conversation) -> Result<u64, Failure> {
+        let sight = sight(self, verb, conversation);
+        match sight.checked_rem(self.faults) {
+            Some(0) => Err(Failure::Model { role: "test", detail: format!("{verb:?} {sight}") }),
+            Some(1) => Err(Failure::Lost),
+            _ => Ok(sight),
+        }
+    }
+
+    async fn wait(&self, verb: Verb, conversation: &Conversation, begun: &Semaphore, is_slow: bool) {
+        let Slot { language, index } = conversation.slot;
+        let begins = matches!(verb, Verb::Ask) && conversation.turns.is_empty() && conversation.round.attempt.0 == 0;
+        begun.add_permits(usize::from(begins));
+        match self.pace {
+            Pace::Slow(first, millis) if language.0 == 0 && index < first => {
+                tokio::time::sleep(Duration::from_millis(millis)).await;
+            }
+            Pace::Last(first) if begins && index < first => drop(begun.acquire_many(self.total).await),
+            _ => {}
+        }
+        let chance = RandomState::new().hash_one(());
+        match chance % 16 {
+            0..8 if is_slow => tokio::time::sleep(tail(chance)).await,
+            8..10 => {
+                for _ in 0..chance >> 60 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Log-normal with a median of 2 milliseconds and a sigma of 1.5.
+fn tail(chance: u64) -> Duration {
+    let [one, other] = [chance >> 40, chance >> 16 & 0xff_ffff].map(|bits| (bits as f64 + 0.5) / f64::from(1 << 24));
+    let normal = (-2.0 * one.ln()).sqrt() * (std::f64::consts::TAU * other).cos();
+    Duration::from_secs_f64(2e-3 * (1.5 * normal).exp())
+}
+
+fn used(number: u64, question: Arc<str>) -> Used {
+    let chunk = (number % 9 < CORPUS.0 as u64).then_some(ChunkIndex((number % 9) as u32));
+    let source = (number % 5 < CORPUS.1 as u64).then_some(SourceIndex((number % 5) as u32));
+    let seed = number.is_multiple_of(4).then(|| (format!("Topic {}", number % 3).into(), question.clone()));
+    Used { chunk, source, question, seed }
+}

@@ -1,0 +1,178 @@
+//! The meaning of a run, written as a loop: one conversation after the other, round by round, wave by wave.
+//! Shares with the graph only the stages, the words, and how coverage grows.
+
+use super::load::Load;
+use dlgforge::operators::Opening;
+use dlgforge::words::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What a run comes to.
+#[derive(Debug, Default, PartialEq)]
+pub struct Outcome {
+    /// In slot order.
+    pub conversations: Vec<Conversation>,
+    /// Per language: opened, accepted, dropped.
+    pub languages: Vec<(u32, u32, u32)>,
+    pub duplicates: u64,
+    pub drops: BTreeMap<String, u32>,
+}
+
+struct Lockstep<'a> {
+    load: &'a Load,
+    asked: BTreeSet<Fingerprint>,
+    coverage: Coverage,
+    /// By language and wave, the coverage at its end.
+    snapshots: BTreeMap<(u32, u32), Arc<Coverage>>,
+    outcome: Outcome,
+}
+
+/// A language at the end of one of its waves.
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    opened: u32,
+    accepted: u32,
+    dropped: u32,
+    drought: u32,
+    given_up: bool,
+}
+
+/// Runs everything, in order.
+pub fn oracle(load: &Load) -> Outcome {
+    let (asked, coverage) = (load.earlier(), load.coverage());
+    let mut run = Lockstep { load, asked, coverage, snapshots: BTreeMap::new(), outcome: Outcome::default() };
+    for language in 0..load.languages {
+        let Progress { opened, accepted, dropped, .. } = run.language(language);
+        run.outcome.languages.push((opened, accepted, dropped));
+    }
+    run.outcome
+}
+
+impl Lockstep<'_> {
+    fn language(&mut self, language: u16) -> Progress {
+        let Load { total, batch_size, lookahead, .. } = *self.load;
+        let mut ends: Vec<Progress> = Vec::new();
+        for wave in 0u32.. {
+            let now = ends.last().copied().unwrap_or_default();
+            let known = wave.checked_sub(lookahead).map_or(Progress::default(), |basis| ends[basis as usize]);
+            // Slots opened since what is known may all be accepted yet.
+            let open = now.opened - known.opened;
+            let wanted = if known.given_up { 0 } else { total.saturating_sub(known.accepted + open) };
+            if wave >= total.div_ceil(batch_size) && wanted == 0 && open == 0 {
+                return now;
+            }
+            let end = self.wave(language, wave, now, wanted.min(batch_size));
+            ends.push(end);
+            self.snapshots.insert((language.into(), wave), Arc::new(self.coverage.clone()));
+        }
+        unreachable!("waves have no end")
+    }
+
+    fn wave(&mut self, language: u16, wave: u32, mut progress: Progress, size: u32) -> Progress {
+        let first = progress.opened;
+        let mut conversations: Vec<_> = (first..first + size)
+            .map(|index| {
+                let slot = Slot { language: LanguageIndex(language), index };
+                self.load.open(Opening { slot, wave: Wave(wave), coverage: self.basis(language.into(), wave) })
+            })
+            .collect();
+        for _ in 0..self.load.turns {
+            self.turn(conversations.iter_mut().filter(|conversation| conversation.ending.is_none()).collect());
+        }
+        for conversation in conversations {
+            progress.opened += 1;
+            conversation.turns.iter().for_each(|turn| self.coverage.add(&turn.question.used));
+            match &conversation.ending {
+                Some(Ending::Completed) => (progress.accepted, progress.drought) = (progress.accepted + 1, 0),
+                Some(Ending::Dropped(reason)) => {
+                    (progress.dropped, progress.drought) = (progress.dropped + 1, progress.drought + 1);
+                    *self.outcome.drops.entry(reason.as_str().into()).or_default() += 1;
+                }
+                ending => panic!("ended as {ending:?}"),
+            }
+            self.outcome.conversations.push(conversation);
+        }
+        progress.given_up |= progress.drought >= (2 * self.load.batch_size).max(16);
+        progress
+    }
+
+    /// What a conversation of this wave knows of those before.
+    fn basis(&self, language: u32, wave: u32) -> Arc<Coverage> {
+        let Load { total, batch_size, lookahead, .. } = *self.load;
+        let waves = total.div_ceil(batch_size);
+        let basis = match wave.checked_sub(lookahead) {
+            Some(basis) => Some((language, basis)),
+            None => (language * waves + wave).checked_sub(lookahead).map(|nominal| (nominal / waves, nominal % waves)),
+        };
+        basis.map_or_else(|| Arc::new(self.load.coverage()), |basis| self.snapshots[&basis].clone())
+    }
+
+    /// All these conversations ask, in slot order, and those rejected ask again.
+    fn turn(&mut self, mut asking: Vec<&mut Conversation>) {
+        for attempt in 0..=self.load.retries {
+            let mut rejected = Vec::new();
+            for conversation in asking {
+                conversation.round.attempt = Attempt(attempt);
+                match self.load.ask(conversation) {
+                    Err(failure) => self.drop(conversation, DropReason::Failed(failure)),
+                    Ok(question) => {
+                        let is_new = self.asked.insert(Fingerprint::of(&question.reply.user_message));
+                        conversation.round.question = Some(Arc::new(question));
+                        if is_new {
+                            self.answer(conversation);
+                        } else {
+                            self.outcome.duplicates += 1;
+                            rejected.push(conversation);
+                        }
+                    }
+                }
+            }
+            asking = rejected;
+            if attempt < self.load.retries {
+                asking.iter_mut().for_each(|conversation| avoid(&mut conversation.round));
+            }
+        }
+        asking.into_iter().for_each(|conversation| self.drop(conversation, DropReason::DedupExhausted));
+    }
+
+    /// The question stands.
+    fn answer(&mut self, conversation: &mut Conversation) {
+        match self.load.answer(conversation) {
+            Err(failure) => return self.drop(conversation, DropReason::Failed(failure)),
+            Ok(answer) => conversation.round.answer = Some(answer),
+        }
+        let judgement = match self.load.judge(conversation) {
+            Err(failure) => {
+                conversation.ending = Some(Ending::Dropped(DropReason::Failed(failure)));
+                return;
+            }
+            Ok(Judged::Nothing) => None,
+            Ok(Judged::Turn(judgement)) => Some(judgement),
+            Ok(Judged::Conversation(judgement)) => {
+                conversation.judgement = Some(judgement);
+                None
+            }
+        };
+        let index = TurnIndex(conversation.turns.len() as u16 + 1);
+        let Round { attempt, question, answer, .. } = std::mem::take(&mut conversation.round);
+        let (question, answer) = (question.expect("it was asked"), answer.expect("it was answered"));
+        conversation.turns.push(Arc::new(Turn { index, attempt, question, answer, judgement }));
+        if index.0 == conversation.target_turns {
+            conversation.ending = Some(Ending::Completed);
+        }
+    }
+
+    /// The conversation ends here; it may be judged as a whole.
+    fn drop(&self, conversation: &mut Conversation, reason: DropReason) {
+        conversation.ending = Some(Ending::Dropped(reason));
+        if let Ok(Judged::Conversation(judgement)) = self.load.judge(conversation) {
+            conversation.judgement = Some(judgement);
+        }
+    }
+}
+
+/// The question of the round was rejected.
+fn avoid(round: &mut Round) {
+    let source = round.question.take().and_then(|question| question.used.source);
+    round.avoid = round.avoid.drain(..).chain(source).collect::<BTreeSet<_>>().into_iter().collect();
+}
