@@ -59,9 +59,9 @@ impl Order {
             Settlement::Floor(floor) => self.floors[worker] = floor,
         }
         let floor = self.floors.iter().min().copied().unwrap_or_default();
-        let due = |(slot, conversation): (&Slot, &Arc<Conversation>)| !floor.is_past(slot.language, conversation.wave);
-        let later = self.held.iter().find(|held| due(*held)).map(|(slot, _)| *slot);
-        let later = later.map(|slot| self.held.split_off(&slot)).unwrap_or_default();
+        let waits = |(slot, held): (&Slot, &Arc<Conversation>)| !floor.is_past(slot.language, held.wave);
+        let first = self.held.iter().find(|held| waits(*held)).map(|(slot, _)| *slot);
+        let later = first.map(|slot| self.held.split_off(&slot)).unwrap_or_default();
         std::mem::replace(&mut self.held, later).into_values()
     }
 }
