@@ -1,7 +1,8 @@
 //! How fast questions are ruled on, and what it costs to hold those that are settled.
 //!
-//! `cargo bench --bench dedup -- [HELD WORKERS]`, by default 0, 1 and 10 million held questions on one worker and on two,
-//! each in a process of its own. Linux only: memory is read from `/proc`.
+//! `cargo bench --bench dedup -- [HELD WORKERS NEW]`, by default 0, 1 and 10 million held questions on one worker and
+//! on two, and half a million new ones on each, every time in a process of its own. Linux only: memory is read from
+//! `/proc`.
 
 use dlgforge::operators::dedup::{Claim, dedup};
 use dlgforge::words::{Attempt, Fingerprint, LanguageIndex, Rank, TurnIndex, Wave};
@@ -18,8 +19,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 /// Claims of a worker at a tick, while there are many.
 const OUTSTANDING: u64 = 512;
-/// Ticks of many claims each, then ticks of one claim each.
-const MANY: u64 = 1000;
+/// Ticks of one claim each, after those of many.
 const LONE: u64 = 5000;
 /// Ticks whose claims may still change.
 const LOOKAHEAD: u64 = 16;
@@ -122,7 +122,7 @@ impl Ends {
     }
 }
 
-fn measure(held: u64, workers: usize) {
+fn measure(held: u64, workers: usize, new: u64) {
     let before = resident();
     let mut earlier: Vec<Fingerprint> = (0..held).map(|question| fingerprint(u64::MAX - question)).collect();
     let started = Instant::now();
@@ -135,7 +135,7 @@ fn measure(held: u64, workers: usize) {
     let guards = timely::execute(timely::Config::process(workers), move |worker| {
         let mut ends = Ends::new(worker, earlier.clone());
         let started = Instant::now();
-        for _ in 0..MANY {
+        for _ in 0..new / OUTSTANDING {
             ends.claim(OUTSTANDING);
             ends.wait(worker);
         }
@@ -148,7 +148,7 @@ fn measure(held: u64, workers: usize) {
     });
     guards.expect("workers start").join().into_iter().for_each(|worker| worker.expect("a worker ends well"));
     let (many, grown, alone) = figures.recv().expect("the first worker's figures");
-    let claims = (MANY * OUTSTANDING) as f64;
+    let claims = new as f64;
     let at = |share: f64| alone[(alone.len() as f64 * share) as usize].as_secs_f64() * 1e3;
     println!(
         "{held:>9} {workers:>8} | {:>7.2} {:>9.1} | {:>9.0} {:>9.1} | {:>6.3} {:>6.3}",
@@ -163,14 +163,14 @@ fn measure(held: u64, workers: usize) {
 
 fn main() {
     let given: Vec<u64> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
-    if let [held, workers] = given[..] {
-        return measure(held, workers as usize);
+    if let [held, workers, new] = given[..] {
+        return measure(held, workers as usize, new);
     }
     println!("     held  workers | load, s  bytes of | claims/s,  bytes of | lone, ms");
     println!("questions          |        a held one | a worker a new one  | p50    p99");
     let itself = std::env::current_exe().expect("the benchmark's path");
     for (held, workers) in [0, 1_000_000, 10_000_000].into_iter().flat_map(|held| [(held, 1), (held, 2)]) {
-        let ended = Command::new(&itself).args([held, workers].map(|number: u64| number.to_string())).status();
+        let ended = Command::new(&itself).args([held, workers, 512_000].map(|number: u64| number.to_string())).status();
         assert!(ended.expect("it runs").success());
     }
 }

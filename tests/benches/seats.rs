@@ -19,9 +19,10 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-const HEAD: &str = "\
-                                  | seats busy, %         ratio | makespan, s             | dupli- roll- wasted | verdict, ms
-sigma lookahead workers      pool |   own  list lockstep to list |     own    list lockstep | cates backs  calls | p50   p99";
+const HEAD: [&str; 2] = [
+    "      look-                   | seats busy, %          ratio | makespan, s             | dupli roll- waste | verdict, ms",
+    "sigma ahead workers      pool |   own  list lockstep to list |     own    list    lock | cates backs calls |   p50   p99",
+];
 
 #[derive(Clone, Copy)]
 struct Load {
@@ -208,22 +209,19 @@ fn print(load: Load) {
     let (list, lockstep) = (list_scheduled(&calls, load.seats), lockstepped(&waves));
     let verdicts = made.verdicts();
     let at = |share: f64| verdicts[((verdicts.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
+    let pool = if load.pool == u64::MAX { "unlimited".into() } else { load.pool.to_string() };
+    let Tally { duplicates, rollbacks, wasted, .. } = made.tally;
+    let [own_s, list_s, lock_s] = [made.took, list, lockstep].map(|makespan| makespan.as_secs_f64());
     println!(
-        "{:>5} {:>9} {:>7} {:>9} | {:>5.1} {:>5.1} {:>8.1} {:>6.3} | {:>7.2} {:>7.2} {:>7.2} | {:>5} {:>5} {:>5} | {:>5.2} {:>5.2}",
+        "{:>5} {:>5} {:>7} {pool:>9} | {:>5.1} {:>5.1} {:>8.1} {:>7.3} | {own_s:>7.2} {list_s:>7.2} {lock_s:>7.2} \
+         | {duplicates:>5} {rollbacks:>5} {wasted:>5} | {:>5.2} {:>5.2}",
         load.sigma,
         load.lookahead,
         load.workers,
-        if load.pool == u64::MAX { "unlimited".into() } else { load.pool.to_string() },
         busy(made.took),
         busy(list),
         busy(lockstep),
-        list.as_secs_f64() / made.took.as_secs_f64(),
-        made.took.as_secs_f64(),
-        list.as_secs_f64(),
-        lockstep.as_secs_f64(),
-        made.tally.duplicates,
-        made.tally.rollbacks,
-        made.tally.wasted,
+        list_s / own_s,
         at(0.5),
         at(0.99),
     );
@@ -235,7 +233,7 @@ fn main() {
     let (conversations, turns) = (or(0, 640.0) as u32, or(1, 4.0) as u16);
     let (seats, median_ms) = (or(2, 64.0) as u32, or(3, 20.0));
     println!("{conversations} conversations x {turns} turns, {seats} seats, median {median_ms} ms");
-    println!("{HEAD}");
+    HEAD.iter().for_each(|line| println!("{line}"));
     for sigma in [0.3, 1.0, 1.5] {
         for lookahead in [16, 4] {
             for workers in [1, 2, 4] {
