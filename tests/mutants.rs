@@ -1,19 +1,20 @@
 //! What makes optimistic acceptance right, undone piece by piece: the tests of the operators or of the graph must notice
-//! each.
+//! each (`cargo test --test mutants`).
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::{env, fs};
+use std::path::Path;
 
-struct Mutant {
+/// A change that breaks something.
+pub struct Mutant {
     /// What no longer holds.
-    undone: &'static str,
-    file: &'static str,
+    pub undone: &'static str,
+    /// Where.
+    pub file: &'static str,
     find: &'static str,
     replace: &'static str,
 }
 
-const MUTANTS: [Mutant; 16] = [
+/// All of them.
+pub const MUTANTS: [Mutant; 16] = [
     Mutant {
         undone: "a report comes after the verdicts of its tick",
         file: "src/operators/home.rs",
@@ -121,98 +122,23 @@ const MUTANTS: [Mutant; 16] = [
     },
 ];
 
-/// What the project needs to be built and tested.
-const PARTS: [&str; 8] = ["src", "dataflows", "config", "knowledge", "tests", "Cargo.toml", "Cargo.lock", "README.md"];
-
-fn root() -> &'static Path {
+/// The project's folder.
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn copy(from: &Path, to: &Path) {
-    if from.is_dir() {
-        fs::create_dir_all(to).expect("a folder");
-        for entry in fs::read_dir(from).expect("a folder of the project") {
-            let entry = entry.expect("an entry");
-            copy(&entry.path(), &to.join(entry.file_name()));
-        }
-    } else {
-        fs::copy(from, to).expect("a file");
-    }
-}
-
 impl Mutant {
-    fn applied(&self, text: &str) -> String {
-        assert_eq!(text.matches(self.find).count(), 1, "`{}` in {}", self.find, self.file);
-        text.replacen(self.find, self.replace, 1)
-    }
-}
-
-/// A copy of the project, and where it is built.
-struct Copy {
-    project: PathBuf,
-    target: PathBuf,
-}
-
-impl Copy {
-    fn new() -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mutants");
-        let (project, target) = (folder.join("project"), folder.join("target"));
-        _ = fs::remove_dir_all(&project);
-        fs::create_dir_all(&project).expect("a folder");
-        PARTS.iter().for_each(|part| copy(&root().join(part), &project.join(part)));
-        Self { project, target }
-    }
-
-    fn cargo(&self, arguments: &[&str]) -> Output {
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut command = Command::new(cargo);
-        command.args(["test", "--offline"]).args(arguments);
-        command.current_dir(&self.project).env("CARGO_TARGET_DIR", &self.target).env("RUST_BACKTRACE", "0");
-        command.output().expect("cargo runs")
-    }
-
-    /// The tests that fail: of the operators, or else of the graph.
-    fn failing(&self) -> Vec<String> {
-        let failing = self.failing_of("--lib", "operators::");
-        if failing.is_empty() { self.failing_of("--test=main", "graph::") } else { failing }
-    }
-
-    fn failing_of(&self, target: &str, tests: &str) -> Vec<String> {
-        let built = self.cargo(&[target, "--no-run"]);
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        let tested = self.cargo(&[target, tests]);
-        let text = String::from_utf8_lossy(&tested.stdout).into_owned();
-        let failed = text.lines().filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
-        let failed: Vec<_> = failed.map(str::to_owned).collect();
-        assert_eq!(tested.status.success(), failed.is_empty(), "{text}");
-        failed
+    /// The file's text, changed in the one place that it is about.
+    pub fn changed(&self, text: &str) -> String {
+        let Self { undone, file, find, replace } = self;
+        assert_eq!(text.matches(find).count(), 1, "not so that {undone}: `{find}` in {file}");
+        text.replacen(find, replace, 1)
     }
 }
 
 #[test]
 fn every_mutant_changes_one_place() {
     for mutant in MUTANTS {
-        mutant.applied(&fs::read_to_string(root().join(mutant.file)).expect("UTF-8"));
+        mutant.changed(&std::fs::read_to_string(root().join(mutant.file)).expect("UTF-8"));
     }
-}
-
-#[test]
-#[ignore = "compiles the project once per mutant"]
-fn every_mutant_is_noticed() {
-    let copy = Copy::new();
-    assert_eq!(copy.failing(), [""; 0], "before anything is changed");
-    let mut survivors = Vec::new();
-    let only = env::var("MUTANT").unwrap_or_default();
-    for mutant in MUTANTS.iter().filter(|mutant| mutant.undone.contains(&only)) {
-        let path = copy.project.join(mutant.file);
-        let original = fs::read_to_string(&path).expect("UTF-8");
-        fs::write(&path, mutant.applied(&original)).expect("a file");
-        let failing = copy.failing();
-        fs::write(&path, original).expect("a file");
-        eprintln!("not so that {}: {failing:?}", mutant.undone);
-        if failing.is_empty() {
-            survivors.push(mutant.undone);
-        }
-    }
-    assert!(survivors.is_empty(), "nobody notices when it is not so that {survivors:#?}");
 }
