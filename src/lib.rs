@@ -41,5 +41,6 @@ pub mod plan;
 pub mod run;
 pub mod settings;
 pub mod stages;
+pub mod store;
 pub mod tools;
 pub mod words;

@@ -1,9 +1,10 @@
 //! The `dlgforge` command: parse, run, exit code.
 
 use clap::Parser;
-use dlgforge::cli::{Cli, Command, RunArgs};
-use dlgforge::run::{End, INTERRUPTED};
+use dlgforge::cli::{Cli, Command, RunArgs, StatusArgs};
+use dlgforge::run::{End, Ran};
 use dlgforge::settings::Settings;
+use dlgforge::store::{Run, State};
 use std::error::Error;
 use std::ffi::OsString;
 use std::io::Write;
@@ -14,6 +15,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let (name, result) = match &cli.command {
         Command::Run(args) => ("run", run(args)),
+        Command::Status(args) => ("status", status(args)),
     };
     result.unwrap_or_else(|message| {
         // A reader that has gone away misses it.
@@ -26,14 +28,54 @@ fn run(args: &RunArgs) -> Result<ExitCode, String> {
     let unicode = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     let environment = std::env::vars_os().filter_map(unicode).collect();
     let settings = Settings::load(&args.flags(), &environment).map_err(|error| told(&error))?;
-    let summary = dlgforge::run::run(&settings, usize::from(args.workers)).map_err(|error| told(&error))?;
-    // A reader that has gone away (`| head`) does not make the run a failure.
-    _ = write!(std::io::stdout(), "{summary}");
-    match summary.complaint() {
-        Some(complaint) => Err(complaint),
-        None if summary.end == End::Interrupted => Ok(ExitCode::from(INTERRUPTED)),
-        None => Ok(ExitCode::SUCCESS),
+    if args.dry_run {
+        return rehearse(&settings);
     }
+    let summary = match dlgforge::run::run(&settings, usize::from(args.workers)).map_err(|error| told(&error))? {
+        Ran::Made(summary) => summary,
+        Ran::Over(run) => return over(&run),
+    };
+    say(&summary);
+    match (summary.complaint(), &summary.end) {
+        (Some(complaint), _) => Err(complaint),
+        (None, End::Interrupted(signal)) => Ok(ExitCode::from(signal.exit_code())),
+        (None, _) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn over(run: &Run) -> Result<ExitCode, String> {
+    let id = &run.id;
+    if run.state == State::Completed {
+        say(&format!("run {id} is complete: nothing to do\n"));
+        return Ok(ExitCode::SUCCESS);
+    }
+    Err(format!("run {id} ended short of run.total_samples, and more attempts would not help: nothing to do"))
+}
+
+fn rehearse(settings: &Settings) -> Result<ExitCode, String> {
+    for warning in &settings.warnings {
+        _ = writeln!(std::io::stderr(), "{warning}");
+    }
+    say(&dlgforge::run::rehearse(settings).map_err(|error| told(&error))?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn status(args: &StatusArgs) -> Result<ExitCode, String> {
+    let folder = args.outputs.display();
+    if !args.outputs.is_dir() {
+        return Err(format!("there is no folder {folder}; name the output folder of a project (`saving.output_dir`)"));
+    }
+    let reports = dlgforge::run::status(&args.outputs).map_err(|error| told(&error))?;
+    if reports.is_empty() {
+        say(&format!("{folder} has no runs\n"));
+    }
+    reports.iter().for_each(|report| say(report));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints. A reader that has gone away (`| head`) does not make the command a failure.
+fn say(text: &impl std::fmt::Display) {
+    _ = write!(std::io::stdout(), "{text}");
 }
 
 /// An error with its causes.

@@ -4,10 +4,7 @@
 
 use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint, Reply};
-use crate::support::{Project, asking, builtin, remote};
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
+use crate::support::{Files, Project, asking, builtin, expect_same, remote};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Waves that overlap, and more of them than may be under way.
@@ -17,24 +14,9 @@ const RUN: &str = "  batch_size: 8\n  lookahead: 2\n  total_samples: 26\n  targe
 /// Different questions the endpoint knows.
 const QUESTIONS: u64 = 320;
 
-/// Contents of all files of a folder, by their path in it.
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let name = entry.file_name().into_string().expect("a plain name");
-        if entry.path().is_dir() {
-            found.extend(files(&entry.path()).into_iter().map(|(path, content)| (format!("{name}/{path}"), content)));
-        } else {
-            found.insert(name, fs::read(entry.path()).expect("a file"));
-        }
-    }
-    found
-}
-
 /// What two runs into one folder came to.
 struct Made {
-    files: BTreeMap<String, Vec<u8>>,
+    files: Files,
     duplicates: u64,
     dropped: u64,
     rollbacks: u64,
@@ -42,7 +24,7 @@ struct Made {
 
 fn made(config: &str, workers: &str) -> Made {
     let project = Project::with(config);
-    let mut made = Made { files: BTreeMap::new(), duplicates: 0, dropped: 0, rollbacks: 0 };
+    let mut made = Made { files: Files::new(), duplicates: 0, dropped: 0, rollbacks: 0 };
     for id in ["run.run_id=one", "run.run_id=two"] {
         let mut command = project.command(&["run", "config.yaml", "--workers", workers, "--set", id]);
         let output = command.env("SOURCE_DATE_EPOCH", "1735689600").output().expect("the binary runs");
@@ -56,21 +38,8 @@ fn made(config: &str, workers: &str) -> Made {
         made.dropped += count(" accepted,");
         made.rollbacks += count("  roll-backs");
     }
-    made.files = files(&project.path("outputs"));
+    made.files = project.outputs();
     made
-}
-
-fn expect_same(expected: &BTreeMap<String, Vec<u8>>, found: &BTreeMap<String, Vec<u8>>, what: &str) {
-    let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(expected), names(found), "{what}: other files");
-    for (name, expected) in expected {
-        let (expected, found) = (String::from_utf8_lossy(expected), String::from_utf8_lossy(&found[name]));
-        let lines = expected.lines().zip(found.lines()).enumerate();
-        if let Some((number, (expected, found))) = lines.into_iter().find(|(_, (expected, found))| expected != found) {
-            panic!("{what}: {name}, line {}:\n{expected}\nbecame\n{found}", number + 1);
-        }
-        assert_eq!(expected.len(), found.len(), "{what}: {name} has another length");
-    }
 }
 
 /// Makes the files with one worker, then again with several numbers of them, and compares. Returns the first ones, with

@@ -143,7 +143,6 @@ fn a_prompt_template_with_an_unknown_variable() {
 fn what_is_not_built_yet_is_refused() {
     for (key, value) in [
         ("run.distributed.enabled", "true"),
-        ("run.resume_run_id", "abc"),
         ("tools.web_search.enabled", "true"),
         ("tools.retrieval.embeddings.backend", "sentence_transformers"),
         ("tools.retrieval.reranker.enabled", "true"),

@@ -1,6 +1,7 @@
 //! All integration tests, in one binary.
 
 mod determinism;
+mod durability;
 mod endpoint;
 mod errors;
 mod generation;
@@ -10,6 +11,7 @@ mod mutants;
 mod outputs;
 mod promises;
 mod quickstart;
+mod resume;
 mod secrets;
 mod support;
 mod tidy;

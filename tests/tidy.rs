@@ -9,15 +9,16 @@ const MAY_IMPORT: &str = "
     words:
     plan: words
     knowledge: words
-    output: words
-    llm: words
+    output: words store
+    store: words
+    llm: words store
     tools: words knowledge
     stages: words plan llm tools
     operators: words
     dataflows: words operators
-    settings: knowledge llm output plan stages words
+    settings: knowledge llm output plan stages store words
     cli: settings
-    run: words plan knowledge output llm tools stages operators dataflows settings
+    run: words plan knowledge store output llm tools stages operators dataflows settings
     main: cli run settings
     lib:
 ";

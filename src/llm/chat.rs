@@ -1,6 +1,7 @@
 //! The conversation between a stage and a model: request, reply, and the trait both sides meet at.
 
-use crate::words::{Task, ToolCall, ToolDefinition};
+use crate::words::{Digest, Place, Task, ToolCall, ToolDefinition};
+use crate::store::StoreError;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::future::Future;
@@ -53,6 +54,8 @@ pub struct ReplySchema {
 /// One call to a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatRequest {
+    /// Where in the run it is asked.
+    pub place: Place,
     /// What is asked, as data: endpoints read `messages`, the built-in model reads this.
     pub task: Arc<Task>,
     /// What is asked, as text: the rendered prompt and, in a tool loop, what followed.
@@ -72,8 +75,8 @@ pub struct Usage {
     pub completion_tokens: Option<u64>,
 }
 
-/// A model's reply.
-#[derive(Debug, Clone, PartialEq)]
+/// A model's reply, as the journal keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChatReply {
     /// The text; empty when there are only tool calls.
     pub text: String,
@@ -121,6 +124,18 @@ pub enum ModelError {
         /// What is wrong.
         detail: String,
     },
+    /// The task that asked ended without a result.
+    #[error("the task that asked was lost: {0}")]
+    Lost(String),
+    /// The reply can't be kept, or not be found: the run has to stop.
+    #[error("failed to {0}")]
+    Store(StoreError),
+}
+
+impl From<StoreError> for ModelError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
 }
 
 /// The future of a reply.
@@ -130,6 +145,12 @@ pub type Replying<'a> = Pin<Box<dyn Future<Output = Result<ChatReply, ModelError
 pub trait Model: Send + Sync {
     /// Name in the outputs: `provider/model` when a provider is set and the model has no `/`, else the model.
     fn name(&self) -> &Arc<str>;
+
+    /// Tells requests apart: equal when the same is asked of the same model.
+    ///
+    /// # Errors
+    /// When the request can't be written as JSON.
+    fn digest(&self, request: &ChatRequest) -> Result<Digest, ModelError>;
 
     /// Asks once, with the patience the model's settings give it.
     fn chat<'a>(&'a self, request: &'a ChatRequest) -> Replying<'a>;

@@ -7,12 +7,14 @@ use super::patience::{Again, Patience, Setback, is_passing, persist, retry_after
 use super::shared::causes;
 use super::wire::{request, response};
 use super::{AgentOptions, ChatReply, ChatRequest, Meter, Model, ModelError, Secret, Shared};
+use crate::words::Digest;
 use jiff::Timestamp;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Response, Url};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use xxhash_rust::xxh3::xxh3_128;
 
 /// Longest response body, in bytes.
 const BODY_LIMIT: usize = 32 * 1024 * 1024;
@@ -90,10 +92,7 @@ impl Endpoint {
 
     async fn exchange(&self, request: &ChatRequest, tries: u32) -> Result<ChatReply, Setback> {
         let format = self.formats.choose(!request.tools.is_empty());
-        let body = request::body(&self.preset, request, format).map_err(|error| Setback {
-            error: ModelError::Settings(format!("llm.agents.{}: request body: {error}", self.role)),
-            again: Again::Never,
-        })?;
+        let body = self.body(request, format).map_err(|error| Setback { error, again: Again::Never })?;
         let post = self.client.post(self.url.clone()).headers(self.headers.clone()).timeout(self.timeout).body(body);
         let mut response = post.send().await.map_err(|error| self.unreachable(error, tries))?;
         let mut body = Vec::new();
@@ -108,6 +107,11 @@ impl Endpoint {
             Err(Unread::Lost(error)) if error.is_timeout() => Err(self.unreachable(error, tries)),
             Err(Unread::Lost(error)) => Err(self.malformed(&format!("cut short: {}", causes(&error.without_url())))),
         }
+    }
+
+    fn body(&self, request: &ChatRequest, format: Format) -> Result<Vec<u8>, ModelError> {
+        request::body(&self.preset, request, format)
+            .map_err(|error| ModelError::Settings(format!("llm.agents.{}: request body: {error}", self.role)))
     }
 
     fn unreachable(&self, error: reqwest::Error, tries: u32) -> Setback {
@@ -157,6 +161,11 @@ impl Endpoint {
 impl Model for Endpoint {
     fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// Of the body in the format that says most; which one an endpoint takes makes no other question of it.
+    fn digest(&self, request: &ChatRequest) -> Result<Digest, ModelError> {
+        Ok(Digest(xxh3_128(&self.body(request, Format::Schema)?)))
     }
 
     fn chat<'a>(&'a self, request: &'a ChatRequest) -> Replying<'a> {

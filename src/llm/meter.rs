@@ -9,6 +9,7 @@ pub struct Meter {
     calls: AtomicU64,
     failures: AtomicU64,
     retries: AtomicU64,
+    recalled: AtomicU64,
     prompt_tokens: AtomicU64,
     completion_tokens: AtomicU64,
 }
@@ -22,6 +23,8 @@ pub struct Reading {
     pub failures: u64,
     /// Requests repeated after a failure.
     pub retries: u64,
+    /// Calls that the journal answered.
+    pub recalled: u64,
     /// Tokens read, as far as endpoints say.
     pub prompt_tokens: u64,
     /// Tokens written, as far as endpoints say.
@@ -46,12 +49,18 @@ impl Meter {
         self.retries.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts a call that the journal answered.
+    pub fn recalled(&self) {
+        self.recalled.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The counters now.
     pub fn read(&self) -> Reading {
         Reading {
             calls: self.calls.load(Ordering::Relaxed),
             failures: self.failures.load(Ordering::Relaxed),
             retries: self.retries.load(Ordering::Relaxed),
+            recalled: self.recalled.load(Ordering::Relaxed),
             prompt_tokens: self.prompt_tokens.load(Ordering::Relaxed),
             completion_tokens: self.completion_tokens.load(Ordering::Relaxed),
         }

@@ -5,8 +5,10 @@ pub mod builtin;
 pub mod chat;
 pub mod endpoint;
 mod formats;
+mod journalled;
 pub mod meter;
 mod patience;
+pub mod rehearsal;
 #[cfg(test)]
 mod samples;
 pub mod shared;
@@ -14,6 +16,7 @@ mod wire;
 
 pub use chat::{ChatReply, ChatRequest, Message, Model, ModelError, ReplySchema, Role, Usage};
 pub use endpoint::Endpoint;
+pub use journalled::Journalled;
 pub use meter::{Meter, Reading};
 pub use shared::Shared;
 

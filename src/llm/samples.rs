@@ -37,6 +37,7 @@ pub(super) fn request(prompt: &str) -> ChatRequest {
         target_language: "en".into(),
     };
     ChatRequest {
+        place: crate::words::Place::default(),
         task: Arc::new(Task::JudgeConversation(task)),
         messages: vec![Message::new(Role::User, prompt)],
         tools: Vec::new(),

@@ -34,8 +34,10 @@ pub struct Home {
     worker: usize,
     retries: Attempt,
     paths: BTreeMap<Slot, Path>,
-    /// For every conversation that goes on, the lowest rank whose verdict it may still await.
+    /// For every conversation that has not come to its end, the lowest rank whose verdict it may still await.
     bounds: BTreeSet<Rank>,
+    /// How many of them the run's stop has cut short.
+    cut: u32,
     /// Changes decided and not sent, then the lowest rank of those sent at a tick whose verdicts are not all in.
     decided: Vec<Change>,
     sent: VecDeque<(Tick, Rank)>,
@@ -53,7 +55,18 @@ struct Path {
     /// As of its last question; with all its turns once it has ended.
     conversation: Conversation,
     steps: Vec<Step>,
-    ended: bool,
+    course: Course,
+}
+
+/// What a conversation is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    /// It goes on.
+    Going,
+    /// The run's stop has cut it short: it goes on when the run does.
+    Cut,
+    /// It has come to its end.
+    Ended,
 }
 
 /// A question on a path. None but the last can be without a verdict.
@@ -75,7 +88,7 @@ impl Path {
             Some(Step { turn, attempt, won: Some(false), .. }) => (*turn, Attempt(attempt.0 + 1)),
             Some(Step { turn, won: Some(true), .. }) => (TurnIndex(turn.0 + 1), Attempt(0)),
         };
-        (!self.ended).then(|| self.conversation.rank_at(turn, attempt))
+        (self.course != Course::Ended).then(|| self.conversation.rank_at(turn, attempt))
     }
 
     /// Model calls that come to nothing when all after this step, and what followed from it, is taken back.
@@ -84,7 +97,7 @@ impl Path {
         let asked = self.steps[step + 1..].iter().map(|step| step.question.calls);
         let turns = self.conversation.turns.iter().skip(turn);
         let answered = turns.map(|turn| turn.answer.calls + turn.judgement.as_ref().map_or(0, |made| made.calls));
-        let in_flight = !self.ended && self.steps.last().is_some_and(|step| step.won.is_some());
+        let in_flight = self.course == Course::Going && self.steps.last().is_some_and(|step| step.won.is_some());
         asked.chain(answered).map(u64::from).sum::<u64>() + u64::from(in_flight)
     }
 
@@ -95,7 +108,7 @@ impl Path {
         conversation.turns.truncate(usize::from(self.steps[step].turn.0) - 1);
         conversation.ending = None;
         conversation.judgement = None;
-        self.ended = false;
+        self.course = Course::Going;
         let taken_back = self.steps.drain(step + 1..);
         taken_back.map(|step| ((step.fingerprint, conversation.rank_at(step.turn, step.attempt)), -1))
     }
@@ -140,6 +153,7 @@ impl Home {
             retries,
             paths: BTreeMap::new(),
             bounds: BTreeSet::new(),
+            cut: 0,
             decided: Vec::new(),
             sent: VecDeque::new(),
             moves: Vec::new(),
@@ -155,7 +169,7 @@ impl Home {
     pub fn register(&mut self, conversation: Conversation) {
         self.registered += 1;
         let slot = conversation.slot;
-        let path = Path { conversation, steps: Vec::new(), ended: false };
+        let path = Path { conversation, steps: Vec::new(), course: Course::Going };
         self.bounds.extend(path.bound());
         self.paths.insert(slot, path);
     }
@@ -180,15 +194,18 @@ impl Home {
         }
     }
 
-    /// A conversation has ended, for all we know.
+    /// A conversation has ended, for all we know, or was cut short: then nothing above it can become final.
     pub fn end(&mut self, conversation: &Conversation) {
         let Some(path) = current(&mut self.paths, conversation) else { return };
-        if let Some(bound) = path.bound() {
-            self.bounds.remove(&bound);
-        }
         path.conversation.turns.clone_from(&conversation.turns);
-        path.ended = true;
         self.news = true;
+        if conversation.ending == Some(Ending::Interrupted) {
+            path.course = Course::Cut;
+            self.cut += 1;
+        } else if let Some(bound) = path.bound() {
+            self.bounds.remove(&bound);
+            path.course = Course::Ended;
+        }
     }
 
     /// Applies all verdicts of a tick, then tells how low one of a later tick may be. Ticks close in turn.
@@ -203,7 +220,7 @@ impl Home {
             tick,
             bound,
             registered: self.registered,
-            open: self.bounds.len() as u32,
+            open: self.bounds.len() as u32 - self.cut,
             held: (self.paths.len() - self.bounds.len()) as u32,
             rollbacks: self.rollbacks,
             wasted: self.wasted,
@@ -229,6 +246,7 @@ impl Home {
         if before.is_some() {
             self.rollbacks += 1;
             self.wasted += path.calls_after(at);
+            self.cut -= u32::from(path.course == Course::Cut);
             self.decided.extend(path.roll_back(at));
         }
         path.steps[at].won = Some(won);

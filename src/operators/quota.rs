@@ -133,23 +133,32 @@ impl Quota {
         self.at.0.0 >= self.target.languages
     }
 
-    /// Opens nothing more.
+    /// Opens nothing more. What has not opened stays wanted: a run that stops is not complete.
     pub fn stop(&mut self) {
-        if std::mem::replace(&mut self.stopped, true) {
-            return;
-        }
-        for place in std::mem::take(&mut self.unopened) {
-            if let Some(batch) = self.waves.get_mut(&place) {
-                batch.slots.end = batch.next;
+        self.stopped = true;
+    }
+
+    /// Whether it was stopped.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Takes note of conversations that were settled before, all of some waves, in slot order; the first that has no
+    /// place here, if any: it belongs to a run with another target.
+    pub fn restore(&mut self, outcomes: impl IntoIterator<Item = Outcome>) -> Option<Slot> {
+        for outcome in outcomes {
+            let opening = self.open(0);
+            if opening.is_none_or(|opening| (opening.slot, opening.wave) != (outcome.slot, outcome.wave)) {
+                return Some(outcome.slot);
             }
+            self.end(outcome);
         }
-        self.waves.retain(|_, batch| !batch.slots.is_empty());
-        self.end_waves();
+        None
     }
 
     /// The lowest rank of a conversation that has not opened; [`Rank::END`] when all have.
     pub fn unopened(&self) -> Rank {
-        if self.is_met() || self.stopped {
+        if self.is_met() {
             return Rank::END;
         }
         let (language, wave) = self.at;
@@ -160,7 +169,7 @@ impl Quota {
 
     /// The next conversation to open; none when so many are `active` that all seats are taken, or when there is none.
     pub fn open(&mut self, active: u32) -> Option<Opening> {
-        if active >= self.target.batch_size {
+        if self.stopped || active >= self.target.batch_size {
             return None;
         }
         let place = *self.unopened.first()?;
@@ -185,7 +194,7 @@ impl Quota {
     /// Ends waves in order, as far as all their conversations are settled.
     fn end_waves(&mut self) {
         while !self.is_met() {
-            let admitted = self.at.1.0 >= self.target.waves().min(self.target.lookahead) || self.stopped;
+            let admitted = self.at.1.0 >= self.target.waves().min(self.target.lookahead);
             match self.waves.get(&self.at) {
                 Some(batch) if batch.outcomes.len() < batch.slots.len() => return,
                 None if !admitted => return,
@@ -209,9 +218,6 @@ impl Quota {
     fn admit_after(&mut self, (language, wave): Place) {
         let progress = &mut self.tally.languages[usize::from(language.0)];
         progress.given_up |= progress.drought >= self.target.patience();
-        if self.stopped {
-            return;
-        }
         let next = (language, Wave(wave.0 + self.target.lookahead));
         let later = self.target.first_wave_after((language, wave));
         [Some(next), later].into_iter().flatten().for_each(|place| self.admit(place));
@@ -239,7 +245,7 @@ impl Quota {
     fn is_over(&self) -> bool {
         let (language, wave) = self.at;
         let progress = &self.tally.languages[usize::from(language.0)];
-        let enough = progress.accepted >= self.target.total || progress.given_up || self.stopped;
+        let enough = progress.accepted >= self.target.total || progress.given_up;
         let of_it = (language, Wave(0))..=(language, Wave(u32::MAX));
         enough && wave.0 + 1 >= self.target.waves() && self.waves.range(of_it).next().is_none()
     }

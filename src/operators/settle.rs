@@ -16,20 +16,22 @@ pub enum Settlement {
     Conversation(Arc<Conversation>),
     /// This worker has released all of the waves that this rank is past.
     Floor(Rank),
+    /// A conversation that the run's stop leaves unsettled: it has been cut short, or one that comes before it.
+    Left(Arc<Conversation>),
 }
 
 impl Settlement {
     /// The outcome of its conversation, if it is one.
     pub fn outcome(&self) -> Option<Outcome> {
         match self {
-            Self::Conversation(conversation) => Some(Outcome::from(&**conversation)),
-            Self::Floor(_) => None,
+            Self::Conversation(conversation) => Outcome::of(conversation),
+            Self::Floor(_) | Self::Left(_) => None,
         }
     }
 }
 
 /// Holds ended conversations back until the watermark is past their wave, then releases the last incarnation of each in
-/// slot order. `watermarks` must reach every worker.
+/// slot order. What is still held at [`Rank::END`] is left. `watermarks` must reach every worker.
 pub fn settle<'scope>(
     ended: Flow<'scope, Arc<Conversation>>,
     watermarks: Flow<'scope, Rank>,
@@ -49,15 +51,20 @@ pub fn settle<'scope>(
                 }
             });
             watermarks.for_each(|capability, ranks| {
-                floor = ranks.drain(..).fold(floor, Rank::max);
                 let mut session = output.session(&capability);
-                while let Some(first) = held.first_entry() {
-                    if !floor.is_past(first.key().language, first.get().wave) {
-                        break;
+                for rank in ranks.drain(..) {
+                    floor = floor.max(rank);
+                    if floor == Rank::END {
+                        session.give_iterator(std::mem::take(&mut held).into_values().map(Settlement::Left));
                     }
-                    session.give(Settlement::Conversation(first.remove()));
+                    while let Some(first) = held.first_entry() {
+                        if !floor.is_past(first.key().language, first.get().wave) {
+                            break;
+                        }
+                        session.give(Settlement::Conversation(first.remove()));
+                    }
+                    session.give(Settlement::Floor(floor));
                 }
-                session.give(Settlement::Floor(floor));
             });
         }
     })

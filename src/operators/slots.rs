@@ -51,14 +51,15 @@ pub fn slots<'scope>(
                 Some(opening)
             };
             openings.activate().session(opening).give_iterator(std::iter::from_fn(next));
-            let reached = homes.get(quota.unopened());
+            let cut_short = quota.is_stopped() && homes.active() == 0;
+            let reached = if cut_short { Rank::END } else { homes.get(quota.unopened()) };
             if reached != watermark {
                 watermark = reached;
                 watermarks.activate().session(marking).give(watermark);
             }
             quota.observe(&homes);
             report(quota.tally());
-            if quota.is_met() {
+            if quota.is_met() || cut_short {
                 open = None;
             }
         }

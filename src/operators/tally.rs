@@ -1,7 +1,7 @@
 //! What became of conversations, and how far a run is.
 
 use super::watermark::Watermark;
-use crate::words::{Conversation, DropReason, Ending, LanguageIndex, Slot, Used, Wave};
+use crate::words::{Conversation, Ending, LanguageIndex, Slot, Used, Wave};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -17,8 +17,6 @@ pub enum Fate {
         /// What happened, for people.
         detail: String,
     },
-    /// The run stopped before it was complete.
-    Interrupted,
 }
 
 /// The end of a conversation, as the quota sees it.
@@ -36,26 +34,23 @@ pub struct Outcome {
     pub duplicates: u32,
 }
 
-impl From<&Conversation> for Outcome {
-    fn from(conversation: &Conversation) -> Self {
-        let fate = match &conversation.ending {
-            Some(Ending::Completed) => Fate::Accepted,
-            Some(Ending::Dropped(reason)) => {
-                let detail = match reason {
-                    DropReason::DedupExhausted => "every attempt at a question was a duplicate".into(),
-                    DropReason::Failed(failure) => failure.to_string(),
-                };
-                Fate::Dropped { reason: reason.as_str().into(), detail }
+impl Outcome {
+    /// Of a conversation that has come to its end.
+    pub fn of(conversation: &Conversation) -> Option<Self> {
+        let fate = match conversation.ending.as_ref()? {
+            Ending::Completed => Fate::Accepted,
+            Ending::Dropped(reason) => {
+                Fate::Dropped { reason: reason.as_str().into(), detail: reason.detail() }
             }
-            Some(Ending::Interrupted) | None => Fate::Interrupted,
+            Ending::Interrupted => return None,
         };
-        Self {
+        Some(Self {
             slot: conversation.slot,
             wave: conversation.wave,
             fate,
             used: conversation.turns.iter().map(|turn| turn.question.used.clone()).collect(),
             duplicates: conversation.duplicates(),
-        }
+        })
     }
 }
 
@@ -80,8 +75,6 @@ pub struct Tally {
     pub languages: Vec<Progress>,
     /// Questions rejected as duplicates.
     pub duplicates: u64,
-    /// Conversations that the run's stop cut short.
-    pub interrupted: u32,
     /// Drops by reason.
     pub drops: BTreeMap<String, u32>,
     /// What happened to the conversation dropped last.
@@ -111,7 +104,6 @@ impl Tally {
                 *self.drops.entry(reason).or_default() += 1;
                 self.last_drop = Some(detail);
             }
-            Fate::Interrupted => self.interrupted += 1,
         }
         self.duplicates += u64::from(outcome.duplicates);
     }

@@ -1,5 +1,6 @@
 //! What can go wrong between a conversation and the disk.
 
+use crate::store::StoreError;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -50,9 +51,10 @@ pub enum OutputError {
         /// What the parser said.
         cause: serde_json::Error,
     },
-    /// The run id was used before in this output folder.
+    /// A run state of this name is there already.
     #[error(
-        "use `run.run_id` {run_id:?}: {} records a run of that name; choose another id or another `saving.output_dir`",
+        "use `run.run_id` {run_id:?}: {} records a run of that name; choose another id or another `saving.output_dir`, or \
+         go on with it by --resume {run_id}",
         path.display()
     )]
     RunExists {
@@ -61,6 +63,20 @@ pub enum OutputError {
         /// Its run state.
         path: PathBuf,
     },
+    /// A file is not as the run left it.
+    #[error(
+        "go on with {}: {detail}; put back what was there, or start a new run (`run.reuse_from` takes over the replies)",
+        path.display()
+    )]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The state of the run can't be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The run id can't be part of a file name.
     #[error("use `run.run_id` {run_id:?} in file names: it must not be empty, start with `.` or hold `/`, `\\` or NUL")]
     RunId {

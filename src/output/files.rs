@@ -1,10 +1,17 @@
 //! Whole files and their names: written under a temporary name, then moved into place.
 
 use super::OutputError;
+use crate::store::Mark;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often a claim is tried, and how far apart.
+const CLAIMS: u32 = 5;
+const CLAIM_EVERY: Duration = Duration::from_millis(50);
 
 /// A file (or a folder of documents) a run has written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,14 +67,25 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), OutputError> {
 /// warning, where the file system has no such locks.
 pub(crate) fn claim_folder(folder: &Path) -> Result<Option<File>, OutputError> {
     let handle = File::open(folder).map_err(OutputError::io("open", folder))?;
-    match handle.try_lock() {
-        Ok(()) => Ok(Some(handle)),
-        Err(TryLockError::WouldBlock) => Err(OutputError::Busy { folder: folder.to_owned() }),
-        Err(TryLockError::Error(cause)) => {
-            tracing::warn!("{} can't be locked ({cause}): make sure no other run writes there", folder.display());
-            Ok(None)
+    for patience in (0..CLAIMS).rev() {
+        match handle.try_lock() {
+            Ok(()) => return Ok(Some(handle)),
+            // Somebody may just be looking.
+            Err(TryLockError::WouldBlock) if patience > 0 => std::thread::sleep(CLAIM_EVERY),
+            Err(TryLockError::WouldBlock) => break,
+            Err(TryLockError::Error(cause)) => {
+                tracing::warn!("{} can't be locked ({cause}): make sure no other run writes there", folder.display());
+                return Ok(None);
+            }
         }
     }
+    Err(OutputError::Busy { folder: folder.to_owned() })
+}
+
+/// Whether a run has claimed a folder at this moment.
+pub(crate) fn is_claimed(folder: &Path) -> Result<bool, OutputError> {
+    let handle = File::open(folder).map_err(OutputError::io("open", folder))?;
+    Ok(matches!(handle.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// Gives a file its final name, replacing what had it.
@@ -80,12 +98,13 @@ pub(crate) fn sync_folder(folder: &Path) -> Result<(), OutputError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(OutputError::io("sync folder", folder))
 }
 
-/// Removes what an earlier run that died left under temporary names.
-pub(crate) fn clear_temporaries(folder: &Path) -> Result<(), OutputError> {
+/// Removes the hidden files of an output folder's subfolder that nobody has recorded: a process that died left them.
+pub(crate) fn clear_leftovers(folder: &Path, recorded: &BTreeMap<String, Mark>, name: &str) -> Result<(), OutputError> {
     for entry in fs::read_dir(folder).map_err(OutputError::io("list", folder))? {
         let path = entry.map_err(OutputError::io("list", folder))?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with('.') && name.ends_with(".tmp") {
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        let ours = [".tmp", ".rows", ".slots"].iter().any(|ending| file.ends_with(ending));
+        if file.starts_with('.') && ours && !recorded.contains_key(&format!("{name}/{file}")) {
             fs::remove_file(&path).map_err(OutputError::io("remove", &path))?;
         }
     }
@@ -132,14 +151,24 @@ mod tests {
     }
 
     #[test]
-    fn only_hidden_temporaries_are_cleared() {
+    fn only_hidden_files_that_nobody_recorded_are_cleared() {
         let folder = tempfile::tempdir().unwrap();
-        for name in [".a.parquet.tmp", "b.tmp", ".c", "d.parquet"] {
+        for name in [".a.parquet.tmp", ".b.rows", ".c.rows", ".d.slots", "e.tmp", ".f", "g.parquet"] {
             fs::write(folder.path().join(name), "").unwrap();
         }
-        clear_temporaries(folder.path()).unwrap();
+        let recorded = BTreeMap::from([("parquet/.c.rows".to_owned(), Mark { length: 0, rows: 0, tail: 0 })]);
+        clear_leftovers(folder.path(), &recorded, "parquet").unwrap();
         let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         left.sort();
-        assert_eq!(left, [".c", "b.tmp", "d.parquet"]);
+        assert_eq!(left, [".c.rows", ".f", "e.tmp", "g.parquet"]);
+    }
+
+    #[test]
+    fn a_claim_is_seen_and_outlasts_a_look() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!is_claimed(folder.path()).unwrap());
+        let claim = claim_folder(folder.path()).unwrap();
+        assert!(is_claimed(folder.path()).unwrap());
+        drop(claim);
     }
 }

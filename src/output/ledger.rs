@@ -4,7 +4,7 @@ use super::OutputError;
 use crate::words::{Catalogue, Turn, question_hash};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 
 /// Name of the ledger in the output folder.
@@ -55,30 +55,33 @@ impl LedgerRow {
     }
 }
 
-/// Hands over the rows of the ledger in an output folder one by one, oldest first; none when there is no ledger yet. A
+/// Hands over the rows of the ledger in an output folder one by one with the byte each starts at, oldest first, up to this
+/// length in bytes; none when there is no ledger yet. A
 /// last line without newline that is not a row was torn by a run that died: it is left out, with a warning. Blank lines
 /// are skipped.
 ///
 /// # Errors
 /// When the file can't be read, or another line is not a ledger row; the error names the line.
-pub fn read(folder: &Path, mut take: impl FnMut(LedgerRow)) -> Result<(), OutputError> {
+pub fn read(folder: &Path, length: Option<u64>, mut take: impl FnMut(u64, LedgerRow)) -> Result<(), OutputError> {
     let path = folder.join(FILE_NAME);
     let file = match File::open(&path) {
         Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(()),
         opened => opened.map_err(OutputError::io("open", &path))?,
     };
-    let mut reader = BufReader::new(file);
-    let mut text = Vec::new();
+    let mut reader = BufReader::new(file.take(length.unwrap_or(u64::MAX)));
+    let (mut text, mut end) = (Vec::new(), 0);
     for line in 1.. {
+        let start = end;
         text.clear();
         if reader.read_until(b'\n', &mut text).map_err(OutputError::io("read", &path))? == 0 {
             break;
         }
+        end += text.len() as u64;
         if text.trim_ascii().is_empty() {
             continue;
         }
         match serde_json::from_slice(&text) {
-            Ok(row) => take(row),
+            Ok(row) => take(start, row),
             Err(_) if !text.ends_with(b"\n") => tracing::warn!("{}:{line}: ignored a torn last line", path.display()),
             Err(cause) => return Err(OutputError::LedgerLine { path, line, cause }),
         }
@@ -98,7 +101,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(FILE_NAME), content).unwrap();
         let mut rows = Vec::new();
-        read(folder.path(), |row| rows.push(row)).map(|()| rows)
+        read(folder.path(), None, |_, row| rows.push(row)).map(|()| rows)
     }
 
     #[test]
@@ -125,7 +128,7 @@ mod tests {
 
     #[test]
     fn no_ledger_means_no_rows() {
-        read(tempfile::tempdir().unwrap().path(), |row| panic!("{row:?}")).unwrap();
+        read(tempfile::tempdir().unwrap().path(), None, |_, row| panic!("{row:?}")).unwrap();
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod columns;
 mod error;
 mod files;
+mod folder;
 mod json;
 pub mod ledger;
 pub mod logs;
@@ -21,7 +22,8 @@ mod table;
 
 pub use error::OutputError;
 pub use files::WrittenFile;
-pub use recorder::{Recorder, Status};
+pub use folder::Folder;
+pub use recorder::{Begins, Recorder};
 pub use stamp::Stamp;
 
 use std::path::PathBuf;

@@ -5,135 +5,253 @@ use super::files::{self, WrittenFile, shown};
 use super::json::{Lines, pretty};
 use super::ledger::{self, LedgerRow};
 use super::rows::{ConversationDocument, IndexRow, JudgeColumn, Parts, ShareGpt, SyntheticQa, TurnRow};
-use super::shards::Shards;
+use super::shards::{self, Changes, Shards};
 use super::state::{self, RunState};
-use super::table::{Table, append_all};
-use super::{Columns, Options, OutputError, RunFacts, Stamp};
+use super::table::{Known, Table, append_all};
+use super::{Columns, Folder, Options, OutputError, RunFacts, Stamp};
+use crate::store::{Admission, Run, Settled, State};
+use crate::words::slot::conversation_id;
 use crate::words::{Catalogue, Conversation, Ending};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Name of the pipeline's logger.
 const LOG: &str = "dlgforge.pipeline";
+/// The folder of documents in the output folder.
+const CONVERSATIONS: &str = "conversations";
+/// Position of the ledger among the tables.
+const LEDGER: usize = 5;
 
-/// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// It made all it was asked for.
-    Completed,
-    /// It was asked to stop.
-    Interrupted,
-    /// It had to give up.
-    Failed,
+/// How a recorder begins.
+pub enum Begins {
+    /// With a new run.
+    New(Run),
+    /// With a run that has settled so much.
+    Resumed(Vec<Settled>),
 }
 
-impl Status {
-    /// The `status` of the run state.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Completed => "completed",
-            Self::Interrupted | Self::Failed => "in_progress",
-        }
-    }
-}
-
-/// Writes the outputs of one run. Files of the output folder belong to it until it is finished or dropped.
+/// Writes the outputs of one run, and has the store admit them. Files of the output folder belong to it until it is
+/// finished or dropped.
 ///
-/// A conversation that was interrupted, or dropped before its first turn, is told of in the run state only.
+/// Rows are admitted in groups: first all bytes go to disk, then one transaction of the store records how long every file
+/// is. When the process dies in between, the next one cuts the files back to what is recorded. A conversation that was
+/// dropped before its first turn is told of in the run state only, and so is one that is not settled when the run stops.
 pub struct Recorder {
     options: Options,
     facts: RunFacts,
     stamp: Stamp,
     catalogue: Arc<Catalogue>,
+    folder: Folder,
+    keep_calls: bool,
     tables: [Table; 6],
     documents: Documents,
     shards: Shards,
     state: RunState,
-    /// Held for its lock.
-    _claim: Option<File>,
+    /// Recorded and not admitted.
+    pending: Vec<Settled>,
+    /// Entries of what the run's stop leaves unsettled.
+    left: Vec<Vec<u8>>,
 }
 
 impl Recorder {
-    /// Makes the folders and empty files of a run and records that it has started. Chunks and documents that questions
-    /// use are looked up in the catalogue. Temporary files of a run that died are removed.
+    /// Begins a run in a folder, or goes on with one that has `settled` so much. Chunks and documents that questions use
+    /// are looked up in the catalogue.
     ///
     /// # Errors
-    /// When the output folder can't be written or belongs to another run that goes on, when the run id was used before
-    /// or can't be a file name, and when two ShareGPT columns share a name.
-    pub fn create(
+    /// When the output folder can't be written; when the run id was used before or can't be a file name, or two ShareGPT
+    /// columns share a name; when a file is not as the run has left it.
+    pub fn open(
         options: Options,
         mut facts: RunFacts,
         stamp: Stamp,
         catalogue: Arc<Catalogue>,
+        folder: Folder,
+        begins: Begins,
+        keep_calls: bool,
     ) -> Result<Self, OutputError> {
         check_run_id(&facts.run_id)?;
         check_columns(&options.columns)?;
-        let folder = options.folder.as_path();
-        let [conversations, run_state, parquet] =
-            ["conversations", "run_state", "parquet"].map(|name| folder.join(name));
-        for folder in [&conversations, &run_state, &parquet] {
-            files::create_folder(folder)?;
-        }
-        let claim = files::claim_folder(folder)?;
-        if claim.is_some() {
-            files::clear_temporaries(&run_state)?;
-            files::clear_temporaries(&parquet)?;
-        }
-        let tables = open_tables(folder)?;
         facts.topics_path = without_root(&facts.topics_path, &options);
-        let state = RunState::create(&run_state, &facts, stamp)?;
-        tracing::info!(target: LOG, "[run-state] run_id={} status=started", facts.run_id);
-        files::sync_folder(folder)?;
-        let documents = Documents { folder: conversations, written: 0, bytes: 0 };
-        let shards = Shards::new(parquet, &facts);
-        Ok(Self { options, facts, stamp, catalogue, tables, documents, shards, state, _claim: claim })
+        let root = options.folder.as_path();
+        if let Begins::New(_) = begins {
+            state::expect_new(root, &facts.run_id)?;
+        }
+        for name in [CONVERSATIONS, state::FOLDER, shards::FOLDER] {
+            files::create_folder(&root.join(name))?;
+        }
+        if folder.is_claimed() {
+            files::clear_leftovers(&root.join(state::FOLDER), &folder.files, state::FOLDER)?;
+            files::clear_leftovers(&root.join(shards::FOLDER), &folder.files, shards::FOLDER)?;
+        }
+        let documents = Documents { folder: root.join(CONVERSATIONS), unsynced: Vec::new(), written: 0, bytes: 0 };
+        if let Begins::Resumed(settled) = &begins {
+            documents.expect(settled, &facts)?;
+        }
+        let known = |name: &str, unknown: Known| match (folder.files.get(name), &begins) {
+            (None, _) => unknown,
+            (Some(mark), Begins::New(_)) => Known::Loosely { mark: *mark, died: folder.died },
+            (Some(mark), Begins::Resumed(_)) => Known::Exactly { mark: *mark, died: folder.died },
+        };
+        let tables = open_tables(root, |name| known(name, Known::New))?;
+        let last = match &begins {
+            Begins::New(_) => None,
+            Begins::Resumed(settled) => settled.iter().rev().find(|one| one.document > 0).map(|one| one.slot),
+        };
+        let shards = Shards::open(root, &facts, &folder.files, folder.died, last)?;
+        let spool = known(&state::spool(&facts.run_id), Known::Fresh);
+        let mut state = RunState::open(root, &facts, spool)?;
+        // From here on the files are as the store records them, whoever wrote them last.
+        folder.mark_dead(&stamp.utc_z())?;
+        match &begins {
+            Begins::New(run) => folder.store.begin(run)?,
+            Begins::Resumed(_) => folder.store.turn(&facts.run_id, State::Running, &stamp.utc_z())?,
+        }
+        let status = if let Begins::New(_) = begins { "started" } else { "resumed" };
+        if status == "started" {
+            state.show(status, &facts, stamp, &[])?;
+        }
+        tracing::info!(target: LOG, "[run-state] run_id={} status={status}", facts.run_id);
+        files::sync_folder(root)?;
+        let (pending, left) = (Vec::new(), Vec::new());
+        let mut recorder =
+            Self { options, facts, stamp, catalogue, folder, keep_calls, tables, documents, shards, state, pending, left };
+        // What the files hold before the first row: rows of a process that dies before they are admitted are cut off.
+        recorder.admit_all(false)?;
+        Ok(recorder)
     }
 
-    /// Records an ended conversation; they arrive in slot order. Its lines are with the operating system on return;
-    /// a line is written whole or, on an error, not at all.
+    /// Records a conversation that is settled; they arrive in slot order. It counts once it is admitted.
     ///
     /// # Errors
     /// When a file can't be written; the error names it. When the conversation has not ended.
     pub fn record(&mut self, conversation: &Conversation) -> Result<(), OutputError> {
-        let Some(ending) = &conversation.ending else {
-            return Err(OutputError::NotEnded { id: conversation.id.to_string() });
-        };
+        let ending = conversation.ending.as_ref().filter(|ending| **ending != Ending::Interrupted);
+        let ending = ending.ok_or_else(|| OutputError::NotEnded { id: conversation.id.to_string() })?;
         let timestamp = self.stamp.utc();
         let parts = Parts::new(conversation, ending, &self.facts, &timestamp);
         let slot = state::slot(&parts)?;
-        if *ending != Ending::Interrupted && !conversation.turns.is_empty() {
-            let path = self.documents.path(conversation);
+        let start = self.tables[LEDGER].length();
+        let mut document = 0;
+        if !conversation.turns.is_empty() {
+            let path = self.documents.path(&conversation.id);
             let lines = lines(
                 &parts,
                 &self.options.columns,
                 &shown(&path, bases(&self.options)),
                 &self.ledger_rows(conversation),
             )?;
-            let document = pretty("conversation", &ConversationDocument::of(&parts))?;
             let turns = conversation.turns.iter().map(|turn| TurnColumns::of(&parts, turn, &self.catalogue));
-            self.documents.write(&path, document)?;
+            document =
+                self.documents.write(path, pretty("conversation", &ConversationDocument::of(&parts))?)?;
             append_all(&mut self.tables, &lines)?;
             self.shards.push(conversation.slot, ConversationColumns::of(&parts), &turns.collect::<Vec<_>>())?;
         }
-        self.state.push(&slot)
+        self.state.push(&slot)?;
+        self.pending.push(Settled {
+            slot: conversation.slot,
+            wave: conversation.wave,
+            dropped: match ending {
+                Ending::Dropped(reason) => Some((reason.as_str().to_owned(), reason.detail())),
+                Ending::Completed | Ending::Interrupted => None,
+            },
+            duplicates: conversation.duplicates(),
+            ledger: start..self.tables[LEDGER].length(),
+            document,
+        });
+        Ok(())
     }
 
-    /// Completes all files and brings them to disk; tells what the run has written.
+    /// Takes note of a conversation that the run's stop leaves unsettled: the run state tells of it until the run goes on.
+    ///
+    /// # Errors
+    /// When it has no JSON form.
+    pub fn leave(&mut self, conversation: &Conversation) -> Result<(), OutputError> {
+        let timestamp = self.stamp.utc();
+        self.left.push(state::slot(&Parts::new(conversation, &Ending::Interrupted, &self.facts, &timestamp))?);
+        Ok(())
+    }
+
+    /// Admits what is recorded, which must be whole waves: all of it, or on an error none.
+    ///
+    /// # Errors
+    /// When a file can't be brought to disk, or the store can't be written.
+    pub fn admit(&mut self) -> Result<(), OutputError> {
+        self.admit_all(false)?;
+        if self.state.is_stale() {
+            self.state.show("in_progress", &self.facts, self.stamp, &[])?;
+        }
+        Ok(())
+    }
+
+    /// Admits what is recorded, completes all files when the run is over, and tells what was written.
     ///
     /// # Errors
     /// When a file can't be completed; the error names it.
-    pub fn finish(self, status: Status) -> Result<Vec<WrittenFile>, OutputError> {
-        let (bases, rows) = (bases(&self.options), self.documents.written);
-        let state = self.state.finish(status.as_str(), &self.facts, self.stamp, bases)?;
-        let mut written = self.shards.finish(bases)?;
-        written.push(self.documents.finish(bases)?);
-        written.push(state);
-        let tables = self.tables.into_iter().map(|table| table.finish(bases)).collect::<Result<Vec<_>, _>>()?;
-        tracing::info!(target: LOG, "[training-data] conversations={rows} files={}", tables.len() + written.len());
-        tracing::info!(target: LOG, "[run-state] run_id={} status={}", self.facts.run_id, status.as_str());
-        Ok(tables.into_iter().chain(written).collect())
+    pub fn finish(mut self, state: State) -> Result<Vec<WrittenFile>, OutputError> {
+        self.admit_all(state.is_over())?;
+        let status = if state == State::Completed { "completed" } else { "in_progress" };
+        let bytes = self.state.show(status, &self.facts, self.stamp, &self.left)?;
+        if state.is_over() {
+            self.record_changes([(state::spool(&self.facts.run_id), None)].into())?;
+        }
+        self.folder.store.turn(&self.facts.run_id, state, &self.stamp.utc_z())?;
+        let bases = bases(&self.options);
+        let mut written: Vec<_> = self.tables.iter().map(|table| table.written(bases)).collect();
+        let tables = written.len();
+        written.extend(self.shards.written());
+        written.push(self.documents.written(bases));
+        written.push(self.state.written(bytes, bases));
+        if state.is_over() {
+            self.state.close()?;
+        }
+        let (rows, files) = (self.documents.written, written.len());
+        tracing::info!(target: LOG, "[training-data] conversations={rows} files={files} tables={tables}");
+        tracing::info!(target: LOG, "[run-state] run_id={} status={status}", self.facts.run_id);
+        Ok(written)
+    }
+
+    /// Conversations that the run's stop leaves unsettled.
+    pub fn left(&self) -> usize {
+        self.left.len()
+    }
+
+    /// Leaves everything as it was when the run last had something admitted.
+    pub fn abandon(self) {
+        if let Err(error) = self.folder.store.turn(&self.facts.run_id, State::Failed, &self.stamp.utc_z()) {
+            tracing::warn!(target: LOG, "failed to {error}");
+        }
+    }
+
+    fn admit_all(&mut self, over: bool) -> Result<(), OutputError> {
+        let mut changes = Changes::new();
+        for table in &mut self.tables {
+            changes.extend(table.sync()?.map(|(name, mark)| (name, Some(mark))));
+        }
+        changes.extend(self.state.sync()?.map(|(name, mark)| (name, Some(mark))));
+        self.shards.sync(&mut changes)?;
+        self.documents.sync()?;
+        // The names of files made since the last time.
+        for name in [shards::FOLDER, state::FOLDER] {
+            files::sync_folder(&self.options.folder.join(name))?;
+        }
+        self.record_changes(changes)?;
+        let (changes, spools) = self.shards.compose(over, bases(&self.options))?;
+        if !changes.is_empty() {
+            self.record_changes(changes)?;
+        }
+        shards::remove(&spools)
+    }
+
+    fn record_changes(&mut self, files: Changes) -> Result<(), OutputError> {
+        if files.is_empty() && self.pending.is_empty() {
+            return Ok(());
+        }
+        let (at, drop_replies) = (self.stamp.utc_z(), !self.keep_calls);
+        let admission = Admission { at, settled: std::mem::take(&mut self.pending), files, drop_replies };
+        Ok(self.folder.store.admit(&self.facts.run_id, &admission)?)
     }
 
     fn ledger_rows(&self, conversation: &Conversation) -> Vec<LedgerRow> {
@@ -142,8 +260,8 @@ impl Recorder {
     }
 }
 
-fn open_tables(folder: &Path) -> Result<[Table; 6], OutputError> {
-    let open = |name| Table::open(folder.join(name));
+fn open_tables(folder: &Path, known: impl Fn(&str) -> Known) -> Result<[Table; 6], OutputError> {
+    let open = |name| Table::open(folder, name, known(name));
     Ok([
         open("synthetic_qa.jsonl")?,
         open("conversations_index.jsonl")?,
@@ -172,34 +290,61 @@ fn lines(parts: &Parts, columns: &Columns, file: &str, ledger_rows: &[LedgerRow]
     Ok([qa, index, plain, judged, turns, ledger])
 }
 
-/// `conversations/`: one document per conversation. Each appears whole under its name; that it is on disk is certain
-/// only after [`Documents::finish`] and the system's own write-back, for a sync per document would rule the run's speed.
+/// `conversations/`: one document per conversation. Each appears whole under its name.
 struct Documents {
     folder: PathBuf,
+    /// Those that may not be on disk yet.
+    unsynced: Vec<PathBuf>,
     written: u64,
     bytes: u64,
 }
 
 impl Documents {
-    fn path(&self, conversation: &Conversation) -> PathBuf {
-        self.folder.join(format!("{}.json", conversation.id))
+    fn path(&self, id: &str) -> PathBuf {
+        self.folder.join(format!("{id}.json"))
     }
 
-    fn write(&mut self, path: &Path, mut document: Vec<u8>) -> Result<(), OutputError> {
+    /// Demands that the documents of these conversations are there.
+    fn expect(&self, settled: &[Settled], facts: &RunFacts) -> Result<(), OutputError> {
+        for one in settled.iter().filter(|one| one.document > 0) {
+            let path = self.path(&conversation_id(&facts.run_id, &facts.languages, one.slot));
+            let detail = match fs::metadata(&path).map(|file| file.len()) {
+                Ok(length) if length == one.document => continue,
+                Ok(length) => format!("it has {length} bytes of {}", one.document),
+                Err(cause) if cause.kind() == ErrorKind::NotFound => "it is missing".to_owned(),
+                Err(cause) => return Err(OutputError::io("look at", &path)(cause)),
+            };
+            return Err(OutputError::Changed { path, detail });
+        }
+        Ok(())
+    }
+
+    /// Its length in bytes.
+    fn write(&mut self, path: PathBuf, mut document: Vec<u8>) -> Result<u64, OutputError> {
         document.push(b'\n');
         // One name for all: a run that dies leaves at most one, which the next run reuses.
         let temporary = files::temporary(&self.folder.join("document"));
         fs::write(&temporary, &document).map_err(OutputError::io("write", &temporary))?;
-        files::rename(&temporary, path)?;
+        files::rename(&temporary, &path)?;
+        self.unsynced.push(path);
         self.written += 1;
         self.bytes += document.len() as u64;
-        Ok(())
+        Ok(document.len() as u64)
     }
 
-    fn finish(self, bases: [&Path; 2]) -> Result<WrittenFile, OutputError> {
-        files::sync_folder(&self.folder)?;
-        let path = shown(&self.folder, bases) + "/";
-        Ok(WrittenFile { path, rows: Some(self.written), bytes: self.bytes })
+    /// Brings the documents to disk, and then their names.
+    fn sync(&mut self) -> Result<(), OutputError> {
+        if self.unsynced.is_empty() {
+            return Ok(());
+        }
+        for path in self.unsynced.drain(..) {
+            File::open(&path).and_then(|file| file.sync_data()).map_err(OutputError::io("sync", &path))?;
+        }
+        files::sync_folder(&self.folder)
+    }
+
+    fn written(&self, bases: [&Path; 2]) -> WrittenFile {
+        WrittenFile { path: shown(&self.folder, bases) + "/", rows: Some(self.written), bytes: self.bytes }
     }
 }
 

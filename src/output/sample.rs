@@ -9,7 +9,9 @@ use crate::words::{
     Incarnation, JudgeReply, Judgement, LanguageIndex, Persona, Question, QuestionMode, Round, Slot, Source,
     SourceIndex, ToolEvent, Turn, TurnIndex, Used, UserReply, Wave,
 };
+use crate::store::{Run, State};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -59,6 +61,12 @@ pub(crate) fn facts() -> RunFacts {
         judge_reasons: vec!["vague".into(), "other".into()],
         config_dir: "config".into(),
     }
+}
+
+/// A run as it begins.
+pub(crate) fn run(id: &str) -> Run {
+    let (began, updated) = (stamp().utc_z(), stamp().utc_z());
+    Run { id: id.into(), state: State::Running, manifest: BTreeMap::new(), config: "c.yaml".into(), began, updated }
 }
 
 /// One document of two chunks.

@@ -1,29 +1,35 @@
 //! Parquet shards: for every thousand slots of a language one file of conversations and one of turns.
 //!
-//! A Parquet file can be read only once its footer is written, so a shard is written under a temporary name and moved
-//! into place when its range of slots is complete. Shards are numbered from 0 in the order in which they begin.
+//! A Parquet file can be read only once its footer is written. So the rows of a shard are spooled as lines to a hidden
+//! file beside it, which a run that dies leaves whole; when all of them are admitted, the shard is composed from its
+//! spool and moved into place. Shards are numbered from 0 in the order in which they begin.
 
 use super::columns::{ConversationColumns, SCHEMA_VERSION, TurnColumns};
 use super::files::{self, WrittenFile};
+use super::json::Lines;
+use super::table::{self, Known, Table};
 use super::{OutputError, RunFacts};
+use crate::store::Mark;
 use crate::words::{LanguageIndex, Slot};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::json::ReaderBuilder;
-use arrow::json::reader::Decoder;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
-use serde::Serialize;
-use std::fs::File;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// The folder of the shards in the output folder.
+pub(crate) const FOLDER: &str = "parquet";
 /// Slots of one language in a shard.
 const SLOTS: u32 = 1_000;
-/// Rows held as JSON before they become an Arrow batch.
+/// Rows of an Arrow batch.
 const BATCH_ROWS: usize = 256;
 const ROW_GROUP_ROWS: usize = 10_000;
 const ROW_GROUP_BYTES: usize = 64 << 20;
@@ -31,107 +37,176 @@ const ZSTD_LEVEL: i32 = 3;
 
 /// The shards of a run.
 pub(crate) struct Shards {
+    /// The output folder.
     folder: PathBuf,
     run_id: Arc<str>,
     next: u32,
-    open: Option<Shard>,
-    finished: Vec<(PathBuf, u64)>,
+    /// Shards whose rows are spooled, in order; all but the last have all their rows.
+    open: Vec<Shard>,
+    finished: Vec<WrittenFile>,
 }
 
 struct Shard {
-    range: (LanguageIndex, u32),
-    conversations: ShardFile,
-    turns: ShardFile,
+    range: Option<(LanguageIndex, u32)>,
+    conversations: Spool,
+    turns: Spool,
 }
 
+/// The rows of a shard's file to be.
+struct Spool {
+    table: Table,
+    /// The file's path in the output folder.
+    name: String,
+    schema: SchemaRef,
+}
+
+/// Files that have come to be (how they end) or to nothing, by their path in the output folder.
+pub(crate) type Changes = BTreeMap<String, Option<Mark>>;
+
 impl Shards {
-    /// No shard yet; files will be made in `folder`.
-    pub fn new(folder: PathBuf, facts: &RunFacts) -> Self {
-        Self { folder, run_id: facts.run_id.clone(), next: 0, open: None, finished: Vec::new() }
+    /// The shards of a run that has left these files; `last` is the last slot whose rows were spooled.
+    ///
+    /// # Errors
+    /// When one of the files is not as the run left it.
+    pub fn open(
+        folder: &Path,
+        facts: &RunFacts,
+        files: &BTreeMap<String, Mark>,
+        died: bool,
+        last: Option<Slot>,
+    ) -> Result<Self, OutputError> {
+        let (folder, run_id) = (folder.to_owned(), facts.run_id.clone());
+        let mut shards = Self { folder, run_id, next: 0, open: Vec::new(), finished: Vec::new() };
+        loop {
+            let [conversations, turns] = shards.names(shards.next);
+            if let (Some(first), Some(second)) = (files.get(&conversations), files.get(&turns)) {
+                table::expect(&shards.folder.join(&conversations), *first)?;
+                table::expect(&shards.folder.join(&turns), *second)?;
+            } else if files.contains_key(&spool_name(&conversations)) {
+                let shard = shards.shard(None, |name| {
+                    files.get(name).map_or(Known::Fresh, |mark| Known::Exactly { mark: *mark, died })
+                })?;
+                shards.open.push(shard);
+            } else {
+                break;
+            }
+            shards.next += 1;
+        }
+        if let Some(open) = shards.open.last_mut() {
+            open.range = last.map(range);
+        }
+        Ok(shards)
     }
 
     /// Adds a conversation and its turns; a slot of another range than the last begins a new shard.
     pub fn push(&mut self, slot: Slot, row: ConversationColumns, turns: &[TurnColumns]) -> Result<(), OutputError> {
-        let range = (slot.language, slot.index / SLOTS);
-        let mut shard = match self.open.take() {
-            Some(shard) if shard.range == range => shard,
-            complete => {
-                self.close(complete)?;
-                self.begin(range)?
+        let range = Some(range(slot));
+        if self.open.last().is_none_or(|open| open.range != range) {
+            let shard = self.shard(range, |_| Known::Fresh)?;
+            self.open.push(shard);
+            self.next += 1;
+        }
+        let (mut conversation_lines, mut turn_lines) = (Lines::default(), Lines::default());
+        conversation_lines.push("row of a Parquet shard", &row)?;
+        turns.iter().try_for_each(|turn| turn_lines.push("row of a Parquet shard", turn))?;
+        match self.open.last_mut() {
+            Some(open) => {
+                open.conversations.table.append(&conversation_lines)?;
+                open.turns.table.append(&turn_lines)
             }
-        };
-        let pushed = shard.conversations.push(&[row]).and_then(|()| shard.turns.push(turns));
-        self.open = Some(shard);
-        pushed
-    }
-
-    /// Completes the last shard; all files of the run.
-    pub fn finish(mut self, bases: [&Path; 2]) -> Result<Vec<WrittenFile>, OutputError> {
-        let last = self.open.take();
-        self.close(last)?;
-        self.finished
-            .iter()
-            .map(|(path, rows)| {
-                let bytes = path.metadata().map_err(OutputError::io("look at", path))?.len();
-                Ok(WrittenFile { path: files::shown(path, bases), rows: Some(*rows), bytes })
-            })
-            .collect()
-    }
-
-    fn begin(&mut self, range: (LanguageIndex, u32)) -> Result<Shard, OutputError> {
-        let number = self.next;
-        self.next += 1;
-        let path = |kind| self.folder.join(format!("{kind}-{}-{number:05}.parquet", self.run_id));
-        let conversations = ShardFile::create(path("conversations"), ConversationColumns::schema(), &self.run_id)?;
-        let turns = ShardFile::create(path("turns"), TurnColumns::schema(), &self.run_id)?;
-        Ok(Shard { range, conversations, turns })
-    }
-
-    fn close(&mut self, shard: Option<Shard>) -> Result<(), OutputError> {
-        let Some(shard) = shard else { return Ok(()) };
-        self.finished.push(shard.conversations.finish()?);
-        self.finished.push(shard.turns.finish()?);
-        files::sync_folder(&self.folder)
-    }
-}
-
-struct ShardFile {
-    path: PathBuf,
-    temporary: PathBuf,
-    decoder: Decoder,
-    writer: ArrowWriter<File>,
-    rows: u64,
-}
-
-impl ShardFile {
-    fn create(path: PathBuf, schema: SchemaRef, run_id: &str) -> Result<Self, OutputError> {
-        let temporary = files::temporary(&path);
-        let file = files::create(&temporary)?;
-        let decoder = ReaderBuilder::new(schema.clone()).build_decoder().map_err(columns(&path))?;
-        let writer = properties(run_id).and_then(|properties| ArrowWriter::try_new(file, schema, Some(properties)));
-        let writer = writer.map_err(parquet(&temporary))?;
-        Ok(Self { path, temporary, decoder, writer, rows: 0 })
-    }
-
-    fn push(&mut self, rows: &[impl Serialize]) -> Result<(), OutputError> {
-        self.decoder.serialize(rows).map_err(columns(&self.path))?;
-        self.rows += rows.len() as u64;
-        if self.decoder.len() >= BATCH_ROWS { self.write_batch() } else { Ok(()) }
-    }
-
-    fn write_batch(&mut self) -> Result<(), OutputError> {
-        match self.decoder.flush().map_err(columns(&self.path))? {
-            Some(batch) => self.writer.write(&batch).map_err(parquet(&self.temporary)),
             None => Ok(()),
         }
     }
 
-    fn finish(mut self) -> Result<(PathBuf, u64), OutputError> {
-        self.write_batch()?;
-        let file = self.writer.into_inner().map_err(parquet(&self.temporary))?;
-        files::settle(file, &self.temporary, &self.path)?;
-        Ok((self.path, self.rows))
+    /// Brings the spools to disk.
+    pub fn sync(&mut self, into: &mut Changes) -> Result<(), OutputError> {
+        for Shard { conversations, turns, .. } in &mut self.open {
+            for spool in [conversations, turns] {
+                into.extend(spool.table.sync()?.map(|(name, mark)| (name, Some(mark))));
+            }
+        }
+        Ok(())
     }
+
+    /// Composes the shards that have all their rows, or all of them when the run is `over`. The spools are of no use any
+    /// more once the changes are recorded: the second half removes them.
+    pub fn compose(&mut self, over: bool, bases: [&Path; 2]) -> Result<(Changes, Vec<PathBuf>), OutputError> {
+        let complete = if over { self.open.len() } else { self.open.len().saturating_sub(1) };
+        let (mut changes, mut spools) = (Changes::new(), Vec::new());
+        for Shard { conversations, turns, .. } in self.open.drain(..complete) {
+            for spool in [conversations, turns] {
+                let mark = spool.compose(&self.folder, &self.run_id)?;
+                let path = files::shown(&self.folder.join(&spool.name), bases);
+                self.finished.push(WrittenFile { path, rows: Some(mark.rows), bytes: mark.length });
+                changes.insert(spool.table.name().to_owned(), None);
+                changes.insert(spool.name, Some(mark));
+                spools.push(spool.table.path().to_owned());
+            }
+        }
+        if complete > 0 {
+            files::sync_folder(&self.folder.join(FOLDER))?;
+        }
+        Ok((changes, spools))
+    }
+
+    /// The files made.
+    pub fn written(self) -> Vec<WrittenFile> {
+        self.finished
+    }
+
+    fn names(&self, number: u32) -> [String; 2] {
+        ["conversations", "turns"].map(|kind| format!("{FOLDER}/{kind}-{}-{number:05}.parquet", self.run_id))
+    }
+
+    fn shard(
+        &self,
+        range: Option<(LanguageIndex, u32)>,
+        known: impl Fn(&str) -> Known,
+    ) -> Result<Shard, OutputError> {
+        let [conversations, turns] = self.names(self.next);
+        let spool = |name: String, schema| {
+            let spooled = spool_name(&name);
+            let table = Table::open(&self.folder, &spooled, known(&spooled))?;
+            Ok::<_, OutputError>(Spool { table, name, schema })
+        };
+        let conversations = spool(conversations, ConversationColumns::schema())?;
+        Ok(Shard { range, conversations, turns: spool(turns, TurnColumns::schema())? })
+    }
+}
+
+fn range(slot: Slot) -> (LanguageIndex, u32) {
+    (slot.language, slot.index / SLOTS)
+}
+
+/// The spool of a file in the output folder.
+fn spool_name(name: &str) -> String {
+    name.replacen("/", "/.", 1).replace(".parquet", ".rows")
+}
+
+impl Spool {
+    /// Writes the file under a temporary name and moves it into place.
+    fn compose(&self, folder: &Path, run_id: &str) -> Result<Mark, OutputError> {
+        let path = folder.join(&self.name);
+        let temporary = files::temporary(&path);
+        let spool = self.table.path();
+        let rows = File::open(spool).map_err(OutputError::io("open", spool))?;
+        let batches = ReaderBuilder::new(self.schema.clone()).with_batch_size(BATCH_ROWS).build(BufReader::new(rows));
+        let file = files::create(&temporary)?;
+        let writer =
+            properties(run_id).and_then(|made| ArrowWriter::try_new(file, self.schema.clone(), Some(made)));
+        let mut writer = writer.map_err(parquet(&temporary))?;
+        for batch in batches.map_err(columns(&path))? {
+            writer.write(&batch.map_err(columns(&path))?).map_err(parquet(&temporary))?;
+        }
+        let file = writer.into_inner().map_err(parquet(&temporary))?;
+        files::settle(file, &temporary, &path)?;
+        table::mark(&path, self.table.rows())
+    }
+}
+
+/// Removes spools that are of no use any more.
+pub(crate) fn remove(spools: &[PathBuf]) -> Result<(), OutputError> {
+    spools.iter().try_for_each(|path| fs::remove_file(path).map_err(OutputError::io("remove", path)))
 }
 
 fn properties(run_id: &str) -> Result<WriterProperties, ParquetError> {
@@ -171,14 +246,17 @@ mod tests {
 
     fn write(folder: &Path, conversations: &[Conversation]) -> Vec<WrittenFile> {
         let (facts, catalogue) = (sample::facts(), sample::catalogue());
-        let mut shards = Shards::new(folder.to_owned(), &facts);
+        fs::create_dir_all(folder.join(FOLDER)).unwrap();
+        let mut shards = Shards::open(folder, &facts, &BTreeMap::new(), false, None).unwrap();
         let timestamp = sample::stamp().utc();
         for conversation in conversations {
             let parts = Parts::new(conversation, conversation.ending.as_ref().unwrap(), &facts, &timestamp);
             let turns = conversation.turns.iter().map(|turn| TurnColumns::of(&parts, turn, &catalogue));
             shards.push(conversation.slot, ConversationColumns::of(&parts), &turns.collect::<Vec<_>>()).unwrap();
         }
-        shards.finish([folder, folder]).unwrap()
+        let (_, spools) = shards.compose(true, [folder, folder]).unwrap();
+        remove(&spools).unwrap();
+        shards.written()
     }
 
     /// A completed and a dropped conversation of one language.
@@ -201,7 +279,7 @@ mod tests {
     fn conversations_read_back_nested() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &two());
-        let batch = read(&folder.path().join("conversations-run-1-00000.parquet"));
+        let batch = read(&folder.path().join("parquet/conversations-run-1-00000.parquet"));
         assert_eq!((batch.num_rows(), batch.schema()), (2, ConversationColumns::schema()));
         let column = |name| batch.column_by_name(name).unwrap();
         let messages = column("messages").as_list::<i32>().value(0);
@@ -225,7 +303,7 @@ mod tests {
     fn turns_read_back_nested() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &two());
-        let batch = read(&folder.path().join("turns-run-1-00000.parquet"));
+        let batch = read(&folder.path().join("parquet/turns-run-1-00000.parquet"));
         assert_eq!((batch.num_rows(), batch.schema()), (3, TurnColumns::schema()));
         let column = |name| batch.column_by_name(name).unwrap();
         let paths = column("source_path").as_string::<i32>();
@@ -255,15 +333,15 @@ mod tests {
         assert_eq!(
             told,
             [
-                ("conversations-run-1-00000.parquet", 2),
-                ("turns-run-1-00000.parquet", 4),
-                ("conversations-run-1-00001.parquet", 1),
-                ("turns-run-1-00001.parquet", 2),
-                ("conversations-run-1-00002.parquet", 2),
-                ("turns-run-1-00002.parquet", 4),
+                ("parquet/conversations-run-1-00000.parquet", 2),
+                ("parquet/turns-run-1-00000.parquet", 4),
+                ("parquet/conversations-run-1-00001.parquet", 1),
+                ("parquet/turns-run-1-00001.parquet", 2),
+                ("parquet/conversations-run-1-00002.parquet", 2),
+                ("parquet/turns-run-1-00002.parquet", 4),
             ]
         );
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 6, "no temporary file is left");
+        assert_eq!(fs::read_dir(folder.path().join(FOLDER)).unwrap().count(), 6, "no temporary file is left");
         assert!(written.iter().all(|file| file.bytes > 0));
     }
 
@@ -272,7 +350,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let conversations = vec![sample::sample_conversation(); BATCH_ROWS + 1];
         write(folder.path(), &conversations);
-        let file = File::open(folder.path().join("turns-run-1-00000.parquet")).unwrap();
+        let file = File::open(folder.path().join("parquet/turns-run-1-00000.parquet")).unwrap();
         let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
         assert_eq!(reader.metadata().file_metadata().num_rows() as usize, 2 * (BATCH_ROWS + 1));
     }

@@ -1,18 +1,24 @@
-//! `run_state/`: what became of every slot of a run, readable as one document once the run has ended.
+//! `run_state/`: what became of every slot of a run, readable as one document.
 //!
-//! While the run goes on its slots are spooled to a temporary file, so that memory does not grow with the run; the
-//! document is composed from it at the end and moved into place.
+//! While the run goes on its settled slots are spooled to a hidden file, so that memory does not grow with the run; the
+//! document is a view, composed from it now and then, and moved into place.
 
 use super::files::{self, WrittenFile};
-use super::json::pretty;
+use super::json::{Lines, pretty};
 use super::rows::{Inputs, Parts, RawResult, TurnPayload};
+use super::table::{Known, Table};
 use super::{OutputError, RunFacts, Stamp};
+use crate::store::Mark;
 use serde::Serialize;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, BufWriter, Seek, Write};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+/// The folder of run states in the output folder.
+pub(crate) const FOLDER: &str = "run_state";
 const LAST_RUN: &str = "last_run_id.txt";
+/// Fewest settled slots that make a new document worth while.
+const STALE: u64 = 64;
 /// Slots stand two levels deep in the document.
 const INDENT: &[u8] = b"    ";
 
@@ -77,76 +83,114 @@ pub(crate) fn slot(parts: &Parts) -> Result<Vec<u8>, OutputError> {
     Ok(lines.join(&b'\n'))
 }
 
-/// The run state while the run goes on.
+/// The run state: slots that are settled stay, and are written out again only once they have doubled in number.
 pub(crate) struct RunState {
     path: PathBuf,
-    spool_path: PathBuf,
-    spool: BufWriter<File>,
-    slots: u64,
+    spool: Table,
+    /// Slots in the document.
+    shown: u64,
+}
+
+/// The document of a run, by its path in the output folder.
+pub(crate) fn document(run_id: &str) -> String {
+    format!("{FOLDER}/{run_id}.json")
+}
+
+/// Demands that no run of this name has left a document.
+pub(crate) fn expect_new(folder: &Path, run_id: &str) -> Result<(), OutputError> {
+    let path = folder.join(document(run_id));
+    match fs::exists(&path).map_err(OutputError::io("look for", &path))? {
+        true => Err(OutputError::RunExists { run_id: run_id.to_owned(), path }),
+        false => Ok(()),
+    }
+}
+
+/// The spool of a run's settled slots, by its path in the output folder.
+pub(crate) fn spool(run_id: &str) -> String {
+    format!("{FOLDER}/.{run_id}.slots")
 }
 
 impl RunState {
-    /// Records in the folder that the run has started; refuses an id that was used before.
-    pub fn create(folder: &Path, facts: &RunFacts, stamp: Stamp) -> Result<Self, OutputError> {
-        let path = folder.join(format!("{}.json", facts.run_id));
-        if fs::exists(&path).map_err(OutputError::io("look for", &path))? {
-            return Err(OutputError::RunExists { run_id: facts.run_id.to_string(), path });
-        }
-        let spool_path = files::temporary(&folder.join(format!("{}.slots", facts.run_id)));
-        let options = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&spool_path);
-        let spool = BufWriter::new(options.map_err(OutputError::io("create", &spool_path))?);
-        let mut document = Head::of(facts, "started", stamp).opened()?;
-        document.extend_from_slice(b"]\n}\n");
-        files::replace(&path, &document)?;
-        files::replace(&folder.join(LAST_RUN), facts.run_id.as_bytes())?;
-        files::sync_folder(folder)?;
-        Ok(Self { path, spool_path, spool, slots: 0 })
+    /// The state of a run whose spool is so, with its document as it may be.
+    pub fn open(folder: &Path, facts: &RunFacts, known: Known) -> Result<Self, OutputError> {
+        let spool = Table::open(folder, &spool(&facts.run_id), known)?;
+        files::replace(&folder.join(FOLDER).join(LAST_RUN), facts.run_id.as_bytes())?;
+        Ok(Self { path: folder.join(document(&facts.run_id)), shown: spool.rows(), spool })
     }
 
-    /// Adds the entry of the next slot.
+    /// Adds the entry of the next slot that is settled.
     pub fn push(&mut self, slot: &[u8]) -> Result<(), OutputError> {
-        let separator: &[u8] = if self.slots == 0 { b"\n" } else { b",\n" };
-        let written = self.spool.write_all(separator).and_then(|()| self.spool.write_all(slot));
-        written.map_err(OutputError::io("append to", &self.spool_path))?;
-        self.slots += 1;
-        Ok(())
+        let bytes = [separator(self.spool.rows()), slot].concat();
+        self.spool.append(&Lines { bytes, rows: 1 })
     }
 
-    /// Replaces the document by one that holds all slots.
-    pub fn finish(
-        self,
+    /// Brings the settled slots to disk; how their spool ends, where it has grown.
+    pub fn sync(&mut self) -> Result<Option<(String, Mark)>, OutputError> {
+        self.spool.sync()
+    }
+
+    /// Whether the document tells of less than half of what is settled.
+    pub fn is_stale(&self) -> bool {
+        self.spool.rows() >= 2 * self.shown.max(STALE)
+    }
+
+    /// Replaces the document by one with all settled slots, and then these; its length in bytes.
+    pub fn show(
+        &mut self,
         status: &'static str,
         facts: &RunFacts,
         stamp: Stamp,
-        bases: [&Path; 2],
-    ) -> Result<WrittenFile, OutputError> {
-        let Self { path, spool_path, spool, slots } = self;
-        let mut spool =
-            spool.into_inner().map_err(|error| OutputError::io("append to", &spool_path)(error.into_error()))?;
-        spool.rewind().map_err(OutputError::io("read", &spool_path))?;
-        let temporary = files::temporary(&path);
+        left: &[Vec<u8>],
+    ) -> Result<u64, OutputError> {
+        let temporary = files::temporary(&self.path);
         let mut document = BufWriter::new(files::create(&temporary)?);
         let head = Head::of(facts, status, stamp).opened()?;
-        let end: &[u8] = if slots == 0 { b"]\n}\n" } else { b"\n  ]\n}\n" };
-        let bytes = compose(&mut document, &head, &mut BufReader::new(spool), end);
+        let mut spool = File::open(self.spool.path()).map_err(OutputError::io("open", self.spool.path()))?;
+        let bytes = compose(&mut document, &head, (&mut spool, self.spool.rows()), left);
         let bytes = bytes.map_err(OutputError::io("write", &temporary))?;
         let document =
             document.into_inner().map_err(|error| OutputError::io("write", &temporary)(error.into_error()))?;
-        files::settle(document, &temporary, &path)?;
-        fs::remove_file(&spool_path).map_err(OutputError::io("remove", &spool_path))?;
-        if let Some(folder) = path.parent() {
+        files::settle(document, &temporary, &self.path)?;
+        if let Some(folder) = self.path.parent() {
             files::sync_folder(folder)?;
         }
-        Ok(WrittenFile { path: files::shown(&path, bases), rows: None, bytes })
+        self.shown = self.spool.rows();
+        Ok(bytes)
+    }
+
+    /// The document, of so many bytes.
+    pub fn written(&self, bytes: u64, bases: [&Path; 2]) -> WrittenFile {
+        WrittenFile { path: files::shown(&self.path, bases), rows: None, bytes }
+    }
+
+    /// Removes the spool, which is of no use once the document holds all there will be.
+    pub fn close(self) -> Result<(), OutputError> {
+        fs::remove_file(self.spool.path()).map_err(OutputError::io("remove", self.spool.path()))
     }
 }
 
-fn compose(into: &mut impl Write, head: &[u8], slots: &mut impl io::Read, end: &[u8]) -> io::Result<u64> {
+fn compose(
+    into: &mut impl Write,
+    head: &[u8],
+    (spool, spooled): (&mut impl io::Read, u64),
+    left: &[Vec<u8>],
+) -> io::Result<u64> {
     into.write_all(head)?;
-    let copied = io::copy(slots, into)?;
+    let mut bytes = head.len() as u64 + io::copy(spool, into)?;
+    for (number, slot) in (spooled..).zip(left) {
+        into.write_all(separator(number))?;
+        into.write_all(slot)?;
+        bytes += (separator(number).len() + slot.len()) as u64;
+    }
+    let end: &[u8] = if spooled == 0 && left.is_empty() { b"]\n}\n" } else { b"\n  ]\n}\n" };
     into.write_all(end)?;
     into.flush()?;
-    Ok(copied + (head.len() + end.len()) as u64)
+    Ok(bytes + end.len() as u64)
+}
+
+/// What stands before the entry with this number, from 0.
+fn separator(number: u64) -> &'static [u8] {
+    if number == 0 { b"\n" } else { b",\n" }
 }
 
 #[cfg(test)]
@@ -156,29 +200,31 @@ mod tests {
     use super::*;
     use serde_json::Value;
 
-    fn finished(slots: usize, status: &'static str) -> String {
+    fn finished(slots: usize, left: usize, status: &'static str) -> String {
         let folder = tempfile::tempdir().unwrap();
         let (facts, stamp) = (sample::facts(), sample::stamp());
-        let mut state = RunState::create(folder.path(), &facts, stamp).unwrap();
+        fs::create_dir(folder.path().join(FOLDER)).unwrap();
+        let mut state = RunState::open(folder.path(), &facts, Known::Fresh).unwrap();
         let conversation = sample::sample_conversation();
-        for _ in 0..slots {
-            let parts = Parts::new(&conversation, conversation.ending.as_ref().unwrap(), &facts, "t");
-            state.push(&slot(&parts).unwrap()).unwrap();
-        }
-        let written = state.finish(status, &facts, stamp, [folder.path(), folder.path()]).unwrap();
-        let text = fs::read_to_string(folder.path().join("run-1.json")).unwrap();
-        assert_eq!(written, WrittenFile { path: "run-1.json".into(), rows: None, bytes: text.len() as u64 });
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "only the document and {LAST_RUN}");
+        let parts = Parts::new(&conversation, conversation.ending.as_ref().unwrap(), &facts, "t");
+        let entry = slot(&parts).unwrap();
+        (0..slots).for_each(|_| state.push(&entry).unwrap());
+        let bytes = state.show(status, &facts, stamp, &vec![entry; left]).unwrap();
+        let text = fs::read_to_string(folder.path().join("run_state/run-1.json")).unwrap();
+        let written = state.written(bytes, [folder.path(), folder.path()]);
+        assert_eq!(written, WrittenFile { path: "run_state/run-1.json".into(), rows: None, bytes: text.len() as u64 });
+        state.close().unwrap();
+        assert_eq!(fs::read_dir(folder.path().join(FOLDER)).unwrap().count(), 2, "only the document and {LAST_RUN}");
         text
     }
 
     #[test]
     fn the_document_is_pretty_printed_whole() {
-        for slots in [0, 1, 3] {
-            let text = finished(slots, "completed");
+        for (slots, left) in [(0, 0), (1, 0), (3, 0), (0, 2), (2, 1)] {
+            let text = finished(slots, left, "completed");
             let value: Value = serde_json::from_str(&text).unwrap();
             assert_eq!(text, serde_json::to_string_pretty(&value).unwrap() + "\n");
-            assert_eq!(value["conversations"].as_array().unwrap().len(), slots);
+            assert_eq!(value["conversations"].as_array().unwrap().len(), slots + left);
             assert_eq!(value["status"], "completed");
         }
     }
@@ -186,13 +232,31 @@ mod tests {
     #[test]
     fn a_started_run_can_be_read_and_its_id_is_taken() {
         let folder = tempfile::tempdir().unwrap();
-        let _state = RunState::create(folder.path(), &sample::facts(), sample::stamp()).unwrap();
-        let text = fs::read(folder.path().join("run-1.json")).unwrap();
+        fs::create_dir(folder.path().join(FOLDER)).unwrap();
+        expect_new(folder.path(), "run-1").unwrap();
+        let mut state = RunState::open(folder.path(), &sample::facts(), Known::Fresh).unwrap();
+        state.show("started", &sample::facts(), sample::stamp(), &[]).unwrap();
+        let text = fs::read(folder.path().join("run_state/run-1.json")).unwrap();
         let value: Value = serde_json::from_slice(&text).unwrap();
         assert_eq!((value["status"].as_str(), value["conversations"].as_array().unwrap().len()), (Some("started"), 0));
-        assert_eq!(fs::read_to_string(folder.path().join(LAST_RUN)).unwrap(), "run-1");
-        let again = RunState::create(folder.path(), &sample::facts(), sample::stamp());
-        let error = again.err().unwrap().to_string();
+        assert_eq!(fs::read_to_string(folder.path().join(FOLDER).join(LAST_RUN)).unwrap(), "run-1");
+        let error = expect_new(folder.path(), "run-1").unwrap_err().to_string();
         assert!(error.contains("`run.run_id` \"run-1\"") && error.contains("run-1.json"), "{error}");
+    }
+
+    #[test]
+    fn the_document_is_made_anew_when_its_slots_have_doubled() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join(FOLDER)).unwrap();
+        let mut state = RunState::open(folder.path(), &sample::facts(), Known::Fresh).unwrap();
+        let mut made = Vec::new();
+        for number in 1..=600 {
+            state.push(b"    {}").unwrap();
+            if state.is_stale() {
+                state.show("in_progress", &sample::facts(), sample::stamp(), &[]).unwrap();
+                made.push(number);
+            }
+        }
+        assert_eq!(made, [128, 256, 512]);
     }
 }

@@ -1,47 +1,110 @@
-//! One JSON Lines file: opened once, appended to in whole lines.
+//! One JSON Lines file: opened once, appended to in whole lines, recognised by its length and its end.
 
 use super::OutputError;
 use super::files::{WrittenFile, shown};
 use super::json::Lines;
+use crate::store::Mark;
 use serde::de::IgnoredAny;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::xxh3_128;
 
 const BLOCK: u64 = 64 * 1024;
+/// Bytes at the end of a file by which it is recognised.
+const TAIL: u64 = 1 << 20;
 
-/// A JSON Lines file of the outputs.
+/// What a file of an output folder must be like when it is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// Nothing is recorded of it, and what it holds counts.
+    New,
+    /// Nothing is recorded of it, and what it may hold is of no use.
+    Fresh,
+    /// It was recorded so and must still be so; what is behind that was written by a process that died, and is cut off.
+    Exactly { mark: Mark, died: bool },
+    /// It was recorded so, and whatever has become of it since is the user's own business; but what a process that died
+    /// has written behind it is cut off.
+    Loosely { mark: Mark, died: bool },
+}
+
+/// A file of the outputs that only grows, line by line.
 #[derive(Debug)]
 pub(crate) struct Table {
     path: PathBuf,
+    /// Its path in the output folder, as the store knows it.
+    name: String,
     file: File,
-    before: u64,
+    before: (u64, u64),
     length: u64,
     rows: u64,
+    /// Whether it has grown since it was last brought to disk.
+    dirty: bool,
 }
 
 impl Table {
-    /// Opens the file, making it when there is none. A last line that an earlier run left without its newline is
-    /// completed when it is a JSON text, else cut off with a warning, so that the next line starts on its own.
-    pub fn open(path: PathBuf) -> Result<Self, OutputError> {
-        let open = OpenOptions::new().read(true).append(true).create(true).open(&path);
-        let mut file = open.map_err(OutputError::io("open", &path))?;
-        let length = mend(&mut file, &path).map_err(OutputError::io("mend the last line of", &path))?;
-        Ok(Self { path, file, before: length, length, rows: 0 })
+    /// Opens a file of an output folder, making it when there is none. Where nothing is recorded of it, a last line
+    /// without its newline is completed when it is a JSON text, else cut off with a warning.
+    ///
+    /// # Errors
+    /// When it can't be opened, or is not what it must be.
+    pub fn open(folder: &Path, name: &str, known: Known) -> Result<Self, OutputError> {
+        let path = folder.join(name);
+        let demanded = matches!(known, Known::Exactly { mark, .. } if mark.length > 0);
+        let open = OpenOptions::new().read(true).append(true).create(!demanded).open(&path);
+        let mut file = match open {
+            Err(cause) if demanded && cause.kind() == io::ErrorKind::NotFound => {
+                return Err(OutputError::Changed { path, detail: "it is missing".to_owned() });
+            }
+            open => open.map_err(OutputError::io("open", &path))?,
+        };
+        let (length, rows) = settle(&mut file, &path, known)?;
+        Ok(Self { path, name: name.to_owned(), file, before: (length, rows), length, rows, dirty: true })
     }
 
-    fn append(&mut self, lines: &Lines) -> Result<(), OutputError> {
+    /// Its path in the output folder.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its length in bytes.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Its rows.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Adds lines.
+    pub fn append(&mut self, lines: &Lines) -> Result<(), OutputError> {
+        self.dirty |= !lines.bytes.is_empty();
         self.file.write_all(&lines.bytes).map_err(OutputError::io("append to", &self.path))?;
         self.length += lines.bytes.len() as u64;
         self.rows += lines.rows;
         Ok(())
     }
 
-    /// Brings the file to disk and tells what was added.
-    pub fn finish(self, bases: [&Path; 2]) -> Result<WrittenFile, OutputError> {
-        self.file.sync_all().map_err(OutputError::io("sync", &self.path))?;
-        let bytes = self.length - self.before;
-        Ok(WrittenFile { path: shown(&self.path, bases), rows: Some(self.rows), bytes })
+    /// Brings it to disk; how it ends, where it has grown since the last time.
+    pub fn sync(&mut self) -> Result<Option<(String, Mark)>, OutputError> {
+        if !std::mem::take(&mut self.dirty) {
+            return Ok(None);
+        }
+        self.file.sync_data().map_err(OutputError::io("sync", &self.path))?;
+        let tail = tail(&mut self.file, self.length).map_err(OutputError::io("read", &self.path))?;
+        Ok(Some((self.name.clone(), Mark { length: self.length, rows: self.rows, tail })))
+    }
+
+    /// Tells what was added.
+    pub fn written(&self, bases: [&Path; 2]) -> WrittenFile {
+        let (length, rows) = self.before;
+        WrittenFile { path: shown(&self.path, bases), rows: Some(self.rows - rows), bytes: self.length - length }
     }
 }
 
@@ -58,6 +121,73 @@ pub(crate) fn append_all<const N: usize>(tables: &mut [Table; N], lines: &[Lines
         }
     }
     appended
+}
+
+/// Brings a file into the state it must be in; its length and rows.
+fn settle(file: &mut File, path: &Path, known: Known) -> Result<(u64, u64), OutputError> {
+    let (mark, died) = match known {
+        Known::New => {
+            let length = mend(file, path).map_err(OutputError::io("mend the last line of", path))?;
+            return Ok((length, 0));
+        }
+        Known::Fresh => {
+            file.set_len(0).map_err(OutputError::io("empty", path))?;
+            return Ok((0, 0));
+        }
+        Known::Exactly { mark, died } | Known::Loosely { mark, died } => (mark, died),
+    };
+    let length = file.metadata().map_err(OutputError::io("look at", path))?.len();
+    let detail = match length {
+        shorter if shorter < mark.length => Some(format!("it has {shorter} bytes of {}", mark.length)),
+        _ if tail(file, mark.length).map_err(OutputError::io("read", path))? != mark.tail => {
+            Some("its content is not what was written".to_owned())
+        }
+        longer if longer > mark.length && !died => {
+            Some(format!("it has {longer} bytes, {} more than were written", longer - mark.length))
+        }
+        _ => None,
+    };
+    match (detail, known) {
+        (None, _) => {
+            file.set_len(mark.length).map_err(OutputError::io("cut", path))?;
+            Ok((mark.length, mark.rows))
+        }
+        (Some(_), Known::Loosely { .. }) => settle(file, path, Known::New),
+        (Some(detail), _) => Err(OutputError::Changed { path: path.to_owned(), detail }),
+    }
+}
+
+/// XXH3-128 of the last bytes before this length.
+fn tail(file: &mut File, length: u64) -> io::Result<u128> {
+    let start = length.saturating_sub(TAIL);
+    let mut bytes = Vec::with_capacity((length - start) as usize);
+    file.seek(SeekFrom::Start(start))?;
+    Read::take(file, length - start).read_to_end(&mut bytes)?;
+    Ok(xxh3_128(&bytes))
+}
+
+/// How a whole file ends.
+pub(crate) fn mark(path: &Path, rows: u64) -> Result<Mark, OutputError> {
+    let mut file = File::open(path).map_err(OutputError::io("open", path))?;
+    let length = file.metadata().map_err(OutputError::io("look at", path))?.len();
+    let tail = tail(&mut file, length).map_err(OutputError::io("read", path))?;
+    Ok(Mark { length, rows, tail })
+}
+
+/// Demands that a file is as it was recorded.
+pub(crate) fn expect(path: &Path, mark: Mark) -> Result<(), OutputError> {
+    match File::open(path) {
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
+            Err(OutputError::Changed { path: path.to_owned(), detail: "it is missing".to_owned() })
+        }
+        opened => {
+            let mut file = opened.map_err(OutputError::io("open", path))?;
+            let length = file.metadata().map_err(OutputError::io("look at", path))?.len();
+            let same = length == mark.length && tail(&mut file, length).map_err(OutputError::io("read", path))? == mark.tail;
+            let detail = format!("it is not the file of {} bytes that was written", mark.length);
+            if same { Ok(()) } else { Err(OutputError::Changed { path: path.to_owned(), detail }) }
+        }
+    }
 }
 
 /// Ends the last line; the file's length in bytes.
@@ -122,11 +252,11 @@ mod tests {
         ] {
             let path = folder.path().join("rows.jsonl");
             std::fs::write(&path, &found).unwrap();
-            let mut table = [Table::open(path.clone()).unwrap()];
+            let mut table = [Table::open(folder.path(), "rows.jsonl", Known::New).unwrap()];
             append_all(&mut table, &[lines(&[json!([1])])]).unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
             let [table] = table;
-            let written = table.finish([folder.path(), folder.path()]).unwrap();
+            let written = table.written([folder.path(), folder.path()]);
             assert_eq!(written, WrittenFile { path: "rows.jsonl".into(), rows: Some(1), bytes: 4 });
         }
     }
@@ -134,15 +264,57 @@ mod tests {
     #[test]
     fn a_failure_undoes_the_whole_batch() {
         let folder = tempfile::tempdir().unwrap();
-        let good = Table::open(folder.path().join("good.jsonl")).unwrap();
+        let good = Table::open(folder.path(), "good.jsonl", Known::New).unwrap();
         let path = folder.path().join("bad.jsonl");
         std::fs::write(&path, "").unwrap();
         let read_only = File::open(&path).unwrap();
-        let bad = Table { path, file: read_only, before: 0, length: 0, rows: 0 };
+        let name = "bad.jsonl".to_owned();
+        let bad = Table { path, name, file: read_only, before: (0, 0), length: 0, rows: 0, dirty: false };
         let mut tables = [good, bad];
         let error = append_all(&mut tables, &[lines(&[json!(1)]), lines(&[json!(2)])]).unwrap_err();
         assert!(error.to_string().contains("bad.jsonl"), "{error}");
         assert_eq!(std::fs::read(folder.path().join("good.jsonl")).unwrap(), b"");
         assert_eq!((tables[0].length, tables[0].rows), (0, 0));
+    }
+
+    #[test]
+    fn a_file_is_cut_kept_or_refused_by_what_is_recorded_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.jsonl");
+        let mut table = Table::open(folder.path(), "rows.jsonl", Known::New).unwrap();
+        table.append(&lines(&[json!(1), json!(2)])).unwrap();
+        let (_, mark) = table.sync().unwrap().unwrap();
+        assert_eq!((mark.length, mark.rows, table.sync().unwrap()), (4, 2, None));
+        let opened = |content: Option<&str>, known: Known| {
+            match content {
+                Some(content) => std::fs::write(&path, content).unwrap(),
+                None => std::fs::remove_file(&path).unwrap(),
+            }
+            let opened = Table::open(folder.path(), "rows.jsonl", known).map(|table| (table.length(), table.rows()));
+            opened.map_err(|error| error.to_string())
+        };
+        let (yes, no) = (true, false);
+        for (content, died, exactly, loosely) in [
+            (Some("1\n2\n"), no, Ok((4, 2)), (4, 2)),
+            (Some("1\n2\n3\n"), yes, Ok((4, 2)), (4, 2)),
+            (Some("1\n2\n3"), yes, Ok((4, 2)), (4, 2)),
+            (Some("1\n2\n3\n"), no, Err("it has 6 bytes, 2 more than were written"), (6, 0)),
+            (Some("1\n"), yes, Err("it has 2 bytes of 4"), (2, 0)),
+            (Some("1\n3\n"), yes, Err("its content is not what was written"), (4, 0)),
+            (None, yes, Err("it is missing"), (0, 0)),
+        ] {
+            let found = opened(content, Known::Exactly { mark, died });
+            match exactly {
+                Ok(expected) => assert_eq!(found, Ok(expected), "{content:?}"),
+                Err(detail) => {
+                    let error = found.unwrap_err();
+                    assert!(error.contains("rows.jsonl") && error.contains(detail), "{content:?}: {error}");
+                }
+            }
+            std::fs::write(&path, "").unwrap();
+            assert_eq!(opened(content, Known::Loosely { mark, died }), Ok(loosely), "{content:?}");
+            std::fs::write(&path, "").unwrap();
+        }
+        assert_eq!(opened(Some("whatever"), Known::Fresh), Ok((0, 0)));
     }
 }

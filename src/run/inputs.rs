@@ -1,19 +1,19 @@
-//! What a run needs before its first conversation: documents, personas, topics, models, and what earlier runs asked.
+//! What a run needs before its first conversation: documents, personas, topics, prompts and models.
 
+use super::identity::Identity;
 use crate::dataflows::generate::{Stage, Stages};
 use crate::knowledge::{self, Index, KnowledgeError};
 use crate::llm::{self, AgentOptions, Model, ModelError, Shared, builtin};
 use crate::operators::Opening;
-use crate::output::{OutputError, RunFacts, ledger};
+use crate::output::{OutputError, RunFacts};
 use crate::plan::{self, Distribution, Plan, PlanError, TopicOptions, personas::Pool, topics::Topics};
 use crate::settings::{PersonaSource, Settings, TopicSource};
+use crate::store::StoreError;
 use crate::stages::{Ask, Granularity, Judge, PromptError, Prompts, Responder};
 use crate::tools::Toolbox;
-use crate::words::slot::language_tag;
-use crate::words::{
-    Catalogue, ChunkIndex, Conversation, Coverage, Failure, Fingerprint, Incarnation, Judged, Round, Used,
-};
-use std::collections::{BTreeMap, HashMap};
+use crate::words::slot::{conversation_id, language_tag};
+use crate::words::{Catalogue, Conversation, Failure, Incarnation, Judged, Round};
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -35,6 +35,36 @@ pub enum RunError {
     /// Something can't be written.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// The state of runs can't be read or kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The size of a wave is not that of the run to go on with.
+    #[error("Batch size mismatch for resume: requested={requested}, state={state}.")]
+    BatchSize {
+        /// `run.batch_size` now.
+        requested: String,
+        /// That of the run.
+        state: String,
+    },
+    /// The run to go on with would not give the same data any more.
+    #[error(
+        "run {0} can't go on, for what its data follow from has changed: {1}; change it back, or start a new run, with \
+         `run.reuse_from: {0}` to take over the replies that still fit"
+    )]
+    Changed(String, String),
+    /// What the run has settled does not fit its settings.
+    #[error("run {0} can't go on: the store in `store/` of its output folder holds what it can't have settled ({1})")]
+    Inconsistent(Arc<str>, String),
+    /// The run had to stop; it can go on.
+    #[error("{cause}; what was done is kept: dlgforge run {config} --resume {run_id}")]
+    Stopped {
+        /// Why.
+        cause: Box<RunError>,
+        /// The configuration file, as it was named.
+        config: String,
+        /// The run.
+        run_id: Arc<str>,
+    },
     /// Two languages would share conversation ids.
     #[error("run.target_languages: `{0}` and `{1}` both become `{2}` in conversation ids; rename one")]
     LanguagesCollide(Arc<str>, Arc<str>, String),
@@ -52,17 +82,19 @@ pub enum RunError {
     Workers(String),
 }
 
-/// Everything read and set up.
-pub struct Inputs {
-    pub facts: RunFacts,
+/// Everything read, before anything is written.
+pub struct Sources {
     pub catalogue: Arc<Catalogue>,
-    pub coverage: Coverage,
-    /// Questions of earlier runs in this output folder.
-    pub earlier: Arc<[Fingerprint]>,
-    pub stages: Stages,
+    pub personas: Pool,
+    pub topics: Option<Arc<Topics>>,
+    pub prompts: Arc<Prompts>,
+    pub user: Arc<dyn Model>,
+    pub assistant: Arc<dyn Model>,
+    pub judge: Option<Arc<dyn Model>>,
+    toolbox: Arc<Toolbox>,
 }
 
-impl Inputs {
+impl Sources {
     pub fn read(settings: &Settings, shared: &Shared) -> Result<Self, RunError> {
         check_languages(settings)?;
         let loaded = knowledge::load(&settings.knowledge)?;
@@ -75,22 +107,37 @@ impl Inputs {
             "[vector-db] indexed documents={} chunks={}", catalogue.sources.len(), catalogue.chunks.len()
         );
         let toolbox = Arc::new(Toolbox::new(Arc::new(Index::build(catalogue.clone())?), settings.top_k));
-        let plan = Arc::new(Plan::new(plan_options(settings)?, catalogue.clone()));
-        let user = connect(&settings.user, settings, shared)?;
-        let assistant = connect(&settings.assistant, settings, shared)?;
-        let facts = facts(settings, &user, &assistant);
-        let (coverage, earlier) = earlier_runs(settings, &catalogue)?;
-        let prompts = Arc::new(Prompts::load(&settings.prompts)?);
-        let judge = match &settings.judge {
-            Some((agent, options)) => {
-                Some(Arc::new(Judge::new(connect(agent, settings, shared)?, prompts.clone(), options.clone())))
-            }
-            None => None,
-        };
+        let topics = topics(settings)?;
+        Ok(Self {
+            catalogue,
+            personas: personas(settings)?,
+            topics,
+            prompts: Arc::new(Prompts::load(&settings.prompts)?),
+            user: connect(&settings.user, settings, shared)?,
+            assistant: connect(&settings.assistant, settings, shared)?,
+            judge: settings.judge.as_ref().map(|(agent, _)| connect(agent, settings, shared)).transpose()?,
+            toolbox,
+        })
+    }
+
+    /// What the verbs of a run mean; `behind` says what stands in front of each role's model.
+    pub fn stages(
+        &self,
+        settings: &Settings,
+        facts: &RunFacts,
+        behind: impl Fn(&Arc<dyn Model>, &AgentOptions) -> Arc<dyn Model>,
+    ) -> Stages {
+        let (prompts, toolbox) = (&self.prompts, &self.toolbox);
+        let plan = Arc::new(Plan::new(self.plan_options(settings, facts.seed), self.catalogue.clone()));
+        let user = behind(&self.user, &settings.user);
         let ask = Arc::new(Ask::new(user, prompts.clone(), plan.clone(), toolbox.clone()));
-        let responder = Arc::new(Responder::new(assistant, prompts, toolbox));
-        let stages = Stages {
-            open: opener(settings, &facts, plan),
+        let assistant = behind(&self.assistant, &settings.assistant);
+        let responder = Arc::new(Responder::new(assistant, prompts.clone(), toolbox.clone()));
+        let judge = self.judge.as_ref().zip(settings.judge.as_ref()).map(|(model, (agent, options))| {
+            Arc::new(Judge::new(behind(model, agent), prompts.clone(), options.clone()))
+        });
+        Stages {
+            open: opener(settings, facts, plan),
             ask: stage(move |conversation| {
                 let ask = ask.clone();
                 async move { ask.ask(&conversation).await }
@@ -100,8 +147,56 @@ impl Inputs {
                 async move { responder.answer(&conversation).await }
             }),
             judge: judging(judge, settings.judge_granularity),
-        };
-        Ok(Self { facts, catalogue, coverage, earlier, stages })
+        }
+    }
+
+    fn plan_options(&self, settings: &Settings, seed: u64) -> plan::Options {
+        let plan = &settings.plan;
+        plan::Options {
+            seed,
+            turns: plan.turns,
+            question: plan.question.clone(),
+            topics: TopicOptions {
+                variant: plan.topics_variant.clone(),
+                probability: if self.topics.is_some() { plan.topics_probability } else { 0.0 },
+                topics: self.topics.clone(),
+            },
+            coverage: plan.coverage,
+            user_personas: self.personas.user.clone(),
+            assistant_personas: self.personas.assistant.clone(),
+        }
+    }
+
+    /// What is the same for every conversation of a run.
+    pub fn facts(&self, settings: &Settings, Identity { run_id, seed, .. }: &Identity) -> RunFacts {
+        let plan = &settings.plan;
+        RunFacts {
+            run_id: run_id.clone(),
+            seed: *seed,
+            total_samples: settings.total_samples,
+            languages: settings.languages.clone(),
+            batch_size: settings.batch_size,
+            question: plan.question.clone(),
+            min_turns: plan.turns.min,
+            max_turns: plan.turns.max,
+            distribution: match plan.turns.distribution {
+                Distribution::Uniform => "uniform",
+                Distribution::Poisson => "poisson",
+                Distribution::Exponential => "exponential",
+            },
+            mean: plan.turns.mean.unwrap_or(0.0),
+            topics_path: settings.topics_path.clone(),
+            topics_variant: plan.topics_variant.clone(),
+            topics_probability: plan.topics_probability,
+            topics_enabled: settings.topics_enabled,
+            top_k: settings.top_k,
+            user_agent: self.user.name().clone(),
+            assistant_agent: self.assistant.name().clone(),
+            judge_enabled: settings.judge.is_some(),
+            judge_granularity: settings.judge_granularity.as_str(),
+            judge_reasons: settings.judge_reasons.clone(),
+            config_dir: settings.config_dir.clone(),
+        }
     }
 }
 
@@ -134,10 +229,7 @@ fn opener(
     let (languages, run_id) = (settings.languages.clone(), facts.run_id.clone());
     Arc::new(move |Opening { slot, wave, coverage }| {
         let language = languages[usize::from(slot.language.0)].clone();
-        let id = match languages.len() {
-            1 => format!("{run_id}-{:04}", slot.index),
-            _ => format!("{run_id}-{}-{:04}", language_tag(&language), slot.index),
-        };
+        let id = conversation_id(&run_id, &languages, slot);
         let planned = plan.opening(slot);
         Conversation {
             slot,
@@ -176,14 +268,16 @@ fn check_languages(settings: &Settings) -> Result<(), RunError> {
     Ok(())
 }
 
-fn plan_options(settings: &Settings) -> Result<plan::Options, RunError> {
-    let plan = &settings.plan;
-    let pool = match &plan.personas {
+fn personas(settings: &Settings) -> Result<Pool, RunError> {
+    Ok(match &settings.plan.personas {
         PersonaSource::Off => Pool::default(),
         PersonaSource::Shipped => Pool::shipped()?,
         PersonaSource::File(path) => Pool::load(path)?,
-    };
-    let topics = match &plan.topics {
+    })
+}
+
+fn topics(settings: &Settings) -> Result<Option<Arc<Topics>>, RunError> {
+    let topics = match &settings.plan.topics {
         TopicSource::Off => None,
         TopicSource::Shipped => Some(Topics::shipped()?),
         TopicSource::File(path) => Some(Topics::load(path)?),
@@ -191,71 +285,5 @@ fn plan_options(settings: &Settings) -> Result<plan::Options, RunError> {
     for warning in topics.iter().flat_map(Topics::warnings) {
         tracing::warn!(target: "dlgforge.seeds", "[seeds] {warning}");
     }
-    Ok(plan::Options {
-        seed: plan.seed,
-        turns: plan.turns,
-        question: plan.question.clone(),
-        topics: TopicOptions {
-            variant: plan.topics_variant.clone(),
-            probability: if topics.is_some() { plan.topics_probability } else { 0.0 },
-            topics: topics.map(Arc::new),
-        },
-        coverage: plan.coverage,
-        user_personas: pool.user,
-        assistant_personas: pool.assistant,
-    })
-}
-
-fn facts(settings: &Settings, user: &Arc<dyn Model>, assistant: &Arc<dyn Model>) -> RunFacts {
-    let plan = &settings.plan;
-    RunFacts {
-        run_id: settings.run_id.as_str().into(),
-        seed: plan.seed,
-        total_samples: settings.total_samples,
-        languages: settings.languages.clone(),
-        batch_size: settings.batch_size,
-        question: plan.question.clone(),
-        min_turns: plan.turns.min,
-        max_turns: plan.turns.max,
-        distribution: match plan.turns.distribution {
-            Distribution::Uniform => "uniform",
-            Distribution::Poisson => "poisson",
-            Distribution::Exponential => "exponential",
-        },
-        mean: plan.turns.mean.unwrap_or(0.0),
-        topics_path: settings.topics_path.clone(),
-        topics_variant: plan.topics_variant.clone(),
-        topics_probability: plan.topics_probability,
-        topics_enabled: settings.topics_enabled,
-        top_k: settings.top_k,
-        user_agent: user.name().clone(),
-        assistant_agent: assistant.name().clone(),
-        judge_enabled: settings.judge.is_some(),
-        judge_granularity: settings.judge_granularity.as_str(),
-        judge_reasons: settings.judge_reasons.clone(),
-        config_dir: settings.config_dir.clone(),
-    }
-}
-
-/// What the ledger of the output folder tells of earlier runs: usage of what is still in the knowledge base, and the
-/// fingerprints of all questions, in order.
-fn earlier_runs(settings: &Settings, catalogue: &Catalogue) -> Result<(Coverage, Arc<[Fingerprint]>), RunError> {
-    let positions = (0u32..).map(ChunkIndex);
-    let chunks: HashMap<&str, ChunkIndex> =
-        catalogue.chunks.iter().map(|chunk| chunk.id.as_str()).zip(positions).collect();
-    let mut coverage = Coverage::empty(catalogue.chunks.len(), catalogue.sources.len());
-    let mut earlier = Vec::new();
-    ledger::read(&settings.output.folder, |row| {
-        let seeded = !row.seed_question.is_empty();
-        coverage.add(&Used {
-            chunk: chunks.get(row.topic_id.as_str()).copied(),
-            source: catalogue.source_position(&row.source_path),
-            question: row.question.as_str().into(),
-            seed: seeded.then(|| (row.seed_topic.as_str().into(), row.seed_question.as_str().into())),
-        });
-        earlier.push(Fingerprint::of(&row.question));
-    })?;
-    earlier.sort_unstable();
-    earlier.dedup();
-    Ok((coverage, earlier.into()))
+    Ok(topics.map(Arc::new))
 }

@@ -1,36 +1,84 @@
-//! Ctrl-C: the first asks the run to stop, the second ends the process.
+//! Ctrl-C and SIGTERM: the first asks the run to stop, the second ends the process.
 
 use crate::operators::Stop;
 use crate::output::logs::Console;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// How long what is in the air may take to land.
 const LANDING: Duration = Duration::from_secs(10);
 
-/// Exit status of a run ended by Ctrl-C.
-pub const INTERRUPTED: u8 = 130;
+/// What asked the run to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// What service managers and batch systems send before they kill.
+    Terminate,
+}
 
-/// Obeys Ctrl-C from now on; the flag tells whether there was one.
-pub fn listen(runtime: &Runtime, stop: Stop, say: Console) -> Arc<AtomicBool> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let raised = flag.clone();
-    runtime.spawn(async move {
-        if tokio::signal::ctrl_c().await.is_err() {
-            return;
+impl Signal {
+    /// Exit status of a process that it ended, as shells count.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Interrupt => 130,
+            Self::Terminate => 143,
         }
-        raised.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Obeys signals from now on; the cell tells which came first.
+pub fn listen(runtime: &Runtime, stop: Stop, say: Console) -> std::io::Result<Arc<OnceLock<Signal>>> {
+    let _context = runtime.enter();
+    let mut signals = Signals::new()?;
+    let first = Arc::new(OnceLock::new());
+    let told = first.clone();
+    runtime.spawn(async move {
+        let signal = signals.next().await;
+        _ = told.set(signal);
         say("stopping: calls in flight may land for 10 s; press Ctrl-C again to end at once");
         stop.admitting.cancel();
-        if tokio::time::timeout(LANDING, tokio::signal::ctrl_c()).await.is_err() {
+        if tokio::time::timeout(LANDING, signals.next()).await.is_err() {
             stop.flying.cancel();
-            if tokio::signal::ctrl_c().await.is_err() {
-                return;
-            }
+            signals.next().await;
         }
-        std::process::exit(INTERRUPTED.into());
+        std::process::exit(signal.exit_code().into());
     });
-    flag
+    Ok(first)
+}
+
+#[cfg(unix)]
+struct Signals(tokio::signal::unix::Signal, tokio::signal::unix::Signal);
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self(signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?))
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.0.recv() => Signal::Interrupt,
+            _ = self.1.recv() => Signal::Terminate,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) -> Signal {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        Signal::Interrupt
+    }
 }

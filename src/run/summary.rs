@@ -1,9 +1,11 @@
 //! What a run came to, for people.
 
+use super::signals::Signal;
 use crate::llm::Reading;
 use crate::operators::{Shortfall, Tally};
 use crate::output::WrittenFile;
 use crate::settings::Settings;
+use crate::store::{Delays, State};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,19 +15,27 @@ use std::time::Duration;
 pub enum End {
     /// Every language has its conversations.
     Complete,
-    /// Ctrl-C.
-    Interrupted,
+    /// It was asked to stop.
+    Interrupted(Signal),
     /// Some language fell short.
     Short(Vec<Shortfall>),
 }
 
 impl End {
     /// How a run with this tally ended.
-    pub fn of(settings: &Settings, tally: &Tally, interrupted: bool) -> Self {
+    pub fn of(settings: &Settings, tally: &Tally, signal: Option<Signal>) -> Self {
         match tally.shortfalls(settings.total_samples) {
             short if short.is_empty() => Self::Complete,
-            _ if interrupted => Self::Interrupted,
-            short => Self::Short(short),
+            short => signal.map_or(Self::Short(short), Self::Interrupted),
+        }
+    }
+
+    /// The state the run is in then.
+    pub fn state(&self) -> State {
+        match self {
+            Self::Complete => State::Completed,
+            Self::Interrupted(_) => State::Interrupted,
+            Self::Short(_) => State::Short,
         }
     }
 }
@@ -35,6 +45,8 @@ impl End {
 pub struct Summary {
     /// Identifier of the run.
     pub run_id: Arc<str>,
+    /// The configuration file, as it was named.
+    pub config: String,
     /// Its seed.
     pub seed: u64,
     /// Its languages.
@@ -47,8 +59,12 @@ pub struct Summary {
     pub end: End,
     /// What became of its conversations.
     pub tally: Tally,
+    /// Conversations under way when it stopped.
+    pub left: usize,
     /// What its calls cost.
     pub meter: Reading,
+    /// How long replies took to be durable.
+    pub kept: Delays,
     /// From the first opening to the last row.
     pub elapsed: Duration,
     /// Time seats were taken, summed over the seats.
@@ -94,14 +110,14 @@ impl fmt::Display for Summary {
         let wanted = self.total_samples as usize * self.languages.len();
         let state = match self.end {
             End::Complete => "complete",
-            End::Interrupted => "interrupted",
+            End::Interrupted(_) => "interrupted",
             End::Short(_) => "short of its total",
         };
         writeln!(f, "run {} {state} (seed {})", self.run_id, self.seed)?;
         write!(f, "  conversations  {} of {wanted} accepted, {} dropped", self.tally.accepted(), self.tally.dropped())?;
-        match self.tally.interrupted {
+        match self.left {
             0 => writeln!(f)?,
-            interrupted => writeln!(f, ", {interrupted} cut short")?,
+            left => writeln!(f, ", {left} under way")?,
         }
         for (language, progress) in self.languages.iter().zip(&self.tally.languages) {
             writeln!(f, "    {language}: {} accepted, {} dropped", progress.accepted, progress.dropped)?;
@@ -113,7 +129,12 @@ impl fmt::Display for Summary {
             "  roll-backs     {rollbacks}, {wasted} calls wasted; at most {lag} conversations ahead of the watermark"
         )?;
         let meter = self.meter;
-        writeln!(f, "  calls          {} answered, {} failed, {} retries", meter.calls, meter.failures, meter.retries)?;
+        let Reading { calls, failures, retries, recalled, .. } = meter;
+        writeln!(
+            f,
+            "  calls          {calls} answered, {recalled} found in the journal, {failures} failed, {retries} retries"
+        )?;
+        writeln!(f, "  journal        {}", self.kept)?;
         writeln!(f, "  tokens         {} read, {} written", meter.prompt_tokens, meter.completion_tokens)?;
         writeln!(
             f,
@@ -125,6 +146,9 @@ impl fmt::Display for Summary {
         for file in &self.files {
             let rows = file.rows.map(|rows| format!("{rows} rows, ")).unwrap_or_default();
             writeln!(f, "    {:<56} {rows}{} bytes", file.path, file.bytes)?;
+        }
+        if let End::Interrupted(_) = self.end {
+            writeln!(f, "  go on with     dlgforge run {} --resume {}", self.config, self.run_id)?;
         }
         Ok(())
     }

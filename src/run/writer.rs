@@ -1,11 +1,18 @@
 //! The thread that writes: settlements of all workers come in, conversations go to the recorder in slot order.
 
+use crate::operators::tally::{Fate, Outcome};
 use crate::operators::{Settlement, Stop};
-use crate::output::{OutputError, Recorder, RunFacts};
+use crate::output::{OutputError, Recorder};
 use crate::words::{Conversation, DropReason, Ending, Rank, Slot, Wave};
 use std::collections::BTreeMap;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How long rows wait until they are admitted together, at least.
+const ADMIT_AFTER: Duration = Duration::from_millis(200);
+/// How much longer than the last admission took, at least: what is admitted late is only done again when the process dies.
+const ADMIT_PACE: u32 = 10;
 
 /// A running writer.
 pub struct Writer {
@@ -15,15 +22,20 @@ pub struct Writer {
 
 impl Writer {
     /// Starts writing what so many workers settle. When that fails, the run is stopped.
-    pub fn start(recorder: Recorder, facts: &RunFacts, workers: usize, stop: Stop) -> Self {
+    pub fn start(recorder: Recorder, waves: Waves, workers: usize, stop: Stop) -> Self {
         let (messages, inbox) = mpsc::channel();
-        let waves = Waves { target: facts.total_samples, ..Waves::default() };
-        let mut pen = Pen { recorder, failure: None, stop, waves };
+        let mut pen = Pen { recorder, failure: None, stop, waves, due: None, wait: ADMIT_AFTER };
         let thread = std::thread::spawn(move || {
             let mut order = Order::new(workers);
-            for (worker, settlement) in inbox {
-                order.take(worker, settlement).for_each(|conversation| pen.write(&conversation));
+            let mut left = BTreeMap::new();
+            while let Some(message) = pen.next(&inbox) {
+                match message {
+                    Some((_, Settlement::Left(conversation))) => _ = left.insert(conversation.slot, conversation),
+                    Some((worker, settlement)) => pen.write(order.take(worker, settlement)),
+                    None => pen.admit(),
+                }
             }
+            left.values().for_each(|conversation| pen.leave(conversation));
             pen.waves.close();
             (pen.recorder, pen.failure)
         });
@@ -57,6 +69,7 @@ impl Order {
         match settlement {
             Settlement::Conversation(conversation) => _ = self.held.insert(conversation.slot, conversation),
             Settlement::Floor(floor) => self.floors[worker] = floor,
+            Settlement::Left(_) => {}
         }
         let floor = self.floors.iter().min().copied().unwrap_or_default();
         let waits = |(slot, held): (&Slot, &Arc<Conversation>)| !floor.is_past(slot.language, held.wave);
@@ -71,20 +84,62 @@ struct Pen {
     failure: Option<OutputError>,
     stop: Stop,
     waves: Waves,
+    /// When what is recorded must be admitted, if there is any.
+    due: Option<Instant>,
+    /// How long it may wait.
+    wait: Duration,
 }
 
 impl Pen {
-    fn write(&mut self, conversation: &Conversation) {
-        if self.failure.is_some() {
-            return;
+    /// The next message, or none inside when it is time to admit what is recorded; none at all at the end.
+    fn next<M>(&self, inbox: &mpsc::Receiver<M>) -> Option<Option<M>> {
+        let Some(due) = self.due else { return inbox.recv().ok().map(Some) };
+        match inbox.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            Ok(message) => Some(Some(message)),
+            Err(mpsc::RecvTimeoutError::Timeout) => Some(None),
+            Err(mpsc::RecvTimeoutError::Disconnected) => None,
         }
-        if let Err(failure) = self.recorder.record(conversation) {
-            tracing::error!(target: "dlgforge.pipeline", "[training-data] {failure}; stopping the run");
+    }
+
+    /// Writes whole waves.
+    fn write(&mut self, settled: impl Iterator<Item = Arc<Conversation>>) {
+        for conversation in settled {
+            if self.failure.is_none() {
+                let written = self.recorder.record(&conversation);
+                self.note(written);
+                self.due.get_or_insert_with(|| Instant::now() + self.wait);
+            }
+            self.log(&conversation);
+        }
+        if self.due.is_some_and(|due| due <= Instant::now()) {
+            self.admit();
+        }
+    }
+
+    fn admit(&mut self) {
+        self.due = None;
+        if self.failure.is_none() {
+            let began = Instant::now();
+            let admitted = self.recorder.admit();
+            self.wait = ADMIT_AFTER.max(began.elapsed() * ADMIT_PACE);
+            self.note(admitted);
+        }
+    }
+
+    fn leave(&mut self, conversation: &Conversation) {
+        if self.failure.is_none() {
+            let left = self.recorder.leave(conversation);
+            self.note(left);
+        }
+    }
+
+    fn note(&mut self, outcome: Result<(), OutputError>) {
+        if let Err(failure) = outcome {
+            tracing::error!(target: "dlgforge.pipeline", "[training-data] failed to {failure}; stopping the run");
             self.failure = Some(failure);
             self.stop.admitting.cancel();
             self.stop.flying.cancel();
         }
-        self.log(conversation);
     }
 
     fn log(&mut self, conversation: &Conversation) {
@@ -113,21 +168,38 @@ impl Pen {
 
 /// Logs a line for each wave of a language, once all its conversations are there.
 #[derive(Default)]
-struct Waves {
+pub struct Waves {
     /// Conversations to accept per language.
     target: u32,
     open: Option<(Arc<str>, Wave)>,
     /// Conversations of the open wave, and those of them that count.
     requested: u32,
     persisted: u32,
+    /// Whether it only counts.
+    quiet: bool,
     /// In the language, waves and accepted conversations up to the wave before.
     number: u32,
     generated: u32,
 }
 
 impl Waves {
+    /// Of a run that wants so many conversations of every language, and has settled some.
+    pub fn new(target: u32, languages: &[Arc<str>], settled: &[Outcome]) -> Self {
+        let mut waves = Self { target, quiet: true, ..Self::default() };
+        for outcome in settled {
+            let language = &languages[usize::from(outcome.slot.language.0)];
+            waves.add(language, outcome.wave, outcome.fate == Fate::Accepted);
+        }
+        waves.close();
+        waves.quiet = false;
+        waves
+    }
+
     fn count(&mut self, conversation: &Conversation) {
-        let (language, wave) = (&conversation.language, conversation.wave);
+        self.add(&conversation.language, conversation.wave, conversation.ending == Some(Ending::Completed));
+    }
+
+    fn add(&mut self, language: &Arc<str>, wave: Wave, accepted: bool) {
         if self.open.as_ref().is_none_or(|open| open.0 != *language || open.1 != wave) {
             self.close();
             if self.open.as_ref().is_some_and(|open| open.0 != *language) {
@@ -136,18 +208,27 @@ impl Waves {
             self.open = Some((language.clone(), wave));
         }
         self.requested += 1;
-        self.persisted += u32::from(conversation.ending == Some(Ending::Completed));
+        self.persisted += u32::from(accepted);
     }
 
     fn close(&mut self) {
         let Some((language, _)) = &self.open else { return };
+        if self.requested == 0 {
+            return;
+        }
         self.number += 1;
         self.generated += self.persisted;
+        if !self.quiet {
+            self.tell(language);
+        }
+        (self.requested, self.persisted) = (0, 0);
+    }
+
+    fn tell(&self, language: &str) {
         tracing::info!(
             target: "dlgforge.pipeline",
             "[samples] wave={} requested_batch={} persisted={} generated={}/{} language={language}",
             self.number, self.requested, self.persisted, self.generated, self.target
         );
-        (self.requested, self.persisted) = (0, 0);
     }
 }

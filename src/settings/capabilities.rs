@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 /// Keys and sections that must keep their defaults, with what asking for another value asks for.
 const UNSUPPORTED: &[(&str, &str)] = &[
     ("run.distributed", "a run over several processes"),
-    ("run.resume_run_id", "going on with an earlier run"),
-    ("store", "a store other than SQLite"),
+    ("store.backend", "a store other than SQLite"),
+    ("store.postgres", "a store other than SQLite"),
     ("llm.mode", "model servers started or attached by the run; give each agent a `base_url`"),
     ("llm.routing", "several endpoints for one agent; give each agent a `base_url`"),
     ("llm.vllm", "model servers started by the run"),

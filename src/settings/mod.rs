@@ -26,7 +26,7 @@ mod values;
 
 pub use error::{Problems, SettingsError};
 
-use crate::{knowledge, llm, output, plan, stages};
+use crate::{knowledge, llm, output, plan, stages, store};
 use error::Report;
 use folders::Folders;
 use std::collections::BTreeMap;
@@ -41,8 +41,19 @@ pub struct Flags {
     pub config: PathBuf,
     /// `--set key.path=value`, in order; values are YAML.
     pub set: Vec<String>,
+    /// `--resume`: the run to go on with, or the last one where none is named.
+    pub resume: Option<Resume>,
     /// `--root`: where relative paths start, instead of what follows from the file's place.
     pub root: Option<PathBuf>,
+}
+
+/// A run to go on with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resume {
+    /// The last one of the output folder.
+    Last,
+    /// The one of this name.
+    Run(String),
 }
 
 /// The settings of a run.
@@ -52,6 +63,10 @@ pub struct Settings {
     pub root: PathBuf,
     /// The configuration file's folder relative to the root, such as `config` or `.`.
     pub config_dir: String,
+    /// The configuration file relative to the root.
+    pub config: String,
+    /// The same as it was named.
+    pub config_path: String,
     /// Conversations advanced at the same time.
     pub batch_size: u32,
     /// Waves of `batch_size` conversations that may be under way; never 0.
@@ -60,8 +75,14 @@ pub struct Settings {
     pub total_samples: u32,
     /// Languages, in order and without repetition; never empty.
     pub languages: Vec<Arc<str>>,
-    /// The run's name, given or drawn.
-    pub run_id: String,
+    /// The run's name; drawn when none.
+    pub run_id: Option<String>,
+    /// The run to go on with, instead of a new one.
+    pub resume: Option<Resume>,
+    /// The run whose replies serve too.
+    pub reuse_from: Option<String>,
+    /// How the state of runs is kept.
+    pub store: store::Options,
     /// What the plan follows from.
     pub plan: PlanSettings,
     /// `run.data.seeding.topics.path` as configured, for records.
@@ -93,8 +114,8 @@ pub struct Settings {
 /// Settings of the plan; pools of topics and personas are still to be loaded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanSettings {
-    /// `run.seed`, given or drawn.
-    pub seed: u64,
+    /// `run.seed`; drawn when none.
+    pub seed: Option<u64>,
     /// How many turns conversations have.
     pub turns: plan::TurnOptions,
     /// `run.data.seeding.question`; may be empty.
@@ -156,7 +177,10 @@ impl Settings {
             layers::overlay(&mut values, layers::flag(text, &defaults, &mut report), &defaults);
         }
         capabilities::refuse(&values, &defaults, &env, &mut report);
-        let mut settings = resolve::settings(&Values::new(values), &folders, &env, &mut report);
+        let mut settings = resolve::settings(&Values::new(values), &folders, &env, flags.resume.as_ref(), &mut report);
+        let file = flags.config.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        settings.config = if settings.config_dir == "." { file } else { format!("{}/{file}", settings.config_dir) };
+        settings.config_path = name;
         settings.warnings = report.finish()?;
         Ok(settings)
     }

@@ -4,11 +4,10 @@ use super::agents::{ASSISTANT, JUDGE, USER, agent, demand_models};
 use super::error::Report;
 use super::folders::Folders;
 use super::values::Values;
-use super::{PersonaSource, PlanSettings, Settings, TopicSource};
+use super::{PersonaSource, PlanSettings, Resume, Settings, TopicSource};
 use crate::stages::{Granularity, JudgeOptions, PromptOptions};
-use crate::{knowledge, output, plan};
-use std::collections::{BTreeMap, BTreeSet, hash_map::RandomState};
-use std::hash::{BuildHasher, Hasher};
+use crate::{knowledge, output, plan, store};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,6 +16,7 @@ pub(super) fn settings(
     values: &Values,
     folders: &Folders,
     env: &BTreeMap<String, String>,
+    resume: Option<&Resume>,
     report: &mut Report,
 ) -> Settings {
     let batch_size = values.integer("run.batch_size");
@@ -34,11 +34,16 @@ pub(super) fn settings(
     Settings {
         root: folders.root.clone(),
         config_dir: folders.config_dir(),
+        config: String::new(),
+        config_path: String::new(),
         batch_size,
         lookahead: values.integer("run.lookahead"),
         total_samples: if total_samples == 0 { batch_size } else { total_samples },
         languages: languages(values),
-        run_id: run_id(values, report),
+        run_id: name("run.run_id", values, report),
+        resume: self::resume(resume, values, report),
+        reuse_from: name("run.reuse_from", values, report),
+        store: store::Options { keep_calls: values.boolean("store.keep_calls") },
         plan: plan(values, folders, report),
         topics_path: values.text("run.data.seeding.topics.path").to_owned(),
         topics_enabled: values.boolean("run.data.seeding.topics.enabled"),
@@ -70,20 +75,39 @@ fn languages(values: &Values) -> Vec<Arc<str>> {
     languages
 }
 
-/// The run's name, which becomes part of file names; 32 hexadecimal digits when none is given.
-fn run_id(values: &Values, report: &mut Report) -> String {
-    let id = values.text("run.run_id").trim();
+/// A run's name, which becomes part of file names.
+fn name(key: &'static str, values: &Values, report: &mut Report) -> Option<String> {
+    let id = values.text(key).trim();
+    if let Some(wrong) = misnamed(id) {
+        report.conflict(&[key], values.place(key), format!("`{key}`: {wrong}"));
+    }
+    (!id.is_empty()).then(|| id.to_owned())
+}
+
+/// What is wrong with a run's name.
+fn misnamed(id: &str) -> Option<String> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if id.starts_with('.') || !id.chars().all(is_name) {
-        let text = format!("`run.run_id`: `{id}` must be letters, digits, `-`, `_` and `.`, and not start with `.`");
+    let wrong = id.starts_with('.') || !id.chars().all(is_name);
+    wrong.then(|| format!("`{id}` must be letters, digits, `-`, `_` and `.`, and not start with `.`"))
+}
+
+/// The run to go on with: what the flag says, else the key.
+fn resume(flag: Option<&Resume>, values: &Values, report: &mut Report) -> Option<Resume> {
+    const KEY: &str = "run.resume_run_id";
+    let resume = flag.cloned().or_else(|| name(KEY, values, report).map(Resume::Run));
+    let other = Some(values.text("run.run_id").trim()).filter(|other| !other.is_empty());
+    if let (Some(Resume::Run(id)), Some(other)) = (&resume, other)
+        && id != other
+    {
+        let text = format!("`run.run_id` is `{other}`, but the run to go on with is `{id}`; leave `run.run_id` empty");
         report.conflict(&["run.run_id"], values.place("run.run_id"), text);
     }
-    if id.is_empty() { format!("{:016x}{:016x}", drawn(), drawn()) } else { id.to_owned() }
+    resume
 }
 
 fn plan(values: &Values, folders: &Folders, report: &mut Report) -> PlanSettings {
     PlanSettings {
-        seed: values.optional_integer("run.seed").unwrap_or_else(drawn_seed),
+        seed: values.optional_integer("run.seed"),
         turns: turns(values, report),
         question: values.text("run.data.seeding.question").trim().to_owned(),
         topics_variant: values.text("run.data.seeding.topics.variant").trim().to_owned(),
@@ -105,16 +129,6 @@ fn plan(values: &Values, folders: &Folders, report: &mut Report) -> PlanSettings
             dedup_retries: values.integer("coverage.question_dedup_retries"),
         },
     }
-}
-
-/// A seed of 53 bits, so that every reader of JSON keeps it.
-fn drawn_seed() -> u64 {
-    drawn() >> 11
-}
-
-/// A number from the system's randomness.
-fn drawn() -> u64 {
-    RandomState::new().build_hasher().finish()
 }
 
 fn turns(values: &Values, report: &mut Report) -> plan::TurnOptions {

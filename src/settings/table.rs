@@ -56,6 +56,7 @@ const RUN: &[Key] = &[
     key("run.target_languages", Texts).env(&["TARGET_LANGUAGES"]).old_env(&["TARGET_LANGUAGE"]),
     key("run.run_id", Text).env(&["RUN_ID"]),
     key("run.resume_run_id", Text).env(&["RESUME_RUN_ID"]),
+    key("run.reuse_from", Text).env(&["REUSE_FROM"]),
     key("run.seed", Integer(from(0.0))).env(&["RUN_SEED"]),
     key("run.turns.mode", OneOf(&[word("exact"), word("range")])),
     key("run.turns.exact", Integer(TURNS)).env(&["N_TURNS"]),
@@ -88,6 +89,7 @@ const RUN: &[Key] = &[
 
 const STORE: &[Key] = &[
     key("store.backend", OneOf(&[word("sqlite"), word("postgres")])).env(&["STORE_BACKEND"]),
+    key("store.keep_calls", Boolean).env(&["KEEP_CALLS"]),
     key("store.postgres.dsn", Text).env(&["POSTGRES_DSN"]),
     key("store.postgres.min_pool_size", Integer(COUNT)),
     key("store.postgres.max_pool_size", Integer(POSITIVE)),

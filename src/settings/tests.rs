@@ -26,7 +26,7 @@ impl Project {
     fn load(&self, text: &str, env: &[(&str, &str)], set: &[&str]) -> Result<Settings, String> {
         let config = self.write("config/c.yaml", text);
         let env = env.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let flags = Flags { config: config.clone(), set: set.iter().map(|&s| s.to_owned()).collect(), root: None };
+        let flags = Flags { config: config.clone(), set: set.iter().map(|&s| s.to_owned()).collect(), ..Flags::default() };
         let shown = format!("{}:", config.display());
         let root = format!("{}", config.parent().unwrap().parent().unwrap().display());
         Settings::load(&flags, &env)
@@ -48,7 +48,7 @@ fn an_almost_empty_file_means_the_defaults() {
     let settings = with_builtin("").unwrap();
     assert_eq!((settings.batch_size, settings.total_samples, settings.top_k), (1, 1, 4));
     assert_eq!(settings.languages, ["en".into()]);
-    assert_eq!((settings.run_id.len(), settings.config_dir.as_str()), (32, "config"));
+    assert_eq!((settings.run_id, settings.config_dir.as_str()), (None, "config"));
     assert_eq!(settings.knowledge.folder, settings.root.join("knowledge"));
     assert_eq!((settings.knowledge.chunk_size, settings.knowledge.chunk_overlap), (750, 150));
     assert_eq!(settings.output.folder, settings.root.join("outputs"));
@@ -73,7 +73,7 @@ fn the_quickstart_needs_nothing() {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/quickstart.yaml");
     let flags = Flags { config, ..Flags::default() };
     let settings = Settings::load(&flags, &BTreeMap::new()).unwrap();
-    assert_eq!((settings.batch_size, settings.total_samples, settings.plan.seed), (8, 12, 7));
+    assert_eq!((settings.batch_size, settings.total_samples, settings.plan.seed), (8, 12, Some(7)));
     assert_eq!(settings.languages, ["en".into(), "fr".into()]);
     assert_eq!((settings.plan.turns.min, settings.plan.turns.max), (2, 4));
     assert_eq!(settings.judge.unwrap().1.granularity, Granularity::Turn);
@@ -253,11 +253,29 @@ fn paths_start_at_the_root() {
 }
 
 #[test]
-fn seeds_are_drawn_once_and_fit_json() {
-    let [first, second] = [(); 2].map(|()| with_builtin("").unwrap().plan.seed);
-    assert_ne!(first, second);
-    assert!(first < 1 << 53 && second < 1 << 53);
-    assert_eq!(load(BUILTIN, &[("RUN_SEED", "18446744073709551615")], &[]).unwrap().plan.seed, u64::MAX);
+fn seeds_may_be_large_or_left_open() {
+    assert_eq!(with_builtin("").unwrap().plan.seed, None);
+    assert_eq!(load(BUILTIN, &[("RUN_SEED", "18446744073709551615")], &[]).unwrap().plan.seed, Some(u64::MAX));
+}
+
+#[test]
+fn a_run_to_go_on_with_is_named_by_the_flag_or_the_key() {
+    let project = Project::new();
+    let with = |set: &[&str], resume: Option<Resume>| {
+        let config = project.write("c.yaml", BUILTIN);
+        let flags = Flags { config, set: set.iter().map(|&text| text.to_owned()).collect(), resume, root: None };
+        Settings::load(&flags, &BTreeMap::new()).map(|settings| settings.resume).map_err(|error| error.to_string())
+    };
+    let named = |id: &str| Some(Resume::Run(id.to_owned()));
+    assert_eq!(with(&[], None), Ok(None));
+    assert_eq!(with(&["run.resume_run_id=a"], None), Ok(named("a")));
+    assert_eq!(with(&["run.resume_run_id=a"], named("b")), Ok(named("b")));
+    assert_eq!(with(&[], Some(Resume::Last)), Ok(Some(Resume::Last)));
+    assert_eq!(with(&["run.run_id=a"], named("a")), Ok(named("a")));
+    let error = with(&["run.run_id=b"], named("a")).unwrap_err();
+    assert!(error.starts_with("`run.run_id` is `b`, but the run to go on with is `a`"), "{error}");
+    let error = with(&["run.reuse_from=../x"], None).unwrap_err();
+    assert!(error.starts_with("`run.reuse_from`: `../x` must be letters"), "{error}");
 }
 
 #[test]
@@ -268,7 +286,7 @@ fn other_meanings() {
          saving: {output_columns: {messages: conversations, judge: ' '}}\n",
     )
     .unwrap();
-    assert_eq!((settings.total_samples, settings.run_id.as_str()), (6, "a-b_C.1"));
+    assert_eq!((settings.total_samples, settings.run_id.as_deref()), (6, Some("a-b_C.1")));
     assert_eq!((settings.plan.coverage.balanced, settings.plan.coverage.fraction), (false, 0.05));
     let columns = settings.output.columns;
     assert_eq!((columns.messages.as_str(), columns.judge.as_str()), ("conversations", "judge"));

@@ -9,7 +9,7 @@ use crate::llm::{ChatReply, Model, ReplySchema};
 use crate::tools::Toolbox;
 use crate::words::conversation::ToolEvent;
 use crate::words::task::AnswerTask;
-use crate::words::{Answer, AssistantReply, Conversation, Failure, Question, Task};
+use crate::words::{Answer, AssistantReply, Conversation, Failure, Question, Stage, Task};
 use std::sync::Arc;
 
 const ROLE: &str = "assistant";
@@ -51,7 +51,8 @@ impl Responder {
     pub async fn answer(&self, conversation: &Conversation) -> Result<Answer, Failure> {
         let question =
             conversation.round.question.as_ref().ok_or_else(|| unusable("there is no question to answer"))?;
-        let mut request = request(&self.prompts, ROLE, self.task(conversation, question), &self.schema)?;
+        let (place, task) = (conversation.place(Stage::Answer), self.task(conversation, question));
+        let mut request = request(&self.prompts, ROLE, place, task, &self.schema)?;
         request.tools = self.toolbox.definitions();
         let mut progress = Progress::default();
         loop {
@@ -62,6 +63,7 @@ impl Responder {
                 say(&mut request.messages, ANSWER_NOW);
             }
             let reply = chat(&*self.model, ROLE, &request).await?;
+            request.place = request.place.next();
             if !last && !reply.tool_calls.is_empty() {
                 progress.thoughts.push(reply.reasoning.clone());
                 use_tools(&self.toolbox, reply, &mut request.messages, &mut progress.events);

@@ -9,7 +9,7 @@ use crate::llm::{Model, ReplySchema};
 use crate::plan::{Brief, Plan};
 use crate::tools::Toolbox;
 use crate::words::task::AskTask;
-use crate::words::{ChunkIndex, Conversation, Failure, Question, Snippet, Task, Used, UserReply};
+use crate::words::{ChunkIndex, Conversation, Failure, Question, Snippet, Stage, Task, Used, UserReply};
 use std::sync::Arc;
 
 const ROLE: &str = "user";
@@ -37,7 +37,8 @@ impl Ask {
         let brief = self.plan.brief(conversation);
         let hits = brief.query.as_deref().map(|query| self.nearest(query)).unwrap_or_default();
         let shown = self.plan.snippets(conversation, &brief, &hits);
-        let request = request(&self.prompts, ROLE, self.task(conversation, &brief, &shown), &self.schema)?;
+        let (place, task) = (conversation.place(Stage::Ask), self.task(conversation, &brief, &shown));
+        let request = request(&self.prompts, ROLE, place, task, &self.schema)?;
         let made = exchange(&*self.model, ROLE, request, reply::user).await?;
         Ok(self.question(brief, &shown, made))
     }

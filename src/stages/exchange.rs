@@ -2,8 +2,8 @@
 
 use super::prompts::Prompts;
 use super::{repair, text};
-use crate::llm::{ChatReply, ChatRequest, Message, Model, ReplySchema, Role};
-use crate::words::{Failure, Task};
+use crate::llm::{ChatReply, ChatRequest, Message, Model, ModelError, ReplySchema, Role};
+use crate::words::{Failure, Place, Task};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -23,12 +23,13 @@ pub(super) struct Usable<T> {
 pub(super) fn request(
     prompts: &Prompts,
     role: &'static str,
+    place: Place,
     task: Task,
     schema: &ReplySchema,
 ) -> Result<ChatRequest, Failure> {
     let messages =
         prompts.render(&task).map_err(|error| Failure::Model { role, detail: format!("failed to {error}") })?;
-    Ok(ChatRequest { task: Arc::new(task), messages: messages.into(), tools: Vec::new(), schema: schema.clone() })
+    Ok(ChatRequest { place, task: Arc::new(task), messages: messages.into(), tools: Vec::new(), schema: schema.clone() })
 }
 
 /// Asks until `read` accepts the reply, twice at most. The second request shows the model its first reply and what is
@@ -42,6 +43,7 @@ pub(super) async fn exchange<T>(
     let (mut reply, mut calls) = (chat(model, role, &request).await?, 1);
     if let Err(error) = usable(&reply, &read) {
         complain(&mut request.messages, &reply.text, &error);
+        request.place = request.place.next();
         (reply, calls) = (chat(model, role, &request).await?, 2);
     }
     let (value, reasoning) = usable(&reply, &read).map_err(|detail| Failure::Reply { role, detail })?;
@@ -50,7 +52,12 @@ pub(super) async fn exchange<T>(
 
 /// Asks once.
 pub(super) async fn chat(model: &dyn Model, role: &'static str, request: &ChatRequest) -> Result<ChatReply, Failure> {
-    model.chat(request).await.map_err(|error| Failure::Model { role, detail: error.to_string() })
+    model.chat(request).await.map_err(|error| match error {
+        // No fault of the conversation: the run stops, and goes on with it when it is resumed.
+        ModelError::Store(_) => Failure::Stopped,
+        ModelError::Lost(_) => Failure::Lost,
+        error => Failure::Model { role, detail: error.to_string() },
+    })
 }
 
 /// What a reply says, with the reasoning before it.

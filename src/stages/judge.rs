@@ -6,7 +6,7 @@ use super::prompts::Prompts;
 use super::{Granularity, JudgeOptions, reply};
 use crate::llm::{Model, ReplySchema};
 use crate::words::task::{JudgeConversationTask, JudgeEvidence, JudgeTurnTask, JudgedTurn};
-use crate::words::{Conversation, Ending, Failure, JudgeReply, Judgement, Task};
+use crate::words::{Conversation, Ending, Failure, JudgeReply, Judgement, Stage, Task};
 use std::sync::Arc;
 
 const ROLE: &str = "judge";
@@ -44,7 +44,7 @@ impl Judge {
             Granularity::Conversation => self.whole(conversation),
         };
         let Some(task) = task else { return Ok(None) };
-        let request = request(&self.prompts, ROLE, task, &self.schema)?;
+        let request = request(&self.prompts, ROLE, conversation.place(Stage::Judge), task, &self.schema)?;
         let read = |object: &serde_json::Map<_, _>| reply::judge(object, &self.options.reasons);
         let Usable { value, reasoning, raw, calls } = exchange(&*self.model, ROLE, request, read).await?;
         tracing::info!(target: "dlgforge.judge", "{}", line(self.options.granularity, conversation, &value));

@@ -4,7 +4,7 @@ use crate::llm::chat::Replying;
 use crate::llm::{ChatReply, ChatRequest, Message, Model, ModelError, Usage};
 use crate::words::reply::{Confidence, Difficulty, Intent, ReasoningTrace, RetrievalQueries};
 use crate::words::{
-    Answer, AssistantReply, Attempt, Catalogue, Chunk, Conversation, Coverage, Incarnation, Persona, Question,
+    Answer, AssistantReply, Attempt, Catalogue, Chunk, Conversation, Coverage, Digest, Incarnation, Persona, Question,
     QuestionMode, Round, Slot, Source, SourceIndex, ToolCall, Turn, TurnIndex, Used, UserReply, Wave,
 };
 use serde_json::{Value, json};
@@ -49,6 +49,10 @@ impl Script {
 impl Model for Script {
     fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    fn digest(&self, request: &ChatRequest) -> Result<Digest, ModelError> {
+        Ok(Digest(request.messages.len() as u128))
     }
 
     fn chat<'a>(&'a self, request: &'a ChatRequest) -> Replying<'a> {

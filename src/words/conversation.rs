@@ -3,6 +3,7 @@
 use super::corpus::SourceIndex;
 use super::coverage::{Coverage, Used};
 use super::persona::Persona;
+use super::place::{Place, Stage};
 use super::reply::{AssistantReply, JudgeReply, UserReply};
 use super::slot::{Attempt, Rank, Slot, TurnIndex, Wave};
 use super::task::QuestionMode;
@@ -66,6 +67,11 @@ impl Conversation {
     /// Rank of the question being asked.
     pub fn rank(&self) -> Rank {
         self.rank_at(self.turn_index(), self.round.attempt)
+    }
+
+    /// The place of the first request a stage makes for the turn being made.
+    pub fn place(&self, stage: Stage) -> Place {
+        Place { slot: self.slot, turn: self.turn_index(), attempt: self.round.attempt, stage, round: 0 }
     }
 
     /// Rank of its question at this turn and attempt.
@@ -254,6 +260,14 @@ impl DropReason {
             Self::Failed(Failure::Lost) => "lost",
             Self::Failed(Failure::Stopped) => "stopped",
             Self::Failed(Failure::Recalled) => "recalled",
+        }
+    }
+
+    /// What happened, for people.
+    pub fn detail(&self) -> String {
+        match self {
+            Self::DedupExhausted => "every attempt at a question was a duplicate".into(),
+            Self::Failed(failure) => failure.to_string(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
@@ -88,6 +89,14 @@ impl Rank {
     /// The slot whose question this rank belongs to.
     pub fn slot(self) -> Slot {
         Slot { language: self.language, index: self.index }
+    }
+}
+
+/// The id of a conversation in every output.
+pub fn conversation_id(run_id: &str, languages: &[Arc<str>], slot: Slot) -> String {
+    match languages {
+        [_] => format!("{run_id}-{:04}", slot.index),
+        several => format!("{run_id}-{}-{:04}", language_tag(&several[usize::from(slot.language.0)]), slot.index),
     }
 }
 

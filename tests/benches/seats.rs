@@ -126,7 +126,7 @@ fn run(load: Load) -> Made {
     let took = began.elapsed();
     let conversations = settlements.into_iter().filter_map(|settlement| match settlement {
         Settlement::Conversation(conversation) => Some((conversation.slot, conversation)),
-        Settlement::Floor(_) => None,
+        Settlement::Floor(_) | Settlement::Left(_) => None,
     });
     let conversations = conversations.collect::<BTreeMap<_, _>>().into_values().collect();
     let log = std::mem::take(&mut *log.lock().unwrap_or_else(PoisonError::into_inner));

@@ -6,6 +6,7 @@ pub mod plain;
 
 use endpoint::Reply;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -64,6 +65,13 @@ impl Project {
         names
     }
 
+    /// The outputs that follow from seed and replies alone: all files but the store's.
+    pub fn outputs(&self) -> Files {
+        let mut files = files(&self.path("outputs"));
+        files.retain(|name, _| !name.starts_with("store/"));
+        files
+    }
+
     /// `dlgforge` in this project, without any of the caller's settings.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dlgforge"));
@@ -81,6 +89,38 @@ impl Project {
         let ran = self.run(&[&["run", "config.yaml"], arguments].concat());
         assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
         ran
+    }
+}
+
+/// Contents of files, by their path in a folder.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// Contents of all files of a folder, by their path in it.
+fn files(folder: &Path) -> Files {
+    let mut found = Files::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let name = entry.file_name().into_string().expect("a plain name");
+        if entry.path().is_dir() {
+            found.extend(files(&entry.path()).into_iter().map(|(path, content)| (format!("{name}/{path}"), content)));
+        } else {
+            found.insert(name, fs::read(entry.path()).expect("a file"));
+        }
+    }
+    found
+}
+
+/// Demands that both have the same files, to the byte.
+pub fn expect_same(expected: &Files, found: &Files, what: &str) {
+    let names = |files: &Files| files.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(expected), names(found), "{what}: other files");
+    for (name, expected) in expected {
+        let (expected, found) = (String::from_utf8_lossy(expected), String::from_utf8_lossy(&found[name]));
+        let lines = expected.lines().zip(found.lines()).enumerate();
+        if let Some((number, (expected, found))) = lines.into_iter().find(|(_, (expected, found))| expected != found) {
+            panic!("{what}: {name}, line {}:\n{expected}\nbecame\n{found}", number + 1);
+        }
+        assert_eq!(expected.len(), found.len(), "{what}: {name} has another length");
     }
 }
 

@@ -31,13 +31,13 @@ pub use languages::{LANGUAGES, speaks};
 
 use super::chat::{ChatReply, ChatRequest, Model, ModelError, Replying, Role, Usage};
 use super::meter::Meter;
-use crate::words::{Task, ToolCall};
+use crate::words::{Digest, Task, ToolCall};
 use languages::Language;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use unicode_segmentation::UnicodeSegmentation;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::xxh3_128;
 
 /// Name of the knowledge search among the tools.
 const SEARCH: &str = "vector_db_search";
@@ -59,7 +59,7 @@ impl Builtin {
 
     fn reply(&self, request: &ChatRequest) -> Result<ChatReply, ModelError> {
         let language = language(&request.task)?;
-        let seed = digest(request)?;
+        let seed = self.digest(request)?.0 as u64;
         let mut tool_calls = Vec::new();
         let text = match &*request.task {
             Task::Ask(task) => written(&ask::ask(task, language))?,
@@ -110,6 +110,13 @@ impl Model for Builtin {
         &self.name
     }
 
+    /// Of the name, the task and what followed it.
+    fn digest(&self, request: &ChatRequest) -> Result<Digest, ModelError> {
+        let results = request.messages.iter().filter(|message| message.role == Role::Tool);
+        let results: Vec<&str> = results.map(|message| message.content.as_str()).collect();
+        Ok(Digest(xxh3_128(written(&(&self.name, &request.task, results))?.as_bytes())))
+    }
+
     fn chat<'a>(&'a self, request: &'a ChatRequest) -> Replying<'a> {
         Box::pin(async move {
             let reply = self.reply(request);
@@ -142,18 +149,6 @@ fn language(task: &Task) -> Result<&'static Language, ModelError> {
 fn may_search(request: &ChatRequest) -> bool {
     request.tools.iter().any(|tool| tool.name == SEARCH)
         && !request.messages.iter().any(|message| message.role == Role::Tool)
-}
-
-/// A number that tells requests apart: XXH3 of the task and of what followed it.
-fn digest(request: &ChatRequest) -> Result<u64, ModelError> {
-    let tool_results: Vec<&str> = request
-        .messages
-        .iter()
-        .filter(|message| message.role == Role::Tool)
-        .map(|message| message.content.as_str())
-        .collect();
-    let text = written(&(&request.task, tool_results))?;
-    Ok(xxh3_64(text.as_bytes()))
 }
 
 fn written(value: &impl Serialize) -> Result<String, ModelError> {

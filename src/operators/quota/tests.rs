@@ -108,13 +108,42 @@ fn opens_no_more_than_there_are_seats() {
 }
 
 #[test]
-fn a_stop_opens_nothing_more_and_ends_when_the_last_flight_has_landed() {
+fn a_stop_opens_nothing_more_and_leaves_the_rest_wanted() {
     let mut quota = quota(Target { total: 10, batch_size: 2, ..TARGET });
     let open = [quota.open(0), quota.open(1), quota.open(0)].map(Option::unwrap);
     quota.stop();
-    assert!(quota.open(0).is_none() && !quota.is_met());
-    assert_eq!(quota.unopened(), Rank::END);
-    open.iter().for_each(|opening| quota.end(outcome(opening, Fate::Interrupted)));
-    assert!(quota.is_met());
-    assert_eq!(quota.tally().interrupted, 3);
+    assert!(quota.open(0).is_none() && quota.is_stopped());
+    open.iter().for_each(|opening| quota.end(outcome(opening, Fate::Accepted)));
+    assert!(!quota.is_met());
+    assert_eq!(quota.unopened(), Rank { index: 3, ..open[2].first_rank() }, "nothing from there on can be final");
+}
+
+#[test]
+fn restored_outcomes_make_the_same_quota() {
+    let fate = |slot: Slot| if slot.index % 3 == 1 { dropped() } else { Fate::Accepted };
+    let used = |slot: Slot| Used { chunk: None, source: None, question: format!("{slot:?}").into(), seed: None };
+    let mut whole = quota(TARGET);
+    let mut settled = Vec::new();
+    loop {
+        let mut restored = quota(TARGET);
+        assert_eq!(restored.restore(settled.clone()), None);
+        let told = |quota: &Quota| {
+            let rest: Vec<_> = std::iter::successors(quota.clone().open(0), |_| None).collect();
+            (quota.tally().clone(), quota.unopened(), quota.is_met(), rest)
+        };
+        assert_eq!(told(&restored), told(&whole), "after {}", settled.len());
+        if whole.is_met() {
+            break;
+        }
+        // The next whole wave.
+        let wave = whole.clone().open(0).unwrap().wave;
+        while let Some(opening) = whole.clone().open(0).filter(|next| next.wave == wave) {
+            whole.open(0).unwrap();
+            let outcome = Outcome { used: vec![used(opening.slot)], ..outcome(&opening, fate(opening.slot)) };
+            settled.push(outcome.clone());
+            whole.end(outcome);
+        }
+    }
+    let mut other = quota(Target { batch_size: 2, ..TARGET });
+    assert_eq!(other.restore(settled.clone()), Some(settled[2].slot));
 }

@@ -3,6 +3,7 @@
 use super::super::sample;
 use super::*;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 
 const GOLDEN: [(&str, &str); 9] = [
@@ -22,11 +23,24 @@ fn recorder(root: &Path) -> Recorder {
 }
 
 fn create(options: Options, facts: RunFacts) -> Result<Recorder, OutputError> {
-    Recorder::create(options, facts, sample::stamp(), Arc::new(sample::catalogue()))
+    let run = sample::run(&facts.run_id);
+    open(options, facts, Begins::New(run))
+}
+
+fn open(options: Options, facts: RunFacts, begins: Begins) -> Result<Recorder, OutputError> {
+    let folder = Folder::claim(&options.folder)?;
+    Recorder::open(options, facts, sample::stamp(), Arc::new(sample::catalogue()), folder, begins, true)
+}
+
+/// The same run, gone on with.
+fn resumed(root: &Path) -> Result<Recorder, OutputError> {
+    let (options, facts) = (sample::options(root), sample::facts());
+    let settled = Folder::look(&options.folder)?.unwrap().store.settled(&facts.run_id)?;
+    open(options, facts, Begins::Resumed(settled))
 }
 
 /// Records the two sample conversations.
-fn recorded(root: &Path, status: Status) -> Vec<WrittenFile> {
+fn recorded(root: &Path, status: State) -> Vec<WrittenFile> {
     let mut recorder = recorder(root);
     recorder.record(&sample::sample_conversation()).unwrap();
     recorder.record(&sample::dropped_conversation()).unwrap();
@@ -47,7 +61,7 @@ fn keys(object: &Value) -> String {
 #[test]
 fn a_run_leaves_exactly_these_files() {
     let root = tempfile::tempdir().unwrap();
-    let written = recorded(root.path(), Status::Completed);
+    let written = recorded(root.path(), State::Completed);
     for (name, expected) in GOLDEN {
         let path = root.path().join("outputs").join(name);
         assert_eq!(fs::read_to_string(path).unwrap(), expected, "{name}");
@@ -81,7 +95,7 @@ fn a_run_leaves_exactly_these_files() {
 #[test]
 fn keys_stand_in_the_documented_order() {
     let root = tempfile::tempdir().unwrap();
-    recorded(root.path(), Status::Completed);
+    recorded(root.path(), State::Completed);
     let first = |name: &str| rows(root.path(), name).swap_remove(0);
     let (qa, gpt) = (first("synthetic_qa.jsonl"), first("conversations_sharegpt_judged.jsonl"));
     let text = fs::read(root.path().join("outputs/conversations/run-1-ar-0000.json")).unwrap();
@@ -118,7 +132,7 @@ fn keys_stand_in_the_documented_order() {
 #[test]
 fn a_dropped_conversation_says_so_everywhere() {
     let root = tempfile::tempdir().unwrap();
-    recorded(root.path(), Status::Completed);
+    recorded(root.path(), State::Completed);
     for (name, within) in [
         ("synthetic_qa.jsonl", "/inputs"),
         ("conversations_index.jsonl", ""),
@@ -142,19 +156,19 @@ fn unfinished_conversations_are_told_of_in_the_run_state_only() {
     let mut recorder = recorder(root.path());
     let interrupted = Conversation { ending: Some(Ending::Interrupted), ..sample::sample_conversation() };
     let turnless = Conversation { turns: Vec::new(), judgement: None, ..sample::dropped_conversation() };
-    recorder.record(&interrupted).unwrap();
     recorder.record(&turnless).unwrap();
-    let written = recorder.finish(Status::Interrupted).unwrap();
+    recorder.leave(&interrupted).unwrap();
+    let written = recorder.finish(State::Interrupted).unwrap();
     let (state, rest) = written.split_last().unwrap();
     assert_eq!(state.path, "outputs/run_state/run-1.json");
     assert!(rest.iter().all(|file| file.rows == Some(0) && file.bytes == 0), "{rest:?}");
     let state: Value = serde_json::from_slice(&fs::read(root.path().join(&state.path)).unwrap()).unwrap();
     let slots = state["conversations"].as_array().unwrap();
     let told = slots.iter().map(|slot| (slot["status"].as_str().unwrap(), slot["turns"].as_array().unwrap().len()));
-    assert_eq!(told.collect::<Vec<_>>(), [("active", 2), ("dropped", 0)]);
+    assert_eq!(told.collect::<Vec<_>>(), [("dropped", 0), ("active", 2)]);
     assert_eq!(state["status"], "in_progress");
     let error = self::recorder(tempfile::tempdir().unwrap().path())
-        .record(&Conversation { ending: None, ..interrupted })
+        .record(&interrupted)
         .unwrap_err();
     assert!(matches!(error, OutputError::NotEnded { .. }));
 }
@@ -168,7 +182,7 @@ fn a_run_that_is_not_judged_has_no_judged_rows() {
     conversation.turns.iter_mut().for_each(|turn| Arc::make_mut(turn).judgement = None);
     recorder.record(&conversation).unwrap();
     recorder.record(&sample::dropped_conversation()).unwrap();
-    recorder.finish(Status::Completed).unwrap();
+    recorder.finish(State::Completed).unwrap();
     let judged = rows(root.path(), "conversations_sharegpt_judged.jsonl");
     assert_eq!(judged.len(), 1, "only the conversation that was judged as a whole");
     assert_eq!(
@@ -187,7 +201,7 @@ fn columns_take_the_names_they_are_given() {
     options.columns.judge = "verdict".into();
     let mut recorder = create(options.clone(), sample::facts()).unwrap();
     recorder.record(&sample::sample_conversation()).unwrap();
-    recorder.finish(Status::Completed).unwrap();
+    recorder.finish(State::Completed).unwrap();
     let expected = "conversations messages_with_tools metadata user_reasoning assistant_reasoning";
     assert_eq!(keys(&rows(root.path(), "conversations_sharegpt.jsonl")[0]), expected);
     assert_eq!(keys(&rows(root.path(), "conversations_sharegpt_judged.jsonl")[0]), format!("{expected} verdict"));
@@ -199,7 +213,7 @@ fn columns_take_the_names_they_are_given() {
 #[test]
 fn a_second_run_appends_and_a_taken_or_impossible_id_is_refused() {
     let root = tempfile::tempdir().unwrap();
-    recorded(root.path(), Status::Completed);
+    recorded(root.path(), State::Completed);
     let again = create(sample::options(root.path()), sample::facts());
     assert!(matches!(again, Err(OutputError::RunExists { .. })));
     let second = RunFacts { run_id: "run-2".into(), ..sample::facts() };
@@ -207,11 +221,11 @@ fn a_second_run_appends_and_a_taken_or_impossible_id_is_refused() {
     let busy = create(sample::options(root.path()), RunFacts { run_id: "run-3".into(), ..second.clone() });
     assert!(matches!(busy, Err(OutputError::Busy { .. })));
     recorder.record(&Conversation { id: "run-2-ar-0000".into(), ..sample::sample_conversation() }).unwrap();
-    let written = recorder.finish(Status::Completed).unwrap();
+    let written = recorder.finish(State::Completed).unwrap();
     assert_eq!(written[0].rows, Some(1));
     assert_eq!(rows(root.path(), "synthetic_qa.jsonl").len(), 3);
     let mut rows = 0;
-    ledger::read(&root.path().join("outputs"), |_| rows += 1).unwrap();
+    ledger::read(&root.path().join("outputs"), None, |_, _| rows += 1).unwrap();
     assert_eq!(rows, 5);
     for run_id in ["", ".hidden", "a/b", "..", "a\\b"] {
         let refused = create(sample::options(root.path()), RunFacts { run_id: run_id.into(), ..second.clone() });
@@ -234,27 +248,91 @@ fn paths_outside_the_project_are_told_from_the_output_folder() {
     let facts = RunFacts { topics_path: root.path().join("data/topics.yaml").display().to_string(), ..sample::facts() };
     let mut recorder = create(options, facts).unwrap();
     recorder.record(&sample::sample_conversation()).unwrap();
-    let written = recorder.finish(Status::Completed).unwrap();
+    let written = recorder.finish(State::Completed).unwrap();
     assert_eq!(written[0].path, "synthetic_qa.jsonl");
     let index = rows(elsewhere.path(), "conversations_index.jsonl");
     assert_eq!(index[0]["conversation_file"], "conversations/run-1-ar-0000.json");
     assert_eq!(rows(elsewhere.path(), "synthetic_qa.jsonl")[0]["inputs"]["seed_topics_path"], "data/topics.yaml");
 }
 
+/// Every file of the outputs but the store, by its path, hidden ones too.
+fn contents(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let files = walkdir::WalkDir::new(root.join("outputs")).into_iter().map(Result::unwrap);
+    let files = files.filter(|entry| entry.file_type().is_file() && !entry.path().starts_with(root.join("outputs/store")));
+    files.map(|entry| (entry.path().strip_prefix(root).unwrap().to_owned(), fs::read(entry.path()).unwrap())).collect()
+}
+
 #[test]
-fn what_a_dead_run_left_is_mended() {
+fn what_a_dead_run_left_is_cut_off_and_a_new_run_appends() {
     let root = tempfile::tempdir().unwrap();
     let mut dead = create(sample::options(root.path()), RunFacts { run_id: "dead".into(), ..sample::facts() }).unwrap();
     dead.record(&sample::sample_conversation()).unwrap();
+    dead.admit().unwrap();
+    dead.record(&sample::dropped_conversation()).unwrap();
     drop(dead);
     let turns = root.path().join("outputs/turns.jsonl");
     let text = fs::read_to_string(&turns).unwrap();
     fs::write(&turns, &text[..text.len() - 20]).unwrap();
-    recorded(root.path(), Status::Completed);
-    assert_eq!(rows(root.path(), "turns.jsonl").len(), 1 + 3);
-    for folder in ["parquet", "run_state"] {
-        let names = fs::read_dir(root.path().join("outputs").join(folder)).unwrap();
-        let left = names.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|kind| kind == "tmp"));
-        assert_eq!(left.count(), 0, "{folder}");
+    recorded(root.path(), State::Completed);
+    assert_eq!(rows(root.path(), "turns.jsonl").len(), 2 + 3, "what was admitted, and what the new run made");
+    let left: Vec<_> = contents(root.path()).into_keys().filter(|path| path.extension() == Some("tmp".as_ref())).collect();
+    assert_eq!(left, Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_run_that_died_anywhere_ends_with_the_same_files() {
+    let expected = tempfile::tempdir().unwrap();
+    recorded(expected.path(), State::Completed);
+    let conversations = [sample::sample_conversation(), sample::dropped_conversation()];
+    // How many conversations are recorded, and how many of them admitted, before the process dies.
+    for (written, admitted) in [(0, 0), (1, 0), (1, 1), (2, 0), (2, 1), (2, 2)] {
+        let root = tempfile::tempdir().unwrap();
+        let mut recorder = recorder(root.path());
+        for (number, conversation) in conversations.iter().enumerate().take(written) {
+            recorder.record(conversation).unwrap();
+            if number < admitted {
+                recorder.admit().unwrap();
+            }
+        }
+        drop(recorder);
+        let mut recorder = resumed(root.path()).unwrap();
+        conversations.iter().skip(admitted).for_each(|conversation| recorder.record(conversation).unwrap());
+        recorder.finish(State::Completed).unwrap();
+        assert_eq!(contents(root.path()), contents(expected.path()), "{written} written, {admitted} admitted");
     }
+}
+
+#[test]
+fn a_stopped_run_goes_on_and_a_changed_file_is_named() {
+    let expected = tempfile::tempdir().unwrap();
+    recorded(expected.path(), State::Completed);
+    let root = tempfile::tempdir().unwrap();
+    let mut stopped = recorder(root.path());
+    stopped.record(&sample::sample_conversation()).unwrap();
+    stopped.leave(&Conversation { turns: Vec::new(), ..sample::dropped_conversation() }).unwrap();
+    stopped.finish(State::Interrupted).unwrap();
+    let outputs = root.path().join("outputs");
+    for name in [
+        "turns.jsonl",
+        "coverage_ledger.jsonl",
+        "conversations/run-1-ar-0000.json",
+        "run_state/.run-1.slots",
+        "parquet/.turns-run-1-00000.rows",
+    ] {
+        let path = outputs.join(name);
+        let content = fs::read(&path).unwrap();
+        for changed in [None, Some(&content[1..]), Some(&[&content[..], b"x"].concat()[..])] {
+            match changed {
+                Some(changed) => fs::write(&path, changed).unwrap(),
+                None => fs::remove_file(&path).unwrap(),
+            }
+            let error = resumed(root.path()).err().unwrap().to_string();
+            assert!(error.contains(&path.display().to_string()), "{name}: {error}");
+            fs::write(&path, &content).unwrap();
+        }
+    }
+    let mut recorder = resumed(root.path()).unwrap();
+    recorder.record(&sample::dropped_conversation()).unwrap();
+    recorder.finish(State::Completed).unwrap();
+    assert_eq!(contents(root.path()), contents(expected.path()));
 }

@@ -37,6 +37,7 @@ const SHIPPED: [(&str, &str); 8] = [
 pub struct Prompts {
     environment: Environment<'static>,
     replaced: BTreeMap<String, PathBuf>,
+    sources: BTreeMap<&'static str, String>,
     user_schema: Value,
     assistant_schema: Value,
     judge_schema: Value,
@@ -50,6 +51,7 @@ impl Prompts {
     pub fn load(options: &PromptOptions) -> Result<Prompts, PromptError> {
         let mut prompts = Self {
             environment: environment(),
+            sources: BTreeMap::new(),
             replaced: options.folder.as_deref().map(folder::files).transpose()?.unwrap_or_default(),
             user_schema: pretty(&reply::user_schema().schema),
             assistant_schema: pretty(&reply::assistant_schema().schema),
@@ -60,6 +62,7 @@ impl Prompts {
                 Some(path) => folder::read(path)?,
                 None => shipped.to_owned(),
             };
+            prompts.sources.insert(name, source.clone());
             let added = prompts.environment.add_template_owned(name, source);
             added.map_err(|error| prompts.template_error(name, &error))?;
         }
@@ -68,6 +71,11 @@ impl Prompts {
             prompts.render(&task)?;
         }
         Ok(prompts)
+    }
+
+    /// The templates in use, by name.
+    pub fn sources(&self) -> &BTreeMap<&'static str, String> {
+        &self.sources
     }
 
     /// The system and the user message of a task.

@@ -25,6 +25,7 @@ fn chat(task: Task, messages: Vec<Message>, tools: bool) -> Result<ChatReply, Mo
         parameters: json!({}),
     });
     let request = ChatRequest {
+        place: crate::words::Place::default(),
         task: Arc::new(task),
         messages,
         tools: tools.collect(),

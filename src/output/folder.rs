@@ -1,0 +1,76 @@
+//! The output folder as a whole: claimed by one process at a time, with the store of all its runs.
+
+use super::OutputError;
+use super::{files, ledger};
+use crate::store::{Mark, Run, Sqlite, State, Store};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+/// An output folder that no other process writes to.
+pub struct Folder {
+    /// The state of its runs.
+    pub store: Arc<dyn Store>,
+    /// Its runs, in the order in which they began.
+    pub runs: Vec<Run>,
+    /// Its files, as they were recorded last.
+    pub(super) files: BTreeMap<String, Mark>,
+    /// Whether a process died while it wrote here.
+    pub(super) died: bool,
+    /// Held for its lock; none where the file system has no locks.
+    claim: Option<File>,
+}
+
+impl Folder {
+    /// Claims a folder, making it when there is none, and opens its store.
+    ///
+    /// # Errors
+    /// When it can't be made or written, when another process has claimed it, or when its store can't be opened.
+    pub fn claim(path: &Path) -> Result<Self, OutputError> {
+        files::create_folder(path)?;
+        let claim = files::claim_folder(path)?;
+        Self::of(Sqlite::open(path)?, claim)
+    }
+
+    /// Opens the store of a folder to look at it; none when there is none.
+    ///
+    /// # Errors
+    /// When its store can't be opened.
+    pub fn look(path: &Path) -> Result<Option<Self>, OutputError> {
+        let Some(store) = Sqlite::look(path)? else { return Ok(None) };
+        Self::of(store, None).map(Some)
+    }
+
+    fn of(store: Sqlite, claim: Option<File>) -> Result<Self, OutputError> {
+        let (runs, files) = (store.runs()?, store.files()?);
+        let died = runs.iter().any(|run| run.state == State::Running);
+        Ok(Self { store: Arc::new(store), runs, files, died, claim })
+    }
+
+    /// Whether a run is writing to a folder at this moment.
+    ///
+    /// # Errors
+    /// When the folder can't be opened.
+    pub fn is_busy(path: &Path) -> Result<bool, OutputError> {
+        files::is_claimed(path)
+    }
+
+    /// How much of the ledger counts, in bytes, where a process that died may have left more.
+    pub fn ledger_length(&self) -> Option<u64> {
+        self.files.get(ledger::FILE_NAME).filter(|_| self.died).map(|mark| mark.length)
+    }
+
+    /// Whether it is certain that nobody else writes here.
+    pub(super) fn is_claimed(&self) -> bool {
+        self.claim.is_some()
+    }
+
+    /// Records that no process goes on with a run any more.
+    pub(super) fn mark_dead(&self, at: &str) -> Result<(), OutputError> {
+        for run in self.runs.iter().filter(|run| run.state == State::Running) {
+            self.store.turn(&run.id, State::Interrupted, at)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,100 @@
+//! What the ledger tells: what earlier runs have asked, and what this run has settled so far.
+
+use crate::operators::Outcome;
+use crate::operators::tally::Fate;
+use crate::output::{OutputError, ledger};
+use crate::store::Settled;
+use crate::words::{Catalogue, ChunkIndex, Coverage, Fingerprint, Used};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The past, as a run needs it.
+pub struct Earlier {
+    /// Usage of what is still in the knowledge base, by other runs.
+    pub coverage: Coverage,
+    /// Fingerprints of the questions that must not be asked again, in order.
+    pub questions: Arc<[Fingerprint]>,
+    /// What this run has settled, in slot order.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// What to make of the ledger.
+pub struct Past<'a> {
+    /// The output folder.
+    pub folder: &'a Path,
+    /// How much of the ledger counts, in bytes; all of it when none.
+    pub length: Option<u64>,
+    /// What this run has settled, in slot order.
+    pub settled: Vec<Settled>,
+    /// What the run has settled whose replies serve too. This run makes its conversations once more: it knows what that
+    /// one knew, and may ask what that one asked.
+    pub remade: Vec<Settled>,
+}
+
+impl Earlier {
+    /// Reads the ledger.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn read(past: Past, catalogue: &Catalogue) -> Result<Self, OutputError> {
+        let Past { folder, length, settled, remade } = past;
+        let positions = (0u32..).map(ChunkIndex);
+        let chunks: HashMap<&str, ChunkIndex> =
+            catalogue.chunks.iter().map(|chunk| chunk.id.as_str()).zip(positions).collect();
+        let mut coverage = Coverage::empty(catalogue.chunks.len(), catalogue.sources.len());
+        let mut questions = Vec::new();
+        let mut used = vec![Vec::new(); settled.len()];
+        let (mut own, mut other) = (Ranges::new(&settled), Ranges::new(&remade));
+        let known = remade.iter().find(|one| !one.ledger.is_empty()).map_or(u64::MAX, |one| one.ledger.start);
+        ledger::read(folder, length, |start, row| {
+            if other.position(start).is_some() {
+                return;
+            }
+            questions.push(Fingerprint::of(&row.question));
+            let seeded = !row.seed_topic.is_empty() && !row.seed_question.is_empty();
+            let one = Used {
+                chunk: chunks.get(row.topic_id.as_str()).copied(),
+                source: catalogue.source_position(&row.source_path),
+                question: row.question.into(),
+                seed: seeded.then(|| (row.seed_topic.into(), row.seed_question.into())),
+            };
+            match own.position(start) {
+                Some(position) => used[position].push(one),
+                None if start < known => coverage.add(&one),
+                None => {}
+            }
+        })?;
+        questions.sort_unstable();
+        questions.dedup();
+        let outcomes = settled.into_iter().zip(used).map(|(settled, used)| outcome(settled, used)).collect();
+        Ok(Self { coverage, questions: questions.into(), outcomes })
+    }
+}
+
+/// Where the ledger tells of conversations, walked through from its beginning.
+struct Ranges<'a> {
+    settled: &'a [Settled],
+    at: usize,
+}
+
+impl<'a> Ranges<'a> {
+    fn new(settled: &'a [Settled]) -> Self {
+        Self { settled, at: 0 }
+    }
+
+    /// The conversation that the row at this byte is about. Rows are asked for in order; conversations stand in the order
+    /// in which they were written.
+    fn position(&mut self, start: u64) -> Option<usize> {
+        self.at += self.settled[self.at..].iter().take_while(|one| one.ledger.end <= start).count();
+        self.settled.get(self.at).filter(|one| one.ledger.contains(&start)).map(|_| self.at)
+    }
+}
+
+fn outcome(settled: Settled, used: Vec<Used>) -> Outcome {
+    let fate = match settled.dropped {
+        Some((reason, detail)) => Fate::Dropped { reason, detail },
+        None => Fate::Accepted,
+    };
+    Outcome { slot: settled.slot, wave: settled.wave, fate, used, duplicates: settled.duplicates }
+}

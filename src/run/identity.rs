@@ -1,0 +1,132 @@
+//! Which run this is: a new one, or one that goes on; and whether it may.
+
+use super::RunError;
+use crate::settings::{Resume, Settings};
+use crate::store::{Reuse, Run, StoreError};
+use crate::words::LanguageIndex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+/// The key of the seed in a manifest.
+pub(super) const SEED: &str = "run.seed";
+/// The key of the size of a wave in a manifest.
+pub(super) const BATCH_SIZE: &str = "run.batch_size";
+
+/// The key of the languages in a manifest, as a JSON list.
+pub(super) const LANGUAGES: &str = "run.target_languages";
+
+/// A run's name and seed.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    pub run_id: Arc<str>,
+    pub seed: u64,
+    /// What the store has of it, when it goes on.
+    pub resumed: Option<Run>,
+}
+
+impl Identity {
+    /// Of the run these settings ask for, among those of the output folder.
+    pub fn of(settings: &Settings, runs: &[Run]) -> Result<Self, RunError> {
+        let id = match &settings.resume {
+            None => {
+                let run_id = settings.run_id.as_deref().map_or_else(drawn_id, Arc::from);
+                // With another seed hardly a request would be the same as in the run whose replies serve too.
+                let reused = settings.reuse_from.as_deref().map(|id| found(runs, Some(id))).transpose()?;
+                let seed = settings.plan.seed.or_else(|| seed_of(reused?)).unwrap_or_else(|| drawn() >> 11);
+                return Ok(Self { run_id, seed, resumed: None });
+            }
+            Some(Resume::Last) => None,
+            Some(Resume::Run(id)) => Some(id.as_str()),
+        };
+        let run = found(runs, id)?;
+        let seed = settings.plan.seed.or_else(|| seed_of(run)).ok_or_else(|| RunError::Changed(run.id.clone(), SEED.to_owned()))?;
+        Ok(Self { run_id: run.id.as_str().into(), seed, resumed: Some(run.clone()) })
+    }
+}
+
+fn seed_of(run: &Run) -> Option<u64> {
+    run.manifest.get(SEED)?.parse().ok()
+}
+
+/// The run of this name, or the last one where none is named.
+pub fn found<'a>(runs: &'a [Run], id: Option<&str>) -> Result<&'a Run, StoreError> {
+    let found = runs.iter().rev().find(|run| id.is_none_or(|id| run.id == id));
+    found.ok_or_else(|| match id {
+        Some(id) => StoreError::NoRun { id: id.to_owned(), runs: runs.iter().map(|run| run.id.clone()).collect() },
+        None => StoreError::NoRuns,
+    })
+}
+
+/// The run whose replies serve too, if the settings name one.
+pub fn reuse(settings: &Settings, runs: &[Run]) -> Result<Option<Reuse>, RunError> {
+    let Some(id) = &settings.reuse_from else { return Ok(None) };
+    let run = found(runs, Some(id))?;
+    let there = run.manifest.get(LANGUAGES).map(|languages| serde_json::from_str(languages).unwrap_or_default());
+    let there: Vec<String> = there.unwrap_or_default();
+    let position = |language: &Arc<str>| there.iter().position(|other| **other == **language);
+    let languages =
+        settings.languages.iter().map(|language| position(language).map(|at| LanguageIndex(at as u16))).collect();
+    Ok(Some(Reuse { run: run.id.clone(), languages }))
+}
+
+/// Demands that a run's data would still be the same.
+pub fn check(run: &Run, manifest: &BTreeMap<String, String>) -> Result<(), RunError> {
+    let [now, then] = [manifest, &run.manifest].map(|manifest| manifest.get(BATCH_SIZE));
+    if let (Some(requested), Some(state)) = (now, then)
+        && requested != state
+    {
+        return Err(RunError::BatchSize { requested: requested.clone(), state: state.clone() });
+    }
+    let keys: BTreeSet<_> = manifest.keys().chain(run.manifest.keys()).collect();
+    let changes: Vec<_> =
+        keys.into_iter().filter_map(|key| change(key, run.manifest.get(key), manifest.get(key))).collect();
+    if changes.is_empty() { Ok(()) } else { Err(RunError::Changed(run.id.clone(), changes.join("; "))) }
+}
+
+fn change(key: &str, then: Option<&String>, now: Option<&String>) -> Option<String> {
+    let told = |value: &String| if value.is_empty() { "empty".to_owned() } else { value.clone() };
+    match (then, now) {
+        (Some(then), Some(now)) if then == now => None,
+        (Some(then), Some(now)) if is_digest(then) && is_digest(now) => Some(format!("{key} (changed)")),
+        (Some(then), Some(now)) => Some(format!("{key} (was {}, is {})", told(then), told(now))),
+        (Some(_), None) => Some(format!("{key} (gone)")),
+        (None, Some(_)) => Some(format!("{key} (new)")),
+        (None, None) => None,
+    }
+}
+
+fn is_digest(value: &str) -> bool {
+    value.strip_prefix("xxh3:").is_some_and(|digits| digits.len() == 32)
+}
+
+/// 32 hexadecimal digits.
+fn drawn_id() -> Arc<str> {
+    format!("{:016x}{:016x}", drawn(), drawn()).into()
+}
+
+/// A number from the system's randomness. A seed is 53 bits of it, so that every reader of JSON keeps it.
+fn drawn() -> u64 {
+    RandomState::new().hash_one(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_told_by_what_it_was_and_is() {
+        let digest = |digit: &str| format!("xxh3:{}", digit.repeat(32));
+        for (then, now, expected) in [
+            (Some("1"), Some("1"), None),
+            (Some("1"), Some("2"), Some("k (was 1, is 2)")),
+            (Some(""), Some("2"), Some("k (was empty, is 2)")),
+            (Some("1"), None, Some("k (gone)")),
+            (None, Some("2"), Some("k (new)")),
+        ] {
+            let [then, now] = [then, now].map(|value| value.map(str::to_owned));
+            assert_eq!(change("k", then.as_ref(), now.as_ref()).as_deref(), expected);
+        }
+        assert_eq!(change("k", Some(&digest("1")), Some(&digest("2"))).as_deref(), Some("k (changed)"));
+    }
+}

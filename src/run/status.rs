@@ -1,0 +1,90 @@
+//! `dlgforge status`: what runs an output folder has.
+
+use super::RunError;
+use super::identity::{BATCH_SIZE, LANGUAGES};
+use crate::output::Folder;
+use crate::store::{Run, Settled, Spent, State};
+use std::fmt;
+use std::path::Path;
+
+/// What an output folder's store tells of a run.
+#[derive(Debug, Clone)]
+pub struct Report {
+    run: Run,
+    /// Whether a process writes to the folder at this moment.
+    busy: bool,
+    settled: Vec<Settled>,
+    spent: Vec<Spent>,
+}
+
+/// The runs of an output folder, in the order in which they began; none when it has no store.
+///
+/// # Errors
+/// When the folder or its store can't be read.
+pub fn status(outputs: &Path) -> Result<Vec<Report>, RunError> {
+    let Some(folder) = Folder::look(outputs)? else { return Ok(Vec::new()) };
+    let busy = Folder::is_busy(outputs)?;
+    let report = |run: &Run| {
+        let (settled, spent) = (folder.store.settled(&run.id)?, folder.store.spent(&run.id)?);
+        Ok(Report { run: run.clone(), busy, settled, spent })
+    };
+    folder.runs.iter().map(report).collect()
+}
+
+impl Report {
+    /// The state, for people: a run whose process is gone is not running.
+    fn state(&self) -> &'static str {
+        match self.run.state {
+            State::Running if !self.busy => "killed",
+            state => state.as_str(),
+        }
+    }
+
+    fn told(&self, key: &str) -> &str {
+        self.run.manifest.get(key).map_or("?", String::as_str)
+    }
+
+    fn languages(&self) -> Vec<String> {
+        serde_json::from_str(self.told(LANGUAGES)).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Run { id, config, began, updated, .. } = &self.run;
+        writeln!(f, "run {id}: {}", self.state())?;
+        writeln!(f, "  began          {began}, last written {updated}")?;
+        let total = self.told("run.total_samples");
+        for (number, language) in self.languages().iter().enumerate() {
+            let of_it = self.settled.iter().filter(|one| usize::from(one.slot.language.0) == number);
+            let (accepted, dropped): (Vec<_>, Vec<_>) = of_it.partition(|one| one.dropped.is_none());
+            writeln!(f, "  {language:<14} {} of {total} accepted, {} dropped", accepted.len(), dropped.len())?;
+        }
+        let sum = |of: fn(&Spent) -> u64| self.spent.iter().map(of).sum::<u64>();
+        let (calls, untold) = (sum(|one| one.calls), sum(|one| one.untold));
+        writeln!(f, "  calls          {calls} answered and kept")?;
+        for Spent { role, model, calls, prompt_tokens, completion_tokens, latency_us, .. } in &self.spent {
+            let seconds = *latency_us as f64 / 1e6 / (*calls).max(1) as f64;
+            writeln!(
+                f,
+                "    {role:<12} {model}: {calls} calls, {prompt_tokens} tokens read, {completion_tokens} written, {seconds:.2} s \
+                 each"
+            )?;
+        }
+        let (read, written) = (sum(|one| one.prompt_tokens), sum(|one| one.completion_tokens));
+        write!(f, "  tokens         {read} read, {written} written")?;
+        if untold > 0 {
+            write!(f, " ({untold} calls did not say)")?;
+        }
+        writeln!(f)?;
+        match self.run.state {
+            State::Completed => Ok(()),
+            State::Short => writeln!(f, "  it ended short of its total: more attempts would not have helped"),
+            State::Running if self.busy => Ok(()),
+            _ => {
+                let batch = self.told(BATCH_SIZE);
+                writeln!(f, "  go on with     dlgforge run {config} --resume {id}   (run.batch_size {batch})")
+            }
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The journal of a run: replies go to the store in groups, and whoever brought one waits until it is durable.
+
+pub use super::records::Paid;
+use super::{Entry, Store, StoreError};
+use crate::words::{Digest, LanguageIndex, Place, Slot};
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+use zstd::bulk::{Compressor, decompress};
+
+/// Replies that become durable together, at most.
+const GROUP: usize = 1024;
+/// The fastest level: replies repeat themselves so much that more effort gains little.
+const LEVEL: i32 = 1;
+/// The longest reply that is read back, in bytes.
+const LONGEST: usize = 256 << 20;
+
+/// Replies of one run: those kept before, and those to keep. Ends with its last reference.
+pub struct Journal {
+    store: Arc<dyn Store>,
+    run: Arc<str>,
+    reuse: Option<Reuse>,
+    inbox: mpsc::Sender<Message>,
+    thread: Mutex<Option<JoinHandle<Delays>>>,
+    failure: Arc<Failure>,
+}
+
+/// The first failure, and who is told of it.
+struct Failure {
+    error: OnceLock<StoreError>,
+    broken: Box<dyn Fn(&StoreError) + Send + Sync>,
+}
+
+impl Failure {
+    fn of(&self, error: StoreError) -> StoreError {
+        if self.error.set(error.clone()).is_ok() {
+            (self.broken)(&error);
+        }
+        error
+    }
+}
+
+/// Another run whose replies serve too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reuse {
+    /// The run.
+    pub run: String,
+    /// For every language of this run, its position in that one.
+    pub languages: Vec<Option<LanguageIndex>>,
+}
+
+/// A reply the journal has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The reply, as it was kept.
+    pub reply: Vec<u8>,
+    /// Whether another run paid for it.
+    pub reused: bool,
+}
+
+enum Message {
+    Keep(Waiting),
+    End,
+}
+
+struct Waiting {
+    entry: Entry,
+    since: Instant,
+    done: oneshot::Sender<Result<(), StoreError>>,
+}
+
+impl Journal {
+    /// The journal of a run. Its first failure is told to `broken`; nothing is kept after it.
+    pub fn start(
+        store: Arc<dyn Store>,
+        run: Arc<str>,
+        reuse: Option<Reuse>,
+        broken: impl Fn(&StoreError) + Send + Sync + 'static,
+    ) -> Self {
+        let (inbox, messages) = mpsc::channel();
+        let failure = Arc::new(Failure { error: OnceLock::new(), broken: Box::new(broken) });
+        let writer = Writer { store: store.clone(), run: run.clone(), failure: failure.clone(), delays: Delays::default() };
+        let thread = std::thread::spawn(move || writer.write(&messages));
+        Self { store, run, reuse, inbox, thread: Mutex::new(Some(thread)), failure }
+    }
+
+    /// See [`recall`].
+    ///
+    /// # Errors
+    /// As there; nothing is kept any more then.
+    pub fn recall(&self, place: &Place, digest: Digest) -> Result<Option<Found>, StoreError> {
+        recall(&*self.store, &self.run, self.reuse.as_ref(), place, digest).map_err(|error| self.failure.of(error))
+    }
+
+    /// Keeps a reply: durable on return.
+    ///
+    /// # Errors
+    /// When it could not be kept. The journal keeps nothing more then.
+    pub async fn keep(
+        &self,
+        place: Place,
+        digest: Digest,
+        reply: Vec<u8>,
+        paid: Option<Paid>,
+    ) -> Result<(), StoreError> {
+        let (done, kept) = oneshot::channel();
+        let entry = Entry { place, digest, body: reply, paid };
+        let waiting = Waiting { entry, since: Instant::now(), done };
+        self.inbox.send(Message::Keep(waiting)).map_err(|_| StoreError::Stopped)?;
+        kept.await.unwrap_or(Err(StoreError::Stopped))
+    }
+
+    /// Takes note that what it holds is no reply.
+    pub fn fail(&self, error: StoreError) -> StoreError {
+        self.failure.of(error)
+    }
+
+    /// Why the journal keeps nothing more, if so.
+    pub fn failure(&self) -> Option<&StoreError> {
+        self.failure.error.get()
+    }
+
+    /// Ends when all replies brought so far are durable; how long they took. Nothing is kept afterwards.
+    pub fn end(&self) -> Delays {
+        // A thread that is gone has ended already.
+        _ = self.inbox.send(Message::End);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        thread.and_then(|thread| thread.join().ok()).unwrap_or_default()
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The reply kept for this request at this place, by this run or the one whose replies serve too.
+///
+/// # Errors
+/// When the store can't be read, or what it holds is no reply.
+pub fn recall(
+    store: &dyn Store,
+    run: &str,
+    reuse: Option<&Reuse>,
+    place: &Place,
+    digest: Digest,
+) -> Result<Option<Found>, StoreError> {
+    if let Some(packed) = store.recall(run, place, digest)? {
+        return Ok(Some(Found { reply: unpacked(&packed)?, reused: false }));
+    }
+    let Some(Reuse { run, languages }) = reuse else { return Ok(None) };
+    let Some(Some(language)) = languages.get(usize::from(place.slot.language.0)) else { return Ok(None) };
+    let there = Place { slot: Slot { language: *language, ..place.slot }, ..*place };
+    let found = store.recall(run, &there, digest)?;
+    found.map(|packed| Ok(Found { reply: unpacked(&packed)?, reused: true })).transpose()
+}
+
+fn unpacked(packed: &[u8]) -> Result<Vec<u8>, StoreError> {
+    decompress(packed, LONGEST).map_err(|error| StoreError::Unpack { cause: error.to_string() })
+}
+
+struct Writer {
+    store: Arc<dyn Store>,
+    run: Arc<str>,
+    failure: Arc<Failure>,
+    delays: Delays,
+}
+
+impl Writer {
+    /// Whatever has come while a group went to disk is the next group: alone, a reply waits for nobody.
+    fn write(mut self, messages: &mpsc::Receiver<Message>) -> Delays {
+        let mut packer = Compressor::new(LEVEL).ok();
+        let mut ended = false;
+        while !ended && let Ok(first) = messages.recv() {
+            let mut group = Vec::new();
+            for message in std::iter::once(first).chain(messages.try_iter()) {
+                match message {
+                    Message::Keep(waiting) => group.push(waiting),
+                    Message::End => ended = true,
+                }
+                if ended || group.len() == GROUP {
+                    break;
+                }
+            }
+            self.keep(group, packer.as_mut());
+        }
+        self.delays
+    }
+
+    fn keep(&mut self, group: Vec<Waiting>, packer: Option<&mut Compressor>) {
+        if group.is_empty() {
+            return;
+        }
+        let (mut entries, waiting): (Vec<_>, Vec<_>) =
+            group.into_iter().map(|waiting| (waiting.entry, (waiting.since, waiting.done))).unzip();
+        let kept = match self.failure.error.get() {
+            Some(_) => Err(StoreError::Stopped),
+            None => pack(&mut entries, packer)
+                .and_then(|()| self.store.append(&self.run, &entries))
+                .map_err(|error| self.failure.of(error)),
+        };
+        self.delays.groups += 1;
+        for (since, done) in waiting {
+            self.delays.add(since.elapsed());
+            // Whoever brought it may have gone: it is kept all the same.
+            _ = done.send(kept.clone());
+        }
+    }
+}
+
+fn pack(entries: &mut [Entry], packer: Option<&mut Compressor>) -> Result<(), StoreError> {
+    let unable = |cause: String| StoreError::Pack { cause };
+    let packer = packer.ok_or_else(|| unable("no memory".to_owned()))?;
+    for entry in entries {
+        entry.body = packer.compress(&entry.body).map_err(|error| unable(error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// How long replies waited until they were durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delays {
+    /// Replies.
+    pub replies: u64,
+    /// Groups they became durable in.
+    pub groups: u64,
+    /// By the time they took: each bucket holds those up to `2^(at / 4)` microseconds.
+    buckets: [u64; 96],
+}
+
+impl Default for Delays {
+    fn default() -> Self {
+        Self { replies: 0, groups: 0, buckets: [0; 96] }
+    }
+}
+
+impl Delays {
+    fn add(&mut self, delay: Duration) {
+        let at = ((delay.as_secs_f64() * 1e6).max(1.0).log2() * 4.0).ceil() as usize;
+        self.replies += 1;
+        self.buckets[at.min(self.buckets.len() - 1)] += 1;
+    }
+
+    /// The time that this share of the replies did not exceed, within a fifth.
+    pub fn quantile(&self, share: f64) -> Duration {
+        let rank = (share * self.replies as f64).ceil() as u64;
+        let mut passed = 0;
+        let at = self.buckets.iter().position(|count| {
+            passed += count;
+            passed >= rank.max(1)
+        });
+        at.map_or(Duration::ZERO, |at| Duration::from_secs_f64(2_f64.powf(at as f64 / 4.0) / 1e6))
+    }
+}
+
+impl fmt::Display for Delays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let milliseconds = |share| self.quantile(share).as_secs_f64() * 1e3;
+        write!(
+            f,
+            "{} replies kept in {} groups, durable after {:.2} ms (median), {:.2} ms (99 %)",
+            self.replies,
+            self.groups,
+            milliseconds(0.5),
+            milliseconds(0.99)
+        )
+    }
+}

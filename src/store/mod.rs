@@ -1,0 +1,62 @@
+//! The state of runs: what models replied, what is settled, how long the files are that record it.
+//!
+//! A model's reply is the only thing in a run that is neither deterministic nor free, so the journal of replies *is* a
+//! run's state; everything else follows from it. A [`Store`] keeps it behind one trait; [`Journal`] brings replies to it
+//! in groups, each durable before the graph sees it.
+
+mod database;
+mod error;
+pub mod journal;
+mod records;
+mod replies;
+mod runs;
+mod salvage;
+mod sqlite;
+
+pub use error::StoreError;
+pub use journal::{Delays, Journal, Reuse, recall};
+pub use records::{Admission, Entry, Mark, Paid, Run, Settled, Spent, State};
+pub use sqlite::Sqlite;
+
+use crate::words::{Digest, Place};
+use std::collections::BTreeMap;
+
+/// `store`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Whether replies stay once their conversation is settled.
+    pub keep_calls: bool,
+}
+
+/// Where the state of all runs of an output folder is kept.
+///
+/// Whatever a method has written is durable when it returns: it outlives the process and a power cut. A method that
+/// fails has written nothing.
+pub trait Store: Send + Sync {
+    /// All runs, in the order in which they began.
+    fn runs(&self) -> Result<Vec<Run>, StoreError>;
+
+    /// Records that a run begins.
+    fn begin(&self, run: &Run) -> Result<(), StoreError>;
+
+    /// Records that a run has come to this state.
+    fn turn(&self, run: &str, state: State, at: &str) -> Result<(), StoreError>;
+
+    /// Keeps replies. One that is there already stays as it is.
+    fn append(&self, run: &str, replies: &[Entry]) -> Result<(), StoreError>;
+
+    /// The kept reply to this request at this place. A point read: it may hold up its caller for that long.
+    fn recall(&self, run: &str, place: &Place, digest: Digest) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Records whole waves that are settled, and how long every file is that tells of them.
+    fn admit(&self, run: &str, admission: &Admission) -> Result<(), StoreError>;
+
+    /// What a run has settled, in slot order.
+    fn settled(&self, run: &str) -> Result<Vec<Settled>, StoreError>;
+
+    /// Length and end of every file that some run has written to, by its path in the output folder.
+    fn files(&self) -> Result<BTreeMap<String, Mark>, StoreError>;
+
+    /// What a run has spent so far, by role and model.
+    fn spent(&self, run: &str) -> Result<Vec<Spent>, StoreError>;
+}

@@ -1,0 +1,151 @@
+//! What a store keeps, as plain rows.
+
+use crate::words::{Digest, Place, Slot, Wave};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// How far a run has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It goes on, or its process has died.
+    Running,
+    /// It was asked to stop.
+    Interrupted,
+    /// Something kept it from going on.
+    Failed,
+    /// Every language has its conversations.
+    Completed,
+    /// It ended without them: more attempts would not help.
+    Short,
+}
+
+impl State {
+    const NAMES: [(Self, &'static str); 5] = [
+        (Self::Running, "running"),
+        (Self::Interrupted, "interrupted"),
+        (Self::Failed, "failed"),
+        (Self::Completed, "completed"),
+        (Self::Short, "short"),
+    ];
+
+    /// The name it is kept and shown under.
+    pub fn as_str(self) -> &'static str {
+        Self::NAMES.iter().find(|(state, _)| *state == self).map_or("", |(_, name)| name)
+    }
+
+    /// The state of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(state, _)| *state)
+    }
+
+    /// Whether there is nothing left to do.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Completed | Self::Short)
+    }
+}
+
+/// A run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Its name.
+    pub id: String,
+    /// How far it has come.
+    pub state: State,
+    /// Everything its data follow from beside the replies, by the name of a setting or file.
+    pub manifest: BTreeMap<String, String>,
+    /// Its configuration file, relative to the root.
+    pub config: String,
+    /// When it began, and when its state was last recorded: UTC.
+    pub began: String,
+    /// See [`Run::began`].
+    pub updated: String,
+}
+
+/// A model's reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it was asked for.
+    pub place: Place,
+    /// What was asked.
+    pub digest: Digest,
+    /// The reply, compressed.
+    pub body: Vec<u8>,
+    /// Who replied, and what it cost; none when it was taken over from another run.
+    pub paid: Option<Paid>,
+}
+
+/// What a reply cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paid {
+    /// `user`, `assistant` or `judge`.
+    pub role: &'static str,
+    /// Name of the model, `provider/model`.
+    pub model: Arc<str>,
+    /// Tokens read, as far as the endpoint says.
+    pub prompt_tokens: Option<u64>,
+    /// Tokens written, as far as the endpoint says.
+    pub completion_tokens: Option<u64>,
+    /// From the first try to the reply, in microseconds.
+    pub latency_us: u64,
+}
+
+/// What became of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// Its place.
+    pub slot: Slot,
+    /// The wave it belongs to.
+    pub wave: Wave,
+    /// The `drop_reason` of the outputs and what happened; none when it counts.
+    pub dropped: Option<(String, String)>,
+    /// Questions of it that were rejected as duplicates.
+    pub duplicates: u32,
+    /// Where the ledger tells of its questions, in bytes.
+    pub ledger: Range<u64>,
+    /// Bytes of its document; 0 when it has none.
+    pub document: u64,
+}
+
+/// How a file ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// Its length in bytes.
+    pub length: u64,
+    /// Its rows, where it has rows.
+    pub rows: u64,
+    /// XXH3-128 of its last bytes.
+    pub tail: u128,
+}
+
+/// Whole waves that are settled, with the files that tell of them. All of the files' bytes are on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Admission {
+    /// When: UTC.
+    pub at: String,
+    /// The conversations, in slot order.
+    pub settled: Vec<Settled>,
+    /// Files by their path in the output folder; none for one that is no longer needed.
+    pub files: BTreeMap<String, Option<Mark>>,
+    /// Whether the replies behind the conversations may go.
+    pub drop_replies: bool,
+}
+
+/// What one model in one role has cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spent {
+    /// `user`, `assistant` or `judge`.
+    pub role: String,
+    /// Name of the model, `provider/model`.
+    pub model: String,
+    /// Replies.
+    pub calls: u64,
+    /// Tokens read, as far as endpoints say.
+    pub prompt_tokens: u64,
+    /// Tokens written, as far as endpoints say.
+    pub completion_tokens: u64,
+    /// Replies whose endpoint did not say.
+    pub untold: u64,
+    /// Sum of their latencies, in microseconds.
+    pub latency_us: u64,
+}

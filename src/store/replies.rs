@@ -1,0 +1,155 @@
+//! `journal.sqlite`: what models replied, by place and request, and what it cost.
+
+use super::database::{Access, Database};
+use super::records::Paid;
+use super::{Entry, Settled, Spent, StoreError};
+use crate::words::{Digest, Place};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::path::Path;
+
+const FORMAT: i64 = 1;
+
+/// The index is ordered by place: what is written next lies beside what was written last, however much there is.
+const SCHEMA: &str = "
+CREATE TABLE spent (
+    run TEXT NOT NULL, role TEXT NOT NULL, model TEXT NOT NULL, calls INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL, untold INTEGER NOT NULL, latency_us INTEGER NOT NULL,
+    PRIMARY KEY (run, role, model)
+) WITHOUT ROWID;
+CREATE TABLE replies (
+    number INTEGER PRIMARY KEY, run TEXT NOT NULL, language INTEGER NOT NULL, slot INTEGER NOT NULL,
+    turn INTEGER NOT NULL, attempt INTEGER NOT NULL, stage INTEGER NOT NULL, round INTEGER NOT NULL,
+    digest BLOB NOT NULL, prompt_tokens INTEGER, completion_tokens INTEGER, latency_us INTEGER, body BLOB NOT NULL
+);
+CREATE UNIQUE INDEX replies_by_place ON replies (run, language, slot, turn, attempt, stage, round, digest)";
+
+pub(super) fn open(path: &Path, access: Access) -> Result<Database, StoreError> {
+    Database::open(path, FORMAT, SCHEMA, access)
+}
+
+pub(super) fn append(connection: &mut Connection, run: &str, entries: &[Entry]) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    {
+        let mut keep = transaction.prepare_cached(
+            "INSERT OR IGNORE INTO replies (run, language, slot, turn, attempt, stage, round, digest, prompt_tokens,
+             completion_tokens, latency_us, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )?;
+        let mut charge = transaction.prepare_cached(
+            "INSERT INTO spent (run, role, model, calls, prompt_tokens, completion_tokens, untold, latency_us)
+             VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET calls = calls + 1,
+             prompt_tokens = prompt_tokens + ?4, completion_tokens = completion_tokens + ?5, untold = untold + ?6,
+             latency_us = latency_us + ?7",
+        )?;
+        for Entry { place, digest, body, paid } in entries {
+            let Place { slot, turn, attempt, stage, round } = place;
+            let paid = paid.as_ref();
+            let told = (paid.and_then(|paid| paid.prompt_tokens), paid.and_then(|paid| paid.completion_tokens));
+            keep.execute(params![
+                run,
+                slot.language.0,
+                slot.index,
+                turn.0,
+                attempt.0,
+                stage.number(),
+                round,
+                digest.0.to_be_bytes(),
+                told.0,
+                told.1,
+                paid.map(|paid| paid.latency_us),
+                body
+            ])?;
+            if let Some(Paid { role, model, latency_us, .. }) = paid {
+                let (read, written) = (told.0.unwrap_or(0), told.1.unwrap_or(0));
+                let untold = told.0.is_none() || told.1.is_none();
+                charge.execute(params![run, role, &**model, read, written, untold, latency_us])?;
+            }
+        }
+    }
+    transaction.commit()
+}
+
+pub(super) fn recall(
+    connection: &Connection,
+    run: &str,
+    place: &Place,
+    digest: Digest,
+) -> rusqlite::Result<Option<Vec<u8>>> {
+    let Place { slot, turn, attempt, stage, round } = place;
+    let mut found = connection.prepare_cached(
+        "SELECT body FROM replies WHERE run = ?1 AND language = ?2 AND slot = ?3 AND turn = ?4 AND attempt = ?5
+         AND stage = ?6 AND round = ?7 AND digest = ?8",
+    )?;
+    let key = params![
+        run,
+        slot.language.0,
+        slot.index,
+        turn.0,
+        attempt.0,
+        stage.number(),
+        round,
+        digest.0.to_be_bytes()
+    ];
+    found.query_row(key, |row| row.get(0)).optional()
+}
+
+/// Drops the replies behind these conversations.
+pub(super) fn forget(connection: &mut Connection, run: &str, settled: &[Settled]) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    {
+        let mut forget =
+            transaction.prepare_cached("DELETE FROM replies WHERE run = ?1 AND language = ?2 AND slot = ?3")?;
+        for Settled { slot, .. } in settled {
+            forget.execute(params![run, slot.language.0, slot.index])?;
+        }
+    }
+    transaction.commit()
+}
+
+pub(super) fn spent(connection: &Connection, run: &str) -> rusqlite::Result<Vec<Spent>> {
+    let mut found = connection.prepare_cached(
+        "SELECT role, model, calls, prompt_tokens, completion_tokens, untold, latency_us FROM spent WHERE run = ?1
+         ORDER BY role, model",
+    )?;
+    let spent = found.query_map([run], |row| {
+        Ok(Spent {
+            role: row.get(0)?,
+            model: row.get(1)?,
+            calls: row.get(2)?,
+            prompt_tokens: row.get(3)?,
+            completion_tokens: row.get(4)?,
+            untold: row.get(5)?,
+            latency_us: row.get(6)?,
+        })
+    })?;
+    spent.collect()
+}
+
+/// Copies what can still be read of a damaged file, whole rows up to the first that can't; how many replies.
+pub(super) fn rescue(from: &Connection, to: &mut Connection) -> rusqlite::Result<u64> {
+    const REPLIES: &str = "run, language, slot, turn, attempt, stage, round, digest, prompt_tokens, completion_tokens, \
+                           latency_us, body";
+    const SPENT: &str = "run, role, model, calls, prompt_tokens, completion_tokens, untold, latency_us";
+    copy(from, to, "spent", SPENT)?;
+    copy(from, to, "replies", REPLIES)
+}
+
+fn copy(from: &Connection, to: &mut Connection, table: &str, columns: &str) -> rusqlite::Result<u64> {
+    let transaction = to.transaction()?;
+    let mut copied = 0;
+    // Errors of the damaged file end the copy; those of the new one are errors.
+    if let Ok(mut rows) = from.prepare(&format!("SELECT {columns} FROM {table} NOT INDEXED")) {
+        let width = rows.column_count();
+        let places = (1..=width).map(|at| format!("?{at}")).collect::<Vec<_>>().join(", ");
+        let mut insert =
+            transaction.prepare(&format!("INSERT OR IGNORE INTO {table} ({columns}) VALUES ({places})"))?;
+        if let Ok(mut rows) = rows.query([]) {
+            while let Ok(Some(row)) = rows.next() {
+                let values: Result<Vec<rusqlite::types::Value>, _> = (0..width).map(|at| row.get(at)).collect();
+                let Ok(values) = values else { break };
+                copied += insert.execute(rusqlite::params_from_iter(values))? as u64;
+            }
+        }
+    }
+    transaction.commit()?;
+    Ok(copied)
+}

@@ -1,0 +1,140 @@
+//! `runs.sqlite`: which runs there are, what they have settled, and how long their files are.
+
+use super::database::{Access, Database};
+use super::{Admission, Mark, Run, Settled, State, StoreError};
+use crate::words::{LanguageIndex, Slot, Wave};
+use rusqlite::{Connection, Row, params};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+const FORMAT: i64 = 1;
+
+const SCHEMA: &str = "
+CREATE TABLE runs (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, state TEXT NOT NULL, manifest TEXT NOT NULL,
+    config TEXT NOT NULL, began TEXT NOT NULL, updated TEXT NOT NULL
+);
+CREATE TABLE files (
+    path TEXT PRIMARY KEY, length INTEGER NOT NULL, rows INTEGER NOT NULL, tail BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE settled (
+    run TEXT NOT NULL, language INTEGER NOT NULL, slot INTEGER NOT NULL, wave INTEGER NOT NULL,
+    reason TEXT, detail TEXT, duplicates INTEGER NOT NULL,
+    ledger_start INTEGER NOT NULL, ledger_end INTEGER NOT NULL, document INTEGER NOT NULL,
+    PRIMARY KEY (run, language, slot)
+) WITHOUT ROWID";
+
+pub(super) fn open(path: &Path, access: Access) -> Result<Database, StoreError> {
+    Database::open(path, FORMAT, SCHEMA, access)
+}
+
+pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Run>> {
+    let mut found =
+        connection.prepare_cached("SELECT id, state, manifest, config, began, updated FROM runs ORDER BY number")?;
+    let runs = found.query_map([], |row| {
+        let (state, manifest): (String, String) = (row.get(1)?, row.get(2)?);
+        Ok(Run {
+            id: row.get(0)?,
+            state: State::named(&state).ok_or_else(|| unreadable(1, format!("unknown state {state:?}")))?,
+            manifest: serde_json::from_str(&manifest).map_err(|error| unreadable(2, error.to_string()))?,
+            config: row.get(3)?,
+            began: row.get(4)?,
+            updated: row.get(5)?,
+        })
+    })?;
+    runs.collect()
+}
+
+/// Whether there was none of this name.
+pub(super) fn begin(connection: &Connection, run: &Run) -> rusqlite::Result<bool> {
+    let manifest = serde_json::to_string(&run.manifest)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let made = connection.execute(
+        "INSERT OR IGNORE INTO runs (id, state, manifest, config, began, updated) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![run.id, run.state.as_str(), manifest, run.config, run.began, run.updated],
+    )?;
+    Ok(made == 1)
+}
+
+/// Whether there is one of this name.
+pub(super) fn turn(connection: &Connection, run: &str, state: State, at: &str) -> rusqlite::Result<bool> {
+    let update = "UPDATE runs SET state = ?2, updated = ?3 WHERE id = ?1";
+    Ok(connection.execute(update, params![run, state.as_str(), at])? == 1)
+}
+
+pub(super) fn admit(connection: &mut Connection, run: &str, admission: &Admission) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    {
+        let mut settle = transaction.prepare_cached(
+            "INSERT INTO settled (run, language, slot, wave, reason, detail, duplicates, ledger_start, ledger_end, document)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        )?;
+        for one in &admission.settled {
+            let (reason, detail) = one.dropped.as_ref().map(|(reason, detail)| (reason, detail)).unzip();
+            settle.execute(params![
+                run,
+                one.slot.language.0,
+                one.slot.index,
+                one.wave.0,
+                reason,
+                detail,
+                one.duplicates,
+                one.ledger.start,
+                one.ledger.end,
+                one.document
+            ])?;
+        }
+        let mut mark = transaction
+            .prepare_cached("INSERT OR REPLACE INTO files (path, length, rows, tail) VALUES (?1, ?2, ?3, ?4)")?;
+        let mut forget = transaction.prepare_cached("DELETE FROM files WHERE path = ?1")?;
+        for (path, file) in &admission.files {
+            match file {
+                Some(Mark { length, rows, tail }) => {
+                    mark.execute(params![path, length, rows, tail.to_be_bytes()])?;
+                }
+                None => {
+                    forget.execute([path])?;
+                }
+            }
+        }
+        turn_time(&transaction, run, &admission.at)?;
+    }
+    transaction.commit()
+}
+
+fn turn_time(connection: &Connection, run: &str, at: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached("UPDATE runs SET updated = ?2 WHERE id = ?1")?.execute([run, at]).map(drop)
+}
+
+pub(super) fn settled(connection: &Connection, run: &str) -> rusqlite::Result<Vec<Settled>> {
+    let mut found = connection.prepare_cached(
+        "SELECT language, slot, wave, reason, detail, duplicates, ledger_start, ledger_end, document
+         FROM settled WHERE run = ?1 ORDER BY language, slot",
+    )?;
+    found.query_map([run], one_settled)?.collect()
+}
+
+fn one_settled(row: &Row) -> rusqlite::Result<Settled> {
+    let (reason, detail): (Option<String>, Option<String>) = (row.get(3)?, row.get(4)?);
+    Ok(Settled {
+        slot: Slot { language: LanguageIndex(row.get(0)?), index: row.get(1)? },
+        wave: Wave(row.get(2)?),
+        dropped: reason.map(|reason| (reason, detail.unwrap_or_default())),
+        duplicates: row.get(5)?,
+        ledger: row.get(6)?..row.get(7)?,
+        document: row.get(8)?,
+    })
+}
+
+pub(super) fn files(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Mark>> {
+    let mut found = connection.prepare_cached("SELECT path, length, rows, tail FROM files")?;
+    let files = found.query_map([], |row| {
+        let mark = Mark { length: row.get(1)?, rows: row.get(2)?, tail: u128::from_be_bytes(row.get(3)?) };
+        Ok((row.get(0)?, mark))
+    })?;
+    files.collect()
+}
+
+fn unreadable(column: usize, detail: String) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, detail.into())
+}

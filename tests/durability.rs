@@ -1,0 +1,275 @@
+//! A run that is killed anywhere, again and again, ends with the files of one that was not, and asks for nothing that it
+//! has been told. Would catch: a reply that the graph sees before it is on disk, a row that is written and not admitted or
+//! admitted and not written, anything of a run's course that is kept in memory alone.
+
+use crate::support::endpoint::dialogue::{Latency, reply};
+use crate::support::endpoint::{Behaviour, Endpoint, Reply};
+use crate::support::{Files, Project, asking, expect_same, remote};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use rusqlite::{Connection, OpenFlags};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+const BATCH: usize = 8;
+const RUN: &str = "  run_id: r\n  batch_size: 8\n  lookahead: 2\n  total_samples: 40\n  target_languages: [en, de]\n  \
+    turns: {mode: range, min: 1, max: 3}";
+const QUESTIONS: u64 = 900;
+
+/// An endpoint whose replies are a function of the request, and which knows what it was asked.
+struct Counting {
+    endpoint: Endpoint,
+    /// How often it was asked what, since the last look.
+    asked: Arc<Mutex<BTreeMap<u128, u64>>>,
+}
+
+impl Counting {
+    fn start() -> Self {
+        let asked: Arc<Mutex<BTreeMap<u128, u64>>> = Arc::default();
+        let counted = asked.clone();
+        let endpoint = Endpoint::start(Behaviour::new(move |request, number| {
+            let text = request.to_string();
+            *counted.lock().expect("no test panics here").entry(xxh3_128(text.as_bytes())).or_default() += 1;
+            unsteady(request, xxh3_64(text.as_bytes()), number)
+        }));
+        Self { endpoint, asked }
+    }
+
+    fn look(&self) -> BTreeMap<u128, u64> {
+        std::mem::take(&mut *self.asked.lock().expect("no test panics here"))
+    }
+
+    fn config(&self) -> String {
+        remote(&self.endpoint.base_url(), RUN, "coverage: {question_dedup_retries: 3}")
+    }
+}
+
+fn unsteady(request: &Value, digest: u64, number: u64) -> Reply {
+    let reply = asking(reply(request, Latency::NONE), || Some(format!("What of {}?", digest % QUESTIONS)));
+    Reply { delay: Latency { median_ms: 4.0, sigma: 1.0, seed: number }.of(digest), ..reply }
+}
+
+/// Digests of the requests whose replies the journal has.
+fn journalled(project: &Project) -> Vec<u128> {
+    let path = project.path("outputs/store/journal.sqlite");
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let Ok(journal) = Connection::open_with_flags(path, flags) else { return Vec::new() };
+    let Ok(mut found) = journal.prepare("SELECT digest FROM replies") else { return Vec::new() };
+    let digests = found.query_map([], |row| row.get(0).map(u128::from_be_bytes)).expect("a query");
+    digests.collect::<Result<_, _>>().expect("digests")
+}
+
+fn command(project: &Project, workers: &str) -> Command {
+    // Whether the store knows of the run decides: a process may have been killed before it began.
+    let began = Connection::open_with_flags(
+        project.path("outputs/store/runs.sqlite"),
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
+    .and_then(|runs| runs.query_row("SELECT count(*) FROM runs", [], |row| row.get::<_, u64>(0)));
+    let resume: &[&str] = if began.is_ok_and(|runs| runs > 0) { &["--resume", "r"] } else { &[] };
+    let arguments = [&["run", "config.yaml", "--workers", workers][..], resume].concat();
+    let mut command = project.command(&arguments);
+    command.env("SOURCE_DATE_EPOCH", "1735689600").stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+/// The outputs of a run that nobody disturbs, the number of its calls, and how long it took.
+fn undisturbed(counting: &Counting) -> (Files, Duration) {
+    let project = Project::with(&counting.config());
+    let began = Instant::now();
+    assert!(command(&project, "1").status().expect("the binary runs").success());
+    let took = began.elapsed();
+    let (asked, mut kept) = (counting.look(), journalled(&project));
+    kept.sort_unstable();
+    assert_eq!(asked.keys().copied().collect::<Vec<_>>(), kept, "the journal has every reply, by what was asked");
+    assert!(asked.values().all(|times| *times == 1), "no request was sent twice");
+    (project.outputs(), took)
+}
+
+/// A run, killed so often or until it is done; how often.
+struct Disturbed<'a> {
+    counting: &'a Counting,
+    project: Project,
+    draws: ChaCha8Rng,
+    within: Duration,
+    kills: u32,
+    /// Requests that were in the air when it was killed.
+    lost: u64,
+}
+
+impl<'a> Disturbed<'a> {
+    fn new(counting: &'a Counting, within: Duration, seed: u64) -> Self {
+        let (project, draws) = (Project::with(&counting.config()), ChaCha8Rng::seed_from_u64(seed));
+        Self { counting, project, draws, within, kills: 0, lost: 0 }
+    }
+
+    /// Starts it, disturbs it after a while, and checks what it asked for; whether it was done before.
+    fn session(&mut self, disturb: impl Fn(&mut Child)) -> bool {
+        let before = journalled(&self.project);
+        let workers = ["1", "2"][(self.draws.next_u32() % 2) as usize];
+        let mut child = command(&self.project, workers).spawn().expect("the binary runs");
+        let until = Instant::now() + self.within.mul_f64(f64::from(self.draws.next_u32()) / f64::from(u32::MAX));
+        while Instant::now() < until && child.try_wait().expect("a child").is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let done = child.try_wait().expect("a child").is_some();
+        if !done {
+            disturb(&mut child);
+            self.kills += 1;
+        }
+        let ended = child.wait_with_output().expect("it ends");
+        let complaint = String::from_utf8_lossy(&ended.stderr);
+        assert!(!done || ended.status.success(), "{:?} {complaint}", ended.status);
+        let asked = self.counting.look();
+        let again: Vec<_> = before.iter().filter(|digest| asked.contains_key(digest)).collect();
+        assert_eq!(again, Vec::<&u128>::new(), "asked again for what the journal had");
+        assert!(asked.values().all(|times| *times == 1), "sent the same twice in one go");
+        let lost = asked.len() - (journalled(&self.project).len() - before.len());
+        assert!(lost <= 2 * BATCH, "{lost} requests lost at once");
+        self.lost += lost as u64;
+        done && ended.status.success()
+    }
+
+    /// Lets it come to its end.
+    fn finish(&mut self) {
+        let within = std::mem::replace(&mut self.within, Duration::from_secs(600));
+        while !self.session(|_| unreachable!("it ends in time")) {}
+        self.within = within;
+    }
+}
+
+/// Kills runs, so often in all and each a dozen times at most, and compares what comes out.
+fn killed(kills: u32, seed: u64, disturb: impl Fn(&mut Child)) {
+    let counting = Counting::start();
+    let (expected, took) = undisturbed(&counting);
+    let (mut all, mut lost, mut runs) = (0, 0, 0);
+    while all < kills {
+        let mut run = Disturbed::new(&counting, took.mul_f64(0.6), seed + runs);
+        while run.kills < 12 && !run.session(&disturb) {}
+        run.finish();
+        expect_same(&expected, &run.project.outputs(), &format!("after {} kills", run.kills));
+        (all, lost, runs) = (all + run.kills, lost + run.lost, runs + 1);
+    }
+    println!("{all} kills in {runs} runs, {lost} calls in the air at them");
+}
+
+/// How many kills: more for those who have the time.
+fn wanted(usually: u32) -> u32 {
+    std::env::var("DLGFORGE_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(usually)
+}
+
+#[test]
+fn killed_at_any_instant_it_ends_the_same_and_pays_for_nothing_twice() {
+    killed(wanted(60), 1, |child| child.kill().expect("a kill"));
+}
+
+#[test]
+fn terminated_at_any_instant_it_ends_the_same() {
+    killed(12, 2, |child| {
+        let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+    });
+}
+
+/// Cuts a file to a random length.
+fn cut(path: &Path, draws: &mut ChaCha8Rng) -> u64 {
+    let length = fs::metadata(path).map_or(0, |file| file.len());
+    let left = u64::from(draws.next_u32()) % length.max(1);
+    if length > 0 {
+        OpenOptions::new().write(true).open(path).and_then(|file| file.set_len(left)).expect("a cut");
+    }
+    left
+}
+
+#[test]
+fn with_its_journal_cut_short_anywhere_it_says_so_and_ends_the_same() {
+    let counting = Counting::start();
+    let (expected, took) = undisturbed(&counting);
+    let mut told = 0;
+    for seed in 0..12 {
+        let mut run = Disturbed::new(&counting, took.mul_f64(0.9), seed);
+        let done = run.session(|child| child.kill().expect("a kill"));
+        let store = run.project.path("outputs/store");
+        let name = ["journal.sqlite", "journal.sqlite-wal"][(seed % 2) as usize];
+        if done || !store.join(name).is_file() {
+            continue;
+        }
+        cut(&store.join(name), &mut run.draws);
+        let mut child = command(&run.project, "1");
+        let ended = child.output().expect("the binary runs");
+        let complaint = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "seed {seed}: {complaint}");
+        expect_same(&expected, &run.project.outputs(), &format!("seed {seed}, {name} cut"));
+        told += u32::from(complaint.contains("journal.sqlite"));
+        counting.look();
+    }
+    assert!(told > 0, "nothing was said of any cut");
+}
+
+/// The same command with a limit to how long its files may become.
+fn limited(project: &Project, kilobytes: u32) -> Command {
+    let run = command(project, "1");
+    let words = std::iter::once(run.get_program()).chain(run.get_args());
+    let mut command = Command::new("bash");
+    // Without the signal a write beyond the limit is an error, as on a full disk.
+    command.args(["-c", &format!("trap '' XFSZ; ulimit -f {kilobytes}; exec \"$@\""), "bash"]).args(words);
+    command.current_dir(project.path("")).env_clear().env("SOURCE_DATE_EPOCH", "1735689600").stdin(Stdio::null());
+    command
+}
+
+#[test]
+fn on_a_full_disk_it_stops_says_so_and_goes_on_when_there_is_room() {
+    let counting = Counting::start();
+    let (expected, _) = undisturbed(&counting);
+    // What is full first: the journal, then one output after the other.
+    for kilobytes in [64, 200, 600, 900, 1_200] {
+        let project = Project::with(&counting.config());
+        let ended = limited(&project, kilobytes).output().expect("bash runs");
+        let complaint = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(1), "{kilobytes} kB: {complaint}");
+        let last = complaint.lines().last().unwrap_or_default();
+        assert!(last.contains("dlgforge run failed: ") && last.contains("--resume r"), "{kilobytes} kB: {complaint}");
+        assert!(last.contains("outputs/"), "names no file: {last}");
+        let kept = journalled(&project);
+        counting.look();
+        let ended = command(&project, "1").output().expect("the binary runs");
+        assert!(ended.status.success(), "{kilobytes} kB: {}", String::from_utf8_lossy(&ended.stderr));
+        let asked = counting.look();
+        assert!(kept.iter().all(|digest| !asked.contains_key(digest)), "{kilobytes} kB: asked again");
+        expect_same(&expected, &project.outputs(), &format!("{kilobytes} kB"));
+    }
+}
+
+#[test]
+fn a_read_only_output_folder_is_refused_by_name_and_asks_for_nothing() {
+    let counting = Counting::start();
+    let project = Project::with(&counting.config());
+    fs::create_dir(project.path("outputs")).expect("a folder");
+    let run = command(&project, "1");
+    let words: Vec<_> = std::iter::once(run.get_program()).chain(run.get_args()).collect();
+    let is_root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
+    let mut command = if is_root {
+        // Permissions do not hold root back: a file system mounted read-only does.
+        let mut command = Command::new("unshare");
+        let script = "mount --bind outputs outputs && mount -o remount,ro,bind outputs && exec \"$@\"";
+        command.args(["-m", "bash", "-c", script, "bash"]).args(&words);
+        command
+    } else {
+        let chmod = Command::new("chmod").arg("555").arg(project.path("outputs")).status();
+        assert!(chmod.expect("chmod runs").success());
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
+        command
+    };
+    let ended = command.current_dir(project.path("")).output().expect("it runs");
+    let complaint = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{complaint}");
+    assert!(complaint.contains("/outputs"), "{complaint}");
+    assert_eq!(counting.endpoint.requests(), 0);
+}

@@ -1,0 +1,223 @@
+//! Runs that stop and go on, runs that take over replies, and what is told of them.
+
+use crate::support::endpoint::dialogue::{Latency, reply};
+use crate::support::endpoint::{Behaviour, Endpoint};
+use crate::support::{Project, Ran, builtin, expect_same, remote, shipped};
+use std::fs;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+const RUN: &str = "  run_id: r\n  batch_size: 4\n  total_samples: 12\n  target_languages: [en, fr]\n  \
+    turns: {mode: exact, exact: 2}";
+
+fn dialogue(median_ms: f64) -> Endpoint {
+    Endpoint::start(Behaviour::dialogue(Latency { median_ms, sigma: 0.3, seed: 1 }))
+}
+
+/// A project whose run was killed after so many requests.
+fn killed(endpoint: &Endpoint, run: &str, more: &str, requests: u64) -> Project {
+    let project = Project::with(&remote(&endpoint.base_url(), run, more));
+    let before = endpoint.requests();
+    let mut command = project.command(&["run", "config.yaml"]);
+    let child = command.env("SOURCE_DATE_EPOCH", "1735689600").stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let mut child = child.expect("the binary runs");
+    let started = Instant::now();
+    while endpoint.requests() - before < requests {
+        assert!(started.elapsed() < Duration::from_secs(60), "the run asks");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().expect("a kill");
+    child.wait().expect("it ends");
+    project
+}
+
+fn resumed(project: &Project, arguments: &[&str]) -> Ran {
+    let mut command = project.command(&[&["run", "config.yaml"], arguments].concat());
+    Ran::from(command.env("SOURCE_DATE_EPOCH", "1735689600").output().expect("the binary runs"))
+}
+
+fn succeeded(ran: &Ran) {
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+}
+
+#[test]
+fn it_goes_on_by_the_flag_with_or_without_an_id_or_by_the_key() {
+    let endpoint = dialogue(3.0);
+    let whole = Project::with(&remote(&endpoint.base_url(), RUN, ""));
+    succeeded(&resumed(&whole, &[]));
+    let asked = endpoint.requests();
+    for how in [&["--resume"][..], &["--resume", "r"], &["--set", "run.resume_run_id=r"]] {
+        let before = endpoint.requests();
+        let project = killed(&endpoint, RUN, "", 60);
+        let ran = resumed(&project, how);
+        succeeded(&ran);
+        assert!(ran.stdout.contains("run r complete") && ran.stdout.contains("24 of 24 accepted"), "{}", ran.stdout);
+        expect_same(&whole.outputs(), &project.outputs(), &format!("{how:?}"));
+        let excess = endpoint.requests() - before - asked;
+        assert!(excess <= 8, "{excess} more than an undisturbed run");
+    }
+}
+
+#[test]
+fn a_finished_run_has_nothing_to_do_and_stays_as_it_is() {
+    let project = Project::with(&builtin(RUN, ""));
+    succeeded(&resumed(&project, &[]));
+    let (outputs, before) = (project.outputs(), fs::read(project.path("outputs/store/runs.sqlite")).expect("a store"));
+    let ran = resumed(&project, &["--resume"]);
+    succeeded(&ran);
+    assert_eq!(ran.stdout, "run r is complete: nothing to do\n");
+    expect_same(&outputs, &project.outputs(), "resumed");
+    assert!(before == fs::read(project.path("outputs/store/runs.sqlite")).expect("a store"));
+}
+
+#[test]
+fn only_what_can_not_alter_the_data_may_change() {
+    let (endpoint, moved) = (dialogue(3.0), dialogue(0.0));
+    let project = killed(&endpoint, RUN, "", 60);
+    for (set, expected) in [
+        ("run.batch_size=3", "dlgforge run failed: Batch size mismatch for resume: requested=3, state=4.\n"),
+        ("run.seed=6", "run.seed (was 5, is 6)"),
+        ("run.total_samples=13", "run.total_samples (was 12, is 13)"),
+        ("llm.agents.judge.temperature=0.5", "llm.agents.judge.temperature (was empty, is 0.5)"),
+        ("llm.agents.user.model=other", "llm.agents.user.model (was test-model, is other)"),
+        ("judge.granularity=conversation", "judge.granularity (was turn, is conversation)"),
+    ] {
+        let ran = resumed(&project, &["--resume", "--set", set]);
+        assert_eq!(ran.code, Some(1), "{set}");
+        assert!(ran.stderr.contains(expected), "{set}: {}", ran.stderr);
+    }
+    let bicycles = project.path("knowledge/en/bicycle-maintenance.md");
+    let text = fs::read_to_string(&bicycles).expect("a document");
+    fs::write(&bicycles, format!("{text}\nOil the chain.\n")).expect("a document");
+    project.write("mine/ask.user.j2", &fs::read(shipped("config/prompts/ask.user.j2")).expect("a prompt"));
+    project.write("mine/ask.system.j2", b"Ask.");
+    project.write("knowledge/new.md", b"Something new.");
+    let ran = resumed(&project, &["--resume", "--set", "prompts.path=mine"]);
+    let changed = "changed: knowledge/en/bicycle-maintenance.md (changed); knowledge/new.md (new); prompts/ask.system.j2 \
+                   (changed); change it back";
+    assert!(ran.stderr.contains(changed), "{}", ran.stderr);
+    fs::write(&bicycles, text).expect("a document");
+    fs::remove_file(project.path("knowledge/new.md")).expect("a document");
+    let [base_url, requests] = [moved.base_url(), moved.requests().to_string()];
+    let bases = ["user", "assistant", "judge"].map(|role| format!("llm.agents.{role}.base_url={base_url}"));
+    let sets = bases.iter().flat_map(|base| ["--set", base]).chain(["--set", "llm.agents.user.timeout=7"]);
+    let sets: Vec<_> = ["--resume", "--workers", "2"].into_iter().chain(sets).collect();
+    succeeded(&resumed(&project, &sets));
+    assert_eq!((requests.as_str(), moved.requests() > 0), ("0", true));
+}
+
+#[test]
+fn runs_that_are_not_there_or_files_that_have_changed_are_named() {
+    let project = Project::with(&builtin(RUN, ""));
+    let ran = resumed(&project, &["--resume"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("find a run to go on with: the output folder has none"), "{}", ran.stderr);
+    let endpoint = dialogue(3.0);
+    let project = killed(&endpoint, RUN, "", 150);
+    let ran = resumed(&project, &["--resume", "other"]);
+    assert!(ran.stderr.contains("find run \"other\": the store has only r"), "{}", ran.stderr);
+    let ran = resumed(&project, &[]);
+    assert!(ran.stderr.contains("`run.run_id` \"r\"") && ran.stderr.contains("--resume r"), "{}", ran.stderr);
+    let turns = project.path("outputs/turns.jsonl");
+    fs::remove_file(&turns).expect("a file");
+    // An interrupted run knows how long its files were, even before the first row.
+    let ran = resumed(&project, &["--resume"]);
+    if ran.code != Some(0) {
+        assert!(ran.stderr.contains(&turns.display().to_string()), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_folder_is_used_by_one_run_at_a_time_and_a_dead_one_holds_nothing() {
+    let endpoint = dialogue(300.0);
+    let project = Project::with(&remote(&endpoint.base_url(), RUN, ""));
+    let mut child = project.command(&["run", "config.yaml"]).stderr(Stdio::null()).spawn().expect("the binary runs");
+    while endpoint.requests() == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let ran = resumed(&project, &["--set", "run.run_id=other"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("another run is writing there"), "{}", ran.stderr);
+    assert!(project.run(&["status"]).stdout.contains("run r: running"));
+    child.kill().expect("a kill");
+    child.wait().expect("it ends");
+    let told = project.run(&["status"]).stdout;
+    assert!(told.contains("run r: killed") && told.contains("dlgforge run config.yaml --resume r"), "{told}");
+    succeeded(&resumed(&project, &["--set", "run.run_id=other", "--set", "run.total_samples=1"]));
+}
+
+#[test]
+fn another_run_takes_over_the_replies_that_still_fit() {
+    let endpoint = dialogue(0.0);
+    let project = Project::with(&remote(&endpoint.base_url(), RUN, ""));
+    succeeded(&resumed(&project, &[]));
+    let first = project.rows("outputs/turns.jsonl");
+    let asked = endpoint.requests();
+    assert_eq!(asked, 2 * 12 * 2 * 4, "a question, two calls for an answer, a verdict");
+    let again = ["--set", "run.run_id=s", "--set", "run.reuse_from=r", "--set", "llm.agents.judge.temperature=0.5"];
+    let dry = resumed(&project, &[&again[..], &["--dry-run"]].concat());
+    succeeded(&dry);
+    assert!(dry.stdout.starts_with("a new run would make at least 48 calls; the journal has 144 replies"), "{}", dry.stdout);
+    assert!(dry.stdout.contains("verdicts       48 to ask for, 0 in the journal"), "{}", dry.stdout);
+    assert_eq!(endpoint.requests(), asked, "a dry run asks nobody");
+    assert!(!project.path("outputs/run_state/s.json").exists(), "nor does it write");
+    succeeded(&resumed(&project, &again));
+    assert_eq!(endpoint.requests() - asked, 48);
+    let rows = project.rows("outputs/turns.jsonl");
+    let said = |row: &serde_json::Value| (row["user_message"].clone(), row["assistant_message"].clone());
+    assert_eq!(rows.len(), 2 * first.len());
+    assert!(rows[first.len()..].iter().map(said).eq(first.iter().map(said)), "the same questions and answers");
+    let ran = resumed(&project, &["--set", "run.run_id=t", "--set", "run.reuse_from=nowhere"]);
+    assert!(ran.stderr.contains("find run \"nowhere\": the store has only r, s"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_dry_run_counts_what_a_resumed_run_asks_for() {
+    let endpoint = Endpoint::start(Behaviour::new(|request, _| {
+        // No tools, so that every word takes one call.
+        let mut request = request.clone();
+        request.as_object_mut().expect("an object").remove("tools");
+        reply(&request, Latency { median_ms: 3.0, sigma: 0.3, seed: 1 })
+    }));
+    let project = killed(&endpoint, RUN, "", 80);
+    let dry = resumed(&project, &["--resume", "--dry-run"]);
+    succeeded(&dry);
+    let count: u64 = dry.stdout.split_whitespace().nth(6).and_then(|count| count.parse().ok()).expect("a number");
+    let before = endpoint.requests();
+    succeeded(&resumed(&project, &["--resume"]));
+    assert_eq!(endpoint.requests() - before, count, "{}", dry.stdout);
+}
+
+#[test]
+fn settled_replies_go_when_they_are_not_to_be_kept() {
+    for (keep, expected) in [("true", 96), ("false", 0)] {
+        let project = Project::with(&builtin(RUN, &format!("store: {{keep_calls: {keep}}}")));
+        succeeded(&resumed(&project, &[]));
+        let journal = rusqlite::Connection::open(project.path("outputs/store/journal.sqlite")).expect("a journal");
+        let kept: u64 = journal.query_row("SELECT count(*) FROM replies", [], |row| row.get(0)).expect("a count");
+        assert_eq!(kept > 0, expected > 0, "{keep}: {kept}");
+        let told = project.run(&["status", "outputs"]).stdout;
+        assert!(told.contains("calls          192 answered"), "{told}");
+    }
+}
+
+#[test]
+fn status_tells_of_every_run_and_how_to_go_on() {
+    let project = Project::empty();
+    let ran = project.run(&["status"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.starts_with("dlgforge status failed: there is no folder outputs"), "{}", ran.stderr);
+    let endpoint = dialogue(3.0);
+    let project = killed(&endpoint, RUN, "", 60);
+    succeeded(&resumed(&project, &["--set", "run.run_id=s", "--set", "run.total_samples=1"]));
+    let told = project.run(&["status"]).stdout;
+    let (first, second) = told.split_once("run s: completed").expect("two runs");
+    assert!(first.starts_with("run r: interrupted\n") && first.contains("--resume r"), "{told}");
+    assert!(second.contains("1 of 1 accepted") && !second.contains("--resume"), "{told}");
+    assert!(second.contains("calls          16 answered") && second.contains("openai/test-model: 8 calls"), "{told}");
+    // The first one goes on beside what the second one has written.
+    succeeded(&resumed(&project, &["--resume", "r"]));
+    let told = project.run(&["status"]).stdout;
+    assert!(told.contains("run r: completed"), "{told}");
+    assert_eq!(project.rows("outputs/conversations_index.jsonl").len(), 24 + 2);
+}
