@@ -4,7 +4,7 @@ use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint};
 use crate::support::{Project, Ran, builtin, expect_same, remote, shipped};
 use std::fs;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const RUN: &str = "  run_id: r\n  batch_size: 4\n  total_samples: 12\n  target_languages: [en, fr]\n  \
@@ -114,17 +114,36 @@ fn runs_that_are_not_there_or_files_that_have_changed_are_named() {
     assert!(ran.stderr.contains("find a run to go on with: the output folder has none"), "{}", ran.stderr);
     let endpoint = dialogue(3.0);
     let project = killed(&endpoint, RUN, "", 150);
-    let ran = resumed(&project, &["--resume", "other"]);
+    let ran = resumed(&project, &["--resume", "other", "--set", "run.run_id="]);
     assert!(ran.stderr.contains("find run \"other\": the store has only r"), "{}", ran.stderr);
     let ran = resumed(&project, &[]);
     assert!(ran.stderr.contains("`run.run_id` \"r\"") && ran.stderr.contains("--resume r"), "{}", ran.stderr);
+    // Half of a run, orderly stopped by a signal: its files tell of what is settled.
+    let project = Project::with(&remote(&endpoint.base_url(), &RUN.replace("12", "200"), ""));
+    let mut child = project.command(&["run", "config.yaml"]).stderr(Stdio::null()).stdout(Stdio::null()).spawn();
+    let child = child.as_mut().expect("the binary runs");
     let turns = project.path("outputs/turns.jsonl");
-    fs::remove_file(&turns).expect("a file");
-    // An interrupted run knows how long its files were, even before the first row.
-    let ran = resumed(&project, &["--resume"]);
-    if ran.code != Some(0) {
-        assert!(ran.stderr.contains(&turns.display().to_string()), "{}", ran.stderr);
+    let started = Instant::now();
+    while fs::metadata(&turns).map_or(0, |file| file.len()) == 0 {
+        assert!(started.elapsed() < Duration::from_secs(60), "something is settled");
+        std::thread::sleep(Duration::from_millis(5));
     }
+    let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
+    assert!(sent.success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(143));
+    let document = project.path(&format!("outputs/conversations/{}", project.names("outputs/conversations")[0]));
+    for path in [turns, document] {
+        let content = fs::read(&path).expect("a file");
+        fs::write(&path, &content[..content.len() - 1]).expect("a file");
+        let ran = resumed(&project, &["--resume"]);
+        assert_eq!(ran.code, Some(1));
+        assert!(ran.stderr.contains(&format!("go on with {}: it has ", path.display())), "{}", ran.stderr);
+        fs::remove_file(&path).expect("a file");
+        let ran = resumed(&project, &["--resume"]);
+        assert!(ran.stderr.contains(&format!("go on with {}: it is missing", path.display())), "{}", ran.stderr);
+        fs::write(&path, content).expect("a file");
+    }
+    succeeded(&resumed(&project, &["--resume"]));
 }
 
 #[test]

@@ -21,41 +21,35 @@ type Flights = Arc<Mutex<HashMap<(Place, Digest), Shared<BoxFuture<'static, Outc
 /// A request goes out on a task of its own: when the conversation that made it is rolled back, its reply still lands in
 /// the journal, for it is paid for, and the step may come back.
 pub struct Journalled {
+    front: Arc<Front>,
+    flights: Flights,
+}
+
+/// The journal and the model behind it.
+struct Front {
     model: Arc<dyn Model>,
     role: &'static str,
     journal: Arc<Journal>,
     meter: Arc<Meter>,
-    flights: Flights,
 }
 
 impl Journalled {
     /// This model in this role, behind this journal.
     pub fn new(model: Arc<dyn Model>, role: &'static str, journal: Arc<Journal>, meter: Arc<Meter>) -> Self {
-        Self { model, role, journal, meter, flights: Flights::default() }
+        Self { front: Arc::new(Front { model, role, journal, meter }), flights: Flights::default() }
     }
 
-    async fn found(&self, place: Place, digest: Digest) -> Result<Option<ChatReply>, ModelError> {
-        let Some(Found { reply, reused }) = self.journal.recall(&place, digest)? else { return Ok(None) };
-        let unreadable = |error: serde_json::Error| self.journal.fail(StoreError::Unpack { cause: error.to_string() });
-        let read = serde_json::from_slice(&reply).map_err(unreadable)?;
-        if reused {
-            self.journal.keep(place, digest, reply, None).await?;
-        }
-        self.meter.recalled();
-        Ok(Some(read))
-    }
-
-    /// The request on its way: a new one, unless the same is out already.
+    /// The request on its way: a new one, unless the same is out already. It stays known until its reply is durable, and
+    /// a new one looks into the journal first: so none goes out twice.
     fn flight(&self, request: &ChatRequest, digest: Digest) -> Shared<BoxFuture<'static, Outcome>> {
         let key = (request.place, digest);
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
         let started = || {
-            let (model, journal, role) = (self.model.clone(), self.journal.clone(), self.role);
-            let (request, flights) = (request.clone(), self.flights.clone());
+            let (front, request, flights) = (self.front.clone(), request.clone(), self.flights.clone());
             let landed = tokio::spawn(async move {
-                let outcome = asked(&*model, role, &journal, &request, digest).await;
+                let outcome = front.reply(&request, digest).await;
                 flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-                outcome
+                outcome.map(Arc::new)
             });
             landed.map(|outcome| outcome.unwrap_or_else(|lost| Err(ModelError::Lost(lost.to_string())))).boxed().shared()
         };
@@ -63,45 +57,133 @@ impl Journalled {
     }
 }
 
-/// Asks the model, and keeps its reply.
-async fn asked(
-    model: &dyn Model,
-    role: &'static str,
-    journal: &Journal,
-    request: &ChatRequest,
-    digest: Digest,
-) -> Outcome {
-    let start = Instant::now();
-    let reply = model.chat(request).await?;
-    let paid = Paid {
-        role,
-        model: model.name().clone(),
-        prompt_tokens: reply.usage.prompt_tokens,
-        completion_tokens: reply.usage.completion_tokens,
-        latency_us: start.elapsed().as_micros() as u64,
-    };
-    let unwritable = |error: serde_json::Error| journal.fail(StoreError::Pack { cause: error.to_string() });
-    let written = serde_json::to_vec(&reply).map_err(unwritable)?;
-    journal.keep(request.place, digest, written, Some(paid)).await?;
-    Ok(Arc::new(reply))
+impl Front {
+    /// The journal's reply, or else the model's, which is kept.
+    async fn reply(&self, request: &ChatRequest, digest: Digest) -> Result<ChatReply, ModelError> {
+        if let Some(Found { reply, reused }) = self.journal.recall(&request.place, digest)? {
+            let unreadable = |error: serde_json::Error| StoreError::Unpack { cause: error.to_string() };
+            let read = serde_json::from_slice(&reply).map_err(|error| self.journal.fail(unreadable(error)))?;
+            if reused {
+                self.journal.keep(request.place, digest, reply, None).await?;
+            }
+            self.meter.recalled();
+            return Ok(read);
+        }
+        let start = Instant::now();
+        let reply = self.model.chat(request).await?;
+        let paid = Paid {
+            role: self.role,
+            model: self.model.name().clone(),
+            prompt_tokens: reply.usage.prompt_tokens,
+            completion_tokens: reply.usage.completion_tokens,
+            latency_us: start.elapsed().as_micros() as u64,
+        };
+        let unwritable = |error: serde_json::Error| StoreError::Pack { cause: error.to_string() };
+        let written = serde_json::to_vec(&reply).map_err(|error| self.journal.fail(unwritable(error)))?;
+        self.journal.keep(request.place, digest, written, Some(paid)).await?;
+        Ok(reply)
+    }
 }
 
 impl Model for Journalled {
     fn name(&self) -> &Arc<str> {
-        self.model.name()
+        self.front.model.name()
     }
 
     fn digest(&self, request: &ChatRequest) -> Result<Digest, ModelError> {
-        self.model.digest(request)
+        self.front.model.digest(request)
     }
 
     fn chat<'a>(&'a self, request: &'a ChatRequest) -> Replying<'a> {
         Box::pin(async move {
-            let digest = self.model.digest(request)?;
-            if let Some(reply) = self.found(request.place, digest).await? {
-                return Ok(reply);
-            }
+            let digest = self.front.model.digest(request)?;
             self.flight(request, digest).await.map(Arc::unwrap_or_clone)
         })
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::llm::{Usage, samples};
+    use crate::store::{Sqlite, Store};
+    use serde_json::Value;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use tokio::sync::Semaphore;
+
+    /// A model that waits for leave to reply, and counts what it is asked.
+    struct Slow {
+        name: Arc<str>,
+        asked: AtomicU64,
+        leave: Semaphore,
+    }
+
+    impl Model for Slow {
+        fn name(&self) -> &Arc<str> {
+            &self.name
+        }
+
+        fn digest(&self, request: &ChatRequest) -> Result<Digest, ModelError> {
+            Ok(Digest(request.messages[0].content.len() as u128))
+        }
+
+        fn chat<'a>(&'a self, request: &'a ChatRequest) -> Replying<'a> {
+            Box::pin(async move {
+                self.asked.fetch_add(1, Ordering::SeqCst);
+                self.leave.acquire().await.unwrap().forget();
+                let text = format!("to {}", request.messages[0].content);
+                let (reasoning, usage) = (Some("because".to_owned()), Usage { prompt_tokens: Some(1), completion_tokens: None });
+                Ok(ChatReply { text, tool_calls: Vec::new(), reasoning, usage, raw: Value::Null })
+            })
+        }
+    }
+
+    fn behind(folder: &std::path::Path, broken: impl Fn(&StoreError) + Send + Sync + 'static) -> (Arc<Slow>, Journalled) {
+        let store: Arc<dyn Store> = Arc::new(Sqlite::open(folder).unwrap());
+        let journal = Arc::new(Journal::start(store, "r".into(), None, broken));
+        let slow = Arc::new(Slow { name: "slow".into(), asked: AtomicU64::new(0), leave: Semaphore::new(0) });
+        (slow.clone(), Journalled::new(slow, "user", journal, Arc::default()))
+    }
+
+    #[tokio::test]
+    async fn a_request_that_nobody_waits_for_lands_and_is_not_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (slow, model) = behind(folder.path(), |error| panic!("{error}"));
+        let request = samples::request("a question");
+        let given_up = tokio::time::timeout(std::time::Duration::from_millis(20), model.chat(&request)).await;
+        assert!(given_up.is_err() && slow.asked.load(Ordering::SeqCst) == 1);
+        // The step comes back while the first request is out, and again when it has landed.
+        slow.leave.add_permits(1);
+        let first = model.chat(&request).await.unwrap();
+        let second = model.chat(&request).await.unwrap();
+        assert_eq!((first.text.as_str(), slow.asked.load(Ordering::SeqCst)), ("to a question", 1));
+        assert_eq!(first, second);
+        drop(model);
+        let (slow, model) = behind(folder.path(), |error| panic!("{error}"));
+        assert_eq!((model.chat(&request).await.unwrap(), slow.asked.load(Ordering::SeqCst)), (first, 0));
+        // Another place is another question.
+        let elsewhere = ChatRequest { place: request.place.next(), ..request };
+        slow.leave.add_permits(1);
+        model.chat(&elsewhere).await.unwrap();
+        assert_eq!(slow.asked.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn a_damaged_reply_stops_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let (slow, model) = behind(folder.path(), |error| panic!("{error}"));
+        let request = samples::request("a question");
+        slow.leave.add_permits(1);
+        model.chat(&request).await.unwrap();
+        drop(model);
+        let journal = rusqlite::Connection::open(folder.path().join("store/journal.sqlite")).unwrap();
+        journal.execute("UPDATE replies SET body = x'00'", []).unwrap();
+        let told = Arc::new(AtomicU64::new(0));
+        let counted = told.clone();
+        let (slow, model) = behind(folder.path(), move |_| _ = counted.fetch_add(1, Ordering::SeqCst));
+        let error = model.chat(&request).await.unwrap_err();
+        assert!(matches!(error, ModelError::Store(StoreError::Unpack { .. })), "{error}");
+        assert_eq!((told.load(Ordering::SeqCst), slow.asked.load(Ordering::SeqCst)), (1, 0));
     }
 }

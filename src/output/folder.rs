@@ -4,7 +4,7 @@ use super::OutputError;
 use super::{files, ledger};
 use crate::store::{Mark, Run, Sqlite, State, Store};
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File, OpenOptions};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -66,8 +66,16 @@ impl Folder {
         self.claim.is_some()
     }
 
-    /// Records that no process goes on with a run any more.
-    pub(super) fn mark_dead(&self, at: &str) -> Result<(), OutputError> {
+    /// Leaves the runs of dead processes as they were when they last had something admitted: what they spooled beyond it
+    /// goes, and the store says that nobody goes on with them.
+    pub(super) fn bury(&self, path: &Path, at: &str) -> Result<(), OutputError> {
+        let spools = self.files.iter().filter(|(name, _)| self.died && name.contains("/."));
+        for (spool, mark) in spools.map(|(name, mark)| (path.join(name), mark)) {
+            if fs::metadata(&spool).is_ok_and(|file| file.len() > mark.length) {
+                let opened = OpenOptions::new().write(true).open(&spool);
+                opened.and_then(|file| file.set_len(mark.length)).map_err(OutputError::io("cut", &spool))?;
+            }
+        }
         for run in self.runs.iter().filter(|run| run.state == State::Running) {
             self.store.turn(&run.id, State::Interrupted, at)?;
         }

@@ -104,7 +104,7 @@ impl Recorder {
         let spool = known(&state::spool(&facts.run_id), Known::Fresh);
         let mut state = RunState::open(root, &facts, spool)?;
         // From here on the files are as the store records them, whoever wrote them last.
-        folder.mark_dead(&stamp.utc_z())?;
+        folder.bury(root, &stamp.utc_z())?;
         match &begins {
             Begins::New(run) => folder.store.begin(run)?,
             Begins::Resumed(_) => folder.store.turn(&facts.run_id, State::Running, &stamp.utc_z())?,

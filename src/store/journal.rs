@@ -1,6 +1,7 @@
 //! The journal of a run: replies go to the store in groups, and whoever brought one waits until it is durable.
 
 pub use super::records::Paid;
+use super::packing::{Packer, unpacked};
 use super::{Entry, Store, StoreError};
 use crate::words::{Digest, LanguageIndex, Place, Slot};
 use std::fmt;
@@ -8,14 +9,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
-use zstd::bulk::{Compressor, decompress};
 
 /// Replies that become durable together, at most.
 const GROUP: usize = 1024;
-/// The fastest level: replies repeat themselves so much that more effort gains little.
-const LEVEL: i32 = 1;
-/// The longest reply that is read back, in bytes.
-const LONGEST: usize = 256 << 20;
 
 /// Replies of one run: those kept before, and those to keep. Ends with its last reference.
 pub struct Journal {
@@ -158,10 +154,6 @@ pub fn recall(
     found.map(|packed| Ok(Found { reply: unpacked(&packed)?, reused: true })).transpose()
 }
 
-fn unpacked(packed: &[u8]) -> Result<Vec<u8>, StoreError> {
-    decompress(packed, LONGEST).map_err(|error| StoreError::Unpack { cause: error.to_string() })
-}
-
 struct Writer {
     store: Arc<dyn Store>,
     run: Arc<str>,
@@ -172,7 +164,7 @@ struct Writer {
 impl Writer {
     /// Whatever has come while a group went to disk is the next group: alone, a reply waits for nobody.
     fn write(mut self, messages: &mpsc::Receiver<Message>) -> Delays {
-        let mut packer = Compressor::new(LEVEL).ok();
+        let mut packer = Packer::new();
         let mut ended = false;
         while !ended && let Ok(first) = messages.recv() {
             let mut group = Vec::new();
@@ -185,12 +177,12 @@ impl Writer {
                     break;
                 }
             }
-            self.keep(group, packer.as_mut());
+            self.keep(group, &mut packer);
         }
         self.delays
     }
 
-    fn keep(&mut self, group: Vec<Waiting>, packer: Option<&mut Compressor>) {
+    fn keep(&mut self, group: Vec<Waiting>, packer: &mut Result<Packer, StoreError>) {
         if group.is_empty() {
             return;
         }
@@ -198,7 +190,7 @@ impl Writer {
             group.into_iter().map(|waiting| (waiting.entry, (waiting.since, waiting.done))).unzip();
         let kept = match self.failure.error.get() {
             Some(_) => Err(StoreError::Stopped),
-            None => pack(&mut entries, packer)
+            None => packed(&mut entries, packer)
                 .and_then(|()| self.store.append(&self.run, &entries))
                 .map_err(|error| self.failure.of(error)),
         };
@@ -211,11 +203,10 @@ impl Writer {
     }
 }
 
-fn pack(entries: &mut [Entry], packer: Option<&mut Compressor>) -> Result<(), StoreError> {
-    let unable = |cause: String| StoreError::Pack { cause };
-    let packer = packer.ok_or_else(|| unable("no memory".to_owned()))?;
+fn packed(entries: &mut [Entry], packer: &mut Result<Packer, StoreError>) -> Result<(), StoreError> {
+    let packer = packer.as_mut().map_err(|error| error.clone())?;
     for entry in entries {
-        entry.body = packer.compress(&entry.body).map_err(|error| unable(error.to_string()))?;
+        entry.body = packer.pack(&entry.body)?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@
 mod database;
 mod error;
 pub mod journal;
+mod packing;
 mod records;
 mod replies;
 mod runs;

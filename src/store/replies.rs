@@ -4,7 +4,9 @@ use super::database::{Access, Database};
 use super::records::Paid;
 use super::{Entry, Settled, Spent, StoreError};
 use crate::words::{Digest, Place};
-use rusqlite::{Connection, OptionalExtension, params};
+use super::packing::unpacked;
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use std::path::Path;
 
 const FORMAT: i64 = 1;
@@ -124,16 +126,23 @@ pub(super) fn spent(connection: &Connection, run: &str) -> rusqlite::Result<Vec<
     spent.collect()
 }
 
-/// Copies what can still be read of a damaged file, whole rows up to the first that can't; how many replies.
+/// Copies what can still be read of a damaged file: rows up to the first that can't be, and of those the replies that are
+/// whole; how many replies.
 pub(super) fn rescue(from: &Connection, to: &mut Connection) -> rusqlite::Result<u64> {
-    const REPLIES: &str = "run, language, slot, turn, attempt, stage, round, digest, prompt_tokens, completion_tokens, \
-                           latency_us, body";
+    const REPLIES: &str = "body, run, language, slot, turn, attempt, stage, round, digest, prompt_tokens, \
+                           completion_tokens, latency_us";
     const SPENT: &str = "run, role, model, calls, prompt_tokens, completion_tokens, untold, latency_us";
-    copy(from, to, "spent", SPENT)?;
-    copy(from, to, "replies", REPLIES)
+    copy(from, to, "spent", SPENT, |_| true)?;
+    copy(from, to, "replies", REPLIES, |row| matches!(row.first(), Some(Value::Blob(body)) if unpacked(body).is_ok()))
 }
 
-fn copy(from: &Connection, to: &mut Connection, table: &str, columns: &str) -> rusqlite::Result<u64> {
+fn copy(
+    from: &Connection,
+    to: &mut Connection,
+    table: &str,
+    columns: &str,
+    is_whole: impl Fn(&[Value]) -> bool,
+) -> rusqlite::Result<u64> {
     let transaction = to.transaction()?;
     let mut copied = 0;
     // Errors of the damaged file end the copy; those of the new one are errors.
@@ -142,11 +151,11 @@ fn copy(from: &Connection, to: &mut Connection, table: &str, columns: &str) -> r
         let places = (1..=width).map(|at| format!("?{at}")).collect::<Vec<_>>().join(", ");
         let mut insert =
             transaction.prepare(&format!("INSERT OR IGNORE INTO {table} ({columns}) VALUES ({places})"))?;
-        if let Ok(mut rows) = rows.query([]) {
-            while let Ok(Some(row)) = rows.next() {
-                let values: Result<Vec<rusqlite::types::Value>, _> = (0..width).map(|at| row.get(at)).collect();
-                let Ok(values) = values else { break };
-                copied += insert.execute(rusqlite::params_from_iter(values))? as u64;
+        let mut rows = rows.query([])?;
+        while let Ok(Some(row)) = rows.next() {
+            let values: Result<Vec<Value>, _> = (0..width).map(|at| row.get(at)).collect();
+            if let Some(values) = values.ok().filter(|values| is_whole(values)) {
+                copied += insert.execute(params_from_iter(values))? as u64;
             }
         }
     }
