@@ -5,7 +5,9 @@
 //! [`cli`] reads what the user typed, [`settings`] what it means, [`run`] carries it out: it reads the [`knowledge`]
 //! base, sets up models ([`llm`]), prompts ([`stages`]) and the [`plan`], and builds one graph on every worker thread.
 //! The graph is [`dataflows::generate()`], top to bottom; its verbs are [`operators`], the data that flows are [`words`].
-//! A writer thread hands finished conversations to [`output`].
+//! Every reply goes through the journal of the [`store`] first; a writer thread hands settled conversations to [`output`],
+//! and has the store admit them. A run that goes on is the same graph, with what is settled counted and the journal
+//! answering first.
 //!
 //! # Who owns which truth
 //!
@@ -15,6 +17,8 @@
 //! | which question was first | [`operators::dedup()`], a differential collection exchanged by fingerprint |
 //! | what can't change any more | [`operators::watermark`], on the first worker, from reports of every home |
 //! | a conversation | its home, [`operators::accept()`], which keeps its path until it is final |
+//! | what models have replied | the journal of the [`store`]: durable before the graph sees it |
+//! | what is settled, and which bytes of which file count | the [`store`], by one transaction for each admission |
 //! | how many calls are out | the seats of [`operators::Desk`], taken inside the tasks |
 //! | the order of rows | [`operators::settle()`] on each worker, the writer thread over all of them |
 //! | every random choice | [`plan`], from the run's seed and the place in the run |

@@ -69,7 +69,7 @@ fn status(args: &StatusArgs) -> Result<ExitCode, String> {
     if reports.is_empty() {
         say(&format!("{folder} has no runs\n"));
     }
-    reports.iter().for_each(|report| say(report));
+    reports.iter().for_each(say);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -94,7 +94,8 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
     let desk = Desk::new(runtime.handle().clone(), settings.batch_size as usize, stop.clone());
     let journal = Arc::new(journal(store, &facts.run_id, reuse, stop.clone()));
     let stages = sources.stages(settings, &facts, |model, agent| {
-        Arc::new(Journalled::new(model.clone(), agent.role, journal.clone(), shared.meter.clone()))
+        let price = sources.prices.of(model.name());
+        Arc::new(Journalled::new(model.clone(), agent.role, price, journal.clone(), shared.meter.clone()))
     });
     let (tallies, tally) = watch::channel(work.quota.tally().clone());
 

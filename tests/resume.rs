@@ -176,7 +176,11 @@ fn another_run_takes_over_the_replies_that_still_fit() {
     let again = ["--set", "run.run_id=s", "--set", "run.reuse_from=r", "--set", "llm.agents.judge.temperature=0.5"];
     let dry = resumed(&project, &[&again[..], &["--dry-run"]].concat());
     succeeded(&dry);
-    assert!(dry.stdout.starts_with("a new run would make at least 48 calls; the journal has 144 replies"), "{}", dry.stdout);
+    assert!(
+        dry.stdout.starts_with("a new run would make at least 48 calls; the journal has 144 replies"),
+        "{}",
+        dry.stdout
+    );
     assert!(dry.stdout.contains("verdicts       48 to ask for, 0 in the journal"), "{}", dry.stdout);
     assert_eq!(endpoint.requests(), asked, "a dry run asks nobody");
     assert!(!project.path("outputs/run_state/s.json").exists(), "nor does it write");

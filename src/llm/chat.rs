@@ -1,7 +1,7 @@
 //! The conversation between a stage and a model: request, reply, and the trait both sides meet at.
 
-use crate::words::{Digest, Place, Task, ToolCall, ToolDefinition};
 use crate::store::StoreError;
+use crate::words::{Digest, Place, Task, ToolCall, ToolDefinition};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::future::Future;

@@ -1,7 +1,8 @@
 //! A model with the journal in front: what was replied before is not asked again.
 
 use super::chat::Replying;
-use super::{ChatReply, ChatRequest, Meter, Model, ModelError};
+use super::prices::Price;
+use super::{ChatReply, ChatRequest, Meter, Model, ModelError, Usage};
 use crate::store::journal::{Found, Paid};
 use crate::store::{Journal, StoreError};
 use crate::words::{Digest, Place};
@@ -29,14 +30,21 @@ pub struct Journalled {
 struct Front {
     model: Arc<dyn Model>,
     role: &'static str,
+    price: Option<Price>,
     journal: Arc<Journal>,
     meter: Arc<Meter>,
 }
 
 impl Journalled {
-    /// This model in this role, behind this journal.
-    pub fn new(model: Arc<dyn Model>, role: &'static str, journal: Arc<Journal>, meter: Arc<Meter>) -> Self {
-        Self { front: Arc::new(Front { model, role, journal, meter }), flights: Flights::default() }
+    /// This model in this role, whose tokens have this price, behind this journal.
+    pub fn new(
+        model: Arc<dyn Model>,
+        role: &'static str,
+        price: Option<Price>,
+        journal: Arc<Journal>,
+        meter: Arc<Meter>,
+    ) -> Self {
+        Self { front: Arc::new(Front { model, role, price, journal, meter }), flights: Flights::default() }
     }
 
     /// The request on its way: a new one, unless the same is out already. It stays known until its reply is durable, and
@@ -51,7 +59,10 @@ impl Journalled {
                 flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
                 outcome.map(Arc::new)
             });
-            landed.map(|outcome| outcome.unwrap_or_else(|lost| Err(ModelError::Lost(lost.to_string())))).boxed().shared()
+            landed
+                .map(|outcome| outcome.unwrap_or_else(|lost| Err(ModelError::Lost(lost.to_string()))))
+                .boxed()
+                .shared()
         };
         flights.entry(key).or_insert_with(started).clone()
     }
@@ -71,12 +82,17 @@ impl Front {
         }
         let start = Instant::now();
         let reply = self.model.chat(request).await?;
+        let Usage { prompt_tokens, completion_tokens } = reply.usage;
         let paid = Paid {
             role: self.role,
             model: self.model.name().clone(),
-            prompt_tokens: reply.usage.prompt_tokens,
-            completion_tokens: reply.usage.completion_tokens,
+            prompt_tokens,
+            completion_tokens,
             latency_us: start.elapsed().as_micros() as u64,
+            cost_nanousd: self
+                .price
+                .zip(prompt_tokens.zip(completion_tokens))
+                .map(|(price, (read, written))| price.nanousd(read, written)),
         };
         let unwritable = |error: serde_json::Error| StoreError::Pack { cause: error.to_string() };
         let written = serde_json::to_vec(&reply).map_err(|error| self.journal.fail(unwritable(error)))?;
@@ -106,7 +122,7 @@ impl Model for Journalled {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::llm::{Usage, samples};
+    use crate::llm::samples;
     use crate::store::{Sqlite, Store};
     use serde_json::Value;
     use std::sync::atomic::{AtomicU64, Ordering};
@@ -133,17 +149,21 @@ mod tests {
                 self.asked.fetch_add(1, Ordering::SeqCst);
                 self.leave.acquire().await.unwrap().forget();
                 let text = format!("to {}", request.messages[0].content);
-                let (reasoning, usage) = (Some("because".to_owned()), Usage { prompt_tokens: Some(1), completion_tokens: None });
+                let (reasoning, usage) =
+                    (Some("because".to_owned()), Usage { prompt_tokens: Some(1), completion_tokens: None });
                 Ok(ChatReply { text, tool_calls: Vec::new(), reasoning, usage, raw: Value::Null })
             })
         }
     }
 
-    fn behind(folder: &std::path::Path, broken: impl Fn(&StoreError) + Send + Sync + 'static) -> (Arc<Slow>, Journalled) {
+    fn behind(
+        folder: &std::path::Path,
+        broken: impl Fn(&StoreError) + Send + Sync + 'static,
+    ) -> (Arc<Slow>, Journalled) {
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(folder).unwrap());
         let journal = Arc::new(Journal::start(store, "r".into(), None, broken));
         let slow = Arc::new(Slow { name: "slow".into(), asked: AtomicU64::new(0), leave: Semaphore::new(0) });
-        (slow.clone(), Journalled::new(slow, "user", journal, Arc::default()))
+        (slow.clone(), Journalled::new(slow, "user", None, journal, Arc::default()))
     }
 
     #[tokio::test]

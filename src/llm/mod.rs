@@ -8,6 +8,7 @@ mod formats;
 mod journalled;
 pub mod meter;
 mod patience;
+pub mod prices;
 pub mod rehearsal;
 #[cfg(test)]
 mod samples;
@@ -18,6 +19,7 @@ pub use chat::{ChatReply, ChatRequest, Message, Model, ModelError, ReplySchema, 
 pub use endpoint::Endpoint;
 pub use journalled::Journalled;
 pub use meter::{Meter, Reading};
+pub use prices::Prices;
 pub use shared::Shared;
 
 use serde_json::{Map, Value};

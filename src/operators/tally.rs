@@ -39,9 +39,7 @@ impl Outcome {
     pub fn of(conversation: &Conversation) -> Option<Self> {
         let fate = match conversation.ending.as_ref()? {
             Ending::Completed => Fate::Accepted,
-            Ending::Dropped(reason) => {
-                Fate::Dropped { reason: reason.as_str().into(), detail: reason.detail() }
-            }
+            Ending::Dropped(reason) => Fate::Dropped { reason: reason.as_str().into(), detail: reason.detail() },
             Ending::Interrupted => return None,
         };
         Some(Self {

@@ -116,8 +116,20 @@ impl Recorder {
         tracing::info!(target: LOG, "[run-state] run_id={} status={status}", facts.run_id);
         files::sync_folder(root)?;
         let (pending, left) = (Vec::new(), Vec::new());
-        let mut recorder =
-            Self { options, facts, stamp, catalogue, folder, keep_calls, tables, documents, shards, state, pending, left };
+        let mut recorder = Self {
+            options,
+            facts,
+            stamp,
+            catalogue,
+            folder,
+            keep_calls,
+            tables,
+            documents,
+            shards,
+            state,
+            pending,
+            left,
+        };
         // What the files hold before the first row: rows of a process that dies before they are admitted are cut off.
         recorder.admit_all(false)?;
         Ok(recorder)
@@ -144,8 +156,7 @@ impl Recorder {
                 &self.ledger_rows(conversation),
             )?;
             let turns = conversation.turns.iter().map(|turn| TurnColumns::of(&parts, turn, &self.catalogue));
-            document =
-                self.documents.write(path, pretty("conversation", &ConversationDocument::of(&parts))?)?;
+            document = self.documents.write(path, pretty("conversation", &ConversationDocument::of(&parts))?)?;
             append_all(&mut self.tables, &lines)?;
             self.shards.push(conversation.slot, ConversationColumns::of(&parts), &turns.collect::<Vec<_>>())?;
         }
@@ -196,6 +207,8 @@ impl Recorder {
         let bytes = self.state.show(status, &self.facts, self.stamp, &self.left)?;
         if state.is_over() {
             self.record_changes([(state::spool(&self.facts.run_id), None)].into())?;
+        } else {
+            self.shards.show(bases(&self.options))?;
         }
         self.folder.store.turn(&self.facts.run_id, state, &self.stamp.utc_z())?;
         let bases = bases(&self.options);

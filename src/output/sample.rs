@@ -1,6 +1,7 @@
 //! A small run made by hand, for tests: its facts, its knowledge base, a completed and a dropped conversation.
 
 use super::{Columns, Options, RunFacts, Stamp};
+use crate::store::{Run, State};
 use crate::words::reply::{
     Confidence, Difficulty, Evidence, GroundingFact, Intent, Premise, ReasoningTrace, RetrievalQueries, Thought,
 };
@@ -9,7 +10,6 @@ use crate::words::{
     Incarnation, JudgeReply, Judgement, LanguageIndex, Persona, Question, QuestionMode, Round, Slot, Source,
     SourceIndex, ToolEvent, Turn, TurnIndex, Used, UserReply, Wave,
 };
-use crate::store::{Run, State};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -136,8 +136,7 @@ impl Shards {
         for Shard { conversations, turns, .. } in self.open.drain(..complete) {
             for spool in [conversations, turns] {
                 let mark = spool.compose(&self.folder, &self.run_id)?;
-                let path = files::shown(&self.folder.join(&spool.name), bases);
-                self.finished.push(WrittenFile { path, rows: Some(mark.rows), bytes: mark.length });
+                self.finished.push(spool.written(mark, &self.folder, bases));
                 changes.insert(spool.table.name().to_owned(), None);
                 changes.insert(spool.name, Some(mark));
                 spools.push(spool.table.path().to_owned());
@@ -149,6 +148,18 @@ impl Shards {
         Ok((changes, spools))
     }
 
+    /// Composes the files of what is spooled so far, for those who look at a run that has stopped. They count for nothing:
+    /// when the run goes on, whole ones take their place.
+    pub fn show(&mut self, bases: [&Path; 2]) -> Result<(), OutputError> {
+        for Shard { conversations, turns, .. } in &self.open {
+            for spool in [conversations, turns] {
+                let mark = spool.compose(&self.folder, &self.run_id)?;
+                self.finished.push(spool.written(mark, &self.folder, bases));
+            }
+        }
+        Ok(())
+    }
+
     /// The files made.
     pub fn written(self) -> Vec<WrittenFile> {
         self.finished
@@ -158,11 +169,7 @@ impl Shards {
         ["conversations", "turns"].map(|kind| format!("{FOLDER}/{kind}-{}-{number:05}.parquet", self.run_id))
     }
 
-    fn shard(
-        &self,
-        range: Option<(LanguageIndex, u32)>,
-        known: impl Fn(&str) -> Known,
-    ) -> Result<Shard, OutputError> {
+    fn shard(&self, range: Option<(LanguageIndex, u32)>, known: impl Fn(&str) -> Known) -> Result<Shard, OutputError> {
         let [conversations, turns] = self.names(self.next);
         let spool = |name: String, schema| {
             let spooled = spool_name(&name);
@@ -184,6 +191,11 @@ fn spool_name(name: &str) -> String {
 }
 
 impl Spool {
+    fn written(&self, mark: Mark, folder: &Path, bases: [&Path; 2]) -> WrittenFile {
+        let path = files::shown(&folder.join(&self.name), bases);
+        WrittenFile { path, rows: Some(mark.rows), bytes: mark.length }
+    }
+
     /// Writes the file under a temporary name and moves it into place.
     fn compose(&self, folder: &Path, run_id: &str) -> Result<Mark, OutputError> {
         let path = folder.join(&self.name);
@@ -192,8 +204,7 @@ impl Spool {
         let rows = File::open(spool).map_err(OutputError::io("open", spool))?;
         let batches = ReaderBuilder::new(self.schema.clone()).with_batch_size(BATCH_ROWS).build(BufReader::new(rows));
         let file = files::create(&temporary)?;
-        let writer =
-            properties(run_id).and_then(|made| ArrowWriter::try_new(file, self.schema.clone(), Some(made)));
+        let writer = properties(run_id).and_then(|made| ArrowWriter::try_new(file, self.schema.clone(), Some(made)));
         let mut writer = writer.map_err(parquet(&temporary))?;
         for batch in batches.map_err(columns(&path))? {
             writer.write(&batch.map_err(columns(&path))?).map_err(parquet(&temporary))?;

@@ -183,7 +183,8 @@ pub(crate) fn expect(path: &Path, mark: Mark) -> Result<(), OutputError> {
         opened => {
             let mut file = opened.map_err(OutputError::io("open", path))?;
             let length = file.metadata().map_err(OutputError::io("look at", path))?.len();
-            let same = length == mark.length && tail(&mut file, length).map_err(OutputError::io("read", path))? == mark.tail;
+            let same =
+                length == mark.length && tail(&mut file, length).map_err(OutputError::io("read", path))? == mark.tail;
             let detail = format!("it is not the file of {} bytes that was written", mark.length);
             if same { Ok(()) } else { Err(OutputError::Changed { path: path.to_owned(), detail }) }
         }

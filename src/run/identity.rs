@@ -40,7 +40,11 @@ impl Identity {
             Some(Resume::Run(id)) => Some(id.as_str()),
         };
         let run = found(runs, id)?;
-        let seed = settings.plan.seed.or_else(|| seed_of(run)).ok_or_else(|| RunError::Changed(run.id.clone(), SEED.to_owned()))?;
+        let seed = settings
+            .plan
+            .seed
+            .or_else(|| seed_of(run))
+            .ok_or_else(|| RunError::Changed(run.id.clone(), SEED.to_owned()))?;
         Ok(Self { run_id: run.id.as_str().into(), seed, resumed: Some(run.clone()) })
     }
 }

@@ -3,13 +3,13 @@
 use super::identity::Identity;
 use crate::dataflows::generate::{Stage, Stages};
 use crate::knowledge::{self, Index, KnowledgeError};
-use crate::llm::{self, AgentOptions, Model, ModelError, Shared, builtin};
+use crate::llm::{self, AgentOptions, Model, ModelError, Prices, Shared, builtin};
 use crate::operators::Opening;
 use crate::output::{OutputError, RunFacts};
 use crate::plan::{self, Distribution, Plan, PlanError, TopicOptions, personas::Pool, topics::Topics};
 use crate::settings::{PersonaSource, Settings, TopicSource};
-use crate::store::StoreError;
 use crate::stages::{Ask, Granularity, Judge, PromptError, Prompts, Responder};
+use crate::store::StoreError;
 use crate::tools::Toolbox;
 use crate::words::slot::{conversation_id, language_tag};
 use crate::words::{Catalogue, Conversation, Failure, Incarnation, Judged, Round};
@@ -91,6 +91,7 @@ pub struct Sources {
     pub user: Arc<dyn Model>,
     pub assistant: Arc<dyn Model>,
     pub judge: Option<Arc<dyn Model>>,
+    pub prices: Prices,
     toolbox: Arc<Toolbox>,
 }
 
@@ -116,6 +117,7 @@ impl Sources {
             user: connect(&settings.user, settings, shared)?,
             assistant: connect(&settings.assistant, settings, shared)?,
             judge: settings.judge.as_ref().map(|(agent, _)| connect(agent, settings, shared)).transpose()?,
+            prices: Prices::load(settings.prices.as_deref())?,
             toolbox,
         })
     }

@@ -77,6 +77,14 @@ impl fmt::Display for Report {
             write!(f, " ({untold} calls did not say)")?;
         }
         writeln!(f)?;
+        let (cost, unpriced) = (sum(|one| one.cost_nanousd) as f64 / 1e9, sum(|one| one.unpriced));
+        match (calls, unpriced) {
+            (_, 0) => writeln!(f, "  cost           {cost:.4} USD")?,
+            (calls, unpriced) if calls == unpriced => {
+                writeln!(f, "  cost           unknown (`llm.prices` sets prices)")?
+            }
+            _ => writeln!(f, "  cost           {cost:.4} USD, and {unpriced} calls of unknown price (`llm.prices`)")?,
+        }
         match self.run.state {
             State::Completed => Ok(()),
             State::Short => writeln!(f, "  it ended short of its total: more attempts would not have helped"),

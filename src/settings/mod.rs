@@ -103,6 +103,8 @@ pub struct Settings {
     pub judge_granularity: stages::Granularity,
     /// `judge.reasons`, whether or not there is a judge.
     pub judge_reasons: Vec<String>,
+    /// A file of prices over the shipped ones.
+    pub prices: Option<PathBuf>,
     /// Where prompts come from.
     pub prompts: stages::PromptOptions,
     /// What is written, and where.

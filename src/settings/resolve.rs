@@ -54,6 +54,7 @@ pub(super) fn settings(
         judge_granularity: judge_options.granularity,
         judge_reasons: judge_options.reasons.clone(),
         judge: judge.map(|agent| (agent, judge_options)),
+        prices: prices(values, folders, report),
         prompts: PromptOptions { folder: prompts(values, folders, report) },
         output: output_options(values, folders, report),
         warnings: Vec::new(),
@@ -212,6 +213,17 @@ fn granularity(values: &Values) -> Granularity {
 fn reasons(values: &Values) -> Vec<String> {
     let given = values.texts("judge.reasons");
     given.iter().map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty()).collect()
+}
+
+fn prices(values: &Values, folders: &Folders, report: &mut Report) -> Option<PathBuf> {
+    const KEY: &str = "llm.prices";
+    let path = values.text(KEY).trim();
+    let found = folders.find(path).filter(|found| found.is_file());
+    if !path.is_empty() && found.is_none() {
+        let text = format!("`{KEY}`: there is no file `{path}`; leave it empty for the shipped prices");
+        report.conflict(&[KEY], values.place(KEY), text);
+    }
+    found
 }
 
 fn prompts(values: &Values, folders: &Folders, report: &mut Report) -> Option<PathBuf> {

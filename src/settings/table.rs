@@ -100,6 +100,7 @@ const LLM: &[Key] = &[
     key("llm.mode", OneOf(&[spelled("api", &["openai"]), word("vllm_attach"), word("vllm_managed")]))
         .env(&["LLM_MODE"])
         .old_env(&["LLM_BACKEND"]),
+    key("llm.prices", Text),
     key("llm.routing.strategy", Text).env(&["LLM_ROUTING_STRATEGY"]),
     key("llm.routing.endpoints", Mappings).env(&["LLM_ROUTING_ENDPOINTS_JSON"]),
     key("llm.vllm.model", Text),

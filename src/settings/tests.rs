@@ -26,7 +26,8 @@ impl Project {
     fn load(&self, text: &str, env: &[(&str, &str)], set: &[&str]) -> Result<Settings, String> {
         let config = self.write("config/c.yaml", text);
         let env = env.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let flags = Flags { config: config.clone(), set: set.iter().map(|&s| s.to_owned()).collect(), ..Flags::default() };
+        let flags =
+            Flags { config: config.clone(), set: set.iter().map(|&s| s.to_owned()).collect(), ..Flags::default() };
         let shown = format!("{}:", config.display());
         let root = format!("{}", config.parent().unwrap().parent().unwrap().display());
         Settings::load(&flags, &env)

@@ -29,7 +29,13 @@ pub(super) fn request(
 ) -> Result<ChatRequest, Failure> {
     let messages =
         prompts.render(&task).map_err(|error| Failure::Model { role, detail: format!("failed to {error}") })?;
-    Ok(ChatRequest { place, task: Arc::new(task), messages: messages.into(), tools: Vec::new(), schema: schema.clone() })
+    Ok(ChatRequest {
+        place,
+        task: Arc::new(task),
+        messages: messages.into(),
+        tools: Vec::new(),
+        schema: schema.clone(),
+    })
 }
 
 /// Asks until `read` accepts the reply, twice at most. The second request shows the model its first reply and what is

@@ -35,9 +35,9 @@ impl Database {
         let connection = opened.map_err(|error| failed("open", path, &error))?;
         let database = Self { path: path.to_owned(), connection };
         let prepared = database.prepare(format, schema, access);
-        prepared.map_err(|error| failed("open", path, &error))?.map_or(Ok(database), |found| {
-            Err(StoreError::Newer { path: path.to_owned(), found, known: format })
-        })
+        prepared
+            .map_err(|error| failed("open", path, &error))?
+            .map_or(Ok(database), |found| Err(StoreError::Newer { path: path.to_owned(), found, known: format }))
     }
 
     /// The format found, where it is newer than the one known.

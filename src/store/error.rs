@@ -38,7 +38,9 @@ pub enum StoreError {
         known: i64,
     },
     /// A run of this name is there already.
-    #[error("use `run.run_id` {0:?}: the store has a run of that name; choose another id, or go on with it by --resume {0}")]
+    #[error(
+        "use `run.run_id` {0:?}: the store has a run of that name; choose another id, or go on with it by --resume {0}"
+    )]
     RunExists(String),
     /// There is no run of this name.
     #[error("find run {id:?}: the store has {}", known(runs))]

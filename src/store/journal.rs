@@ -1,7 +1,7 @@
 //! The journal of a run: replies go to the store in groups, and whoever brought one waits until it is durable.
 
-pub use super::records::Paid;
 use super::packing::{Packer, unpacked};
+pub use super::records::Paid;
 use super::{Entry, Store, StoreError};
 use crate::words::{Digest, LanguageIndex, Place, Slot};
 use std::fmt;
@@ -77,7 +77,8 @@ impl Journal {
     ) -> Self {
         let (inbox, messages) = mpsc::channel();
         let failure = Arc::new(Failure { error: OnceLock::new(), broken: Box::new(broken) });
-        let writer = Writer { store: store.clone(), run: run.clone(), failure: failure.clone(), delays: Delays::default() };
+        let writer =
+            Writer { store: store.clone(), run: run.clone(), failure: failure.clone(), delays: Delays::default() };
         let thread = std::thread::spawn(move || writer.write(&messages));
         Self { store, run, reuse, inbox, thread: Mutex::new(Some(thread)), failure }
     }

@@ -13,6 +13,9 @@ mod replies;
 mod runs;
 mod salvage;
 mod sqlite;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;
 
 pub use error::StoreError;
 pub use journal::{Delays, Journal, Reuse, recall};

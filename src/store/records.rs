@@ -88,6 +88,8 @@ pub struct Paid {
     pub completion_tokens: Option<u64>,
     /// From the first try to the reply, in microseconds.
     pub latency_us: u64,
+    /// Its price in billionths of a USD; none when it is unknown.
+    pub cost_nanousd: Option<u64>,
 }
 
 /// What became of a conversation.
@@ -148,4 +150,8 @@ pub struct Spent {
     pub untold: u64,
     /// Sum of their latencies, in microseconds.
     pub latency_us: u64,
+    /// What they cost, as far as it is known, in billionths of a USD.
+    pub cost_nanousd: u64,
+    /// Replies of unknown cost.
+    pub unpriced: u64,
 }

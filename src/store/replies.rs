@@ -1,10 +1,10 @@
 //! `journal.sqlite`: what models replied, by place and request, and what it cost.
 
 use super::database::{Access, Database};
+use super::packing::unpacked;
 use super::records::Paid;
 use super::{Entry, Settled, Spent, StoreError};
 use crate::words::{Digest, Place};
-use super::packing::unpacked;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use std::path::Path;
@@ -16,7 +16,7 @@ const SCHEMA: &str = "
 CREATE TABLE spent (
     run TEXT NOT NULL, role TEXT NOT NULL, model TEXT NOT NULL, calls INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL,
     completion_tokens INTEGER NOT NULL, untold INTEGER NOT NULL, latency_us INTEGER NOT NULL,
-    PRIMARY KEY (run, role, model)
+    cost_nanousd INTEGER NOT NULL, unpriced INTEGER NOT NULL, PRIMARY KEY (run, role, model)
 ) WITHOUT ROWID;
 CREATE TABLE replies (
     number INTEGER PRIMARY KEY, run TEXT NOT NULL, language INTEGER NOT NULL, slot INTEGER NOT NULL,
@@ -37,10 +37,11 @@ pub(super) fn append(connection: &mut Connection, run: &str, entries: &[Entry]) 
              completion_tokens, latency_us, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?;
         let mut charge = transaction.prepare_cached(
-            "INSERT INTO spent (run, role, model, calls, prompt_tokens, completion_tokens, untold, latency_us)
-             VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET calls = calls + 1,
-             prompt_tokens = prompt_tokens + ?4, completion_tokens = completion_tokens + ?5, untold = untold + ?6,
-             latency_us = latency_us + ?7",
+            "INSERT INTO spent (run, role, model, calls, prompt_tokens, completion_tokens, untold, latency_us,
+             cost_nanousd, unpriced) VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO UPDATE SET
+             calls = calls + 1, prompt_tokens = prompt_tokens + ?4, completion_tokens = completion_tokens + ?5,
+             untold = untold + ?6, latency_us = latency_us + ?7, cost_nanousd = cost_nanousd + ?8,
+             unpriced = unpriced + ?9",
         )?;
         for Entry { place, digest, body, paid } in entries {
             let Place { slot, turn, attempt, stage, round } = place;
@@ -60,10 +61,11 @@ pub(super) fn append(connection: &mut Connection, run: &str, entries: &[Entry]) 
                 paid.map(|paid| paid.latency_us),
                 body
             ])?;
-            if let Some(Paid { role, model, latency_us, .. }) = paid {
+            if let Some(Paid { role, model, latency_us, cost_nanousd, .. }) = paid {
                 let (read, written) = (told.0.unwrap_or(0), told.1.unwrap_or(0));
                 let untold = told.0.is_none() || told.1.is_none();
-                charge.execute(params![run, role, &**model, read, written, untold, latency_us])?;
+                let (cost, unpriced) = (cost_nanousd.unwrap_or(0), cost_nanousd.is_none());
+                charge.execute(params![run, role, &**model, read, written, untold, latency_us, cost, unpriced])?;
             }
         }
     }
@@ -81,16 +83,8 @@ pub(super) fn recall(
         "SELECT body FROM replies WHERE run = ?1 AND language = ?2 AND slot = ?3 AND turn = ?4 AND attempt = ?5
          AND stage = ?6 AND round = ?7 AND digest = ?8",
     )?;
-    let key = params![
-        run,
-        slot.language.0,
-        slot.index,
-        turn.0,
-        attempt.0,
-        stage.number(),
-        round,
-        digest.0.to_be_bytes()
-    ];
+    let key =
+        params![run, slot.language.0, slot.index, turn.0, attempt.0, stage.number(), round, digest.0.to_be_bytes()];
     found.query_row(key, |row| row.get(0)).optional()
 }
 
@@ -109,8 +103,8 @@ pub(super) fn forget(connection: &mut Connection, run: &str, settled: &[Settled]
 
 pub(super) fn spent(connection: &Connection, run: &str) -> rusqlite::Result<Vec<Spent>> {
     let mut found = connection.prepare_cached(
-        "SELECT role, model, calls, prompt_tokens, completion_tokens, untold, latency_us FROM spent WHERE run = ?1
-         ORDER BY role, model",
+        "SELECT role, model, calls, prompt_tokens, completion_tokens, untold, latency_us, cost_nanousd, unpriced
+         FROM spent WHERE run = ?1 ORDER BY role, model",
     )?;
     let spent = found.query_map([run], |row| {
         Ok(Spent {
@@ -121,6 +115,8 @@ pub(super) fn spent(connection: &Connection, run: &str) -> rusqlite::Result<Vec<
             completion_tokens: row.get(4)?,
             untold: row.get(5)?,
             latency_us: row.get(6)?,
+            cost_nanousd: row.get(7)?,
+            unpriced: row.get(8)?,
         })
     })?;
     spent.collect()
@@ -131,7 +127,8 @@ pub(super) fn spent(connection: &Connection, run: &str) -> rusqlite::Result<Vec<
 pub(super) fn rescue(from: &Connection, to: &mut Connection) -> rusqlite::Result<u64> {
     const REPLIES: &str = "body, run, language, slot, turn, attempt, stage, round, digest, prompt_tokens, \
                            completion_tokens, latency_us";
-    const SPENT: &str = "run, role, model, calls, prompt_tokens, completion_tokens, untold, latency_us";
+    const SPENT: &str = "run, role, model, calls, prompt_tokens, completion_tokens, untold, latency_us, \
+                         cost_nanousd, unpriced";
     copy(from, to, "spent", SPENT, |_| true)?;
     copy(from, to, "replies", REPLIES, |row| matches!(row.first(), Some(Value::Blob(body)) if unpacked(body).is_ok()))
 }

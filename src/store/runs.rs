@@ -47,8 +47,8 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Run>> {
 
 /// Whether there was none of this name.
 pub(super) fn begin(connection: &Connection, run: &Run) -> rusqlite::Result<bool> {
-    let manifest = serde_json::to_string(&run.manifest)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let manifest =
+        serde_json::to_string(&run.manifest).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     let made = connection.execute(
         "INSERT OR IGNORE INTO runs (id, state, manifest, config, began, updated) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![run.id, run.state.as_str(), manifest, run.config, run.began, run.updated],

@@ -24,7 +24,9 @@ pub(super) fn open(path: &Path) -> Result<Database, StoreError> {
             log_of(path).display()
         );
     }
-    match replies::open(path, Access::Write).and_then(|mut journal| is_sound(&mut journal, torn.is_some()).map(|()| journal)) {
+    match replies::open(path, Access::Write)
+        .and_then(|mut journal| is_sound(&mut journal, torn.is_some()).map(|()| journal))
+    {
         Err(StoreError::Damaged { detail, .. }) => rebuild(path, &detail),
         opened => opened,
     }

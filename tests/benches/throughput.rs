@@ -4,49 +4,17 @@
 //! `2000 4 256 100 1.0`. The endpoint lives in this process, so its work is not counted. Linux only: CPU and memory are
 //! read from `/proc`.
 
+#[path = "../support/cost.rs"]
+mod cost;
 #[expect(dead_code, reason = "a benchmark needs part of the harness")]
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::process::Child;
-use std::time::{Duration, Instant};
+use cost::Cost;
+use std::time::Instant;
 use support::endpoint::dialogue::Latency;
 use support::endpoint::{Behaviour, Endpoint};
 use support::{Project, remote};
-
-/// CPU seconds and peak memory in MiB of a process, as far as it got.
-#[derive(Clone, Copy, Default)]
-struct Cost {
-    cpu: f64,
-    peak: f64,
-}
-
-fn cost(pid: u32) -> Option<Cost> {
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
-    let ticks: f64 = fields.get(11..13)?.iter().filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let peak = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?
-        .trim()
-        .trim_end_matches(" kB")
-        .parse::<f64>()
-        .ok()?;
-    Some(Cost { cpu: ticks / TICKS_PER_SECOND, peak: peak / 1024.0 })
-}
-
-fn follow(child: &mut Child) -> Cost {
-    let mut last = Cost::default();
-    loop {
-        last = cost(child.id()).unwrap_or(last);
-        if child.try_wait().expect("a child").is_some() {
-            return last;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
 
 fn main() {
     let given: Vec<f64> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
@@ -60,7 +28,7 @@ fn main() {
     let project = Project::with(&remote(&endpoint.base_url(), &run, ""));
     let started = Instant::now();
     let mut child = project.command(&["run", "config.yaml"]).spawn().expect("the binary runs");
-    let Cost { cpu, peak } = follow(&mut child);
+    let Cost { cpu, peak } = Cost::to_the_end(&mut child);
     let (elapsed, calls) = (started.elapsed().as_secs_f64(), endpoint.requests());
     println!(
         "calls {calls} in {elapsed:.1} s ({:.0} a second), most in flight {}",

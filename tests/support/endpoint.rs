@@ -147,21 +147,6 @@ impl Endpoint {
         self.state.requests.load(Ordering::SeqCst)
     }
 
-    /// Waits until nobody is being answered and nothing has come for a while; what clients that are gone have sent may
-    /// still be on its way.
-    pub fn settle(&self) {
-        let state = || (self.requests(), self.state.in_flight.load(Ordering::SeqCst));
-        let mut last = state();
-        loop {
-            thread::sleep(Duration::from_millis(15));
-            let now = state();
-            if now == last && now.1 == 0 {
-                return;
-            }
-            last = now;
-        }
-    }
-
     /// The most requests that were being answered at one moment.
     pub fn max_in_flight(&self) -> u64 {
         self.state.max_in_flight.load(Ordering::SeqCst)

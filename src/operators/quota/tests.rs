@@ -136,9 +136,9 @@ fn restored_outcomes_make_the_same_quota() {
             break;
         }
         // The next whole wave.
-        let wave = whole.clone().open(0).unwrap().wave;
+        let wave = whole.clone().open(0).expect("it is not met").wave;
         while let Some(opening) = whole.clone().open(0).filter(|next| next.wave == wave) {
-            whole.open(0).unwrap();
+            whole.open(0).expect("the same one");
             let outcome = Outcome { used: vec![used(opening.slot)], ..outcome(&opening, fate(opening.slot)) };
             settled.push(outcome.clone());
             whole.end(outcome);

@@ -167,9 +167,7 @@ fn unfinished_conversations_are_told_of_in_the_run_state_only() {
     let told = slots.iter().map(|slot| (slot["status"].as_str().unwrap(), slot["turns"].as_array().unwrap().len()));
     assert_eq!(told.collect::<Vec<_>>(), [("dropped", 0), ("active", 2)]);
     assert_eq!(state["status"], "in_progress");
-    let error = self::recorder(tempfile::tempdir().unwrap().path())
-        .record(&interrupted)
-        .unwrap_err();
+    let error = self::recorder(tempfile::tempdir().unwrap().path()).record(&interrupted).unwrap_err();
     assert!(matches!(error, OutputError::NotEnded { .. }));
 }
 
@@ -258,7 +256,8 @@ fn paths_outside_the_project_are_told_from_the_output_folder() {
 /// Every file of the outputs but the store, by its path, hidden ones too.
 fn contents(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let files = walkdir::WalkDir::new(root.join("outputs")).into_iter().map(Result::unwrap);
-    let files = files.filter(|entry| entry.file_type().is_file() && !entry.path().starts_with(root.join("outputs/store")));
+    let files =
+        files.filter(|entry| entry.file_type().is_file() && !entry.path().starts_with(root.join("outputs/store")));
     files.map(|entry| (entry.path().strip_prefix(root).unwrap().to_owned(), fs::read(entry.path()).unwrap())).collect()
 }
 
@@ -275,7 +274,8 @@ fn what_a_dead_run_left_is_cut_off_and_a_new_run_appends() {
     fs::write(&turns, &text[..text.len() - 20]).unwrap();
     recorded(root.path(), State::Completed);
     assert_eq!(rows(root.path(), "turns.jsonl").len(), 2 + 3, "what was admitted, and what the new run made");
-    let left: Vec<_> = contents(root.path()).into_keys().filter(|path| path.extension() == Some("tmp".as_ref())).collect();
+    let left: Vec<_> =
+        contents(root.path()).into_keys().filter(|path| path.extension() == Some("tmp".as_ref())).collect();
     assert_eq!(left, Vec::<PathBuf>::new());
 }
 

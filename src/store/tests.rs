@@ -1,0 +1,285 @@
+//! What a store means, as one test over every implementation; then what only the embedded one has: files that break.
+
+use super::journal::Found;
+use super::*;
+use crate::words::{Attempt, LanguageIndex, Slot, Stage, TurnIndex, Wave};
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tempfile::TempDir;
+
+fn place(language: u16, index: u32, stage: Stage, round: u16) -> Place {
+    let slot = Slot { language: LanguageIndex(language), index };
+    Place { slot, turn: TurnIndex(1), attempt: Attempt(0), stage, round }
+}
+
+fn entry(place: Place, digest: u128, body: &[u8], tokens: Option<u64>) -> Entry {
+    let paid = Paid {
+        role: "user",
+        model: "openai/x".into(),
+        prompt_tokens: tokens,
+        completion_tokens: tokens.map(|tokens| tokens + 1),
+        latency_us: 7,
+        cost_nanousd: tokens,
+    };
+    Entry { place, digest: Digest(digest), body: body.to_vec(), paid: Some(paid) }
+}
+
+fn run(id: &str) -> Run {
+    let manifest = BTreeMap::from([("run.seed".to_owned(), "7".to_owned())]);
+    let (config, began) = ("c.yaml".to_owned(), "t0".to_owned());
+    Run { id: id.into(), state: State::Running, manifest, config, updated: began.clone(), began }
+}
+
+fn settled(index: u32, dropped: Option<&str>) -> Settled {
+    Settled {
+        slot: Slot { language: LanguageIndex(1), index },
+        wave: Wave(index / 2),
+        dropped: dropped.map(|reason| (reason.to_owned(), "what happened".to_owned())),
+        duplicates: index,
+        ledger: 10..20,
+        document: 5,
+    }
+}
+
+/// What every store must do. `reopened` is the same store as another process would find it.
+fn conformance<S: Store>(store: S, reopened: impl Fn(S) -> S) {
+    assert_eq!(store.runs().unwrap(), []);
+    store.begin(&run("b")).unwrap();
+    store.begin(&run("a")).unwrap();
+    assert_eq!(store.begin(&run("b")), Err(StoreError::RunExists("b".into())));
+    assert_eq!(
+        store.turn("c", State::Failed, "t1").unwrap_err().to_string(),
+        "find run \"c\": the store has only b, a"
+    );
+    store.turn("b", State::Interrupted, "t1").unwrap();
+
+    let here = place(0, 3, Stage::Answer, 1);
+    let replies =
+        [entry(here, 1, b"one", Some(10)), entry(here, 2, b"two", None), entry(here.next(), 1, b"three", Some(1))];
+    store.append("b", &replies).unwrap();
+    let taken_over = Entry { paid: None, ..entry(place(0, 3, Stage::Ask, 0), 9, b"another's", None) };
+    store.append("b", &[entry(here, 1, b"late", Some(1)), taken_over]).unwrap();
+    store.append("b", &[]).unwrap();
+
+    let mark = |length, tail| Mark { length, rows: length / 2, tail };
+    let files = BTreeMap::from([("x".to_owned(), Some(mark(4, u128::MAX))), ("y".to_owned(), Some(mark(0, 0)))]);
+    let first = Admission {
+        at: "t2".into(),
+        settled: vec![settled(1, Some("lost")), settled(0, None)],
+        files,
+        ..Admission::default()
+    };
+    store.admit("b", &first).unwrap();
+    let files = BTreeMap::from([("x".to_owned(), Some(mark(6, 3))), ("y".to_owned(), None)]);
+    store.admit("a", &Admission { at: "t3".into(), files, ..Admission::default() }).unwrap();
+    // What is settled once is not settled again: all of an admission, or nothing.
+    let files = BTreeMap::from([("x".to_owned(), Some(mark(9, 9)))]);
+    let twice =
+        Admission { at: "t4".into(), settled: vec![settled(2, None), settled(0, None)], files, ..Admission::default() };
+    assert!(store.admit("b", &twice).is_err());
+
+    let store = reopened(store);
+    let runs =
+        [Run { state: State::Interrupted, updated: "t2".into(), ..run("b") }, Run { updated: "t3".into(), ..run("a") }];
+    assert_eq!(store.runs().unwrap(), runs);
+    for (at, digest, expected) in [
+        (here, 1, Some(b"one".to_vec())),
+        (here, 2, Some(b"two".to_vec())),
+        (here.next(), 1, Some(b"three".to_vec())),
+        (here, 3, None),
+        (place(1, 3, Stage::Answer, 1), 1, None),
+        (place(0, 3, Stage::Judge, 1), 1, None),
+        (place(0, 3, Stage::Ask, 0), 9, Some(b"another's".to_vec())),
+    ] {
+        assert_eq!(store.recall("b", &at, Digest(digest)).unwrap(), expected, "{at:?} {digest}");
+    }
+    assert_eq!(store.recall("a", &here, Digest(1)).unwrap(), None, "another run's");
+    let [spent] = <[Spent; 1]>::try_from(store.spent("b").unwrap()).unwrap();
+    // The reply that came late was paid for too.
+    assert_eq!((spent.role.as_str(), spent.model.as_str(), spent.calls), ("user", "openai/x", 4));
+    assert_eq!((spent.prompt_tokens, spent.completion_tokens, spent.untold, spent.latency_us), (12, 15, 1, 28));
+    assert_eq!((spent.cost_nanousd, spent.unpriced), (12, 1));
+    assert_eq!(store.spent("a").unwrap(), []);
+    assert_eq!(store.settled("b").unwrap(), [settled(0, None), settled(1, Some("lost"))]);
+    assert_eq!(store.files().unwrap(), BTreeMap::from([("x".to_owned(), mark(6, 3))]));
+
+    let gone = Slot { language: LanguageIndex(1), index: 5 };
+    let theirs = place(1, 5, Stage::Ask, 0);
+    store.append("b", &[entry(theirs, 1, b"to go", Some(1))]).unwrap();
+    let settled = vec![Settled { slot: gone, ..settled(5, None) }];
+    store.admit("b", &Admission { at: "t5".into(), settled, drop_replies: true, ..Admission::default() }).unwrap();
+    assert_eq!(store.recall("b", &theirs, Digest(1)).unwrap(), None);
+    assert!(store.recall("b", &here, Digest(1)).unwrap().is_some());
+    assert_eq!(store.spent("b").unwrap()[0].calls, 5, "what was paid stays paid");
+}
+
+/// A store whose replies can't be kept after so many.
+struct Faulty<S> {
+    store: S,
+    appends: AtomicU64,
+    good: u64,
+}
+
+impl<S: Store> Store for Faulty<S> {
+    fn runs(&self) -> Result<Vec<Run>, StoreError> {
+        self.store.runs()
+    }
+    fn begin(&self, run: &Run) -> Result<(), StoreError> {
+        self.store.begin(run)
+    }
+    fn turn(&self, run: &str, state: State, at: &str) -> Result<(), StoreError> {
+        self.store.turn(run, state, at)
+    }
+    fn append(&self, run: &str, replies: &[Entry]) -> Result<(), StoreError> {
+        if self.appends.fetch_add(1, Ordering::SeqCst) >= self.good {
+            return Err(StoreError::Pack { cause: "no".into() });
+        }
+        self.store.append(run, replies)
+    }
+    fn recall(&self, run: &str, place: &Place, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.recall(run, place, digest)
+    }
+    fn admit(&self, run: &str, admission: &Admission) -> Result<(), StoreError> {
+        self.store.admit(run, admission)
+    }
+    fn settled(&self, run: &str) -> Result<Vec<Settled>, StoreError> {
+        self.store.settled(run)
+    }
+    fn files(&self) -> Result<BTreeMap<String, Mark>, StoreError> {
+        self.store.files()
+    }
+    fn spent(&self, run: &str) -> Result<Vec<Spent>, StoreError> {
+        self.store.spent(run)
+    }
+}
+
+fn fresh() -> (TempDir, Sqlite) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(folder.path()).unwrap();
+    (folder, store)
+}
+
+#[test]
+fn every_store_keeps_what_it_is_given() {
+    let (folder, store) = fresh();
+    conformance(store, |store| {
+        drop(store);
+        Sqlite::open(folder.path()).unwrap()
+    });
+    let (folder, store) = fresh();
+    conformance(Faulty { store, appends: AtomicU64::new(0), good: u64::MAX }, |faulty| {
+        drop(faulty);
+        Faulty { store: Sqlite::open(folder.path()).unwrap(), appends: AtomicU64::new(0), good: u64::MAX }
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replies_that_come_together_become_durable_together() {
+    let (folder, store) = fresh();
+    let journal = Arc::new(Journal::start(Arc::new(store), "r".into(), None, |error| panic!("{error}")));
+    let keep = |index: u32| {
+        let journal = journal.clone();
+        tokio::spawn(async move {
+            let at = place(0, index, Stage::Ask, 0);
+            journal.keep(at, Digest(1), index.to_string().into_bytes(), None).await.unwrap();
+            // Another process would find it now.
+            journal.recall(&at, Digest(1)).unwrap().unwrap()
+        })
+    };
+    for (index, found) in (0..200).map(keep).collect::<Vec<_>>().into_iter().enumerate() {
+        assert_eq!(found.await.unwrap(), Found { reply: index.to_string().into_bytes(), reused: false });
+    }
+    let delays = journal.end();
+    assert_eq!(delays.replies, 200);
+    assert!(delays.groups < 200, "{} groups", delays.groups);
+    assert!(delays.quantile(0.5) <= delays.quantile(0.99) && !delays.quantile(0.5).is_zero());
+    assert_eq!(journal.keep(place(0, 0, Stage::Ask, 0), Digest(2), vec![], None).await, Err(StoreError::Stopped));
+    drop(journal);
+    let reuse = Reuse { run: "r".into(), languages: vec![None, Some(LanguageIndex(0))] };
+    let store: Arc<dyn Store> = Arc::new(Sqlite::open(folder.path()).unwrap());
+    let found = |language| recall(&*store, "s", Some(&reuse), &place(language, 7, Stage::Ask, 0), Digest(1)).unwrap();
+    assert_eq!(found(1), Some(Found { reply: b"7".to_vec(), reused: true }), "the same language, at another position");
+    assert_eq!((found(0), found(2)), (None, None));
+}
+
+#[tokio::test]
+async fn after_its_first_failure_the_journal_keeps_nothing() {
+    let (_folder, store) = fresh();
+    let told = Arc::new(AtomicU64::new(0));
+    let counted = told.clone();
+    let store = Faulty { store, appends: AtomicU64::new(0), good: 1 };
+    let journal =
+        Journal::start(Arc::new(store), "r".into(), None, move |_| _ = counted.fetch_add(1, Ordering::SeqCst));
+    let keep = |index| journal.keep(place(0, index, Stage::Ask, 0), Digest(1), b"reply".to_vec(), None);
+    keep(0).await.unwrap();
+    assert_eq!(keep(1).await, Err(StoreError::Pack { cause: "no".into() }));
+    assert_eq!(keep(2).await, Err(StoreError::Stopped));
+    assert_eq!((told.load(Ordering::SeqCst), journal.failure().is_some()), (1, true));
+    assert!(journal.recall(&place(0, 0, Stage::Ask, 0), Digest(1)).unwrap().is_some(), "what was kept stays");
+}
+
+/// A folder whose journal has so many replies of 2 kB that do not repeat themselves.
+fn filled(replies: u32) -> TempDir {
+    let (folder, store) = fresh();
+    store.begin(&run("r")).unwrap();
+    let mut packer = packing::Packer::new().unwrap();
+    let mut noise = 1u64;
+    let entries = (0..replies).map(|index| {
+        let body = std::iter::repeat_with(|| {
+            noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (noise >> 56) as u8
+        });
+        let body: Vec<u8> = body.take(2_000).collect();
+        Entry { paid: None, ..entry(place(0, index, Stage::Ask, 0), 1, &packer.pack(&body).unwrap(), None) }
+    });
+    store.append("r", &entries.collect::<Vec<_>>()).unwrap();
+    folder
+}
+
+fn kept(folder: &Path, replies: u32) -> usize {
+    let store = Sqlite::open(folder).unwrap();
+    assert_eq!(store.runs().unwrap().len(), 1, "no run is lost");
+    let found = |index: &u32| store.recall("r", &place(0, *index, Stage::Ask, 0), Digest(1)).unwrap();
+    (0..replies).filter(|index| found(index).is_some_and(|packed| packing::unpacked(&packed).is_ok())).count()
+}
+
+#[test]
+fn a_journal_cut_anywhere_keeps_what_can_be_read() {
+    const REPLIES: u32 = 60;
+    let whole = filled(REPLIES);
+    assert_eq!(kept(whole.path(), REPLIES), 60);
+    let length = fs::metadata(whole.path().join("store/journal.sqlite")).unwrap().len();
+    let mut counts = Vec::new();
+    for share in 0..12 {
+        let folder = filled(REPLIES);
+        let path = folder.path().join("store/journal.sqlite");
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        file.set_len(length * share / 12 + share * 37).unwrap();
+        counts.push(kept(folder.path(), REPLIES));
+        assert_eq!(kept(folder.path(), REPLIES), counts[counts.len() - 1], "it is mended once and for all");
+    }
+    assert!(counts.is_sorted() && counts[0] == 0 && counts[11] > 40, "{counts:?}");
+}
+
+#[test]
+fn a_file_that_is_none_or_too_new_is_named() {
+    let (folder, store) = fresh();
+    drop(store);
+    let runs = folder.path().join("store/runs.sqlite");
+    let whole = fs::read(&runs).unwrap();
+    for (content, expected) in
+        [(b"not a database, but a text".repeat(99), "not a database"), (whole[..5_000].to_vec(), "malformed")]
+    {
+        fs::write(&runs, content).unwrap();
+        let error = Sqlite::open(folder.path()).err().unwrap().to_string();
+        assert!(error.contains(&runs.display().to_string()) && error.contains(expected), "{error}");
+    }
+    fs::write(&runs, whole).unwrap();
+    rusqlite::Connection::open(&runs).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let error = Sqlite::open(folder.path()).err().unwrap().to_string();
+    assert!(error.contains("format 99") && error.contains("runs.sqlite"), "{error}");
+    assert!(Sqlite::look(Path::new("/nowhere")).unwrap().is_none());
+}
