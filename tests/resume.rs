@@ -212,13 +212,67 @@ fn a_dry_run_counts_what_a_resumed_run_asks_for() {
 }
 
 #[test]
+fn an_output_that_can_not_be_written_stops_the_run_and_leaves_nothing_behind() {
+    let endpoint = dialogue(0.0);
+    let whole = Project::with(&remote(&endpoint.base_url(), RUN, ""));
+    succeeded(&resumed(&whole, &[]));
+    let project = Project::with(&remote(&endpoint.base_url(), RUN, ""));
+    let obstacle = project.path("outputs/conversations/r-fr-0006.json");
+    fs::create_dir_all(obstacle.join("in the way")).expect("a folder");
+    let ran = resumed(&project, &[]);
+    assert_eq!(ran.code, Some(1));
+    let last = ran.stderr.lines().last().unwrap_or_default();
+    assert!(last.contains("r-fr-0006.json") && last.contains("dlgforge run config.yaml --resume r"), "{}", ran.stderr);
+    assert!(project.run(&["status"]).stdout.starts_with("run r: failed\n"));
+    // Another run in between appends to what was admitted, and to nothing else.
+    succeeded(&resumed(&project, &["--set", "run.run_id=s", "--set", "run.total_samples=1"]));
+    let ids: Vec<_> = project.rows("outputs/conversations_index.jsonl");
+    let position = ids.iter().position(|row| row["conversation_id"] == "s-en-0000").expect("the other run");
+    assert_eq!(ids.len(), position + 2);
+    fs::remove_dir_all(&obstacle).expect("it goes");
+    succeeded(&resumed(&project, &["--resume", "r"]));
+    for name in ["conversations/r-en-0000.json", "run_state/r.json"] {
+        assert_eq!(project.outputs()[name], whole.outputs()[name], "{name}");
+    }
+    assert_eq!(project.rows("outputs/conversations_index.jsonl").len(), 24 + 2);
+}
+
+#[test]
+fn a_ledger_that_was_edited_under_a_later_run_is_named() {
+    let endpoint = dialogue(3.0);
+    let project = killed(&endpoint, &RUN.replace("12", "60"), "", 900);
+    let ledger = project.path("outputs/coverage_ledger.jsonl");
+    succeeded(&resumed(&project, &["--set", "run.run_id=s", "--set", "run.total_samples=1"]));
+    let text = fs::read_to_string(&ledger).expect("a ledger");
+    fs::write(&ledger, text.split_once('\n').expect("lines").1).expect("a ledger");
+    succeeded(&resumed(&project, &["--set", "run.run_id=t", "--set", "run.total_samples=1"]));
+    let ran = resumed(&project, &["--resume", "r", "--set", "run.total_samples=60"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        ran.stderr.contains("coverage_ledger.jsonl: it does not tell of what the run has settled"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_dry_run_that_can_not_read_the_journal_says_so() {
+    let endpoint = dialogue(3.0);
+    let project = killed(&endpoint, RUN, "", 60);
+    let journal = rusqlite::Connection::open(project.path("outputs/store/journal.sqlite")).expect("a journal");
+    journal.execute("UPDATE replies SET body = x'00'", []).expect("an update");
+    drop(journal);
+    let ran = resumed(&project, &["--resume", "--dry-run"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("unpack a reply of the journal"), "{}", ran.stderr);
+}
+
+#[test]
 fn settled_replies_go_when_they_are_not_to_be_kept() {
-    for (keep, expected) in [("true", 96), ("false", 0)] {
+    for (keep, expected) in [("true", 192), ("false", 0)] {
         let project = Project::with(&builtin(RUN, &format!("store: {{keep_calls: {keep}}}")));
         succeeded(&resumed(&project, &[]));
-        let journal = rusqlite::Connection::open(project.path("outputs/store/journal.sqlite")).expect("a journal");
-        let kept: u64 = journal.query_row("SELECT count(*) FROM replies", [], |row| row.get(0)).expect("a count");
-        assert_eq!(kept > 0, expected > 0, "{keep}: {kept}");
+        assert_eq!(project.journalled().len(), expected, "{keep}");
         let told = project.run(&["status", "outputs"]).stdout;
         assert!(told.contains("calls          192 answered"), "{told}");
     }

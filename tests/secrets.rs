@@ -41,6 +41,9 @@ fn code(project: &Project, mut command: Command) -> Option<i32> {
         assert!(!text.contains(KEY), "{text}");
     }
     assert_eq!(holding_key(&project.path("")), Vec::<String>::new());
+    for reply in project.journalled() {
+        assert!(!reply.contains(KEY), "{reply}");
+    }
     output.status.code()
 }
 

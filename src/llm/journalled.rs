@@ -17,10 +17,23 @@ type Outcome = Result<Arc<ChatReply>, ModelError>;
 /// Requests that are out, by what they ask and where.
 type Flights = Arc<Mutex<HashMap<(Place, Digest), Shared<BoxFuture<'static, Outcome>>>>>;
 
+/// A request that is out; it is known as such until it is dropped.
+struct Known {
+    key: (Place, Digest),
+    flights: Flights,
+}
+
+impl Drop for Known {
+    fn drop(&mut self) {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+    }
+}
+
 /// A model whose replies are durable before anybody sees them.
 ///
 /// A request goes out on a task of its own: when the conversation that made it is rolled back, its reply still lands in
-/// the journal, for it is paid for, and the step may come back.
+/// the journal, for it is paid for, and the step may come back. Its seat is free meanwhile: for that long one request more
+/// may be out than there are seats.
 pub struct Journalled {
     front: Arc<Front>,
     flights: Flights,
@@ -55,9 +68,8 @@ impl Journalled {
         let started = || {
             let (front, request, flights) = (self.front.clone(), request.clone(), self.flights.clone());
             let landed = tokio::spawn(async move {
-                let outcome = front.reply(&request, digest).await;
-                flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-                outcome.map(Arc::new)
+                let _known = Known { key, flights };
+                front.reply(&request, digest).await.map(Arc::new)
             });
             landed
                 .map(|outcome| outcome.unwrap_or_else(|lost| Err(ModelError::Lost(lost.to_string()))))

@@ -34,6 +34,8 @@ pub struct Rehearsal {
     pub reuse: Option<Reuse>,
     /// What was asked for.
     pub rehearsed: Arc<Rehearsed>,
+    /// Who is told when the journal can't be read.
+    pub broken: Arc<dyn Fn(&StoreError) + Send + Sync>,
 }
 
 impl Rehearsal {
@@ -55,7 +57,8 @@ impl Model for Rehearsal {
 
     fn chat<'a>(&'a self, request: &'a ChatRequest) -> Replying<'a> {
         Box::pin(async move {
-            let recalled = self.recalled(&request.place, self.model.digest(request)?)?;
+            let digest = self.model.digest(request)?;
+            let recalled = self.recalled(&request.place, digest).inspect_err(|error| (self.broken)(error))?;
             let counters = if recalled.is_some() { &self.rehearsed.found } else { &self.rehearsed.missing };
             counters[usize::from(request.place.stage.number())].fetch_add(1, Ordering::Relaxed);
             Ok(recalled.unwrap_or_else(|| stand_in(request)))

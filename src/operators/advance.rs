@@ -22,6 +22,8 @@ pub fn advance<'scope>(
 fn advanced(mut conversation: Conversation, judged: Result<Judged, Failure>) -> Conversation {
     let judged = match judged {
         Ok(judged) => judged,
+        // Cut short, even one that is dropped: it may still be judged as a whole when the run goes on.
+        Err(Failure::Stopped) => return Conversation { ending: Some(Ending::Interrupted), ..conversation },
         // A conversation that ended before it was judged keeps the reason it has.
         Err(failure) => {
             conversation.ending.get_or_insert(failure.into());
@@ -47,4 +49,19 @@ fn advanced(mut conversation: Conversation, judged: Result<Judged, Failure>) -> 
         conversation.ending = Some(Ending::Completed);
     }
     conversation
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::sample::dropped_conversation;
+    use crate::words::DropReason;
+
+    #[test]
+    fn a_dropped_conversation_keeps_its_reason_unless_the_run_stops_before_it_is_judged() {
+        let dropped = Some(Ending::Dropped(DropReason::DedupExhausted));
+        for (failure, ending) in [(Failure::Lost, dropped), (Failure::Stopped, Some(Ending::Interrupted))] {
+            assert_eq!(advanced(dropped_conversation(), Err(failure)).ending, ending);
+        }
+    }
 }

@@ -41,7 +41,12 @@ pub fn slots<'scope>(
         move |_| {
             outcomes.for_each(|_, batch| batch.drain(..).for_each(|outcome| quota.end(outcome)));
             reports.for_each(|_, batch| batch.drain(..).for_each(|report| homes.report(report)));
-            let Some([opening, marking]) = &open else { return };
+            let Some([opening, marking]) = &open else {
+                if decides {
+                    report(quota.tally());
+                }
+                return;
+            };
             if stop.admitting.is_cancelled() {
                 quota.stop();
             }

@@ -16,7 +16,7 @@ pub struct Folder {
     pub runs: Vec<Run>,
     /// Its files, as they were recorded last.
     pub(super) files: BTreeMap<String, Mark>,
-    /// Whether a process died while it wrote here.
+    /// Whether a process ended while it wrote here.
     pub(super) died: bool,
     /// Held for its lock; none where the file system has no locks.
     claim: Option<File>,
@@ -44,7 +44,7 @@ impl Folder {
 
     fn of(store: Sqlite, claim: Option<File>) -> Result<Self, OutputError> {
         let (runs, files) = (store.runs()?, store.files()?);
-        let died = runs.iter().any(|run| run.state == State::Running);
+        let died = runs.iter().any(|run| run.state.is_untidy());
         Ok(Self { store: Arc::new(store), runs, files, died, claim })
     }
 
@@ -73,10 +73,11 @@ impl Folder {
         for (spool, mark) in spools.map(|(name, mark)| (path.join(name), mark)) {
             if fs::metadata(&spool).is_ok_and(|file| file.len() > mark.length) {
                 let opened = OpenOptions::new().write(true).open(&spool);
-                opened.and_then(|file| file.set_len(mark.length)).map_err(OutputError::io("cut", &spool))?;
+                let cut = opened.and_then(|file| file.set_len(mark.length).and_then(|()| file.sync_all()));
+                cut.map_err(OutputError::io("cut", &spool))?;
             }
         }
-        for run in self.runs.iter().filter(|run| run.state == State::Running) {
+        for run in self.runs.iter().filter(|run| run.state.is_untidy()) {
             self.store.turn(&run.id, State::Interrupted, at)?;
         }
         Ok(())

@@ -5,6 +5,7 @@ use crate::words::{Catalogue, Turn, question_hash};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::ops::Range;
 use std::path::Path;
 
 /// Name of the ledger in the output folder.
@@ -55,14 +56,18 @@ impl LedgerRow {
     }
 }
 
-/// Hands over the rows of the ledger in an output folder one by one with the byte each starts at, oldest first, up to this
+/// Hands over the rows of the ledger in an output folder one by one with the bytes each takes, oldest first, up to this
 /// length in bytes; none when there is no ledger yet. A
 /// last line without newline that is not a row was torn by a run that died: it is left out, with a warning. Blank lines
 /// are skipped.
 ///
 /// # Errors
 /// When the file can't be read, or another line is not a ledger row; the error names the line.
-pub fn read(folder: &Path, length: Option<u64>, mut take: impl FnMut(u64, LedgerRow)) -> Result<(), OutputError> {
+pub fn read(
+    folder: &Path,
+    length: Option<u64>,
+    mut take: impl FnMut(Range<u64>, LedgerRow),
+) -> Result<(), OutputError> {
     let path = folder.join(FILE_NAME);
     let file = match File::open(&path) {
         Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(()),
@@ -81,7 +86,7 @@ pub fn read(folder: &Path, length: Option<u64>, mut take: impl FnMut(u64, Ledger
             continue;
         }
         match serde_json::from_slice(&text) {
-            Ok(row) => take(start, row),
+            Ok(row) => take(start..end, row),
             Err(_) if !text.ends_with(b"\n") => tracing::warn!("{}:{line}: ignored a torn last line", path.display()),
             Err(cause) => return Err(OutputError::LedgerLine { path, line, cause }),
         }

@@ -102,18 +102,7 @@ impl Recorder {
         };
         let shards = Shards::open(root, &facts, &folder.files, folder.died, last)?;
         let spool = known(&state::spool(&facts.run_id), Known::Fresh);
-        let mut state = RunState::open(root, &facts, spool)?;
-        // From here on the files are as the store records them, whoever wrote them last.
-        folder.bury(root, &stamp.utc_z())?;
-        match &begins {
-            Begins::New(run) => folder.store.begin(run)?,
-            Begins::Resumed(_) => folder.store.turn(&facts.run_id, State::Running, &stamp.utc_z())?,
-        }
-        let status = if let Begins::New(_) = begins { "started" } else { "resumed" };
-        if status == "started" {
-            state.show(status, &facts, stamp, &[])?;
-        }
-        tracing::info!(target: LOG, "[run-state] run_id={} status={status}", facts.run_id);
+        let state = RunState::open(root, &facts, spool)?;
         files::sync_folder(root)?;
         let (pending, left) = (Vec::new(), Vec::new());
         let mut recorder = Self {
@@ -130,9 +119,28 @@ impl Recorder {
             pending,
             left,
         };
-        // What the files hold before the first row: rows of a process that dies before they are admitted are cut off.
+        // First what the files hold now: rows of a process that dies before they are admitted are cut off again. Then they
+        // are as the store records them, whoever wrote them last.
         recorder.admit_all(false)?;
+        recorder.begin(&begins)?;
         Ok(recorder)
+    }
+
+    fn begin(&mut self, begins: &Begins) -> Result<(), OutputError> {
+        let (run_id, at) = (&self.facts.run_id, self.stamp.utc_z());
+        self.folder.bury(&self.options.folder, &at)?;
+        match begins {
+            Begins::New(run) => {
+                self.folder.store.begin(run)?;
+                tracing::info!(target: LOG, "[run-state] run_id={run_id} status=started");
+                self.state.show("started", &self.facts, self.stamp, &[])?;
+            }
+            Begins::Resumed(_) => {
+                self.folder.store.turn(run_id, State::Running, &at)?;
+                tracing::info!(target: LOG, "[run-state] run_id={run_id} status=resumed");
+            }
+        }
+        Ok(())
     }
 
     /// Records a conversation that is settled; they arrive in slot order. It counts once it is admitted.
@@ -205,12 +213,13 @@ impl Recorder {
         self.admit_all(state.is_over())?;
         let status = if state == State::Completed { "completed" } else { "in_progress" };
         let bytes = self.state.show(status, &self.facts, self.stamp, &self.left)?;
+        let mut changes = Changes::new();
         if state.is_over() {
-            self.record_changes([(state::spool(&self.facts.run_id), None)].into())?;
+            changes.insert(state::spool(&self.facts.run_id), None);
         } else {
             self.shards.show(bases(&self.options))?;
         }
-        self.folder.store.turn(&self.facts.run_id, state, &self.stamp.utc_z())?;
+        self.record_changes(changes, Some(state))?;
         let bases = bases(&self.options);
         let mut written: Vec<_> = self.tables.iter().map(|table| table.written(bases)).collect();
         let tables = written.len();
@@ -250,20 +259,18 @@ impl Recorder {
         for name in [shards::FOLDER, state::FOLDER] {
             files::sync_folder(&self.options.folder.join(name))?;
         }
-        self.record_changes(changes)?;
+        self.record_changes(changes, None)?;
         let (changes, spools) = self.shards.compose(over, bases(&self.options))?;
-        if !changes.is_empty() {
-            self.record_changes(changes)?;
-        }
+        self.record_changes(changes, None)?;
         shards::remove(&spools)
     }
 
-    fn record_changes(&mut self, files: Changes) -> Result<(), OutputError> {
-        if files.is_empty() && self.pending.is_empty() {
+    fn record_changes(&mut self, files: Changes, state: Option<State>) -> Result<(), OutputError> {
+        if files.is_empty() && self.pending.is_empty() && state.is_none() {
             return Ok(());
         }
         let (at, drop_replies) = (self.stamp.utc_z(), !self.keep_calls);
-        let admission = Admission { at, settled: std::mem::take(&mut self.pending), files, drop_replies };
+        let admission = Admission { at, settled: std::mem::take(&mut self.pending), files, drop_replies, state };
         Ok(self.folder.store.admit(&self.facts.run_id, &admission)?)
     }
 

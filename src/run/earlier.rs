@@ -6,6 +6,7 @@ use crate::output::{OutputError, ledger};
 use crate::store::Settled;
 use crate::words::{Catalogue, ChunkIndex, Coverage, Fingerprint, Used};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -47,8 +48,8 @@ impl Earlier {
         let mut used = vec![Vec::new(); settled.len()];
         let (mut own, mut other) = (Ranges::new(&settled), Ranges::new(&remade));
         let known = remade.iter().find(|one| !one.ledger.is_empty()).map_or(u64::MAX, |one| one.ledger.start);
-        ledger::read(folder, length, |start, row| {
-            if other.position(start).is_some() {
+        ledger::read(folder, length, |bytes, row| {
+            if other.position(&bytes).is_some() {
                 return;
             }
             questions.push(Fingerprint::of(&row.question));
@@ -59,12 +60,16 @@ impl Earlier {
                 question: row.question.into(),
                 seed: seeded.then(|| (row.seed_topic.into(), row.seed_question.into())),
             };
-            match own.position(start) {
+            match own.position(&bytes) {
                 Some(position) => used[position].push(one),
-                None if start < known => coverage.add(&one),
+                None if bytes.start < known => coverage.add(&one),
                 None => {}
             }
         })?;
+        if !own.is_complete() {
+            let detail = "it does not tell of what the run has settled where it was written".to_owned();
+            return Err(OutputError::Changed { path: folder.join(ledger::FILE_NAME), detail });
+        }
         questions.sort_unstable();
         questions.dedup();
         let outcomes = settled.into_iter().zip(used).map(|(settled, used)| outcome(settled, used)).collect();
@@ -76,18 +81,28 @@ impl Earlier {
 struct Ranges<'a> {
     settled: &'a [Settled],
     at: usize,
+    /// Bytes of rows that lie within.
+    covered: u64,
 }
 
 impl<'a> Ranges<'a> {
     fn new(settled: &'a [Settled]) -> Self {
-        Self { settled, at: 0 }
+        Self { settled, at: 0, covered: 0 }
     }
 
-    /// The conversation that the row at this byte is about. Rows are asked for in order; conversations stand in the order
-    /// in which they were written.
-    fn position(&mut self, start: u64) -> Option<usize> {
-        self.at += self.settled[self.at..].iter().take_while(|one| one.ledger.end <= start).count();
-        self.settled.get(self.at).filter(|one| one.ledger.contains(&start)).map(|_| self.at)
+    /// The conversation that the row of these bytes is about. Rows are asked for in order; conversations stand in the
+    /// order in which they were written.
+    fn position(&mut self, row: &Range<u64>) -> Option<usize> {
+        self.at += self.settled[self.at..].iter().take_while(|one| one.ledger.end <= row.start).count();
+        let found =
+            self.settled.get(self.at).filter(|one| one.ledger.start <= row.start && row.end <= one.ledger.end)?;
+        self.covered += row.end - row.start;
+        (!found.ledger.is_empty()).then_some(self.at)
+    }
+
+    /// Whether there was a row for every byte.
+    fn is_complete(&self) -> bool {
+        self.covered == self.settled.iter().map(|one| one.ledger.end - one.ledger.start).sum::<u64>()
     }
 }
 

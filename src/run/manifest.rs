@@ -52,6 +52,12 @@ pub fn manifest(settings: &Settings, sources: &Sources, seed: u64) -> BTreeMap<S
         tell(&format!("saving.output_columns.{key}"), name.clone());
     }
     tell("the configuration's folder", settings.config_dir.clone());
+    // Rows tell of files from the root.
+    let outputs = settings.output.folder.strip_prefix(&settings.root).map_or_else(
+        |_| settings.output.folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        |inside| inside.to_string_lossy().into_owned(),
+    );
+    tell("saving.output_dir", outputs);
     let judge = settings.judge.as_ref().map(|(agent, _)| agent);
     [Some(&settings.user), Some(&settings.assistant), judge]
         .into_iter()

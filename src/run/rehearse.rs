@@ -9,9 +9,10 @@ use crate::llm::rehearsal::{Rehearsal, Rehearsed};
 use crate::operators::{Desk, Stop};
 use crate::output::Folder;
 use crate::settings::Settings;
+use crate::store::StoreError;
 use crate::words::Stage;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
 
 /// What a run would cost in calls.
@@ -51,7 +52,14 @@ pub fn rehearse(settings: &Settings) -> Result<Estimate, RunError> {
     let earlier = Earlier::read(past, &sources.catalogue)?;
     let work = Work::new(settings, &facts.run_id, earlier)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(RunError::Runtime)?;
-    let desk = Desk::new(runtime.handle().clone(), settings.batch_size as usize, Stop::default());
+    let (stop, failure) = (Stop::default(), Arc::new(OnceLock::new()));
+    let desk = Desk::new(runtime.handle().clone(), settings.batch_size as usize, stop.clone());
+    let failed = failure.clone();
+    let broken: Arc<dyn Fn(&StoreError) + Send + Sync> = Arc::new(move |error| {
+        _ = failed.set(error.clone());
+        stop.admitting.cancel();
+        stop.flying.cancel();
+    });
     let rehearsed = Arc::new(Rehearsed::default());
     let stages = sources.stages(settings, &facts, |model, _| {
         Arc::new(Rehearsal {
@@ -59,10 +67,14 @@ pub fn rehearse(settings: &Settings) -> Result<Estimate, RunError> {
             journal: folder.as_ref().map(|folder| (folder.store.clone(), facts.run_id.clone())),
             reuse: reuse.clone(),
             rehearsed: rehearsed.clone(),
+            broken: broken.clone(),
         })
     });
     let (tallies, _tally) = watch::channel(work.quota.tally().clone());
     generate_on_workers(1, &work, &stages, &desk, &tallies, |_, _| {})?;
+    if let Some(failure) = failure.get() {
+        return Err(failure.clone().into());
+    }
     let calls = Stage::ALL.map(|stage| rehearsed.of(stage));
     Ok(Estimate { resumed: identity.resumed.map(|run| run.id.into()), settled: count, calls })
 }

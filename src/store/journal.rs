@@ -5,6 +5,7 @@ pub use super::records::Paid;
 use super::{Entry, Store, StoreError};
 use crate::words::{Digest, LanguageIndex, Place, Slot};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ pub struct Journal {
     inbox: mpsc::Sender<Message>,
     thread: Mutex<Option<JoinHandle<Delays>>>,
     failure: Arc<Failure>,
+    ended: AtomicBool,
 }
 
 /// The first failure, and who is told of it.
@@ -80,7 +82,7 @@ impl Journal {
         let writer =
             Writer { store: store.clone(), run: run.clone(), failure: failure.clone(), delays: Delays::default() };
         let thread = std::thread::spawn(move || writer.write(&messages));
-        Self { store, run, reuse, inbox, thread: Mutex::new(Some(thread)), failure }
+        Self { store, run, reuse, inbox, thread: Mutex::new(Some(thread)), failure, ended: AtomicBool::new(false) }
     }
 
     /// See [`recall`].
@@ -105,8 +107,13 @@ impl Journal {
         let (done, kept) = oneshot::channel();
         let entry = Entry { place, digest, body: reply, paid };
         let waiting = Waiting { entry, since: Instant::now(), done };
-        self.inbox.send(Message::Keep(waiting)).map_err(|_| StoreError::Stopped)?;
-        kept.await.unwrap_or(Err(StoreError::Stopped))
+        // Nobody is there to take it: after the end that is in order, before it the thread has panicked.
+        let stopped = || match self.ended.load(Ordering::SeqCst) {
+            true => StoreError::Stopped,
+            false => self.failure.of(StoreError::Stopped),
+        };
+        self.inbox.send(Message::Keep(waiting)).map_err(|_| stopped())?;
+        kept.await.unwrap_or_else(|_| Err(stopped()))
     }
 
     /// Takes note that what it holds is no reply.
@@ -121,6 +128,7 @@ impl Journal {
 
     /// Ends when all replies brought so far are durable; how long they took. Nothing is kept afterwards.
     pub fn end(&self) -> Delays {
+        self.ended.store(true, Ordering::SeqCst);
         // A thread that is gone has ended already.
         _ = self.inbox.send(Message::End);
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -39,6 +39,11 @@ impl State {
         Self::NAMES.iter().find(|(_, known)| *known == name).map(|(state, _)| *state)
     }
 
+    /// Whether its process may have left files longer than they were recorded.
+    pub fn is_untidy(self) -> bool {
+        matches!(self, Self::Running | Self::Failed)
+    }
+
     /// Whether there is nothing left to do.
     pub fn is_over(self) -> bool {
         matches!(self, Self::Completed | Self::Short)
@@ -129,8 +134,10 @@ pub struct Admission {
     pub settled: Vec<Settled>,
     /// Files by their path in the output folder; none for one that is no longer needed.
     pub files: BTreeMap<String, Option<Mark>>,
-    /// Whether the replies behind the conversations may go.
+    /// Whether the replies behind the conversations may go; they need not, and when is the store's business.
     pub drop_replies: bool,
+    /// The state the run comes to by it, if it does.
+    pub state: Option<State>,
 }
 
 /// What one model in one role has cost.

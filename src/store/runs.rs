@@ -97,13 +97,10 @@ pub(super) fn admit(connection: &mut Connection, run: &str, admission: &Admissio
                 }
             }
         }
-        turn_time(&transaction, run, &admission.at)?;
+        let update = "UPDATE runs SET updated = ?2, state = coalesce(?3, state) WHERE id = ?1";
+        transaction.execute(update, params![run, admission.at, admission.state.map(State::as_str)])?;
     }
     transaction.commit()
-}
-
-fn turn_time(connection: &Connection, run: &str, at: &str) -> rusqlite::Result<()> {
-    connection.prepare_cached("UPDATE runs SET updated = ?2 WHERE id = ?1")?.execute([run, at]).map(drop)
 }
 
 pub(super) fn settled(connection: &Connection, run: &str) -> rusqlite::Result<Vec<Settled>> {

@@ -11,12 +11,21 @@ use std::path::{Path, PathBuf};
 const LOG_HEAD: u64 = 32;
 const FRAME_HEAD: u64 = 24;
 
+/// The journal made of what could be read of a damaged one, until it has its place.
+const RESCUED: &str = "rescued.sqlite";
+/// The same while it is made.
+const RESCUING: &str = "rescuing.sqlite";
+
 /// Opens the journal for writing. Where it is damaged, a new one takes its place that holds all replies that can still
 /// be read; the damaged one stays beside it.
 ///
 /// # Errors
 /// When a file can't be opened, read or written.
 pub(super) fn open(path: &Path) -> Result<Database, StoreError> {
+    if path.with_extension(RESCUED).exists() {
+        // A process died between having it and putting it in place.
+        put_in_place(path)?;
+    }
     let torn = torn_log(path).map_err(|error| io_error("read", &log_of(path), &error))?;
     if let Some(bytes) = torn {
         tracing::warn!(
@@ -57,13 +66,14 @@ fn is_sound(journal: &mut Database, torn: bool) -> Result<(), StoreError> {
             let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
             Err(rusqlite::Error::SqliteFailure(code, Some(detail)))
         };
-        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        // Where somebody else reads, the log can't go yet, and the file may be shorter than all there is.
+        let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
         connection.query_row("SELECT count(*) FROM spent", [], |_| Ok(()))?;
         let whole: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
         let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
         let path = connection.path().map(PathBuf::from).unwrap_or_default();
         let length = fs::metadata(&path).map_or(0, |file| file.len() as i64);
-        if length < whole * page {
+        if !busy && length < whole * page {
             return corrupt(format!("it has {length} of {} bytes", whole * page));
         }
         if torn {
@@ -77,30 +87,45 @@ fn is_sound(journal: &mut Database, torn: bool) -> Result<(), StoreError> {
 }
 
 fn rebuild(path: &Path, detail: &str) -> Result<Database, StoreError> {
-    let damaged = set_aside(path).map_err(|error| io_error("set aside", path, &error))?;
-    let mut journal = replies::open(path, Access::Write)?;
-    let saved = match damaged_connection(&damaged) {
+    let (rescuing, rescued) = (path.with_extension(RESCUING), path.with_extension(RESCUED));
+    for left in [rescuing.clone(), log_of(&rescuing)] {
+        match fs::remove_file(&left) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(io_error("remove", &left, &error)),
+            _ => {}
+        }
+    }
+    let mut journal = replies::open(&rescuing, Access::Write)?;
+    let saved = match damaged_connection(path) {
         Ok(from) => journal.run("write to", |to| replies::rescue(&from, to))?,
         Err(_) => 0,
     };
+    // The last to close a database empties its log.
+    drop(journal);
+    fs::rename(&rescuing, &rescued).map_err(|error| io_error("rename", &rescuing, &error))?;
+    let damaged = put_in_place(path)?;
     tracing::warn!(
         "{} is damaged ({detail}): {saved} replies could be read and were kept, the others are asked for again; it stays \
          as {}",
         path.display(),
         damaged.display()
     );
-    Ok(journal)
+    replies::open(path, Access::Write)
 }
 
-/// Moves the damaged file out of the way, with its log.
-fn set_aside(path: &Path) -> io::Result<PathBuf> {
+/// Puts the rescued journal in place of the damaged one, which is set aside with its log, or what is left of them.
+fn put_in_place(path: &Path) -> Result<PathBuf, StoreError> {
     let name = |number: u32| path.with_extension(format!("damaged-{number}.sqlite"));
-    let damaged = (1..).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(0));
-    fs::rename(path, &damaged)?;
-    match fs::rename(log_of(path), log_of(&damaged)) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(damaged),
+    let is_free = |path: &PathBuf| !path.exists() && !log_of(path).exists();
+    let damaged = (1..).map(name).find(is_free).unwrap_or_else(|| name(0));
+    for (from, to) in [(log_of(path), log_of(&damaged)), (path.to_owned(), damaged.clone())] {
+        match fs::rename(&from, &to) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(io_error("set aside", &from, &error)),
+            _ => {}
+        }
     }
+    let rescued = path.with_extension(RESCUED);
+    fs::rename(&rescued, path).map_err(|error| io_error("rename", &rescued, &error))?;
+    Ok(damaged)
 }
 
 /// Opened in the way that lets SQLite read a file with pages missing at its end.

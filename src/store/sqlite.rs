@@ -37,8 +37,13 @@ impl Sqlite {
             path: folder.clone(),
             cause: error.to_string(),
         })?;
-        let runs = runs::open(&folder.join(RUNS), Access::Write)?;
-        let journal = salvage::open(&folder.join(JOURNAL))?;
+        let mut runs = runs::open(&folder.join(RUNS), Access::Write)?;
+        let path = folder.join(JOURNAL);
+        let is_new = std::fs::metadata(&path).map_or(0, |file| file.len()) == 0;
+        let journal = salvage::open(&path)?;
+        if is_new && !runs.run("read", |connection| runs::all(connection))?.is_empty() {
+            tracing::warn!("{} was missing: replies of earlier runs are asked for again", path.display());
+        }
         Self::of(runs, journal, &folder)
     }
 
@@ -96,7 +101,9 @@ impl Store for Sqlite {
         held(&self.runs).run("write to", |connection| runs::admit(connection, run, admission))?;
         if admission.drop_replies && !admission.settled.is_empty() {
             let forgotten = &admission.settled;
-            held(&self.journal).run("write to", |connection| replies::forget(connection, run, forgotten))?;
+            let forgot = held(&self.journal).run("write to", |connection| replies::forget(connection, run, forgotten));
+            // They only take room.
+            forgot.unwrap_or_else(|error| tracing::warn!("failed to {error}"));
         }
         Ok(())
     }

@@ -110,10 +110,22 @@ fn conformance<S: Store>(store: S, reopened: impl Fn(S) -> S) {
     let theirs = place(1, 5, Stage::Ask, 0);
     store.append("b", &[entry(theirs, 1, b"to go", Some(1))]).unwrap();
     let settled = vec![Settled { slot: gone, ..settled(5, None) }];
-    store.admit("b", &Admission { at: "t5".into(), settled, drop_replies: true, ..Admission::default() }).unwrap();
+    store
+        .admit(
+            "b",
+            &Admission {
+                at: "t5".into(),
+                settled,
+                drop_replies: true,
+                state: Some(State::Completed),
+                ..Admission::default()
+            },
+        )
+        .unwrap();
     assert_eq!(store.recall("b", &theirs, Digest(1)).unwrap(), None);
     assert!(store.recall("b", &here, Digest(1)).unwrap().is_some());
     assert_eq!(store.spent("b").unwrap()[0].calls, 5, "what was paid stays paid");
+    assert_eq!((store.runs().unwrap()[0].state, store.runs().unwrap()[1].state), (State::Completed, State::Running));
 }
 
 /// A store whose replies can't be kept after so many.
@@ -262,6 +274,19 @@ fn a_journal_cut_anywhere_keeps_what_can_be_read() {
         assert_eq!(kept(folder.path(), REPLIES), counts[counts.len() - 1], "it is mended once and for all");
     }
     assert!(counts.is_sorted() && counts[0] == 0 && counts[11] > 40, "{counts:?}");
+}
+
+#[test]
+fn a_rebuilt_journal_takes_its_place_though_the_process_died_before() {
+    let (folder, other) = (filled(20), filled(7));
+    let path = folder.path().join("store/journal.sqlite");
+    fs::rename(other.path().join("store/journal.sqlite"), path.with_extension("rescued.sqlite")).unwrap();
+    fs::write(path.with_extension("sqlite-wal"), "left over").unwrap();
+    assert_eq!(kept(folder.path(), 20), 7);
+    let mut names: Vec<_> =
+        fs::read_dir(folder.path().join("store")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["journal.damaged-1.sqlite", "journal.damaged-1.sqlite-wal", "journal.sqlite", "runs.sqlite"]);
 }
 
 #[test]

@@ -72,6 +72,17 @@ impl Project {
         files
     }
 
+    /// The replies in the journal, as they were kept.
+    pub fn journalled(&self) -> Vec<String> {
+        let path = self.path("outputs/store/journal.sqlite");
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let Ok(journal) = rusqlite::Connection::open_with_flags(path, flags) else { return Vec::new() };
+        let mut found = journal.prepare("SELECT body FROM replies").expect("a journal");
+        let bodies = found.query_map([], |row| row.get::<_, Vec<u8>>(0)).expect("replies");
+        let read = |body: Vec<u8>| zstd::stream::decode_all(&body[..]).expect("a whole reply");
+        bodies.map(|body| String::from_utf8(read(body.expect("a reply"))).expect("UTF-8")).collect()
+    }
+
     /// `dlgforge` in this project, without any of the caller's settings.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_dlgforge"));
