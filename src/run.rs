@@ -69,6 +69,7 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
     let (facts, store) = (sources.facts(settings, &identity), folder.store.clone());
     let reuse = identity::reuse(settings, &folder.runs)?;
     let settled = if identity.resumed.is_some() { store.settled(&facts.run_id)? } else { Vec::new() };
+    let ledger = folder.ledger_length(&settings.output.folder)?;
     let begins = match &identity.resumed {
         Some(_) => Begins::Resumed(settled.clone()),
         None => Begins::New(Run {
@@ -76,12 +77,13 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
             state: State::Running,
             manifest,
             config: settings.config.clone(),
+            ledger: identity.known.unwrap_or(ledger),
             began: stamp.utc_z(),
             updated: stamp.utc_z(),
         }),
     };
     let remade = reuse.as_ref().map_or(Ok(Vec::new()), |reuse| store.settled(&reuse.run))?;
-    let past = Past { folder: &settings.output.folder, length: folder.ledger_length(), settled, remade };
+    let past = Past { folder: &settings.output.folder, length: ledger, known: identity.known, settled, remade };
     let earlier = Earlier::read(past, &sources.catalogue)?;
     let waves = Waves::new(settings.total_samples, &settings.languages, &earlier.outcomes);
     let work = Work::new(settings, &facts.run_id, earlier)?;

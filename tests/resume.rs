@@ -224,8 +224,9 @@ fn an_output_that_can_not_be_written_stops_the_run_and_leaves_nothing_behind() {
     let last = ran.stderr.lines().last().unwrap_or_default();
     assert!(last.contains("r-fr-0006.json") && last.contains("dlgforge run config.yaml --resume r"), "{}", ran.stderr);
     assert!(project.run(&["status"]).stdout.starts_with("run r: failed\n"));
-    // Another run in between appends to what was admitted, and to nothing else.
-    succeeded(&resumed(&project, &["--set", "run.run_id=s", "--set", "run.total_samples=1"]));
+    // Another run in between appends to what was admitted, and to nothing else; it asks other questions.
+    let other = ["run.run_id=s", "run.total_samples=1", "run.seed=6"].map(|set| ["--set", set]).concat();
+    succeeded(&resumed(&project, &other));
     let ids: Vec<_> = project.rows("outputs/conversations_index.jsonl");
     let position = ids.iter().position(|row| row["conversation_id"] == "s-en-0000").expect("the other run");
     assert_eq!(ids.len(), position + 2);

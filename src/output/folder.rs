@@ -5,6 +5,7 @@ use super::{files, ledger};
 use crate::store::{Mark, Run, Sqlite, State, Store};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -56,9 +57,18 @@ impl Folder {
         files::is_claimed(path)
     }
 
-    /// How much of the ledger counts, in bytes, where a process that died may have left more.
-    pub fn ledger_length(&self) -> Option<u64> {
-        self.files.get(ledger::FILE_NAME).filter(|_| self.died).map(|mark| mark.length)
+    /// How much of the ledger counts, in bytes: all of it, unless a process that died may have left more.
+    ///
+    /// # Errors
+    /// When it can't be looked at.
+    pub fn ledger_length(&self, path: &Path) -> Result<u64, OutputError> {
+        let path = path.join(ledger::FILE_NAME);
+        let length = match fs::metadata(&path) {
+            Err(cause) if cause.kind() == ErrorKind::NotFound => 0,
+            found => found.map_err(OutputError::io("look at", &path))?.len(),
+        };
+        let recorded = self.files.get(ledger::FILE_NAME).filter(|_| self.died).map(|mark| mark.length);
+        Ok(recorded.map_or(length, |recorded| length.min(recorded)))
     }
 
     /// Whether it is certain that nobody else writes here.

@@ -63,17 +63,13 @@ impl LedgerRow {
 ///
 /// # Errors
 /// When the file can't be read, or another line is not a ledger row; the error names the line.
-pub fn read(
-    folder: &Path,
-    length: Option<u64>,
-    mut take: impl FnMut(Range<u64>, LedgerRow),
-) -> Result<(), OutputError> {
+pub fn read(folder: &Path, length: u64, mut take: impl FnMut(Range<u64>, LedgerRow)) -> Result<(), OutputError> {
     let path = folder.join(FILE_NAME);
     let file = match File::open(&path) {
         Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(()),
         opened => opened.map_err(OutputError::io("open", &path))?,
     };
-    let mut reader = BufReader::new(file.take(length.unwrap_or(u64::MAX)));
+    let mut reader = BufReader::new(file.take(length));
     let (mut text, mut end) = (Vec::new(), 0);
     for line in 1.. {
         let start = end;
@@ -106,7 +102,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(FILE_NAME), content).unwrap();
         let mut rows = Vec::new();
-        read(folder.path(), None, |_, row| rows.push(row)).map(|()| rows)
+        read(folder.path(), u64::MAX, |_, row| rows.push(row)).map(|()| rows)
     }
 
     #[test]
@@ -133,7 +129,7 @@ mod tests {
 
     #[test]
     fn no_ledger_means_no_rows() {
-        read(tempfile::tempdir().unwrap().path(), None, |_, row| panic!("{row:?}")).unwrap();
+        read(tempfile::tempdir().unwrap().path(), 0, |_, row| panic!("{row:?}")).unwrap();
     }
 
     #[test]

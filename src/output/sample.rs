@@ -66,7 +66,15 @@ pub(crate) fn facts() -> RunFacts {
 /// A run as it begins.
 pub(crate) fn run(id: &str) -> Run {
     let (began, updated) = (stamp().utc_z(), stamp().utc_z());
-    Run { id: id.into(), state: State::Running, manifest: BTreeMap::new(), config: "c.yaml".into(), began, updated }
+    Run {
+        id: id.into(),
+        state: State::Running,
+        manifest: BTreeMap::new(),
+        config: "c.yaml".into(),
+        ledger: 0,
+        began,
+        updated,
+    }
 }
 
 /// One document of two chunks.

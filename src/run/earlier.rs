@@ -24,8 +24,12 @@ pub struct Earlier {
 pub struct Past<'a> {
     /// The output folder.
     pub folder: &'a Path,
-    /// How much of the ledger counts, in bytes; all of it when none.
-    pub length: Option<u64>,
+    /// How much of the ledger counts, in bytes.
+    pub length: u64,
+    /// How much of it the conversations know of, in bytes; all of it when none. Questions behind that are not asked again
+    /// either, but of what they used nothing is known: or else a run would ask something else after another one has come
+    /// between.
+    pub known: Option<u64>,
     /// What this run has settled, in slot order.
     pub settled: Vec<Settled>,
     /// What the run has settled whose replies serve too. This run makes its conversations once more: it knows what that
@@ -39,7 +43,7 @@ impl Earlier {
     /// # Errors
     /// When it can't be read.
     pub fn read(past: Past, catalogue: &Catalogue) -> Result<Self, OutputError> {
-        let Past { folder, length, settled, remade } = past;
+        let Past { folder, length, known, settled, remade } = past;
         let positions = (0u32..).map(ChunkIndex);
         let chunks: HashMap<&str, ChunkIndex> =
             catalogue.chunks.iter().map(|chunk| chunk.id.as_str()).zip(positions).collect();
@@ -47,7 +51,6 @@ impl Earlier {
         let mut questions = Vec::new();
         let mut used = vec![Vec::new(); settled.len()];
         let (mut own, mut other) = (Ranges::new(&settled), Ranges::new(&remade));
-        let known = remade.iter().find(|one| !one.ledger.is_empty()).map_or(u64::MAX, |one| one.ledger.start);
         ledger::read(folder, length, |bytes, row| {
             if other.position(&bytes).is_some() {
                 return;
@@ -62,7 +65,7 @@ impl Earlier {
             };
             match own.position(&bytes) {
                 Some(position) => used[position].push(one),
-                None if bytes.start < known => coverage.add(&one),
+                None if known.is_none_or(|known| bytes.start < known) => coverage.add(&one),
                 None => {}
             }
         })?;

@@ -23,6 +23,8 @@ pub struct Identity {
     pub seed: u64,
     /// What the store has of it, when it goes on.
     pub resumed: Option<Run>,
+    /// How much of the ledger its conversations know of beside their own, in bytes; all when none.
+    pub known: Option<u64>,
 }
 
 impl Identity {
@@ -34,7 +36,7 @@ impl Identity {
                 // With another seed hardly a request would be the same as in the run whose replies serve too.
                 let reused = settings.reuse_from.as_deref().map(|id| found(runs, Some(id))).transpose()?;
                 let seed = settings.plan.seed.or_else(|| seed_of(reused?)).unwrap_or_else(|| drawn() >> 11);
-                return Ok(Self { run_id, seed, resumed: None });
+                return Ok(Self { run_id, seed, resumed: None, known: reused.map(|run| run.ledger) });
             }
             Some(Resume::Last) => None,
             Some(Resume::Run(id)) => Some(id.as_str()),
@@ -45,7 +47,7 @@ impl Identity {
             .seed
             .or_else(|| seed_of(run))
             .ok_or_else(|| RunError::Changed(run.id.clone(), SEED.to_owned()))?;
-        Ok(Self { run_id: run.id.as_str().into(), seed, resumed: Some(run.clone()) })
+        Ok(Self { run_id: run.id.as_str().into(), seed, resumed: Some(run.clone()), known: Some(run.ledger) })
     }
 }
 

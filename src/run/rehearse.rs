@@ -47,8 +47,9 @@ pub fn rehearse(settings: &Settings) -> Result<Estimate, RunError> {
         Some((reuse, folder)) => folder.store.settled(&reuse.run)?,
         None => Vec::new(),
     };
-    let (count, length) = (settled.len(), folder.as_ref().and_then(Folder::ledger_length));
-    let past = Past { folder: &settings.output.folder, length, settled, remade };
+    let (count, path) = (settled.len(), settings.output.folder.as_path());
+    let length = folder.as_ref().map_or(Ok(u64::MAX), |folder| folder.ledger_length(path))?;
+    let past = Past { folder: path, length, known: identity.known, settled, remade };
     let earlier = Earlier::read(past, &sources.catalogue)?;
     let work = Work::new(settings, &facts.run_id, earlier)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(RunError::Runtime)?;

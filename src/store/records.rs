@@ -61,6 +61,8 @@ pub struct Run {
     pub manifest: BTreeMap<String, String>,
     /// Its configuration file, relative to the root.
     pub config: String,
+    /// How much of the ledger its conversations know of beside their own, in bytes: what was there when it began.
+    pub ledger: u64,
     /// When it began, and when its state was last recorded: UTC.
     pub began: String,
     /// See [`Run::began`].

@@ -12,7 +12,7 @@ const FORMAT: i64 = 1;
 const SCHEMA: &str = "
 CREATE TABLE runs (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, state TEXT NOT NULL, manifest TEXT NOT NULL,
-    config TEXT NOT NULL, began TEXT NOT NULL, updated TEXT NOT NULL
+    config TEXT NOT NULL, ledger INTEGER NOT NULL, began TEXT NOT NULL, updated TEXT NOT NULL
 );
 CREATE TABLE files (
     path TEXT PRIMARY KEY, length INTEGER NOT NULL, rows INTEGER NOT NULL, tail BLOB NOT NULL
@@ -29,8 +29,8 @@ pub(super) fn open(path: &Path, access: Access) -> Result<Database, StoreError> 
 }
 
 pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Run>> {
-    let mut found =
-        connection.prepare_cached("SELECT id, state, manifest, config, began, updated FROM runs ORDER BY number")?;
+    let mut found = connection
+        .prepare_cached("SELECT id, state, manifest, config, ledger, began, updated FROM runs ORDER BY number")?;
     let runs = found.query_map([], |row| {
         let (state, manifest): (String, String) = (row.get(1)?, row.get(2)?);
         Ok(Run {
@@ -38,8 +38,9 @@ pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Run>> {
             state: State::named(&state).ok_or_else(|| unreadable(1, format!("unknown state {state:?}")))?,
             manifest: serde_json::from_str(&manifest).map_err(|error| unreadable(2, error.to_string()))?,
             config: row.get(3)?,
-            began: row.get(4)?,
-            updated: row.get(5)?,
+            ledger: row.get(4)?,
+            began: row.get(5)?,
+            updated: row.get(6)?,
         })
     })?;
     runs.collect()
@@ -50,8 +51,9 @@ pub(super) fn begin(connection: &Connection, run: &Run) -> rusqlite::Result<bool
     let manifest =
         serde_json::to_string(&run.manifest).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     let made = connection.execute(
-        "INSERT OR IGNORE INTO runs (id, state, manifest, config, began, updated) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![run.id, run.state.as_str(), manifest, run.config, run.began, run.updated],
+        "INSERT OR IGNORE INTO runs (id, state, manifest, config, ledger, began, updated)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        params![run.id, run.state.as_str(), manifest, run.config, run.ledger, run.began, run.updated],
     )?;
     Ok(made == 1)
 }

@@ -30,7 +30,7 @@ fn entry(place: Place, digest: u128, body: &[u8], tokens: Option<u64>) -> Entry 
 fn run(id: &str) -> Run {
     let manifest = BTreeMap::from([("run.seed".to_owned(), "7".to_owned())]);
     let (config, began) = ("c.yaml".to_owned(), "t0".to_owned());
-    Run { id: id.into(), state: State::Running, manifest, config, updated: began.clone(), began }
+    Run { id: id.into(), state: State::Running, manifest, config, ledger: 3, updated: began.clone(), began }
 }
 
 fn settled(index: u32, dropped: Option<&str>) -> Settled {

@@ -223,7 +223,7 @@ fn a_second_run_appends_and_a_taken_or_impossible_id_is_refused() {
     assert_eq!(written[0].rows, Some(1));
     assert_eq!(rows(root.path(), "synthetic_qa.jsonl").len(), 3);
     let mut rows = 0;
-    ledger::read(&root.path().join("outputs"), None, |_, _| rows += 1).unwrap();
+    ledger::read(&root.path().join("outputs"), u64::MAX, |_, _| rows += 1).unwrap();
     assert_eq!(rows, 5);
     for run_id in ["", ".hidden", "a/b", "..", "a\\b"] {
         let refused = create(sample::options(root.path()), RunFacts { run_id: run_id.into(), ..second.clone() });
