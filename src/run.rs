@@ -1,5 +1,6 @@
 //! Carries a graph out: reads what it needs, starts workers and tasks, stops them, says what came of it.
 
+mod begin;
 mod earlier;
 mod identity;
 mod inputs;
@@ -20,19 +21,19 @@ pub use summary::{End, Summary};
 use crate::dataflows::generate::{Order, Stages, generate};
 use crate::llm::{Journalled, Shared};
 use crate::operators::{Desk, Outcome, Quota, Settlement, Stop, Tally, Target};
-use crate::output::{Begins, Folder, Recorder, Stamp};
+use crate::output::{OutputError, Recorder, Stamp, WrittenFile};
 use crate::settings::Settings;
-use crate::store::{Journal, Run, State};
+use crate::store::{Journal, Reuse, Run, State, Store};
 use crate::words::{Attempt, Coverage, Fingerprint};
-use earlier::{Earlier, Past};
-use identity::Identity;
+use begin::{Begun, begin};
+use earlier::Earlier;
 use inputs::Sources;
 use progress::Display;
 use std::sync::Arc;
 use std::time::Instant;
 use timely::{CommunicationConfig, Config, WorkerConfig};
 use tokio::sync::watch;
-use writer::{Waves, Writer};
+use writer::Writer;
 
 /// What came of it.
 #[derive(Debug, Clone)]
@@ -57,40 +58,12 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
     let shared = Shared::new();
     let sources = Sources::read(settings, &shared)?;
     let stamp = Stamp::from_env(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?;
-    let folder = Folder::claim(&settings.output.folder)?;
-    let identity = Identity::of(settings, &folder.runs)?;
-    let manifest = manifest::manifest(settings, &sources, identity.seed);
-    if let Some(run) = &identity.resumed {
-        identity::check(run, &manifest)?;
-        if run.state.is_over() {
-            return Ok(Ran::Over(run.clone()));
-        }
-    }
-    let (facts, store) = (sources.facts(settings, &identity), folder.store.clone());
-    let reuse = identity::reuse(settings, &folder.runs)?;
-    let settled = if identity.resumed.is_some() { store.settled(&facts.run_id)? } else { Vec::new() };
-    let ledger = folder.ledger_length(&settings.output.folder)?;
-    let begins = match &identity.resumed {
-        Some(_) => Begins::Resumed(settled.clone()),
-        None => Begins::New(Run {
-            id: facts.run_id.to_string(),
-            state: State::Running,
-            manifest,
-            config: settings.config.clone(),
-            ledger: identity.known.unwrap_or(ledger),
-            began: stamp.utc_z(),
-            updated: stamp.utc_z(),
-        }),
+    let begun = match begin(settings, &sources, stamp)? {
+        Ok(begun) => begun,
+        Err(over) => return Ok(Ran::Over(over)),
     };
-    let remade = reuse.as_ref().map_or(Ok(Vec::new()), |reuse| store.settled(&reuse.run))?;
-    let past = Past { folder: &settings.output.folder, length: ledger, known: identity.known, settled, remade };
-    let earlier = Earlier::read(past, &sources.catalogue)?;
-    let waves = Waves::new(settings.total_samples, &settings.languages, &earlier.outcomes);
-    let work = Work::new(settings, &facts.run_id, earlier)?;
+    let Begun { facts, store, reuse, recorder, waves, work } = begun;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(RunError::Runtime)?;
-    let keep_calls = settings.store.keep_calls;
-    let (options, catalogue) = (settings.output.clone(), sources.catalogue.clone());
-    let recorder = Recorder::open(options, facts.clone(), stamp, catalogue, folder, begins, keep_calls)?;
     let stop = Stop::default();
     let signalled = signals::listen(&runtime, stop.clone(), display.console()).map_err(RunError::Runtime)?;
     let desk = Desk::new(runtime.handle().clone(), settings.batch_size as usize, stop.clone());
@@ -121,22 +94,12 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
         "[run] accepted={} dropped={} duplicates={} rollbacks={} wasted_calls={} watermark_lag={}",
         tally.accepted(), tally.dropped(), tally.duplicates, tally.rollbacks, tally.wasted, tally.lag
     );
-    let left = recorder.left();
-    let stopped = |cause: RunError| RunError::Stopped {
+    let (left, end) = (recorder.left(), End::of(settings, &tally, signalled.get().copied()));
+    let files = conclude(recorder, failure, &journal, &end).map_err(|cause| RunError::Stopped {
         cause: Box::new(cause),
         config: settings.config_path.clone(),
         run_id: facts.run_id.clone(),
-    };
-    if let Some(failure) = failure {
-        recorder.abandon();
-        return Err(stopped(failure.into()));
-    }
-    if let Some(failure) = journal.failure() {
-        recorder.finish(State::Failed).map_err(|_| stopped(failure.clone().into()))?;
-        return Err(stopped(failure.clone().into()));
-    }
-    let end = End::of(settings, &tally, signalled.get().copied());
-    let files = recorder.finish(end.state()).map_err(|failure| stopped(failure.into()))?;
+    })?;
     runtime.shutdown_background();
     Ok(Ran::Made(Box::new(Summary {
         run_id: facts.run_id.clone(),
@@ -156,13 +119,29 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
     })))
 }
 
+/// Completes the files, unless something kept the run from going on.
+fn conclude(
+    recorder: Recorder,
+    failure: Option<OutputError>,
+    journal: &Journal,
+    end: &End,
+) -> Result<Vec<WrittenFile>, RunError> {
+    if let Some(failure) = failure {
+        recorder.abandon();
+        return Err(failure.into());
+    }
+    match journal.failure() {
+        None => Ok(recorder.finish(end.state())?),
+        Some(failure) => {
+            // What is settled is written all the same, if it can be.
+            _ = recorder.finish(State::Failed);
+            Err(failure.clone().into())
+        }
+    }
+}
+
 /// The journal of a run, which stops it when it fails.
-fn journal(
-    store: Arc<dyn crate::store::Store>,
-    run_id: &Arc<str>,
-    reuse: Option<crate::store::Reuse>,
-    stop: Stop,
-) -> Journal {
+fn journal(store: Arc<dyn Store>, run_id: &Arc<str>, reuse: Option<Reuse>, stop: Stop) -> Journal {
     Journal::start(store, run_id.clone(), reuse, move |failure| {
         tracing::error!(target: "dlgforge.pipeline", "[journal] failed to {failure}; stopping the run");
         stop.admitting.cancel();

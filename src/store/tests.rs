@@ -8,6 +8,7 @@ use std::fs::{self, OpenOptions};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tempfile::TempDir;
 
 fn place(language: u16, index: u32, stage: Stage, round: u16) -> Place {
@@ -128,11 +129,20 @@ fn conformance<S: Store>(store: S, reopened: impl Fn(S) -> S) {
     assert_eq!((store.runs().unwrap()[0].state, store.runs().unwrap()[1].state), (State::Completed, State::Running));
 }
 
-/// A store whose replies can't be kept after so many.
+/// A store that takes its time to keep replies, and keeps none after so many groups.
 struct Faulty<S> {
     store: S,
-    appends: AtomicU64,
     good: u64,
+    pause: Duration,
+    appends: AtomicU64,
+    /// Replies that are durable.
+    durable: Arc<AtomicU64>,
+}
+
+impl<S> Faulty<S> {
+    fn of(store: S) -> Self {
+        Self { store, good: u64::MAX, pause: Duration::ZERO, appends: AtomicU64::new(0), durable: Arc::default() }
+    }
 }
 
 impl<S: Store> Store for Faulty<S> {
@@ -149,7 +159,10 @@ impl<S: Store> Store for Faulty<S> {
         if self.appends.fetch_add(1, Ordering::SeqCst) >= self.good {
             return Err(StoreError::Pack { cause: "no".into() });
         }
-        self.store.append(run, replies)
+        std::thread::sleep(self.pause);
+        self.store.append(run, replies)?;
+        self.durable.fetch_add(replies.len() as u64, Ordering::SeqCst);
+        Ok(())
     }
     fn recall(&self, run: &str, place: &Place, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
         self.store.recall(run, place, digest)
@@ -182,9 +195,9 @@ fn every_store_keeps_what_it_is_given() {
         Sqlite::open(folder.path()).unwrap()
     });
     let (folder, store) = fresh();
-    conformance(Faulty { store, appends: AtomicU64::new(0), good: u64::MAX }, |faulty| {
+    conformance(Faulty::of(store), |faulty| {
         drop(faulty);
-        Faulty { store: Sqlite::open(folder.path()).unwrap(), appends: AtomicU64::new(0), good: u64::MAX }
+        Faulty::of(Sqlite::open(folder.path()).unwrap())
     });
 }
 
@@ -218,11 +231,23 @@ async fn replies_that_come_together_become_durable_together() {
 }
 
 #[tokio::test]
+async fn a_reply_is_durable_when_its_keeper_goes_on() {
+    let (_folder, store) = fresh();
+    let store = Faulty { pause: Duration::from_millis(20), ..Faulty::of(store) };
+    let durable = store.durable.clone();
+    let journal = Journal::start(Arc::new(store), "r".into(), None, |error| panic!("{error}"));
+    for number in 1..=3 {
+        journal.keep(place(0, number as u32, Stage::Ask, 0), Digest(1), vec![], None).await.unwrap();
+        assert_eq!(durable.load(Ordering::SeqCst), number);
+    }
+}
+
+#[tokio::test]
 async fn after_its_first_failure_the_journal_keeps_nothing() {
     let (_folder, store) = fresh();
     let told = Arc::new(AtomicU64::new(0));
     let counted = told.clone();
-    let store = Faulty { store, appends: AtomicU64::new(0), good: 1 };
+    let store = Faulty { good: 1, ..Faulty::of(store) };
     let journal =
         Journal::start(Arc::new(store), "r".into(), None, move |_| _ = counted.fetch_add(1, Ordering::SeqCst));
     let keep = |index| journal.keep(place(0, index, Stage::Ask, 0), Digest(1), b"reply".to_vec(), None);
