@@ -293,9 +293,24 @@ fn status_tells_of_every_run_and_how_to_go_on() {
     assert!(first.starts_with("run r: interrupted\n") && first.contains("--resume r"), "{told}");
     assert!(second.contains("1 of 1 accepted") && !second.contains("--resume"), "{told}");
     assert!(second.contains("calls          16 answered") && second.contains("openai/test-model: 8 calls"), "{told}");
+    assert!(second.contains("cost           unknown"), "a model without a price: {told}");
     // The first one goes on beside what the second one has written.
     succeeded(&resumed(&project, &["--resume", "r"]));
     let told = project.run(&["status"]).stdout;
     assert!(told.contains("run r: completed"), "{told}");
     assert_eq!(project.rows("outputs/conversations_index.jsonl").len(), 24 + 2);
+}
+
+#[test]
+fn cost_is_counted_with_the_prices_that_are_set() {
+    let endpoint = dialogue(0.0);
+    let project = Project::with(&remote(&endpoint.base_url(), RUN, ""));
+    project.write("mine.yaml", b"version: today\nusd_per_million_tokens: {test-model: {input: 1000000, output: 0}}\n");
+    succeeded(&resumed(&project, &["--set", "llm.prices=mine.yaml"]));
+    let told = project.run(&["status"]).stdout;
+    let read = told.split_once("tokens         ").and_then(|(_, rest)| rest.split_once(" read")).expect("tokens").0;
+    assert!(told.contains(&format!("cost           {read}.0000 USD\n")), "a USD for each token read: {told}");
+    let project = Project::with(&builtin(RUN, ""));
+    succeeded(&resumed(&project, &[]));
+    assert!(project.run(&["status"]).stdout.contains("cost           0.0000 USD\n"));
 }
