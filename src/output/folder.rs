@@ -1,7 +1,7 @@
 //! The output folder as a whole: claimed by one process at a time, with the store of all its runs.
 
 use super::OutputError;
-use super::{files, ledger};
+use super::{files, ledger, shards, state};
 use crate::store::{Mark, Run, Sqlite, State, Store};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -71,9 +71,13 @@ impl Folder {
         Ok(recorded.map_or(length, |recorded| length.min(recorded)))
     }
 
-    /// Whether it is certain that nobody else writes here.
-    pub(super) fn is_claimed(&self) -> bool {
-        self.claim.is_some()
+    /// Removes what a process that died has left and nobody needs, when it is certain that nobody else writes here.
+    ///
+    /// # Errors
+    /// When it can't be listed or removed.
+    pub fn clear_leftovers(&self, path: &Path) -> Result<(), OutputError> {
+        let subfolders = [state::FOLDER, shards::FOLDER].into_iter().filter(|_| self.claim.is_some());
+        subfolders.map(|name| files::clear_leftovers(&path.join(name), &self.files, name)).collect()
     }
 
     /// Leaves the runs of dead processes as they were when they last had something admitted: what they spooled beyond it

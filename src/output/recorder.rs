@@ -82,10 +82,7 @@ impl Recorder {
         for name in [CONVERSATIONS, state::FOLDER, shards::FOLDER] {
             files::create_folder(&root.join(name))?;
         }
-        if folder.is_claimed() {
-            files::clear_leftovers(&root.join(state::FOLDER), &folder.files, state::FOLDER)?;
-            files::clear_leftovers(&root.join(shards::FOLDER), &folder.files, shards::FOLDER)?;
-        }
+        folder.clear_leftovers(root)?;
         let documents = Documents { folder: root.join(CONVERSATIONS), unsynced: Vec::new(), written: 0, bytes: 0 };
         if let Begins::Resumed(settled) = &begins {
             documents.expect(settled, &facts)?;

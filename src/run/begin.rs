@@ -31,6 +31,7 @@ pub fn begin(settings: &Settings, sources: &Sources, stamp: Stamp) -> Result<Res
     if let Some(run) = &identity.resumed {
         identity::check(run, &manifest)?;
         if run.state.is_over() {
+            folder.clear_leftovers(path)?;
             return Ok(Err(run.clone()));
         }
     }

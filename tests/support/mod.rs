@@ -123,8 +123,11 @@ fn files(folder: &Path) -> Files {
 
 /// Demands that both have the same files, to the byte.
 pub fn expect_same(expected: &Files, found: &Files, what: &str) {
-    let names = |files: &Files| files.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(expected), names(found), "{what}: other files");
+    let only = |these: &Files, those: &Files| {
+        these.keys().filter(|name| !those.contains_key(*name)).cloned().collect::<Vec<_>>()
+    };
+    let (missing, more) = (only(expected, found), only(found, expected));
+    assert!(missing.is_empty() && more.is_empty(), "{what}: missing {missing:?}, too many {more:?}");
     for (name, expected) in expected {
         let (expected, found) = (String::from_utf8_lossy(expected), String::from_utf8_lossy(&found[name]));
         let lines = expected.lines().zip(found.lines()).enumerate();
