@@ -18,6 +18,8 @@ pub struct Cli {
 pub enum Command {
     /// Generate conversations.
     Run(RunArgs),
+    /// Tell what a run will cost, from a pilot of a few of its conversations.
+    Estimate(EstimateArgs),
     /// Tell what runs an output folder has, how far they are, and how to go on with them.
     Status(StatusArgs),
 }
@@ -30,20 +32,40 @@ pub struct StatusArgs {
     pub outputs: PathBuf,
 }
 
+/// Arguments of `estimate`.
+#[derive(Debug, Args)]
+pub struct EstimateArgs {
+    /// Conversations to make in every language, 2 or more: the more, the narrower the range. They are paid for, and go
+    /// when the estimate is made.
+    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(2..))]
+    pub pilot: u32,
+    /// The run.
+    #[command(flatten)]
+    pub run: Place,
+}
+
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The configuration file.
-    pub config: PathBuf,
-    /// Overrides a key of the configuration, such as `run.batch_size=8`; may be repeated.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
+    /// The run.
+    #[command(flatten)]
+    pub run: Place,
     /// Goes on with a run of the output folder, by default the last one, where it was left.
     #[arg(long, value_name = "RUN_ID", num_args = 0..=1, default_missing_value = "")]
     pub resume: Option<String>,
     /// Tells how many calls the run would make, and how many replies the journal has for it; asks and writes nothing.
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// What run it is, and where.
+#[derive(Debug, Args)]
+pub struct Place {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// Overrides a key of the configuration, such as `run.batch_size=8`; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
     /// The project's root, which relative paths start from; by default the configuration file's folder, or its parent
     /// when that folder is called `config`.
     #[arg(long, value_name = "FOLDER")]
@@ -54,10 +76,16 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
+    /// The run to go on with.
+    pub fn resumed(&self) -> Option<Resume> {
+        let id = self.resume.as_deref().map(str::trim)?;
+        Some(if id.is_empty() { Resume::Last } else { Resume::Run(id.to_owned()) })
+    }
+}
+
+impl Place {
     /// The part that settings are made of.
-    pub fn flags(&self) -> Flags {
-        let resume = self.resume.as_deref().map(str::trim);
-        let resume = resume.map(|id| if id.is_empty() { Resume::Last } else { Resume::Run(id.to_owned()) });
+    pub fn flags(&self, resume: Option<Resume>) -> Flags {
         Flags { config: self.config.clone(), set: self.set.clone(), resume, root: self.root.clone() }
     }
 }

@@ -19,6 +19,8 @@
 //! | a conversation | its home, [`operators::accept()`], which keeps its path until it is final |
 //! | what models have replied | the journal of the [`store`]: durable before the graph sees it |
 //! | what is settled, and which bytes of which file count | the [`store`], by one transaction for each admission |
+//! | which endpoint takes a request and when, and which of them are up | the traffic of [`llm`], one for all models |
+//! | what may still be spent | the purse of [`llm`], which every request reserves from |
 //! | how many calls are out | the seats of [`operators::Desk`], taken inside the tasks |
 //! | the order of rows | [`operators::settle()`] on each worker, the writer thread over all of them |
 //! | every random choice | [`plan`], from the run's seed and the place in the run |

@@ -1,9 +1,9 @@
 //! The `dlgforge` command: parse, run, exit code.
 
 use clap::Parser;
-use dlgforge::cli::{Cli, Command, RunArgs, StatusArgs};
+use dlgforge::cli::{Cli, Command, EstimateArgs, Place, RunArgs, StatusArgs};
 use dlgforge::run::{End, Ran};
-use dlgforge::settings::Settings;
+use dlgforge::settings::{Resume, Settings};
 use dlgforge::store::{Run, State};
 use std::error::Error;
 use std::ffi::OsString;
@@ -15,6 +15,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let (name, result) = match &cli.command {
         Command::Run(args) => ("run", run(args)),
+        Command::Estimate(args) => ("estimate", estimate(args)),
         Command::Status(args) => ("status", status(args)),
     };
     result.unwrap_or_else(|message| {
@@ -24,14 +25,18 @@ fn main() -> ExitCode {
     })
 }
 
-fn run(args: &RunArgs) -> Result<ExitCode, String> {
+fn settings(place: &Place, resume: Option<Resume>) -> Result<Settings, String> {
     let unicode = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     let environment = std::env::vars_os().filter_map(unicode).collect();
-    let settings = Settings::load(&args.flags(), &environment).map_err(|error| told(&error))?;
+    Settings::load(&place.flags(resume), &environment).map_err(|error| told(&error))
+}
+
+fn run(args: &RunArgs) -> Result<ExitCode, String> {
+    let settings = settings(&args.run, args.resumed())?;
     if args.dry_run {
         return rehearse(&settings);
     }
-    let summary = match dlgforge::run::run(&settings, usize::from(args.workers)).map_err(|error| told(&error))? {
+    let summary = match dlgforge::run::run(&settings, usize::from(args.run.workers)).map_err(|error| told(&error))? {
         Ran::Made(summary) => summary,
         Ran::Over(run) => return over(&run),
     };
@@ -57,6 +62,13 @@ fn rehearse(settings: &Settings) -> Result<ExitCode, String> {
         _ = writeln!(std::io::stderr(), "{warning}");
     }
     say(&dlgforge::run::rehearse(settings).map_err(|error| told(&error))?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn estimate(args: &EstimateArgs) -> Result<ExitCode, String> {
+    let settings = settings(&args.run, None)?;
+    let forecast = dlgforge::run::estimate(&settings, args.pilot, usize::from(args.run.workers));
+    say(&forecast.map_err(|error| told(&error))?);
     Ok(ExitCode::SUCCESS)
 }
 

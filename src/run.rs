@@ -1,7 +1,9 @@
 //! Carries a graph out: reads what it needs, starts workers and tasks, stops them, says what came of it.
 
 mod begin;
+mod bill;
 mod earlier;
+mod estimate;
 mod identity;
 mod inputs;
 mod manifest;
@@ -12,14 +14,16 @@ mod status;
 mod summary;
 mod writer;
 
+pub use bill::Bill;
+pub use estimate::{Forecast, estimate};
 pub use inputs::RunError;
-pub use rehearse::{Estimate, rehearse};
+pub use rehearse::{Rehearsal, rehearse};
 pub use signals::Signal;
 pub use status::{Report, status};
 pub use summary::{End, Summary};
 
 use crate::dataflows::generate::{Order, Stages, generate};
-use crate::llm::{Journalled, Shared};
+use crate::llm::{Journalled, Prices, Shared};
 use crate::operators::{Desk, Outcome, Quota, Settlement, Stop, Tally, Target};
 use crate::output::{OutputError, Recorder, Stamp, WrittenFile};
 use crate::settings::Settings;
@@ -55,7 +59,7 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
     for warning in &settings.warnings {
         tracing::warn!(target: "dlgforge.config", "{warning}");
     }
-    let shared = Shared::new();
+    let shared = shared(settings)?;
     let sources = Sources::read(settings, &shared)?;
     let stamp = Stamp::from_env(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?;
     let begun = match begin(settings, &sources, stamp)? {
@@ -67,10 +71,13 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
     let stop = Stop::default();
     let signalled = signals::listen(&runtime, stop.clone(), display.console()).map_err(RunError::Runtime)?;
     let desk = Desk::new(runtime.handle().clone(), settings.batch_size as usize, stop.clone());
-    let journal = Arc::new(journal(store, &facts.run_id, reuse, stop.clone()));
+    shared.open(&store, &facts.run_id)?;
+    let (halted, handle) = (stop.clone(), runtime.handle().clone());
+    shared.halt.tell(move || signals::land(&handle, halted.clone()));
+    let journal = Arc::new(journal(store.clone(), &facts.run_id, reuse, stop.clone()));
     let stages = sources.stages(settings, &facts, |model, agent| {
-        let price = sources.prices.of(model.name());
-        Arc::new(Journalled::new(model.clone(), agent.role, price, journal.clone(), shared.meter.clone()))
+        let (prices, meter) = (shared.prices.clone(), shared.meter.clone());
+        Arc::new(Journalled::new(model.clone(), agent.role, prices, journal.clone(), meter))
     });
     let (tallies, tally) = watch::channel(work.quota.tally().clone());
 
@@ -94,13 +101,15 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
         "[run] accepted={} dropped={} duplicates={} rollbacks={} wasted_calls={} watermark_lag={}",
         tally.accepted(), tally.dropped(), tally.duplicates, tally.rollbacks, tally.wasted, tally.lag
     );
-    let (left, end) = (recorder.left(), End::of(settings, &tally, signalled.get().copied()));
+    let (left, end) = (recorder.left(), End::of(settings, &tally, signalled.get().copied(), shared.halt.reason()));
     let files = conclude(recorder, failure, &journal, &end).map_err(|cause| RunError::Stopped {
         cause: Box::new(cause),
         config: settings.config_path.clone(),
         run_id: facts.run_id.clone(),
     })?;
     runtime.shutdown_background();
+    let languages = settings.languages.iter().map(ToString::to_string).collect();
+    let bill = Bill { spent: store.spent(&facts.run_id)?, languages };
     Ok(Ran::Made(Box::new(Summary {
         run_id: facts.run_id.clone(),
         config: settings.config_path.clone(),
@@ -112,6 +121,7 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
         tally,
         left,
         meter: shared.meter.read(),
+        bill,
         kept,
         elapsed,
         busy: desk.busy(),
@@ -144,9 +154,13 @@ fn conclude(
 fn journal(store: Arc<dyn Store>, run_id: &Arc<str>, reuse: Option<Reuse>, stop: Stop) -> Journal {
     Journal::start(store, run_id.clone(), reuse, move |failure| {
         tracing::error!(target: "dlgforge.pipeline", "[journal] failed to {failure}; stopping the run");
-        stop.admitting.cancel();
-        stop.flying.cancel();
+        stop.now();
     })
+}
+
+/// What the models of a run share.
+fn shared(settings: &Settings) -> Result<Shared, RunError> {
+    Ok(Shared::new(Prices::load(settings.prices.as_deref())?, settings.budget, settings.max_outage))
 }
 
 fn announce(settings: &Settings) {

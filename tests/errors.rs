@@ -115,9 +115,11 @@ fn endpoint_refusing_connections() {
     let endpoint = Endpoint::start(Behaviour::dialogue(Latency::NONE));
     let base_url = endpoint.base_url();
     drop(endpoint);
-    let project = Project::with(&remote(&base_url, SMALL, ""));
-    fails(&project, &["en: 0 of 2 accepted", "drops in a row", "model_failed", "user model", &base_url]);
+    let run = format!("{SMALL}\n  run_id: r");
+    let project = Project::with(&remote(&base_url, &run, "").replace("llm:\n", "llm:\n  max_outage: 1\n"));
+    fails(&project, &["no reply for 1 s (`llm.max_outage`)", "Connection refused", &base_url, "--resume r"]);
     assert!(project.rows("outputs/conversations_sharegpt.jsonl").is_empty());
+    assert!(project.drops().is_empty(), "no conversation is to blame");
 }
 
 #[test]
@@ -149,7 +151,6 @@ fn what_is_not_built_yet_is_refused() {
         ("llm.mode", "vllm_managed"),
         ("store.backend", "postgres"),
         ("saving.hf_push.enabled", "true"),
-        ("llm.agents.user.provider", "gemini"),
     ] {
         let project = Project::with(&builtin(SMALL, ""));
         let ran = project.run(&["run", "config.yaml", "--set", &format!("{key}={value}")]);

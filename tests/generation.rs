@@ -5,6 +5,7 @@ use crate::support::endpoint::{Behaviour, Endpoint};
 use crate::support::{Project, asking, builtin, remote};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 fn ids(project: &Project) -> Vec<String> {
@@ -119,9 +120,11 @@ fn duplicates_are_asked_again_then_dropped_then_the_run_says_so() {
 #[test]
 fn dropped_conversations_with_turns_are_kept_and_marked() {
     // The second turn of every second conversation asks what was asked before.
-    let endpoint = Endpoint::start(Behaviour::new(|request, number| {
+    let asked = AtomicU64::new(0);
+    let endpoint = Endpoint::start(Behaviour::new(move |request, _| {
         let second = request.to_string().contains("Turn 1 - User");
-        asking(reply(request, Latency::NONE), || (second && number % 2 == 0).then(|| "What now?".into()))
+        let again = || second && asked.fetch_add(1, Ordering::SeqCst) % 2 == 0;
+        asking(reply(request, Latency::NONE), || again().then(|| "What now?".into()))
     }));
     let run = "  batch_size: 4\n  total_samples: 8\n  turns: {mode: exact, exact: 2}";
     let project = Project::with(&remote(&endpoint.base_url(), run, "coverage: {question_dedup_retries: 0}"));

@@ -1,9 +1,12 @@
 //! All integration tests, in one binary.
 
+mod budget;
 mod determinism;
 mod durability;
 mod endpoint;
+mod endpoints;
 mod errors;
+mod estimate;
 mod generation;
 mod graph;
 mod interrupt;
@@ -12,6 +15,7 @@ mod outputs;
 mod promises;
 mod quickstart;
 mod resume;
+mod routing;
 mod secrets;
 mod support;
 mod tidy;

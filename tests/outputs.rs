@@ -1,12 +1,13 @@
 //! The files of a run, field by field: keys in their documented order, and Parquet that tells what JSON Lines tell.
 
 use crate::support::endpoint::dialogue::{Latency, reply};
-use crate::support::endpoint::{Behaviour, Endpoint};
+use crate::support::endpoint::{Behaviour, Endpoint, Reply};
 use crate::support::{Project, asking, remote};
 use arrow::json::WriterBuilder;
 use arrow::json::writer::JsonArray;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -25,7 +26,10 @@ const ROWS: [(&str, &str); 5] = [
         "conversations_index",
         "conversation_id timestamp n_turns seed_question language conversation_file conversation_status drop_reason",
     ),
-    ("conversations_sharegpt_judged", "messages messages_with_tools metadata user_reasoning assistant_reasoning judge"),
+    (
+        "conversations_sharegpt_judged",
+        "messages messages_with_tools tools metadata user_reasoning assistant_reasoning judge",
+    ),
     (
         "turns",
         "conversation_id timestamp turn_index user_message assistant_message question_mode seed_topic seed_question \
@@ -41,7 +45,8 @@ const ROWS: [(&str, &str); 5] = [
 ];
 
 const DOCUMENT: &str = "conversation_id timestamp seed_question inputs n_turns language personas messages \
-    messages_with_tools user_reasoning assistant_reasoning conversation_judge turns conversation_history raw_results";
+    messages_with_tools tools user_reasoning assistant_reasoning conversation_judge turns conversation_history \
+    raw_results";
 const STATE: &str = "run_id status updated_at n_turns batch_size inputs conversations";
 const SLOT: &str = "conversation_index conversation_id target_n_turns status drop_reason inputs turns raw_results";
 const METADATA: &str = "conversation_id timestamp n_turns language judge_granularity personas difficulty_sequence \
@@ -49,14 +54,14 @@ const METADATA: &str = "conversation_id timestamp n_turns language judge_granula
     drop_reason";
 
 /// A run over two short documents: some conversations are dropped, some of them after a turn or more. Every fourth
-/// opening question and every fifth later one is the same.
+/// opening question and every fifth later one is the same. The assistant counts its tool calls anew in every turn.
 fn project(granularity: &str) -> Project {
     let (openings, others) = (AtomicU64::new(0), AtomicU64::new(0));
     let endpoint = Endpoint::start(Behaviour::new(move |request, _| {
         let later = request.to_string().contains("Turn 1 - User");
         let (count, every, question) = if later { (&others, 5, "What now?") } else { (&openings, 4, "What first?") };
         let same = || count.fetch_add(1, Ordering::Relaxed).is_multiple_of(every).then(|| question.into());
-        asking(reply(request, Latency::NONE), same)
+        calling(asking(reply(request, Latency::NONE), same))
     }));
     let project = Project::empty();
     let run = "  run_id: r\n  batch_size: 6\n  total_samples: 12\n  turns: {mode: range, min: 3, max: 6}";
@@ -67,6 +72,14 @@ fn project(granularity: &str) -> Project {
     project.write("knowledge/coffee.txt", "القهوة تصنع من الحبوب. يجب أن يكون الماء بدرجة تسعين.".as_bytes());
     project.generate(&[]);
     project
+}
+
+/// The reply with an id for its tool call that every turn's first call has.
+fn calling(reply: Reply) -> Reply {
+    let mut body: Value = serde_json::from_slice(&reply.body).expect("JSON");
+    let Some(call) = body.pointer_mut("/choices/0/message/tool_calls/0/id") else { return reply };
+    *call = "call_1".into();
+    Reply { body: body.to_string().into(), ..reply }
 }
 
 fn keys(row: &Value) -> String {
@@ -196,7 +209,41 @@ fn parquet_tells_what_json_lines_tell() {
             expect_same(&row[key], &told[key], key);
         }
         assert_eq!(row["avg_score"], told["judge"]["avg_score"]);
+        let tools: Value = serde_json::from_str(row["tools"].as_str().expect("text")).expect("JSON");
+        assert_eq!(tools, told["tools"]);
     }
+}
+
+#[test]
+fn tool_calls_have_a_definition_and_a_result() {
+    let project = project("turn");
+    let rows = project.rows("outputs/conversations_sharegpt_judged.jsonl");
+    for row in &rows {
+        let tools = row["tools"].as_array().expect("definitions");
+        tools.iter().for_each(|tool| expect(tool, "type function", "a tool"));
+        tools.iter().for_each(|tool| expect(&tool["function"], "name description parameters", "a definition"));
+        assert_eq!((&row["tools"], &tools[0]["type"]), (&rows[0]["tools"], &"function".into()));
+        let id = row["metadata"]["conversation_id"].as_str().expect("id");
+        let document = json(&project, &format!("outputs/conversations/{id}.json"));
+        assert_eq!(
+            (&document["tools"], &document["messages_with_tools"]),
+            (&row["tools"], &row["messages_with_tools"])
+        );
+
+        let messages = row["messages_with_tools"].as_array().expect("messages");
+        let calls: Vec<_> = messages.iter().filter_map(|message| message["tool_calls"].as_array()).flatten().collect();
+        let results = messages.iter().filter_map(|message| message.get("tool_call_id"));
+        assert_eq!(calls.iter().map(|call| &call["id"]).collect::<Vec<_>>(), results.collect::<Vec<_>>());
+        let unique: BTreeSet<_> = calls.iter().map(|call| call["id"].as_str()).collect();
+        assert_eq!(unique.len(), calls.len(), "{unique:?}");
+        for call in calls {
+            assert!(tools.iter().any(|tool| tool["function"]["name"] == call["function"]["name"]), "{call}");
+        }
+    }
+    assert!(
+        rows.iter().any(|row| row["messages_with_tools"].to_string().contains("call_1_2")),
+        "turns that reuse an id"
+    );
 }
 
 #[test]

@@ -204,3 +204,13 @@ fn waves_are_logged_per_language() {
         ]
     );
 }
+
+#[test]
+fn the_usual_proxy_variables_work() {
+    let proxy = Endpoint::start(Behaviour::dialogue(Latency::NONE));
+    let project = Project::with(&remote("http://models.example.org/v1", "  batch_size: 1\n  n_turns: 1", ""));
+    let address = proxy.base_url().replace("/v1", "");
+    let ran = project.command(&["run", "config.yaml"]).env("HTTP_PROXY", &address).output().expect("the binary runs");
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(proxy.requests() > 0);
+}

@@ -310,7 +310,8 @@ fn cost_is_counted_with_the_prices_that_are_set() {
     project.write("mine.yaml", b"version: today\nusd_per_million_tokens: {test-model: {input: 1000000, output: 0}}\n");
     succeeded(&resumed(&project, &["--set", "llm.prices=mine.yaml"]));
     let told = project.run(&["status"]).stdout;
-    let read = told.split_once("tokens         ").and_then(|(_, rest)| rest.split_once(" read")).expect("tokens").0;
+    let read =
+        told.split_once("tokens         ").and_then(|(_, rest)| rest.split_once(" tokens read")).expect("tokens").0;
     assert!(told.contains(&format!("cost           {read}.0000 USD\n")), "a USD for each token read: {told}");
     let project = Project::with(&builtin(RUN, ""));
     succeeded(&resumed(&project, &[]));

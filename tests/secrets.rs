@@ -87,7 +87,7 @@ fn an_endpoint_that_echoes_the_key_in_an_error_does_not_make_it_known() {
         let text = echo.clone();
         let endpoint = Endpoint::start(Behaviour::new(move |_, _| reply(&text)));
         let project =
-            Project::with(&remote(&endpoint.base_url(), SMALL, "").replace("max_retries: 1", "max_retries: 0"));
+            Project::with(&remote(&endpoint.base_url(), SMALL, "").replace("llm:\n", "llm:\n  max_outage: 1\n"));
         assert_eq!(code(&project, with_key(&project)), Some(1));
         assert!(endpoint.requests() > 0);
         assert!(project.read("logs/llm.log").contains("request failed"));
@@ -128,4 +128,19 @@ fn a_key_in_the_file_or_in_a_flag_is_refused_and_not_shown() {
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(message.matches("Forbidden credential key(s) in YAML").count(), 2, "{message}");
     assert!(!message.contains(KEY), "{message}");
+}
+
+#[test]
+fn a_key_stays_unseen_in_every_protocol() {
+    // Speaks OpenAI's protocol alone: the others' requests end there.
+    let endpoint = Endpoint::start(Behaviour::dialogue(Latency::NONE));
+    for provider in ["anthropic", "gemini", "azure", "mistral"] {
+        let base_url = endpoint.base_url().replace("/v1", "");
+        let config = remote(&base_url, SMALL, "").replace("provider: openai", &format!("provider: {provider}"));
+        let project = Project::with(&config);
+        let output = with_key(&project).output().expect("the binary runs");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(told.contains("HTTP 404") && told.contains("check llm.agents.user.model (`test-model`)"), "{told}");
+        assert_eq!(code(&project, with_key(&project)), Some(1), "{provider}");
+    }
 }

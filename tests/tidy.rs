@@ -124,3 +124,10 @@ fn one_path_attribute_in_the_library() {
         .collect();
     assert_eq!(with.len(), 1, "{with:?}");
 }
+
+#[test]
+fn tls_is_rustls_alone() {
+    let lock = std::fs::read_to_string(crate::support::shipped("Cargo.lock")).expect("a lock file");
+    let has = |package: &str| lock.contains(&format!("name = \"{package}\"\n"));
+    assert!(has("rustls") && !has("openssl-sys") && !has("native-tls"));
+}

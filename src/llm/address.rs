@@ -1,25 +1,19 @@
 //! Where an agent's endpoint is, and what it takes to be let in: the settings as URL and headers.
 
-use super::{AgentOptions, ModelError};
+use super::{EndpointOptions, ModelError, Protocol, Secret};
 use reqwest::Url;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
-/// Where OpenAI itself is reached.
-const OPENAI: &str = "https://api.openai.com/v1";
-
-/// An error about a setting of this agent.
-pub(super) fn bad_setting(options: &AgentOptions, key: &str, detail: &str) -> ModelError {
-    ModelError::Settings(format!("llm.agents.{}.{key}: {detail}", options.role))
+/// An error about a setting of this endpoint.
+pub(super) fn bad_setting(options: &EndpointOptions, key: &str, detail: &str) -> ModelError {
+    ModelError::Settings(format!("{}.{key}: {detail}", options.key))
 }
 
 /// The base URL of the settings, without a slash at its end. Messages about it do not quote it: it may hold a secret.
-pub(super) fn base_url(options: &AgentOptions) -> Result<Url, ModelError> {
+pub(super) fn base_url(options: &EndpointOptions) -> Result<Url, ModelError> {
     let bad = |detail: &str| bad_setting(options, "base_url", detail);
-    let text = match options.base_url.trim() {
-        "" if matches!(options.provider.as_str(), "" | "openai") => OPENAI,
-        "" => return Err(bad("is empty; set it to the root of the API, such as http://127.0.0.1:8000/v1")),
-        text => text,
-    };
+    let given = Some(options.base_url.trim()).filter(|url| !url.is_empty()).or(options.provider.base_url);
+    let text = given.ok_or_else(|| bad("is empty; set it to the root of the API, such as http://127.0.0.1:8000/v1"))?;
     let url = Url::parse(text).map_err(|error| bad(&format!("not a URL ({error}); use http://host:port/v1")))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(bad("not an http or https URL; use http://host:port/v1"));
@@ -46,15 +40,21 @@ pub(super) fn shown(url: &Url) -> String {
 }
 
 /// The headers of every request: the only place the key goes to.
-pub(super) fn headers(options: &AgentOptions) -> Result<HeaderMap, ModelError> {
+pub(super) fn headers(options: &EndpointOptions) -> Result<HeaderMap, ModelError> {
     let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
-    if let Some(key) = options.api_key.as_ref().filter(|key| !key.reveal().is_empty()) {
-        let mut bearer = HeaderValue::try_from(format!("Bearer {}", key.reveal())).map_err(|_| {
-            bad_setting(options, "api_key", "has characters that no header can carry, such as a line end")
-        })?;
-        bearer.set_sensitive(true);
-        headers.insert(AUTHORIZATION, bearer);
-    }
+    let Some(key) = options.api_key.as_ref().map(Secret::reveal).filter(|key| !key.is_empty()) else {
+        return Ok(headers);
+    };
+    let (name, value) = match (options.provider.protocol, options.provider.name) {
+        (Protocol::Messages, _) => (HeaderName::from_static("x-api-key"), key.to_owned()),
+        (Protocol::GenerateContent, _) => (HeaderName::from_static("x-goog-api-key"), key.to_owned()),
+        (_, "azure") => (HeaderName::from_static("api-key"), key.to_owned()),
+        _ => (AUTHORIZATION, format!("Bearer {key}")),
+    };
+    let mut value = HeaderValue::try_from(value)
+        .map_err(|_| bad_setting(options, "api_key", "has characters that no header can carry, such as a line end"))?;
+    value.set_sensitive(true);
+    headers.insert(name, value);
     Ok(headers)
 }
 
@@ -62,8 +62,12 @@ pub(super) fn headers(options: &AgentOptions) -> Result<HeaderMap, ModelError> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::llm::Secret;
-    use crate::llm::samples::options;
+    use crate::llm::Provider;
+    use crate::llm::samples::endpoint as options;
+
+    fn provider_of(name: &str) -> &'static Provider {
+        Provider::of(name, "m", "").unwrap().0
+    }
 
     #[test]
     fn addresses_are_completed() {
@@ -74,7 +78,7 @@ mod tests {
             ("", "http://127.0.0.1:8000", "http://127.0.0.1:8000/chat", "http://127.0.0.1:8000"),
             ("", "https://host/api?key=2#top", "https://host/api/chat?key=2", "https://host/api"),
         ] {
-            let base = base_url(&AgentOptions { provider: provider.into(), ..options(address) }).unwrap();
+            let base = base_url(&EndpointOptions { provider: provider_of(provider), ..options(address) }).unwrap();
             assert_eq!((with_path(&base, "/chat").as_str(), shown(&base).as_str()), (url, message));
         }
     }
@@ -89,7 +93,7 @@ mod tests {
             ("", "http://", "not a URL"),
             ("", "http://me:hunter2@127.0.0.1/v1", "holds a user name or password"),
         ] {
-            let options = AgentOptions { provider: provider.into(), ..options(address) };
+            let options = EndpointOptions { provider: provider_of(provider), ..options(address) };
             let error = base_url(&options).unwrap_err().to_string();
             assert!(error.starts_with("llm.agents.user.base_url: "), "{address}: {error}");
             assert!(error.contains(expected) && !error.contains("hunter2"), "{address}: {error}");
@@ -107,6 +111,12 @@ mod tests {
         let headers = headers(&options).unwrap();
         assert_eq!(headers[AUTHORIZATION], "Bearer sk-1");
         assert!(!format!("{headers:?}").contains("sk-1"));
+        for (provider, name) in [("anthropic", "x-api-key"), ("gemini", "x-goog-api-key"), ("azure", "api-key")] {
+            options.provider = provider_of(provider);
+            let headers = super::headers(&options).unwrap();
+            assert_eq!((headers[name].to_str().unwrap(), headers.len()), ("sk-1", 2));
+            assert!(!format!("{headers:?}").contains("sk-1"));
+        }
     }
 
     #[test]

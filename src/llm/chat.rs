@@ -33,12 +33,14 @@ pub struct Message {
     pub tool_calls: Vec<ToolCall>,
     /// The call this answers and the tool's name (tool messages).
     pub answers: Option<(String, String)>,
+    /// See [`ChatReply::carried`] (assistant messages).
+    pub carried: Option<Value>,
 }
 
 impl Message {
     /// A plain message.
     pub fn new(role: Role, content: impl Into<String>) -> Self {
-        Self { role, content: content.into(), tool_calls: Vec::new(), answers: None }
+        Self { role, content: content.into(), tool_calls: Vec::new(), answers: None, carried: None }
     }
 }
 
@@ -71,21 +73,47 @@ pub struct ChatRequest {
 pub struct Usage {
     /// Tokens read.
     pub prompt_tokens: Option<u64>,
-    /// Tokens written.
+    /// Tokens written, thoughts included.
     pub completion_tokens: Option<u64>,
+    /// Those of the tokens read that the provider had in its cache.
+    pub cached_tokens: Option<u64>,
+    /// Those of the tokens written that were thoughts.
+    pub reasoning_tokens: Option<u64>,
+}
+
+/// How a reply came to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finish {
+    /// By itself.
+    #[default]
+    Stop,
+    /// At the limit of tokens.
+    Length,
+    /// The model declined, in its words.
+    Refused(String),
+    /// The provider withheld it, for this reason.
+    Filtered(String),
 }
 
 /// A model's reply, as the journal keeps it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ChatReply {
     /// The text; empty when there are only tool calls.
     pub text: String,
     /// Calls the model asks for.
     pub tool_calls: Vec<ToolCall>,
-    /// What the model thought aloud, where the endpoint keeps it apart (`reasoning_content`).
+    /// What the model thought aloud, where the endpoint keeps it apart (`reasoning_content`, thinking blocks, thoughts).
     pub reasoning: Option<String>,
+    /// How it came to its end.
+    pub finish: Finish,
     /// What it cost.
     pub usage: Usage,
+    /// The model that replied, as `provider/model`.
+    pub model: Arc<str>,
+    /// What the protocol wants back with the results of its tool calls, such as signed thoughts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried: Option<Value>,
     /// The endpoint's response, whole.
     pub raw: Value,
 }
@@ -124,6 +152,17 @@ pub enum ModelError {
         /// What is wrong.
         detail: String,
     },
+    /// The provider's filter has caught the request.
+    #[error("{endpoint}: {detail}")]
+    Filtered {
+        /// Its URL.
+        endpoint: String,
+        /// The endpoint's words, shortened.
+        detail: String,
+    },
+    /// No endpoint can be asked any more: the run has to stop.
+    #[error("{0}")]
+    Halted(String),
     /// The task that asked ended without a result.
     #[error("the task that asked was lost: {0}")]
     Lost(String),

@@ -1,39 +1,68 @@
-//! A model behind an OpenAI-compatible `POST <base_url>/chat/completions`.
+//! One endpoint of an agent: a request to it, and what comes of it.
 
 use super::address::{bad_setting, base_url, headers, shown, with_path};
-use super::chat::Replying;
 use super::formats::{Format, Formats};
-use super::patience::{Again, Patience, Setback, is_passing, persist, retry_after};
+use super::patience::retry_after;
 use super::shared::causes;
-use super::wire::{request, response};
-use super::{AgentOptions, ChatReply, ChatRequest, Meter, Model, ModelError, Secret, Shared};
-use crate::words::Digest;
+use super::wire::native::native;
+use super::wire::request::Preset;
+use super::wire::{ChatCompletions, Wire, response};
+use super::{AgentOptions, ChatReply, ChatRequest, EndpointOptions, ModelError, Secret, Shared, display_name};
 use jiff::Timestamp;
 use reqwest::header::HeaderMap;
-use reqwest::{Client, Response, Url};
+use reqwest::{Client, Response, StatusCode, Url};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use xxhash_rust::xxh3::xxh3_128;
 
 /// Longest response body, in bytes.
-const BODY_LIMIT: usize = 32 * 1024 * 1024;
+pub(super) const BODY_LIMIT: usize = 32 * 1024 * 1024;
 
-/// A model at an endpoint, with one agent's settings.
-pub struct Endpoint {
-    name: Arc<str>,
+/// An endpoint, with one agent's settings.
+pub(super) struct Endpoint {
+    /// Its model, as `provider/model`.
+    pub model: Arc<str>,
+    /// Its name in messages: as configured, else the base URL without its query.
+    pub shown: String,
     role: &'static str,
-    url: Url,
-    /// The base URL without its query, for messages.
-    shown: String,
+    settings: String,
+    sent_model: String,
+    wire: Box<dyn Wire>,
     headers: HeaderMap,
-    key: Option<Secret>,
-    preset: request::Preset,
+    /// What must not be shown.
+    secrets: Vec<Secret>,
     timeout: Duration,
-    patience: Patience,
     client: Client,
     formats: Arc<Formats>,
-    meter: Arc<Meter>,
+}
+
+/// What a request came to beside its reply.
+#[derive(Debug)]
+pub(super) struct Setback {
+    /// The error, if the request is not sent again.
+    pub error: ModelError,
+    pub fault: Fault,
+    /// Whether the request may be charged.
+    pub charged: bool,
+    /// The headers of the response, if there was one.
+    pub headers: HeaderMap,
+}
+
+/// Whose fault it is that there is no reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Part of the request is not understood there, which is known from now on: the next one is another.
+    Form,
+    /// The endpoint has too much to do, and asks for so much time.
+    Busy(Option<Duration>),
+    /// The endpoint could not be reached.
+    Unreachable,
+    /// The endpoint gave no usable response, and may ask for so much time.
+    Broken(Option<Duration>),
+    /// The endpoint takes no request with these settings.
+    Settings,
+    /// The endpoint does not take this request.
+    Request,
 }
 
 impl Endpoint {
@@ -41,34 +70,37 @@ impl Endpoint {
     ///
     /// # Errors
     /// When the settings do not make one: no model, an address that is none, a key that no header can carry.
-    pub fn new(options: &AgentOptions, name: Arc<str>, shared: &Shared) -> Result<Self, ModelError> {
+    pub fn new(agent: &AgentOptions, options: &EndpointOptions, shared_state: &Shared) -> Result<Self, ModelError> {
         if options.model.is_empty() {
             return Err(bad_setting(options, "model", "is empty; name the model to call"));
         }
-        if options.extra.get("stream").is_some_and(|stream| stream != false) {
-            return Err(bad_setting(options, "extra.stream", "streaming is not supported; remove the key"));
-        }
         let base = base_url(options)?;
+        let preset = Arc::new(Preset::new(agent, &options.model));
+        let formats = shared_state.formats(base.as_str());
+        let wire = native(options.provider.protocol, &base, &preset).unwrap_or_else(|| {
+            let url = with_path(&base, "/chat/completions");
+            Box::new(ChatCompletions { url, preset, formats: formats.clone() })
+        });
+        let name = Some(options.name.clone()).filter(|name| !name.is_empty());
         Ok(Self {
-            name,
-            role: options.role,
-            url: with_path(&base, "/chat/completions"),
-            shown: shown(&base),
+            model: display_name(agent.role, options.provider.name, &options.model),
+            shown: name.unwrap_or_else(|| shown(&base)),
+            role: agent.role,
+            settings: options.key.clone(),
+            sent_model: options.model.clone(),
+            wire,
             headers: headers(options)?,
-            key: options.api_key.clone(),
-            preset: request::Preset::new(options),
+            secrets: secrets(options, &base),
             timeout: options.timeout,
-            patience: Patience::new(options.max_retries),
-            client: shared.client(base.scheme() == "https")?,
-            formats: shared.formats(base.as_str()),
-            meter: shared.meter.clone(),
+            client: shared_state.client(base.scheme() == "https")?,
+            formats,
         })
     }
 
-    /// Sends one request and reads its response.
-    async fn attempt(&self, request: &ChatRequest, tries: u32) -> Result<ChatReply, Setback> {
+    /// Sends one request and reads its response; the reply comes with the response's headers.
+    pub async fn ask(&self, request: &ChatRequest, tries: u32) -> Result<(ChatReply, HeaderMap), Setback> {
         let start = Instant::now();
-        let (model, endpoint) = (&self.preset.model, &self.shown);
+        let (model, endpoint) = (&self.sent_model, &self.shown);
         let (messages, tools) = (request.messages.len(), request.tools.len());
         tracing::info!(
             target: "dlgforge.llm",
@@ -76,7 +108,7 @@ impl Endpoint {
         );
         let outcome = self.exchange(request, tries).await;
         match &outcome {
-            Ok(reply) => tracing::info!(
+            Ok((reply, _)) => tracing::info!(
                 target: "dlgforge.llm",
                 "[llm] response model={model} tool_calls={} content_chars={} elapsed={:.2}s",
                 reply.tool_calls.len(),
@@ -90,99 +122,157 @@ impl Endpoint {
         outcome
     }
 
-    async fn exchange(&self, request: &ChatRequest, tries: u32) -> Result<ChatReply, Setback> {
-        let format = self.formats.choose(!request.tools.is_empty());
-        let body = self.body(request, format).map_err(|error| Setback { error, again: Again::Never })?;
-        let post = self.client.post(self.url.clone()).headers(self.headers.clone()).timeout(self.timeout).body(body);
+    /// Length of a request in the format that says most, in bytes: it has no more tokens.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn length(&self, request: &ChatRequest) -> Result<usize, ModelError> {
+        Ok(self.wire.outgoing(request, Format::Schema).map_err(|detail| self.unwritable(&detail))?.body.len())
+    }
+
+    async fn exchange(&self, request: &ChatRequest, tries: u32) -> Result<(ChatReply, HeaderMap), Setback> {
+        let (format, limit) = (self.formats.choose(!request.tools.is_empty()), self.formats.limit());
+        let outgoing = self.wire.outgoing(request, format).map_err(|detail| Setback {
+            error: self.unwritable(&detail),
+            fault: Fault::Request,
+            charged: false,
+            headers: HeaderMap::new(),
+        })?;
+        let mut headers = outgoing.headers;
+        headers.extend(self.headers.clone());
+        let post = self.client.post(outgoing.url).headers(headers).timeout(self.timeout).body(outgoing.body);
         let mut response = post.send().await.map_err(|error| self.unreachable(error, tries))?;
         let mut body = Vec::new();
         let read = read(&mut response, &mut body).await;
         if !response.status().is_success() {
             // Whatever could be read of the body is its explanation; the status alone decides.
-            return Err(self.refused(&response, &body, request, format));
+            return Err(self.refused(&response, &body, request, (format, limit)));
         }
         match read {
-            Ok(()) => response::reply(&body, request).map_err(|detail| self.malformed(&detail)),
+            Ok(()) => match self.wire.reply(&body, request, &self.model) {
+                Ok(reply) => Ok((reply, std::mem::take(response.headers_mut()))),
+                Err(detail) => Err(self.malformed(&detail)),
+            },
             Err(Unread::TooLong) => Err(self.malformed(&format!("longer than {} MiB", BODY_LIMIT >> 20))),
             Err(Unread::Lost(error)) if error.is_timeout() => Err(self.unreachable(error, tries)),
             Err(Unread::Lost(error)) => Err(self.malformed(&format!("cut short: {}", causes(&error.without_url())))),
         }
     }
 
-    fn body(&self, request: &ChatRequest, format: Format) -> Result<Vec<u8>, ModelError> {
-        request::body(&self.preset, request, format)
-            .map_err(|error| ModelError::Settings(format!("llm.agents.{}: request body: {error}", self.role)))
+    fn unwritable(&self, detail: &str) -> ModelError {
+        ModelError::Settings(format!("{}: request body: {detail}", self.settings))
     }
 
     fn unreachable(&self, error: reqwest::Error, tries: u32) -> Setback {
-        let detail = if error.is_timeout() {
+        let connected = !error.is_connect();
+        let detail = if error.is_timeout() && connected {
             format!("no complete response within {} s", self.timeout.as_secs_f64())
         } else {
             causes(&error.without_url())
         };
         let error = ModelError::Unreachable { endpoint: self.shown.clone(), detail: self.redacted(detail), tries };
-        Setback { error, again: Again::Later(None) }
+        let fault = if connected { Fault::Broken(None) } else { Fault::Unreachable };
+        Setback { error, fault, charged: connected, headers: HeaderMap::new() }
     }
 
-    fn refused(&self, response: &Response, body: &[u8], request: &ChatRequest, format: Format) -> Setback {
+    fn refused(
+        &self,
+        response: &Response,
+        body: &[u8],
+        request: &ChatRequest,
+        (format, limit): (Format, &str),
+    ) -> Setback {
         let status = response.status();
         let text = String::from_utf8_lossy(body);
-        let tools = !request.tools.is_empty();
-        let again = if self.formats.learn(&text, tools, format, &self.shown) {
-            Again::AtOnce
-        } else if is_passing(status.as_u16()) {
-            Again::Later(retry_after(response.headers(), Timestamp::now()))
+        if let Some(reason) = withheld(status, &text) {
+            let detail = self.redacted(response::error_detail(&self.redacted(text.clone().into_owned())));
+            let error = ModelError::Filtered { endpoint: self.shown.clone(), detail: format!("{reason}: {detail}") };
+            let (fault, headers) = (Fault::Request, response.headers().clone());
+            return Setback { error, fault, charged: false, headers };
+        }
+        let fault = if self.formats.learn_limit(&text, limit, &self.shown)
+            || self.formats.learn(&text, !request.tools.is_empty(), format, &self.shown)
+        {
+            Fault::Form
         } else {
-            Again::Never
+            fault(status, &text, retry_after(response.headers(), Timestamp::now()))
         };
-        let detail = if status.is_redirection() {
-            format!("redirects are not followed; set llm.agents.{}.base_url to the final address", self.role)
-        } else {
-            self.redacted(response::error_detail(&self.redacted(text.into_owned())))
-        };
+        let mut detail = self.redacted(response::error_detail(&self.redacted(text.into_owned())));
+        if fault == Fault::Settings {
+            detail = format!("{detail}; {}", self.advice(status));
+        }
         let error = ModelError::Refused { endpoint: self.shown.clone(), status: status.as_u16(), detail };
-        Setback { error, again }
+        // A gateway that gave up may have had the reply made, and paid for.
+        let charged = matches!(status.as_u16(), 408 | 502 | 504 | 524);
+        Setback { error, fault, charged, headers: response.headers().clone() }
+    }
+
+    /// What to look at when no request is taken.
+    fn advice(&self, status: StatusCode) -> String {
+        let settings = &self.settings;
+        match status.as_u16() {
+            300..400 => format!("redirects are not followed; set {settings}.base_url to the final address"),
+            404 => format!("check {settings}.model (`{}`) and {settings}.base_url", self.sent_model),
+            402 | 429 => "the account has no credit left".to_owned(),
+            _ => {
+                let role = self.role.to_uppercase();
+                let own = if settings.starts_with("llm.agents.") { "" } else { ".api_key_env, or the key" };
+                let key = if own.is_empty() { "the key".to_owned() } else { format!("{settings}{own}") };
+                format!("check {key} in the variable that LLM_{role}_API_KEY_ENV names, and {settings}.base_url")
+            }
+        }
     }
 
     fn malformed(&self, detail: &str) -> Setback {
         let detail = response::one_line(&self.redacted(detail.to_owned()));
-        Setback { error: ModelError::Malformed { endpoint: self.shown.clone(), detail }, again: Again::Later(None) }
+        let error = ModelError::Malformed { endpoint: self.shown.clone(), detail };
+        Setback { error, fault: Fault::Broken(None), charged: true, headers: HeaderMap::new() }
     }
 
-    /// A text without the key, which some endpoints quote in their errors.
-    fn redacted(&self, text: String) -> String {
-        match self.key.as_ref().map(Secret::reveal).filter(|key| !key.is_empty() && text.contains(*key)) {
-            Some(key) => text.replace(key, "<secret>"),
-            None => text,
+    /// A text without the key and without what the address has beside the path: some endpoints quote them in their errors.
+    fn redacted(&self, mut text: String) -> String {
+        for secret in self.secrets.iter().map(Secret::reveal) {
+            if text.contains(secret) {
+                text = text.replace(secret, "<secret>");
+            }
         }
+        text
     }
 }
 
-impl Model for Endpoint {
-    fn name(&self) -> &Arc<str> {
-        &self.name
-    }
+/// The key, and the query of the address as a whole and by its values.
+fn secrets(options: &EndpointOptions, base: &Url) -> Vec<Secret> {
+    let query = base.query().map(str::to_owned);
+    let values = base.query_pairs().map(|(_, value)| value.into_owned()).filter(|value| value.len() >= 6);
+    let key = options.api_key.as_ref().map(|key| key.reveal().to_owned());
+    let all = query.into_iter().chain(values).chain(key).filter(|text| !text.is_empty());
+    all.map(Secret::new).collect()
+}
 
-    /// Of the body in the format that says most; which one an endpoint takes makes no other question of it.
-    fn digest(&self, request: &ChatRequest) -> Result<Digest, ModelError> {
-        Ok(Digest(xxh3_128(&self.body(request, Format::Schema)?)))
-    }
+/// Whether a response tells that the provider's filter has caught the request, and how.
+fn withheld(status: StatusCode, text: &str) -> Option<&'static str> {
+    let of_it = matches!(status.as_u16(), 400 | 403);
+    ["content_filter", "content_policy", "moderation"].into_iter().find(|word| of_it && text.contains(word))
+}
 
-    fn chat<'a>(&'a self, request: &'a ChatRequest) -> Replying<'a> {
-        Box::pin(async move {
-            let outcome = persist(&self.patience, &self.meter, |tries| self.attempt(request, tries)).await;
-            match &outcome {
-                Ok(reply) => self.meter.answered(reply.usage),
-                Err(_) => self.meter.failed(),
-            }
-            outcome
-        })
+/// Whose fault a response with this status is.
+fn fault(status: StatusCode, text: &str, asked: Option<Duration>) -> Fault {
+    match status.as_u16() {
+        // OpenAI says so of an account that is used up: waiting does not help.
+        429 if text.contains("insufficient_quota") => Fault::Settings,
+        // Gemini and Anthropic say so of a wrong key and of an account without credit.
+        400 if text.contains("API_KEY_INVALID") || text.contains("credit balance is too low") => Fault::Settings,
+        // 529 is Anthropic's.
+        429 | 529 => Fault::Busy(asked),
+        408 | 409 | 425 | 500..=599 => Fault::Broken(asked),
+        300..=399 | 401..=404 => Fault::Settings,
+        _ => Fault::Request,
     }
 }
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Endpoint").field("name", &self.name).field("url", &self.shown).finish_non_exhaustive()
+        f.debug_struct("Endpoint").field("model", &self.model).field("url", &self.shown).finish_non_exhaustive()
     }
 }
 
@@ -206,6 +296,3 @@ async fn read(response: &mut Response, body: &mut Vec<u8>) -> Result<(), Unread>
     }
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

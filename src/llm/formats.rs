@@ -1,6 +1,7 @@
-//! What an endpoint takes as `response_format`: a JSON Schema, until it refuses it; then JSON mode; then only the prompt.
+//! What an endpoint takes: as `response_format` a JSON Schema, until it refuses it, then JSON mode, then only the prompt; and
+//! the limit of tokens under its old name, until it wants the new one.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 /// The `response_format` of a request, from the most to the least that an endpoint can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,11 +25,16 @@ impl Format {
     }
 }
 
+/// Names of the limit of tokens.
+pub(super) const OLD_LIMIT: &str = "max_tokens";
+const NEW_LIMIT: &str = "max_completion_tokens";
+
 /// What one endpoint still takes. Shared by all agents that use it.
 #[derive(Debug, Default)]
 pub(super) struct Formats {
     best: AtomicU8,
     best_with_tools: AtomicU8,
+    new_limit: AtomicBool,
 }
 
 impl Formats {
@@ -40,6 +46,23 @@ impl Formats {
             1 => Format::Json,
             _ => Format::Text,
         }
+    }
+
+    /// The name of the limit of tokens. OpenAI's newer models take only the newer one.
+    pub(super) fn limit(&self) -> &'static str {
+        if self.new_limit.load(Ordering::Relaxed) { NEW_LIMIT } else { OLD_LIMIT }
+    }
+
+    /// Learns from an error response to a request that gave the limit of tokens this name. True when it tells that the name
+    /// was the reason: then [`Formats::limit`] answers the other one from now on.
+    pub(super) fn learn_limit(&self, error: &str, tried: &str, endpoint: &str) -> bool {
+        if tried == NEW_LIMIT || !error.contains(NEW_LIMIT) {
+            return false;
+        }
+        if !self.new_limit.swap(true, Ordering::Relaxed) {
+            tracing::info!(target: "dlgforge.llm", "[llm] {endpoint} takes {NEW_LIMIT} instead of {OLD_LIMIT}");
+        }
+        true
     }
 
     /// Learns from an error response to a request that asked for `tried`. True when it tells that the format was the
@@ -145,6 +168,16 @@ mod tests {
         for error in ["", "internal error", "tool calls are unsupported", "the context is too long"] {
             assert_eq!(after(error, true, Format::Schema), (false, Format::Schema, Format::Schema), "{error}");
         }
+    }
+
+    #[test]
+    fn a_limit_is_renamed_once() {
+        let formats = Formats::default();
+        let error = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.";
+        assert!(!formats.learn_limit("max_tokens is too large", formats.limit(), "e"));
+        assert!(formats.learn_limit(error, "max_tokens", "e") && formats.learn_limit(error, "max_tokens", "e"));
+        assert_eq!(formats.limit(), "max_completion_tokens");
+        assert!(!formats.learn_limit(error, formats.limit(), "e"), "it is not tried for ever");
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! A model with the journal in front: what was replied before is not asked again.
 
 use super::chat::Replying;
-use super::prices::Price;
-use super::{ChatReply, ChatRequest, Meter, Model, ModelError, Usage};
+use super::{ChatReply, ChatRequest, Meter, Model, ModelError, Prices, Usage};
 use crate::store::journal::{Found, Paid};
 use crate::store::{Journal, StoreError};
 use crate::words::{Digest, Place};
@@ -43,21 +42,21 @@ pub struct Journalled {
 struct Front {
     model: Arc<dyn Model>,
     role: &'static str,
-    price: Option<Price>,
+    prices: Arc<Prices>,
     journal: Arc<Journal>,
     meter: Arc<Meter>,
 }
 
 impl Journalled {
-    /// This model in this role, whose tokens have this price, behind this journal.
+    /// This model in this role, with what tokens cost, behind this journal.
     pub fn new(
         model: Arc<dyn Model>,
         role: &'static str,
-        price: Option<Price>,
+        prices: Arc<Prices>,
         journal: Arc<Journal>,
         meter: Arc<Meter>,
     ) -> Self {
-        Self { front: Arc::new(Front { model, role, price, journal, meter }), flights: Flights::default() }
+        Self { front: Arc::new(Front { model, role, prices, journal, meter }), flights: Flights::default() }
     }
 
     /// The request on its way: a new one, unless the same is out already. It stays known until its reply is durable, and
@@ -94,17 +93,16 @@ impl Front {
         }
         let start = Instant::now();
         let reply = self.model.chat(request).await?;
-        let Usage { prompt_tokens, completion_tokens } = reply.usage;
+        let Usage { prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens } = reply.usage;
         let paid = Paid {
             role: self.role,
-            model: self.model.name().clone(),
+            model: reply.model.clone(),
             prompt_tokens,
             completion_tokens,
+            cached_tokens,
+            reasoning_tokens,
             latency_us: start.elapsed().as_micros() as u64,
-            cost_nanousd: self
-                .price
-                .zip(prompt_tokens.zip(completion_tokens))
-                .map(|(price, (read, written))| price.nanousd(read, written)),
+            cost_nanousd: self.prices.of(&reply.model).and_then(|price| price.nanousd(&reply.usage)),
         };
         let unwritable = |error: serde_json::Error| StoreError::Pack { cause: error.to_string() };
         let written = serde_json::to_vec(&reply).map_err(|error| self.journal.fail(unwritable(error)))?;
@@ -136,7 +134,6 @@ mod tests {
     use super::*;
     use crate::llm::samples;
     use crate::store::{Sqlite, Store};
-    use serde_json::Value;
     use std::sync::atomic::{AtomicU64, Ordering};
     use tokio::sync::Semaphore;
 
@@ -161,9 +158,8 @@ mod tests {
                 self.asked.fetch_add(1, Ordering::SeqCst);
                 self.leave.acquire().await.unwrap().forget();
                 let text = format!("to {}", request.messages[0].content);
-                let (reasoning, usage) =
-                    (Some("because".to_owned()), Usage { prompt_tokens: Some(1), completion_tokens: None });
-                Ok(ChatReply { text, tool_calls: Vec::new(), reasoning, usage, raw: Value::Null })
+                let usage = Usage { prompt_tokens: Some(1), ..Usage::default() };
+                Ok(ChatReply { text, reasoning: Some("because".to_owned()), usage, ..ChatReply::default() })
             })
         }
     }
@@ -175,7 +171,7 @@ mod tests {
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(folder).unwrap());
         let journal = Arc::new(Journal::start(store, "r".into(), None, broken));
         let slow = Arc::new(Slow { name: "slow".into(), asked: AtomicU64::new(0), leave: Semaphore::new(0) });
-        (slow.clone(), Journalled::new(slow, "user", None, journal, Arc::default()))
+        (slow.clone(), Journalled::new(slow, "user", Arc::default(), journal, Arc::default()))
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! What calls cost, counted as they end.
 
-use super::chat::Usage;
+use super::chat::{ChatReply, Finish};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counters of one run, shared by all its models.
@@ -10,8 +10,15 @@ pub struct Meter {
     failures: AtomicU64,
     retries: AtomicU64,
     recalled: AtomicU64,
+    slowed: AtomicU64,
+    cut: AtomicU64,
+    empty: AtomicU64,
+    refused: AtomicU64,
+    filtered: AtomicU64,
     prompt_tokens: AtomicU64,
     completion_tokens: AtomicU64,
+    cached_tokens: AtomicU64,
+    reasoning_tokens: AtomicU64,
 }
 
 /// The counters at a moment.
@@ -25,23 +32,57 @@ pub struct Reading {
     pub retries: u64,
     /// Calls that the journal answered.
     pub recalled: u64,
+    /// Requests that endpoints had no room for (HTTP 429): they were sent again later.
+    pub slowed: u64,
+    /// Replies that ended at the limit of tokens.
+    pub cut: u64,
+    /// Replies without text and tool calls.
+    pub empty: u64,
+    /// Replies that were refusals.
+    pub refused: u64,
+    /// Replies that providers withheld.
+    pub filtered: u64,
     /// Tokens read, as far as endpoints say.
     pub prompt_tokens: u64,
     /// Tokens written, as far as endpoints say.
     pub completion_tokens: u64,
+    /// Those of the tokens read that came from a provider's cache.
+    pub cached_tokens: u64,
+    /// Those of the tokens written that were thoughts.
+    pub reasoning_tokens: u64,
 }
 
 impl Meter {
     /// Counts a reply.
-    pub fn answered(&self, usage: Usage) {
+    pub fn answered(&self, reply: &ChatReply) {
+        let usage = &reply.usage;
         self.calls.fetch_add(1, Ordering::Relaxed);
-        self.prompt_tokens.fetch_add(usage.prompt_tokens.unwrap_or(0), Ordering::Relaxed);
-        self.completion_tokens.fetch_add(usage.completion_tokens.unwrap_or(0), Ordering::Relaxed);
+        let kind = match reply.finish {
+            Finish::Length => Some(&self.cut),
+            Finish::Refused(_) => Some(&self.refused),
+            Finish::Filtered(_) => Some(&self.filtered),
+            Finish::Stop if reply.text.trim().is_empty() && reply.tool_calls.is_empty() => Some(&self.empty),
+            Finish::Stop => None,
+        };
+        kind.into_iter().for_each(|counter| _ = counter.fetch_add(1, Ordering::Relaxed));
+        for (counter, tokens) in [
+            (&self.prompt_tokens, usage.prompt_tokens),
+            (&self.completion_tokens, usage.completion_tokens),
+            (&self.cached_tokens, usage.cached_tokens),
+            (&self.reasoning_tokens, usage.reasoning_tokens),
+        ] {
+            counter.fetch_add(tokens.unwrap_or(0), Ordering::Relaxed);
+        }
     }
 
     /// Counts a call that failed for good.
     pub fn failed(&self) {
         self.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a request that an endpoint had no room for.
+    pub fn slowed(&self) {
+        self.slowed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a repeated request.
@@ -61,8 +102,15 @@ impl Meter {
             failures: self.failures.load(Ordering::Relaxed),
             retries: self.retries.load(Ordering::Relaxed),
             recalled: self.recalled.load(Ordering::Relaxed),
+            slowed: self.slowed.load(Ordering::Relaxed),
+            cut: self.cut.load(Ordering::Relaxed),
+            empty: self.empty.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
+            filtered: self.filtered.load(Ordering::Relaxed),
             prompt_tokens: self.prompt_tokens.load(Ordering::Relaxed),
             completion_tokens: self.completion_tokens.load(Ordering::Relaxed),
+            cached_tokens: self.cached_tokens.load(Ordering::Relaxed),
+            reasoning_tokens: self.reasoning_tokens.load(Ordering::Relaxed),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What tokens cost: a table by model, shipped with the program and completed or corrected by the user's own.
 
-use super::ModelError;
+use super::{ModelError, Usage};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,6 +19,8 @@ pub struct Price {
     pub input: f64,
     /// Tokens written.
     pub output: f64,
+    /// Tokens read that the provider had in its cache; as `input` when none.
+    pub cached_input: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -51,11 +53,23 @@ impl Prices {
 }
 
 impl Price {
-    /// The price of so many tokens, in billionths of a USD.
-    pub fn nanousd(self, read: u64, written: u64) -> u64 {
-        // USD per million tokens are thousands of billionths per token.
-        ((self.input * read as f64 + self.output * written as f64) * 1e3).round() as u64
+    /// The price of a reply, in billionths of a USD; none when it does not say what it used.
+    pub fn nanousd(self, usage: &Usage) -> Option<u64> {
+        let (read, written) = usage.prompt_tokens.zip(usage.completion_tokens)?;
+        let cached = usage.cached_tokens.unwrap_or(0).min(read);
+        let read = self.input * (read - cached) as f64 + self.cached_input.unwrap_or(self.input) * cached as f64;
+        Some(nano(read + self.output * written as f64))
     }
+
+    /// The most that so many tokens can cost, in billionths of a USD.
+    pub(super) fn most(self, read: u64, written: u64) -> u64 {
+        nano(self.input.max(self.cached_input.unwrap_or(0.0)) * read as f64 + self.output * written as f64)
+    }
+}
+
+/// USD per million are thousands of billionths.
+fn nano(usd_per_million: f64) -> u64 {
+    (usd_per_million * 1e3).round() as u64
 }
 
 fn parse(text: &str, name: &str) -> Result<BTreeMap<String, Price>, ModelError> {
@@ -64,7 +78,9 @@ fn parse(text: &str, name: &str) -> Result<BTreeMap<String, Price>, ModelError> 
     if table.version.trim().is_empty() {
         return Err(wrong("`version` is empty; say when the prices were valid".to_owned()));
     }
-    let wrong_price = |price: &Price| ![price.input, price.output].iter().all(|usd| usd.is_finite() && *usd >= 0.0);
+    let wrong_price = |price: &Price| {
+        ![price.input, price.output, price.cached_input.unwrap_or(0.0)].iter().all(|usd| usd.is_finite() && *usd >= 0.0)
+    };
     match table.usd_per_million_tokens.iter().find(|(_, price)| wrong_price(price)) {
         Some((model, _)) => Err(wrong(format!("the price of `{model}` must not be negative"))),
         None => Ok(table.usd_per_million_tokens),
@@ -96,7 +112,18 @@ mod tests {
         ] {
             assert_eq!(prices.of(model).map(|price| (price.input, price.output)), expected, "{model}");
         }
-        assert_eq!(prices.of("mine").unwrap().nanousd(1_000_000, 2), 1_000_005_000);
+        let used = |read, written, cached_tokens| Usage {
+            prompt_tokens: read,
+            completion_tokens: written,
+            cached_tokens,
+            ..Usage::default()
+        };
+        let mine = prices.of("mine").unwrap();
+        assert_eq!(mine.nanousd(&used(Some(1_000_000), Some(2), None)), Some(1_000_005_000));
+        assert_eq!(mine.nanousd(&used(Some(1), None, None)), None);
+        let cheaper = Price { cached_input: Some(0.25), ..mine };
+        assert_eq!(cheaper.nanousd(&used(Some(10), Some(0), Some(8))), Some(4_000));
+        assert_eq!(cheaper.most(10, 4), 20_000);
     }
 
     #[test]

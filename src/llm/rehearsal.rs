@@ -1,11 +1,11 @@
 //! A model that asks nobody: what the journal has is its reply, and where it has none, a stand-in that is counted.
 
 use super::chat::Replying;
-use super::{ChatReply, ChatRequest, Model, ModelError, Usage};
+use super::{ChatReply, ChatRequest, Model, ModelError};
 use crate::store::journal::Reuse;
 use crate::store::{Store, StoreError, recall};
 use crate::words::{Digest, Place, Stage, Task};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -95,11 +95,5 @@ fn stand_in(request: &ChatRequest) -> ChatReply {
             json!({"score": 5, "reasons": [], "notes": "", "question_ok": true, "answer_ok": true})
         }
     };
-    ChatReply {
-        text: object.to_string(),
-        tool_calls: Vec::new(),
-        reasoning: None,
-        usage: Usage::default(),
-        raw: Value::Null,
-    }
+    ChatReply { text: object.to_string(), ..ChatReply::default() }
 }

@@ -1,6 +1,7 @@
 //! Requests and settings for the tests of this room.
 
-use super::{AgentOptions, ChatRequest, Message, ReplySchema, Role};
+use super::provider::COMPATIBLE;
+use super::{AgentOptions, ChatRequest, EndpointOptions, Message, ReplySchema, Role, Strategy};
 use crate::words::Task;
 use crate::words::task::JudgeConversationTask;
 use serde_json::{Map, Value};
@@ -13,14 +14,32 @@ pub(super) fn options(base_url: &str) -> AgentOptions {
         role: "user",
         provider: "openai".into(),
         model: "m".into(),
-        base_url: base_url.into(),
         temperature: None,
         max_tokens: None,
         top_p: None,
-        timeout: Duration::from_secs(20),
         max_retries: 0,
         extra: Map::new(),
+        rpm: None,
+        tpm: None,
+        strategy: Strategy::default(),
+        endpoints: vec![endpoint(base_url)],
+    }
+}
+
+/// The model `m` at this address, without a key.
+pub(super) fn endpoint(base_url: &str) -> EndpointOptions {
+    EndpointOptions {
+        key: "llm.agents.user".into(),
+        name: String::new(),
+        provider: &COMPATIBLE,
+        model: "m".into(),
+        base_url: base_url.into(),
         api_key: None,
+        timeout: Duration::from_secs(20),
+        weight: 1.0,
+        max_in_flight: None,
+        rpm: None,
+        tpm: None,
     }
 }
 

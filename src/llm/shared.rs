@@ -1,18 +1,32 @@
 //! What the models of one run share: counters, connections, and what is known about each endpoint.
 
+use super::budget::Purse;
 use super::formats::Formats;
-use super::{Meter, ModelError};
+use super::halt::Halt;
+use super::traffic::Traffic;
+use super::{Budget, Meter, ModelError, Prices};
+use crate::store::{Store, StoreError};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long all endpoints may be down, where nobody says.
+const MAX_OUTAGE: Duration = Duration::from_secs(600);
 
 /// One per run; given to every [`connect`](super::connect).
-#[derive(Default)]
 pub struct Shared {
     /// What the calls of all models cost.
     pub meter: Arc<Meter>,
+    /// What tokens cost.
+    pub prices: Arc<Prices>,
+    /// Told when the run has to stop.
+    pub halt: Arc<Halt>,
+    pub(super) budget: Budget,
+    pub(super) purse: Option<Arc<Purse>>,
+    pub(super) traffic: Traffic,
     /// For plain HTTP and for TLS, made when the first endpoint needs one.
     clients: Mutex<BTreeMap<bool, Client>>,
     /// By base URL.
@@ -21,8 +35,26 @@ pub struct Shared {
 
 impl Shared {
     /// Nothing counted, connected or learned yet.
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(prices: Prices, budget: Budget, max_outage: Duration) -> Self {
+        let halt = Arc::new(Halt::default());
+        Self {
+            meter: Arc::default(),
+            prices: Arc::new(prices),
+            budget,
+            purse: budget.is_set().then(|| Arc::new(Purse::new(budget, halt.clone()))),
+            traffic: Traffic::new(halt.clone(), max_outage),
+            halt,
+            clients: Mutex::default(),
+            formats: Mutex::default(),
+        }
+    }
+
+    /// Takes note of the run: what it spent before it was resumed, and where it is kept.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn open(&self, store: &Arc<dyn Store>, run: &Arc<str>) -> Result<(), StoreError> {
+        self.purse.iter().try_for_each(|purse| purse.open(store.clone(), run))
     }
 
     /// An HTTP client. Its idle connections are not limited: as many are kept as were ever in flight together.
@@ -50,6 +82,12 @@ impl Shared {
     pub(super) fn formats(&self, base_url: &str) -> Arc<Formats> {
         let mut formats = self.formats.lock().unwrap_or_else(PoisonError::into_inner);
         formats.entry(base_url.to_owned()).or_default().clone()
+    }
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self::new(Prices::default(), Budget::default(), MAX_OUTAGE)
     }
 }
 

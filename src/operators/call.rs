@@ -24,6 +24,14 @@ pub struct Stop {
     pub flying: CancellationToken,
 }
 
+impl Stop {
+    /// Stops at once.
+    pub fn now(&self) {
+        self.admitting.cancel();
+        self.flying.cancel();
+    }
+}
+
 /// Where tasks run and how many may at a time. Shared by all workers of a process.
 #[derive(Debug, Clone)]
 pub struct Desk {

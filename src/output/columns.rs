@@ -7,13 +7,14 @@ use serde::Serialize;
 use std::sync::Arc;
 
 /// Version of the two schemas, in the key-value metadata of every file.
-pub(crate) const SCHEMA_VERSION: &str = "1";
+pub(crate) const SCHEMA_VERSION: &str = "2";
 
 /// A row of `conversations-*.parquet`: messages, what `metadata` tells, and the verdict.
 #[derive(Debug, Serialize)]
 pub(crate) struct ConversationColumns<'a> {
     messages: &'a [Message<'a>],
     messages_with_tools: &'a [ToolMessage<'a>],
+    tools: &'a str,
     #[serde(flatten)]
     metadata: &'a Metadata<'a>,
     run_id: &'a str,
@@ -38,6 +39,7 @@ impl<'a> ConversationColumns<'a> {
                 "messages_with_tools",
                 message(&[maybe_list("tool_calls", call()), maybe_text("tool_call_id"), maybe_text("name")]),
             ),
+            text("tools"),
             always("personas", record(["user", "assistant", "user_id", "assistant_id"])),
             list("difficulty_sequence", DataType::Utf8),
             text("difficulty_max"),
@@ -58,6 +60,7 @@ impl<'a> ConversationColumns<'a> {
         Self {
             messages: &parts.messages,
             messages_with_tools: &parts.messages_with_tools,
+            tools: parts.facts.tools.text(),
             metadata: &parts.metadata,
             run_id: &parts.facts.run_id,
             target_turns: parts.conversation.target_turns,

@@ -76,8 +76,8 @@ impl Folder {
     /// # Errors
     /// When it can't be listed or removed.
     pub fn clear_leftovers(&self, path: &Path) -> Result<(), OutputError> {
-        let subfolders = [state::FOLDER, shards::FOLDER].into_iter().filter(|_| self.claim.is_some());
-        subfolders.map(|name| files::clear_leftovers(&path.join(name), &self.files, name)).collect()
+        let mut subfolders = [state::FOLDER, shards::FOLDER].into_iter().filter(|_| self.claim.is_some());
+        subfolders.try_for_each(|name| files::clear_leftovers(&path.join(name), &self.files, name))
     }
 
     /// Leaves the runs of dead processes as they were when they last had something admitted: what they spooled beyond it

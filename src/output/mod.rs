@@ -19,12 +19,14 @@ mod shards;
 mod stamp;
 mod state;
 mod table;
+mod tools;
 
 pub use error::OutputError;
 pub use files::WrittenFile;
 pub use folder::Folder;
 pub use recorder::{Begins, Recorder};
 pub use stamp::Stamp;
+pub use tools::Tools;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,6 +49,8 @@ pub struct Columns {
     pub messages: String,
     /// Name of `messages_with_tools`.
     pub messages_with_tools: String,
+    /// Name of `tools`.
+    pub tools: String,
     /// Name of `metadata`.
     pub metadata: String,
     /// Name of `user_reasoning`.
@@ -90,6 +94,8 @@ pub struct RunFacts {
     pub topics_enabled: bool,
     /// `tools.retrieval.top_k`.
     pub top_k: usize,
+    /// What the assistant could call.
+    pub tools: Tools,
     /// Name of the user model.
     pub user_agent: Arc<str>,
     /// Name of the assistant model.

@@ -383,9 +383,10 @@ fn check_run_id(run_id: &str) -> Result<(), OutputError> {
 }
 
 fn check_columns(columns: &Columns) -> Result<(), OutputError> {
-    let Columns { messages, messages_with_tools, metadata, user_reasoning, assistant_reasoning, judge } = columns;
+    let Columns { messages, messages_with_tools, tools, metadata, user_reasoning, assistant_reasoning, judge } =
+        columns;
     let mut seen = BTreeSet::new();
-    for name in [messages, messages_with_tools, metadata, user_reasoning, assistant_reasoning, judge] {
+    for name in [messages, messages_with_tools, tools, metadata, user_reasoning, assistant_reasoning, judge] {
         if !seen.insert(name) {
             return Err(OutputError::ColumnTwice { name: name.clone() });
         }

@@ -1,6 +1,6 @@
 //! A small run made by hand, for tests: its facts, its knowledge base, a completed and a dropped conversation.
 
-use super::{Columns, Options, RunFacts, Stamp};
+use super::{Columns, Options, RunFacts, Stamp, Tools};
 use crate::store::{Run, State};
 use crate::words::reply::{
     Confidence, Difficulty, Evidence, GroundingFact, Intent, Premise, ReasoningTrace, RetrievalQueries, Thought,
@@ -8,7 +8,7 @@ use crate::words::reply::{
 use crate::words::{
     Answer, AssistantReply, Attempt, Catalogue, Chunk, ChunkIndex, Conversation, Coverage, DropReason, Ending,
     Incarnation, JudgeReply, Judgement, LanguageIndex, Persona, Question, QuestionMode, Round, Slot, Source,
-    SourceIndex, ToolEvent, Turn, TurnIndex, Used, UserReply, Wave,
+    SourceIndex, ToolDefinition, ToolEvent, Turn, TurnIndex, Used, UserReply, Wave,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -28,6 +28,7 @@ pub(crate) fn options(root: &Path) -> Options {
     let columns = Columns {
         messages: "messages".into(),
         messages_with_tools: "messages_with_tools".into(),
+        tools: "tools".into(),
         metadata: "metadata".into(),
         user_reasoning: "user_reasoning".into(),
         assistant_reasoning: "assistant_reasoning".into(),
@@ -54,12 +55,27 @@ pub(crate) fn facts() -> RunFacts {
         topics_probability: 0.35,
         topics_enabled: true,
         top_k: 4,
+        tools: Tools::of(&[search()]),
         user_agent: "openai/asker".into(),
         assistant_agent: "openai/answerer".into(),
         judge_enabled: true,
         judge_granularity: "turn",
         judge_reasons: vec!["vague".into(), "other".into()],
         config_dir: "config".into(),
+    }
+}
+
+/// The tool of [`sample_conversation`].
+fn search() -> ToolDefinition {
+    ToolDefinition {
+        name: "vector_db_search".into(),
+        description: "Search the knowledge base.".into(),
+        parameters: json!({
+            "type": "object",
+            "properties": {"query": {"type": "string"}, "k": {"type": "integer", "minimum": 1}},
+            "required": ["query"],
+            "additionalProperties": false,
+        }),
     }
 }
 

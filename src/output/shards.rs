@@ -279,7 +279,7 @@ mod tests {
     fn read(path: &Path) -> RecordBatch {
         let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
         let told = reader.metadata().file_metadata().key_value_metadata().unwrap().clone();
-        for (key, value) in [("run_id", "run-1"), ("schema", "1"), ("version", env!("CARGO_PKG_VERSION"))] {
+        for (key, value) in [("run_id", "run-1"), ("schema", "2"), ("version", env!("CARGO_PKG_VERSION"))] {
             let key = format!("dlgforge.{key}");
             assert!(told.iter().any(|pair| pair.key == key && pair.value.as_deref() == Some(value)), "{key}");
         }
@@ -299,6 +299,10 @@ mod tests {
         let with_tools = column("messages_with_tools").as_list::<i32>().value(0);
         let id = with_tools.as_struct().column_by_name("tool_call_id").unwrap().as_string::<i32>();
         assert_eq!((with_tools.len(), id.is_null(0), id.value(2)), (6, true, "call_46611"));
+        let tools = column("tools").as_string::<i32>();
+        let told: serde_json::Value = serde_json::from_str(tools.value(1)).unwrap();
+        assert_eq!(told, serde_json::to_value(&sample::facts().tools).unwrap());
+        assert_eq!((&told[0]["function"]["name"], tools.value(0)), (&"vector_db_search".into(), tools.value(1)));
         assert_eq!(column("n_turns").as_primitive::<UInt16Type>().values().as_ref(), [2, 1]);
         assert_eq!(column("target_turns").as_primitive::<UInt16Type>().values().as_ref(), [2, 3]);
         assert_eq!(column("timestamp").as_primitive::<TimestampMicrosecondType>().value(0), 1_795_390_453_000_000);

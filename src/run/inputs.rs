@@ -3,9 +3,9 @@
 use super::identity::Identity;
 use crate::dataflows::generate::{Stage, Stages};
 use crate::knowledge::{self, Index, KnowledgeError};
-use crate::llm::{self, AgentOptions, Model, ModelError, Prices, Shared, builtin};
+use crate::llm::{self, AgentOptions, Model, ModelError, Shared, builtin};
 use crate::operators::Opening;
-use crate::output::{OutputError, RunFacts};
+use crate::output::{self, OutputError, RunFacts};
 use crate::plan::{self, Distribution, Plan, PlanError, TopicOptions, personas::Pool, topics::Topics};
 use crate::settings::{PersonaSource, Settings, TopicSource};
 use crate::stages::{Ask, Granularity, Judge, PromptError, Prompts, Responder};
@@ -74,6 +74,12 @@ pub enum RunError {
          German); set llm.agents.{1}.provider and model to one that does"
     )]
     Speechless(Arc<str>, &'static str),
+    /// There is no folder for a pilot.
+    #[error("failed to make a temporary folder for the pilot: {0}")]
+    Pilot(std::io::Error),
+    /// A pilot without its conversations.
+    #[error("the pilot did not make its conversations, so there is nothing to go by: {0}")]
+    Unpiloted(String),
     /// No threads for tasks.
     #[error("failed to start the task runtime: {0}")]
     Runtime(std::io::Error),
@@ -91,7 +97,6 @@ pub struct Sources {
     pub user: Arc<dyn Model>,
     pub assistant: Arc<dyn Model>,
     pub judge: Option<Arc<dyn Model>>,
-    pub prices: Prices,
     toolbox: Arc<Toolbox>,
 }
 
@@ -117,7 +122,6 @@ impl Sources {
             user: connect(&settings.user, settings, shared)?,
             assistant: connect(&settings.assistant, settings, shared)?,
             judge: settings.judge.as_ref().map(|(agent, _)| connect(agent, settings, shared)).transpose()?,
-            prices: Prices::load(settings.prices.as_deref())?,
             toolbox,
         })
     }
@@ -192,6 +196,7 @@ impl Sources {
             topics_probability: plan.topics_probability,
             topics_enabled: settings.topics_enabled,
             top_k: settings.top_k,
+            tools: output::Tools::of(&self.toolbox.definitions()),
             user_agent: self.user.name().clone(),
             assistant_agent: self.assistant.name().clone(),
             judge_enabled: settings.judge.is_some(),

@@ -6,7 +6,7 @@ use super::identity::{BATCH_SIZE, LANGUAGES, SEED};
 use super::inputs::Sources;
 use crate::llm::AgentOptions;
 use crate::settings::Settings;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// The manifest of a run with these settings and this seed.
@@ -44,6 +44,7 @@ pub fn manifest(settings: &Settings, sources: &Sources, seed: u64) -> BTreeMap<S
     for (key, name) in [
         ("messages", &columns.messages),
         ("messages_with_tools", &columns.messages_with_tools),
+        ("tools", &columns.tools),
         ("metadata", &columns.metadata),
         ("user_reasoning", &columns.user_reasoning),
         ("assistant_reasoning", &columns.assistant_reasoning),
@@ -85,6 +86,9 @@ fn tell_agent(agent: &AgentOptions, tell: &mut impl FnMut(&str, String)) {
     let role = agent.role;
     tell(&format!("llm.agents.{role}.provider"), agent.provider.clone());
     tell(&format!("llm.agents.{role}.model"), agent.model.clone());
+    // Wherever it is asked.
+    let models: BTreeSet<&str> = agent.endpoints.iter().map(|endpoint| endpoint.model.as_str()).collect();
+    tell(&format!("llm.agents.{role}, models of its endpoints"), Vec::from_iter(models).join(", "));
     tell(&format!("llm.agents.{role}.temperature"), optional(agent.temperature));
     tell(&format!("llm.agents.{role}.top_p"), optional(agent.top_p));
     tell(&format!("llm.agents.{role}.max_tokens"), agent.max_tokens.map_or_else(String::new, |most| most.to_string()));

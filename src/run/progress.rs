@@ -73,7 +73,11 @@ fn follow(bar: &ProgressBar, total: u32, tally: &watch::Receiver<Tally>, meter: 
         let now = tally.borrow().clone();
         let (done, settled) = ((now.accepted() + now.held).min(total), now.accepted());
         let (dropped, duplicates, calls) = (now.dropped(), now.duplicates, meter.read().calls);
-        let rest = format!("{settled} settled, {dropped} dropped, {duplicates} duplicates, {calls} calls");
+        let mut rest = format!("{settled} settled, {dropped} dropped, {duplicates} duplicates, {calls} calls");
+        match meter.read().slowed {
+            0 => {}
+            slowed => rest += &format!(", {slowed} put off by rate limits"),
+        }
         if lines && said.elapsed() >= LINE_EVERY {
             said = Instant::now();
             say(&format!("{done}/{total} conversations, {rest}"));

@@ -4,8 +4,7 @@ use super::earlier::{Earlier, Past};
 use super::identity::{self, Identity};
 use super::inputs::Sources;
 use super::{RunError, Work, generate_on_workers, manifest};
-use crate::llm::Shared;
-use crate::llm::rehearsal::{Rehearsal, Rehearsed};
+use crate::llm::rehearsal::{self, Rehearsed};
 use crate::operators::{Desk, Stop};
 use crate::output::Folder;
 use crate::settings::Settings;
@@ -17,7 +16,7 @@ use tokio::sync::watch;
 
 /// What a run would cost in calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Estimate {
+pub struct Rehearsal {
     /// The run to go on with; none for a new one.
     pub resumed: Option<Arc<str>>,
     /// Conversations it has settled.
@@ -31,8 +30,8 @@ pub struct Estimate {
 ///
 /// # Errors
 /// When the input can't be used, or the store can't be read.
-pub fn rehearse(settings: &Settings) -> Result<Estimate, RunError> {
-    let sources = Sources::read(settings, &Shared::new())?;
+pub fn rehearse(settings: &Settings) -> Result<Rehearsal, RunError> {
+    let sources = Sources::read(settings, &super::shared(settings)?)?;
     let folder = Folder::look(&settings.output.folder)?;
     let runs = folder.as_ref().map(|folder| folder.runs.as_slice()).unwrap_or_default();
     let identity = Identity::of(settings, runs)?;
@@ -58,12 +57,11 @@ pub fn rehearse(settings: &Settings) -> Result<Estimate, RunError> {
     let failed = failure.clone();
     let broken: Arc<dyn Fn(&StoreError) + Send + Sync> = Arc::new(move |error| {
         _ = failed.set(error.clone());
-        stop.admitting.cancel();
-        stop.flying.cancel();
+        stop.now();
     });
     let rehearsed = Arc::new(Rehearsed::default());
     let stages = sources.stages(settings, &facts, |model, _| {
-        Arc::new(Rehearsal {
+        Arc::new(rehearsal::Rehearsal {
             model: model.clone(),
             journal: folder.as_ref().map(|folder| (folder.store.clone(), facts.run_id.clone())),
             reuse: reuse.clone(),
@@ -77,10 +75,10 @@ pub fn rehearse(settings: &Settings) -> Result<Estimate, RunError> {
         return Err(failure.clone().into());
     }
     let calls = Stage::ALL.map(|stage| rehearsed.of(stage));
-    Ok(Estimate { resumed: identity.resumed.map(|run| run.id.into()), settled: count, calls })
+    Ok(Rehearsal { resumed: identity.resumed.map(|run| run.id.into()), settled: count, calls })
 }
 
-impl fmt::Display for Estimate {
+impl fmt::Display for Rehearsal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (found, missing) = self.calls.iter().fold((0, 0), |sum, calls| (sum.0 + calls.0, sum.1 + calls.1));
         let run = self.resumed.as_ref().map_or("a new run".to_owned(), |run| format!("run {run}"));

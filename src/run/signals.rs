@@ -4,7 +4,7 @@ use crate::operators::Stop;
 use crate::output::logs::Console;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 
 /// How long what is in the air may take to land.
 const LANDING: Duration = Duration::from_secs(10);
@@ -26,6 +26,15 @@ impl Signal {
             Self::Terminate => 143,
         }
     }
+}
+
+/// Stops a run for a reason of its own: nothing new starts, and what is in the air may land.
+pub fn land(runtime: &Handle, stop: Stop) {
+    stop.admitting.cancel();
+    runtime.spawn(async move {
+        tokio::time::sleep(LANDING).await;
+        stop.flying.cancel();
+    });
 }
 
 /// Obeys signals from now on; the cell tells which came first.

@@ -1,7 +1,7 @@
 //! `dlgforge status`: what runs an output folder has.
 
-use super::RunError;
 use super::identity::{BATCH_SIZE, LANGUAGES};
+use super::{Bill, RunError};
 use crate::output::Folder;
 use crate::store::{Run, Settled, Spent, State};
 use std::fmt;
@@ -60,31 +60,8 @@ impl fmt::Display for Report {
             let (accepted, dropped): (Vec<_>, Vec<_>) = of_it.partition(|one| one.dropped.is_none());
             writeln!(f, "  {language:<14} {} of {total} accepted, {} dropped", accepted.len(), dropped.len())?;
         }
-        let sum = |of: fn(&Spent) -> u64| self.spent.iter().map(of).sum::<u64>();
-        let (calls, untold) = (sum(|one| one.calls), sum(|one| one.untold));
-        writeln!(f, "  calls          {calls} answered and kept")?;
-        for Spent { role, model, calls, prompt_tokens, completion_tokens, latency_us, .. } in &self.spent {
-            let seconds = *latency_us as f64 / 1e6 / (*calls).max(1) as f64;
-            writeln!(
-                f,
-                "    {role:<12} {model}: {calls} calls, {prompt_tokens} tokens read, {completion_tokens} written, {seconds:.2} s \
-                 each"
-            )?;
-        }
-        let (read, written) = (sum(|one| one.prompt_tokens), sum(|one| one.completion_tokens));
-        write!(f, "  tokens         {read} read, {written} written")?;
-        if untold > 0 {
-            write!(f, " ({untold} calls did not say)")?;
-        }
-        writeln!(f)?;
-        let (cost, unpriced) = (sum(|one| one.cost_nanousd) as f64 / 1e9, sum(|one| one.unpriced));
-        match (calls, unpriced) {
-            (_, 0) => writeln!(f, "  cost           {cost:.4} USD")?,
-            (calls, unpriced) if calls == unpriced => {
-                writeln!(f, "  cost           unknown (`llm.prices` sets prices)")?
-            }
-            _ => writeln!(f, "  cost           {cost:.4} USD, and {unpriced} calls of unknown price (`llm.prices`)")?,
-        }
+        let bill = Bill { spent: self.spent.clone(), languages: self.languages() };
+        write!(f, "{bill}")?;
         match self.run.state {
             State::Completed => Ok(()),
             State::Short => writeln!(f, "  it ended short of its total: more attempts would not have helped"),

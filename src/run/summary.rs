@@ -1,5 +1,6 @@
 //! What a run came to, for people.
 
+use super::bill::Bill;
 use super::signals::Signal;
 use crate::llm::Reading;
 use crate::operators::{Shortfall, Tally};
@@ -17,16 +18,21 @@ pub enum End {
     Complete,
     /// It was asked to stop.
     Interrupted(Signal),
+    /// Its models had to stop it: no endpoint is left, or the budget is used up.
+    Halted(String),
     /// Some language fell short.
     Short(Vec<Shortfall>),
 }
 
 impl End {
     /// How a run with this tally ended.
-    pub fn of(settings: &Settings, tally: &Tally, signal: Option<Signal>) -> Self {
-        match tally.shortfalls(settings.total_samples) {
-            short if short.is_empty() => Self::Complete,
-            short => signal.map_or(Self::Short(short), Self::Interrupted),
+    pub fn of(settings: &Settings, tally: &Tally, signal: Option<Signal>, halted: Option<&str>) -> Self {
+        let short = tally.shortfalls(settings.total_samples);
+        match (signal, halted) {
+            _ if short.is_empty() => Self::Complete,
+            (Some(signal), _) => Self::Interrupted(signal),
+            (None, Some(reason)) => Self::Halted(reason.to_owned()),
+            (None, None) => Self::Short(short),
         }
     }
 
@@ -34,7 +40,7 @@ impl End {
     pub fn state(&self) -> State {
         match self {
             Self::Complete => State::Completed,
-            Self::Interrupted(_) => State::Interrupted,
+            Self::Interrupted(_) | Self::Halted(_) => State::Interrupted,
             Self::Short(_) => State::Short,
         }
     }
@@ -61,8 +67,10 @@ pub struct Summary {
     pub tally: Tally,
     /// Conversations under way when it stopped.
     pub left: usize,
-    /// What its calls cost.
+    /// What its calls came to.
     pub meter: Reading,
+    /// What it has cost, over all its resumes.
+    pub bill: Bill,
     /// How long replies took to be durable.
     pub kept: Delays,
     /// From the first opening to the last row.
@@ -81,7 +89,14 @@ impl Summary {
 
     /// Why the run did not reach its total; none when it did, or when it was interrupted.
     pub fn complaint(&self) -> Option<String> {
-        let End::Short(short) = &self.end else { return None };
+        let short = match &self.end {
+            End::Short(short) => short,
+            End::Halted(reason) => {
+                let (config, run) = (&self.config, &self.run_id);
+                return Some(format!("{reason}; go on with: dlgforge run {config} --resume {run}"));
+            }
+            End::Complete | End::Interrupted(_) => return None,
+        };
         let figures = short.iter().map(|short| {
             let language = &self.languages[usize::from(short.language.0)];
             let Shortfall { accepted, dropped, drought, .. } = short;
@@ -111,6 +126,7 @@ impl fmt::Display for Summary {
         let state = match self.end {
             End::Complete => "complete",
             End::Interrupted(_) => "interrupted",
+            End::Halted(_) => "stopped",
             End::Short(_) => "short of its total",
         };
         writeln!(f, "run {} {state} (seed {})", self.run_id, self.seed)?;
@@ -129,13 +145,20 @@ impl fmt::Display for Summary {
             "  roll-backs     {rollbacks}, {wasted} calls wasted; at most {lag} conversations ahead of the watermark"
         )?;
         let meter = self.meter;
-        let Reading { calls, failures, retries, recalled, .. } = meter;
+        let Reading { calls, failures, retries, recalled, slowed, cut, empty, refused, filtered, .. } = meter;
         writeln!(
             f,
             "  calls          {calls} answered, {recalled} found in the journal, {failures} failed, {retries} retries"
         )?;
         writeln!(f, "  journal        {}", self.kept)?;
+        if slowed > 0 {
+            writeln!(f, "  limits         {slowed} requests were sent again later: endpoints had no room for them")?;
+        }
+        if cut + empty + refused + filtered > 0 {
+            writeln!(f, "  replies        {cut} cut off, {empty} empty, {refused} refused, {filtered} filtered")?;
+        }
         writeln!(f, "  tokens         {} read, {} written", meter.prompt_tokens, meter.completion_tokens)?;
+        writeln!(f, "  cost           {}", self.bill.cost())?;
         writeln!(
             f,
             "  time           {:.2} s, seats busy {:.1} %",
@@ -147,7 +170,7 @@ impl fmt::Display for Summary {
             let rows = file.rows.map(|rows| format!("{rows} rows, ")).unwrap_or_default();
             writeln!(f, "    {:<56} {rows}{} bytes", file.path, file.bytes)?;
         }
-        if let End::Interrupted(_) = self.end {
+        if let End::Interrupted(_) | End::Halted(_) = self.end {
             writeln!(f, "  go on with     dlgforge run {} --resume {}", self.config, self.run_id)?;
         }
         Ok(())

@@ -1,9 +1,11 @@
 //! The three agents: their models, limits and keys.
 
-use super::credentials;
 use super::error::Report;
+use super::keys::{Key, Kind};
+use super::routing::{self, demand_known};
+use super::table::{ENDPOINT, STRATEGIES};
 use super::values::Values;
-use crate::llm::AgentOptions;
+use crate::llm::{AgentOptions, Budget, Protocol, Provider};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -18,53 +20,112 @@ pub(super) struct Role {
     pub env: &'static str,
     /// Its former name in environment variables.
     pub old_env: &'static str,
+    /// The variable that overrides `llm.routing.strategy` for it.
+    pub strategy: Key,
+    /// The variable that overrides `llm.routing.endpoints` for it.
+    pub endpoints: Key,
 }
 
-pub(super) const USER: Role = Role { name: "user", stage: "qa_generator", env: "USER", old_env: "QA_GENERATOR" };
-pub(super) const ASSISTANT: Role =
-    Role { name: "assistant", stage: "kb_responder", env: "ASSISTANT", old_env: "KB_RESPONDER" };
-pub(super) const JUDGE: Role = Role { name: "judge", stage: "qa_judge", env: "JUDGE", old_env: "QA_JUDGE" };
+impl Role {
+    /// The path of one of its keys.
+    pub fn key(&self, name: &str) -> String {
+        format!("llm.agents.{}.{name}", self.name)
+    }
+}
+
+macro_rules! role {
+    ($name:literal, $stage:literal, $env:literal, $old_env:literal) => {
+        Role {
+            name: $name,
+            stage: $stage,
+            env: $env,
+            old_env: $old_env,
+            strategy: role!($env, $old_env, "_ROUTING_STRATEGY", Kind::Choice(STRATEGIES)),
+            endpoints: role!($env, $old_env, "_ROUTING_ENDPOINTS_JSON", Kind::Mappings(ENDPOINT)),
+        }
+    };
+    ($env:literal, $old_env:literal, $suffix:literal, $kind:expr) => {
+        Key {
+            path: concat!("LLM_", $env, $suffix),
+            kind: $kind,
+            env: &[concat!("LLM_", $env, $suffix)],
+            old_env: &[concat!("LLM_", $old_env, $suffix)],
+        }
+    };
+}
+
+pub(super) const USER: Role = role!("user", "qa_generator", "USER", "QA_GENERATOR");
+pub(super) const ASSISTANT: Role = role!("assistant", "kb_responder", "ASSISTANT", "KB_RESPONDER");
+pub(super) const JUDGE: Role = role!("judge", "qa_judge", "JUDGE", "QA_JUDGE");
 
 /// Provider of the model that is part of the program: it needs no name, no endpoint and no key.
 const BUILTIN: &str = "builtin";
-/// Providers that are always servers of the user's own.
-const SERVERS: &[&str] = &["lm_studio", "vllm", "hosted_vllm"];
 
 /// The settings of one agent.
 pub(super) fn agent(role: &Role, values: &Values, env: &BTreeMap<String, String>, report: &mut Report) -> AgentOptions {
-    let path = |name: &str| format!("llm.agents.{}.{name}", role.name);
-    let text = |name: &str| values.text(&path(name)).trim().to_owned();
+    let path = |name: &str| role.key(name);
+    let text = |name: &str| values.text(&path(name)).trim();
     let (provider, base_url, model) = (text("provider"), text("base_url"), text("model"));
-    let is_builtin = provider == BUILTIN;
-    if SERVERS.contains(&provider.as_str()) && base_url.is_empty() {
-        let (provider_path, url_path) = (path("provider"), path("base_url"));
-        let text = format!("`{url_path}` must be set for provider `{provider}`, such as http://127.0.0.1:8000/v1");
-        report.conflict(&[&provider_path, &url_path], values.place(&provider_path), text);
-    }
+    let who = Provider::of(provider, model, base_url);
+    let is_builtin = who.is_some_and(|(who, _)| who.protocol == Protocol::Builtin);
+    let timeout = Duration::from_secs_f64(values.number(&path("timeout")));
+    let asked = routing::Agent { role, provider, model, base_url, timeout };
+    let endpoints = if is_builtin { Vec::new() } else { routing::endpoints(&asked, values, env, report) };
+    let first = endpoints.first().map_or("", |endpoint| &endpoint.model);
     AgentOptions {
         role: role.name,
-        api_key: if is_builtin { None } else { credentials::key(role, &base_url, env, report) },
-        provider,
-        model,
-        base_url,
+        provider: if is_builtin { BUILTIN } else { provider }.to_owned(),
+        model: if model.is_empty() { first } else { model }.to_owned(),
         temperature: values.optional_number(&path("temperature")),
         max_tokens: values.optional_integer(&path("max_tokens")),
         top_p: values.optional_number(&path("top_p")),
-        timeout: Duration::from_secs_f64(values.number(&path("timeout"))),
         max_retries: values.integer(&path("max_retries")),
         extra: values.mapping(&path("extra")),
+        rpm: values.optional_integer(&path("rpm")),
+        tpm: values.optional_integer(&path("tpm")),
+        strategy: routing::strategy(role, values, env, report),
+        endpoints,
     }
+}
+
+/// Reports providers that there are none of, also those of an agent that is not asked.
+pub(super) fn demand_providers(values: &Values, report: &mut Report) {
+    for role in [USER, ASSISTANT, JUDGE] {
+        let key = role.key("provider");
+        demand_known(&key, values.text(&key).trim(), values.place(&key).as_ref(), report);
+    }
+}
+
+/// What a run may cost; a limit that counts tokens must know how long a reply can get.
+pub(super) fn budget(values: &Values, agents: &[(&Role, &AgentOptions)], report: &mut Report) -> Budget {
+    let [usd, tokens, calls] = ["usd", "tokens", "calls"].map(|name| format!("run.budget.{name}"));
+    let budget = Budget {
+        usd: values.optional_number(&usd),
+        tokens: values.optional_integer(&tokens),
+        calls: values.optional_integer(&calls),
+    };
+    let limit = if budget.usd.is_some() { usd } else { tokens };
+    let endless = |agent: &AgentOptions| agent.max_tokens.is_none() && agent.provider != BUILTIN;
+    let keys: Vec<_> =
+        agents.iter().filter(|(_, agent)| endless(agent)).map(|(role, _)| role.key("max_tokens")).collect();
+    if (budget.usd.is_some() || budget.tokens.is_some()) && !keys.is_empty() {
+        let named: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
+        let text = format!("`{limit}` is a hard limit and must know the longest reply: set {}", named.join(", "));
+        let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+        report.conflict(&keys, values.place(&limit), text);
+    }
+    budget
 }
 
 /// Reports agents without a model.
 pub(super) fn demand_models(agents: &[(&Role, &AgentOptions)], report: &mut Report) {
-    let nameless = |agent: &AgentOptions| agent.model.is_empty() && agent.provider != BUILTIN;
+    let nameless = |agent: &AgentOptions| agent.endpoints.iter().any(|endpoint| endpoint.model.is_empty());
     let missing: Vec<_> = agents.iter().filter(|(_, agent)| nameless(agent)).map(|(role, _)| role).collect();
     if missing.is_empty() {
         return;
     }
     let stages: Vec<_> = missing.iter().map(|role| role.stage).collect();
-    let paths: Vec<_> = missing.iter().map(|role| format!("llm.agents.{}.model", role.name)).collect();
+    let paths: Vec<_> = missing.iter().map(|role| role.key("model")).collect();
     let keys: Vec<_> = paths.iter().map(String::as_str).collect();
     let named: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
     let text = format!(
@@ -79,7 +140,7 @@ pub(super) fn demand_models(agents: &[(&Role, &AgentOptions)], report: &mut Repo
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::llm::Secret;
+    use crate::llm::{Secret, provider};
     use crate::settings::tests::load;
 
     #[test]
@@ -104,17 +165,26 @@ mod tests {
     llm:
       agents:
         user: {model: org/m, base_url: 'http://127.0.0.1:1/v1', temperature: 0.5, top_p: 1, max_tokens: 9, timeout: 1.5,
-          max_retries: 0, extra: {stop: [x]}}
+          max_retries: 0, rpm: 60, extra: {stop: [x]}}
         assistant: {provider: vllm, model: n, base_url: 'http://127.0.0.1:2/v1'}
     ";
-        let env = [("LLM_ASSISTANT_API_KEY_ENV", "K"), ("K", "s3cret"), ("LLM_USER_TEMPERATURE", "0.25")];
+        let env = [
+            ("LLM_ASSISTANT_API_KEY_ENV", "K"),
+            ("K", "s3cret"),
+            ("LLM_USER_TEMPERATURE", "0.25"),
+            ("LLM_USER_TPM", "9000"),
+        ];
         let settings = load(text, &env, &["llm.agents.user.max_tokens=7"]).unwrap();
         let user = &settings.user;
         assert_eq!((user.provider.as_str(), user.model.as_str()), ("openai", "org/m"));
         assert_eq!((user.temperature, user.top_p, user.max_tokens), (Some(0.25), Some(1.0), Some(7)));
-        assert_eq!((user.timeout, user.max_retries), (Duration::from_millis(1500), 0));
-        assert_eq!((user.extra["stop"].to_string().as_str(), &user.api_key), ("[\"x\"]", &None));
-        assert_eq!(settings.assistant.api_key, Some(Secret::new("s3cret".to_owned())));
+        assert_eq!((user.rpm, user.tpm), (Some(60), Some(9000)));
+        assert_eq!((user.endpoints[0].timeout, user.max_retries), (Duration::from_millis(1500), 0));
+        assert_eq!((user.extra["stop"].to_string().as_str(), &user.endpoints[0].api_key), ("[\"x\"]", &None));
+        let endpoint = &settings.assistant.endpoints[0];
+        assert_eq!((endpoint.key.as_str(), endpoint.name.as_str()), ("llm.agents.assistant", ""));
+        assert_eq!((endpoint.provider.name, endpoint.base_url.as_str()), ("vllm", "http://127.0.0.1:2/v1"));
+        assert_eq!(endpoint.api_key, Some(Secret::new("s3cret".to_owned())));
         assert!(!format!("{settings:?}").contains("s3cret"));
     }
 
@@ -129,6 +199,17 @@ mod tests {
     }
 
     #[test]
+    fn azure_needs_its_address() {
+        let text = "llm: {agents: {user: {provider: azure, model: m}, assistant: {provider: builtin}}}";
+        let error = load(text, &[("LLM_USER_API_KEY_ENV", "K"), ("K", "k")], &[]).unwrap_err();
+        assert_eq!(
+            error,
+            "`llm.agents.user.base_url` must be set for provider `azure`, such as https://NAME.openai.azure.com/openai/v1 \
+             (c.yaml:1:33)"
+        );
+    }
+
+    #[test]
     fn the_documented_local_setup_works_unchanged() {
         let agent = "model: openai/gpt-oss-20b\n      base_url: http://127.0.0.1:1234/v1\n";
         let text = format!(
@@ -136,6 +217,107 @@ mod tests {
              {agent}    judge:\n      {agent}"
         );
         let settings = load(&text, &[], &[]).unwrap();
-        assert_eq!((settings.assistant.model.as_str(), &settings.assistant.api_key), ("openai/gpt-oss-20b", &None));
+        let endpoint = &settings.assistant.endpoints[0];
+        assert_eq!(
+            (settings.assistant.model.as_str(), endpoint.model.as_str()),
+            ("openai/gpt-oss-20b", "openai/gpt-oss-20b")
+        );
+        assert_eq!((endpoint.base_url.as_str(), &endpoint.api_key), ("http://127.0.0.1:1234/v1", &None));
+    }
+
+    #[test]
+    fn every_provider_can_be_asked_for() {
+        for provider in provider::ALL {
+            let text = format!(
+                "llm: {{agents: {{user: {{provider: {}, model: m, base_url: 'http://h'}}, assistant: {{provider: builtin}}}}}}",
+                provider.name
+            );
+            let settings = load(&text, &[("LLM_USER_API_KEY_ENV", "K"), ("K", "k")], &[]).unwrap();
+            assert_eq!(settings.user.provider, provider.name);
+            assert_eq!(settings.user.endpoints.is_empty(), provider.protocol == Protocol::Builtin);
+        }
+        let user = |provider: &str, model: &str| {
+            let text =
+                format!("{{user: {{provider: '{provider}', model: {model}}}, assistant: {{provider: builtin}}}}");
+            load(&format!("llm: {{agents: {text}}}"), &[("LLM_USER_API_KEY_ENV", "K"), ("K", "k")], &[]).unwrap().user
+        };
+        for (provider, model, who, sent) in [
+            ("", "gemini/g", "gemini", "g"),
+            ("openai", "anthropic/c", "anthropic", "c"),
+            ("google", "g", "gemini", "g"),
+            ("groq", "org/m", "groq", "org/m"),
+        ] {
+            let found = user(provider, model);
+            assert_eq!((found.provider.as_str(), found.model.as_str()), (provider, model));
+            assert_eq!((found.endpoints[0].provider.name, found.endpoints[0].model.as_str()), (who, sent));
+        }
+        let found = user("", "builtin/small");
+        assert_eq!((found.provider.as_str(), found.endpoints.len()), ("builtin", 0));
+    }
+
+    #[test]
+    fn unknown_providers_are_named() {
+        let known = "Known are `builtin`, `openai`, `anthropic`, `gemini`, `deepseek`, `groq`, `mistral`, `openrouter`, \
+                     `together`, `xai`, `azure`, `ollama`, `lm_studio`, `vllm`, `hosted_vllm`.";
+        for (provider, meant) in [("Gemeni", "did you mean `gemini`? "), ("zzz", "")] {
+            let text = format!(
+                "llm: {{agents: {{user: {{provider: builtin}}, assistant: {{provider: builtin}}, judge: {{provider: {provider}}}}}}}"
+            );
+            assert_eq!(
+                load(&text, &[], &[]).unwrap_err(),
+                format!("`llm.agents.judge.provider`: there is no provider `{provider}`; {meant}{known} (c.yaml:1:93)")
+            );
+        }
+        let text = "llm: {agents: {user: {provider: zzz, model: m}, assistant: {provider: builtin}}}";
+        assert_eq!(
+            load(text, &[], &[]).unwrap_err(),
+            format!("`llm.agents.user.provider`: there is no provider `zzz`; {known} (c.yaml:1:33)")
+        );
+    }
+
+    #[test]
+    fn providers_that_want_a_key_demand_one() {
+        for (provider, demanded) in [("groq", true), ("anthropic", true), ("ollama", false), ("vllm", false)] {
+            let text = format!(
+                "llm: {{agents: {{user: {{provider: {provider}, model: m, base_url: 'http://h'}}, assistant: {{provider: builtin}}}}}}"
+            );
+            let error = load(&text, &[], &[]).err();
+            assert_eq!(error.is_some(), demanded, "{error:?}");
+            assert!(
+                error.is_none_or(|error| error.starts_with("Missing required API key mapping environment variable"))
+            );
+        }
+    }
+
+    #[test]
+    fn hard_limits_must_know_the_longest_reply() {
+        const AGENTS: &str = "llm: {agents: {user: {model: m, base_url: 'http://h'}, assistant: {provider: builtin}, \
+                               judge: {model: m, base_url: 'http://h'}}}\n";
+        let load = |text: &str, set: &[&str]| load(&format!("{AGENTS}{text}"), &[("RUN_BUDGET_CALLS", "9")], set);
+        let budget = |text: &str, set: &[&str]| load(text, set).map(|settings| settings.budget);
+        assert_eq!(budget("", &[]), Ok(Budget { usd: None, tokens: None, calls: Some(9) }));
+        assert_eq!(
+            budget("run: {budget: {usd: 1.5}}", &["llm.agents.user.max_tokens=10", "run.budget.tokens=5000000000"]),
+            Ok(Budget { usd: Some(1.5), tokens: Some(5_000_000_000), calls: Some(9) })
+        );
+        for (text, error) in [
+            (
+                "run: {budget: {usd: 1}}",
+                "`run.budget.usd` is a hard limit and must know the longest reply: set `llm.agents.user.max_tokens` \
+                 (c.yaml:2:21)",
+            ),
+            (
+                "run: {budget: {tokens: 1}}\njudge: {mode: online}",
+                "`run.budget.tokens` is a hard limit and must know the longest reply: set `llm.agents.user.max_tokens`, \
+                 `llm.agents.judge.max_tokens` (c.yaml:2:24)",
+            ),
+            ("run: {budget: {usd: 0}}", "`run.budget.usd` must be > 0. (c.yaml:2:21)"),
+            (
+                "run: {budget: {tokens: 1.5}}",
+                "`run.budget.tokens`: found the number 1.5, wanted an integer (c.yaml:2:24)",
+            ),
+        ] {
+            assert_eq!(budget(text, &[]), Err(error.to_owned()), "{text}");
+        }
     }
 }

@@ -1,30 +1,32 @@
 //! Whether a value is what its key holds: from YAML with its types, from the environment as text.
 
-use super::keys::{Choice, Key, Kind, Limit};
+use super::keys::{Choice, Kind, Limit};
 use super::tree::{Located, Node};
 use serde_json::{Number, Value};
 
-/// The value a YAML node gives a key; null stays null.
+/// The value a YAML node gives the key at a path; null stays null.
 ///
 /// # Errors
 /// A sentence that names the key.
-pub(super) fn value(key: &Key, node: &Located) -> Result<Value, String> {
-    let wrong = |node: &Located| mismatch(key, &found(node));
-    match (&node.node, key.kind) {
+pub(super) fn value(path: &str, kind: Kind, node: &Located) -> Result<Value, String> {
+    let wrong = |node: &Located| mismatch(path, kind, &found(node));
+    match (&node.node, kind) {
         (Node::Null, _) => Ok(Value::Null),
-        (Node::Text { text, expanded: true }, _) => cast(key, text),
+        (Node::Text { text, expanded: true }, _) => cast(path, kind, text),
         (Node::Boolean(_), Kind::Boolean) | (Node::Mapping(_), Kind::Mapping) => Ok(node.to_json()),
         (Node::Text { text, .. }, Kind::Boolean) => boolean(text).map(Value::Bool).ok_or_else(|| wrong(node)),
-        (Node::Number(number), Kind::Integer(_) | Kind::Number(_)) => numeric(key, number.clone()),
-        (Node::Text { text, .. }, Kind::Text | Kind::Choice(_) | Kind::Texts) => textual(key, text),
+        (Node::Number(number), Kind::Integer(_) | Kind::Number(_)) => numeric(path, kind, number.clone()),
+        (Node::Text { text, .. }, Kind::Text | Kind::Choice(_) | Kind::Texts) => textual(path, kind, text),
         (Node::List(items), Kind::Texts) => match items.iter().find(|item| !matches!(item.node, Node::Text { .. })) {
-            Some(item) => Err(mismatch(key, &format!("{} in the list", found(item)))),
+            Some(item) => Err(mismatch(path, kind, &format!("{} in the list", found(item)))),
             None => Ok(node.to_json()),
         },
-        (Node::List(items), Kind::Mappings) => match items.iter().find(|item| !matches!(item.node, Node::Mapping(_))) {
-            Some(item) => Err(mismatch(key, &format!("{} in the list", found(item)))),
-            None => Ok(node.to_json()),
-        },
+        (Node::List(items), Kind::Mappings(_)) => {
+            match items.iter().find(|item| !matches!(item.node, Node::Mapping(_))) {
+                Some(item) => Err(mismatch(path, kind, &format!("{} in the list", found(item)))),
+                None => Ok(node.to_json()),
+            }
+        }
         (Node::Number(_) | Node::Boolean(_), Kind::Text | Kind::Choice(_) | Kind::Texts) => {
             Err(format!("{}; put it in quotes", wrong(node)))
         }
@@ -32,14 +34,14 @@ pub(super) fn value(key: &Key, node: &Located) -> Result<Value, String> {
     }
 }
 
-/// The value a text from the environment gives a key.
+/// The value a text from the environment gives the key at a path.
 ///
 /// # Errors
 /// A sentence that names the key.
-pub(super) fn cast(key: &Key, text: &str) -> Result<Value, String> {
+pub(super) fn cast(path: &str, kind: Kind, text: &str) -> Result<Value, String> {
     let trimmed = text.trim();
-    let wrong = || mismatch(key, &format!("text `{trimmed}`"));
-    match key.kind {
+    let wrong = || mismatch(path, kind, &format!("text `{trimmed}`"));
+    match kind {
         Kind::Boolean => match trimmed {
             "0" => Ok(Value::Bool(false)),
             "1" => Ok(Value::Bool(true)),
@@ -47,17 +49,17 @@ pub(super) fn cast(key: &Key, text: &str) -> Result<Value, String> {
         },
         Kind::Integer(_) => {
             let number = trimmed.parse::<u64>().map(Number::from).or_else(|_| trimmed.parse::<i64>().map(Number::from));
-            numeric(key, number.map_err(|_| wrong())?)
+            numeric(path, kind, number.map_err(|_| wrong())?)
         }
         Kind::Number(_) => {
             let number = trimmed.parse().ok().and_then(Number::from_f64);
-            numeric(key, number.ok_or_else(wrong)?)
+            numeric(path, kind, number.ok_or_else(wrong)?)
         }
-        Kind::Text | Kind::Choice(_) | Kind::Texts => textual(key, text),
-        Kind::Mapping => json(trimmed, Value::is_object).ok_or_else(|| format!("`{}` must be a JSON object", key.path)),
-        Kind::Mappings => {
+        Kind::Text | Kind::Choice(_) | Kind::Texts => textual(path, kind, text),
+        Kind::Mapping => json(trimmed, Value::is_object).ok_or_else(|| format!("`{}` must be a JSON object", path)),
+        Kind::Mappings(_) => {
             json(trimmed, |value| value.as_array().is_some_and(|items| items.iter().all(Value::is_object)))
-                .ok_or_else(|| format!("`{}` must be a JSON list of objects", key.path))
+                .ok_or_else(|| format!("`{}` must be a JSON list of objects", path))
         }
     }
 }
@@ -74,17 +76,20 @@ pub(super) fn found(node: &Located) -> String {
     }
 }
 
-fn mismatch(key: &Key, found: &str) -> String {
-    let wanted = match key.kind {
+fn mismatch(path: &str, kind: Kind, found: &str) -> String {
+    let wanted = match kind {
         Kind::Boolean => "true or false",
         Kind::Integer(_) => "an integer",
         Kind::Number(_) => "a number",
         Kind::Text | Kind::Choice(_) => "text",
         Kind::Texts => "a list of texts",
         Kind::Mapping => "a mapping",
-        Kind::Mappings => "a list of mappings",
+        Kind::Mappings(_) => "a list of mappings",
     };
-    format!("`{}`: found {found}, wanted {wanted}", key.path)
+    // A text in place of mappings may be theirs as JSON, with keys in it.
+    let unseen = found.starts_with("text `") && matches!(kind, Kind::Mappings(_));
+    let found = if unseen { format!("text{}", found.rsplit('`').next().unwrap_or_default()) } else { found.to_owned() };
+    format!("`{}`: found {found}, wanted {wanted}", path)
 }
 
 fn boolean(text: &str) -> Option<bool> {
@@ -95,29 +100,29 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-fn numeric(key: &Key, number: Number) -> Result<Value, String> {
-    let limit = match key.kind {
-        Kind::Integer(_) if number.is_f64() => return Err(mismatch(key, &format!("the number {number}"))),
+fn numeric(path: &str, kind: Kind, number: Number) -> Result<Value, String> {
+    let limit = match kind {
+        Kind::Integer(_) if number.is_f64() => return Err(mismatch(path, kind, &format!("the number {number}"))),
         Kind::Integer(limit) | Kind::Number(limit) => limit,
         _ => return Ok(Value::Number(number)),
     };
     match number.as_f64() {
-        Some(value) if value > limit.most => Err(format!("`{}` must be <= {}.", key.path, limit.most)),
-        Some(value) if value < limit.least => Err(too_small(key, limit)),
-        Some(value) if limit.exclusive && value == limit.least => Err(too_small(key, limit)),
+        Some(value) if value > limit.most => Err(format!("`{}` must be <= {}.", path, limit.most)),
+        Some(value) if value < limit.least => Err(too_small(path, limit)),
+        Some(value) if limit.exclusive && value == limit.least => Err(too_small(path, limit)),
         _ => Ok(Value::Number(number)),
     }
 }
 
-fn too_small(key: &Key, limit: Limit) -> String {
+fn too_small(path: &str, limit: Limit) -> String {
     let sign = if limit.exclusive { ">" } else { ">=" };
-    format!("`{}` must be {sign} {}.", key.path, limit.least)
+    format!("`{}` must be {sign} {}.", path, limit.least)
 }
 
-fn textual(key: &Key, text: &str) -> Result<Value, String> {
-    match key.kind {
+fn textual(path: &str, kind: Kind, text: &str) -> Result<Value, String> {
+    match kind {
         Kind::Choice(choices) => {
-            choose(choices, text).map(Value::from).ok_or_else(|| format!("`{}` must be {}.", key.path, either(choices)))
+            choose(choices, text).map(Value::from).ok_or_else(|| format!("`{}` must be {}.", path, either(choices)))
         }
         Kind::Texts => Ok(text.split(',').map(|item| Value::from(item.trim())).collect()),
         _ => Ok(Value::from(text)),
@@ -155,11 +160,11 @@ mod tests {
     use serde_json::json;
 
     fn yaml(path: &str, text: &str) -> Result<Value, String> {
-        value(find(path).unwrap(), &parse(text).unwrap())
+        value(path, find(path).unwrap().kind, &parse(text).unwrap())
     }
 
     fn env(path: &str, text: &str) -> Result<Value, String> {
-        cast(find(path).unwrap(), text)
+        cast(path, find(path).unwrap().kind, text)
     }
 
     #[test]
@@ -223,7 +228,7 @@ mod tests {
             (
                 "llm.routing.endpoints",
                 "[x]",
-                "`llm.routing.endpoints`: found text `x` in the list, wanted a list of mappings",
+                "`llm.routing.endpoints`: found text in the list, wanted a list of mappings",
             ),
             ("llm.agents.user.extra", "x", "`llm.agents.user.extra`: found text `x`, wanted a mapping"),
             ("tools.retrieval.top_k", "0", "`tools.retrieval.top_k` must be > 0."),

@@ -38,12 +38,10 @@ fn is_secret(key: &str) -> bool {
 }
 
 /// The values that no message may show: of variables named like secrets, and of those the mappings name.
-pub(super) fn secrets(env: &BTreeMap<String, String>) -> impl Iterator<Item = String> {
-    /// Shorter values are no secrets, and hiding them would garble messages.
-    const SHORTEST: usize = 6;
+pub(super) fn secrets(env: &BTreeMap<String, String>) -> impl Iterator<Item = &str> {
     let mapped = MAPPINGS.iter().filter_map(|mapping| env.get(env.get(*mapping)?.trim()));
     let named = env.iter().filter(|(key, _)| is_secret(key)).map(|(_, value)| value);
-    mapped.chain(named).map(|value| value.trim().to_owned()).filter(|value| value.len() >= SHORTEST)
+    mapped.chain(named).map(String::as_str)
 }
 
 fn add(text: &str, env: &BTreeMap<String, String>) -> (BTreeMap<String, String>, Vec<String>) {

@@ -2,6 +2,7 @@
 
 use super::check;
 use super::error::{Place, Report};
+use super::items;
 use super::keys::{self, Key, Kind};
 use super::layers::{Entry, Layer};
 use super::legacy::{self, BOTH_TURN_MODES};
@@ -13,15 +14,25 @@ use std::collections::BTreeMap;
 pub(super) fn environment(env: &BTreeMap<String, String>, below: &Layer, report: &mut Report) -> Layer {
     let mut layer = Layer::new();
     for key in keys::all() {
-        let Some((name, text)) = variable(key, env, report) else { continue };
-        let place = Place::Environment(name.to_owned());
-        match check::cast(key, text) {
-            Ok(value) => drop(layer.insert(key.path, Entry { value, place })),
-            Err(why) => report.problem(key.path, place, why),
+        if let Some(entry) = entry(key, env, report) {
+            layer.insert(key.path, entry);
         }
     }
     turn_mode(&mut layer, below, report);
     layer
+}
+
+/// What the environment says about one key.
+pub(super) fn entry(key: &Key, env: &BTreeMap<String, String>, report: &mut Report) -> Option<Entry> {
+    let (name, text) = variable(key, env, report)?;
+    let place = Place::Environment(name.to_owned());
+    match check::cast(key.path, key.kind, text) {
+        Ok(value) => Some(Entry { value: items::checked(key, value, None, &place, report)?, place }),
+        Err(why) => {
+            report.problem(key.path, place, why);
+            None
+        }
+    }
 }
 
 /// The variable that counts for a key, with its value.
@@ -81,7 +92,7 @@ mod tests {
                 Kind::Choice(choices) => (choices[1].word, json!(choices[1].word)),
                 Kind::Texts => ("a, b", json!(["a", "b"])),
                 Kind::Mapping => ("{\"a\": 1}", json!({"a": 1})),
-                Kind::Mappings => ("[{\"a\": 1}]", json!([{"a": 1}])),
+                Kind::Mappings(_) => ("[{\"name\": \"a\"}]", json!([{"name": "a"}])),
             };
             for &name in key.env.iter().chain(key.old_env) {
                 let (values, outcome) = merged("", &[(name, text)], &[]);

@@ -141,8 +141,11 @@ pub(super) struct Report {
 
 impl Report {
     /// Keeps these texts out of everything that is told.
-    pub fn hide(&mut self, secrets: impl IntoIterator<Item = String>) {
-        self.secrets.extend(secrets);
+    pub fn hide<'a>(&mut self, secrets: impl IntoIterator<Item = &'a str>) {
+        /// Shorter values are no secrets, and hiding them would garble messages.
+        const SHORTEST: usize = 6;
+        let secrets = secrets.into_iter().map(str::trim).filter(|secret| secret.len() >= SHORTEST);
+        self.secrets.extend(secrets.map(str::to_owned));
         self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     }
 
@@ -157,10 +160,15 @@ impl Report {
 
     /// Notes what is wrong between keys, unless one of them is wrong by itself: then its value is not known.
     pub fn conflict(&mut self, keys: &[&str], place: Option<Place>, text: String) {
-        if self.problems.iter().any(|problem| problem.keys.iter().any(|key| keys.contains(&key.as_str()))) {
+        if keys.iter().any(|key| self.is_wrong(key)) {
             return;
         }
         self.problems.push(Problem { text, place, keys: keys.iter().map(|&key| key.to_owned()).collect() });
+    }
+
+    /// Whether something is wrong with a key, so that its value is not known.
+    pub fn is_wrong(&self, key: &str) -> bool {
+        self.problems.iter().any(|problem| problem.keys.iter().any(|wrong| wrong == key))
     }
 
     /// Notes something that works, but that the user should know.

@@ -29,8 +29,8 @@ pub(super) enum Kind {
     Texts,
     /// Any mapping; JSON in the environment.
     Mapping,
-    /// A list of mappings; JSON in the environment.
-    Mappings,
+    /// A list of mappings that have these keys; JSON in the environment.
+    Mappings(&'static [Key]),
 }
 
 /// A word a key takes, with other spellings of it.
@@ -71,17 +71,29 @@ pub(super) fn is_below(path: &str, section: &str) -> bool {
 
 /// The key or section that an unknown path most probably means: alike as a whole, or by its last name alone.
 pub(super) fn nearest(path: &str) -> Option<&'static str> {
-    const ALIKE: f64 = 0.65;
     const ELSEWHERE: f64 = 0.95;
     let score = |known: &str| likeness(path, known).max(ELSEWHERE * likeness(last(path), last(known)));
     let sections = all().flat_map(|key| key.path.match_indices('.').map(|(dot, _)| &key.path[..dot]));
-    all()
-        .map(|key| key.path)
-        .chain(sections)
-        .map(|known| (score(known), known))
+    best(all().map(|key| key.path).chain(sections).map(|known| (score(known), known)))
+}
+
+/// The word that an unknown one most probably means.
+pub(super) fn alike(word: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let word = word.to_lowercase();
+    best(known.map(|known| (likeness(&word, known), known)))
+}
+
+fn best(scored: impl Iterator<Item = (f64, &'static str)>) -> Option<&'static str> {
+    const ALIKE: f64 = 0.65;
+    scored
         .filter(|(score, _)| *score >= ALIKE)
         .reduce(|best, next| if next.0 > best.0 { next } else { best })
         .map(|(_, known)| known)
+}
+
+/// Words as a message lists them.
+pub(super) fn listed(words: impl Iterator<Item = &'static str>) -> String {
+    words.map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn last(path: &str) -> &str {

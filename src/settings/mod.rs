@@ -14,12 +14,14 @@ mod error;
 mod expand;
 mod folders;
 mod forbidden;
+mod items;
 mod keys;
 mod layers;
 mod legacy;
 mod reading;
 mod renames;
 mod resolve;
+mod routing;
 mod table;
 mod tree;
 mod values;
@@ -32,6 +34,7 @@ use folders::Folders;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use values::Values;
 
 /// What the command line says about the configuration.
@@ -103,6 +106,10 @@ pub struct Settings {
     pub judge_granularity: stages::Granularity,
     /// `judge.reasons`, whether or not there is a judge.
     pub judge_reasons: Vec<String>,
+    /// How long all endpoints may be down before the run stops.
+    pub max_outage: Duration,
+    /// What the run may cost.
+    pub budget: llm::Budget,
     /// A file of prices over the shipped ones.
     pub prices: Option<PathBuf>,
     /// Where prompts come from.
@@ -178,7 +185,7 @@ impl Settings {
         for text in &flags.set {
             layers::overlay(&mut values, layers::flag(text, &defaults, &mut report), &defaults);
         }
-        capabilities::refuse(&values, &defaults, &env, &mut report);
+        capabilities::refuse(&values, &defaults, &mut report);
         let mut settings = resolve::settings(&Values::new(values), &folders, &env, flags.resume.as_ref(), &mut report);
         let file = flags.config.file_name().unwrap_or_default().to_string_lossy().into_owned();
         settings.config = if settings.config_dir == "." { file } else { format!("{}/{file}", settings.config_dir) };

@@ -3,6 +3,7 @@
 use super::check;
 use super::error::{Place, Report};
 use super::forbidden;
+use super::items;
 use super::keys::{self, Key};
 use super::layers::{Entry, Layer};
 use super::legacy::{self, Leaf};
@@ -73,8 +74,9 @@ impl Reading<'_> {
 
     fn leaf(&mut self, key: &'static Key, node: &Located, written: &str, old: Option<Wins>) {
         let place = self.source.at(node.line, node.column);
-        match check::value(key, node) {
+        match check::value(key.path, key.kind, node) {
             Ok(value) => {
+                let Some(value) = items::checked(key, value, Some(node), &place, self.report) else { return };
                 let entry = Entry { value, place };
                 self.leaves.push(Leaf { key, written: written.to_owned(), entry, old });
             }

@@ -1,6 +1,6 @@
 //! From merged values to settings: what the keys mean together.
 
-use super::agents::{ASSISTANT, JUDGE, USER, agent, demand_models};
+use super::agents::{self, ASSISTANT, JUDGE, USER, agent};
 use super::error::Report;
 use super::folders::Folders;
 use super::values::Values;
@@ -10,6 +10,7 @@ use crate::{knowledge, output, plan, store};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The settings these values stand for; only good when the report stays without problems.
 pub(super) fn settings(
@@ -22,15 +23,15 @@ pub(super) fn settings(
     let batch_size = values.integer("run.batch_size");
     let total_samples = values.integer("run.total_samples");
     let judge_options = JudgeOptions { granularity: granularity(values), reasons: reasons(values) };
+    agents::demand_providers(values, report);
     let user = agent(&USER, values, env, report);
     let assistant = agent(&ASSISTANT, values, env, report);
     let is_judged = values.boolean("judge.enabled") && values.text("judge.mode") == "online";
     let judge = is_judged.then(|| agent(&JUDGE, values, env, report));
     let judge_agent = judge.iter().map(|agent| (&JUDGE, agent));
-    demand_models(
-        &[(&USER, &user), (&ASSISTANT, &assistant)].into_iter().chain(judge_agent).collect::<Vec<_>>(),
-        report,
-    );
+    let agents: Vec<_> = [(&USER, &user), (&ASSISTANT, &assistant)].into_iter().chain(judge_agent).collect();
+    agents::demand_models(&agents, report);
+    let budget = agents::budget(values, &agents, report);
     Settings {
         root: folders.root.clone(),
         config_dir: folders.config_dir(),
@@ -54,6 +55,8 @@ pub(super) fn settings(
         judge_granularity: judge_options.granularity,
         judge_reasons: judge_options.reasons.clone(),
         judge: judge.map(|agent| (agent, judge_options)),
+        max_outage: Duration::from_secs_f64(values.number("llm.max_outage")),
+        budget,
         prices: prices(values, folders, report),
         prompts: PromptOptions { folder: prompts(values, folders, report) },
         output: output_options(values, folders, report),
@@ -260,6 +263,7 @@ fn columns(values: &Values, report: &mut Report) -> output::Columns {
     output::Columns {
         messages: column("messages"),
         messages_with_tools: column("messages_with_tools"),
+        tools: column("tools"),
         metadata: column("metadata"),
         user_reasoning: column("user_reasoning"),
         assistant_reasoning: column("assistant_reasoning"),

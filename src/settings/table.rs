@@ -47,7 +47,9 @@ const POSITIVE: Limit = above_zero(u32::MAX as f64);
 const TURNS: Limit = above_zero(10_000.0);
 const SHARE: Limit = between(0.0, 1.0);
 const SIGNED: Limit = between(f64::NEG_INFINITY, u32::MAX as f64);
+const MANY: Limit = above_zero(f64::INFINITY);
 const A_DAY_IN_S: f64 = 86_400.0;
+const A_YEAR_IN_S: f64 = 366.0 * A_DAY_IN_S;
 
 const RUN: &[Key] = &[
     key("run.batch_size", Integer(POSITIVE)).env(&["BATCH_SIZE"]),
@@ -58,6 +60,9 @@ const RUN: &[Key] = &[
     key("run.resume_run_id", Text).env(&["RESUME_RUN_ID"]),
     key("run.reuse_from", Text).env(&["REUSE_FROM"]),
     key("run.seed", Integer(from(0.0))).env(&["RUN_SEED"]),
+    key("run.budget.usd", Number(above_zero(f64::INFINITY))).env(&["RUN_BUDGET_USD"]),
+    key("run.budget.tokens", Integer(MANY)).env(&["RUN_BUDGET_TOKENS"]),
+    key("run.budget.calls", Integer(MANY)).env(&["RUN_BUDGET_CALLS"]),
     key("run.turns.mode", OneOf(&[word("exact"), word("range")])),
     key("run.turns.exact", Integer(TURNS)).env(&["N_TURNS"]),
     key("run.turns.min", Integer(TURNS)).env(&["MIN_TURNS"]),
@@ -101,8 +106,9 @@ const LLM: &[Key] = &[
         .env(&["LLM_MODE"])
         .old_env(&["LLM_BACKEND"]),
     key("llm.prices", Text),
-    key("llm.routing.strategy", Text).env(&["LLM_ROUTING_STRATEGY"]),
-    key("llm.routing.endpoints", Mappings).env(&["LLM_ROUTING_ENDPOINTS_JSON"]),
+    key("llm.max_outage", Number(above_zero(A_YEAR_IN_S))),
+    key("llm.routing.strategy", OneOf(STRATEGIES)).env(&["LLM_ROUTING_STRATEGY"]),
+    key("llm.routing.endpoints", Mappings(ENDPOINT)).env(&["LLM_ROUTING_ENDPOINTS_JSON"]),
     key("llm.vllm.model", Text),
     key("llm.vllm.served_model_name", Text),
     key("llm.vllm.replicas", Integer(POSITIVE)),
@@ -117,6 +123,25 @@ const LLM: &[Key] = &[
     key("llm.vllm.auto_stop_on_exit", Boolean),
 ];
 
+/// How an endpoint is chosen.
+pub(super) const STRATEGIES: &[Choice] =
+    &[word("weighted_least_inflight"), word("round_robin"), word("lowest_latency")];
+
+/// The keys of an item of `llm.routing.endpoints`.
+pub(super) const ENDPOINT: &[Key] = &[
+    key("name", Text),
+    key("provider", Text),
+    key("base_url", Text),
+    key("api_key", Text),
+    key("api_key_env", Text),
+    key("model", Text),
+    key("weight", Number(above_zero(f64::INFINITY))),
+    key("max_in_flight", Integer(POSITIVE)),
+    key("timeout_s", Number(above_zero(A_DAY_IN_S))),
+    key("rpm", Integer(POSITIVE)),
+    key("tpm", Integer(MANY)),
+];
+
 macro_rules! agent {
     ($role:literal, $env:literal, $stage:literal) => {
         &[
@@ -128,6 +153,8 @@ macro_rules! agent {
             agent!($role, "top_p", Number(SHARE), $env, $stage, "_TOP_P"),
             agent!($role, "timeout", Number(above_zero(A_DAY_IN_S)), $env, $stage, "_TIMEOUT"),
             agent!($role, "max_retries", Integer(COUNT), $env, $stage, "_MAX_RETRIES"),
+            agent!($role, "rpm", Integer(POSITIVE), $env, $stage, "_RPM"),
+            agent!($role, "tpm", Integer(MANY), $env, $stage, "_TPM"),
             key(concat!("llm.agents.", $role, ".extra"), Mapping),
         ]
     };
@@ -199,6 +226,7 @@ const SAVING: &[Key] = &[
     key("saving.output_dir", Text).env(&["OUTPUT_DIR"]),
     key("saving.output_columns.messages", Text),
     key("saving.output_columns.messages_with_tools", Text),
+    key("saving.output_columns.tools", Text),
     key("saving.output_columns.metadata", Text),
     key("saving.output_columns.user_reasoning", Text),
     key("saving.output_columns.assistant_reasoning", Text),

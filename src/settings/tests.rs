@@ -4,7 +4,6 @@ use super::*;
 use crate::stages::Granularity;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 /// Agents that need nothing, so that a test is about something else.
 const BUILTIN: &str = "llm: {agents: {user: {provider: builtin}, assistant: {provider: builtin}}}\n";
@@ -65,7 +64,8 @@ fn an_almost_empty_file_means_the_defaults() {
     assert_eq!((plan.topics, plan.personas), (TopicSource::Shipped, PersonaSource::Shipped));
     assert_eq!((plan.topics_probability, plan.question.as_str()), (0.35, ""));
     assert_eq!(settings.user.model, "");
-    assert_eq!((settings.user.timeout, settings.user.max_retries), (Duration::from_secs(120), 3));
+    assert_eq!((settings.user.max_retries, settings.user.rpm, settings.user.tpm), (3, None, None));
+    assert_eq!((settings.max_outage, settings.budget), (Duration::from_secs(600), llm::Budget::default()));
     assert_eq!(settings.warnings, Vec::<String>::new());
 }
 
@@ -112,12 +112,12 @@ fn secrets_may_stand_in_dotenv() {
     project.write(".env", "LLM_USER_API_KEY_ENV=K_TOKEN\nexport K_TOKEN='abc'\nBATCH_SIZE=9\n");
     let text = BUILTIN.replacen("provider: builtin", "model: m", 1);
     let settings = project.load(&text, &[], &[]).unwrap();
-    assert_eq!(settings.user.api_key, Some(llm::Secret::new("abc".to_owned())));
+    assert_eq!(settings.user.endpoints[0].api_key, Some(llm::Secret::new("abc".to_owned())));
     assert_eq!(settings.batch_size, 1);
     assert_eq!(settings.warnings.len(), 1);
     assert!(settings.warnings[0].starts_with("[env] Ignoring non-secret .env key: BATCH_SIZE. "));
     let settings = project.load(&text, &[("K_TOKEN", "process")], &[]).unwrap();
-    assert_eq!(settings.user.api_key, Some(llm::Secret::new("process".to_owned())));
+    assert_eq!(settings.user.endpoints[0].api_key, Some(llm::Secret::new("process".to_owned())));
 }
 
 #[test]
@@ -207,7 +207,7 @@ run:
 llm:
   model: m
   mode: vllm_managed
-  agents: {user: {api_key: k, provider: gemini}, assistant: {provider: builtin, model: 1}}
+  agents: {user: {api_key: k, provider: gemeni}, assistant: {provider: builtin, model: 1}}
 tools: {retrieval: {embeddings: {backend: sentence_transformers}}}
 ";
     let found = load(text, &[("KB_DEFAULT_K", "x")], &["judge.mod=online"]).unwrap_err();
@@ -221,7 +221,7 @@ tools: {retrieval: {embeddings: {backend: sentence_transformers}}}
             "Forbidden LLM global key(s) in YAML",
             "not supported yet",
             "Forbidden credential key(s) in YAML",
-            "not supported yet",
+            "`llm.agents.user.provider`",
             "`llm.agents.assistant.model`",
             "not supported yet",
             "`tools.retrieval.top_k`",

@@ -156,6 +156,22 @@ impl Located {
         }
     }
 
+    /// A value of JSON as a tree, all of it at line and column 0.
+    pub fn from_json(value: &Value) -> Self {
+        let node = match value {
+            Value::Null => Node::Null,
+            Value::Bool(value) => Node::Boolean(*value),
+            Value::Number(number) => Node::Number(number.clone()),
+            Value::String(text) => Node::Text { text: text.clone(), expanded: false },
+            Value::Array(items) => Node::List(items.iter().map(Self::from_json).collect()),
+            Value::Object(entries) => {
+                let name = |text: &String| Name { text: text.clone(), line: 0, column: 0 };
+                Node::Mapping(entries.iter().map(|(text, value)| (name(text), Self::from_json(value))).collect())
+            }
+        };
+        Self { node, line: 0, column: 0 }
+    }
+
     /// Puts this node below the keys of a dotted path.
     pub fn below(self, path: &str) -> Self {
         path.rsplit('.').fold(self, |value, name| {

@@ -13,7 +13,8 @@ impl Values {
         Self(layer)
     }
 
-    fn entry(&self, path: &str) -> &Entry {
+    /// A value with its place.
+    pub fn entry(&self, path: &str) -> &Entry {
         self.0.get(path).expect("the defaults hold every key")
     }
 
@@ -72,7 +73,8 @@ impl Values {
     }
 }
 
-fn integer<T: TryFrom<i128>>(value: &Value) -> Option<T> {
+/// An integer of JSON, if it is one and fits.
+pub(super) fn integer<T: TryFrom<i128>>(value: &Value) -> Option<T> {
     let number = value.as_u64().map(i128::from).or_else(|| value.as_i64().map(i128::from))?;
     T::try_from(number).ok()
 }

@@ -5,7 +5,7 @@ use super::history::{exchanged, history};
 use super::prompts::Prompts;
 use super::reply;
 use super::tool_use::use_tools;
-use crate::llm::{ChatReply, Model, ReplySchema};
+use crate::llm::{ChatReply, Finish, Model, ReplySchema};
 use crate::tools::Toolbox;
 use crate::words::conversation::ToolEvent;
 use crate::words::task::AnswerTask;
@@ -64,12 +64,12 @@ impl Responder {
             }
             let reply = chat(&*self.model, ROLE, &request).await?;
             request.place = request.place.next();
-            if !last && !reply.tool_calls.is_empty() {
+            if !last && !reply.tool_calls.is_empty() && reply.finish == Finish::Stop {
                 progress.thoughts.push(reply.reasoning.clone());
                 use_tools(&self.toolbox, reply, &mut request.messages, &mut progress.events);
                 continue;
             }
-            match read(&reply, &progress.events) {
+            match read(&reply, &progress.events)? {
                 Ok((value, reasoning)) => return Ok(self.made(value, reasoning, reply, progress)),
                 Err(detail) if last || progress.complained => return Err(unusable(&detail)),
                 Err(detail) => {
@@ -112,12 +112,12 @@ impl Responder {
     }
 }
 
-fn read(reply: &ChatReply, events: &[ToolEvent]) -> Result<(AssistantReply, Option<String>), String> {
-    if !reply.tool_calls.is_empty() && reply.text.trim().is_empty() {
-        return Err(format!("it still asked for tools in call {CALLS}"));
+fn read(reply: &ChatReply, events: &[ToolEvent]) -> Result<Result<(AssistantReply, Option<String>), String>, Failure> {
+    if reply.finish == Finish::Stop && !reply.tool_calls.is_empty() && reply.text.trim().is_empty() {
+        return Ok(Err(format!("it still asked for tools in call {CALLS}")));
     }
     let searched_web = events.iter().any(|event| event.name == "web_search");
-    usable(reply, |object| reply::assistant(object, searched_web))
+    usable(reply, ROLE, |object| reply::assistant(object, searched_web))
 }
 
 fn unusable(detail: &str) -> Failure {
@@ -240,6 +240,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn calls_of_a_reply_that_is_cut_off_or_withheld_are_not_carried_out() {
+        let model = Script::new(|_, number| match number {
+            0 => Ok(ChatReply { finish: Finish::Length, ..search("a") }),
+            _ => Ok(said(&answer_text("Dried soon."))),
+        });
+        let answer = stage(model.clone()).answer(&asked()).await.unwrap();
+        assert!(answer.tool_events.is_empty());
+        let complaint = &model.request(1).messages[1].content;
+        assert!(complaint.contains("cut off at llm.agents.assistant.max_tokens"), "{complaint}");
+        for (finish, expected) in [
+            (Finish::Refused("No.".into()), Failure::Refused { role: ROLE, detail: "No.".into() }),
+            (Finish::Filtered("safety".into()), Failure::Filtered { role: ROLE, detail: "safety".into() }),
+        ] {
+            let model = Script::new(move |_, _| Ok(ChatReply { finish: finish.clone(), ..search("a") }));
+            assert_eq!((stage(model.clone()).answer(&asked()).await.unwrap_err(), model.calls()), (expected, 1));
+        }
+    }
+
+    #[tokio::test]
     async fn failures_say_whose_they_are() {
         let failure = stage(Script::new(|_, _| Err(refused()))).answer(&asked()).await.unwrap_err();
         assert_eq!(failure, Failure::Model { role: "assistant", detail: refused().to_string() });
@@ -256,7 +275,7 @@ mod tests {
             result: json!({}),
         };
         for (name, expected) in [("web_search", true), ("vector_db_search", false)] {
-            let (reply, _) = read(&said(&answer_text("a")), &[event(name)]).unwrap();
+            let (reply, _) = read(&said(&answer_text("a")), &[event(name)]).unwrap().unwrap();
             assert_eq!(reply.did_web_search, expected);
         }
     }

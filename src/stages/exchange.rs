@@ -2,7 +2,7 @@
 
 use super::prompts::Prompts;
 use super::{repair, text};
-use crate::llm::{ChatReply, ChatRequest, Message, Model, ModelError, ReplySchema, Role};
+use crate::llm::{ChatReply, ChatRequest, Finish, Message, Model, ModelError, ReplySchema, Role};
 use crate::words::{Failure, Place, Task};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -47,12 +47,12 @@ pub(super) async fn exchange<T>(
     read: impl Fn(&Map<String, Value>) -> Result<T, String>,
 ) -> Result<Usable<T>, Failure> {
     let (mut reply, mut calls) = (chat(model, role, &request).await?, 1);
-    if let Err(error) = usable(&reply, &read) {
-        complain(&mut request.messages, &reply.text, &error);
+    if let Err(detail) = usable(&reply, role, &read)? {
+        complain(&mut request.messages, &reply.text, &detail);
         request.place = request.place.next();
         (reply, calls) = (chat(model, role, &request).await?, 2);
     }
-    let (value, reasoning) = usable(&reply, &read).map_err(|detail| Failure::Reply { role, detail })?;
+    let (value, reasoning) = usable(&reply, role, &read)?.map_err(|detail| Failure::Reply { role, detail })?;
     Ok(Usable { value, reasoning, raw: reply.raw, calls })
 }
 
@@ -60,25 +60,44 @@ pub(super) async fn exchange<T>(
 pub(super) async fn chat(model: &dyn Model, role: &'static str, request: &ChatRequest) -> Result<ChatReply, Failure> {
     model.chat(request).await.map_err(|error| match error {
         // No fault of the conversation: the run stops, and goes on with it when it is resumed.
-        ModelError::Store(_) => Failure::Stopped,
+        ModelError::Store(_) | ModelError::Halted(_) => Failure::Stopped,
         ModelError::Lost(_) => Failure::Lost,
+        error @ ModelError::Filtered { .. } => Failure::Filtered { role, detail: error.to_string() },
         error => Failure::Model { role, detail: error.to_string() },
     })
 }
 
-/// What a reply says, with the reasoning before it.
+/// What a reply says, with the reasoning before it; else what is wrong with it.
+///
+/// # Errors
+/// When asking once more would not help: the model refused, or its reply is withheld.
 pub(super) fn usable<T>(
     reply: &ChatReply,
+    role: &'static str,
     read: impl Fn(&Map<String, Value>) -> Result<T, String>,
-) -> Result<(T, Option<String>), String> {
-    let found = repair::object(&reply.text)?;
-    let value = read(&found.object)?;
-    Ok((value, joined([reply.reasoning.clone(), found.reasoning])))
+) -> Result<Result<(T, Option<String>), String>, Failure> {
+    let detail = |detail: &str| text::shortened(detail, 300);
+    match &reply.finish {
+        Finish::Refused(words) => return Err(Failure::Refused { role, detail: detail(words) }),
+        Finish::Filtered(reason) => return Err(Failure::Filtered { role, detail: detail(reason) }),
+        Finish::Stop if reply.text.trim().is_empty() => return Ok(Err("the reply is empty".to_owned())),
+        Finish::Stop | Finish::Length => {}
+    }
+    let found = repair::object(&reply.text).and_then(|found| Ok((read(&found.object)?, found.reasoning)));
+    let told = found.map(|(value, reasoning)| (value, joined([reply.reasoning.clone(), reasoning])));
+    // What is cut off may still hold all that is wanted.
+    Ok(told.map_err(|wrong| match reply.finish {
+        Finish::Length => format!("it was cut off at llm.agents.{role}.max_tokens, be briefer ({wrong})"),
+        _ => wrong,
+    }))
 }
 
 /// Shows the model its reply and what is wrong with it.
 pub(super) fn complain(messages: &mut Vec<Message>, reply: &str, error: &str) {
-    messages.push(Message::new(Role::Assistant, reply));
+    // Many endpoints take no empty message.
+    if !reply.trim().is_empty() {
+        messages.push(Message::new(Role::Assistant, reply));
+    }
     say(
         messages,
         &format!(

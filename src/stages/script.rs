@@ -1,7 +1,7 @@
 //! Doubles for the tests of the stages: a model that follows a script, and small conversations.
 
 use crate::llm::chat::Replying;
-use crate::llm::{ChatReply, ChatRequest, Message, Model, ModelError, Usage};
+use crate::llm::{ChatReply, ChatRequest, Message, Model, ModelError};
 use crate::words::reply::{Confidence, Difficulty, Intent, ReasoningTrace, RetrievalQueries};
 use crate::words::{
     Answer, AssistantReply, Attempt, Catalogue, Chunk, Conversation, Coverage, Digest, Incarnation, Persona, Question,
@@ -71,13 +71,7 @@ impl Model for Script {
 
 /// A reply of text only.
 pub(super) fn said(text: &str) -> ChatReply {
-    ChatReply {
-        text: text.to_owned(),
-        tool_calls: Vec::new(),
-        reasoning: None,
-        usage: Usage::default(),
-        raw: json!({ "said": text }),
-    }
+    ChatReply { text: text.to_owned(), raw: json!({ "said": text }), ..ChatReply::default() }
 }
 
 /// A reply that asks for tools: id, name, arguments.

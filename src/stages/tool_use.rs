@@ -17,6 +17,7 @@ pub(super) fn use_tools(toolbox: &Toolbox, reply: ChatReply, messages: &mut Vec<
     }
     let mut asked = Message::new(Role::Assistant, reply.text);
     asked.tool_calls = events[first..].iter().map(called).collect();
+    asked.carried = reply.carried;
     messages.push(asked);
     messages.extend(events[first..].iter().map(|event| {
         let mut result = Message::new(Role::Tool, event.result.to_string());

@@ -59,7 +59,7 @@ pub struct Found {
 }
 
 enum Message {
-    Keep(Waiting),
+    Keep(Box<Waiting>),
     End,
 }
 
@@ -112,7 +112,7 @@ impl Journal {
             true => StoreError::Stopped,
             false => self.failure.of(StoreError::Stopped),
         };
-        self.inbox.send(Message::Keep(waiting)).map_err(|_| stopped())?;
+        self.inbox.send(Message::Keep(Box::new(waiting))).map_err(|_| stopped())?;
         kept.await.unwrap_or_else(|_| Err(stopped()))
     }
 
@@ -179,7 +179,7 @@ impl Writer {
             let mut group = Vec::new();
             for message in std::iter::once(first).chain(messages.try_iter()) {
                 match message {
-                    Message::Keep(waiting) => group.push(waiting),
+                    Message::Keep(waiting) => group.push(*waiting),
                     Message::End => ended = true,
                 }
                 if ended || group.len() == GROUP {

@@ -19,7 +19,7 @@ mod tests;
 
 pub use error::StoreError;
 pub use journal::{Delays, Journal, Reuse, recall};
-pub use records::{Admission, Entry, Mark, Paid, Run, Settled, Spent, State};
+pub use records::{Admission, Charge, Entry, Mark, Paid, Run, Settled, Spent, State};
 pub use sqlite::Sqlite;
 
 use crate::words::{Digest, Place};
@@ -61,6 +61,15 @@ pub trait Store: Send + Sync {
     /// Length and end of every file that some run has written to, by its path in the output folder.
     fn files(&self) -> Result<BTreeMap<String, Mark>, StoreError>;
 
-    /// What a run has spent so far, by role and model.
+    /// What a run has spent so far, by role, model and language.
     fn spent(&self, run: &str) -> Result<Vec<Spent>, StoreError>;
+
+    /// Adds to what a run may have spent beside its replies: billionths of a USD, tokens, calls.
+    fn charge(&self, run: &str, nanousd: u64, tokens: u64, calls: u64) -> Result<(), StoreError>;
+
+    /// What a run may have spent beside its replies.
+    fn untold(&self, run: &str) -> Result<(u64, u64, u64), StoreError>;
+
+    /// What the kept replies of a run have cost that were not taken over from another one, by conversation.
+    fn charges(&self, run: &str) -> Result<Vec<Charge>, StoreError>;
 }

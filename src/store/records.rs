@@ -1,6 +1,6 @@
 //! What a store keeps, as plain rows.
 
-use crate::words::{Digest, Place, Slot, Wave};
+use crate::words::{Digest, LanguageIndex, Place, Slot, Wave};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -93,6 +93,10 @@ pub struct Paid {
     pub prompt_tokens: Option<u64>,
     /// Tokens written, as far as the endpoint says.
     pub completion_tokens: Option<u64>,
+    /// Those of the tokens read that came from a cache.
+    pub cached_tokens: Option<u64>,
+    /// Those of the tokens written that were thoughts.
+    pub reasoning_tokens: Option<u64>,
     /// From the first try to the reply, in microseconds.
     pub latency_us: u64,
     /// Its price in billionths of a USD; none when it is unknown.
@@ -142,19 +146,42 @@ pub struct Admission {
     pub state: Option<State>,
 }
 
-/// What one model in one role has cost.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spent {
-    /// `user`, `assistant` or `judge`.
-    pub role: String,
-    /// Name of the model, `provider/model`.
-    pub model: String,
+/// What the kept replies of one conversation have cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Charge {
+    /// The conversation.
+    pub slot: Slot,
     /// Replies.
     pub calls: u64,
     /// Tokens read, as far as endpoints say.
     pub prompt_tokens: u64,
     /// Tokens written, as far as endpoints say.
     pub completion_tokens: u64,
+    /// What they cost, as far as it is known, in billionths of a USD.
+    pub cost_nanousd: u64,
+    /// Replies of unknown cost.
+    pub unpriced: u64,
+}
+
+/// What one model in one role has cost for one language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spent {
+    /// `user`, `assistant` or `judge`.
+    pub role: String,
+    /// Name of the model, `provider/model`.
+    pub model: String,
+    /// The language of its conversations.
+    pub language: LanguageIndex,
+    /// Replies.
+    pub calls: u64,
+    /// Tokens read, as far as endpoints say.
+    pub prompt_tokens: u64,
+    /// Tokens written, as far as endpoints say.
+    pub completion_tokens: u64,
+    /// Those of the tokens read that came from a cache.
+    pub cached_tokens: u64,
+    /// Those of the tokens written that were thoughts.
+    pub reasoning_tokens: u64,
     /// Replies whose endpoint did not say.
     pub untold: u64,
     /// Sum of their latencies, in microseconds.

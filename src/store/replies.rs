@@ -3,8 +3,8 @@
 use super::database::{Access, Database};
 use super::packing::unpacked;
 use super::records::Paid;
-use super::{Entry, Settled, Spent, StoreError};
-use crate::words::{Digest, Place};
+use super::{Charge, Entry, Settled, Spent, StoreError};
+use crate::words::{Digest, LanguageIndex, Place, Slot};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use std::path::Path;
@@ -14,14 +14,19 @@ const FORMAT: i64 = 1;
 /// The index is ordered by place: what is written next lies beside what was written last, however much there is.
 const SCHEMA: &str = "
 CREATE TABLE spent (
-    run TEXT NOT NULL, role TEXT NOT NULL, model TEXT NOT NULL, calls INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL,
-    completion_tokens INTEGER NOT NULL, untold INTEGER NOT NULL, latency_us INTEGER NOT NULL,
-    cost_nanousd INTEGER NOT NULL, unpriced INTEGER NOT NULL, PRIMARY KEY (run, role, model)
+    run TEXT NOT NULL, role TEXT NOT NULL, model TEXT NOT NULL, language INTEGER NOT NULL, calls INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, cached_tokens INTEGER NOT NULL,
+    reasoning_tokens INTEGER NOT NULL, untold INTEGER NOT NULL, latency_us INTEGER NOT NULL,
+    cost_nanousd INTEGER NOT NULL, unpriced INTEGER NOT NULL, PRIMARY KEY (run, role, model, language)
+) WITHOUT ROWID;
+CREATE TABLE untold (
+    run TEXT PRIMARY KEY, nanousd INTEGER NOT NULL, tokens INTEGER NOT NULL, calls INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE replies (
     number INTEGER PRIMARY KEY, run TEXT NOT NULL, language INTEGER NOT NULL, slot INTEGER NOT NULL,
     turn INTEGER NOT NULL, attempt INTEGER NOT NULL, stage INTEGER NOT NULL, round INTEGER NOT NULL,
-    digest BLOB NOT NULL, prompt_tokens INTEGER, completion_tokens INTEGER, latency_us INTEGER, body BLOB NOT NULL
+    digest BLOB NOT NULL, prompt_tokens INTEGER, completion_tokens INTEGER, cost_nanousd INTEGER, latency_us INTEGER,
+    body BLOB NOT NULL
 );
 CREATE UNIQUE INDEX replies_by_place ON replies (run, language, slot, turn, attempt, stage, round, digest)";
 
@@ -34,14 +39,16 @@ pub(super) fn append(connection: &mut Connection, run: &str, entries: &[Entry]) 
     {
         let mut keep = transaction.prepare_cached(
             "INSERT OR IGNORE INTO replies (run, language, slot, turn, attempt, stage, round, digest, prompt_tokens,
-             completion_tokens, latency_us, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+             completion_tokens, cost_nanousd, latency_us, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?;
         let mut charge = transaction.prepare_cached(
-            "INSERT INTO spent (run, role, model, calls, prompt_tokens, completion_tokens, untold, latency_us,
-             cost_nanousd, unpriced) VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO UPDATE SET
-             calls = calls + 1, prompt_tokens = prompt_tokens + ?4, completion_tokens = completion_tokens + ?5,
-             untold = untold + ?6, latency_us = latency_us + ?7, cost_nanousd = cost_nanousd + ?8,
-             unpriced = unpriced + ?9",
+            "INSERT INTO spent (run, role, model, language, calls, prompt_tokens, completion_tokens, cached_tokens,
+             reasoning_tokens, untold, latency_us, cost_nanousd, unpriced)
+             VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO UPDATE SET
+             calls = calls + 1, prompt_tokens = prompt_tokens + ?5, completion_tokens = completion_tokens + ?6,
+             cached_tokens = cached_tokens + ?7, reasoning_tokens = reasoning_tokens + ?8, untold = untold + ?9,
+             latency_us = latency_us + ?10, cost_nanousd = cost_nanousd + ?11, unpriced = unpriced + ?12",
         )?;
         for Entry { place, digest, body, paid } in entries {
             let Place { slot, turn, attempt, stage, round } = place;
@@ -58,14 +65,25 @@ pub(super) fn append(connection: &mut Connection, run: &str, entries: &[Entry]) 
                 digest.0.to_be_bytes(),
                 told.0,
                 told.1,
+                paid.and_then(|paid| paid.cost_nanousd),
                 paid.map(|paid| paid.latency_us),
                 body
             ])?;
-            if let Some(Paid { role, model, latency_us, cost_nanousd, .. }) = paid {
-                let (read, written) = (told.0.unwrap_or(0), told.1.unwrap_or(0));
-                let untold = told.0.is_none() || told.1.is_none();
-                let (cost, unpriced) = (cost_nanousd.unwrap_or(0), cost_nanousd.is_none());
-                charge.execute(params![run, role, &**model, read, written, untold, latency_us, cost, unpriced])?;
+            if let Some(Paid { role, model, cached_tokens, reasoning_tokens, latency_us, cost_nanousd, .. }) = paid {
+                charge.execute(params![
+                    run,
+                    role,
+                    &**model,
+                    slot.language.0,
+                    told.0.unwrap_or(0),
+                    told.1.unwrap_or(0),
+                    cached_tokens.unwrap_or(0),
+                    reasoning_tokens.unwrap_or(0),
+                    told.0.is_none() || told.1.is_none(),
+                    latency_us,
+                    cost_nanousd.unwrap_or(0),
+                    cost_nanousd.is_none()
+                ])?;
             }
         }
     }
@@ -103,33 +121,76 @@ pub(super) fn forget(connection: &mut Connection, run: &str, settled: &[Settled]
 
 pub(super) fn spent(connection: &Connection, run: &str) -> rusqlite::Result<Vec<Spent>> {
     let mut found = connection.prepare_cached(
-        "SELECT role, model, calls, prompt_tokens, completion_tokens, untold, latency_us, cost_nanousd, unpriced
-         FROM spent WHERE run = ?1 ORDER BY role, model",
+        "SELECT role, model, language, calls, prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, untold,
+         latency_us, cost_nanousd, unpriced FROM spent WHERE run = ?1 ORDER BY role, model, language",
     )?;
     let spent = found.query_map([run], |row| {
         Ok(Spent {
             role: row.get(0)?,
             model: row.get(1)?,
-            calls: row.get(2)?,
-            prompt_tokens: row.get(3)?,
-            completion_tokens: row.get(4)?,
-            untold: row.get(5)?,
-            latency_us: row.get(6)?,
-            cost_nanousd: row.get(7)?,
-            unpriced: row.get(8)?,
+            language: LanguageIndex(row.get(2)?),
+            calls: row.get(3)?,
+            prompt_tokens: row.get(4)?,
+            completion_tokens: row.get(5)?,
+            cached_tokens: row.get(6)?,
+            reasoning_tokens: row.get(7)?,
+            untold: row.get(8)?,
+            latency_us: row.get(9)?,
+            cost_nanousd: row.get(10)?,
+            unpriced: row.get(11)?,
         })
     })?;
     spent.collect()
+}
+
+pub(super) fn charge(
+    connection: &Connection,
+    run: &str,
+    nanousd: u64,
+    tokens: u64,
+    calls: u64,
+) -> rusqlite::Result<()> {
+    let mut charge = connection.prepare_cached(
+        "INSERT INTO untold (run, nanousd, tokens, calls) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET
+         nanousd = nanousd + ?2, tokens = tokens + ?3, calls = calls + ?4",
+    )?;
+    charge.execute(params![run, nanousd, tokens, calls]).map(drop)
+}
+
+pub(super) fn untold(connection: &Connection, run: &str) -> rusqlite::Result<(u64, u64, u64)> {
+    let mut found = connection.prepare_cached("SELECT nanousd, tokens, calls FROM untold WHERE run = ?1")?;
+    let found = found.query_row([run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+    Ok(found.unwrap_or_default())
+}
+
+pub(super) fn charges(connection: &Connection, run: &str) -> rusqlite::Result<Vec<Charge>> {
+    let mut found = connection.prepare_cached(
+        "SELECT language, slot, count(*), coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0),
+         coalesce(sum(cost_nanousd), 0), sum(cost_nanousd IS NULL) FROM replies
+         WHERE run = ?1 AND latency_us IS NOT NULL GROUP BY language, slot",
+    )?;
+    let charges = found.query_map([run], |row| {
+        Ok(Charge {
+            slot: Slot { language: LanguageIndex(row.get(0)?), index: row.get(1)? },
+            calls: row.get(2)?,
+            prompt_tokens: row.get(3)?,
+            completion_tokens: row.get(4)?,
+            cost_nanousd: row.get(5)?,
+            unpriced: row.get(6)?,
+        })
+    })?;
+    charges.collect()
 }
 
 /// Copies what can still be read of a damaged file: rows up to the first that can't be, and of those the replies that are
 /// whole; how many replies.
 pub(super) fn rescue(from: &Connection, to: &mut Connection) -> rusqlite::Result<u64> {
     const REPLIES: &str = "body, run, language, slot, turn, attempt, stage, round, digest, prompt_tokens, \
-                           completion_tokens, latency_us";
-    const SPENT: &str = "run, role, model, calls, prompt_tokens, completion_tokens, untold, latency_us, \
-                         cost_nanousd, unpriced";
+                           completion_tokens, cost_nanousd, latency_us";
+    const SPENT: &str = "run, role, model, language, calls, prompt_tokens, completion_tokens, cached_tokens, \
+                         reasoning_tokens, untold, latency_us, cost_nanousd, unpriced";
     copy(from, to, "spent", SPENT, |_| true)?;
+    copy(from, to, "untold", "run, nanousd, tokens, calls", |_| true)?;
     copy(from, to, "replies", REPLIES, |row| matches!(row.first(), Some(Value::Blob(body)) if unpacked(body).is_ok()))
 }
 

@@ -1,7 +1,7 @@
 //! The embedded store: two SQLite files in `store/` of the output folder.
 
 use super::database::{Access, Database};
-use super::{Admission, Entry, Mark, Run, Settled, Spent, State, Store, StoreError, replies, runs, salvage};
+use super::{Admission, Charge, Entry, Mark, Run, Settled, Spent, State, Store, StoreError, replies, runs, salvage};
 use crate::words::{Digest, Place};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -118,5 +118,17 @@ impl Store for Sqlite {
 
     fn spent(&self, run: &str) -> Result<Vec<Spent>, StoreError> {
         held(&self.journal).run("read", |connection| replies::spent(connection, run))
+    }
+
+    fn charge(&self, run: &str, nanousd: u64, tokens: u64, calls: u64) -> Result<(), StoreError> {
+        held(&self.journal).run("write", |connection| replies::charge(connection, run, nanousd, tokens, calls))
+    }
+
+    fn untold(&self, run: &str) -> Result<(u64, u64, u64), StoreError> {
+        held(&self.journal).run("read", |connection| replies::untold(connection, run))
+    }
+
+    fn charges(&self, run: &str) -> Result<Vec<Charge>, StoreError> {
+        held(&self.journal).run("read", |connection| replies::charges(connection, run))
     }
 }

@@ -22,6 +22,8 @@ fn entry(place: Place, digest: u128, body: &[u8], tokens: Option<u64>) -> Entry 
         model: "openai/x".into(),
         prompt_tokens: tokens,
         completion_tokens: tokens.map(|tokens| tokens + 1),
+        cached_tokens: tokens.map(|tokens| tokens / 2),
+        reasoning_tokens: None,
         latency_us: 7,
         cost_nanousd: tokens,
     };
@@ -103,7 +105,15 @@ fn conformance<S: Store>(store: S, reopened: impl Fn(S) -> S) {
     assert_eq!((spent.role.as_str(), spent.model.as_str(), spent.calls), ("user", "openai/x", 4));
     assert_eq!((spent.prompt_tokens, spent.completion_tokens, spent.untold, spent.latency_us), (12, 15, 1, 28));
     assert_eq!((spent.cost_nanousd, spent.unpriced), (12, 1));
+    assert_eq!((spent.language, spent.cached_tokens, spent.reasoning_tokens), (LanguageIndex(0), 5, 0));
     assert_eq!(store.spent("a").unwrap(), []);
+    let [charge] = <[Charge; 1]>::try_from(store.charges("b").unwrap()).unwrap();
+    assert_eq!((charge.slot, charge.calls), (here.slot, 3));
+    assert_eq!((charge.prompt_tokens, charge.completion_tokens, charge.cost_nanousd, charge.unpriced), (11, 13, 11, 1));
+    assert_eq!(store.charges("a").unwrap(), []);
+    store.charge("b", 1, 2, 3).unwrap();
+    store.charge("b", 10, 20, 30).unwrap();
+    assert_eq!((store.untold("b").unwrap(), store.untold("a").unwrap()), ((11, 22, 33), (0, 0, 0)));
     assert_eq!(store.settled("b").unwrap(), [settled(0, None), settled(1, Some("lost"))]);
     assert_eq!(store.files().unwrap(), BTreeMap::from([("x".to_owned(), mark(6, 3))]));
 
@@ -125,7 +135,8 @@ fn conformance<S: Store>(store: S, reopened: impl Fn(S) -> S) {
         .unwrap();
     assert_eq!(store.recall("b", &theirs, Digest(1)).unwrap(), None);
     assert!(store.recall("b", &here, Digest(1)).unwrap().is_some());
-    assert_eq!(store.spent("b").unwrap()[0].calls, 5, "what was paid stays paid");
+    let spent: Vec<_> = store.spent("b").unwrap().iter().map(|one| (one.language.0, one.calls)).collect();
+    assert_eq!(spent, [(0, 4), (1, 1)], "what was paid stays paid");
     assert_eq!((store.runs().unwrap()[0].state, store.runs().unwrap()[1].state), (State::Completed, State::Running));
 }
 
@@ -178,6 +189,15 @@ impl<S: Store> Store for Faulty<S> {
     }
     fn spent(&self, run: &str) -> Result<Vec<Spent>, StoreError> {
         self.store.spent(run)
+    }
+    fn charge(&self, run: &str, nanousd: u64, tokens: u64, calls: u64) -> Result<(), StoreError> {
+        self.store.charge(run, nanousd, tokens, calls)
+    }
+    fn untold(&self, run: &str) -> Result<(u64, u64, u64), StoreError> {
+        self.store.untold(run)
+    }
+    fn charges(&self, run: &str) -> Result<Vec<Charge>, StoreError> {
+        self.store.charges(run)
     }
 }
 

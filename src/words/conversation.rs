@@ -230,6 +230,22 @@ pub enum Failure {
         /// What was wrong with the last one.
         detail: String,
     },
+    /// The model declined.
+    #[error("{role} model refused: {detail}")]
+    Refused {
+        /// `user`, `assistant` or `judge`.
+        role: &'static str,
+        /// Its words.
+        detail: String,
+    },
+    /// The provider withheld the model's reply.
+    #[error("{role} model: reply withheld by the provider's content filter: {detail}")]
+    Filtered {
+        /// `user`, `assistant` or `judge`.
+        role: &'static str,
+        /// The provider's reason.
+        detail: String,
+    },
     /// The task that worked on it ended without a result.
     #[error("the task that worked on it panicked")]
     Lost,
@@ -257,6 +273,8 @@ impl DropReason {
             Self::DedupExhausted => "dedup_exhausted",
             Self::Failed(Failure::Model { .. }) => "model_failed",
             Self::Failed(Failure::Reply { .. }) => "unusable_reply",
+            Self::Failed(Failure::Refused { .. }) => "model_refused",
+            Self::Failed(Failure::Filtered { .. }) => "content_filtered",
             Self::Failed(Failure::Lost) => "lost",
             Self::Failed(Failure::Stopped) => "stopped",
             Self::Failed(Failure::Recalled) => "recalled",

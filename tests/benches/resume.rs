@@ -4,16 +4,14 @@
 //! run is stopped once it has settled that many; then it is timed from its start to its first request, and another run
 //! of 5,000 conversations is added to the folder and held against the same in an empty one. Linux only.
 
-#[path = "../support/cost.rs"]
-mod cost;
 #[expect(dead_code, reason = "a benchmark needs part of the harness")]
 #[path = "../support/mod.rs"]
 mod support;
 
-use cost::Cost;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use support::cost::Cost;
 use support::endpoint::dialogue::{Latency, reply};
 use support::endpoint::{Behaviour, Endpoint};
 use support::{Project, remote};

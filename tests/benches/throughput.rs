@@ -4,14 +4,12 @@
 //! `2000 4 256 100 1.0`. The endpoint lives in this process, so its work is not counted. Linux only: CPU and memory are
 //! read from `/proc`.
 
-#[path = "../support/cost.rs"]
-mod cost;
 #[expect(dead_code, reason = "a benchmark needs part of the harness")]
 #[path = "../support/mod.rs"]
 mod support;
 
-use cost::Cost;
 use std::time::Instant;
+use support::cost::Cost;
 use support::endpoint::dialogue::Latency;
 use support::endpoint::{Behaviour, Endpoint};
 use support::{Project, remote};

@@ -13,7 +13,6 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,7 +29,7 @@ const LOGGED: usize = 4096;
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
-    /// Headers beside the content type.
+    /// Headers, the content type among them where it is not JSON.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Bytes,
@@ -39,12 +38,26 @@ pub struct Reply {
     /// Whether the connection is closed after the body's bytes as if there were more; without any bytes, before the
     /// response.
     pub close: bool,
+    /// What follows the body, if it is too long to be held.
+    pub tail: Option<Tail>,
+}
+
+/// One chunk of bytes, again and again.
+#[derive(Clone, Copy)]
+pub struct Tail {
+    /// The chunk.
+    pub chunk: &'static [u8],
+    /// How often it is sent.
+    pub times: u64,
+    /// Whether the response announces its length.
+    pub announced: bool,
 }
 
 impl Reply {
     /// A JSON response, at once.
     pub fn json(status: u16, body: &Value) -> Self {
-        Self { status, headers: Vec::new(), body: body.to_string().into(), delay: Duration::ZERO, close: false }
+        let body = body.to_string().into();
+        Self { status, headers: Vec::new(), body, delay: Duration::ZERO, close: false, tail: None }
     }
 
     /// An error as OpenAI writes it.
@@ -96,9 +109,46 @@ impl Behaviour {
     }
 }
 
+/// An address where nothing listens yet: connections are refused.
+pub struct Address {
+    socket: TcpSocket,
+    /// The root of the API that an endpoint will have there.
+    pub base_url: String,
+}
+
+impl Address {
+    /// A free port of the loopback interface, which nobody else can take.
+    pub fn free() -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+        let base_url = format!("http://{}/v1", socket.local_addr().expect("an address"));
+        Self { socket, base_url }
+    }
+
+    /// Starts an endpoint there, on a thread of its own.
+    pub fn start(self, behaviour: Behaviour) -> Endpoint {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let listener = {
+            let _context = runtime.enter();
+            self.socket.listen(4096).expect("a listener")
+        };
+        let state = Arc::new(State {
+            behaviour,
+            requests: AtomicU64::new(0),
+            in_flight: AtomicU64::new(0),
+            max_in_flight: AtomicU64::new(0),
+            log: Mutex::new(Vec::new()),
+        });
+        let (stop, stopped) = oneshot::channel();
+        let shared = state.clone();
+        let thread = thread::spawn(move || runtime.block_on(accept(listener, shared, stopped)));
+        Endpoint { base_url: self.base_url, state, stop: Some(stop), thread: Some(thread) }
+    }
+}
+
 /// A running endpoint; it ends when dropped.
 pub struct Endpoint {
-    address: SocketAddr,
+    base_url: String,
     state: Arc<State>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -116,30 +166,12 @@ struct State {
 impl Endpoint {
     /// Starts on a free port of the loopback interface, on a thread of its own.
     pub fn start(behaviour: Behaviour) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let listener = {
-            let _context = runtime.enter();
-            let socket = TcpSocket::new_v4().expect("a socket");
-            socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
-            socket.listen(4096).expect("a listener")
-        };
-        let address = listener.local_addr().expect("an address");
-        let state = Arc::new(State {
-            behaviour,
-            requests: AtomicU64::new(0),
-            in_flight: AtomicU64::new(0),
-            max_in_flight: AtomicU64::new(0),
-            log: Mutex::new(Vec::new()),
-        });
-        let (stop, stopped) = oneshot::channel();
-        let shared = state.clone();
-        let thread = thread::spawn(move || runtime.block_on(accept(listener, shared, stopped)));
-        Self { address, state, stop: Some(stop), thread: Some(thread) }
+        Address::free().start(behaviour)
     }
 
     /// The root of its API.
     pub fn base_url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        self.base_url.clone()
     }
 
     /// Requests received.
@@ -214,8 +246,15 @@ fn response(reply: Reply) -> io::Result<Response<Payload>> {
         return Err(io::ErrorKind::ConnectionAborted.into());
     }
     let bytes = Some(reply.body);
-    let payload = if reply.close { Payload::Cut { bytes, flushed: false } } else { Payload::Whole(bytes) };
-    let mut response = Response::builder().status(reply.status).header(CONTENT_TYPE, "application/json");
+    let payload = match reply.tail {
+        Some(tail) => Payload::Long { bytes, tail },
+        None if reply.close => Payload::Cut { bytes, flushed: false },
+        None => Payload::Whole(bytes),
+    };
+    let mut response = Response::builder().status(reply.status);
+    if !reply.headers.iter().any(|(name, _)| name == CONTENT_TYPE.as_str()) {
+        response = response.header(CONTENT_TYPE, "application/json");
+    }
     for (name, value) in reply.headers {
         response = response.header(name, value);
     }
@@ -254,6 +293,7 @@ impl Drop for Flight<'_> {
 enum Payload {
     Whole(Option<Bytes>),
     Cut { bytes: Option<Bytes>, flushed: bool },
+    Long { bytes: Option<Bytes>, tail: Tail },
 }
 
 impl Body for Payload {
@@ -263,6 +303,13 @@ impl Body for Payload {
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match self.get_mut() {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Long { bytes, tail } => {
+                let next = bytes.take().or_else(|| {
+                    tail.times = tail.times.checked_sub(1)?;
+                    Some(Bytes::from_static(tail.chunk))
+                });
+                Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
+            }
             Self::Cut { bytes, flushed } => match bytes.take() {
                 Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
                 None if *flushed => Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into()))),
@@ -279,7 +326,11 @@ impl Body for Payload {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Self::Cut { .. } => SizeHint::new(),
+            Self::Long { bytes, tail } if tail.announced => {
+                let first = bytes.as_ref().map_or(0, Bytes::len) as u64;
+                SizeHint::with_exact(first + tail.times * tail.chunk.len() as u64)
+            }
+            Self::Cut { .. } | Self::Long { .. } => SizeHint::new(),
         }
     }
 

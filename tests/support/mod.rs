@@ -1,7 +1,10 @@
 //! The harness: a fresh project folder per test, the binary run in it, and its files read back.
 
+pub mod cost;
 #[path = "endpoint.rs"]
 pub mod endpoint;
+#[path = "endpoint/misbehaviour.rs"]
+pub mod misbehaviour;
 pub mod plain;
 
 use endpoint::Reply;
@@ -95,12 +98,37 @@ impl Project {
         Ran::from(self.command(arguments).output().expect("the binary runs"))
     }
 
+    /// `dlgforge run config.yaml` with further arguments, at a fixed time, so that files can be compared.
+    pub fn stamped(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(&[&["run", "config.yaml"], arguments].concat());
+        command.env("SOURCE_DATE_EPOCH", "1735689600").stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// How many conversations the run `r` has dropped, by reason.
+    pub fn drops(&self) -> BTreeMap<String, usize> {
+        let state: Value = serde_json::from_str(&self.read("outputs/run_state/r.json")).expect("JSON");
+        let mut drops = BTreeMap::new();
+        for slot in state["conversations"].as_array().expect("slots") {
+            if slot["status"] == "dropped" {
+                *drops.entry(slot["drop_reason"].as_str().expect("a reason").to_owned()).or_default() += 1;
+            }
+        }
+        drops
+    }
+
     /// Runs `dlgforge run config.yaml` with further arguments, which must succeed.
     pub fn generate(&self, arguments: &[&str]) -> Ran {
         let ran = self.run(&[&["run", "config.yaml"], arguments].concat());
         assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
         ran
     }
+}
+
+/// Arguments that move all agents to another address.
+pub fn moved_to(base_url: &str) -> Vec<String> {
+    let set = |role| ["--set".to_owned(), format!("llm.agents.{role}.base_url={base_url}")];
+    ["user", "assistant", "judge"].into_iter().flat_map(set).collect()
 }
 
 /// Contents of files, by their path in a folder.
@@ -147,6 +175,29 @@ pub struct Ran {
     pub stdout: String,
     /// What it complained of.
     pub stderr: String,
+}
+
+impl Ran {
+    /// Runs a command to its end.
+    pub fn of(mut command: Command) -> Self {
+        command.output().expect("the binary runs").into()
+    }
+
+    /// Demands success.
+    pub fn succeeded(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Demands that it failed for these reasons, and told of them at the end.
+    pub fn failed(self, reasons: &[&str]) -> Self {
+        assert_eq!(self.code, Some(1), "{}{}", self.stdout, self.stderr);
+        let told = self.stderr.split_once("dlgforge run failed: ").map_or("", |(_, told)| told);
+        for reason in reasons {
+            assert!(told.contains(reason), "no `{reason}` in {}", self.stderr);
+        }
+        self
+    }
 }
 
 impl From<Output> for Ran {

@@ -29,7 +29,7 @@ mod tests;
 
 pub use languages::{LANGUAGES, speaks};
 
-use super::chat::{ChatReply, ChatRequest, Model, ModelError, Replying, Role, Usage};
+use super::chat::{ChatReply, ChatRequest, Finish, Model, ModelError, Replying, Role, Usage};
 use super::meter::Meter;
 use crate::words::{Digest, Task, ToolCall};
 use languages::Language;
@@ -74,7 +74,16 @@ impl Builtin {
         };
         let usage = usage(request, &text, &tool_calls);
         let raw = self.raw(seed, &text, &tool_calls, usage);
-        Ok(ChatReply { text, tool_calls, reasoning: None, usage, raw })
+        Ok(ChatReply {
+            text,
+            tool_calls,
+            reasoning: None,
+            finish: Finish::Stop,
+            usage,
+            model: self.name.clone(),
+            carried: None,
+            raw,
+        })
     }
 
     /// The reply in the form of a chat completion, as endpoints give it. There is no clock: `created` is 0.
@@ -121,7 +130,7 @@ impl Model for Builtin {
         Box::pin(async move {
             let reply = self.reply(request);
             match &reply {
-                Ok(reply) => self.meter.answered(reply.usage),
+                Ok(reply) => self.meter.answered(reply),
                 Err(_) => self.meter.failed(),
             }
             reply
@@ -160,5 +169,5 @@ fn usage(request: &ChatRequest, text: &str, tool_calls: &[ToolCall]) -> Usage {
     let words = |text: &str| text.unicode_words().count() as u64;
     let read = request.messages.iter().map(|message| words(&message.content)).sum();
     let calls: u64 = tool_calls.iter().map(|call| words(&call.arguments.to_string())).sum();
-    Usage { prompt_tokens: Some(read), completion_tokens: Some(words(text) + calls) }
+    Usage { prompt_tokens: Some(read), completion_tokens: Some(words(text) + calls), ..Usage::default() }
 }

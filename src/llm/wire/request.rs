@@ -1,6 +1,6 @@
 //! The body of a request, written straight from the borrowed request.
 
-use crate::llm::formats::Format;
+use crate::llm::formats::{Format, OLD_LIMIT};
 use crate::llm::{AgentOptions, ChatRequest, Message, ReplySchema, Role};
 use crate::words::{ToolCall, ToolDefinition};
 use serde::Serialize;
@@ -11,20 +11,20 @@ use serde_json::{Map, Value};
 pub(in crate::llm) struct Preset {
     /// Model name, sent unchanged.
     pub(in crate::llm) model: String,
-    temperature: Option<f64>,
-    max_tokens: Option<u64>,
-    top_p: Option<f64>,
-    extra: Map<String, Value>,
+    pub(super) temperature: Option<f64>,
+    pub(super) max_tokens: Option<u64>,
+    pub(super) top_p: Option<f64>,
+    pub(super) extra: Map<String, Value>,
     extra_beside_tools: Map<String, Value>,
 }
 
 impl Preset {
     /// Takes over the settings, without the extra fields that explicit ones override.
-    pub(in crate::llm) fn new(options: &AgentOptions) -> Self {
+    pub(in crate::llm) fn new(options: &AgentOptions, model: &str) -> Self {
         let overridden = |key: &str| match key {
             "model" | "messages" | "response_format" => true,
             "temperature" => options.temperature.is_some(),
-            "max_tokens" => options.max_tokens.is_some(),
+            "max_tokens" | "max_completion_tokens" => options.max_tokens.is_some(),
             "top_p" => options.top_p.is_some(),
             _ => false,
         };
@@ -33,7 +33,7 @@ impl Preset {
         let mut extra_beside_tools = extra.clone();
         extra_beside_tools.retain(|key, _| !matches!(key.as_str(), "tools" | "tool_choice"));
         Self {
-            model: options.model.clone(),
+            model: model.to_owned(),
             temperature: options.temperature,
             max_tokens: options.max_tokens,
             top_p: options.top_p,
@@ -43,18 +43,24 @@ impl Preset {
     }
 }
 
-/// The body of a request, as JSON.
+/// The body of a request, as JSON, with the limit of tokens under this name.
 ///
 /// # Errors
 /// When a value can't be written as JSON.
-pub(in crate::llm) fn body(preset: &Preset, request: &ChatRequest, format: Format) -> serde_json::Result<Vec<u8>> {
+pub(in crate::llm) fn body(
+    preset: &Preset,
+    request: &ChatRequest,
+    format: Format,
+    limit: &'static str,
+) -> serde_json::Result<Vec<u8>> {
     let tools = !request.tools.is_empty();
     let body = Body {
         extra: if tools { &preset.extra_beside_tools } else { &preset.extra },
         model: &preset.model,
         messages: request.messages.iter().map(WireMessage::from).collect(),
         temperature: preset.temperature,
-        max_tokens: preset.max_tokens,
+        max_tokens: preset.max_tokens.filter(|_| limit == OLD_LIMIT),
+        max_completion_tokens: preset.max_tokens.filter(|_| limit != OLD_LIMIT),
         top_p: preset.top_p,
         tools: request.tools.iter().map(|function| Tool { kind: "function", function }).collect(),
         tool_choice: tools.then_some("auto"),
@@ -76,6 +82,8 @@ struct Body<'a> {
     temperature: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_completion_tokens: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     top_p: Option<f64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -167,7 +175,7 @@ mod tests {
     use serde_json::json;
 
     fn written(options: &AgentOptions, request: &ChatRequest, format: Format) -> (String, Value) {
-        let bytes = body(&Preset::new(options), request, format).unwrap();
+        let bytes = body(&Preset::new(options, &options.model), request, format, OLD_LIMIT).unwrap();
         let value = serde_json::from_slice(&bytes).unwrap();
         (String::from_utf8(bytes).unwrap(), value)
     }

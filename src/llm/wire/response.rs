@@ -1,10 +1,11 @@
 //! The body of a response: parsed once, and read as a reply or as an error.
 
 use super::lenient::parse;
-use crate::llm::{ChatReply, ChatRequest, Usage};
+use crate::llm::{ChatReply, ChatRequest, Finish, Usage};
 use crate::words::ToolCall;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Longest error detail, in characters.
 const DETAIL_CHARS: usize = 300;
@@ -13,7 +14,7 @@ const DETAIL_CHARS: usize = 300;
 ///
 /// # Errors
 /// What is wrong, when the body is not JSON or has no first choice with a message.
-pub(in crate::llm) fn reply(body: &[u8], request: &ChatRequest) -> Result<ChatReply, String> {
+pub(in crate::llm) fn reply(body: &[u8], request: &ChatRequest, model: &Arc<str>) -> Result<ChatReply, String> {
     let raw = parse(body).map_err(|error| format!("not JSON: {error}"))?;
     let Some(choice) = raw.get("choices").and_then(|choices| choices.get(0)) else {
         return Err(error_message(&raw).map_or("no choices".to_owned(), |message| format!("no choices: {message}")));
@@ -25,7 +26,10 @@ pub(in crate::llm) fn reply(body: &[u8], request: &ChatRequest) -> Result<ChatRe
         text: message.get("content").map(text).unwrap_or_default(),
         tool_calls: tool_calls(message, request),
         reasoning: reasoning(message),
+        finish: finish(choice, message),
         usage: usage(&raw),
+        model: model.clone(),
+        carried: None,
         raw,
     })
 }
@@ -73,31 +77,67 @@ fn reasoning(message: &Value) -> Option<String> {
         .map(str::to_owned)
 }
 
-fn usage(raw: &Value) -> Usage {
-    let tokens = |key| raw.get("usage").and_then(|usage| usage.get(key)).and_then(Value::as_u64);
-    Usage { prompt_tokens: tokens("prompt_tokens"), completion_tokens: tokens("completion_tokens") }
+/// A refusal is said in a field of its own; a filter by `finish_reason`.
+fn finish(choice: &Value, message: &Value) -> Finish {
+    let said =
+        |value: &Value, key| value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+    if let Some(refusal) = said(message, "refusal") {
+        return Finish::Refused(refusal);
+    }
+    match said(choice, "finish_reason").as_deref() {
+        Some("length" | "max_tokens") => Finish::Length,
+        Some("content_filter") => Finish::Filtered("content_filter".to_owned()),
+        _ => Finish::Stop,
+    }
 }
 
-/// The calls asked for. Ids that are missing, or were used before in the same exchange, are made up anew.
+fn usage(raw: &Value) -> Usage {
+    let tokens = |path: &str| raw.pointer(path).and_then(Value::as_u64);
+    let (prompt_tokens, mut completion_tokens) = (tokens("/usage/prompt_tokens"), tokens("/usage/completion_tokens"));
+    let reasoning_tokens = tokens("/usage/completion_tokens_details/reasoning_tokens");
+    // xAI counts thoughts beside what is written.
+    if let (Some(read), Some(written), Some(thoughts)) = (prompt_tokens, completion_tokens, reasoning_tokens)
+        && tokens("/usage/total_tokens") == Some(read + written + thoughts)
+    {
+        completion_tokens = Some(written + thoughts);
+    }
+    Usage {
+        prompt_tokens,
+        completion_tokens,
+        cached_tokens: tokens("/usage/prompt_tokens_details/cached_tokens")
+            .or_else(|| tokens("/usage/prompt_cache_hit_tokens")),
+        reasoning_tokens,
+    }
+}
+
+/// The calls asked for, in the order in which they are asked for.
 fn tool_calls(message: &Value, request: &ChatRequest) -> Vec<ToolCall> {
     let Some(calls) = message.get("tool_calls").and_then(Value::as_array) else { return Vec::new() };
+    let ids = ids(&calls.iter().map(given_id).collect::<Vec<_>>(), request);
+    let read = |(call, id): (&Value, String)| {
+        let function = call.get("function").unwrap_or(call);
+        let name = function.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        ToolCall { id, name, arguments: arguments(function.get("arguments")) }
+    };
+    calls.iter().zip(ids).map(read).collect()
+}
+
+/// The ids of calls. Those that are missing, or were used before in the same exchange, are made up anew.
+pub(super) fn ids(given: &[Option<&str>], request: &ChatRequest) -> Vec<String> {
     let earlier = request.messages.iter().flat_map(|message| &message.tool_calls);
     let mut taken: BTreeSet<String> = earlier.map(|call| call.id.clone()).collect();
-    let given: BTreeSet<&str> = calls.iter().filter_map(given_id).collect();
     let mut numbers = 1_u32..;
     let mut unused = |taken: &BTreeSet<String>| {
         let mut ids = numbers.by_ref().map(|number| format!("call_{number}"));
-        ids.find(|id| !taken.contains(id) && !given.contains(id.as_str())).unwrap_or_default()
+        ids.find(|id| !taken.contains(id) && !given.contains(&Some(id.as_str()))).unwrap_or_default()
     };
-    let mut read = Vec::with_capacity(calls.len());
-    for call in calls {
-        let id = given_id(call).filter(|id| !taken.contains(*id)).map_or_else(|| unused(&taken), str::to_owned);
+    let mut ids = Vec::with_capacity(given.len());
+    for id in given {
+        let id = id.filter(|id| !taken.contains(*id)).map_or_else(|| unused(&taken), str::to_owned);
         taken.insert(id.clone());
-        let function = call.get("function").unwrap_or(call);
-        let name = function.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        read.push(ToolCall { id, name, arguments: arguments(function.get("arguments")) });
+        ids.push(id);
     }
-    read
+    ids
 }
 
 fn given_id(call: &Value) -> Option<&str> {
@@ -124,7 +164,7 @@ mod tests {
     use serde_json::json;
 
     fn read(message: Value) -> ChatReply {
-        reply(json!({"choices": [{"message": message}]}).to_string().as_bytes(), &request("")).unwrap()
+        reply(json!({"choices": [{"message": message}]}).to_string().as_bytes(), &request(""), &"m".into()).unwrap()
     }
 
     #[test]
@@ -188,7 +228,7 @@ mod tests {
         let earlier = |id: &str| ToolCall { id: id.into(), name: "search".into(), arguments: json!({}) };
         let tool_calls = vec![earlier("earlier"), earlier("call_3")];
         request.messages.push(Message { tool_calls, ..Message::new(Role::Assistant, "") });
-        let reply = reply(body.as_bytes(), &request).unwrap();
+        let reply = reply(body.as_bytes(), &request, &"m".into()).unwrap();
         let ids: Vec<&str> = reply.tool_calls.iter().map(|call| call.id.as_str()).collect();
         assert_eq!(ids, ["call_1", "call_2", "call_4", "a", "call_5", "call_6", "call_7"]);
     }
@@ -197,19 +237,51 @@ mod tests {
     fn usage_is_what_the_endpoint_says() {
         let reading = |usage: Value| {
             let body = json!({"choices": [{"message": {"content": "x"}}], "usage": usage});
-            reply(body.to_string().as_bytes(), &request("")).unwrap().usage
+            reply(body.to_string().as_bytes(), &request(""), &"m".into()).unwrap().usage
         };
-        let known = Usage { prompt_tokens: Some(7), completion_tokens: Some(2) };
+        let known = Usage { prompt_tokens: Some(7), completion_tokens: Some(2), ..Usage::default() };
         assert_eq!(reading(json!({"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9})), known);
+        let detailed = json!({
+            "prompt_tokens": 7,
+            "completion_tokens": 2,
+            "prompt_tokens_details": {"cached_tokens": 5},
+            "completion_tokens_details": {"reasoning_tokens": 1},
+        });
+        assert_eq!(reading(detailed), Usage { cached_tokens: Some(5), reasoning_tokens: Some(1), ..known });
+        let beside = json!({
+            "prompt_tokens": 7,
+            "completion_tokens": 2,
+            "total_tokens": 12,
+            "completion_tokens_details": {"reasoning_tokens": 3},
+        });
+        let summed = Usage { completion_tokens: Some(5), reasoning_tokens: Some(3), ..known };
+        assert_eq!(reading(beside), summed, "thoughts are written too");
         for usage in [json!(null), json!({}), json!({"prompt_tokens": -1, "completion_tokens": "2"})] {
             assert_eq!(reading(usage), Usage::default());
         }
     }
 
     #[test]
+    fn endings_are_told_apart() {
+        for (reason, refusal, expected) in [
+            (json!("stop"), json!(null), Finish::Stop),
+            (json!("tool_calls"), json!(""), Finish::Stop),
+            (json!(null), json!(null), Finish::Stop),
+            (json!("length"), json!(null), Finish::Length),
+            (json!("content_filter"), json!(null), Finish::Filtered("content_filter".into())),
+            (json!("stop"), json!("I can't."), Finish::Refused("I can't.".into())),
+        ] {
+            let message = json!({"content": null, "refusal": refusal});
+            let body = json!({"choices": [{"message": message, "finish_reason": reason}]}).to_string();
+            let reply = reply(body.as_bytes(), &request(""), &"m".into()).unwrap();
+            assert_eq!((reply.finish, &*reply.model), (expected, "m"));
+        }
+    }
+
+    #[test]
     fn the_whole_response_is_kept() {
         let body = json!({"id": "r", "choices": [{"message": {"content": "x"}}, {"message": {"content": "y"}}]});
-        let reply = reply(body.to_string().as_bytes(), &request("")).unwrap();
+        let reply = reply(body.to_string().as_bytes(), &request(""), &"m".into()).unwrap();
         assert_eq!((reply.text.as_str(), reply.raw), ("x", body));
     }
 
@@ -225,7 +297,7 @@ mod tests {
             (r#"{"choices": [{"text": "x"}]}"#, "the first choice has no message"),
             (r#"{"choices": [{"message": "x"}]}"#, "the first choice has no message"),
         ] {
-            let told = reply(body.as_bytes(), &request("")).unwrap_err();
+            let told = reply(body.as_bytes(), &request(""), &"m".into()).unwrap_err();
             assert!(told.starts_with(expected), "{body}: {told}");
         }
     }
@@ -251,14 +323,14 @@ mod tests {
     fn broken_characters_become_replacement_characters() {
         let mut body = br#"{"choices": [{"message": {"content": "a\ud83d b\n "#.to_vec();
         body.extend(b"\xff\"}}]}");
-        assert_eq!(reply(&body, &request("")).unwrap().text, "a\u{fffd} b\n \u{fffd}");
+        assert_eq!(reply(&body, &request(""), &"m".into()).unwrap().text, "a\u{fffd} b\n \u{fffd}");
     }
 
     proptest! {
         #[test]
         fn any_body_is_survived(bytes in prop::collection::vec(any::<u8>(), 0..60), text in "[\"{}\\[\\],:a ]{0,40}") {
-            let _ = reply(&bytes, &request(""));
-            let _ = reply(text.as_bytes(), &request(""));
+            let _ = reply(&bytes, &request(""), &"m".into());
+            let _ = reply(text.as_bytes(), &request(""), &"m".into());
             prop_assert!(error_detail(&text).chars().count() <= DETAIL_CHARS);
         }
     }

@@ -118,6 +118,8 @@ fn keys_stand_in_the_documented_order() {
         ("sharegpt messages[]", &gpt["messages"][0]),
         ("tool call row", &gpt["messages_with_tools"][1]),
         ("tool result row", &gpt["messages_with_tools"][2]),
+        ("tools[]", &gpt["tools"][0]),
+        ("tools[].function", &gpt["tools"][0]["function"]),
         ("metadata", &gpt["metadata"]),
         ("personas", &gpt["metadata"]["personas"]),
         ("user_reasoning[]", &gpt["user_reasoning"][0]),
@@ -196,11 +198,12 @@ fn columns_take_the_names_they_are_given() {
     let root = tempfile::tempdir().unwrap();
     let mut options = sample::options(root.path());
     options.columns.messages = "conversations".into();
+    options.columns.tools = "functions".into();
     options.columns.judge = "verdict".into();
     let mut recorder = create(options.clone(), sample::facts()).unwrap();
     recorder.record(&sample::sample_conversation()).unwrap();
     recorder.finish(State::Completed).unwrap();
-    let expected = "conversations messages_with_tools metadata user_reasoning assistant_reasoning";
+    let expected = "conversations messages_with_tools functions metadata user_reasoning assistant_reasoning";
     assert_eq!(keys(&rows(root.path(), "conversations_sharegpt.jsonl")[0]), expected);
     assert_eq!(keys(&rows(root.path(), "conversations_sharegpt_judged.jsonl")[0]), format!("{expected} verdict"));
     options.columns.metadata = "conversations".into();

@@ -4,6 +4,7 @@ use super::{
     AssistantReasoning, HistoryItem, Inputs, Message, Parts, Personas, RawResult, ToolMessage, TurnPayload,
     UserReasoning,
 };
+use crate::output::Tools;
 use crate::output::json::or_empty;
 use crate::words::{AssistantReply, JudgeReply, UserReply};
 use serde::Serialize;
@@ -65,6 +66,7 @@ pub(crate) struct ConversationDocument<'a> {
     personas: &'a Personas<'a>,
     messages: &'a [Message<'a>],
     messages_with_tools: &'a [ToolMessage<'a>],
+    tools: &'a Tools,
     user_reasoning: &'a [UserReasoning<'a>],
     assistant_reasoning: &'a [AssistantReasoning<'a>],
     #[serde(serialize_with = "or_empty")]
@@ -87,6 +89,7 @@ impl<'a> ConversationDocument<'a> {
             personas: &parts.personas,
             messages: &parts.messages,
             messages_with_tools: &parts.messages_with_tools,
+            tools: &parts.facts.tools,
             user_reasoning: &parts.user_reasoning,
             assistant_reasoning: &parts.assistant_reasoning,
             conversation_judge: parts.judgement,

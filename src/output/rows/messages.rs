@@ -6,6 +6,7 @@ use crate::words::{ToolEvent, Turn};
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 const USER: &str = "user";
@@ -139,15 +140,15 @@ fn said<'a>(role: &'static str, content: &'a str, turn_index: Option<u16>, agent
     (!content.is_empty()).then_some(Message { role, content, turn_index, agent })
 }
 
-/// The chat messages with tool calls between question and answer. Each result names the call it belongs to; calls
-/// without an id get `call_<n>`, counted over the conversation from 1.
+/// The chat messages with tool calls between question and answer. Each result names the call it belongs to. Models may
+/// count their calls anew in every turn: see [`call_id`].
 pub(crate) fn messages_with_tools(turns: &[Arc<Turn>]) -> Vec<ToolMessage<'_>> {
     let mut rows = Vec::new();
-    let mut unnamed = 0;
+    let mut taken = BTreeSet::new();
     for turn in turns {
         rows.extend(asked(turn, None).map(ToolMessage::Said));
-        let events: Vec<_> =
-            turn.answer.tool_events.iter().map(|event| (call_id(event, &mut unnamed), event)).collect();
+        let events = turn.answer.tool_events.iter().map(|event| (call_id(&event.id, &mut taken), event));
+        let events: Vec<_> = events.collect();
         if !events.is_empty() {
             let tool_calls = events.iter().map(|(id, event)| call(id.clone(), event)).collect();
             rows.push(ToolMessage::Calls { role: ASSISTANT, content: "", tool_calls, agent: &turn.answer.agent });
@@ -163,12 +164,16 @@ pub(crate) fn messages_with_tools(turns: &[Arc<Turn>]) -> Vec<ToolMessage<'_>> {
     rows
 }
 
-fn call_id<'a>(event: &'a ToolEvent, unnamed: &mut u32) -> Cow<'a, str> {
-    if event.id.is_empty() {
-        *unnamed += 1;
-        return format!("call_{unnamed}").into();
+/// The call's id, unique within the conversation: its own unless an earlier call has it, then `<id>_<n>` with the least
+/// `n` from 2 that is free; `call_<n>` with `n` from 1 where it has none.
+fn call_id<'a>(own: &'a str, taken: &mut BTreeSet<Cow<'a, str>>) -> Cow<'a, str> {
+    let (stem, mut number) = if own.trim().is_empty() { ("call", 1) } else { (own, 2) };
+    let mut id = Cow::Borrowed(own);
+    while id.trim().is_empty() || !taken.insert(id.clone()) {
+        id = format!("{stem}_{number}").into();
+        number += 1;
     }
-    event.id.as_str().into()
+    id
 }
 
 fn call<'a>(id: Cow<'a, str>, event: &'a ToolEvent) -> Call<'a> {
@@ -181,6 +186,7 @@ fn call<'a>(id: Cow<'a, str>, event: &'a ToolEvent) -> Call<'a> {
 mod tests {
     use super::*;
     use crate::output::sample;
+    use proptest::prelude::*;
     use serde_json::json;
 
     fn rows(turns: &[Arc<Turn>]) -> Vec<Value> {
@@ -204,6 +210,68 @@ mod tests {
         let (calls, results): (Vec<_>, Vec<_>) = (calls.collect(), results.collect());
         assert_eq!(calls, results);
         assert_eq!(calls, [&json!("call_1"), &json!("call_46611"), &json!("call_2"), &json!("call_3")]);
+    }
+
+    /// The sample conversation with a turn for each list, whose calls have these ids; each returns its number.
+    fn calling(ids: &[Vec<&str>]) -> Vec<Arc<Turn>> {
+        let sample = sample::sample_conversation().turns.swap_remove(0);
+        let mut number = 0;
+        let mut event = |id: &&str| {
+            number += 1;
+            ToolEvent { id: (*id).into(), result: json!(number), ..sample.answer.tool_events[0].clone() }
+        };
+        let events: Vec<Vec<_>> = ids.iter().map(|ids| ids.iter().map(&mut event).collect()).collect();
+        let turn = |events| {
+            let mut turn = sample.clone();
+            Arc::make_mut(&mut turn).answer.tool_events = events;
+            turn
+        };
+        events.into_iter().map(turn).collect()
+    }
+
+    /// The ids of all calls, once every call is seen to have exactly one result, after it and in its turn's order.
+    fn ids(rows: &[Value]) -> Vec<String> {
+        let mut ids = Vec::new();
+        for (at, row) in rows.iter().enumerate() {
+            for call in row["tool_calls"].as_array().into_iter().flatten() {
+                let results = rows.iter().enumerate().filter(|(_, result)| result["tool_call_id"] == call["id"]);
+                let results: Vec<_> = results.collect();
+                assert!(results.len() == 1 && results[0].0 > at, "{call}: {results:?}");
+                ids.push(call["id"].as_str().unwrap().to_owned());
+                assert_eq!(results[0].1["content"], ids.len().to_string(), "the result of this call");
+            }
+        }
+        assert_eq!(rows.iter().filter(|row| row["role"] == "tool").count(), ids.len(), "no result without a call");
+        ids
+    }
+
+    #[test]
+    fn ids_are_unique_in_a_conversation() {
+        for (own, expected) in [
+            (vec![vec!["a", "b"], vec!["c"]], "a b c"),
+            (vec![vec!["call_1"], vec!["call_1", "call_2"], vec![], vec!["call_1"]], "call_1 call_1_2 call_2 call_1_3"),
+            (vec![vec!["", "call_1"], vec![" ", "call_2"]], "call_1 call_1_2 call_2 call_2_2"),
+            (vec![vec!["a"], vec!["a"], vec!["a_2", "a"]], "a a_2 a_2_2 a_3"),
+        ] {
+            assert_eq!(ids(&rows(&calling(&own))), expected.split(' ').collect::<Vec<_>>(), "{own:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_call_has_one_result_whatever_its_id(
+            own in {
+                let id = prop::sample::select(&["", " ", "a", "a_2", "a_3", "call_1", "call_2"]);
+                prop::collection::vec(prop::collection::vec(id, 0..5), 1..5)
+            }
+        ) {
+            let turns = calling(&own);
+            let found = ids(&rows(&turns));
+            prop_assert_eq!(found.len(), own.iter().map(Vec::len).sum::<usize>());
+            let longer = [turns.clone(), calling(&[vec!["a", ""]])].concat();
+            let known = rows(&turns);
+            prop_assert_eq!(&rows(&longer)[..known.len()], &known[..], "later turns change no id");
+        }
     }
 
     #[test]

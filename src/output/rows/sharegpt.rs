@@ -197,6 +197,7 @@ impl Serialize for ShareGpt<'_> {
         let mut row = serializer.serialize_map(None)?;
         row.serialize_entry(&self.columns.messages, &self.messages)?;
         row.serialize_entry(&self.columns.messages_with_tools, &self.parts.messages_with_tools)?;
+        row.serialize_entry(&self.columns.tools, &self.parts.facts.tools)?;
         row.serialize_entry(&self.columns.metadata, &self.parts.metadata)?;
         row.serialize_entry(&self.columns.user_reasoning, &self.parts.user_reasoning)?;
         row.serialize_entry(&self.columns.assistant_reasoning, &self.parts.assistant_reasoning)?;

@@ -1,30 +1,36 @@
-//! The HTTP client against a fake endpoint: every rule of patience, of formats, and of what must stay secret.
+//! Models over HTTP against fake endpoints: every rule of patience, of formats, of failing over, and of what must stay secret.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "../../../tests/support/endpoint.rs"]
 mod fake;
 
+use super::super::endpoint::BODY_LIMIT;
 use super::*;
-use crate::llm::samples::{options, request};
-use crate::llm::{Message, Role, Usage};
+use crate::llm::samples::{endpoint, options, request};
+use crate::llm::{Budget, Message, Prices, Role, Secret, Usage};
 use crate::words::{AssistantReply, JudgeReply, ToolDefinition, UserReply};
 use fake::dialogue::Latency;
 use fake::{Behaviour, Reply};
 use serde_json::{Value, json};
 use std::net::TcpListener;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A client that hurries between retries.
-fn hurried(options: &AgentOptions, shared: &Shared) -> Endpoint {
-    let mut endpoint = Endpoint::new(options, "test/m".into(), shared).unwrap();
-    endpoint.patience.first_pause = Duration::from_millis(1);
-    endpoint
+fn hurried(options: &AgentOptions, shared: &Shared) -> Router {
+    let mut router = Router::new(options, "test/m".into(), shared).unwrap();
+    router.patience.first_pause = Duration::from_millis(1);
+    router
+}
+
+/// What a run shares that waits so long for endpoints to come back.
+fn waiting(max_outage: Duration) -> Shared {
+    Shared::new(Prices::default(), Budget::default(), max_outage)
 }
 
 /// What a call of a client with so many retries comes to, and the counters after it.
 async fn call(server: &fake::Endpoint, max_retries: u32) -> (Result<ChatReply, ModelError>, Vec<u64>) {
-    let shared = Shared::new();
+    let shared = Shared::default();
     let options = AgentOptions { max_retries, ..options(&server.base_url()) };
     let outcome = hurried(&options, &shared).chat(&request("Hi")).await;
     let reading = shared.meter.read();
@@ -53,7 +59,8 @@ async fn a_reply_is_read_and_counted() {
     let (outcome, counts) = call(&server, 0).await;
     let reply = outcome.unwrap();
     assert!(reply.text.starts_with("reply "), "{reply:?}");
-    assert_eq!(reply.usage, Usage { prompt_tokens: Some(0), completion_tokens: Some(5) });
+    assert_eq!(reply.usage, Usage { prompt_tokens: Some(0), completion_tokens: Some(5), ..Usage::default() });
+    assert_eq!(&*reply.model, "openai/m");
     assert_eq!(reply.raw["object"], "chat.completion");
     assert_eq!(counts, [1, 0, 1, 0]);
 }
@@ -61,11 +68,11 @@ async fn a_reply_is_read_and_counted() {
 #[tokio::test]
 async fn the_request_carries_key_agent_and_settings() {
     let server = fake::Endpoint::start(Behaviour::dialogue(Latency::NONE));
-    let shared = Shared::new();
+    let shared = Shared::default();
     let mut options = options(&format!("{}//", server.base_url()));
     options.extra = json!({"seed": 7}).as_object().unwrap().clone();
     hurried(&options, &shared).chat(&request("Hi")).await.unwrap();
-    options.api_key = Some(Secret::new("sk-1".into()));
+    options.endpoints[0].api_key = Some(Secret::new("sk-1".into()));
     hurried(&options, &shared).chat(&request("Hi")).await.unwrap();
     let headers = server.headers();
     assert_eq!(headers[0].get("authorization"), None);
@@ -80,7 +87,7 @@ async fn the_request_carries_key_agent_and_settings() {
 
 #[tokio::test]
 async fn passing_statuses_are_tried_again() {
-    for status in [408, 409, 425, 429, 500, 502, 503, 504, 529] {
+    for status in [408, 409, 425, 500, 502, 503, 504] {
         let server = first(2, move || Reply::error(status, "later"));
         let (outcome, counts) = call(&server, 2).await;
         assert!(outcome.is_ok(), "{status}: {outcome:?}");
@@ -90,7 +97,7 @@ async fn passing_statuses_are_tried_again() {
 
 #[tokio::test]
 async fn other_statuses_are_final() {
-    for status in [400, 401, 403, 404, 413, 422] {
+    for status in [400, 413, 422] {
         let server = fake::Endpoint::start(Behaviour::status(status, &[]));
         let (outcome, counts) = call(&server, 5).await;
         let detail = "no, said the endpoint".to_owned();
@@ -100,17 +107,132 @@ async fn other_statuses_are_final() {
 }
 
 #[tokio::test]
-async fn redirects_are_not_followed() {
+async fn what_no_request_can_change_stops_the_run_at_once() {
     let elsewhere = fake::Endpoint::start(Behaviour::dialogue(Latency::NONE));
     let location = format!("{}/chat/completions", elsewhere.base_url());
-    for status in [301, 302, 307, 308] {
+    for (status, advice) in [
+        (401, "check the key in the variable that LLM_USER_API_KEY_ENV names"),
+        (403, "check the key in the variable that LLM_USER_API_KEY_ENV names"),
+        (404, "check llm.agents.user.model (`m`) and llm.agents.user.base_url"),
+        (402, "the account has no credit left"),
+        (301, "redirects are not followed; set llm.agents.user.base_url to the final address"),
+        (308, "redirects are not followed; set llm.agents.user.base_url to the final address"),
+    ] {
         let server = fake::Endpoint::start(Behaviour::status(status, &[("location", &location)]));
-        let (outcome, counts) = call(&server, 5).await;
-        let error = outcome.unwrap_err().to_string();
-        assert!(error.contains("set llm.agents.user.base_url to the final address"), "{error}");
-        assert_eq!(counts, [1, 0, 0, 1]);
+        let shared = Shared::default();
+        let options = AgentOptions { max_retries: 5, ..options(&server.base_url()) };
+        let error = hurried(&options, &shared).chat(&request("Hi")).await.unwrap_err();
+        assert!(matches!(error, ModelError::Halted(_)), "{error}");
+        let expected = format!("{}: HTTP {status}: no, said the endpoint; {advice}", server.base_url());
+        assert!(error.to_string().starts_with(&expected), "{error}");
+        assert_eq!((server.requests(), shared.halt.reason()), (1, Some(error.to_string().as_str())));
     }
     assert_eq!(elsewhere.requests(), 0);
+    let quota = r#"{"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}"#;
+    let server = first(u64::MAX, move || Reply { body: quota.into(), ..Reply::error(429, "") });
+    let (outcome, counts) = call(&server, 5).await;
+    assert!(outcome.unwrap_err().to_string().ends_with("You exceeded your quota; the account has no credit left"));
+    assert_eq!(counts[0], 1);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_has_no_room_is_asked_later_whatever_the_retries() {
+    for status in [429, 529] {
+        let server = first(5, move || Reply::error(status, "slow down"));
+        let (outcome, counts) = call(&server, 0).await;
+        assert!(outcome.is_ok(), "{status}: {outcome:?}");
+        assert_eq!(counts, [6, 0, 1, 0], "{status}");
+    }
+}
+
+#[tokio::test]
+async fn another_endpoint_takes_over() {
+    for broken in [Behaviour::status(500, &[]), Behaviour::status(401, &[]), Behaviour::status(429, &[])] {
+        let (broken, sound) =
+            (fake::Endpoint::start(broken), fake::Endpoint::start(Behaviour::dialogue(Latency::NONE)));
+        let gone = format!("http://{}/v1", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+        let endpoints = [&gone, &broken.base_url(), &sound.base_url()].map(|url| endpoint(url));
+        let options = AgentOptions { max_retries: 1, endpoints: endpoints.into(), ..options("") };
+        let router = hurried(&options, &Shared::default());
+        for number in 0..20 {
+            router.chat(&request(&number.to_string())).await.unwrap();
+        }
+        assert_eq!(sound.requests(), 20);
+        assert!((1..=4).contains(&broken.requests()), "{}", broken.requests());
+    }
+}
+
+#[tokio::test]
+async fn an_outage_is_waited_for_and_then_ends_the_run() {
+    // Down, then up again.
+    let server = first(12, || Reply { close: true, body: Vec::new().into(), ..Reply::error(500, "") });
+    let shared = waiting(Duration::from_secs(60));
+    let router = Arc::new(hurried(&AgentOptions { max_retries: 1, ..options(&server.base_url()) }, &shared));
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..8 {
+        let router = router.clone();
+        calls.spawn(async move { router.chat(&request(&number.to_string())).await.map(drop) });
+    }
+    let outcomes = calls.join_all().await;
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    // Down for good.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let shared = waiting(Duration::from_millis(300));
+    let start = Instant::now();
+    let error = hurried(&options(&format!("http://{address}/v1")), &shared).chat(&request("Hi")).await.unwrap_err();
+    assert!(start.elapsed() >= Duration::from_millis(300), "{:?}", start.elapsed());
+    let text = error.to_string();
+    assert!(text.starts_with("no reply for 0.3 s (`llm.max_outage`): http://127.0.0.1"), "{text}");
+    assert!(text.to_lowercase().contains("connection refused"), "{text}");
+    assert!(matches!(error, ModelError::Halted(_)));
+    // An endpoint that asks for more time than an outage may take.
+    let server = first(u64::MAX, || Reply {
+        headers: vec![("retry-after".into(), "3600".into())],
+        ..Reply::error(429, "tomorrow")
+    });
+    let error = hurried(&options(&server.base_url()), &waiting(Duration::from_millis(200))).chat(&request("Hi")).await;
+    assert!(error.unwrap_err().to_string().ends_with("HTTP 429: tomorrow"));
+    assert_eq!(server.requests(), 1);
+}
+
+#[tokio::test]
+async fn a_hard_limit_of_flights_holds_over_agents() {
+    let server = fake::Endpoint::start(Behaviour::dialogue(Latency { median_ms: 20.0, sigma: 0.1, seed: 1 }));
+    let shared = Shared::default();
+    let mut calls = tokio::task::JoinSet::new();
+    for role in ["user", "judge"] {
+        let mut options = AgentOptions { role, ..options(&server.base_url()) };
+        options.endpoints[0].max_in_flight = Some(3);
+        let router = Arc::new(hurried(&options, &shared));
+        for number in 0..20 {
+            let router = router.clone();
+            calls.spawn(async move { router.chat(&request(&format!("{role} {number}"))).await.map(drop) });
+        }
+    }
+    assert!(calls.join_all().await.iter().all(Result::is_ok));
+    assert_eq!(server.max_in_flight(), 3);
+}
+
+#[tokio::test]
+async fn a_budget_is_never_exceeded() {
+    let server = fake::Endpoint::start(Behaviour::dialogue(Latency { median_ms: 5.0, sigma: 0.5, seed: 1 }));
+    let budget = Budget { calls: Some(7), ..Budget::default() };
+    let shared = Shared::new(Prices::default(), budget, Duration::from_secs(60));
+    let router = Arc::new(hurried(&options(&server.base_url()), &shared));
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..20 {
+        let router = router.clone();
+        calls.spawn(async move { router.chat(&request(&number.to_string())).await.map(drop) });
+    }
+    let outcomes = calls.join_all().await;
+    assert_eq!((outcomes.iter().filter(|outcome| outcome.is_ok()).count(), server.requests()), (7, 7));
+    let halted = shared.halt.reason().unwrap();
+    assert!(halted.starts_with("run.budget.calls (7) does not allow another call: 7 calls"), "{halted}");
+
+    let budget = Budget { usd: Some(1.0), ..Budget::default() };
+    let shared = Shared::new(Prices::default(), budget, Duration::from_secs(60));
+    let error = Router::new(&options(&server.base_url()), "m".into(), &shared).map(drop).unwrap_err().to_string();
+    assert!(error.starts_with("run.budget.usd: the price of `openai/m` is unknown"), "{error}");
 }
 
 #[tokio::test]
@@ -167,24 +289,13 @@ async fn bodies_beyond_the_limit_are_not_read() {
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_tried_again() {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let shared = Shared::new();
-    let options = AgentOptions { max_retries: 2, ..options(&format!("http://{address}/v1")) };
-    let error = hurried(&options, &shared).chat(&request("Hi")).await.unwrap_err();
-    let ModelError::Unreachable { endpoint, detail, tries } = error else { panic!("{error}") };
-    assert_eq!((endpoint, tries), (format!("http://{address}/v1"), 3));
-    assert!(detail.to_lowercase().contains("connection refused"), "{detail}");
-    assert_eq!((shared.meter.read().retries, shared.meter.read().failures), (2, 1));
-}
-
-#[tokio::test]
 async fn a_late_reply_is_a_failure() {
     let late = || Reply { delay: Duration::from_secs(60), ..Reply::error(500, "late") };
     let server = first(2, late);
-    let shared = Shared::new();
+    let shared = Shared::default();
     let timeout = Duration::from_millis(50);
-    let patient = AgentOptions { max_retries: 1, timeout, ..options(&server.base_url()) };
+    let mut patient = AgentOptions { max_retries: 1, ..options(&server.base_url()) };
+    patient.endpoints[0].timeout = timeout;
     let error = hurried(&patient, &shared).chat(&request("Hi")).await.unwrap_err().to_string();
     assert_eq!(error, format!("{}: no complete response within 0.05 s (2 tries)", server.base_url()));
     assert!(hurried(&options(&server.base_url()), &shared).chat(&request("Hi")).await.is_ok());
@@ -193,7 +304,7 @@ async fn a_late_reply_is_a_failure() {
 #[tokio::test]
 async fn a_refused_format_is_remembered_by_all_agents_of_the_endpoint() {
     let server = fake::Endpoint::start(Behaviour::text_only());
-    let shared = Shared::new();
+    let shared = Shared::default();
     let user = hurried(&options(&server.base_url()), &shared);
     let judge = AgentOptions { role: "judge", ..options(&format!("{}/", server.base_url())) };
     user.chat(&request("Hi")).await.unwrap();
@@ -216,12 +327,28 @@ async fn a_format_is_given_up_with_tools_only_where_tools_are_the_reason() {
         }
         fake::dialogue::reply(request, Latency::NONE)
     }));
-    let shared = Shared::new();
+    let shared = Shared::default();
     let endpoint = hurried(&options(&server.base_url()), &shared);
     for request in [with_tools("Hi"), with_tools("Hi"), request("Hi")] {
         endpoint.chat(&request).await.unwrap();
     }
     assert_eq!(formats(&server), ["json_schema", "json_object", "text", "text", "json_schema"]);
+}
+
+#[tokio::test]
+async fn the_limit_of_tokens_gets_the_name_that_the_endpoint_wants() {
+    let server = fake::Endpoint::start(Behaviour::new(|request, _| match request.get("max_tokens") {
+        Some(_) => Reply::error(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."),
+        None => fake::dialogue::reply(request, Latency::NONE),
+    }));
+    let limited = AgentOptions { max_tokens: Some(77), ..options(&server.base_url()) };
+    let router = hurried(&limited, &Shared::default());
+    let digest = router.digest(&request("Hi")).unwrap();
+    router.chat(&request("Hi")).await.unwrap();
+    router.chat(&request("Hi again")).await.unwrap();
+    let limits: Vec<Value> = server.log().iter().map(|body| body["max_completion_tokens"].clone()).collect();
+    assert_eq!(limits, [Value::Null, 77.into(), 77.into()]);
+    assert_eq!(router.digest(&request("Hi")).unwrap(), digest, "what is learned makes no other question of it");
 }
 
 #[tokio::test]
@@ -236,7 +363,7 @@ async fn an_endpoint_that_refuses_every_format_fails() {
 #[tokio::test]
 async fn the_three_roles_are_played() {
     let server = fake::Endpoint::start(Behaviour::dialogue(Latency::NONE));
-    let endpoint = hurried(&options(&server.base_url()), &Shared::new());
+    let endpoint = hurried(&options(&server.base_url()), &Shared::default());
     let ask = r#"[{"topic_id": "abc-0", "source_descriptor": "a.md#chunk0", "text": "Logs come \"first\"."}]
         {"user_message": s, "coverage_target": s}"#;
     let asked = endpoint.chat(&request(ask)).await.unwrap().text;
@@ -267,7 +394,7 @@ async fn the_three_roles_are_played() {
 #[tokio::test]
 async fn many_calls_are_in_flight_together() {
     let server = fake::Endpoint::start(Behaviour::dialogue(Latency { median_ms: 300.0, sigma: 0.1, seed: 1 }));
-    let shared = Shared::new();
+    let shared = Shared::default();
     let endpoint = Arc::new(hurried(&options(&server.base_url()), &shared));
     let mut calls = tokio::task::JoinSet::new();
     for number in 0..100 {
@@ -284,17 +411,19 @@ async fn many_calls_are_in_flight_together() {
 async fn the_key_is_shown_nowhere() {
     let key = "sk-very-secret-42";
     let server = fake::Endpoint::start(Behaviour::new(move |_, number| match number {
-        0 => Reply::error(401, &format!("Incorrect API key: {key}")),
-        1 => Reply { body: format!("<html>{key}</html>").into(), ..Reply::error(500, "") },
-        _ => Reply::json(200, &json!({"error": {"message": key}})),
+        0 => Reply { body: format!("<html>{key}</html>").into(), ..Reply::error(500, "") },
+        1 => Reply::json(200, &json!({"error": {"message": key}})),
+        _ => Reply::error(401, &format!("Incorrect API key: {key}")),
     }));
     let mut options = options(&format!("{}?token=hidden", server.base_url()));
-    options.api_key = Some(Secret::new(key.into()));
-    let endpoint = hurried(&options, &Shared::new());
+    options.endpoints[0].api_key = Some(Secret::new(key.into()));
+    let shared = Shared::default();
+    let router = hurried(&options, &shared);
     for _ in 0..3 {
-        let error = endpoint.chat(&request("Hi")).await.unwrap_err();
+        let error = router.chat(&request("Hi")).await.unwrap_err();
         assert!(error.to_string().contains("<secret>"), "{error}");
-        let shown = format!("{error} {error:?} {endpoint:?}");
+        let endpoint = &router.endpoints[0].0;
+        let shown = format!("{error} {error:?} {endpoint:?} {:?}", shared.halt);
         assert!(!shown.contains(key) && !shown.contains("hidden"), "{shown}");
     }
     assert!(!format!("{options:?}").contains(key));
@@ -302,12 +431,18 @@ async fn the_key_is_shown_nowhere() {
 
 #[test]
 fn settings_that_make_no_client_are_refused_by_name() {
-    let nameless = AgentOptions { model: String::new(), ..options("http://127.0.0.1/v1") };
-    let homeless = AgentOptions { provider: "vllm".into(), ..options("") };
-    let mut streaming = options("http://127.0.0.1/v1");
-    streaming.extra.insert("stream".into(), true.into());
-    for (options, expected) in [(nameless, "model"), (homeless, "base_url"), (streaming, "extra.stream")] {
-        let error = Endpoint::new(&options, "m".into(), &Shared::new()).unwrap_err().to_string();
+    let mut nameless = options("http://127.0.0.1/v1");
+    nameless.endpoints[0].model.clear();
+    let homeless = options("");
+    let with = |key: &str, value: Value| {
+        let mut options = options("http://127.0.0.1/v1");
+        options.extra.insert(key.into(), value);
+        options
+    };
+    let (streaming, many) = (with("stream", true.into()), with("n", 2.into()));
+    let named = [(nameless, "model"), (homeless, "base_url"), (streaming, "extra.stream"), (many, "extra.n")];
+    for (options, expected) in named {
+        let error = Router::new(&options, "m".into(), &Shared::default()).map(drop).unwrap_err().to_string();
         assert!(error.starts_with(&format!("llm.agents.user.{expected}: ")), "{error}");
     }
 }
@@ -316,7 +451,7 @@ fn settings_that_make_no_client_are_refused_by_name() {
 #[test]
 fn plain_http_needs_no_certificates() {
     let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "llm::endpoint::tests::a_reply_is_read_and_counted"])
+        .args(["--exact", "llm::router::tests::a_reply_is_read_and_counted"])
         .env("SSL_CERT_FILE", "/nonexistent")
         .env("SSL_CERT_DIR", "/nonexistent")
         .output()

@@ -1,0 +1,367 @@
+//! Who may send a request, where and when: one for all models of a run.
+//!
+//! An endpoint is a lane, shared by all agents that use it; an agent is a route over its lanes. A request waits at its
+//! route until a lane admits it: its breaker is closed, it has flights left, and its rates and the route's allow it. Routes
+//! with the fewest flights come first, so that no agent keeps another from its work.
+
+mod bucket;
+mod flights;
+mod health;
+mod lane;
+mod pace;
+
+use super::halt::Halt;
+use super::{ModelError, Strategy};
+use lane::Flight;
+use lane::Lane;
+pub(super) use lane::LaneOptions;
+use reqwest::header::HeaderMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// The traffic of a run.
+#[derive(Clone)]
+pub(super) struct Traffic(Arc<Inner>);
+
+struct Inner {
+    state: Mutex<State>,
+    halt: Arc<Halt>,
+    max_outage: Duration,
+    calls: AtomicU64,
+}
+
+#[derive(Default)]
+struct State {
+    lanes: Vec<Lane>,
+    by_identity: BTreeMap<String, usize>,
+    routes: Vec<Route>,
+    /// When a timer will look again.
+    wake: Option<Instant>,
+}
+
+/// An agent's way to its endpoints.
+struct Route {
+    lanes: Vec<usize>,
+    strategy: Strategy,
+    rates: lane::Rates,
+    flights: u32,
+    waiting: VecDeque<Waiting>,
+    /// What lanes are owed, where they take turns.
+    owed: Vec<f64>,
+    /// Why a lane is of no use to this agent.
+    gone: Vec<Option<String>>,
+}
+
+struct Waiting {
+    request: Request,
+    admitted: oneshot::Sender<Permit>,
+}
+
+/// What a request is to the traffic.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Request {
+    /// Tells calls apart: tries of one are the same.
+    pub call: u64,
+    /// Tokens it will come to, as far as one can say.
+    pub tokens: f64,
+    /// The position of an endpoint that another is better than: it has just failed.
+    pub avoid: Option<usize>,
+}
+
+/// Leave to send one request.
+pub(super) struct Permit {
+    traffic: Traffic,
+    route: usize,
+    /// The endpoint, by its position among the agent's.
+    pub endpoint: usize,
+    request: Request,
+    flight: Flight,
+    since: Instant,
+    ended: bool,
+}
+
+impl Traffic {
+    /// None yet. What an endpoint takes may be down for so long before `halt` is told.
+    pub fn new(halt: Arc<Halt>, max_outage: Duration) -> Self {
+        Self(Arc::new(Inner { state: Mutex::default(), halt, max_outage, calls: AtomicU64::new(0) }))
+    }
+
+    /// Opens an agent's way to these endpoints, with so many requests and tokens per minute. Endpoints of the same
+    /// identity are one.
+    pub fn route(&self, endpoints: Vec<LaneOptions>, strategy: Strategy, per_minute: [Option<f64>; 2]) -> usize {
+        let (mut state, now) = (self.lock(), Instant::now());
+        let mut lanes = Vec::with_capacity(endpoints.len());
+        for options in endpoints {
+            let next = state.lanes.len();
+            let at = *state.by_identity.entry(options.identity.clone()).or_insert(next);
+            if at == next {
+                state.lanes.push(Lane::new(options, self.0.max_outage, now));
+            }
+            lanes.push(at);
+        }
+        let (owed, gone) = (vec![0.0; lanes.len()], vec![None; lanes.len()]);
+        let (rates, waiting) = (lane::Rates::new(per_minute, now), VecDeque::new());
+        state.routes.push(Route { lanes, strategy, rates, flights: 0, waiting, owed, gone });
+        state.routes.len() - 1
+    }
+
+    /// What tells the next call from all others.
+    pub fn next_call(&self) -> u64 {
+        self.0.calls.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for leave to send a request.
+    ///
+    /// # Errors
+    /// When the run has to stop.
+    pub async fn enter(&self, route: usize, request: Request) -> Result<Permit, ModelError> {
+        let waiting = {
+            let mut state = self.lock();
+            if let Some(reason) = self.0.halt.reason() {
+                return Err(ModelError::Halted(reason.to_owned()));
+            }
+            if state.routes.iter().all(|route| route.waiting.is_empty())
+                && let Ok(position) = state.choose(route, &request, &[], Instant::now())
+            {
+                return Ok(state.admit(self, route, position, request));
+            }
+            let (admitted, waiting) = oneshot::channel();
+            state.routes[route].waiting.push_back(Waiting { request, admitted });
+            waiting
+        };
+        self.move_on(|_, _| {});
+        waiting.await.map_err(|_| ModelError::Halted(self.0.halt.reason().unwrap_or_default().to_owned()))
+    }
+
+    /// Something has changed: admits who can be admitted.
+    fn move_on(&self, change: impl FnOnce(&mut State, Instant)) {
+        let now = Instant::now();
+        let mut state = self.lock();
+        change(&mut state, now);
+        let (unwanted, mut wake) = state.admit_waiting(self, now);
+        let outage = state.outage(self.0.max_outage, now);
+        if let Err(Some(over)) = &outage {
+            wake = Some(wake.map_or(*over, |wake| wake.min(*over)));
+        }
+        if let Ok(reason) = &outage {
+            self.0.halt.halt(reason.clone());
+            // Whoever waits is told by the end of the channel.
+            state.routes.iter_mut().for_each(|route| route.waiting.clear());
+        } else if let Some(wake) = wake.filter(|wake| state.wake.is_none_or(|set| *wake < set)) {
+            state.wake = Some(wake);
+            self.look_again(wake);
+        }
+        drop(state);
+        // Each gives its place to the next.
+        drop(unwanted);
+    }
+
+    fn look_again(&self, wake: Instant) {
+        let traffic = self.clone();
+        // At the end of a run there is nothing to wait for any more.
+        _ = Handle::try_current().map(|runtime| {
+            runtime.spawn(async move {
+                tokio::time::sleep_until(wake).await;
+                traffic.move_on(|state, now| state.wake = state.wake.filter(|set| *set > now));
+            })
+        });
+    }
+}
+
+impl State {
+    /// The position of the endpoint a request goes to: now, or what it waits for. Some lanes are kept for others.
+    fn choose(
+        &mut self,
+        route: usize,
+        request: &Request,
+        kept: &[usize],
+        now: Instant,
+    ) -> Result<usize, Option<Instant>> {
+        let Self { lanes, routes, .. } = self;
+        let route = &mut routes[route];
+        route.rates.ready(request.tokens, now).map_err(Some)?;
+        let mut open = Vec::with_capacity(route.lanes.len());
+        let mut wake: Option<Instant> = None;
+        let usable = route.lanes.iter().enumerate();
+        for (position, lane) in usable.filter(|(at, lane)| route.gone[*at].is_none() && !kept.contains(lane)) {
+            match lanes[*lane].admits(request.tokens, now) {
+                Ok(()) => open.push(position),
+                Err(Some(later)) => wake = Some(wake.map_or(later, |wake| wake.min(later))),
+                Err(None) => {}
+            }
+        }
+        if open.len() > 1 {
+            open.retain(|position| Some(*position) != request.avoid);
+        }
+        let lane = |position: usize| &lanes[route.lanes[position]];
+        // Nothing else tells whether it is up again.
+        if let Some(probe) = open.iter().find(|position| lane(**position).wants_probe()) {
+            return Ok(*probe);
+        }
+        let least = |score: &dyn Fn(&Lane) -> f64| {
+            open.iter().copied().min_by(|a, b| score(lane(*a)).total_cmp(&score(lane(*b)))).ok_or(wake)
+        };
+        match route.strategy {
+            Strategy::WeightedLeastInflight => least(&Lane::load),
+            Strategy::LowestLatency => least(&|lane: &Lane| lane.latency),
+            Strategy::RoundRobin => {
+                // Smooth weighted round robin, as nginx has it.
+                let (mut sum, mut chosen) = (0.0, None::<usize>);
+                for position in open {
+                    let weight = lanes[route.lanes[position]].weight();
+                    sum += weight;
+                    route.owed[position] += weight;
+                    if chosen.is_none_or(|chosen| route.owed[position] > route.owed[chosen]) {
+                        chosen = Some(position);
+                    }
+                }
+                let chosen = chosen.ok_or(wake)?;
+                route.owed[chosen] -= sum;
+                Ok(chosen)
+            }
+        }
+    }
+
+    fn admit(&mut self, traffic: &Traffic, route: usize, endpoint: usize, request: Request) -> Permit {
+        let lane = self.routes[route].lanes[endpoint];
+        self.routes[route].flights += 1;
+        self.routes[route].rates.take([1.0, request.tokens]);
+        let flight = self.lanes[lane].sent(route, request.tokens);
+        Permit { traffic: traffic.clone(), route, endpoint, request, flight, since: Instant::now(), ended: false }
+    }
+
+    /// Admits who can be admitted; what nobody waited for any more, and when to look again.
+    fn admit_waiting(&mut self, traffic: &Traffic, now: Instant) -> (Vec<Permit>, Option<Instant>) {
+        let mut unwanted = Vec::new();
+        'admitted: loop {
+            let mut wake: Option<Instant> = None;
+            // What a poorer route waits for by its rate is not given to a richer one.
+            let mut kept = Vec::new();
+            let mut routes: Vec<usize> = (0..self.routes.len()).collect();
+            routes.sort_by_key(|route| self.routes[*route].flights);
+            for route in routes {
+                let waiting = &mut self.routes[route].waiting;
+                while waiting.front().is_some_and(|first| first.admitted.is_closed()) {
+                    waiting.pop_front();
+                }
+                let Some(request) = waiting.front().map(|first| first.request) else { continue };
+                match self.choose(route, &request, &kept, now) {
+                    Err(Some(later)) => {
+                        wake = Some(wake.map_or(later, |wake| wake.min(later)));
+                        if self.routes[route].rates.ready(request.tokens, now).is_ok() {
+                            kept.extend(&self.routes[route].lanes);
+                        }
+                    }
+                    Err(None) => {}
+                    Ok(position) => {
+                        let permit = self.admit(traffic, route, position, request);
+                        let first = self.routes[route].waiting.pop_front();
+                        unwanted.extend(first.and_then(|first| first.admitted.send(permit).err()));
+                        continue 'admitted;
+                    }
+                }
+            }
+            return (unwanted, wake);
+        }
+    }
+
+    /// Why no waiting request will ever be sent; else when that will be so if nothing changes, where it may come to that.
+    fn outage(&self, max_outage: Duration, now: Instant) -> Result<String, Option<Instant>> {
+        let mut soonest: Option<Instant> = None;
+        for route in &self.routes {
+            if route.lanes.is_empty() || route.waiting.is_empty() {
+                continue;
+            }
+            let ways = || route.lanes.iter().map(|lane| &self.lanes[*lane]).zip(&route.gone);
+            let told: Vec<_> = ways().map(|(lane, gone)| gone.as_deref().unwrap_or(lane.complaint())).collect();
+            if route.gone.iter().all(Option::is_some) {
+                return Ok(told.join("; "));
+            }
+            // Down as a whole since the last of them is.
+            let since = ways().filter(|(_, gone)| gone.is_none()).map(|(lane, _)| lane.ailing_since());
+            let since = since.collect::<Option<Vec<_>>>().and_then(|since| since.into_iter().max());
+            let Some(over) = since.map(|since| since + max_outage) else { continue };
+            if now >= over {
+                return Ok(format!(
+                    "no reply for {} s (`llm.max_outage`): {}",
+                    max_outage.as_secs_f64(),
+                    told.join("; ")
+                ));
+            }
+            soonest = Some(soonest.map_or(over, |soonest| soonest.min(over)));
+        }
+        Err(soonest)
+    }
+}
+
+impl Permit {
+    /// The request was answered, with so many tokens in all, as far as the reply says.
+    pub fn answered(mut self, tokens: Option<u64>, headers: &HeaderMap) {
+        self.end(|lane, permit, now| {
+            let more = tokens.map_or(0.0, |tokens| tokens as f64 - permit.request.tokens);
+            lane.answered(permit.flight, now - permit.since, more, headers, now);
+            more
+        });
+    }
+
+    /// The endpoint has too much to do, and asks for so much time.
+    pub fn complained(mut self, asked: Option<Duration>, headers: &HeaderMap, complaint: &str) {
+        self.end(|lane, permit, now| {
+            lane.complained(permit.flight, asked, headers, complaint, now);
+            -permit.request.tokens
+        });
+    }
+
+    /// The endpoint could not be reached, or gave no usable response. Whether it is the endpoint's doing, as far as one can
+    /// say: then it counts as down.
+    pub fn failed(mut self, unreachable: bool, complaint: &str) -> bool {
+        let mut down = false;
+        self.end(|lane, permit, now| {
+            down = lane.failed(permit.request.call, unreachable, permit.flight, now - permit.since, complaint, now);
+            0.0
+        });
+        down
+    }
+
+    /// The endpoint will not take any request of this agent.
+    pub fn gone(self, complaint: &str) {
+        tracing::error!(target: "dlgforge.llm", "[llm] not used any more: {complaint}");
+        self.traffic.lock().routes[self.route].gone[self.endpoint] = Some(complaint.to_owned());
+    }
+
+    /// Ends the flight; `change` tells how many tokens more there were than thought.
+    fn end(&mut self, change: impl FnOnce(&mut Lane, &Self, Instant) -> f64) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        self.traffic.clone().move_on(|state, now| {
+            let lane = state.routes[self.route].lanes[self.endpoint];
+            let more = change(&mut state.lanes[lane], self, now);
+            state.lanes[lane].landed();
+            state.routes[self.route].flights -= 1;
+            state.routes[self.route].rates.take([0.0, more]);
+        });
+    }
+}
+
+impl Drop for Permit {
+    /// A request that was refused, or given up, tells nothing of the endpoint.
+    fn drop(&mut self) {
+        self.end(|lane, permit, now| {
+            lane.untold(permit.flight.probe, now);
+            0.0
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,262 @@
+//! Traffic on a paused clock: shares, rates, complaints, outages.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+
+const OUTAGE: Duration = Duration::from_secs(600);
+
+fn options(name: &str) -> LaneOptions {
+    let (identity, name) = (name.to_owned(), name.to_owned());
+    LaneOptions { identity, name, weight: 1.0, max_in_flight: None, per_minute: [None; 2] }
+}
+
+fn traffic() -> Traffic {
+    Traffic::new(Arc::default(), OUTAGE)
+}
+
+fn request(call: u64) -> Request {
+    Request { call, tokens: 100.0, avoid: None }
+}
+
+/// Runs so many calls over a route, all at once, each of them so long; how many went to which endpoint.
+async fn drive(
+    traffic: &Traffic,
+    route: usize,
+    calls: u64,
+    took: impl Fn(usize) -> Duration + Copy + Send + 'static,
+) -> Vec<u64> {
+    let counts: Arc<[AtomicU64; 3]> = Arc::default();
+    let mut tasks = tokio::task::JoinSet::new();
+    for call in 0..calls {
+        let (traffic, counts) = (traffic.clone(), counts.clone());
+        tasks.spawn(async move {
+            let permit = traffic.enter(route, request(call)).await.unwrap();
+            counts[permit.endpoint].fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep(took(permit.endpoint)).await;
+            permit.answered(Some(100), &HeaderMap::new());
+        });
+    }
+    tasks.join_all().await;
+    counts.iter().map(|count| count.load(Ordering::SeqCst)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn endpoints_get_their_shares() {
+    let lanes = |weights: [f64; 2], most| {
+        let named = |(at, weight)| LaneOptions { weight, max_in_flight: Some(most), ..options(["a", "b"][at]) };
+        weights.into_iter().enumerate().map(named).collect::<Vec<_>>()
+    };
+    let traffic = traffic();
+    let even = traffic.route(lanes([3.0, 1.0], 50), Strategy::RoundRobin, [None; 2]);
+    assert_eq!(drive(&traffic, even, 40, |_| Duration::from_secs(1)).await, [30, 10, 0]);
+    let traffic = super::tests::traffic();
+    let loaded = traffic.route(lanes([3.0, 1.0], 50), Strategy::WeightedLeastInflight, [None; 2]);
+    assert_eq!(drive(&traffic, loaded, 40, |_| Duration::from_secs(1)).await, [30, 10, 0]);
+    // The faster one gets more as soon as it is known to be faster, and the hard limit holds.
+    let traffic = super::tests::traffic();
+    let route = traffic.route(lanes([1.0, 1.0], 8), Strategy::WeightedLeastInflight, [None; 2]);
+    let shares = drive(&traffic, route, 400, |at| Duration::from_millis([100, 800][at])).await;
+    assert!(shares[0] > 6 * shares[1], "{shares:?}");
+    let fastest = traffic.route(lanes([1.0, 1.0], 8), Strategy::LowestLatency, [None; 2]);
+    assert_eq!(drive(&traffic, fastest, 8, |_| Duration::from_millis(100)).await, [8, 0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_fails_fast_loses_traffic() {
+    let traffic = traffic();
+    let route = traffic.route(vec![options("bad"), options("good")], Strategy::WeightedLeastInflight, [None; 2]);
+    let mut counts = [0, 0];
+    for call in 0..200 {
+        let permit = traffic.enter(route, request(call)).await.unwrap();
+        counts[permit.endpoint] += 1;
+        if permit.endpoint == 1 {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            permit.answered(None, &HeaderMap::new());
+        } else {
+            // Every other call is answered there, so its breaker never opens.
+            permit.failed(false, "HTTP 500");
+            let again = traffic.enter(route, Request { avoid: Some(0), ..request(call) }).await.unwrap();
+            assert_eq!(again.endpoint, 1);
+            again.answered(None, &HeaderMap::new());
+        }
+    }
+    assert!(counts[0] < 30, "{counts:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn roles_share_what_there_is_whoever_came_first() {
+    let traffic = traffic();
+    let one = || vec![LaneOptions { max_in_flight: Some(4), ..options("a") }];
+    let [judge, user] = [0, 1].map(|_| traffic.route(one(), Strategy::default(), [None; 2]));
+    let start = Instant::now();
+    let judging = traffic.clone();
+    let judges = tokio::spawn(async move { drive(&judging, judge, 400, |_| Duration::from_secs(1)).await });
+    tokio::task::yield_now().await;
+    drive(&traffic, user, 20, |_| Duration::from_secs(1)).await;
+    // Two of four flights are the user's: not after 100 s of judging.
+    assert!(start.elapsed() < Duration::from_secs(13), "{:?}", start.elapsed());
+    judges.await.unwrap();
+    assert!(start.elapsed() < Duration::from_secs(107), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn rates_of_endpoints_and_of_roles_hold() {
+    let traffic = traffic();
+    let limited = LaneOptions { per_minute: [Some(120.0), None], ..options("a") };
+    let route = traffic.route(vec![limited], Strategy::default(), [None; 2]);
+    let start = Instant::now();
+    drive(&traffic, route, 60, |_| Duration::from_millis(10)).await;
+    let took = start.elapsed().as_secs_f64();
+    assert!((28.5..30.5).contains(&took), "60 at 120 a minute took {took} s");
+    // Tokens: each call is thought to have 100 and has 100; 6,000 a minute are one a second.
+    let route = traffic.route(vec![options("b")], Strategy::default(), [None, Some(6000.0)]);
+    let start = Instant::now();
+    drive(&traffic, route, 20, |_| Duration::from_millis(10)).await;
+    let took = start.elapsed().as_secs_f64();
+    assert!((18.5..20.5).contains(&took), "20 of 100 tokens at 6,000 a minute took {took} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_are_learned_from_headers() {
+    let traffic = traffic();
+    let route = traffic.route(vec![options("a")], Strategy::default(), [None; 2]);
+    let told = |remaining: &str| {
+        let pairs = [("limit", "60"), ("remaining", remaining), ("reset", "20s")];
+        let name = |what| format!("x-ratelimit-{what}-requests").parse::<reqwest::header::HeaderName>().unwrap();
+        HeaderMap::from_iter(pairs.map(|(what, value)| (name(what), value.parse().unwrap())))
+    };
+    let start = Instant::now();
+    for remaining in ["1", "0"] {
+        traffic.enter(route, request(1)).await.unwrap().answered(None, &told(remaining));
+    }
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    traffic.enter(route, request(2)).await.unwrap();
+    // 60 come back in 20 s.
+    assert!((0.3..0.4).contains(&start.elapsed().as_secs_f64()), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn complaints_are_obeyed_and_leave_fewer_flights() {
+    let traffic = traffic();
+    let route = traffic.route(vec![options("a")], Strategy::default(), [None; 2]);
+    let mut permits = Vec::new();
+    for call in 0..10 {
+        permits.push(traffic.enter(route, request(call)).await.unwrap());
+    }
+    let start = Instant::now();
+    let empty = HeaderMap::new();
+    permits.drain(..9).for_each(|permit| permit.complained(Some(Duration::from_secs(7)), &empty, "HTTP 429"));
+    let eight = tokio::time::timeout(Duration::from_secs(60), async {
+        for call in 0..7 {
+            permits.push(traffic.enter(route, request(call)).await.unwrap());
+        }
+        permits.push(traffic.enter(route, request(9)).await.unwrap());
+    });
+    assert!(eight.await.is_err(), "seven of ten are left");
+    assert_eq!(permits.len(), 7);
+    assert!(start.elapsed() >= Duration::from_secs(60) && traffic.0.halt.reason().is_none());
+    permits.pop().unwrap().answered(None, &empty);
+    assert!(traffic.enter(route, request(9)).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_waits_for_takes_no_place() {
+    let traffic = traffic();
+    let route =
+        traffic.route(vec![LaneOptions { max_in_flight: Some(1), ..options("a") }], Strategy::default(), [None; 2]);
+    let first = traffic.enter(route, request(1)).await.unwrap();
+    for call in 2..5 {
+        let given_up = tokio::time::timeout(Duration::from_secs(1), traffic.enter(route, request(call))).await;
+        assert!(given_up.is_err());
+    }
+    let waiting = traffic.clone();
+    let last = tokio::spawn(async move { waiting.enter(route, request(9)).await.map(drop) });
+    tokio::task::yield_now().await;
+    drop(first);
+    last.await.unwrap().unwrap();
+    assert!(traffic.enter(route, request(10)).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_all_ends_the_run_when_it_lasts_too_long() {
+    let traffic = traffic();
+    let route = traffic.route(vec![options("a"), options("b")], Strategy::default(), [None; 2]);
+    let start = Instant::now();
+    let mut probes = 0;
+    let error = loop {
+        match traffic.enter(route, request(probes)).await {
+            Ok(permit) => {
+                assert!(permit.failed(true, "connection refused"));
+                probes += 1;
+            }
+            Err(error) => break error,
+        }
+    };
+    assert!((OUTAGE..OUTAGE + Duration::from_secs(1)).contains(&start.elapsed()), "{:?}", start.elapsed());
+    assert_eq!(error.to_string(), "no reply for 600 s (`llm.max_outage`): connection refused; connection refused");
+    assert!((40..80).contains(&probes), "{probes}");
+    assert!(traffic.enter(route, request(1)).await.is_err(), "nothing is sent any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_is_gone_leaves_the_others_and_the_last_one_ends_the_run() {
+    let traffic = traffic();
+    let route = traffic.route(vec![options("a"), options("b")], Strategy::default(), [None; 2]);
+    traffic.enter(route, request(1)).await.unwrap().gone("HTTP 401");
+    for call in 2..9 {
+        let permit = traffic.enter(route, request(call)).await.unwrap();
+        assert_eq!(permit.endpoint, 1);
+        permit.answered(None, &HeaderMap::new());
+    }
+    // Another agent has another model, or another key.
+    let other = traffic.route(vec![options("a")], Strategy::default(), [None; 2]);
+    assert!(traffic.enter(other, request(1)).await.is_ok());
+    traffic.enter(route, request(9)).await.unwrap().gone("HTTP 404");
+    let error = traffic.enter(route, request(10)).await.map(drop).unwrap_err();
+    assert_eq!(error.to_string(), "HTTP 401; HTTP 404");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_comes_back_is_found_and_used_again() {
+    for strategy in [Strategy::WeightedLeastInflight, Strategy::LowestLatency, Strategy::RoundRobin] {
+        let traffic = traffic();
+        let route = traffic.route(vec![options("a"), options("b")], strategy, [None; 2]);
+        let mut lost = Vec::new();
+        for call in 0..32 {
+            lost.push(traffic.enter(route, request(call)).await.unwrap());
+        }
+        for permit in lost {
+            match permit.endpoint {
+                0 => permit.answered(None, &HeaderMap::new()),
+                _ => _ = permit.failed(true, "connection reset"),
+            }
+        }
+        // It is up again before the first probe.
+        let mut counts = [0, 0];
+        for call in 100..200 {
+            let permit = traffic.enter(route, request(call)).await.unwrap();
+            counts[permit.endpoint] += 1;
+            tokio::time::sleep(Duration::from_millis([200, 100][permit.endpoint])).await;
+            permit.answered(None, &HeaderMap::new());
+        }
+        assert!(strategy == Strategy::LowestLatency || counts[1] > 30, "{strategy:?}: {counts:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_request_is_not_starved_by_small_ones() {
+    let traffic = traffic();
+    let limited = || vec![LaneOptions { per_minute: [None, Some(60_000.0)], ..options("a") }];
+    let [large, small] = [0, 1].map(|_| traffic.route(limited(), Strategy::default(), [None; 2]));
+    let judging = traffic.clone();
+    let judges = tokio::spawn(async move { drive(&judging, small, 200, |_| Duration::from_secs(5)).await });
+    tokio::task::yield_now().await;
+    let start = Instant::now();
+    for call in 0..5 {
+        let permit = traffic.enter(large, Request { tokens: 900.0, ..request(1000 + call) }).await.unwrap();
+        permit.answered(Some(900), &HeaderMap::new());
+    }
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    judges.await.unwrap();
+}

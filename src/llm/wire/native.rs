@@ -1,0 +1,314 @@
+//! Anthropic's and Gemini's own protocols, by rig's wires: they write and read bodies, and see neither key nor socket.
+
+use super::lenient::parse;
+use super::request::Preset;
+use super::response::ids;
+use super::{Outgoing, Wire};
+use crate::llm::formats::Format;
+use crate::llm::{ChatReply, ChatRequest, Finish, Message, Protocol, Role, Usage};
+use crate::words::ToolCall;
+use futures_util::{FutureExt, stream};
+use reqwest::Url;
+use reqwest::header::HeaderMap;
+use rig_core::completion::message::{
+    AssistantContent, AssistantMessage, CallId, Message as RigMessage, ToolCall as RigCall, ToolFunction, ToolName,
+    ToolResult, ToolResultContent, UserContent,
+};
+use rig_core::completion::{CompletionRequest, CompletionResponse, FinishReason, ToolDefinition};
+use rig_core::driver::{Exchange, Model, Opened, Opening, Transport};
+use rig_core::error::ProviderError;
+use rig_core::operation::Completion;
+use rig_core::providers::anthropic::{AnthropicConfig, Messages, ToolInputStreaming};
+use rig_core::providers::gemini::GeminiConfig;
+use rig_core::providers::gemini::completion::GenerateContent;
+use rig_core::wire::{Body, Encoded, WireFrame};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::future::ready;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The longest reply asked of Anthropic, in tokens, where the settings don't say: its protocol wants a number.
+const ANTHROPIC_MAX_TOKENS: u64 = 4096;
+
+/// A wire of rig's, with one agent's settings.
+pub(in crate::llm) struct Native<W> {
+    wire: W,
+    preset: Arc<Preset>,
+    /// What the base URL has after its path.
+    query: Option<String>,
+    /// Where generation settings without a field of their own go: below this key, or beside the others.
+    settings: Option<&'static str>,
+}
+
+/// The protocol, when it is one of these.
+pub(in crate::llm) fn native(protocol: Protocol, base: &Url, preset: &Arc<Preset>) -> Option<Box<dyn Wire>> {
+    let (query, model, preset) = (base.query().map(str::to_owned), preset.model.clone(), preset.clone());
+    let mut base = base.clone();
+    base.set_query(None);
+    let base = base.as_str().trim_end_matches('/');
+    match protocol {
+        Protocol::Messages => {
+            let wire = Messages {
+                provider: AnthropicConfig::new("").with_base_url(base),
+                model,
+                default_max_tokens: Some(ANTHROPIC_MAX_TOKENS),
+                prompt_caching: false,
+                static_prefix_cache_ttl: None,
+                strict_tools: false,
+                tool_input_streaming: ToolInputStreaming::Off,
+            };
+            Some(Box::new(Native { wire, preset, query, settings: None }))
+        }
+        Protocol::GenerateContent => {
+            let base = base.strip_suffix("/v1beta").unwrap_or(base);
+            let wire = GenerateContent::new(GeminiConfig::new("").with_base_url(base), model);
+            Some(Box::new(Native { wire, preset, query, settings: Some("generationConfig") }))
+        }
+        Protocol::ChatCompletions | Protocol::Builtin => None,
+    }
+}
+
+impl<W> Wire for Native<W>
+where
+    W: rig_core::wire::Wire<Op = Completion, Payload = Encoded, Frame = WireFrame> + Send + Sync + Clone,
+{
+    fn outgoing(&self, request: &ChatRequest, format: Format) -> Result<Outgoing, String> {
+        let caught = Caught::default();
+        let request = self.request(request, format)?;
+        let outcome = Model::new(self.wire.clone(), caught.clone()).call(request).now_or_never();
+        let encoded = caught.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(encoded) = encoded else {
+            let detail = outcome.and_then(Result::err).map(|error| error.to_string());
+            return Err(detail.unwrap_or_else(|| "the request was not encoded".to_owned()));
+        };
+        let (parts, body) = encoded.request.into_parts();
+        let Body::Bytes(body) = body else { return Err("the request has no body of bytes".to_owned()) };
+        let mut url = Url::parse(&parts.uri.to_string()).map_err(|error| error.to_string())?;
+        // The key goes into a header.
+        url.set_query(self.query.as_deref());
+        let mut headers: HeaderMap = parts.headers;
+        ["x-api-key", "accept"].iter().for_each(|name| drop(headers.remove(*name)));
+        Ok(Outgoing { url, headers, body })
+    }
+
+    fn reply(&self, body: &[u8], request: &ChatRequest, model: &Arc<str>) -> Result<ChatReply, String> {
+        let raw = parse(body).map_err(|error| format!("not JSON: {error}"))?;
+        let canned = Canned(Arc::new(raw));
+        let mut any = CompletionRequest::new("-");
+        any.accept_unknown_finish_reasons = true;
+        let answered = Model::new(self.wire.clone(), canned.clone()).call(any).now_or_never();
+        let raw = Arc::unwrap_or_clone(canned.0);
+        match answered.ok_or("the response was not decoded")? {
+            Ok(response) => Ok(read(response, raw, request, model)),
+            // Gemini blocks a prompt with a response that has no candidates.
+            Err(error) => match raw.pointer("/promptFeedback/blockReason").and_then(Value::as_str).map(str::to_owned) {
+                Some(reason) => {
+                    let prompt_tokens = raw.pointer("/usageMetadata/promptTokenCount").and_then(Value::as_u64);
+                    let usage = Usage { prompt_tokens, completion_tokens: Some(0), ..Usage::default() };
+                    let finish = Finish::Filtered(reason);
+                    Ok(ChatReply { finish, usage, model: model.clone(), raw, ..ChatReply::default() })
+                }
+                None => Err(told(error)),
+            },
+        }
+    }
+}
+
+impl<W> Native<W> {
+    fn request(&self, request: &ChatRequest, format: Format) -> Result<CompletionRequest, String> {
+        let wrong = |error: &dyn std::fmt::Display| error.to_string();
+        let mut made = CompletionRequest::new("-");
+        made.chat_history = history(&request.messages)?;
+        for tool in &request.tools {
+            let name = ToolName::new(tool.name.clone()).map_err(|error| wrong(&error))?;
+            made.tools.push(ToolDefinition::new(name, tool.description.clone(), tool.parameters.clone()));
+        }
+        if format == Format::Schema {
+            let schema = (*request.schema.schema).clone().try_into();
+            made.output_schema = Some(schema.map_err(|error: serde_json::Error| wrong(&error))?);
+        }
+        (made.temperature, made.max_tokens) = (self.preset.temperature, self.preset.max_tokens);
+        made.additional_params = self.further(format);
+        Ok(made)
+    }
+
+    /// What has no field in rig's request: `extra`, nucleus sampling, and JSON without a schema where that exists.
+    fn further(&self, format: Format) -> Option<Value> {
+        let mut further = self.preset.extra.clone();
+        let mut set = |name: &str, value: Value| {
+            let place = match self.settings {
+                None => Some(&mut further),
+                Some(key) => further.entry(key).or_insert_with(|| json!({})).as_object_mut(),
+            };
+            _ = place.map(|place| place.insert(name.to_owned(), value));
+        };
+        if let Some(top_p) = self.preset.top_p {
+            set(if self.settings.is_some() { "topP" } else { "top_p" }, top_p.into());
+        }
+        // Explicit settings win over extra ones.
+        if self.settings.is_some() {
+            let Preset { max_tokens, temperature, .. } = &*self.preset;
+            max_tokens.iter().for_each(|most| set("maxOutputTokens", (*most).into()));
+            temperature.iter().for_each(|temperature| set("temperature", (*temperature).into()));
+        }
+        if format == Format::Json && self.settings.is_some() {
+            set("responseMimeType", "application/json".into());
+        }
+        (!further.is_empty()).then_some(Value::Object(further))
+    }
+}
+
+/// The messages, with the results of calls made together in one.
+fn history(messages: &[Message]) -> Result<Vec<RigMessage>, String> {
+    let mut history = Vec::with_capacity(messages.len());
+    let mut calls: BTreeMap<&str, CallId> = BTreeMap::new();
+    for message in messages {
+        let text = || AssistantContent::text(message.content.clone());
+        match (&message.role, &message.answers) {
+            (Role::System, _) => history.push(RigMessage::System { content: message.content.clone() }),
+            (Role::Assistant, _) => {
+                let carried = message.carried.clone().and_then(|carried| serde_json::from_value(carried).ok());
+                let said = carried.map_or_else(|| said(message, text), Ok)?;
+                let theirs = said.content.iter().filter_map(|content| match content {
+                    AssistantContent::ToolCall(call) => Some(call.id.clone()),
+                    _ => None,
+                });
+                calls.extend(message.tool_calls.iter().map(|call| call.id.as_str()).zip(theirs));
+                history.push(RigMessage::Assistant(said));
+            }
+            (Role::Tool, Some((id, name))) => {
+                let result = UserContent::ToolResult(ToolResult {
+                    call: calls.get(id.as_str()).cloned().unwrap_or_else(|| CallId::from_wire(id.clone())),
+                    name: ToolName::new(name.clone()).map_err(|error| error.to_string())?,
+                    content: vec![ToolResultContent::text(message.content.clone())],
+                    is_error: false,
+                });
+                match history.last_mut() {
+                    Some(RigMessage::User { content })
+                        if matches!(content.last(), Some(UserContent::ToolResult(_))) =>
+                    {
+                        content.push(result);
+                    }
+                    _ => history.push(RigMessage::User { content: vec![result] }),
+                }
+            }
+            (Role::User | Role::Tool, _) => {
+                history.push(RigMessage::User { content: vec![UserContent::text(message.content.clone())] });
+            }
+        }
+    }
+    Ok(history)
+}
+
+/// An assistant's message of which nothing is carried.
+fn said(message: &Message, text: impl Fn() -> AssistantContent) -> Result<AssistantMessage, String> {
+    let mut content = Vec::new();
+    if !message.content.is_empty() || message.tool_calls.is_empty() {
+        content.push(text());
+    }
+    for ToolCall { id, name, arguments } in &message.tool_calls {
+        let name = ToolName::new(name.clone()).map_err(|error| error.to_string())?;
+        let function = ToolFunction::new(name, arguments.clone());
+        content.push(AssistantContent::ToolCall(RigCall::from_wire(id.clone(), function)));
+    }
+    Ok(AssistantMessage::new(content))
+}
+
+fn read(response: CompletionResponse, raw: Value, request: &ChatRequest, model: &Arc<str>) -> ChatReply {
+    let (mut text, mut reasoning, mut calls) = (String::new(), Vec::new(), Vec::new());
+    for content in &response.choice {
+        match content {
+            AssistantContent::Text(part) => text.push_str(&part.text),
+            AssistantContent::Reasoning(part) if !part.text.trim().is_empty() => reasoning.push(part.text.as_str()),
+            AssistantContent::ToolCall(call) => calls.push(call),
+            _ => {}
+        }
+    }
+    let given = |call: &&RigCall| match &call.id {
+        CallId::Provider(id) => Some(id.as_str().to_owned()),
+        CallId::Local(_) => None,
+    };
+    let given: Vec<Option<String>> = calls.iter().map(given).collect();
+    let ids = ids(&given.iter().map(Option::as_deref).collect::<Vec<_>>(), request);
+    let tool_calls: Vec<_> = calls
+        .iter()
+        .zip(ids)
+        .map(|(call, id)| ToolCall {
+            id,
+            name: call.function.name.as_str().to_owned(),
+            arguments: Value::Object(call.function.arguments.clone()),
+        })
+        .collect();
+    let carried = response.message().filter(|_| !tool_calls.is_empty()).and_then(|message| match message {
+        RigMessage::Assistant(said) => serde_json::to_value(said).ok(),
+        _ => None,
+    });
+    let usage = Usage {
+        prompt_tokens: response.usage.input_tokens,
+        completion_tokens: response.usage.output_tokens,
+        cached_tokens: response.usage.cached_input_tokens,
+        reasoning_tokens: response.usage.reasoning_tokens,
+    };
+    ChatReply {
+        text,
+        tool_calls,
+        reasoning: (!reasoning.is_empty()).then(|| reasoning.join("\n\n")),
+        finish: finish(&response, &raw),
+        usage,
+        model: model.clone(),
+        carried,
+        raw,
+    }
+}
+
+fn finish(response: &CompletionResponse, raw: &Value) -> Finish {
+    let text = |path: &str| raw.pointer(path).and_then(Value::as_str).map(str::to_owned);
+    if let Some(refusal) = &response.error {
+        return match text("/stop_reason").as_deref() {
+            Some("refusal") => Finish::Refused(refusal.clone()),
+            _ => Finish::Filtered(refusal.clone()),
+        };
+    }
+    match response.finish_reason() {
+        Some(FinishReason::Length) => Finish::Length,
+        Some(FinishReason::ContentFilter) => {
+            Finish::Filtered(text("/candidates/0/finishReason").unwrap_or_else(|| "content_filter".to_owned()))
+        }
+        // Gemini has many reasons to hold a reply back, such as RECITATION.
+        Some(FinishReason::Other(reason)) if response.choice.is_empty() => Finish::Filtered(reason.clone()),
+        _ => Finish::Stop,
+    }
+}
+
+/// What rig says of a response, without the response.
+fn told(error: ProviderError) -> String {
+    match error {
+        ProviderError::Truncated => "it breaks off".to_owned(),
+        error => error.to_string(),
+    }
+}
+
+/// Takes the request that would be sent, and sends none.
+#[derive(Clone, Default)]
+struct Caught(Arc<Mutex<Option<Encoded>>>);
+
+impl<W: rig_core::wire::Wire<Payload = Encoded, Frame = WireFrame>> Transport<W> for Caught {
+    fn send(&self, payload: Encoded, _: Exchange) -> Opening<WireFrame> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(payload);
+        Opening::failed(ProviderError::Truncated)
+    }
+}
+
+/// A response that is there already.
+#[derive(Clone)]
+struct Canned(Arc<Value>);
+
+impl<W: rig_core::wire::Wire<Payload = Encoded, Frame = WireFrame>> Transport<W> for Canned {
+    fn send(&self, _: Encoded, _: Exchange) -> Opening<WireFrame> {
+        let frame = WireFrame::Text(self.0.to_string());
+        Opening::ready(Opened::new(stream::once(ready(Ok(frame)))))
+    }
+}
+
+#[cfg(test)]
+mod tests;

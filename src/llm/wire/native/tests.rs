@@ -1,0 +1,284 @@
+//! What goes over the wire to Anthropic and to Gemini, and what is read of their responses.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+use crate::llm::samples;
+use crate::llm::{AgentOptions, ReplySchema};
+use crate::words::ToolDefinition as Tool;
+
+const ANTHROPIC: Protocol = Protocol::Messages;
+const GEMINI: Protocol = Protocol::GenerateContent;
+
+fn agent() -> AgentOptions {
+    AgentOptions { temperature: Some(0.5), max_tokens: Some(99), top_p: Some(0.9), ..samples::options("") }
+}
+
+fn wire(protocol: Protocol, agent: &AgentOptions) -> Box<dyn Wire> {
+    native(protocol, &"http://127.0.0.1:1".parse().unwrap(), &Arc::new(Preset::new(agent, "model-x"))).unwrap()
+}
+
+fn request() -> ChatRequest {
+    let mut request = samples::request("What is tea?");
+    request.messages.insert(0, Message::new(Role::System, "Be brief."));
+    let properties = json!({"text": {"type": "string"}});
+    let schema =
+        json!({"type": "object", "properties": properties, "required": ["text"], "additionalProperties": false});
+    request.schema = ReplySchema { name: "answer", schema: Arc::new(schema) };
+    request
+}
+
+fn with_tool() -> ChatRequest {
+    let parameters = json!({"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]});
+    let tool = Tool { name: "search".into(), description: "Finds.".into(), parameters };
+    ChatRequest { tools: vec![tool], ..request() }
+}
+
+fn sent(protocol: Protocol, agent: &AgentOptions, request: &ChatRequest, format: Format) -> (Outgoing, Value) {
+    let outgoing = wire(protocol, agent).outgoing(request, format).unwrap();
+    let mut body: Value = serde_json::from_slice(&outgoing.body).unwrap();
+    // Fields that are there and say nothing.
+    body.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    (outgoing, body)
+}
+
+fn read(protocol: Protocol, request: &ChatRequest, body: &Value) -> Result<ChatReply, String> {
+    wire(protocol, &agent()).reply(body.to_string().as_bytes(), request, &"p/m".into())
+}
+
+/// The reply's calls carried out, as stages do it.
+fn continued(mut request: ChatRequest, reply: &ChatReply) -> ChatRequest {
+    let mut asked = Message::new(Role::Assistant, reply.text.clone());
+    (asked.tool_calls, asked.carried) = (reply.tool_calls.clone(), reply.carried.clone());
+    request.messages.push(asked);
+    for call in &reply.tool_calls {
+        let mut result = Message::new(Role::Tool, format!("found {}", call.arguments["query"]));
+        result.answers = Some((call.id.clone(), call.name.clone()));
+        request.messages.push(result);
+    }
+    request
+}
+
+#[test]
+fn anthropic_is_asked_in_its_protocol() {
+    let mut agent = agent();
+    agent.extra = json!({"metadata": {"user_id": "u"}}).as_object().unwrap().clone();
+    let (outgoing, body) = sent(ANTHROPIC, &agent, &with_tool(), Format::Schema);
+    assert_eq!(outgoing.url.as_str(), "http://127.0.0.1:1/v1/messages");
+    assert_eq!((&outgoing.headers["anthropic-version"], outgoing.headers.len()), (&"2023-06-01".parse().unwrap(), 2));
+    assert_eq!(outgoing.headers["content-type"], "application/json");
+    let expected = json!({
+        "model": "model-x",
+        "system": [{"type": "text", "text": "Be brief."}],
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "What is tea?"}]}],
+        "max_tokens": 99,
+        "temperature": 0.5,
+        "top_p": 0.9,
+        "tools": [{
+            "name": "search",
+            "description": "Finds.",
+            "input_schema": {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]},
+        }],
+        "output_config": {"format": {"type": "json_schema", "schema": {
+            "type": "object",
+            "properties": {"text": {"type": "string"}},
+            "required": ["text"],
+            "additionalProperties": false,
+        }}},
+        "metadata": {"user_id": "u"},
+    });
+    assert_eq!(body, expected);
+    // Without a longest reply there is one all the same, and without a schema none is sent.
+    let plain = AgentOptions { max_tokens: None, temperature: None, top_p: None, ..samples::options("") };
+    let (_, body) = sent(ANTHROPIC, &plain, &request(), Format::Text);
+    let keys: Vec<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!((keys, &body["max_tokens"]), (vec!["model", "messages", "max_tokens", "system"], &json!(4096)));
+}
+
+#[test]
+fn gemini_is_asked_in_its_protocol() {
+    let mut agent = agent();
+    agent.extra =
+        json!({"generationConfig": {"thinkingConfig": {"includeThoughts": true}}}).as_object().unwrap().clone();
+    let (outgoing, body) = sent(GEMINI, &agent, &with_tool(), Format::Schema);
+    assert_eq!(outgoing.url.as_str(), "http://127.0.0.1:1/v1beta/models/model-x:generateContent");
+    assert!(outgoing.headers.keys().all(|name| name == "content-type"), "{:?}", outgoing.headers);
+    assert_eq!(body["systemInstruction"]["parts"], json!([{"text": "Be brief.", "thought": false}]));
+    assert_eq!(body["contents"], json!([{"role": "user", "parts": [{"text": "What is tea?", "thought": false}]}]));
+    let config = &body["generationConfig"];
+    assert_eq!(
+        (&config["temperature"], &config["maxOutputTokens"], &config["topP"]),
+        (&json!(0.5), &json!(99), &json!(0.9))
+    );
+    assert_eq!(config["responseMimeType"], "application/json");
+    assert_eq!(config["responseJsonSchema"]["required"], json!(["text"]));
+    assert_eq!(config["thinkingConfig"], json!({"includeThoughts": true}));
+    let declaration = &body["tools"][0]["functionDeclarations"][0];
+    assert_eq!((&declaration["name"], &declaration["description"]), (&json!("search"), &json!("Finds.")));
+    let (_, body) = sent(GEMINI, &agent, &request(), Format::Json);
+    assert_eq!(body["generationConfig"]["responseMimeType"], "application/json");
+    assert!(body["generationConfig"].get("responseJsonSchema").is_none());
+    let mut greedy = agent.clone();
+    greedy.extra = json!({"generationConfig": {"maxOutputTokens": 9999}}).as_object().unwrap().clone();
+    let (_, body) = sent(GEMINI, &greedy, &request(), Format::Text);
+    assert_eq!(body["generationConfig"]["maxOutputTokens"], 99, "explicit settings win");
+    let base = "http://127.0.0.1:1/v1beta?token=t".parse().unwrap();
+    let wire = native(GEMINI, &base, &Arc::new(Preset::new(&agent, "m"))).unwrap();
+    let url = wire.outgoing(&request(), Format::Text).unwrap().url;
+    assert_eq!(url.as_str(), "http://127.0.0.1:1/v1beta/models/m:generateContent?token=t");
+}
+
+#[test]
+fn anthropic_replies_are_read() {
+    let body = json!({
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-x",
+        "content": [
+            {"type": "thinking", "thinking": "Leaves.", "signature": "c2ln"},
+            {"type": "text", "text": "{\"text\": \"A \"}"},
+        ],
+        "stop_reason": "end_turn", "stop_sequence": null,
+        "usage": {"input_tokens": 10, "output_tokens": 7, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 0},
+    });
+    let reply = read(ANTHROPIC, &request(), &body).unwrap();
+    assert_eq!((reply.text.as_str(), reply.reasoning.as_deref()), ("{\"text\": \"A \"}", Some("Leaves.")));
+    let usage = Usage {
+        prompt_tokens: Some(14),
+        completion_tokens: Some(7),
+        cached_tokens: Some(4),
+        reasoning_tokens: reply.usage.reasoning_tokens,
+    };
+    assert_eq!((reply.usage, reply.finish, &*reply.model), (usage, Finish::Stop, "p/m"));
+    assert_eq!((reply.raw, reply.carried), (body, None));
+}
+
+#[test]
+fn anthropic_s_calls_go_back_with_their_results_and_signed_thoughts() {
+    let call =
+        |id: &str, query: &str| json!({"type": "tool_use", "id": id, "name": "search", "input": {"query": query}});
+    let body = json!({
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "model-x",
+        "content": [
+            {"type": "thinking", "thinking": "Look.", "signature": "c2ln"},
+            {"type": "text", "text": "Looking."},
+            call("toolu_1", "tea"),
+            call("toolu_2", "leaf"),
+        ],
+        "stop_reason": "tool_use", "stop_sequence": null,
+        "usage": {"input_tokens": 10, "output_tokens": 7},
+    });
+    let reply = read(ANTHROPIC, &with_tool(), &body).unwrap();
+    let calls: Vec<_> = reply.tool_calls.iter().map(|call| (call.id.as_str(), &call.arguments["query"])).collect();
+    assert_eq!(calls, [("toolu_1", &json!("tea")), ("toolu_2", &json!("leaf"))]);
+    // As the journal keeps it.
+    let reply = serde_json::from_str(&serde_json::to_string(&reply).unwrap()).unwrap();
+    let (_, body) = sent(ANTHROPIC, &agent(), &continued(with_tool(), &reply), Format::Schema);
+    let kinds = |at: usize| -> Vec<String> {
+        let content = body["messages"][at]["content"].as_array().unwrap();
+        content.iter().map(|block| block["type"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(body["messages"].as_array().unwrap().len(), 3);
+    assert_eq!(kinds(1), ["thinking", "text", "tool_use", "tool_use"]);
+    assert_eq!(body["messages"][1]["content"][0]["signature"], "c2ln");
+    assert_eq!(kinds(2), ["tool_result", "tool_result"], "results of calls made together go together");
+    assert_eq!(body["messages"][2]["content"][1]["tool_use_id"], "toolu_2");
+}
+
+#[test]
+fn gemini_replies_are_read() {
+    let body = json!({
+        "candidates": [{
+            "content": {"role": "model", "parts": [
+                {"text": "Leaves.", "thought": true},
+                {"text": "{\"text\": "},
+                {"text": "\"A\"}"},
+            ]},
+            "finishReason": "STOP", "index": 0,
+        }],
+        "usageMetadata": {
+            "promptTokenCount": 10, "candidatesTokenCount": 7, "thoughtsTokenCount": 5, "cachedContentTokenCount": 3,
+            "totalTokenCount": 22,
+        },
+        "modelVersion": "model-x", "responseId": "r1",
+    });
+    let reply = read(GEMINI, &request(), &body).unwrap();
+    assert_eq!((reply.text.as_str(), reply.reasoning.as_deref()), ("{\"text\": \"A\"}", Some("Leaves.")));
+    let usage = Usage {
+        prompt_tokens: Some(10),
+        completion_tokens: Some(12),
+        cached_tokens: Some(3),
+        reasoning_tokens: Some(5),
+    };
+    assert_eq!((reply.usage, reply.finish), (usage, Finish::Stop));
+    assert_eq!(reply.raw, body);
+}
+
+#[test]
+fn gemini_s_calls_have_ids_that_are_the_same_every_time_and_keep_their_signatures() {
+    let call = |query: &str| json!({"functionCall": {"name": "search", "args": {"query": query}}});
+    let mut first = call("tea");
+    first["thoughtSignature"] = json!("c2ln");
+    let body = json!({
+        "candidates": [{
+            "content": {"role": "model", "parts": [first, call("leaf")]}, "finishReason": "STOP", "index": 0,
+        }],
+        "usageMetadata": {"promptTokenCount": 10, "candidatesTokenCount": 7, "totalTokenCount": 17},
+        "modelVersion": "model-x",
+    });
+    let reply = read(GEMINI, &with_tool(), &body).unwrap();
+    let ids: Vec<&str> = reply.tool_calls.iter().map(|call| call.id.as_str()).collect();
+    assert_eq!(ids, ["call_1", "call_2"]);
+    let request = continued(with_tool(), &reply);
+    let (_, sent) = sent(GEMINI, &agent(), &request, Format::Schema);
+    let contents = sent["contents"].as_array().unwrap();
+    assert_eq!(contents.len(), 3);
+    assert_eq!(contents[1]["parts"][0]["thoughtSignature"], "c2ln");
+    assert_eq!(contents[1]["parts"][1]["functionCall"]["args"], json!({"query": "leaf"}));
+    let results: Vec<&Value> =
+        contents[2]["parts"].as_array().unwrap().iter().map(|part| &part["functionResponse"]["name"]).collect();
+    assert_eq!(results, ["search", "search"]);
+    // The next round's calls get ids of their own.
+    let again = read(GEMINI, &request, &body).unwrap();
+    assert_eq!(again.tool_calls[0].id, "call_3");
+}
+
+#[test]
+fn endings_are_told_apart() {
+    let anthropic = |reason: &str, text: &str| {
+        json!({
+            "id": "m", "type": "message", "role": "assistant", "model": "model-x",
+            "content": if text.is_empty() { json!([]) } else { json!([{"type": "text", "text": text}]) },
+            "stop_reason": reason, "stop_sequence": null, "usage": {"input_tokens": 1, "output_tokens": 1},
+        })
+    };
+    let gemini = |reason: &str, text: &str| {
+        let content = if text.is_empty() { json!({}) } else { json!({"role": "model", "parts": [{"text": text}]}) };
+        json!({"candidates": [{"content": content, "finishReason": reason, "index": 0}],
+            "usageMetadata": {"promptTokenCount": 1, "totalTokenCount": 1}})
+    };
+    let blocked =
+        json!({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "usageMetadata": {"promptTokenCount": 1}});
+    for (protocol, body, expected) in [
+        (ANTHROPIC, anthropic("end_turn", "x"), Finish::Stop),
+        (ANTHROPIC, anthropic("max_tokens", "x"), Finish::Length),
+        (ANTHROPIC, anthropic("end_turn", ""), Finish::Stop),
+        (GEMINI, gemini("STOP", "x"), Finish::Stop),
+        (GEMINI, gemini("MAX_TOKENS", ""), Finish::Length),
+        (GEMINI, gemini("SAFETY", ""), Finish::Filtered("SAFETY".into())),
+        (GEMINI, gemini("RECITATION", ""), Finish::Filtered("RECITATION".into())),
+        (GEMINI, blocked, Finish::Filtered("PROHIBITED_CONTENT".into())),
+    ] {
+        assert_eq!(read(protocol, &request(), &body).unwrap().finish, expected, "{body}");
+    }
+    let refused = read(ANTHROPIC, &request(), &anthropic("refusal", "I won't.")).unwrap();
+    assert!(matches!(refused.finish, Finish::Refused(_)), "{:?}", refused.finish);
+}
+
+#[test]
+fn what_is_no_reply_is_told() {
+    for protocol in [ANTHROPIC, GEMINI] {
+        for body in ["{\"a\"", "[]", "{}", "{\"error\": {\"message\": \"busy\"}}", "<html>", ""] {
+            let told = wire(protocol, &agent()).reply(body.as_bytes(), &request(), &"m".into()).unwrap_err();
+            assert!(!told.is_empty(), "{body}");
+        }
+    }
+}

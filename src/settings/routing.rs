@@ -1,0 +1,196 @@
+//! Where an agent is asked: its own address, or the endpoints that `llm.routing` gives all of them.
+
+use super::agents::Role;
+use super::credentials;
+use super::environment;
+use super::error::{Place, Report};
+use super::keys::{alike, listed};
+use super::values::{Values, integer};
+use crate::llm::provider::{self, COMPATIBLE};
+use crate::llm::{EndpointOptions, Protocol, Provider, Secret, Strategy};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const LIST: &str = "llm.routing.endpoints";
+
+/// What an agent says of itself: its endpoints have it where they say nothing.
+pub(super) struct Agent<'a> {
+    pub role: &'a Role,
+    pub provider: &'a str,
+    pub model: &'a str,
+    pub base_url: &'a str,
+    pub timeout: Duration,
+}
+
+/// How an agent's endpoint is chosen.
+pub(super) fn strategy(role: &Role, values: &Values, env: &BTreeMap<String, String>, report: &mut Report) -> Strategy {
+    let own = environment::entry(&role.strategy, env, report);
+    let word = own.as_ref().map(|entry| &entry.value).and_then(Value::as_str);
+    match word.unwrap_or_else(|| values.text("llm.routing.strategy")) {
+        "round_robin" => Strategy::RoundRobin,
+        "lowest_latency" => Strategy::LowestLatency,
+        _ => Strategy::WeightedLeastInflight,
+    }
+}
+
+/// Where an agent is asked; empty when the list is wrong.
+pub(super) fn endpoints(
+    agent: &Agent,
+    values: &Values,
+    env: &BTreeMap<String, String>,
+    report: &mut Report,
+) -> Vec<EndpointOptions> {
+    let variable = &agent.role.endpoints;
+    let theirs = environment::entry(variable, env, report);
+    if report.is_wrong(LIST) || report.is_wrong(variable.path) {
+        return Vec::new();
+    }
+    let list = theirs.as_ref().unwrap_or_else(|| values.entry(LIST));
+    let path = if theirs.is_some() { variable.path } else { LIST };
+    let items = list.value.as_array().into_iter().flatten().filter_map(Value::as_object).enumerate();
+    let mut items: Vec<_> =
+        items.map(|(number, says)| Item { key: format!("{path}[{number}]"), place: Some(&list.place), says }).collect();
+    let own = Map::from_iter([
+        ("provider".to_owned(), agent.provider.into()),
+        ("base_url".to_owned(), agent.base_url.into()),
+    ]);
+    let place = values.place(&agent.role.key("provider"));
+    if items.is_empty() {
+        let key = format!("llm.agents.{}", agent.role.name);
+        items.push(Item { key, place: place.as_ref(), says: &own });
+    }
+    let mut endpoints: Vec<EndpointOptions> = Vec::new();
+    for item in &items {
+        let endpoint = item.endpoint(agent, env, report);
+        let twin = endpoints.iter().find(|other| !other.name.is_empty() && other.name == endpoint.name);
+        if let Some(twin) = twin {
+            let text = format!("is the name of `{}` too; give each its own", twin.key);
+            item.wrong("name", &format!(": `{}` {text}", endpoint.name), report);
+        }
+        endpoints.push(endpoint);
+    }
+    give_key(agent.role, &mut endpoints, env, report);
+    endpoints
+}
+
+/// Gives the agent's key to endpoints without one of their own.
+fn give_key(role: &Role, endpoints: &mut [EndpointOptions], env: &BTreeMap<String, String>, report: &mut Report) {
+    let keyless: Vec<_> = endpoints.iter_mut().filter(|endpoint| endpoint.api_key.is_none()).collect();
+    if keyless.is_empty() {
+        return;
+    }
+    let wanted = keyless.iter().any(|endpoint| endpoint.provider.wants_key);
+    let key = credentials::key(role, wanted, env, report);
+    keyless.into_iter().for_each(|endpoint| endpoint.api_key.clone_from(&key));
+}
+
+/// An item of the list, or an agent's own address.
+struct Item<'a> {
+    key: String,
+    place: Option<&'a Place>,
+    says: &'a Map<String, Value>,
+}
+
+impl Item<'_> {
+    fn text(&self, name: &str) -> &str {
+        self.says.get(name).and_then(Value::as_str).unwrap_or_default().trim()
+    }
+
+    fn number(&self, name: &str) -> Option<f64> {
+        self.says.get(name)?.as_f64()
+    }
+
+    fn integer<T: TryFrom<i128>>(&self, name: &str) -> Option<T> {
+        integer(self.says.get(name)?)
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}.{name}", self.key)
+    }
+
+    /// Reports what is wrong with a key of the item; once, as agents share it.
+    fn wrong(&self, name: &str, what: &str, report: &mut Report) {
+        let key = self.key(name);
+        report.conflict(&[&key], self.place.cloned(), format!("`{key}`{what}"));
+    }
+
+    fn endpoint(&self, agent: &Agent, env: &BTreeMap<String, String>, report: &mut Report) -> EndpointOptions {
+        let (base_url, mut provider, mut provider_key) =
+            (self.text("base_url"), self.text("provider"), self.key("provider"));
+        if provider.is_empty() && base_url.is_empty() {
+            (provider, provider_key) = (agent.provider, agent.role.key("provider"));
+        }
+        let model = Some(self.text("model")).filter(|model| !model.is_empty()).unwrap_or(agent.model);
+        demand_known(&provider_key, provider, self.place, report);
+        let (provider, model) = Provider::of(provider, model, base_url).unwrap_or((&COMPATIBLE, model));
+        if provider.protocol == Protocol::Builtin {
+            self.wrong("provider", " can't be `builtin`, which has no address; set it for the agent", report);
+        } else if base_url.is_empty() && provider.base_url.is_none() && !report.is_wrong(&provider_key) {
+            let example = match provider.name {
+                "azure" => "https://NAME.openai.azure.com/openai/v1",
+                _ => "http://127.0.0.1:8000/v1",
+            };
+            let text = format!(" must be set for provider `{}`, such as {example}", provider.name);
+            self.wrong("base_url", &text, report);
+        }
+        EndpointOptions {
+            key: self.key.clone(),
+            name: self.text("name").to_owned(),
+            provider,
+            model: model.to_owned(),
+            base_url: base_url.to_owned(),
+            api_key: self.api_key(provider, env, report),
+            timeout: self.number("timeout_s").map_or(agent.timeout, Duration::from_secs_f64),
+            weight: self.number("weight").unwrap_or(1.0),
+            max_in_flight: self.integer("max_in_flight"),
+            rpm: self.integer("rpm"),
+            tpm: self.integer("tpm"),
+        }
+    }
+
+    /// The item's own key; empty when it says that there is none, or says it wrongly.
+    fn api_key(&self, provider: &Provider, env: &BTreeMap<String, String>, report: &mut Report) -> Option<Secret> {
+        let is_given = self.says.get("api_key").is_some_and(Value::is_string);
+        let (key, name) = (self.text("api_key"), self.text("api_key_env"));
+        let key = match (is_given, name) {
+            (false, "") => return None,
+            (true, "") => {
+                if key.is_empty() && provider.wants_key {
+                    self.wrong("api_key", &format!(" must not be empty for provider `{}`", provider.name), report);
+                }
+                key
+            }
+            (true, _) => {
+                let text = format!(" and `{}` are both given; keep one", self.key("api_key_env"));
+                self.wrong("api_key", &text, report);
+                key
+            }
+            (false, name) => {
+                let key = env.get(name).map(|key| key.trim()).unwrap_or_default();
+                report.hide([key]);
+                if key.is_empty() {
+                    let path = self.key("api_key_env");
+                    report.conflict(&[&path], self.place.cloned(), credentials::no_key("", &path, name));
+                }
+                key
+            }
+        };
+        Some(Secret::new(key.to_owned()))
+    }
+}
+
+/// Reports a provider that there is none of.
+pub(super) fn demand_known(key: &str, name: &str, place: Option<&Place>, report: &mut Report) {
+    if name.is_empty() || Provider::named(name).is_some() {
+        return;
+    }
+    let known = || provider::ALL.iter().map(|provider| provider.name);
+    let meant = alike(name, known()).map(|known| format!("did you mean `{known}`? ")).unwrap_or_default();
+    let text = format!("`{key}`: there is no provider `{name}`; {meant}Known are {}.", listed(known()));
+    report.conflict(&[key], place.cloned(), text);
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;

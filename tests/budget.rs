@@ -1,0 +1,162 @@
+//! `run.budget`: hard limits. The endpoint counts what it is asked, and it is never more than the run may spend.
+
+use crate::support::endpoint::dialogue::{Latency, reply};
+use crate::support::endpoint::{Behaviour, Endpoint};
+use crate::support::{Files, Project, Ran, expect_same, remote};
+use serde_json::Value;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+const RUN: &str = "  run_id: r\n  batch_size: 16\n  total_samples: 20\n  turns: {mode: exact, exact: 1}";
+/// Requests of an undisturbed run: a question, a search, an answer and a verdict per conversation.
+const REQUESTS: u64 = 20 * 4;
+const PRICES: &str = "version: today\nusd_per_million_tokens: {test-model: {input: 100, output: 300}}\n";
+
+/// An endpoint that counts the tokens it reads and writes.
+struct Counting {
+    endpoint: Endpoint,
+    read: Arc<AtomicU64>,
+    written: Arc<AtomicU64>,
+}
+
+impl Counting {
+    fn start() -> Self {
+        let (read, written): (Arc<AtomicU64>, Arc<AtomicU64>) = Default::default();
+        let (reading, writing) = (read.clone(), written.clone());
+        let endpoint = Endpoint::start(Behaviour::new(move |request, _| {
+            let reply = reply(request, Latency { median_ms: 5.0, sigma: 0.5, seed: 2 });
+            let usage = serde_json::from_slice::<Value>(&reply.body).expect("JSON")["usage"].clone();
+            let tokens = |of: &str| usage[of].as_u64().expect("a number");
+            reading.fetch_add(tokens("prompt_tokens"), Ordering::SeqCst);
+            writing.fetch_add(tokens("completion_tokens"), Ordering::SeqCst);
+            reply
+        }));
+        Self { endpoint, read, written }
+    }
+
+    fn tokens(&self) -> u64 {
+        self.read.load(Ordering::SeqCst) + self.written.load(Ordering::SeqCst)
+    }
+
+    /// What its tokens cost by `PRICES`.
+    fn usd(&self) -> f64 {
+        let [read, written] = [&self.read, &self.written].map(|tokens| tokens.load(Ordering::SeqCst) as f64);
+        (100.0 * read + 300.0 * written) / 1e6
+    }
+}
+
+fn project(endpoint: &Endpoint) -> Project {
+    let config = remote(&endpoint.base_url(), RUN, "").replace("max_retries: 1", "max_tokens: 600");
+    let project = Project::with(&config.replace("llm:\n", "llm:\n  prices: prices.yaml\n"));
+    project.write("prices.yaml", PRICES.as_bytes());
+    project
+}
+
+/// What a run without any cap makes.
+static UNCAPPED: LazyLock<Files> = LazyLock::new(|| {
+    let endpoint = Endpoint::start(Behaviour::dialogue(Latency::NONE));
+    let project = project(&endpoint);
+    Ran::of(project.stamped(&[])).succeeded();
+    assert_eq!(endpoint.requests(), REQUESTS);
+    project.outputs()
+});
+
+/// Stops at this cap, does not go on with it, and goes on without it to the files of a run that had none.
+fn stops_and_goes_on(cap: &str, value: f64, spent: impl Fn(&Counting) -> f64) {
+    let counting = Counting::start();
+    let project = project(&counting.endpoint);
+    let set = format!("{cap}={value}");
+    let ran = Ran::of(project.stamped(&["--set", &set]));
+    let told = format!("{cap} ({value}) does not allow another call: ");
+    let ran = ran.failed(&[&told, "go on with: dlgforge run config.yaml --resume r"]);
+    assert!(ran.stdout.contains("run r stopped"), "{}", ran.stdout);
+    assert!(spent(&counting) <= value, "{cap}: {} of {value}", spent(&counting));
+    assert!(spent(&counting) >= 0.5 * value, "{cap}: only {} of {value}", spent(&counting));
+    assert!(project.drops().is_empty(), "{}", ran.stderr);
+
+    // A shorter request may still be within it, but no more than that.
+    Ran::of(project.stamped(&["--resume", "--set", &set])).failed(&[&told]);
+    assert!(spent(&counting) <= value, "{cap}: {} of {value}", spent(&counting));
+    let before = counting.endpoint.requests();
+    let used_up = format!("{cap}={}", value / 2.0);
+    Ran::of(project.stamped(&["--resume", "--set", &used_up])).failed(&[cap, " does not allow another call: "]);
+    assert_eq!(counting.endpoint.requests(), before, "{cap}: it is used up");
+
+    Ran::of(project.stamped(&["--resume", "--set", &format!("{cap}={}", 1000.0 * value)])).succeeded();
+    assert_eq!(counting.endpoint.requests(), REQUESTS, "nothing is asked twice");
+    expect_same(&UNCAPPED, &project.outputs(), cap);
+}
+
+#[test]
+fn calls_are_never_more_than_the_cap() {
+    stops_and_goes_on("run.budget.calls", 36.0, |counting| counting.endpoint.requests() as f64);
+}
+
+#[test]
+fn tokens_are_never_more_than_the_cap() {
+    stops_and_goes_on("run.budget.tokens", 60_000.0, |counting| counting.tokens() as f64);
+}
+
+#[test]
+fn dollars_are_never_more_than_the_cap() {
+    stops_and_goes_on("run.budget.usd", 6.5, Counting::usd);
+}
+
+#[test]
+fn a_cap_that_is_not_met_changes_nothing() {
+    let counting = Counting::start();
+    let project = project(&counting.endpoint);
+    let sets = ["run.budget.calls=80", "run.budget.tokens=10000000", "run.budget.usd=1000"];
+    Ran::of(project.stamped(&sets.map(|set| ["--set", set]).concat())).succeeded();
+    assert_eq!(counting.endpoint.requests(), REQUESTS);
+    expect_same(&UNCAPPED, &project.outputs(), "capped");
+}
+
+#[test]
+fn what_a_killed_run_has_kept_counts() {
+    let counting = Counting::start();
+    let project = project(&counting.endpoint);
+    let cap = ["--set", "run.budget.calls=60"];
+    for resume in [&[][..], &["--resume"]] {
+        let before = counting.endpoint.requests();
+        let mut child = project.stamped(&[&cap[..], resume].concat()).spawn().expect("the binary runs");
+        let began = Instant::now();
+        // More than can be in flight together.
+        while counting.endpoint.requests() < before + 24 {
+            assert!(began.elapsed() < Duration::from_secs(60), "the run asks");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        child.kill().expect("a kill");
+        child.wait().expect("it ends");
+        // What was in flight may be on its way still.
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let (kept, before) = (project.journalled().len() as u64, counting.endpoint.requests());
+    assert!(kept > 0 && kept < 60, "{kept} kept of {before}");
+    Ran::of(project.stamped(&[&cap[..], &["--resume"]].concat())).failed(&["run.budget.calls (60)", "60 calls, "]);
+    assert_eq!(counting.endpoint.requests() - before, 60 - kept);
+    assert_eq!(project.journalled().len(), 60);
+    Ran::of(project.stamped(&["--resume", "--set", "run.budget.calls=1000"])).succeeded();
+    expect_same(&UNCAPPED, &project.outputs(), "killed and capped");
+}
+
+#[test]
+fn a_cap_that_can_not_be_kept_is_refused_by_name() {
+    let endpoint = Endpoint::start(Behaviour::dialogue(Latency::NONE));
+    let project = project(&endpoint);
+    let usd = ["--set", "run.budget.usd=1"];
+    let unknown = ["--set", "llm.agents.judge.model=unheard-of"];
+    Ran::of(project.stamped(&[usd, unknown].concat()))
+        .failed(&["run.budget.usd: the price of `openai/unheard-of` is unknown", "llm.prices"]);
+    let endless = ["--set", "llm.agents.assistant.max_tokens=null"];
+    for cap in ["run.budget.usd", "run.budget.tokens"] {
+        let set = format!("{cap}=100000");
+        let ran = Ran::of(project.stamped(&[&["--set", set.as_str()][..], &endless].concat()));
+        ran.failed(&[cap, "set `llm.agents.assistant.max_tokens`"]);
+    }
+    assert_eq!(endpoint.requests(), 0, "and nobody is asked");
+    assert!(!project.path("outputs").exists(), "nothing is written");
+    // Calls can be counted without.
+    Ran::of(project.stamped(&[&["--set", "run.budget.calls=100"][..], &endless].concat())).succeeded();
+}

@@ -1,0 +1,27 @@
+//! A run through a LiteLLM proxy, which also has the assistant call its tool (`hook.py`).
+
+use crate::parts::LiteLlm;
+use crate::{Agent, generate, llama, project};
+
+#[test]
+fn tool_calls_go_through_a_proxy_and_their_results_come_back() {
+    let proxy = LiteLlm::shared();
+    let base_url = format!("{}/v1", proxy.url());
+    let agent = Agent { provider: "openai", base_url: &base_url, key: proxy.key(), extra: llama::brief() };
+    let project = project("  batch_size: 2\n  total_samples: 2\n  turns: {mode: exact, exact: 1}", &agent, &agent);
+    generate(&project, 2);
+    expect_tool_use(&project);
+}
+
+/// Demands that every answer came after a search that found something.
+pub fn expect_tool_use(project: &crate::support::Project) {
+    let rows = project.rows("outputs/conversations_sharegpt.jsonl");
+    for row in rows.iter().filter(|row| row["metadata"]["conversation_status"] == "completed") {
+        let messages = row["messages_with_tools"].as_array().expect("messages");
+        let calls: Vec<_> = messages.iter().filter_map(|message| message["tool_calls"].get(0)).collect();
+        let results: Vec<_> = messages.iter().filter(|message| message["role"] == "tool").collect();
+        assert_eq!((calls.len(), results.len()), (1, 1), "{row}");
+        assert_eq!(calls[0]["id"], results[0]["tool_call_id"], "{row}");
+        assert!(results[0].to_string().contains(".md"), "it names a document: {}", results[0]);
+    }
+}
