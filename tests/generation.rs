@@ -123,7 +123,7 @@ fn dropped_conversations_with_turns_are_kept_and_marked() {
     let asked = AtomicU64::new(0);
     let endpoint = Endpoint::start(Behaviour::new(move |request, _| {
         let second = request.to_string().contains("Turn 1 - User");
-        let again = || second && asked.fetch_add(1, Ordering::SeqCst) % 2 == 0;
+        let again = || second && asked.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
         asking(reply(request, Latency::NONE), || again().then(|| "What now?".into()))
     }));
     let run = "  batch_size: 4\n  total_samples: 8\n  turns: {mode: exact, exact: 2}";
