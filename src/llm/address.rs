@@ -84,6 +84,27 @@ mod tests {
     }
 
     #[test]
+    fn every_provider_has_its_address() {
+        for (provider, expected) in [
+            ("openai", "https://api.openai.com/v1/chat/completions"),
+            ("deepseek", "https://api.deepseek.com/v1/chat/completions"),
+            ("groq", "https://api.groq.com/openai/v1/chat/completions"),
+            ("mistral", "https://api.mistral.ai/v1/chat/completions"),
+            ("openrouter", "https://openrouter.ai/api/v1/chat/completions"),
+            ("together", "https://api.together.xyz/v1/chat/completions"),
+            ("xai", "https://api.x.ai/v1/chat/completions"),
+            ("ollama", "http://127.0.0.1:11434/v1/chat/completions"),
+        ] {
+            let base = base_url(&EndpointOptions { provider: provider_of(provider), ..options("") }).unwrap();
+            assert_eq!(with_path(&base, "/chat/completions").as_str(), expected);
+        }
+        for provider in ["azure", "lm_studio", "vllm", "hosted_vllm"] {
+            let homeless = EndpointOptions { provider: provider_of(provider), ..options("") };
+            assert!(base_url(&homeless).unwrap_err().to_string().contains("base_url: is empty"));
+        }
+    }
+
+    #[test]
     fn what_is_no_address_is_refused_by_name() {
         for (provider, address, expected) in [
             ("vllm", "", "is empty"),

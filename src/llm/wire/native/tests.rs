@@ -129,6 +129,19 @@ fn gemini_is_asked_in_its_protocol() {
 }
 
 #[test]
+fn both_have_their_addresses() {
+    for (name, expected) in [
+        ("anthropic", "https://api.anthropic.com/v1/messages"),
+        ("gemini", "https://generativelanguage.googleapis.com/v1beta/models/m:generateContent"),
+    ] {
+        let provider = crate::llm::Provider::named(name).unwrap();
+        let base = provider.base_url.unwrap().parse().unwrap();
+        let wire = native(provider.protocol, &base, &Arc::new(Preset::new(&agent(), "m"))).unwrap();
+        assert_eq!(wire.outgoing(&request(), Format::Text).unwrap().url.as_str(), expected);
+    }
+}
+
+#[test]
 fn anthropic_replies_are_read() {
     let body = json!({
         "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-x",
