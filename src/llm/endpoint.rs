@@ -18,6 +18,10 @@ use std::time::{Duration, Instant};
 /// Longest response body, in bytes.
 pub(super) const BODY_LIMIT: usize = 32 * 1024 * 1024;
 
+const NO_CREDIT: &str = "the account has no credit left";
+/// What Anthropic says then.
+const LOW_BALANCE: &str = "credit balance is too low";
+
 /// An endpoint, with one agent's settings.
 pub(super) struct Endpoint {
     /// Its model, as `provider/model`.
@@ -183,12 +187,11 @@ impl Endpoint {
         (format, limit): (Format, &str),
     ) -> Setback {
         let status = response.status();
-        let text = String::from_utf8_lossy(body);
+        let (text, headers) = (String::from_utf8_lossy(body), response.headers().clone());
+        let mut detail = self.redacted(response::error_detail(&self.redacted(text.clone().into_owned())));
         if let Some(reason) = withheld(status, &text) {
-            let detail = self.redacted(response::error_detail(&self.redacted(text.clone().into_owned())));
             let error = ModelError::Filtered { endpoint: self.shown.clone(), detail: format!("{reason}: {detail}") };
-            let (fault, headers) = (Fault::Request, response.headers().clone());
-            return Setback { error, fault, charged: false, headers };
+            return Setback { error, fault: Fault::Request, charged: false, headers };
         }
         let fault = if self.formats.learn_limit(&text, limit, &self.shown)
             || self.formats.learn(&text, !request.tools.is_empty(), format, &self.shown)
@@ -197,23 +200,23 @@ impl Endpoint {
         } else {
             fault(status, &text, retry_after(response.headers(), Timestamp::now()))
         };
-        let mut detail = self.redacted(response::error_detail(&self.redacted(text.into_owned())));
         if fault == Fault::Settings {
-            detail = format!("{detail}; {}", self.advice(status));
+            detail = format!("{detail}; {}", self.advice(status, &text));
         }
         let error = ModelError::Refused { endpoint: self.shown.clone(), status: status.as_u16(), detail };
         // A gateway that gave up may have had the reply made, and paid for.
         let charged = matches!(status.as_u16(), 408 | 502 | 504 | 524);
-        Setback { error, fault, charged, headers: response.headers().clone() }
+        Setback { error, fault, charged, headers }
     }
 
     /// What to look at when no request is taken.
-    fn advice(&self, status: StatusCode) -> String {
+    fn advice(&self, status: StatusCode, text: &str) -> String {
         let settings = &self.settings;
         match status.as_u16() {
             300..400 => format!("redirects are not followed; set {settings}.base_url to the final address"),
             404 => format!("check {settings}.model (`{}`) and {settings}.base_url", self.sent_model),
-            402 | 429 => "the account has no credit left".to_owned(),
+            402 | 429 => NO_CREDIT.to_owned(),
+            _ if text.contains(LOW_BALANCE) => NO_CREDIT.to_owned(),
             _ => {
                 let role = self.role.to_uppercase();
                 let own = if settings.starts_with("llm.agents.") { "" } else { ".api_key_env, or the key" };
@@ -261,7 +264,7 @@ fn fault(status: StatusCode, text: &str, asked: Option<Duration>) -> Fault {
         // OpenAI says so of an account that is used up: waiting does not help.
         429 if text.contains("insufficient_quota") => Fault::Settings,
         // Gemini and Anthropic say so of a wrong key and of an account without credit.
-        400 if text.contains("API_KEY_INVALID") || text.contains("credit balance is too low") => Fault::Settings,
+        400 if text.contains("API_KEY_INVALID") || text.contains(LOW_BALANCE) => Fault::Settings,
         // 529 is Anthropic's.
         429 | 529 => Fault::Busy(asked),
         408 | 409 | 425 | 500..=599 => Fault::Broken(asked),

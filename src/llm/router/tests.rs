@@ -136,6 +136,27 @@ async fn what_no_request_can_change_stops_the_run_at_once() {
 }
 
 #[tokio::test]
+async fn a_bad_request_may_be_the_key_s_the_account_s_or_the_filter_s() {
+    let said = |message: &str| {
+        let message = message.to_owned();
+        first(u64::MAX, move || Reply::error(400, &message))
+    };
+    for (message, expected) in [
+        (
+            "API_KEY_INVALID",
+            "; check the key in the variable that LLM_USER_API_KEY_ENV names, and llm.agents.user.base_url",
+        ),
+        ("Your credit balance is too low", "; the account has no credit left"),
+    ] {
+        let error = call(&said(message), 5).await.0.unwrap_err();
+        assert!(matches!(error, ModelError::Halted(_)) && error.to_string().ends_with(expected), "{error}");
+    }
+    let (outcome, counts) = call(&said("the prompt was caught: content_filter"), 5).await;
+    assert!(matches!(outcome, Err(ModelError::Filtered { .. })), "{outcome:?}");
+    assert_eq!(counts, [1, 0, 0, 1]);
+}
+
+#[tokio::test]
 async fn an_endpoint_that_has_no_room_is_asked_later_whatever_the_retries() {
     for status in [429, 529] {
         let server = first(5, move || Reply::error(status, "slow down"));

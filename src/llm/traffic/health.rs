@@ -66,7 +66,8 @@ impl Health {
     }
 
     /// A request is sent. Whether it is a probe.
-    pub fn sent(&mut self) -> bool {
+    pub fn sent(&mut self, now: Instant) -> bool {
+        self.ailing = self.ailing.filter(|(_, last)| now - *last < FORGOTTEN);
         let State::Down { pause, .. } = self.state else { return false };
         self.state = State::Probed { pause };
         true
@@ -88,8 +89,7 @@ impl Health {
 
     /// It has too much to do.
     pub fn complained(&mut self, complaint: &str, now: Instant) {
-        let since = self.ailing.filter(|(_, last)| now - *last < FORGOTTEN).map_or(now, |(since, _)| since);
-        self.ailing = Some((since, now));
+        self.ailing = Some((self.ailing.map_or(now, |(since, _)| since), now));
         complaint.clone_into(&mut self.complaint);
     }
 
@@ -128,16 +128,16 @@ mod tests {
         assert!(health.failed(3, false, false, "500", now));
         assert_eq!(health.admits(now), Err(Some(now + FIRST_PAUSE)));
         let later = now + FIRST_PAUSE;
-        assert!(health.admits(later).is_ok() && health.sent());
+        assert!(health.admits(later).is_ok() && health.sent(later));
         assert_eq!(health.admits(later), Err(None), "one probe at a time");
         assert!(!health.failed(4, false, true, "500", later));
         assert_eq!(health.admits(later), Err(Some(later + 2 * FIRST_PAUSE)));
         // What was out before the outage tells nothing new.
         assert!(!health.failed(5, false, false, "500", later));
         assert_eq!(health.admits(later), Err(Some(later + 2 * FIRST_PAUSE)));
-        assert!(health.sent());
+        assert!(health.sent(later));
         health.unprobed(later);
-        assert!(health.admits(later).is_ok() && health.sent());
+        assert!(health.admits(later).is_ok() && health.sent(later));
         assert!(health.replied() && !health.is_down());
     }
 
@@ -150,13 +150,14 @@ mod tests {
             let until = health.admits(now).expect_err("down").expect("a time");
             pauses.push((until - now).as_secs_f64());
             now = until;
-            assert!(health.sent());
+            assert!(health.sent(now));
             health.failed(1, true, true, "refused", now);
         }
         assert_eq!(pauses, [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]);
         assert_eq!(health.ailing_since(), Some(now - Duration::from_secs_f64(pauses.iter().sum())));
         // Nobody has asked for long: what goes wrong now is another matter.
         let later = now + Duration::from_secs(100);
+        health.sent(later);
         health.complained("429", later);
         assert_eq!(health.ailing_since(), Some(later));
     }

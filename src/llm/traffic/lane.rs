@@ -147,12 +147,12 @@ impl Lane {
     }
 
     /// A request of this route goes there.
-    pub fn sent(&mut self, route: usize, tokens: f64) -> Flight {
+    pub fn sent(&mut self, route: usize, tokens: f64, now: Instant) -> Flight {
         self.in_flight += 1;
         self.rates.take([1.0, tokens]);
         self.told.take([1.0, tokens]);
         self.pace.sent();
-        Flight { route, era: self.flights.era(), probe: self.health.sent() }
+        Flight { route, era: self.flights.era(), probe: self.health.sent(now) }
     }
 
     pub fn landed(&mut self) {

@@ -235,13 +235,17 @@ impl State {
         let lane = self.routes[route].lanes[endpoint];
         self.routes[route].flights += 1;
         self.routes[route].rates.take([1.0, request.tokens]);
-        let flight = self.lanes[lane].sent(route, request.tokens);
-        Permit { traffic: traffic.clone(), route, endpoint, request, flight, since: Instant::now(), ended: false }
+        let since = Instant::now();
+        let flight = self.lanes[lane].sent(route, request.tokens, since);
+        Permit { traffic: traffic.clone(), route, endpoint, request, flight, since, ended: false }
     }
 
     /// Admits who can be admitted; what nobody waited for any more, and when to look again.
     fn admit_waiting(&mut self, traffic: &Traffic, now: Instant) -> (Vec<Permit>, Option<Instant>) {
         let mut unwanted = Vec::new();
+        if self.routes.iter().all(|route| route.waiting.is_empty()) {
+            return (unwanted, None);
+        }
         'admitted: loop {
             let mut wake: Option<Instant> = None;
             // What a poorer route waits for by its rate is not given to a richer one.

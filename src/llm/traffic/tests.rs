@@ -200,6 +200,26 @@ async fn an_outage_of_all_ends_the_run_when_it_lasts_too_long() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_endpoint_that_never_answers_is_an_outage_too() {
+    let traffic = traffic();
+    let route = traffic.route(vec![options("a")], Strategy::default(), [None; 2]);
+    let start = Instant::now();
+    let mut calls = tokio::task::JoinSet::new();
+    for call in 0..4 {
+        let traffic = traffic.clone();
+        calls.spawn(async move {
+            while let Ok(permit) = traffic.enter(route, request(call)).await {
+                tokio::time::sleep(Duration::from_secs(120)).await;
+                permit.failed(false, "no complete response within 120 s");
+            }
+        });
+    }
+    calls.join_all().await;
+    assert!(traffic.0.halt.reason().is_some());
+    assert!(start.elapsed() < OUTAGE + Duration::from_secs(300), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_that_is_gone_leaves_the_others_and_the_last_one_ends_the_run() {
     let traffic = traffic();
     let route = traffic.route(vec![options("a"), options("b")], Strategy::default(), [None; 2]);

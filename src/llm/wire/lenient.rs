@@ -28,7 +28,7 @@ fn mended(text: &str) -> String {
     mended
 }
 
-/// The UTF-16 unit of the escape `\uXXXX` at the start of a text.
+/// The UTF-16 unit of the escape at the start of a text: `\u` and four digits.
 fn escaped_unit(text: &str) -> Option<u16> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok())?
