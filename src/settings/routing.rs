@@ -74,9 +74,13 @@ pub(super) fn endpoints(
     endpoints
 }
 
-/// Gives the agent's key to endpoints without one of their own.
+/// Gives the agent's key to its own address, and to endpoints without a key whose provider wants one: a server of the
+/// user's own gets no key that was not meant for it.
 fn give_key(role: &Role, endpoints: &mut [EndpointOptions], env: &BTreeMap<String, String>, report: &mut Report) {
-    let keyless: Vec<_> = endpoints.iter_mut().filter(|endpoint| endpoint.api_key.is_none()).collect();
+    let own = format!("llm.agents.{}", role.name);
+    let may_have = |endpoint: &EndpointOptions| endpoint.key == own || endpoint.provider.wants_key;
+    let keyless: Vec<_> =
+        endpoints.iter_mut().filter(|endpoint| endpoint.api_key.is_none() && may_have(endpoint)).collect();
     if keyless.is_empty() {
         return;
     }

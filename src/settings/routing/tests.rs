@@ -69,10 +69,10 @@ fn keys_are_the_items_own_or_the_agents() {
     let local = "base_url: 'http://h/v1'";
     for (item, env, expected) in [
         (local.to_owned(), &[][..], None),
-        (local.to_owned(), &own, Some("agents")),
+        (local.to_owned(), &own, None),
         (format!("{local}, api_key: sk"), &own, Some("sk")),
         (format!("{local}, api_key: ''"), &own, Some("")),
-        (format!("{local}, api_key: null"), &own, Some("agents")),
+        (format!("{local}, api_key: null"), &own, None),
         (format!("{local}, api_key_env: THEIRS"), &others, Some("theirs")),
         ("provider: groq, api_key_env: THEIRS".to_owned(), &others, Some("theirs")),
         ("provider: groq".to_owned(), &own, Some("agents")),
