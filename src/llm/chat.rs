@@ -185,6 +185,11 @@ pub trait Model: Send + Sync {
     /// Name in the outputs: `provider/model` when a provider is set and the model has no `/`, else the model.
     fn name(&self) -> &Arc<str>;
 
+    /// Whether it plays the personas it is given.
+    fn plays_personas(&self) -> bool {
+        true
+    }
+
     /// Tells requests apart: equal when the same is asked of the same model.
     ///
     /// # Errors

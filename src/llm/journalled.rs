@@ -116,6 +116,10 @@ impl Model for Journalled {
         self.front.model.name()
     }
 
+    fn plays_personas(&self) -> bool {
+        self.front.model.plays_personas()
+    }
+
     fn digest(&self, request: &ChatRequest) -> Result<Digest, ModelError> {
         self.front.model.digest(request)
     }

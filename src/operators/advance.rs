@@ -1,7 +1,7 @@
 //! `advance`: a judged round becomes a turn, and the conversation goes on or is finished.
 
 use super::Flow;
-use crate::words::{Conversation, Ending, Failure, Judged, Round, Turn};
+use crate::words::{Acceptance, Conversation, DropReason, Ending, Failure, Judged, Judgement, Round, Turn};
 use std::sync::Arc;
 use timely::dataflow::operators::vec::{Map, Partition};
 
@@ -35,6 +35,7 @@ fn advanced(mut conversation: Conversation, judged: Result<Judged, Failure>) -> 
         Judged::Turn(judgement) => (Some(judgement), None),
         Judged::Conversation(judgement) => (None, Some(judgement)),
     };
+    let rejected = of_turn.as_ref().or(of_conversation.as_ref()).and_then(rejection);
     conversation.judgement = of_conversation;
     if conversation.ending.is_some() {
         return conversation;
@@ -45,17 +46,29 @@ fn advanced(mut conversation: Conversation, judged: Result<Judged, Failure>) -> 
     {
         conversation.turns.push(Arc::new(Turn { index, attempt, question, answer, judgement: of_turn }));
     }
-    if conversation.turns.len() >= usize::from(conversation.target_turns) {
+    // The turn stays, with its verdict: its question has been asked.
+    conversation.ending = rejected.map(Ending::Dropped);
+    if conversation.ending.is_none() && conversation.turns.len() >= usize::from(conversation.target_turns) {
         conversation.ending = Some(Ending::Completed);
     }
     conversation
 }
 
+/// Why a conversation with this verdict is dropped, if it is.
+fn rejection(judgement: &Judgement) -> Option<DropReason> {
+    let reply = &judgement.reply;
+    (judgement.acceptance == Acceptance::Rejected).then(|| {
+        DropReason::Judged(format!(
+            "the judge's verdict does not meet judge.accept: score {}, question_ok {}, answer_ok {}: {}",
+            reply.score, reply.question_ok, reply.answer_ok, reply.notes
+        ))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::sample::dropped_conversation;
-    use crate::words::DropReason;
+    use crate::output::sample::{dropped_conversation, sample_conversation};
 
     #[test]
     fn a_dropped_conversation_keeps_its_reason_unless_the_run_stops_before_it_is_judged() {
@@ -63,5 +76,40 @@ mod tests {
         for (failure, ending) in [(Failure::Lost, dropped), (Failure::Stopped, Some(Ending::Interrupted))] {
             assert_eq!(advanced(dropped_conversation(), Err(failure)).ending, ending);
         }
+    }
+
+    /// The last turn of a conversation of two, as it comes from the judge.
+    fn judged(acceptance: Acceptance, whole: bool) -> (Conversation, Judged) {
+        let mut conversation = Conversation { target_turns: 2, ending: None, ..sample_conversation() };
+        let last = conversation.turns.pop().map(Arc::unwrap_or_clone).expect("two turns");
+        let judgement = Judgement { acceptance, ..last.judgement.clone().expect("a verdict") };
+        conversation.round =
+            Round { question: Some(last.question), answer: Some(last.answer), ..Round::default() };
+        (conversation, if whole { Judged::Conversation(judgement) } else { Judged::Turn(judgement) })
+    }
+
+    #[test]
+    fn a_rejected_turn_ends_its_conversation_and_stays_in_it() {
+        for whole in [false, true] {
+            for (acceptance, reason) in [
+                (Acceptance::Accepted, ""),
+                (Acceptance::Flagged, ""),
+                (Acceptance::Rejected, "judge_rejected"),
+            ] {
+                let (conversation, verdict) = judged(acceptance, whole);
+                let advanced = advanced(conversation, Ok(verdict));
+                assert_eq!(advanced.turns.len(), 2);
+                assert_eq!(advanced.ending.as_ref().map(Ending::drop_reason), Some(reason), "{acceptance:?} {whole}");
+            }
+        }
+        let (mut first, verdict) = judged(Acceptance::Rejected, false);
+        first.turns.clear();
+        let first = advanced(first, Ok(verdict));
+        assert_eq!((first.turns.len(), first.ending.map(|ending| ending.drop_reason())), (1, Some("judge_rejected")));
+        // One that was dropped before keeps its reason.
+        let (ended, verdict) = judged(Acceptance::Rejected, true);
+        let ended = Conversation { ending: Some(Ending::Dropped(DropReason::DedupExhausted)), ..ended };
+        let ended = advanced(ended, Ok(verdict));
+        assert_eq!(ended.ending, Some(Ending::Dropped(DropReason::DedupExhausted)));
     }
 }

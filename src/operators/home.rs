@@ -6,7 +6,7 @@
 
 use super::watermark::Report;
 use crate::words::{
-    Attempt, Conversation, DropReason, Ending, Failure, Fingerprint, Question, Rank, Round, Slot, Tick, TurnIndex,
+    Attempt, ChunkIndex, Conversation, DropReason, Ending, Failure, Fingerprint, Question, Rank, Round, Slot, Tick, TurnIndex,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -139,10 +139,10 @@ impl Path {
     }
 }
 
-/// Documents of rejected questions, in order.
-fn avoid<'a>(rejected: impl Iterator<Item = &'a Step>) -> Vec<crate::words::SourceIndex> {
-    let sources: BTreeSet<_> = rejected.filter_map(|step| step.question.used.source).collect();
-    sources.into_iter().collect()
+/// Passages of rejected questions, in order.
+fn avoid<'a>(rejected: impl Iterator<Item = &'a Step>) -> Vec<ChunkIndex> {
+    let chunks: BTreeSet<_> = rejected.filter_map(|step| step.question.used.chunk).collect();
+    chunks.into_iter().collect()
 }
 
 impl Home {
@@ -388,7 +388,7 @@ mod tests {
         home.end(&stale);
         home.ask(stale, Ok(question("c")));
         assert!(home.changes(Tick(4)).is_none(), "what an earlier course asked for comes to nothing");
-        assert_eq!(again.round.avoid, question("a").used.source.into_iter().collect::<Vec<_>>());
+        assert_eq!(again.round.avoid, question("a").used.chunk.into_iter().collect::<Vec<_>>());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What became of conversations, and how far a run is.
 
 use super::watermark::Watermark;
-use crate::words::{Conversation, Ending, LanguageIndex, Slot, Used, Wave};
+use crate::words::{Acceptance, Conversation, Ending, LanguageIndex, Slot, Turn, Used, Wave};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -32,6 +32,42 @@ pub struct Outcome {
     pub used: Vec<Used>,
     /// Questions of it that were rejected as duplicates.
     pub duplicates: u32,
+    /// What its turns came to.
+    pub turns: Turns,
+}
+
+/// Turns, and those of them that something is to be said about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Turns {
+    /// All of them.
+    pub all: u64,
+    /// Those that were answered without any retrieved passage.
+    pub unretrieved: u64,
+    /// Those whose answer has numbers that stand in no passage.
+    pub unsupported: u64,
+    /// Those whose verdict does not meet `judge.accept`.
+    pub flagged: u64,
+}
+
+impl Turns {
+    fn of(conversation: &Conversation) -> Self {
+        let count = |marked: fn(&Turn) -> bool| conversation.turns.iter().filter(|turn| marked(turn)).count() as u64;
+        Self {
+            all: count(|_| true),
+            unretrieved: count(|turn| turn.answer.retrieved.is_empty()),
+            unsupported: count(|turn| !turn.answer.unsupported_numbers.is_empty()),
+            flagged: count(|turn| {
+                turn.judgement.as_ref().is_some_and(|judgement| judgement.acceptance != Acceptance::Accepted)
+            }),
+        }
+    }
+
+    fn add(&mut self, more: Self) {
+        self.all += more.all;
+        self.unretrieved += more.unretrieved;
+        self.unsupported += more.unsupported;
+        self.flagged += more.flagged;
+    }
 }
 
 impl Outcome {
@@ -48,6 +84,7 @@ impl Outcome {
             fate,
             used: conversation.turns.iter().map(|turn| turn.question.used.clone()).collect(),
             duplicates: conversation.duplicates(),
+            turns: Turns::of(conversation),
         })
     }
 }
@@ -73,6 +110,8 @@ pub struct Tally {
     pub languages: Vec<Progress>,
     /// Questions rejected as duplicates.
     pub duplicates: u64,
+    /// What the turns of conversations that ended since the process began came to.
+    pub turns: Turns,
     /// Drops by reason.
     pub drops: BTreeMap<String, u32>,
     /// What happened to the conversation dropped last.
@@ -104,6 +143,7 @@ impl Tally {
             }
         }
         self.duplicates += u64::from(outcome.duplicates);
+        self.turns.add(outcome.turns);
     }
 
     /// Takes note of how far the homes are ahead of the watermark.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::sync::Arc;
 
 /// Version of the two schemas, in the key-value metadata of every file.
-pub(crate) const SCHEMA_VERSION: &str = "2";
+pub(crate) const SCHEMA_VERSION: &str = "3";
 
 /// A row of `conversations-*.parquet`: messages, what `metadata` tells, and the verdict.
 #[derive(Debug, Serialize)]
@@ -48,6 +48,10 @@ impl<'a> ConversationColumns<'a> {
             list("question_modes", DataType::Utf8),
             list("seed_topics", DataType::Utf8),
             list("seed_questions", DataType::Utf8),
+            always("persona_applied", DataType::Boolean),
+            list("retrieved", DataType::Boolean),
+            list("unsupported_numbers", texts()),
+            maybe("judge_accepted", DataType::Boolean),
             text("judge_granularity"),
             maybe("avg_score", DataType::Float64),
             maybe("conversation_judge", verdict()),
@@ -114,6 +118,11 @@ impl<'a> TurnColumns<'a> {
             list("conversation_judge_reasons", DataType::Utf8),
             text("conversation_status"),
             text("drop_reason"),
+            always("retrieved", DataType::Boolean),
+            list("unsupported_numbers", DataType::Utf8),
+            maybe("judge_accepted", DataType::Boolean),
+            maybe("conversation_judge_accepted", DataType::Boolean),
+            always("persona_applied", DataType::Boolean),
             text("run_id"),
             text("language"),
             maybe_text("source_path"),
@@ -163,6 +172,11 @@ fn moment(name: &str) -> Field {
 
 fn list(name: &str, item: DataType) -> Field {
     always(name, DataType::List(Arc::new(Field::new_list_field(item, false))))
+}
+
+/// The type of a list of texts.
+fn texts() -> DataType {
+    DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, false)))
 }
 
 fn maybe_list(name: &str, item: DataType) -> Field {

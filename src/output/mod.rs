@@ -100,6 +100,8 @@ pub struct RunFacts {
     pub user_agent: Arc<str>,
     /// Name of the assistant model.
     pub assistant_agent: Arc<str>,
+    /// Whether there are personas and the models play them.
+    pub persona_applied: bool,
     /// Whether conversations are judged.
     pub judge_enabled: bool,
     /// `turn` or `conversation`.

@@ -6,7 +6,7 @@ use crate::words::reply::{
     Confidence, Difficulty, Evidence, GroundingFact, Intent, Premise, ReasoningTrace, RetrievalQueries, Thought,
 };
 use crate::words::{
-    Answer, AssistantReply, Attempt, Catalogue, Chunk, ChunkIndex, Conversation, Coverage, DropReason, Ending,
+    Acceptance, Answer, AssistantReply, Attempt, Catalogue, Chunk, ChunkIndex, Conversation, Coverage, DropReason, Ending,
     Incarnation, JudgeReply, Judgement, LanguageIndex, Persona, Question, QuestionMode, Round, Slot, Source,
     SourceIndex, ToolDefinition, ToolEvent, Turn, TurnIndex, Used, UserReply, Wave,
 };
@@ -58,6 +58,7 @@ pub(crate) fn facts() -> RunFacts {
         tools: Tools::of(&[search()]),
         user_agent: "openai/asker".into(),
         assistant_agent: "openai/answerer".into(),
+        persona_applied: true,
         judge_enabled: true,
         judge_granularity: "turn",
         judge_reasons: vec!["vague".into(), "other".into()],
@@ -119,6 +120,7 @@ pub(crate) fn sample_conversation() -> Conversation {
     question.reply.coverage_target = "5f0c-1".into();
     question.used.chunk = Some(ChunkIndex(1));
     question.used.source = Some(SourceIndex(0));
+    (first.answer.retrieved, first.answer.used) = (vec![ChunkIndex(1), ChunkIndex(0)], vec![ChunkIndex(1)]);
     first.answer.tool_events = vec![ToolEvent {
         id: "call_46611".into(),
         name: "vector_db_search".into(),
@@ -132,6 +134,7 @@ pub(crate) fn sample_conversation() -> Conversation {
     question.reply.difficulty = Difficulty::Medium;
     question.reasoning = Some("dig deeper".into());
     second.answer.reasoning = Some("recall rehearsals".into());
+    second.answer.unsupported_numbers = vec!["12".into()];
     conversation(0, "ar", "run-1-ar-0000", vec![first, second], Ending::Completed)
 }
 
@@ -223,6 +226,9 @@ fn answered(question: &str, answer: &str) -> Answer {
     Answer {
         reply: AssistantReply { assistant_message: answer.into(), reasoning_trace: trace, did_web_search: false },
         tool_events: Vec::new(),
+        retrieved: Vec::new(),
+        used: Vec::new(),
+        unsupported_numbers: Vec::new(),
         agent: "openai/answerer".into(),
         reasoning: None,
         raw: raw("answered"),
@@ -233,7 +239,8 @@ fn answered(question: &str, answer: &str) -> Answer {
 fn judgement(score: u8) -> Judgement {
     let reply =
         JudgeReply { score, reasons: vec!["vague".into()], notes: "ok".into(), question_ok: true, answer_ok: true };
-    Judgement { reply, reasoning: None, raw: raw("judged"), calls: 1 }
+    let acceptance = if score < 5 { Acceptance::Flagged } else { Acceptance::Accepted };
+    Judgement { reply, acceptance, reasoning: None, raw: raw("judged"), calls: 1 }
 }
 
 fn raw(id: &str) -> Value {

@@ -1,13 +1,16 @@
 //! What the plan answers: how a conversation opens, what a question is to be like, and the passages it is shown.
 
 use super::draw::{self, Purpose};
+use super::seeds::Seed;
 use super::{Options, coverage, modes, passages, personas, seeds, turns};
-use crate::words::{Catalogue, ChunkIndex, Conversation, Persona, QuestionMode, Slot, Snippet, SourceIndex};
-use rand::Rng;
+use crate::words::reply::Intent;
+use crate::words::{Catalogue, ChunkIndex, Conversation, Passage, Persona, QuestionMode, Slot, SourceIndex};
+use rand::{Rng, RngExt};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Questions not to repeat that a question is told of.
-const RECENT: usize = 10;
+/// Most questions about the shown passages that a question is told of.
+const RECENT: usize = 5;
 
 /// What a conversation is planned to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +38,8 @@ pub struct Brief {
     pub pool: Vec<SourceIndex>,
     /// The assistant's last message.
     pub last_assistant_message: Option<String>,
-    /// Questions not to repeat, oldest first: the latest of the run, then those of the conversation; at most 10.
-    pub recent_questions: Vec<Arc<str>>,
+    /// What the person wants, after a rejected question.
+    pub angle: Option<Intent>,
     /// A number drawn for this question.
     pub variety: u64,
 }
@@ -80,7 +83,15 @@ impl Plan {
 
     /// What the question being asked is to be like. A seeded one may be about any document: what its seed asks decides.
     pub fn brief(&self, conversation: &Conversation) -> Brief {
-        let seed = seeds::drawn(&self.options, conversation);
+        self.planned(conversation, seeds::drawn(&self.options, conversation))
+    }
+
+    /// The same without a seed topic: for one whose question the knowledge base has nothing about.
+    pub fn unseeded(&self, conversation: &Conversation) -> Brief {
+        self.planned(conversation, None)
+    }
+
+    fn planned(&self, conversation: &Conversation, seed: Option<Seed>) -> Brief {
         let mode = if seed.is_some() { QuestionMode::Seeded } else { modes::drawn(&self.options, conversation) };
         let (seed_topic, seed_question) =
             seed.map(|seed| (seed.topic.to_string(), seed.question.to_string())).unwrap_or_default();
@@ -88,8 +99,8 @@ impl Plan {
         let query = match mode {
             QuestionMode::Seeded if !seed_question.is_empty() => Some(seed_question.as_str()),
             QuestionMode::Seeded => Some(self.options.question.as_str()),
-            QuestionMode::Followup | QuestionMode::Adjacent => last,
-            QuestionMode::Fresh | QuestionMode::OffTopic => None,
+            QuestionMode::Adjacent => last,
+            QuestionMode::Followup | QuestionMode::Fresh | QuestionMode::OffTopic => None,
         };
         Brief {
             mode,
@@ -97,37 +108,61 @@ impl Plan {
             seed_topic,
             seed_question,
             pool: match mode {
-                QuestionMode::Seeded => coverage::all(&self.catalogue),
-                _ => coverage::pool(&self.options, &self.catalogue, conversation),
+                QuestionMode::Seeded | QuestionMode::Followup | QuestionMode::Adjacent => {
+                    coverage::all(&self.options, &self.catalogue, conversation)
+                }
+                QuestionMode::Fresh | QuestionMode::OffTopic => {
+                    coverage::pool(&self.options, &self.catalogue, conversation)
+                }
             },
             last_assistant_message: last.map(str::to_owned),
-            recent_questions: recent(conversation),
+            angle: self.angle(conversation),
             variety: draw::stream(self.options.seed, Purpose::Variety, &draw::question(conversation)).next_u64(),
         }
     }
 
-    /// The passages to show to the question of a brief, at most 6: of `hits` (what a search with the brief's query found,
-    /// nearest first), or drawn when there are none left that the conversation did not use. Empty only when the knowledge
-    /// base is.
-    pub fn snippets(
+    /// After a rejected question, what the next one is to want.
+    fn angle(&self, conversation: &Conversation) -> Option<Intent> {
+        let mut stream = draw::stream(self.options.seed, Purpose::Angle, &draw::question(conversation));
+        (conversation.round.attempt.0 > 0).then(|| Intent::ALL[stream.random_range(0..Intent::ALL.len())])
+    }
+
+    /// The passages to show to the question of a brief, most fitting first, at most 4: one that digs deeper stays in its
+    /// document, one that moves on takes from there and from `hits` (what a search with the brief's query found, nearest
+    /// first), a seeded one from `hits`; else, and where these have none, they are drawn. After a rejected question it is a
+    /// single other one. Empty only when the knowledge base is.
+    pub fn passages(
         &self,
         conversation: &Conversation,
         brief: &Brief,
         hits: &[ChunkIndex],
-    ) -> Vec<(ChunkIndex, Snippet)> {
-        let mut chunks = passages::nearest(&self.catalogue, conversation, &brief.pool, hits);
+    ) -> Vec<(ChunkIndex, Passage)> {
+        let catalogue = &self.catalogue;
+        let mut chunks = match brief.mode {
+            QuestionMode::Followup => passages::deeper(catalogue, conversation),
+            QuestionMode::Adjacent => passages::beside(catalogue, conversation, &brief.pool, hits),
+            QuestionMode::Seeded => passages::nearest(catalogue, conversation, &brief.pool, hits),
+            QuestionMode::Fresh | QuestionMode::OffTopic => Vec::new(),
+        };
         if chunks.is_empty() {
-            chunks = passages::drawn(&self.options, &self.catalogue, conversation, &brief.pool);
+            chunks = passages::drawn(&self.options, catalogue, conversation, &brief.pool);
         }
-        chunks.into_iter().map(|chunk| (chunk, passages::snippet(&self.catalogue, conversation, chunk))).collect()
+        if conversation.round.attempt.0 > 0 {
+            chunks.truncate(1);
+        }
+        chunks.into_iter().zip(1..).map(|(chunk, number)| (chunk, catalogue.passage(chunk, number))).collect()
     }
-}
 
-fn recent(conversation: &Conversation) -> Vec<Arc<str>> {
-    let own = conversation.turns.iter().map(|turn| &turn.question.used.question);
-    let mut recent: Vec<_> = conversation.coverage.recent.iter().chain(own).cloned().collect();
-    recent.drain(..recent.len().saturating_sub(RECENT));
-    recent
+    /// Questions of earlier conversations about these passages, oldest first, the last 5.
+    pub fn asked_about(&self, conversation: &Conversation, shown: &[ChunkIndex]) -> Vec<Arc<str>> {
+        let sources: BTreeSet<_> = shown.iter().map(|chunk| self.catalogue.chunk(*chunk).source).collect();
+        let known = |source: &SourceIndex| conversation.coverage.sources.get(source.0 as usize);
+        let recent = sources.iter().filter_map(known).flat_map(|source| &source.recent);
+        let about = |(chunk, _): &&(Option<ChunkIndex>, _)| chunk.is_some_and(|chunk| shown.contains(&chunk));
+        let mut asked: Vec<Arc<str>> = recent.filter(about).map(|(_, question)| question.clone()).collect();
+        asked.drain(..asked.len().saturating_sub(RECENT));
+        asked
+    }
 }
 
 #[cfg(test)]

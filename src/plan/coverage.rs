@@ -6,7 +6,7 @@
 
 use super::Options;
 use super::draw::{self, Purpose};
-use crate::words::{Catalogue, ChunkIndex, Conversation, SourceIndex};
+use crate::words::{Catalogue, ChunkIndex, Conversation, Language, SourceIndex};
 use rand::{Rng, RngExt};
 use std::collections::BTreeSet;
 
@@ -25,18 +25,18 @@ struct Usage<T> {
 /// documents whose questions were just rejected; when none would be left, all but these; when none is left even then, all.
 pub(super) fn pool(options: &Options, catalogue: &Catalogue, conversation: &Conversation) -> Vec<SourceIndex> {
     let pool = if balanced(options, conversation) {
-        let sources = sources(catalogue, conversation, all(catalogue));
+        let sources = sources(catalogue, conversation, all(options, catalogue, conversation));
         let unused = sources.iter().filter(|source| source.questions == 0).count();
         let kept = if unused > 0 { unused } else { share(sources.len(), options.coverage.fraction).max(1) };
         least_used(options, conversation, sources, kept)
     } else {
-        all(catalogue)
+        all(options, catalogue, conversation)
     };
-    [pool, all(catalogue)]
+    [pool, all(options, catalogue, conversation)]
         .into_iter()
-        .map(|sources| not_rejected(conversation, sources))
+        .map(|sources| not_rejected(catalogue, conversation, sources))
         .find(|sources| !sources.is_empty())
-        .unwrap_or_else(|| all(catalogue))
+        .unwrap_or_else(|| all(options, catalogue, conversation))
 }
 
 /// The documents to draw from, in order: the pool; when that is less than the share `fraction` of all or than `least`
@@ -49,7 +49,7 @@ pub(super) fn widened(
     least: usize,
 ) -> Vec<SourceIndex> {
     let missing = share(catalogue.sources.len(), options.coverage.fraction).max(least).saturating_sub(pool.len());
-    let mut others = not_rejected(conversation, all(catalogue));
+    let mut others = not_rejected(catalogue, conversation, all(options, catalogue, conversation));
     others.retain(|source| pool.binary_search(source).is_err());
     let mut widened = least_used(options, conversation, sources(catalogue, conversation, others), missing);
     widened.extend(pool);
@@ -79,20 +79,30 @@ pub(super) fn chunks(
     least_used(options, conversation, chunks, kept)
 }
 
-/// Every document, in order.
-pub(super) fn all(catalogue: &Catalogue) -> Vec<SourceIndex> {
-    (0..catalogue.sources.len() as u32).map(SourceIndex).collect()
+/// Every document that a conversation may be about, in order: those in its language, or all where there are none or
+/// `coverage.document_language` says so.
+pub(super) fn all(options: &Options, catalogue: &Catalogue, conversation: &Conversation) -> Vec<SourceIndex> {
+    let every = || (0..catalogue.sources.len() as u32).map(SourceIndex);
+    let code = Language::of(&conversation.language).code.filter(|_| options.coverage.own_language);
+    let own = |source: &SourceIndex| code.is_some() && catalogue.source(*source).language == code;
+    if every().any(|source| own(&source)) { every().filter(own).collect() } else { every().collect() }
 }
 
 /// Those of some documents whose questions were not just rejected.
-pub(super) fn not_rejected(conversation: &Conversation, mut sources: Vec<SourceIndex>) -> Vec<SourceIndex> {
-    sources.retain(|source| !conversation.round.avoid.contains(source));
+pub(super) fn not_rejected(
+    catalogue: &Catalogue,
+    conversation: &Conversation,
+    mut sources: Vec<SourceIndex>,
+) -> Vec<SourceIndex> {
+    let rejected: Vec<_> = conversation.round.avoid.iter().map(|chunk| catalogue.chunk(*chunk).source).collect();
+    sources.retain(|source| !rejected.contains(source));
     sources
 }
 
-/// The chunks the conversation's own questions used.
+/// The chunks the conversation's own questions used, also those that were just rejected.
 pub(super) fn used(conversation: &Conversation) -> BTreeSet<ChunkIndex> {
-    conversation.turns.iter().filter_map(|turn| turn.question.used.chunk).collect()
+    let asked = conversation.turns.iter().filter_map(|turn| turn.question.used.chunk);
+    asked.chain(conversation.round.avoid.iter().copied()).collect()
 }
 
 /// How many earlier questions used a chunk, as far as is known.

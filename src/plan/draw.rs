@@ -34,6 +34,8 @@ pub enum Purpose {
     Chunks,
     /// The number handed to the user model.
     Variety,
+    /// What a question wants after one was rejected.
+    Angle,
 }
 
 impl Purpose {
@@ -52,6 +54,7 @@ impl Purpose {
             Self::Documents => "documents",
             Self::Chunks => "chunks",
             Self::Variety => "variety",
+            Self::Angle => "angle",
         }
     }
 }

@@ -17,7 +17,7 @@ pub fn options() -> Options {
         turns: TurnOptions { min: 2, max: 6, distribution: Distribution::Poisson, mean: None },
         question: String::new(),
         topics: TopicOptions::default(),
-        coverage: CoverageOptions { balanced: true, epsilon: 0.0, fraction: 0.2, dedup_retries: 3 },
+        coverage: CoverageOptions { balanced: true, epsilon: 0.0, fraction: 0.2, own_language: true, dedup_retries: 3 },
         user_personas: Vec::new(),
         assistant_personas: Vec::new(),
     }
@@ -99,6 +99,9 @@ fn answer(index: TurnIndex) -> Answer {
     Answer {
         reply,
         tool_events: Vec::new(),
+        retrieved: Vec::new(),
+        used: Vec::new(),
+        unsupported_numbers: Vec::new(),
         agent: "test/assistant".into(),
         reasoning: None,
         raw: Value::Null,

@@ -85,6 +85,9 @@ pub struct CoverageOptions {
     pub epsilon: f64,
     /// Share of documents kept once all are used, in [0.05, 1].
     pub fraction: f64,
+    /// Whether conversations are about documents in their own language where there are any
+    /// (`coverage.document_language: own`).
+    pub own_language: bool,
     /// Further attempts after a rejected question.
     pub dedup_retries: u16,
 }

@@ -3,18 +3,14 @@
 use super::Options;
 use super::coverage;
 use super::draw::{self, Permutation, Purpose};
-use crate::words::{Catalogue, ChunkIndex, Conversation, Snippet, SourceIndex};
+use crate::words::{Catalogue, ChunkIndex, Conversation, SourceIndex};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// Most passages shown to one question.
-const SHOWN: usize = 6;
+pub(super) const SHOWN: usize = 4;
 
-/// Questions about a document shown beside its passage.
-const RECENT_OF_SOURCE: usize = 5;
-
-/// The passages nearest to the question's query that this conversation did not use: of the pool, or of any document when
-/// none is of the pool.
+/// The passages nearest to the question's query, of documents of the pool, that this conversation did not use.
 pub(super) fn nearest(
     catalogue: &Catalogue,
     conversation: &Conversation,
@@ -23,14 +19,50 @@ pub(super) fn nearest(
 ) -> Vec<ChunkIndex> {
     let used = coverage::used(conversation);
     let mut seen = BTreeSet::new();
-    let fresh: Vec<_> = hits.iter().copied().filter(|hit| !used.contains(hit) && seen.insert(*hit)).collect();
-    let in_pool = |hit: &&ChunkIndex| pool.binary_search(&catalogue.chunk(**hit).source).is_ok();
-    let mut chosen: Vec<_> = fresh.iter().filter(in_pool).copied().collect();
-    if chosen.is_empty() {
-        chosen = fresh;
-    }
-    chosen.truncate(SHOWN);
-    chosen
+    let in_pool = |hit: &ChunkIndex| pool.binary_search(&catalogue.chunk(*hit).source).is_ok();
+    let fresh = hits.iter().copied().filter(|hit| in_pool(hit) && !used.contains(hit) && seen.insert(*hit));
+    fresh.take(SHOWN).collect()
+}
+
+/// Passages to dig deeper into: of the document that the last turn was about, the nearest first to what the last question
+/// asked about and the last answer rests on. Those that this conversation has asked about come last. Empty where the last
+/// turn was about no passage.
+pub(super) fn deeper(catalogue: &Catalogue, conversation: &Conversation) -> Vec<ChunkIndex> {
+    let Some(last) = conversation.turns.last() else { return Vec::new() };
+    let mut anchors: Vec<ChunkIndex> = last.question.used.chunk.into_iter().chain(last.answer.used.clone()).collect();
+    let Some(source) = anchors.first().map(|anchor| catalogue.chunk(*anchor).source) else { return Vec::new() };
+    anchors.retain(|anchor| catalogue.chunk(*anchor).source == source);
+    let used = coverage::used(conversation);
+    let Range { start, end } = catalogue.source(source).chunks;
+    // Beyond that distance lie no passages that could be among the nearest unused ones.
+    let reach = (SHOWN + used.len()) as u32;
+    let around = |anchor: &ChunkIndex| anchor.0.saturating_sub(reach).max(start)..(anchor.0 + reach + 1).min(end);
+    let near: BTreeSet<u32> = anchors.iter().flat_map(around).collect();
+    let distance = |chunk: u32| anchors.iter().map(|anchor| anchor.0.abs_diff(chunk)).min();
+    let mut near: Vec<ChunkIndex> = near.into_iter().map(ChunkIndex).collect();
+    near.sort_by_key(|chunk| (used.contains(chunk), distance(chunk.0)));
+    near.truncate(SHOWN);
+    near
+}
+
+/// Passages to move on to: first unused ones of the document that the last turn was about, then the nearest of `hits` in
+/// other documents of the pool.
+pub(super) fn beside(
+    catalogue: &Catalogue,
+    conversation: &Conversation,
+    pool: &[SourceIndex],
+    hits: &[ChunkIndex],
+) -> Vec<ChunkIndex> {
+    let used = coverage::used(conversation);
+    let mut beside = deeper(catalogue, conversation);
+    beside.retain(|chunk| !used.contains(chunk));
+    beside.truncate(SHOWN / 2);
+    let own = beside.first().map(|chunk| catalogue.chunk(*chunk).source);
+    let mut others = nearest(catalogue, conversation, pool, hits);
+    others.retain(|chunk| Some(catalogue.chunk(*chunk).source) != own);
+    beside.extend(others);
+    beside.truncate(SHOWN);
+    beside
 }
 
 /// Passages for a question without a query, best first: of the least used chunks of the least used documents, unless the
@@ -49,7 +81,7 @@ pub(super) fn drawn(
     if drawn.len() < SHOWN {
         let own = coverage::used(conversation);
         let mut rest = walk.chunks(&sources);
-        rest.extend(walk.chunks(&coverage::not_rejected(conversation, coverage::all(catalogue))));
+        rest.extend(walk.chunks(&coverage::not_rejected(catalogue, conversation, coverage::all(options, catalogue, conversation))));
         rest.sort_by_key(|chunk| (own.contains(chunk), coverage::usage(conversation, *chunk)));
         for chunk in rest {
             if drawn.len() < SHOWN && !drawn.contains(&chunk) {
@@ -58,23 +90,6 @@ pub(super) fn drawn(
         }
     }
     drawn
-}
-
-/// A chunk as the user model sees it.
-pub(super) fn snippet(catalogue: &Catalogue, conversation: &Conversation, index: ChunkIndex) -> Snippet {
-    let chunk = catalogue.chunk(index);
-    let path = &catalogue.source(chunk.source).path;
-    let file = path.rsplit('/').next().unwrap_or(path);
-    let recent = conversation.coverage.sources.get(chunk.source.0 as usize).map(|usage| &usage.recent);
-    Snippet {
-        topic_id: chunk.id.clone(),
-        source_path: path.clone(),
-        source_descriptor: format!("{file}#chunk{}", chunk.chunk_index),
-        text: chunk.text.clone(),
-        recent_questions: recent.map_or_else(Vec::new, |recent| {
-            recent.iter().skip(recent.len().saturating_sub(RECENT_OF_SOURCE)).cloned().collect()
-        }),
-    }
 }
 
 /// The order in which a question comes upon documents and chunks.

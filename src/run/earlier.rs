@@ -1,7 +1,7 @@
 //! What the ledger tells: what earlier runs have asked, and what this run has settled so far.
 
 use crate::operators::Outcome;
-use crate::operators::tally::Fate;
+use crate::operators::tally::{Fate, Turns};
 use crate::output::{OutputError, ledger};
 use crate::store::Settled;
 use crate::words::{Catalogue, ChunkIndex, Coverage, Fingerprint, Used};
@@ -114,5 +114,5 @@ fn outcome(settled: Settled, used: Vec<Used>) -> Outcome {
         Some((reason, detail)) => Fate::Dropped { reason, detail },
         None => Fate::Accepted,
     };
-    Outcome { slot: settled.slot, wave: settled.wave, fate, used, duplicates: settled.duplicates }
+    Outcome { slot: settled.slot, wave: settled.wave, fate, used, duplicates: settled.duplicates, turns: Turns::default() }
 }

@@ -8,7 +8,7 @@ use crate::operators::Opening;
 use crate::output::{self, OutputError, RunFacts};
 use crate::plan::{self, Distribution, Plan, PlanError, TopicOptions, personas::Pool, topics::Topics};
 use crate::settings::{PersonaSource, Settings, TopicSource};
-use crate::stages::{Ask, Granularity, Judge, PromptError, Prompts, Responder};
+use crate::stages::{Ask, Checks, Granularity, Judge, PromptError, Prompts, Responder};
 use crate::store::StoreError;
 use crate::tools::Toolbox;
 use crate::words::slot::{conversation_id, language_tag};
@@ -74,6 +74,12 @@ pub enum RunError {
          German); set llm.agents.{1}.provider and model to one that does"
     )]
     Speechless(Arc<str>, &'static str),
+    /// The built-in model quotes, and there is nothing to quote in a language.
+    #[error(
+        "run.target_languages: the built-in model quotes documents in the language of a conversation, and `knowledge/` has none \
+         in `{0}`; add one, remove the language, or set llm.agents.{1}.provider and model to one that translates"
+    )]
+    Unread(Arc<str>, &'static str),
     /// There is no folder for a pilot.
     #[error("failed to make a temporary folder for the pilot: {0}")]
     Pilot(std::io::Error),
@@ -114,6 +120,7 @@ impl Sources {
         );
         let toolbox = Arc::new(Toolbox::new(Arc::new(Index::build(catalogue.clone())?), settings.top_k));
         let topics = topics(settings)?;
+        check_documents(settings, &catalogue)?;
         Ok(Self {
             catalogue,
             personas: personas(settings)?,
@@ -134,13 +141,14 @@ impl Sources {
         behind: impl Fn(&Arc<dyn Model>, &AgentOptions) -> Arc<dyn Model>,
     ) -> Stages {
         let (prompts, toolbox) = (&self.prompts, &self.toolbox);
+        let checks = Arc::new(Checks::new(prompts));
         let plan = Arc::new(Plan::new(self.plan_options(settings, facts.seed), self.catalogue.clone()));
         let user = behind(&self.user, &settings.user);
-        let ask = Arc::new(Ask::new(user, prompts.clone(), plan.clone(), toolbox.clone()));
+        let ask = Arc::new(Ask::new(user, prompts.clone(), checks.clone(), plan.clone(), toolbox.clone()));
         let assistant = behind(&self.assistant, &settings.assistant);
-        let responder = Arc::new(Responder::new(assistant, prompts.clone(), toolbox.clone()));
+        let responder = Arc::new(Responder::new(assistant, prompts.clone(), checks, toolbox.clone(), settings.answers));
         let judge = self.judge.as_ref().zip(settings.judge.as_ref()).map(|(model, (agent, options))| {
-            Arc::new(Judge::new(behind(model, agent), prompts.clone(), options.clone()))
+            Arc::new(Judge::new(behind(model, agent), prompts.clone(), self.catalogue.clone(), options.clone()))
         });
         Stages {
             open: opener(settings, facts, plan),
@@ -199,6 +207,9 @@ impl Sources {
             tools: output::Tools::of(&self.toolbox.definitions()),
             user_agent: self.user.name().clone(),
             assistant_agent: self.assistant.name().clone(),
+            persona_applied: !(self.personas.user.is_empty() && self.personas.assistant.is_empty())
+                && self.user.plays_personas()
+                && self.assistant.plays_personas(),
             judge_enabled: settings.judge.is_some(),
             judge_granularity: settings.judge_granularity.as_str(),
             judge_reasons: settings.judge_reasons.clone(),
@@ -264,6 +275,18 @@ fn connect(agent: &AgentOptions, settings: &Settings, shared: &Shared) -> Result
     Ok(llm::connect(agent, shared)?)
 }
 
+/// The built-in model speaks of documents in the language of a conversation alone.
+fn check_documents(settings: &Settings, catalogue: &Catalogue) -> Result<(), RunError> {
+    let builtin = [&settings.user, &settings.assistant].into_iter().find(|agent| agent.provider == "builtin");
+    let Some(agent) = builtin else { return Ok(()) };
+    let has = |code: &str| catalogue.sources.iter().any(|source| source.language.as_deref().is_none_or(|own| own == code));
+    let unread = |language: &&Arc<str>| builtin::code(language).is_some_and(|code| !has(code));
+    match settings.languages.iter().find(unread) {
+        Some(language) => Err(RunError::Unread(language.clone(), agent.role)),
+        None => Ok(()),
+    }
+}
+
 fn check_languages(settings: &Settings) -> Result<(), RunError> {
     let mut tags = BTreeMap::new();
     for language in &settings.languages {
@@ -286,7 +309,6 @@ fn personas(settings: &Settings) -> Result<Pool, RunError> {
 fn topics(settings: &Settings) -> Result<Option<Arc<Topics>>, RunError> {
     let topics = match &settings.plan.topics {
         TopicSource::Off => None,
-        TopicSource::Shipped => Some(Topics::shipped()?),
         TopicSource::File(path) => Some(Topics::load(path)?),
     };
     for warning in topics.iter().flat_map(Topics::warnings) {

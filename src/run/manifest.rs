@@ -33,13 +33,23 @@ pub fn manifest(settings: &Settings, sources: &Sources, seed: u64) -> BTreeMap<S
     tell("coverage.doc_coverage_mode", if plan.coverage.balanced { "balanced" } else { "off" }.to_owned());
     tell("coverage.doc_coverage_epsilon", plan.coverage.epsilon.to_string());
     tell("coverage.doc_coverage_fraction", plan.coverage.fraction.to_string());
+    tell("coverage.document_language", if plan.coverage.own_language { "own" } else { "any" }.to_owned());
     tell("coverage.question_dedup_retries", plan.coverage.dedup_retries.to_string());
+    tell("coverage.require_retrieval", settings.answers.require_retrieval.to_string());
+    tell("tools.retrieval.mode", settings.answers.retrieval.as_str().to_owned());
+    tell("llm.agents.assistant.trace", if settings.answers.full_trace { "full" } else { "light" }.to_owned());
     tell("tools.retrieval.top_k", settings.top_k.to_string());
     tell("tools.retrieval.chunking.chunk_size", settings.knowledge.chunk_size.to_string());
     tell("tools.retrieval.chunking.chunk_overlap", settings.knowledge.chunk_overlap.to_string());
     tell("judge.mode", if settings.judge.is_some() { "online" } else { "offline" }.to_owned());
     tell("judge.granularity", settings.judge_granularity.as_str().to_owned());
     tell("judge.reasons", settings.judge_reasons.join(", "));
+    let accept = &settings.judge_accept;
+    let required = [("question_ok", accept.question_ok), ("answer_ok", accept.answer_ok)];
+    let required: Vec<&str> = required.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name).collect();
+    tell("judge.accept.min_score", accept.min_score.to_string());
+    tell("judge.accept.require", required.join(", "));
+    tell("judge.accept.on_fail", if accept.drop { "drop" } else { "keep" }.to_owned());
     let columns = &settings.output.columns;
     for (key, name) in [
         ("messages", &columns.messages),

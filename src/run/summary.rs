@@ -87,6 +87,12 @@ impl Summary {
         self.busy.as_secs_f64() / (f64::from(self.batch_size) * self.elapsed.as_secs_f64()).max(f64::MIN_POSITIVE)
     }
 
+    /// Drops by reason.
+    fn reasons(&self) -> String {
+        let reasons = self.tally.drops.iter().map(|(reason, count)| format!("{reason} {count}"));
+        reasons.collect::<Vec<_>>().join(", ")
+    }
+
     /// Why the run did not reach its total; none when it did, or when it was interrupted.
     pub fn complaint(&self) -> Option<String> {
         let short = match &self.end {
@@ -104,11 +110,10 @@ impl Summary {
                 if *drought > 0 { format!(", given up after {drought} drops in a row") } else { String::new() };
             format!("{language}: {accepted} of {} accepted, {dropped} dropped{given_up}", self.total_samples)
         });
-        let reasons = self.tally.drops.iter().map(|(reason, count)| format!("{reason} {count}"));
         let mut text = format!(
             "could not reach run.total_samples ({}); drops by reason: {}",
             figures.collect::<Vec<_>>().join("; "),
-            reasons.collect::<Vec<_>>().join(", ")
+            self.reasons()
         );
         if let Some(last) = &self.tally.last_drop {
             text += &format!("; last: {last}");
@@ -138,7 +143,16 @@ impl fmt::Display for Summary {
         for (language, progress) in self.languages.iter().zip(&self.tally.languages) {
             writeln!(f, "    {language}: {} accepted, {} dropped", progress.accepted, progress.dropped)?;
         }
-        let Tally { duplicates, rollbacks, wasted, lag, .. } = self.tally;
+        if !self.tally.drops.is_empty() {
+            writeln!(f, "  dropped for    {}", self.reasons())?;
+        }
+        let Tally { duplicates, rollbacks, wasted, lag, turns, .. } = self.tally;
+        write!(f, "  turns          {}, {} without a retrieved passage, ", turns.all, turns.unretrieved)?;
+        write!(f, "{} with numbers that no passage has", turns.unsupported)?;
+        match turns.flagged {
+            0 => writeln!(f)?,
+            flagged => writeln!(f, ", {flagged} below judge.accept")?,
+        }
         writeln!(f, "  duplicates     {duplicates} questions rejected")?;
         writeln!(
             f,

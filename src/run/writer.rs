@@ -154,6 +154,7 @@ impl Pen {
         if let Some(Ending::Dropped(reason)) = &conversation.ending {
             let (tag, cause) = match reason {
                 DropReason::DedupExhausted => ("dedup", String::new()),
+                DropReason::Judged(verdict) => ("judge", format!(": {verdict}")),
                 DropReason::Failed(failure) => ("samples", format!(": {failure}")),
             };
             tracing::warn!(

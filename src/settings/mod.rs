@@ -96,6 +96,8 @@ pub struct Settings {
     pub knowledge: knowledge::Options,
     /// Passages per search.
     pub top_k: usize,
+    /// How answers are made.
+    pub answers: stages::AnswerOptions,
     /// Who asks.
     pub user: llm::AgentOptions,
     /// Who answers.
@@ -106,6 +108,8 @@ pub struct Settings {
     pub judge_granularity: stages::Granularity,
     /// `judge.reasons`, whether or not there is a judge.
     pub judge_reasons: Vec<String>,
+    /// `judge.accept`, whether or not there is a judge.
+    pub judge_accept: stages::Accept,
     /// How long all endpoints may be down before the run stops.
     pub max_outage: Duration,
     /// What the run may cost.
@@ -146,8 +150,6 @@ pub struct PlanSettings {
 pub enum TopicSource {
     /// There are none.
     Off,
-    /// The shipped topics.
-    Shipped,
     /// A file or folder that exists.
     File(PathBuf),
 }

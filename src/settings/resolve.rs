@@ -5,7 +5,8 @@ use super::error::Report;
 use super::folders::Folders;
 use super::values::Values;
 use super::{PersonaSource, PlanSettings, Resume, Settings, TopicSource};
-use crate::stages::{Granularity, JudgeOptions, PromptOptions};
+use crate::stages::{Accept, AnswerOptions, Granularity, JudgeOptions, PromptOptions};
+use crate::words::task::RetrievalMode;
 use crate::{knowledge, output, plan, store};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -22,7 +23,8 @@ pub(super) fn settings(
 ) -> Settings {
     let batch_size = values.integer("run.batch_size");
     let total_samples = values.integer("run.total_samples");
-    let judge_options = JudgeOptions { granularity: granularity(values), reasons: reasons(values) };
+    let accept = accept(values, report);
+    let judge_options = JudgeOptions { granularity: granularity(values), reasons: reasons(values), accept };
     agents::demand_providers(values, report);
     let user = agent(&USER, values, env, report);
     let assistant = agent(&ASSISTANT, values, env, report);
@@ -50,10 +52,12 @@ pub(super) fn settings(
         topics_enabled: values.boolean("run.data.seeding.topics.enabled"),
         knowledge: knowledge_options(values, folders, report),
         top_k: values.integer("tools.retrieval.top_k"),
+        answers: answers(values),
         user,
         assistant,
         judge_granularity: judge_options.granularity,
         judge_reasons: judge_options.reasons.clone(),
+        judge_accept: accept,
         judge: judge.map(|agent| (agent, judge_options)),
         max_outage: Duration::from_secs_f64(values.number("llm.max_outage")),
         budget,
@@ -117,8 +121,7 @@ fn plan(values: &Values, folders: &Folders, report: &mut Report) -> PlanSettings
         topics_variant: values.text("run.data.seeding.topics.variant").trim().to_owned(),
         topics_probability: values.number("run.data.seeding.topics.probability"),
         topics: match source("run.data.seeding.topics", "topics", values, folders, report) {
-            Source::Off => TopicSource::Off,
-            Source::Shipped => TopicSource::Shipped,
+            Source::Off | Source::Shipped => TopicSource::Off,
             Source::At(path) => TopicSource::File(path),
         },
         personas: match source("personas", "personas", values, folders, report) {
@@ -130,9 +133,43 @@ fn plan(values: &Values, folders: &Folders, report: &mut Report) -> PlanSettings
             balanced: values.text("coverage.doc_coverage_mode") != "off",
             epsilon: values.number("coverage.doc_coverage_epsilon"),
             fraction: values.number("coverage.doc_coverage_fraction").clamp(0.05, 1.0),
+            own_language: values.text("coverage.document_language") != "any",
             dedup_retries: values.integer("coverage.question_dedup_retries"),
         },
     }
+}
+
+fn answers(values: &Values) -> AnswerOptions {
+    AnswerOptions {
+        retrieval: match values.text("tools.retrieval.mode") {
+            "first" => RetrievalMode::First,
+            "tool" => RetrievalMode::Tool,
+            _ => RetrievalMode::Both,
+        },
+        require_retrieval: values.boolean("coverage.require_retrieval"),
+        full_trace: values.text("llm.agents.assistant.trace") == "full",
+    }
+}
+
+/// `judge.accept`; what it requires must be a field of a verdict.
+fn accept(values: &Values, report: &mut Report) -> Accept {
+    const REQUIRE: &str = "judge.accept.require";
+    let mut accept = Accept {
+        min_score: values.integer("judge.accept.min_score"),
+        drop: values.text("judge.accept.on_fail") == "drop",
+        ..Accept::default()
+    };
+    for name in values.texts(REQUIRE) {
+        match name.trim() {
+            "question_ok" => accept.question_ok = true,
+            "answer_ok" => accept.answer_ok = true,
+            other => {
+                let text = format!("`{REQUIRE}`: `{other}` is not one of question_ok, answer_ok.");
+                report.conflict(&[REQUIRE], values.place(REQUIRE), text);
+            }
+        }
+    }
+    accept
 }
 
 fn turns(values: &Values, report: &mut Report) -> plan::TurnOptions {

@@ -6,7 +6,7 @@ use super::keys::Kind::{Boolean, Choice as OneOf, Integer, Mapping, Mappings, Nu
 use super::keys::{Choice, Key, Limit};
 
 /// Every key, by area.
-pub(super) const TABLE: &[&[Key]] = &[RUN, STORE, LLM, USER, ASSISTANT, JUDGE_AGENT, COVERAGE, TOOLS, REST, SAVING];
+pub(super) const TABLE: &[&[Key]] = &[RUN, STORE, LLM, USER, ASSISTANT, ANSWERS, JUDGE_AGENT, COVERAGE, TOOLS, REST, SAVING];
 
 const fn from(least: f64) -> Limit {
     Limit { least, exclusive: false, most: f64::INFINITY }
@@ -167,19 +167,25 @@ macro_rules! agent {
 
 const USER: &[Key] = agent!("user", "USER", "QA_GENERATOR");
 const ASSISTANT: &[Key] = agent!("assistant", "ASSISTANT", "KB_RESPONDER");
+const ANSWERS: &[Key] = &[
+    key("llm.agents.assistant.trace", OneOf(&[word("light"), word("full")])).env(&["LLM_ASSISTANT_TRACE"]),
+];
 const JUDGE_AGENT: &[Key] = agent!("judge", "JUDGE", "QA_JUDGE");
 
 const COVERAGE: &[Key] = &[
     key("coverage.doc_coverage_mode", OneOf(&[word("balanced"), word("off")])).env(&["DOC_COVERAGE_MODE"]),
     key("coverage.doc_coverage_epsilon", Number(SHARE)).env(&["DOC_COVERAGE_EPSILON"]),
     key("coverage.doc_coverage_fraction", Number(SIGNED)).env(&["DOC_COVERAGE_FRACTION"]),
+    key("coverage.document_language", OneOf(&[word("own"), word("any")])).env(&["DOCUMENT_LANGUAGE"]),
     key("coverage.question_dedup_retries", Integer(between(0.0, 10_000.0))).env(&["QUESTION_DEDUP_RETRIES"]),
+    key("coverage.require_retrieval", Boolean).env(&["REQUIRE_RETRIEVAL"]),
 ];
 
 const TOOLS: &[Key] = &[
     key("tools.web_search.enabled", Boolean).env(&["ENABLE_WEB_TOOLS"]),
     key("tools.web_search.serper_num_results", Integer(POSITIVE)).env(&["SERPER_NUM_RESULTS"]),
     key("tools.web_search.serper_timeout", Integer(POSITIVE)).env(&["SERPER_TIMEOUT"]),
+    key("tools.retrieval.mode", OneOf(&[word("first"), word("tool"), word("both")])).env(&["RETRIEVAL_MODE"]),
     key("tools.retrieval.top_k", Integer(POSITIVE)).env(&["KB_DEFAULT_K"]),
     key("tools.retrieval.chunking.chunk_size", Integer(POSITIVE)).env(&["KB_CHUNK_SIZE"]),
     key("tools.retrieval.chunking.chunk_overlap", Integer(SIGNED)).env(&["KB_CHUNK_OVERLAP"]),
@@ -220,6 +226,9 @@ const REST: &[Key] = &[
     )
     .env(&["JUDGE_GRANULARITY"]),
     key("judge.reasons", Texts),
+    key("judge.accept.min_score", Integer(between(0.0, 10.0))).env(&["JUDGE_MIN_SCORE"]),
+    key("judge.accept.require", Texts).env(&["JUDGE_REQUIRE"]),
+    key("judge.accept.on_fail", OneOf(&[word("keep"), word("drop")])).env(&["JUDGE_ON_FAIL"]),
 ];
 
 const SAVING: &[Key] = &[

@@ -61,7 +61,7 @@ fn an_almost_empty_file_means_the_defaults() {
     let turns = plan::TurnOptions { min: 2, max: 2, distribution: plan::Distribution::Poisson, mean: None };
     let coverage = plan::CoverageOptions { balanced: true, epsilon: 0.15, fraction: 0.2, dedup_retries: 3 };
     assert_eq!((plan.turns, plan.coverage), (turns, coverage));
-    assert_eq!((plan.topics, plan.personas), (TopicSource::Shipped, PersonaSource::Shipped));
+    assert_eq!((plan.topics, plan.personas), (TopicSource::Off, PersonaSource::Shipped));
     assert_eq!((plan.topics_probability, plan.question.as_str()), (0.35, ""));
     assert_eq!(settings.user.model, "");
     assert_eq!((settings.user.max_retries, settings.user.rpm, settings.user.tpm), (3, None, None));

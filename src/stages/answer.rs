@@ -1,15 +1,17 @@
-//! The assistant model answers, calling tools on the way.
+//! The assistant model answers from what was retrieved, and searches for more where it has to.
 
-use super::exchange::{chat, complain, joined, request, say, usable};
+use super::AnswerOptions;
+use super::checks::{Answered, Checks};
+use super::exchange::{Fault, chat, complain, joined, request, say, usable};
 use super::history::{exchanged, history};
+use super::numbers;
 use super::prompts::Prompts;
-use super::reply;
-use super::tool_use::use_tools;
-use crate::llm::{ChatReply, Finish, Model, ReplySchema};
+use super::reply::{self, Basis, Grounded};
+use super::retrieve::Retrieved;
+use crate::llm::{ChatReply, ChatRequest, Finish, Model};
 use crate::tools::Toolbox;
-use crate::words::conversation::ToolEvent;
-use crate::words::task::AnswerTask;
-use crate::words::{Answer, AssistantReply, Conversation, Failure, Question, Stage, Task};
+use crate::words::task::{AnswerTask, RetrievalMode};
+use crate::words::{Answer, Conversation, Failure, Language, Passage, Question, Stage, Task};
 use std::sync::Arc;
 
 const ROLE: &str = "assistant";
@@ -17,15 +19,15 @@ const ROLE: &str = "assistant";
 /// Model calls per turn, tool calls and a repeated reply included.
 const CALLS: u32 = 8;
 
-const ANSWER_NOW: &str = "No further tool calls can be made. Answer now from what you have found: one JSON object in \
-                          the expected output format, and nothing else.";
+const ANSWER_NOW: &str = "No further search can be made. Answer now from what was found.";
 
 /// Makes answers.
 pub struct Responder {
     model: Arc<dyn Model>,
     prompts: Arc<Prompts>,
+    checks: Arc<Checks>,
     toolbox: Arc<Toolbox>,
-    schema: ReplySchema,
+    options: AnswerOptions,
 }
 
 /// A turn's answer on its way.
@@ -33,91 +35,179 @@ pub struct Responder {
 struct Progress {
     calls: u32,
     complained: bool,
-    events: Vec<ToolEvent>,
+    retrieved: Retrieved,
     thoughts: Vec<Option<String>>,
 }
 
 impl Responder {
     /// Answers by this model, with these tools.
-    pub fn new(model: Arc<dyn Model>, prompts: Arc<Prompts>, toolbox: Arc<Toolbox>) -> Self {
-        Self { model, prompts, toolbox, schema: reply::assistant_schema() }
+    pub fn new(
+        model: Arc<dyn Model>,
+        prompts: Arc<Prompts>,
+        checks: Arc<Checks>,
+        toolbox: Arc<Toolbox>,
+        options: AnswerOptions,
+    ) -> Self {
+        Self { model, prompts, checks, toolbox, options }
     }
 
     /// The answer to the question of the turn being made.
     ///
+    /// The question is searched for first, and its passages stand in the prompt; the model may search for more, as
+    /// `tools.retrieval.mode` has it. A reply to a request with tools that holds neither a call nor an answer is followed by
+    /// one last request without tools: many endpoints can't hold a reply to its form while they offer tools.
+    ///
     /// # Errors
-    /// When there is no question, the model can't be asked, two replies can't be used, or no answer comes within the
-    /// budget of calls.
+    /// When there is no question, the model can't be asked, two replies can't be used, no answer comes within the budget of
+    /// calls, or nothing was retrieved although that is demanded.
     pub async fn answer(&self, conversation: &Conversation) -> Result<Answer, Failure> {
         let question =
             conversation.round.question.as_ref().ok_or_else(|| unusable("there is no question to answer"))?;
-        let (place, task) = (conversation.place(Stage::Answer), self.task(conversation, question));
-        let mut request = request(&self.prompts, ROLE, place, task, &self.schema)?;
-        request.tools = self.toolbox.definitions();
         let mut progress = Progress::default();
+        if self.options.retrieval != RetrievalMode::Tool {
+            progress.retrieved.search_first(&self.toolbox, conversation, question);
+        }
+        let mut request = self.request(conversation, question, &progress.retrieved)?;
         loop {
             progress.calls += 1;
             let last = progress.calls == CALLS;
-            if last {
+            if last && !request.tools.is_empty() {
                 request.tools.clear();
                 say(&mut request.messages, ANSWER_NOW);
             }
             let reply = chat(&*self.model, ROLE, &request).await?;
             request.place = request.place.next();
-            if !last && !reply.tool_calls.is_empty() && reply.finish == Finish::Stop {
+            let offered = !request.tools.is_empty();
+            if offered && !reply.tool_calls.is_empty() && reply.finish == Finish::Stop {
                 progress.thoughts.push(reply.reasoning.clone());
-                use_tools(&self.toolbox, reply, &mut request.messages, &mut progress.events);
+                progress.retrieved.use_tools(&self.toolbox, reply, &mut request.messages);
+                self.found(&mut request, conversation, question, &progress.retrieved);
                 continue;
             }
-            match read(&reply, &progress.events)? {
-                Ok((value, reasoning)) => return Ok(self.made(value, reasoning, reply, progress)),
-                Err(detail) if last || progress.complained => return Err(unusable(&detail)),
-                Err(detail) => {
-                    complain(&mut request.messages, &reply.text, &detail);
+            match self.read(&reply, conversation, question, &progress.retrieved, &request)? {
+                Ok((value, reasoning)) => return self.made(value, reasoning, reply, progress, conversation),
+                Err(fault) if last => return Err(fault.failure(ROLE)),
+                Err(Fault::Form(_)) if offered => request.tools.clear(),
+                Err(fault) if progress.complained => return Err(fault.failure(ROLE)),
+                Err(fault) => {
+                    complain(&mut request.messages, &reply.text, &fault);
                     progress.complained = true;
                 }
             }
         }
     }
 
-    fn task(&self, conversation: &Conversation, question: &Question) -> Task {
+    fn request(
+        &self,
+        conversation: &Conversation,
+        question: &Question,
+        retrieved: &Retrieved,
+    ) -> Result<ChatRequest, Failure> {
+        let history = exchanged(&conversation.turns);
+        let task = self.task(conversation, question, &retrieved.passages);
+        let schema = reply::assistant_schema(&retrieved.passages, self.options.full_trace);
+        let mut request = request(&self.prompts, ROLE, (conversation, Stage::Answer), &history, task, schema)?;
+        if self.options.retrieval != RetrievalMode::First {
+            request.tools = self.toolbox.definitions();
+        }
+        Ok(request)
+    }
+
+    /// What a search has found can be named in the reply.
+    fn found(
+        &self,
+        request: &mut ChatRequest,
+        conversation: &Conversation,
+        question: &Question,
+        retrieved: &Retrieved,
+    ) {
+        request.task = Arc::new(self.task(conversation, question, &retrieved.passages));
+        request.schema = reply::assistant_schema(&retrieved.passages, self.options.full_trace);
+    }
+
+    fn task(&self, conversation: &Conversation, question: &Question, passages: &[Passage]) -> Task {
         Task::Answer(AnswerTask {
             public_conversation_history: history(&exchanged(&conversation.turns)),
             assistant_persona: conversation.assistant_persona.rendered(),
+            assistant_manner: conversation.assistant_persona.manner(),
             turn_index: conversation.turn_index().0,
             n_turns: conversation.target_turns,
             question: question.reply.user_message.clone(),
-            target_language: conversation.language.to_string(),
+            target_language: Language::of(&conversation.language).name.to_string(),
             retrieval_default_k: self.toolbox.top_k(),
+            retrieval_mode: self.options.retrieval,
+            passages: passages.to_vec(),
+            full_trace: self.options.full_trace,
             user_reply: question.reply.clone(),
+        })
+    }
+
+    fn read(
+        &self,
+        reply: &ChatReply,
+        conversation: &Conversation,
+        question: &Question,
+        retrieved: &Retrieved,
+        request: &ChatRequest,
+    ) -> Result<Result<(Grounded, Option<String>), Fault>, Failure> {
+        if reply.finish == Finish::Stop && !reply.tool_calls.is_empty() && reply.text.trim().is_empty() {
+            return Ok(Err(Fault::Form("it still asks for tools, and none are left".to_owned())));
+        }
+        let asked = question.reply.user_message.as_str();
+        usable(reply, ROLE, |object| {
+            let passages = retrieved.passages.as_slice();
+            let basis = Basis { question: asked, passages, queries: retrieved.queries() };
+            let grounded = reply::assistant(object, basis)?;
+            let message = grounded.reply.assistant_message.as_str();
+            let answered = Answered { message, question: asked, quotes: &grounded.quotes, passages };
+            self.checks.answer(&answered, &request.schema, &Language::of(&conversation.language))?;
+            Ok(grounded)
         })
     }
 
     fn made(
         &self,
-        reply: AssistantReply,
+        grounded: Grounded,
         reasoning: Option<String>,
         last: ChatReply,
         mut progress: Progress,
-    ) -> Answer {
+        conversation: &Conversation,
+    ) -> Result<Answer, Failure> {
         progress.thoughts.push(reasoning);
-        Answer {
+        let Grounded { reply, used, .. } = grounded;
+        let Retrieved { events, chunks, passages } = progress.retrieved;
+        if chunks.is_empty() && self.options.require_retrieval {
+            return Err(Failure::Ungrounded { detail: self.ungrounded(events.is_empty()) });
+        }
+        let said = history(&exchanged(&conversation.turns));
+        let known = passages.iter().flat_map(|passage| [&*passage.title, &*passage.text]);
+        let known: Vec<&str> = known.chain([said.as_str(), reply.reasoning_trace.question.as_str()]).collect();
+        let language = Language::of(&conversation.language);
+        Ok(Answer {
+            unsupported_numbers: numbers::unsupported(&reply.assistant_message, &known, &language),
             reply,
-            tool_events: progress.events,
+            tool_events: events,
+            used: used.into_iter().map(|at| chunks[at]).collect(),
+            retrieved: chunks,
             agent: self.model.name().clone(),
             reasoning: joined(progress.thoughts),
             raw: last.raw,
             calls: progress.calls,
-        }
+        })
     }
-}
 
-fn read(reply: &ChatReply, events: &[ToolEvent]) -> Result<Result<(AssistantReply, Option<String>), String>, Failure> {
-    if reply.finish == Finish::Stop && !reply.tool_calls.is_empty() && reply.text.trim().is_empty() {
-        return Ok(Err(format!("it still asked for tools in call {CALLS}")));
+    /// Why there are no passages.
+    fn ungrounded(&self, unsearched: bool) -> String {
+        let why = match (unsearched, self.options.retrieval) {
+            (true, RetrievalMode::Tool) => {
+                "it answered without a search; set tools.retrieval.mode to both or first, so that questions are searched for \
+                 before it is asked"
+            }
+            (true, _) => "there was no search",
+            (false, _) => "the searches for the question found nothing",
+        };
+        format!("{why} (coverage.require_retrieval)")
     }
-    let searched_web = events.iter().any(|event| event.name == "web_search");
-    usable(reply, ROLE, |object| reply::assistant(object, searched_web))
 }
 
 fn unusable(detail: &str) -> Failure {

@@ -1,32 +1,51 @@
 //! The user model asks the next question.
 
+use super::checks::Checks;
 use super::exchange::{Usable, exchange, request};
 use super::history::{NO_ANSWER, exchanged, history};
 use super::prompts::Prompts;
 use super::reply;
-use super::tool_use::retrieval_line;
-use crate::llm::{Model, ReplySchema};
+use super::retrieve::retrieval_line;
+use crate::llm::Model;
 use crate::plan::{Brief, Plan};
 use crate::tools::Toolbox;
 use crate::words::task::AskTask;
-use crate::words::{ChunkIndex, Conversation, Failure, Question, Snippet, Stage, Task, Used, UserReply};
+use crate::words::{
+    ChunkIndex, Conversation, Failure, Language, Passage, Question, QuestionMode, Stage, Task, Used, UserReply,
+};
 use std::sync::Arc;
 
 const ROLE: &str = "user";
+
+/// Share of a seed question's telling words that the best passage for it must have: below, the knowledge base has nothing
+/// about it.
+const NEAR: f32 = 0.5;
 
 /// Makes questions.
 pub struct Ask {
     model: Arc<dyn Model>,
     prompts: Arc<Prompts>,
+    checks: Arc<Checks>,
     plan: Arc<Plan>,
     toolbox: Arc<Toolbox>,
-    schema: ReplySchema,
+}
+
+/// What a question is shown.
+struct Shown {
+    chunks: Vec<ChunkIndex>,
+    passages: Vec<Passage>,
 }
 
 impl Ask {
     /// Questions by this model, planned by this plan, about this knowledge base.
-    pub fn new(model: Arc<dyn Model>, prompts: Arc<Prompts>, plan: Arc<Plan>, toolbox: Arc<Toolbox>) -> Self {
-        Self { model, prompts, plan, toolbox, schema: reply::user_schema() }
+    pub fn new(
+        model: Arc<dyn Model>,
+        prompts: Arc<Prompts>,
+        checks: Arc<Checks>,
+        plan: Arc<Plan>,
+        toolbox: Arc<Toolbox>,
+    ) -> Self {
+        Self { model, prompts, checks, plan, toolbox }
     }
 
     /// The question of the turn being made.
@@ -34,13 +53,36 @@ impl Ask {
     /// # Errors
     /// When the model can't be asked, or two replies running can't be used.
     pub async fn ask(&self, conversation: &Conversation) -> Result<Question, Failure> {
+        let (brief, hits) = self.brief(conversation);
+        let (chunks, passages) = self.plan.passages(conversation, &brief, &hits).into_iter().unzip();
+        let shown = Shown { chunks, passages };
+        let (task, schema) = (self.task(conversation, &brief, &shown), reply::user_schema(&shown.passages));
+        let history = exchanged(&conversation.turns);
+        let language = Language::of(&conversation.language);
+        let place = (conversation, Stage::Ask);
+        let request = request(&self.prompts, ROLE, place, &history, task, schema.clone())?;
+        let made = exchange(&*self.model, ROLE, request, |object| {
+            let reply = reply::user(object, &shown.passages)?;
+            self.checks.question(&reply.user_message, &shown.passages, &schema, &language)?;
+            Ok(reply)
+        });
+        Ok(self.question(brief, &shown, made.await?))
+    }
+
+    /// What the question is to be like, and what a search for it found. A seed question that the knowledge base has nothing
+    /// about is not asked.
+    fn brief(&self, conversation: &Conversation) -> (Brief, Vec<ChunkIndex>) {
         let brief = self.plan.brief(conversation);
         let hits = brief.query.as_deref().map(|query| self.nearest(query)).unwrap_or_default();
-        let shown = self.plan.snippets(conversation, &brief, &hits);
-        let (place, task) = (conversation.place(Stage::Ask), self.task(conversation, &brief, &shown));
-        let request = request(&self.prompts, ROLE, place, task, &self.schema)?;
-        let made = exchange(&*self.model, ROLE, request, reply::user).await?;
-        Ok(self.question(brief, &shown, made))
+        let seed = brief.seed_question.as_str();
+        if brief.mode == QuestionMode::Seeded && !seed.is_empty() && !self.is_near(seed, &hits) {
+            return (self.plan.unseeded(conversation), Vec::new());
+        }
+        (brief, hits)
+    }
+
+    fn is_near(&self, question: &str, hits: &[ChunkIndex]) -> bool {
+        hits.iter().any(|hit| self.toolbox.nearness(question, *hit) >= NEAR)
     }
 
     fn nearest(&self, query: &str) -> Vec<ChunkIndex> {
@@ -49,32 +91,33 @@ impl Ask {
         hits
     }
 
-    fn task(&self, conversation: &Conversation, brief: &Brief, shown: &[(ChunkIndex, Snippet)]) -> Task {
+    fn task(&self, conversation: &Conversation, brief: &Brief, shown: &Shown) -> Task {
+        let retried = conversation.round.attempt.0 > 0;
+        let asked = if retried { Vec::new() } else { self.plan.asked_about(conversation, &shown.chunks) };
         Task::Ask(AskTask {
             public_conversation_history: history(&exchanged(&conversation.turns)),
             last_assistant_message: brief.last_assistant_message.clone().unwrap_or_else(|| NO_ANSWER.to_owned()),
             user_persona: conversation.user_persona.rendered(),
+            user_manner: conversation.user_persona.manner(),
             question_mode: brief.mode,
-            topic_snippets: shown.iter().map(|(_, snippet)| snippet.clone()).collect(),
-            recent_user_questions: brief.recent_questions.clone(),
+            passages: shown.passages.clone(),
+            recent_user_questions: asked,
             seed_topic: brief.seed_topic.clone(),
             seed_question: brief.seed_question.clone(),
             turn_index: conversation.turn_index().0,
             n_turns: conversation.target_turns,
             question: self.plan.options().question.clone(),
             attempt: conversation.round.attempt.0,
+            angle: brief.angle,
             variety: brief.variety,
-            target_language: conversation.language.to_string(),
+            target_language: Language::of(&conversation.language).name.to_string(),
         })
     }
 
-    fn question(&self, brief: Brief, shown: &[(ChunkIndex, Snippet)], made: Usable<UserReply>) -> Question {
-        let mut reply = made.value;
-        let target = target(shown, &reply.coverage_target);
-        if let Some((_, snippet)) = target {
-            reply.coverage_target.clone_from(&snippet.topic_id);
-        }
-        let chunk = target.map(|(chunk, _)| *chunk);
+    fn question(&self, brief: Brief, shown: &Shown, made: Usable<UserReply>) -> Question {
+        let reply = made.value;
+        let about = shown.passages.iter().position(|passage| passage.topic_id == reply.coverage_target);
+        let chunk = about.map(|at| shown.chunks[at]);
         let seeded = !brief.seed_topic.is_empty() && !brief.seed_question.is_empty();
         let used = Used {
             chunk,
@@ -96,39 +139,41 @@ impl Ask {
     }
 }
 
-/// The passage the model names; where it names none, the only one it was shown.
-fn target<'a>(shown: &'a [(ChunkIndex, Snippet)], named: &str) -> Option<&'a (ChunkIndex, Snippet)> {
-    match shown {
-        [only] => Some(only),
-        several => several.iter().find(|(_, snippet)| snippet.topic_id == named),
-    }
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use crate::knowledge::Index;
     use crate::llm::{ChatRequest, Role};
-    use crate::plan::{CoverageOptions, Distribution, Options, TopicOptions, TurnOptions};
+    use crate::plan::{CoverageOptions, Distribution, Options, TopicOptions, TurnOptions, topics::Topics};
     use crate::stages::PromptOptions;
     use crate::stages::script::{Script, catalogue, conversation, refused, said, turn};
-    use crate::words::{QuestionMode, SourceIndex};
+    use crate::words::{Attempt, SourceIndex};
     use serde_json::json;
 
-    fn stage(model: Arc<Script>, question: &str) -> Ask {
-        let options = Options {
+    fn options() -> Options {
+        Options {
             seed: 1,
             turns: TurnOptions { min: 1, max: 3, distribution: Distribution::Uniform, mean: None },
-            question: question.to_owned(),
+            question: String::new(),
             topics: TopicOptions::default(),
-            coverage: CoverageOptions { balanced: true, epsilon: 0.0, fraction: 0.2, dedup_retries: 1 },
+            coverage: CoverageOptions {
+                balanced: true,
+                epsilon: 0.0,
+                fraction: 0.2,
+                own_language: true,
+                dedup_retries: 1,
+            },
             user_personas: Vec::new(),
             assistant_personas: Vec::new(),
-        };
+        }
+    }
+
+    fn stage(model: Arc<Script>, options: Options) -> Ask {
         let toolbox = Toolbox::new(Arc::new(Index::build(catalogue()).unwrap()), 4);
         let prompts = Prompts::load(&PromptOptions::default()).unwrap();
-        Ask::new(model, Arc::new(prompts), Arc::new(Plan::new(options, catalogue())), Arc::new(toolbox))
+        let checks = Arc::new(Checks::new(&prompts));
+        Ask::new(model, Arc::new(prompts), checks, Arc::new(Plan::new(options, catalogue())), Arc::new(toolbox))
     }
 
     fn asked(request: &ChatRequest) -> &AskTask {
@@ -139,65 +184,94 @@ mod tests {
     }
 
     fn reply_text(message: &str, target: &str) -> String {
-        json!({
-            "user_message": message, "intent": "How-To", "difficulty": "easy", "coverage_target": target,
-            "grounding_facts": [], "notes_for_assistant": [],
-        })
-        .to_string()
+        json!({"coverage_target": target, "user_message": message, "intent": "How-To", "difficulty": "easy"}).to_string()
     }
 
     #[tokio::test]
-    async fn a_question_uses_the_passage_it_names() {
-        let model = Script::new(|request, _| {
-            let snippets = &asked(request).topic_snippets;
-            Ok(said(&format!("<think>tea</think>{}", reply_text("Why dark?", &format!(" {} ", snippets[1].topic_id)))))
-        });
-        let question = stage(model.clone(), "").ask(&conversation()).await.unwrap();
+    async fn a_question_uses_the_passage_it_names_and_what_we_know_is_filled_in() {
+        let model = Script::texts(&[&format!("<think>tea</think>{}", reply_text("Why is it dark?", " [P2] "))]);
+        let question = stage(model.clone(), options()).ask(&conversation()).await.unwrap();
         let request = model.request(0);
-        let named = &asked(&request).topic_snippets[1].topic_id;
-        assert_eq!(&question.reply.coverage_target, named);
+        let named = &asked(&request).passages[1];
+        assert_eq!((named.label.as_str(), &question.reply.coverage_target), ("P2", &named.topic_id));
         let chunk = question.used.chunk.unwrap();
-        assert_eq!(&catalogue().chunk(chunk).id, named);
+        assert_eq!(&catalogue().chunk(chunk).id, &named.topic_id);
         assert_eq!(question.used.source, Some(SourceIndex(0)));
-        assert_eq!((&*question.used.question, question.used.seed), ("Why dark?", None));
+        let [fact] = question.reply.grounding_facts.as_slice() else { panic!("one fact") };
+        assert_eq!((fact.fact.as_str(), &fact.source_descriptor), (&*named.text, &named.source_descriptor));
+        assert_eq!((&*question.used.question, question.used.seed), ("Why is it dark?", None));
         assert_eq!((&*question.agent, question.reasoning.as_deref()), ("fake/script", Some("tea")));
         assert_eq!(question.mode, QuestionMode::Fresh);
-        assert!(question.raw["said"].is_string());
+        assert_eq!(request.schema.schema["properties"]["coverage_target"], json!({"enum": ["P1", "P2"]}));
     }
 
     #[tokio::test]
-    async fn the_model_is_shown_the_conversation() {
-        let model = Script::new(|_, _| Ok(said(&reply_text("And then?", "none"))));
+    async fn the_model_speaks_for_the_person() {
+        let model = Script::texts(&[&reply_text("And then what?", "P1")]);
         let mut conversation = conversation();
         conversation.turns.push(turn(1, "What is tea?", "A plant."));
-        stage(model.clone(), "").ask(&conversation).await.unwrap();
+        stage(model.clone(), options()).ask(&conversation).await.unwrap();
         let request = model.request(0);
         let task = asked(&request);
         assert_eq!(task.public_conversation_history, "Turn 1 - User: What is tea?\nTurn 1 - Assistant: A plant.");
         assert_eq!(task.last_assistant_message, "A plant.");
-        assert_eq!((task.turn_index, task.n_turns, &*task.target_language), (2, 3, "en"));
+        assert_eq!((task.turn_index, task.n_turns, &*task.target_language), (2, 3, "English"));
         assert_eq!((task.user_persona.as_str(), task.question.as_str()), ("Cook", ""));
-        assert!(request.messages[1].content.contains("Turn 1 - Assistant: A plant."));
+        let roles: Vec<Role> = request.messages.iter().map(|message| message.role).collect();
+        assert_eq!(roles, [Role::System, Role::User, Role::Assistant, Role::User]);
+        assert_eq!(request.messages[2].content, "What is tea?");
+        assert!(request.messages[3].content.starts_with("A plant.\n\n"));
         assert!(request.tools.is_empty());
     }
 
     #[tokio::test]
     async fn the_runs_question_reaches_the_prompt() {
-        let model = Script::new(|_, _| Ok(said(&reply_text("What is oolong?", ""))));
-        let question = stage(model.clone(), "What is oolong tea?").ask(&conversation()).await.unwrap();
+        let model = Script::texts(&[&reply_text("What is oolong?", "P1")]);
+        let options = Options { question: "What is oolong tea?".to_owned(), ..options() };
+        let question = stage(model.clone(), options).ask(&conversation()).await.unwrap();
         assert_eq!(question.mode, QuestionMode::Seeded);
-        assert!(model.request(0).messages[1].content.contains("Seed question: What is oolong tea?"));
+        assert!(model.request(0).messages[1].content.contains("What is oolong tea?"));
         assert_eq!(asked(&model.request(0)).last_assistant_message, NO_ANSWER);
     }
 
     #[tokio::test]
+    async fn a_seed_that_the_documents_tell_nothing_of_is_not_asked() {
+        for (seed, expected) in [
+            ("How is green tea kept green when it is dried?", QuestionMode::Seeded),
+            ("When is a sourdough starter ready?", QuestionMode::Fresh),
+            ("Which lamps do lighthouses have?", QuestionMode::Fresh),
+        ] {
+            let topics = Topics::parse(&json!({"variants": {"english": {"T": [seed]}}}).to_string(), "t").unwrap();
+            let topics = TopicOptions { topics: Some(Arc::new(topics)), probability: 1.0, variant: String::new() };
+            let model = Script::texts(&[&reply_text("Why is it green?", "P1")]);
+            let question =
+                stage(model.clone(), Options { topics, ..options() }).ask(&conversation()).await.unwrap();
+            assert_eq!(question.mode, expected, "{seed}");
+            let seeded = expected == QuestionMode::Seeded;
+            assert_eq!((question.seed_question == seed, question.used.seed.is_some()), (seeded, seeded));
+            assert_eq!(model.request(0).messages[1].content.contains(seed), seeded);
+        }
+    }
+
+    #[tokio::test]
+    async fn after_a_rejected_question_there_is_another_passage_and_an_angle() {
+        let model = Script::texts(&[&reply_text("Why is it dark?", "")]);
+        let mut conversation = conversation();
+        conversation.round.attempt = Attempt(1);
+        conversation.round.avoid = vec![ChunkIndex(0)];
+        let question = stage(model.clone(), options()).ask(&conversation).await.unwrap();
+        assert_eq!(question.used.chunk, Some(ChunkIndex(1)));
+        let request = model.request(0);
+        let task = asked(&request);
+        assert_eq!((task.passages.len(), task.recent_user_questions.len()), (1, 0));
+        assert!(task.angle.is_some());
+    }
+
+    #[tokio::test]
     async fn an_unusable_reply_is_asked_for_once_more() {
-        let model = Script::new(|request, number| match number {
-            0 => Ok(said("Sure! What would you like?")),
-            _ => Ok(said(&reply_text("Q?", &asked(request).topic_snippets[0].topic_id))),
-        });
-        let question = stage(model.clone(), "").ask(&conversation()).await.unwrap();
-        assert_eq!((question.reply.user_message.as_str(), model.calls()), ("Q?", 2));
+        let model = Script::texts(&["Sure! What would you like?", &reply_text("Why is it green?", "P1")]);
+        let question = stage(model.clone(), options()).ask(&conversation()).await.unwrap();
+        assert_eq!((question.reply.user_message.as_str(), model.calls()), ("Why is it green?", 2));
         let after = model.after_prompt(1);
         assert_eq!((after[0].role, after[0].content.as_str()), (Role::Assistant, "Sure! What would you like?"));
         assert_eq!((after.len(), after[1].role), (2, Role::User));
@@ -206,41 +280,37 @@ mod tests {
 
     #[tokio::test]
     async fn two_unusable_replies_or_a_model_error_fail() {
-        let model = Script::texts(&["{", &reply_text(" ", "")]);
-        let failure = stage(model.clone(), "").ask(&conversation()).await.unwrap_err();
+        let model = Script::texts(&["{", &reply_text(" ", "P1")]);
+        let failure = stage(model.clone(), options()).ask(&conversation()).await.unwrap_err();
         assert_eq!(failure, Failure::Reply { role: "user", detail: "`user_message` is empty".to_owned() });
         assert_eq!(model.calls(), 2);
 
         let model = Script::new(|_, _| Err(refused()));
-        let failure = stage(model.clone(), "").ask(&conversation()).await.unwrap_err();
+        let failure = stage(model.clone(), options()).ask(&conversation()).await.unwrap_err();
         assert_eq!(failure, Failure::Model { role: "user", detail: refused().to_string() });
         assert_eq!(model.calls(), 1);
     }
 
-    #[test]
-    fn what_a_question_is_about() {
-        let snippet = |id: &str| Snippet {
-            topic_id: id.to_owned(),
-            source_path: String::new(),
-            source_descriptor: String::new(),
-            text: "".into(),
-            recent_questions: Vec::new(),
-        };
-        let shown = [(ChunkIndex(5), snippet("a")), (ChunkIndex(3), snippet("b"))];
-        for (shown, named, expected) in [
-            (&shown[..], "b", Some(ChunkIndex(3))),
-            (&shown[..], "c", None),
-            (&shown[..], "", None),
-            (&shown[..1], "c", Some(ChunkIndex(5))),
-            (&shown[..0], "a", None),
+    #[tokio::test]
+    async fn a_message_that_is_none_of_the_persons_is_not_taken() {
+        for (message, expected) in [
+            ("string", "unusable_reply"),
+            ("I'm sorry, but I can't ask anything about this.", "unusable_reply"),
+            ("What does the passage P1 say about the drying of green tea?", "unusable_reply"),
+            ("Translate what you take from a passage in another language, will you please?", "unusable_reply"),
+            ("Pourquoi le thé vert est-il séché si vite après la cueillette des feuilles ?", "wrong_language"),
+            ("Why is green tea dried so soon after it is picked?", ""),
         ] {
-            assert_eq!(target(shown, named).map(|(chunk, _)| *chunk), expected);
+            let model = Script::texts(&[&reply_text(message, "P1")]);
+            let outcome = stage(model.clone(), options()).ask(&conversation()).await;
+            let reason = outcome.map_or_else(|failure| crate::words::DropReason::Failed(failure).as_str(), |_| "");
+            assert_eq!((reason, model.calls()), (expected, if expected.is_empty() { 1 } else { 2 }), "{message}");
         }
     }
 
     #[test]
     fn the_future_can_move_between_threads() {
         fn sendable<T: Send>(_: T) {}
-        sendable(stage(Script::texts(&[""]), "").ask(&conversation()));
+        sendable(stage(Script::texts(&[""]), options()).ask(&conversation()));
     }
 }

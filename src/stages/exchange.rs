@@ -1,9 +1,10 @@
 //! One exchange with a model: ask, read the reply, and ask once more when it can't be used.
 
+use super::history::Exchanged;
 use super::prompts::Prompts;
 use super::{repair, text};
 use crate::llm::{ChatReply, ChatRequest, Finish, Message, Model, ModelError, ReplySchema, Role};
-use crate::words::{Failure, Place, Task};
+use crate::words::{Conversation, Failure, Stage, Task};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -19,22 +20,56 @@ pub(super) struct Usable<T> {
     pub calls: u32,
 }
 
-/// A task as a request: its prompt and the form of its reply, without tools.
+/// What is wrong with a reply, in words for the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// It has not the form that was asked for.
+    Form(String),
+    /// It has, but what it says can't be used.
+    Content(String),
+    /// It is in another language.
+    Language(String),
+}
+
+impl Fault {
+    fn detail(&self) -> &str {
+        let (Self::Form(detail) | Self::Content(detail) | Self::Language(detail)) = self;
+        detail
+    }
+
+    /// The failure of a conversation whose model's last reply has this fault.
+    pub fn failure(self, role: &'static str) -> Failure {
+        match self {
+            Self::Form(detail) | Self::Content(detail) => Failure::Reply { role, detail },
+            Self::Language(detail) => Failure::Language { role, detail },
+        }
+    }
+}
+
+impl From<String> for Fault {
+    fn from(detail: String) -> Self {
+        Self::Form(detail)
+    }
+}
+
+/// A task as a request: its prompt with what was said so far, and the form of its reply, without tools.
 pub(super) fn request(
     prompts: &Prompts,
     role: &'static str,
-    place: Place,
+    (conversation, stage): (&Conversation, Stage),
+    history: &[Exchanged<'_>],
     task: Task,
-    schema: &ReplySchema,
+    schema: ReplySchema,
 ) -> Result<ChatRequest, Failure> {
     let messages =
-        prompts.render(&task).map_err(|error| Failure::Model { role, detail: format!("failed to {error}") })?;
+        prompts.render(&task, history).map_err(|error| Failure::Model { role, detail: format!("failed to {error}") })?;
     Ok(ChatRequest {
-        place,
+        place: conversation.place(stage),
+        conversation: conversation.id.clone(),
         task: Arc::new(task),
-        messages: messages.into(),
+        messages,
         tools: Vec::new(),
-        schema: schema.clone(),
+        schema,
     })
 }
 
@@ -44,15 +79,15 @@ pub(super) async fn exchange<T>(
     model: &dyn Model,
     role: &'static str,
     mut request: ChatRequest,
-    read: impl Fn(&Map<String, Value>) -> Result<T, String>,
+    read: impl Fn(&Map<String, Value>) -> Result<T, Fault>,
 ) -> Result<Usable<T>, Failure> {
     let (mut reply, mut calls) = (chat(model, role, &request).await?, 1);
-    if let Err(detail) = usable(&reply, role, &read)? {
-        complain(&mut request.messages, &reply.text, &detail);
+    if let Err(fault) = usable(&reply, role, &read)? {
+        complain(&mut request.messages, &reply.text, &fault);
         request.place = request.place.next();
         (reply, calls) = (chat(model, role, &request).await?, 2);
     }
-    let (value, reasoning) = usable(&reply, role, &read)?.map_err(|detail| Failure::Reply { role, detail })?;
+    let (value, reasoning) = usable(&reply, role, &read)?.map_err(|fault| fault.failure(role))?;
     Ok(Usable { value, reasoning, raw: reply.raw, calls })
 }
 
@@ -74,35 +109,40 @@ pub(super) async fn chat(model: &dyn Model, role: &'static str, request: &ChatRe
 pub(super) fn usable<T>(
     reply: &ChatReply,
     role: &'static str,
-    read: impl Fn(&Map<String, Value>) -> Result<T, String>,
-) -> Result<Result<(T, Option<String>), String>, Failure> {
+    read: impl Fn(&Map<String, Value>) -> Result<T, Fault>,
+) -> Result<Result<(T, Option<String>), Fault>, Failure> {
     let detail = |detail: &str| text::shortened(detail, 300);
     match &reply.finish {
         Finish::Refused(words) => return Err(Failure::Refused { role, detail: detail(words) }),
         Finish::Filtered(reason) => return Err(Failure::Filtered { role, detail: detail(reason) }),
-        Finish::Stop if reply.text.trim().is_empty() => return Ok(Err("the reply is empty".to_owned())),
+        Finish::Stop if reply.text.trim().is_empty() => return Ok(Err(Fault::Form("the reply is empty".to_owned()))),
         Finish::Stop | Finish::Length => {}
     }
-    let found = repair::object(&reply.text).and_then(|found| Ok((read(&found.object)?, found.reasoning)));
+    let found = repair::object(&reply.text).map_err(Fault::Form);
+    let found = found.and_then(|found| Ok((read(&found.object)?, found.reasoning)));
     let told = found.map(|(value, reasoning)| (value, joined([reply.reasoning.clone(), reasoning])));
     // What is cut off may still hold all that is wanted.
     Ok(told.map_err(|wrong| match reply.finish {
-        Finish::Length => format!("it was cut off at llm.agents.{role}.max_tokens, be briefer ({wrong})"),
+        Finish::Length => Fault::Form(format!(
+            "it was cut off at llm.agents.{role}.max_tokens, be briefer ({})",
+            wrong.detail()
+        )),
         _ => wrong,
     }))
 }
 
 /// Shows the model its reply and what is wrong with it.
-pub(super) fn complain(messages: &mut Vec<Message>, reply: &str, error: &str) {
+pub(super) fn complain(messages: &mut Vec<Message>, reply: &str, fault: &Fault) {
     // Many endpoints take no empty message.
     if !reply.trim().is_empty() {
         messages.push(Message::new(Role::Assistant, reply));
     }
+    let detail = fault.detail();
     say(
         messages,
         &format!(
-            "Your reply can't be used: {error}. Send the whole reply again, corrected: one JSON object in the expected \
-             output format, and nothing else."
+            "Your reply can't be used: {detail}. Send the whole reply again, corrected: one JSON object of the same \
+             form, and nothing else."
         ),
     );
 }

@@ -4,15 +4,20 @@ use super::exchange::{Usable, exchange, request};
 use super::history::{Exchanged, exchanged, history};
 use super::prompts::Prompts;
 use super::{Granularity, JudgeOptions, reply};
-use crate::llm::{Model, ReplySchema};
+use crate::llm::Model;
 use crate::words::task::{JudgeConversationTask, JudgeEvidence, JudgeTurnTask, JudgedTurn};
-use crate::words::{Conversation, Ending, Failure, JudgeReply, Judgement, Stage, Task};
+use crate::words::{
+    Catalogue, ChunkIndex, Conversation, Ending, Failure, JudgeReply, Judgement, Language, Stage, Task,
+};
 use std::sync::Arc;
 
 const ROLE: &str = "judge";
 
 /// Pieces of evidence the judge of a conversation is shown at most.
 const EVIDENCE: usize = 120;
+
+/// Longest passage that the judge is shown whole, in characters; of a longer one it is shown the beginning.
+const PASSAGE: usize = 1200;
 
 /// What stands for an answer without text. Generation makes none; stored conversations may hold some.
 const MISSING_ANSWER: &str = "MISSING_ASSISTANT_MESSAGE";
@@ -21,14 +26,19 @@ const MISSING_ANSWER: &str = "MISSING_ASSISTANT_MESSAGE";
 pub struct Judge {
     model: Arc<dyn Model>,
     prompts: Arc<Prompts>,
+    catalogue: Arc<Catalogue>,
     options: JudgeOptions,
-    schema: ReplySchema,
 }
 
 impl Judge {
-    /// Verdicts by this model.
-    pub fn new(model: Arc<dyn Model>, prompts: Arc<Prompts>, options: JudgeOptions) -> Self {
-        Self { model, prompts, options, schema: reply::judge_schema() }
+    /// Verdicts by this model on conversations about this knowledge base.
+    pub fn new(
+        model: Arc<dyn Model>,
+        prompts: Arc<Prompts>,
+        catalogue: Arc<Catalogue>,
+        options: JudgeOptions,
+    ) -> Self {
+        Self { model, prompts, catalogue, options }
     }
 
     /// The verdict on what there is to judge; none where there is nothing.
@@ -44,24 +54,30 @@ impl Judge {
             Granularity::Conversation => self.whole(conversation),
         };
         let Some(task) = task else { return Ok(None) };
-        let request = request(&self.prompts, ROLE, conversation.place(Stage::Judge), task, &self.schema)?;
-        let read = |object: &serde_json::Map<_, _>| reply::judge(object, &self.options.reasons);
+        let schema = reply::judge_schema(&self.options.reasons);
+        let request = request(&self.prompts, ROLE, (conversation, Stage::Judge), &[], task, schema)?;
+        let read = |object: &serde_json::Map<_, _>| Ok(reply::judge(object, &self.options.reasons)?);
         let Usable { value, reasoning, raw, calls } = exchange(&*self.model, ROLE, request, read).await?;
         tracing::info!(target: "dlgforge.judge", "{}", line(self.options.granularity, conversation, &value));
-        Ok(Some(Judgement { reply: value, reasoning, raw, calls }))
+        let acceptance = self.options.accept.of(&value);
+        Ok(Some(Judgement { reply: value, acceptance, reasoning, raw, calls }))
     }
 
     fn turn(&self, conversation: &Conversation) -> Option<Task> {
-        let (_, question, answer) = current(conversation)?;
+        let mut turns = exchanged(&conversation.turns);
+        let (turn_index, question, answer) = current(conversation)?;
+        turns.push((turn_index, question, answer));
         Some(Task::JudgeTurn(JudgeTurnTask {
-            public_conversation_history: history(&exchanged(&conversation.turns)),
+            public_conversation_history: history(&turns),
+            turn_index,
             user_persona: conversation.user_persona.rendered(),
             assistant_persona: conversation.assistant_persona.rendered(),
             judge_user_message: question.reply.user_message.clone(),
             judge_assistant_message: said(&answer.reply.assistant_message),
-            judge_evidence: evidence(&[(0, question, answer)]).collect(),
+            judge_evidence: self.evidence(&turns[turns.len() - 1..]),
+            unsupported_numbers: answer.unsupported_numbers.clone(),
             judge_reasons: self.options.reasons.clone(),
-            target_language: conversation.language.to_string(),
+            target_language: Language::of(&conversation.language).name.to_string(),
         }))
     }
 
@@ -80,11 +96,39 @@ impl Judge {
                 assistant_persona: conversation.assistant_persona.rendered(),
                 judge_turn_count: turns.len(),
                 judge_conversation_turns: turns.iter().map(judged).collect(),
-                judge_conversation_evidence: evidence(&turns).take(EVIDENCE).collect(),
+                judge_conversation_evidence: self.evidence(&turns),
                 judge_reasons: self.options.reasons.clone(),
-                target_language: conversation.language.to_string(),
+                target_language: Language::of(&conversation.language).name.to_string(),
             })
         })
+    }
+
+    /// What was retrieved for these turns, each passage once, numbered; then what the assistant quoted as evidence, marked as
+    /// found in one of the passages or not.
+    fn evidence(&self, turns: &[Exchanged<'_>]) -> Vec<JudgeEvidence> {
+        let mut chunks: Vec<ChunkIndex> = Vec::new();
+        for chunk in turns.iter().flat_map(|(_, _, answer)| &answer.retrieved) {
+            if !chunks.contains(chunk) {
+                chunks.push(*chunk);
+            }
+        }
+        let passages = chunks.iter().zip(1..).map(|(chunk, number)| self.catalogue.passage(*chunk, number));
+        let passages: Vec<_> = passages.collect();
+        let shown = passages.iter().map(|passage| JudgeEvidence {
+            source: format!("{} {}", passage.label, passage.title).trim_end().to_owned(),
+            content: beginning(&passage.text),
+        });
+        let quotes = turns.iter().flat_map(|(_, _, answer)| &answer.reply.reasoning_trace.evidence);
+        let quoted = quotes.filter(|quote| !passages.iter().any(|passage| *passage.text == *quote.content));
+        let quoted = quoted.map(|quote| {
+            let holder = passages.iter().find(|passage| reply::holds(&passage.text, &quote.content));
+            let source = match holder {
+                Some(passage) => format!("quoted by the assistant, found in {}", passage.label),
+                None => "quoted by the assistant, found in no passage".to_owned(),
+            };
+            JudgeEvidence { source, content: quote.content.clone() }
+        });
+        shown.chain(quoted).take(EVIDENCE).collect()
     }
 }
 
@@ -115,23 +159,17 @@ fn judged((turn_index, question, answer): &Exchanged<'_>) -> JudgedTurn {
         turn_index: *turn_index,
         user_message: question.reply.user_message.clone(),
         assistant_message: said(&answer.reply.assistant_message),
+        unsupported_numbers: answer.unsupported_numbers.clone(),
     }
+}
+
+/// A passage as it is, or its first characters where it is too long.
+fn beginning(text: &str) -> String {
+    text.char_indices().nth(PASSAGE).map_or_else(|| text.to_owned(), |(end, _)| format!("{}…", &text[..end]))
 }
 
 fn said(message: &str) -> String {
     if message.trim().is_empty() { MISSING_ANSWER.to_owned() } else { message.to_owned() }
-}
-
-/// Per turn the facts the question names, then the evidence the answer names, by its cue or else its label.
-fn evidence<'a>(turns: &'a [Exchanged<'a>]) -> impl Iterator<Item = JudgeEvidence> + 'a {
-    turns.iter().flat_map(|(_, question, answer)| {
-        let facts = question.reply.grounding_facts.iter().map(JudgeEvidence::from);
-        let named = answer.reply.reasoning_trace.evidence.iter().map(|evidence| JudgeEvidence {
-            source: if evidence.cue.is_empty() { evidence.id.clone() } else { evidence.cue.clone() },
-            content: evidence.content.clone(),
-        });
-        facts.chain(named)
-    })
 }
 
 #[cfg(test)]

@@ -6,24 +6,31 @@
 
 pub mod answer;
 pub mod ask;
+pub mod checks;
 mod exchange;
+mod faults;
 mod history;
 pub mod judge;
+mod language;
 mod lenient;
+mod numbers;
 pub mod prompts;
 mod repair;
 mod reply;
+mod retrieve;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod script;
 mod text;
-mod tool_use;
 
 pub use answer::Responder;
 pub use ask::Ask;
+pub use checks::Checks;
 pub use judge::Judge;
 pub use prompts::{PromptError, Prompts};
 
+use crate::words::task::RetrievalMode;
+use crate::words::{Acceptance, JudgeReply};
 use std::path::PathBuf;
 
 /// How often the judge is asked.
@@ -45,6 +52,17 @@ impl Granularity {
     }
 }
 
+/// How answers are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnswerOptions {
+    /// When the knowledge base is searched.
+    pub retrieval: RetrievalMode,
+    /// Whether a turn for which nothing was retrieved drops its conversation.
+    pub require_retrieval: bool,
+    /// Whether the model writes down premises and the steps from them to its answer.
+    pub full_trace: bool,
+}
+
 /// `judge`, when judging is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JudgeOptions {
@@ -52,6 +70,33 @@ pub struct JudgeOptions {
     pub granularity: Granularity,
     /// Labels to choose from.
     pub reasons: Vec<String>,
+    /// Which verdicts are good enough.
+    pub accept: Accept,
+}
+
+/// `judge.accept`: which verdicts are good enough, and what becomes of a conversation with another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Accept {
+    /// Least score, from 0 to 10; 0 accepts every one.
+    pub min_score: u8,
+    /// Whether the question must be sound.
+    pub question_ok: bool,
+    /// Whether the answer must be sound.
+    pub answer_ok: bool,
+    /// Whether the conversation is dropped, and not only labelled.
+    pub drop: bool,
+}
+
+impl Accept {
+    /// What becomes of a verdict.
+    pub fn of(&self, verdict: &JudgeReply) -> Acceptance {
+        let sound = (verdict.question_ok || !self.question_ok) && (verdict.answer_ok || !self.answer_ok);
+        match (verdict.score >= self.min_score && sound, self.drop) {
+            (true, _) => Acceptance::Accepted,
+            (false, false) => Acceptance::Flagged,
+            (false, true) => Acceptance::Rejected,
+        }
+    }
 }
 
 /// `prompts`: where templates come from.

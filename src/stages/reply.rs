@@ -1,68 +1,181 @@
-//! From a JSON object to a word: replies read leniently in form, strictly in meaning.
+//! From a JSON object to a word: the form that a reply is asked for in, and how it is read.
 //!
-//! Forms that say the same are read alike (a text for a list of one, `"7/10"` for 7, `How-To` for `how_to`). What is
-//! missing and can be empty is empty; what is missing and can't is an error that names the field.
+//! What we know is not asked for: a passage is named by its number, and its text, its source and the searches that found it
+//! are filled in here, so that nobody can misquote them. Replies are read leniently in form, strictly in meaning: forms that
+//! say the same are read alike (a text for a list of one, `"7/10"` for 7, `How-To` for `how_to`); what is missing and can be
+//! empty is empty; what is missing and can't is an error that names the field.
 
 use super::lenient::{choice, flag, folded, items, message, part, text, texts};
 use crate::llm::ReplySchema;
-use crate::words::reply::{Evidence, GroundingFact, Premise, ReasoningTrace, RetrievalQueries, Thought};
-use crate::words::{AssistantReply, JudgeReply, UserReply};
-use schemars::JsonSchema;
-use schemars::generate::SchemaSettings;
-use serde_json::{Map, Value};
+use crate::words::reply::{
+    Difficulty, Evidence, GroundingFact, Intent, Premise, ReasoningTrace, RetrievalQueries, Thought,
+};
+use crate::words::{AssistantReply, JudgeReply, Passage, UserReply};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 type Object = Map<String, Value>;
 
-/// The form of the user model's reply.
-pub(super) fn user_schema() -> ReplySchema {
-    schema::<UserReply>("user_reply")
+/// The form of the user model's reply about these passages.
+pub(super) fn user_schema(shown: &[Passage]) -> ReplySchema {
+    let target = (!shown.is_empty()).then(|| ("coverage_target", json!({ "enum": labels(shown) })));
+    schema(
+        "user_reply",
+        target.into_iter().chain([
+            ("user_message", json!({ "type": "string" })),
+            ("intent", json!({ "enum": Intent::ALL })),
+            ("difficulty", json!({ "enum": [Difficulty::Easy, Difficulty::Medium, Difficulty::Hard] })),
+        ]),
+    )
 }
 
-/// The form of the assistant model's reply.
-pub(super) fn assistant_schema() -> ReplySchema {
-    schema::<AssistantReply>("assistant_reply")
-}
-
-/// The form of the judge model's reply.
-pub(super) fn judge_schema() -> ReplySchema {
-    schema::<JudgeReply>("judge_reply")
-}
-
-fn schema<T: JsonSchema>(name: &'static str) -> ReplySchema {
-    let settings = SchemaSettings::draft2020_12().with(|settings| {
-        settings.inline_subschemas = true;
-        settings.meta_schema = None;
+/// The form of the assistant model's reply from these passages; `full` asks for premises and the steps from them too.
+pub(super) fn assistant_schema(passages: &[Passage], full: bool) -> ReplySchema {
+    let string = || json!({ "type": "string" });
+    let refs = (!passages.is_empty())
+        .then(|| ("evidence_refs", json!({ "type": "array", "items": { "enum": labels(passages) } })));
+    let mut premise = vec![("text", string())];
+    premise.extend(refs.clone());
+    premise.push(("assumption", string()));
+    let reasoning = full.then(|| {
+        let premises = json!({ "type": "array", "items": object(premise) });
+        [("premises", premises), ("thinking", json!({ "type": "array", "items": string() }))]
     });
-    ReplySchema { name, schema: Arc::new(settings.into_generator().into_root_schema_for::<T>().to_value()) }
+    let answer = [
+        ("assistant_message", string()),
+        ("confidence", json!({ "enum": ["low", "medium", "high"] })),
+        ("known_limits", string()),
+    ];
+    schema("assistant_reply", refs.into_iter().chain(reasoning.into_iter().flatten()).chain(answer))
 }
 
-/// Reads the user model's reply.
-pub(super) fn user(object: &Object) -> Result<UserReply, String> {
+/// The form of the judge model's reply: what decides first, the score last.
+pub(super) fn judge_schema(reasons: &[String]) -> ReplySchema {
+    let reasons = (!reasons.is_empty())
+        .then(|| ("reasons", json!({ "type": "array", "items": { "enum": reasons } })));
+    let boolean = || json!({ "type": "boolean" });
+    let first = [("notes", json!({ "type": "string" }))].into_iter().chain(reasons);
+    let verdicts = [
+        ("question_ok", boolean()),
+        ("answer_ok", boolean()),
+        ("score", json!({ "type": "integer", "minimum": 0, "maximum": 10 })),
+    ];
+    schema("judge_reply", first.chain(verdicts))
+}
+
+fn schema(name: &'static str, properties: impl IntoIterator<Item = (&'static str, Value)>) -> ReplySchema {
+    ReplySchema { name, schema: Arc::new(object(properties)) }
+}
+
+/// An object with all of these properties, in this order, and no others.
+fn object(properties: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
+    let properties: Object = properties.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
+    let required: Vec<&String> = properties.keys().collect();
+    json!({ "type": "object", "required": required, "properties": properties, "additionalProperties": false })
+}
+
+fn labels(passages: &[Passage]) -> Vec<&str> {
+    passages.iter().map(|passage| passage.label.as_str()).collect()
+}
+
+/// The position of the passage that a reply names, by its number or its chunk's id.
+fn named(passages: &[Passage], name: &str) -> Option<usize> {
+    let name = name.trim().trim_matches(['[', ']', '(', ')']);
+    let number = name.strip_prefix(['P', 'p']).unwrap_or(name);
+    passages.iter().position(|passage| passage.topic_id == name || passage.label.strip_prefix('P') == Some(number))
+}
+
+/// Reads the user model's reply about these passages.
+pub(super) fn user(object: &Object, shown: &[Passage]) -> Result<UserReply, String> {
+    let target = target(object, shown)?;
+    let fact = |passage: &Passage| GroundingFact {
+        fact: passage.text.to_string(),
+        source_descriptor: passage.source_descriptor.clone(),
+    };
     Ok(UserReply {
         user_message: message(object, "user_message")?,
         intent: choice(object, "intent", "intent")?,
         difficulty: choice(object, "difficulty", "difficulty")?,
-        grounding_facts: items(object.get("grounding_facts"))
-            .into_iter()
-            .map(|item| GroundingFact {
-                fact: part(item, &["fact"], true),
-                source_descriptor: part(item, &["source_descriptor"], false),
-            })
-            .filter(|fact| !fact.fact.is_empty())
-            .collect(),
-        coverage_target: text(object.get("coverage_target")),
+        grounding_facts: target.map(fact).into_iter().collect(),
+        coverage_target: target.map(|passage| passage.topic_id.clone()).unwrap_or_default(),
         notes_for_assistant: texts(object.get("notes_for_assistant")),
     })
 }
 
-/// Reads the assistant model's reply. `searched_web` is what `did_web_search` is where the reply does not say.
-pub(super) fn assistant(object: &Object, searched_web: bool) -> Result<AssistantReply, String> {
-    Ok(AssistantReply {
-        assistant_message: message(object, "assistant_message")?,
-        reasoning_trace: trace(object.get("reasoning_trace"))?,
-        did_web_search: flag(object, "did_web_search")?.unwrap_or(searched_web),
-    })
+/// The passage a message is about: the one it names, or the only one.
+fn target<'a>(object: &Object, shown: &'a [Passage]) -> Result<Option<&'a Passage>, String> {
+    match shown {
+        [] => Ok(None),
+        [only] => Ok(Some(only)),
+        several => match named(several, &text(object.get("coverage_target"))) {
+            Some(at) => Ok(Some(&several[at])),
+            None => Err(format!(
+                "`coverage_target` must be the number of the passage that the message is about, one of {}",
+                labels(several).join(", ")
+            )),
+        },
+    }
+}
+
+/// What an answer can rest on, and what it answers.
+pub(super) struct Basis<'a> {
+    /// The question.
+    pub question: &'a str,
+    /// What was retrieved.
+    pub passages: &'a [Passage],
+    /// What was searched for.
+    pub queries: RetrievalQueries,
+}
+
+/// An answer, and the positions of the passages it rests on.
+#[derive(Debug, PartialEq)]
+pub(super) struct Grounded {
+    pub reply: AssistantReply,
+    pub used: Vec<usize>,
+    /// What the model quoted of its own accord.
+    pub quotes: Vec<String>,
+}
+
+/// Reads the assistant model's reply. Its reasoning may stand in an object of its own (`reasoning_trace`).
+pub(super) fn assistant(object: &Object, basis: Basis<'_>) -> Result<Grounded, String> {
+    let assistant_message = message(object, "assistant_message")?;
+    let trace = match object.get("reasoning_trace") {
+        Some(Value::Object(trace)) => trace,
+        None | Some(Value::Null) => object,
+        Some(_) => return Err("`reasoning_trace` must be an object".to_owned()),
+    };
+    let Basis { question, passages, queries } = basis;
+    let refs = texts(object.get("evidence_refs").or_else(|| trace.get("evidence_refs")));
+    let quoted = evidence(trace.get("evidence"), passages);
+    let mut used: Vec<usize> = refs.iter().filter_map(|name| named(passages, name)).collect();
+    used.extend(quoted.iter().filter_map(|(at, _)| *at));
+    let mut seen = Vec::new();
+    used.retain(|at| !seen.contains(at) && { seen.push(*at); true });
+    let quotes = quoted.iter().map(|(_, evidence)| evidence.content.clone()).collect();
+    let evidence = filled(quoted, &used, passages);
+    let did_web_search = flag(object, "did_web_search")?.unwrap_or(!queries.web_search.is_empty());
+    let premises = premises(trace.get("premises"), &evidence, passages);
+    let reasoning_trace = ReasoningTrace {
+        question: question.to_owned(),
+        retrieval_queries: queries,
+        evidence: evidence.into_iter().map(|(_, evidence)| evidence).collect(),
+        premises,
+        thinking: items(trace.get("thinking"))
+            .into_iter()
+            .map(|item| Thought { text: item.get("text").map_or_else(|| text(Some(item)), |part| text(Some(part))) })
+            .filter(|thought| !thought.text.is_empty())
+            .collect(),
+        confidence: choice(trace, "confidence", "confidence")?,
+        known_limits: limits(trace.get("known_limits")),
+    };
+    Ok(Grounded { reply: AssistantReply { assistant_message, reasoning_trace, did_web_search }, used, quotes })
+}
+
+/// What is not known; words that say nothing is are left out.
+fn limits(value: Option<&Value>) -> Vec<String> {
+    const NOTHING: [&str; 7] = ["none", "nothing", "empty", "n/a", "null", "-", "no known limits"];
+    let told = |limit: &String| !NOTHING.contains(&limit.trim_end_matches('.').to_lowercase().as_str());
+    texts(value).into_iter().filter(told).collect()
 }
 
 /// Reads the judge model's reply. Reasons are matched with `labels` whatever their case and hyphens; one that is not
@@ -77,80 +190,61 @@ pub(super) fn judge(object: &Object, labels: &[String]) -> Result<JudgeReply, St
     })
 }
 
-fn trace(value: Option<&Value>) -> Result<ReasoningTrace, String> {
-    let trace = match value {
-        Some(Value::Object(trace)) => trace,
-        None | Some(Value::Null) => return Err("`reasoning_trace` is missing".to_owned()),
-        Some(_) => return Err("`reasoning_trace` must be an object".to_owned()),
-    };
-    Ok(ReasoningTrace {
-        question: text(trace.get("question")),
-        retrieval_queries: queries(trace.get("retrieval_queries")),
-        evidence: evidence(trace.get("evidence")),
-        premises: premises(trace.get("premises")),
-        thinking: items(trace.get("thinking"))
-            .into_iter()
-            .map(|item| Thought { text: item.get("text").map_or_else(|| text(Some(item)), |part| text(Some(part))) })
-            .filter(|thought| !thought.text.is_empty())
-            .collect(),
-        confidence: choice(trace, "confidence", "reasoning_trace.confidence")?,
-        known_limits: texts(trace.get("known_limits")),
-    })
-}
+/// A piece of evidence with the position of the passage it comes from, where there is one.
+type Sourced = (Option<usize>, Evidence);
 
-/// Queries by tool; a bare list or text is what was asked of the knowledge base.
-fn queries(value: Option<&Value>) -> RetrievalQueries {
-    let (knowledge, web) = match value {
-        Some(Value::Object(queries)) => (queries.get("vector_db_search"), queries.get("web_search")),
-        other => (other, None),
-    };
-    RetrievalQueries { vector_db_search: clean_queries(texts(knowledge)), web_search: clean_queries(texts(web)) }
-}
-
-/// Words that models put where a query should be.
-const PLACEHOLDERS: [&str; 14] = [
-    "ar",
-    "en",
-    "fr",
-    "english",
-    "french",
-    "arabic",
-    "morocco",
-    "moroccan",
-    "egypt",
-    "egyptian",
-    "levantine",
-    "uae",
-    "gulf",
-    "saudi",
-];
-
-/// Queries without single words that search for nothing: of one or two characters, or the name of a language or place.
-fn clean_queries(queries: Vec<String>) -> Vec<String> {
-    let searches = |query: &String| {
-        query.split_whitespace().nth(1).is_some()
-            || (query.chars().count() > 2 && !PLACEHOLDERS.contains(&query.to_lowercase().as_str()))
-    };
-    queries.into_iter().filter(searches).collect()
-}
-
-fn evidence(value: Option<&Value>) -> Vec<Evidence> {
+/// What the model quotes, each with the passage that holds it.
+fn evidence(value: Option<&Value>, passages: &[Passage]) -> Vec<Sourced> {
     items(value)
         .into_iter()
         .map(|item| (part(item, &["id"], false), part(item, &["cue"], false), part(item, &["content"], true)))
-        .filter(|(_, cue, content)| !cue.is_empty() || !content.is_empty())
+        .filter(|(_, _, content)| !content.is_empty())
         .enumerate()
-        .map(|(at, (id, cue, content))| Evidence { id: label(id, 'E', at), cue, content })
+        .map(|(at, (id, cue, content))| {
+            let source = passages.iter().position(|passage| holds(&passage.text, &content));
+            let cue = source.map_or(cue, |at| self::cue(&passages[at]));
+            (source, Evidence { id: label(id, 'E', at), cue, content })
+        })
         .collect()
 }
 
-fn premises(value: Option<&Value>) -> Vec<Premise> {
+/// Whether a passage holds a text, spacing aside.
+pub(super) fn holds(passage: &str, quoted: &str) -> bool {
+    let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    plain(passage).contains(&plain(quoted))
+}
+
+/// Where a passage comes from.
+fn cue(passage: &Passage) -> String {
+    let number = passage.source_descriptor.rsplit('#').next().unwrap_or_default();
+    format!("KB: {}#{number}", passage.source_path)
+}
+
+/// What was quoted, and the text of every passage used that was not.
+fn filled(mut evidence: Vec<Sourced>, used: &[usize], passages: &[Passage]) -> Vec<Sourced> {
+    for at in used {
+        if !evidence.iter().any(|(source, _)| source == &Some(*at)) {
+            let (id, passage) = (format!("E{}", evidence.len() + 1), &passages[*at]);
+            evidence.push((Some(*at), Evidence { id, cue: cue(passage), content: passage.text.to_string() }));
+        }
+    }
+    evidence
+}
+
+/// Premises; where one names a passage by its number it comes to name the evidence.
+fn premises(value: Option<&Value>, evidence: &[Sourced], passages: &[Passage]) -> Vec<Premise> {
+    let known = |name: &String| evidence.iter().any(|(_, evidence)| evidence.id == *name);
+    let resolved = |name: String| {
+        let of_passage = named(passages, &name).filter(|_| !known(&name));
+        let found = of_passage.and_then(|at| evidence.iter().find(|(source, _)| *source == Some(at)));
+        found.map_or(name, |(_, evidence)| evidence.id.clone())
+    };
     items(value)
         .into_iter()
         .map(|item| Premise {
             id: part(item, &["id"], false),
             text: part(item, &["text"], true),
-            evidence_refs: texts(item.get("evidence_refs")),
+            evidence_refs: texts(item.get("evidence_refs")).into_iter().map(resolved).collect(),
             assumption: part(item, &["assumption", "note", "text_note"], false),
         })
         .filter(|premise| !premise.text.is_empty() || !premise.assumption.is_empty())

@@ -3,4 +3,4 @@
 mod passages;
 mod toolbox;
 
-pub use toolbox::Toolbox;
+pub use toolbox::{Called, SEARCH, Toolbox};

@@ -5,7 +5,7 @@ use crate::words::{ChunkIndex, ToolDefinition};
 use serde_json::{Value, json};
 
 /// The name the model calls it by.
-pub(super) const NAME: &str = "vector_db_search";
+pub const NAME: &str = "vector_db_search";
 
 /// Most passages one call returns, whatever the model asks for.
 const MOST: usize = 50;
@@ -36,14 +36,14 @@ pub(super) fn definition(top_k: usize) -> ToolDefinition {
     }
 }
 
-/// The passages for a call's arguments: `{query, results: [{source, chunk_index, content}], rendered}`. A `k` that is
-/// no positive integer counts as left out.
-pub(super) fn call(index: &Index, top_k: usize, arguments: &Value) -> Value {
+/// The passages for a call's arguments: `{query, results: [{source, chunk_index, content}], rendered}`, and which chunks
+/// they are. A `k` that is no positive integer counts as left out.
+pub(super) fn call(index: &Index, top_k: usize, arguments: &Value) -> (Value, Vec<ChunkIndex>) {
     let query = arguments.get("query").and_then(Value::as_str).map(str::trim).filter(|query| !query.is_empty());
     let Some(query) = query else {
-        return json!({
-            "error": format!("{NAME} needs a non-empty string \"query\", such as {{\"query\": \"words to look for\"}}")
-        });
+        let error =
+            format!("{NAME} needs a non-empty string \"query\", such as {{\"query\": \"words to look for\"}}");
+        return (json!({ "error": error }), Vec::new());
     };
     let k =
         arguments.get("k").and_then(Value::as_u64).filter(|&k| k > 0).map_or(top_k, |k| k.min(MOST as u64) as usize);
@@ -55,7 +55,8 @@ pub(super) fn call(index: &Index, top_k: usize, arguments: &Value) -> Value {
     } else {
         lines.join("\n")
     };
-    json!({ "query": query, "results": results, "rendered": rendered })
+    let found = hits.into_iter().map(|hit| hit.chunk).collect();
+    (json!({ "query": query, "results": results, "rendered": rendered }), found)
 }
 
 fn passage(index: &Index, chunk: ChunkIndex) -> Value {

@@ -6,6 +6,18 @@ use crate::words::{Catalogue, ChunkIndex, ToolDefinition};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+/// Name of the knowledge search.
+pub const SEARCH: &str = passages::NAME;
+
+/// What a call came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Called {
+    /// What it returned; `{"error": …}`, worded for the model that made it, where it can't be answered.
+    pub result: Value,
+    /// The chunks it found, best first.
+    pub chunks: Vec<ChunkIndex>,
+}
+
 /// Every tool of a run. Calls are answered from memory, at once: any thread may make them.
 pub struct Toolbox {
     index: Arc<Index>,
@@ -23,17 +35,28 @@ impl Toolbox {
         vec![passages::definition(self.top_k)]
     }
 
-    /// Calls a tool. A call that cannot be answered gives `{"error": …}`, worded for the model that made it.
-    pub fn call(&self, name: &str, arguments: &Value) -> Value {
-        match name {
-            passages::NAME => passages::call(&self.index, self.top_k, arguments),
-            unknown => json!({ "error": format!("Unknown tool: {unknown}") }),
-        }
+    /// Calls a tool.
+    pub fn call(&self, name: &str, arguments: &Value) -> Called {
+        let (result, chunks) = match name {
+            SEARCH => passages::call(&self.index, self.top_k, arguments),
+            unknown => (json!({ "error": format!("Unknown tool: {unknown}") }), Vec::new()),
+        };
+        Called { result, chunks }
     }
 
     /// The `k` chunks nearest to a query, nearest first: the search without the tool around it.
     pub fn nearest(&self, query: &str, k: usize) -> Vec<ChunkIndex> {
         self.index.search(query, k).into_iter().map(|hit| hit.chunk).collect()
+    }
+
+    /// The share of a query's telling words that a chunk has, from 0 to 1, rare words weighing more.
+    pub fn nearness(&self, query: &str, chunk: ChunkIndex) -> f32 {
+        self.index.nearness(query, chunk)
+    }
+
+    /// The words of a text that tell what it is about, each once, in order.
+    pub fn telling_words(&self, text: &str) -> Vec<String> {
+        self.index.telling_words(text)
     }
 
     /// Passages a search returns by default.
@@ -71,7 +94,7 @@ mod tests {
     #[test]
     fn a_search_returns_passages_and_their_rendering() {
         assert_eq!(
-            toolbox().call("vector_db_search", &json!({ "query": " number7 ", "k": 3 })).to_string(),
+            toolbox().call("vector_db_search", &json!({ "query": " number7 ", "k": 3 })).result.to_string(),
             json!({
                 "query": "number7",
                 "results": [{ "source": "en/bees.md", "chunk_index": 7, "content": "hive number7" }],
@@ -80,8 +103,9 @@ mod tests {
             .to_string()
         );
         let two = toolbox().call("vector_db_search", &json!({ "query": "number7 number9", "k": 2 }));
-        assert_eq!(two["rendered"], "[en/bees.md] hive number7\n[en/bees.md] hive number9");
-        let none = toolbox().call("vector_db_search", &json!({ "query": "zebra" }));
+        assert_eq!(two.chunks, [ChunkIndex(7), ChunkIndex(9)]);
+        assert_eq!(two.result["rendered"], "[en/bees.md] hive number7\n[en/bees.md] hive number9");
+        let none = toolbox().call("vector_db_search", &json!({ "query": "zebra" })).result;
         assert_eq!(none["results"], json!([]));
         assert!(none["rendered"].as_str().unwrap().starts_with("No passage"));
     }
@@ -98,7 +122,7 @@ mod tests {
             (json!(2.5), 4),
             (Value::Null, 4),
         ] {
-            let payload = toolbox().call("vector_db_search", &json!({ "query": "hive", "k": k }));
+            let payload = toolbox().call("vector_db_search", &json!({ "query": "hive", "k": k })).result;
             assert_eq!(payload["results"].as_array().unwrap().len(), expected, "{k}");
         }
     }
@@ -106,9 +130,9 @@ mod tests {
     #[test]
     fn a_call_that_cannot_be_answered_says_why() {
         let toolbox = toolbox();
-        assert_eq!(toolbox.call("rm", &json!({})), json!({ "error": "Unknown tool: rm" }));
+        assert_eq!(toolbox.call("rm", &json!({})).result, json!({ "error": "Unknown tool: rm" }));
         for arguments in [json!({}), json!({ "query": " \n" }), json!({ "query": 7 }), json!([]), Value::Null] {
-            let payload = toolbox.call("vector_db_search", &arguments);
+            let payload = toolbox.call("vector_db_search", &arguments).result;
             assert!(payload["error"].as_str().unwrap().contains("\"query\""), "{arguments}");
         }
     }

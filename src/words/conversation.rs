@@ -1,6 +1,6 @@
 //! A conversation: what it was planned to be, the turns it has, and how it ended.
 
-use super::corpus::SourceIndex;
+use super::corpus::ChunkIndex;
 use super::coverage::{Coverage, Used};
 use super::persona::Persona;
 use super::place::{Place, Stage};
@@ -109,8 +109,8 @@ impl PartialEq for Incarnation {
 pub struct Round {
     /// How often its question was rejected.
     pub attempt: Attempt,
-    /// Documents whose questions were rejected: not to be drawn from again.
-    pub avoid: Vec<SourceIndex>,
+    /// Passages whose questions were rejected, in order: their documents are not to be asked about again.
+    pub avoid: Vec<ChunkIndex>,
     /// The question, once asked.
     pub question: Option<Arc<Question>>,
     /// The answer, once given.
@@ -164,6 +164,12 @@ pub struct Answer {
     pub reply: AssistantReply,
     /// Tools called on the way, in order.
     pub tool_events: Vec<ToolEvent>,
+    /// Passages that were retrieved for it, in the order in which they were numbered, each once.
+    pub retrieved: Vec<ChunkIndex>,
+    /// Those of them that the answer rests on, as the model says.
+    pub used: Vec<ChunkIndex>,
+    /// Numbers of the answer that stand neither in a retrieved passage nor in what was said before.
+    pub unsupported_numbers: Vec<String>,
     /// Name of the model that answered.
     pub agent: Arc<str>,
     /// Text the model thought aloud before its reply.
@@ -187,11 +193,24 @@ pub struct ToolEvent {
     pub result: Value,
 }
 
+/// What `judge.accept` makes of a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acceptance {
+    /// The verdict is good enough.
+    Accepted,
+    /// It is not, and the conversation is kept with a label.
+    Flagged,
+    /// It is not, and the conversation is dropped.
+    Rejected,
+}
+
 /// A verdict of the judge model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judgement {
     /// The model's reply.
     pub reply: JudgeReply,
+    /// What the run makes of it.
+    pub acceptance: Acceptance,
     /// Text the model thought aloud before its reply.
     pub reasoning: Option<String>,
     /// The endpoint's response, whole.
@@ -246,6 +265,20 @@ pub enum Failure {
         /// The provider's reason.
         detail: String,
     },
+    /// The model wrote in another language than the conversation's, also when it was asked again.
+    #[error("{role} model: {detail}")]
+    Language {
+        /// `user`, `assistant` or `judge`.
+        role: &'static str,
+        /// What it wrote in.
+        detail: String,
+    },
+    /// Nothing was retrieved for an answer, although `coverage.require_retrieval` demands it.
+    #[error("assistant model: {detail}")]
+    Ungrounded {
+        /// Why there is nothing.
+        detail: String,
+    },
     /// The task that worked on it ended without a result.
     #[error("the task that worked on it panicked")]
     Lost,
@@ -262,6 +295,8 @@ pub enum Failure {
 pub enum DropReason {
     /// Every attempt at a question was a duplicate.
     DedupExhausted,
+    /// The judge's verdict was not good enough for `judge.accept`.
+    Judged(String),
     /// A stage failed.
     Failed(Failure),
 }
@@ -271,10 +306,13 @@ impl DropReason {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::DedupExhausted => "dedup_exhausted",
+            Self::Judged(_) => "judge_rejected",
             Self::Failed(Failure::Model { .. }) => "model_failed",
             Self::Failed(Failure::Reply { .. }) => "unusable_reply",
             Self::Failed(Failure::Refused { .. }) => "model_refused",
             Self::Failed(Failure::Filtered { .. }) => "content_filtered",
+            Self::Failed(Failure::Language { .. }) => "wrong_language",
+            Self::Failed(Failure::Ungrounded { .. }) => "not_retrieved",
             Self::Failed(Failure::Lost) => "lost",
             Self::Failed(Failure::Stopped) => "stopped",
             Self::Failed(Failure::Recalled) => "recalled",
@@ -285,6 +323,7 @@ impl DropReason {
     pub fn detail(&self) -> String {
         match self {
             Self::DedupExhausted => "every attempt at a question was a duplicate".into(),
+            Self::Judged(verdict) => verdict.clone(),
             Self::Failed(failure) => failure.to_string(),
         }
     }

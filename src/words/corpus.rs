@@ -1,6 +1,7 @@
 //! The knowledge base as the run sees it: sources cut into chunks, addressed by position.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -58,23 +59,49 @@ impl Catalogue {
         &self.sources[index.0 as usize]
     }
 
+    /// The chunk at a position as the passage of this number, from 1.
+    pub fn passage(&self, index: ChunkIndex, number: usize) -> Passage {
+        let chunk = self.chunk(index);
+        let path = &self.source(chunk.source).path;
+        let file = path.rsplit('/').next().unwrap_or(path);
+        Passage {
+            label: format!("P{number}"),
+            topic_id: chunk.id.clone(),
+            source_path: path.clone(),
+            source_descriptor: format!("{file}#chunk{}", chunk.chunk_index),
+            title: chunk.context.clone(),
+            text: chunk.text.clone(),
+        }
+    }
+
     /// The position of the source with this path.
     pub fn source_position(&self, path: &str) -> Option<SourceIndex> {
         self.sources.binary_search_by(|source| source.path.as_str().cmp(path)).ok().map(|at| SourceIndex(at as u32))
     }
 }
 
-/// A passage shown to the user model as material for its question.
+impl fmt::Display for Passage {
+    /// `[P1] headings`, then the text below it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { label, title, text, .. } = self;
+        let blank = if title.is_empty() { "" } else { " " };
+        write!(f, "[{label}]{blank}{title}\n{text}")
+    }
+}
+
+/// A chunk as models are shown it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Snippet {
-    /// The chunk's id; the user model names it as its `coverage_target`.
+pub struct Passage {
+    /// The name models know it by within one request: `P1`, `P2`, and so on.
+    pub label: String,
+    /// The chunk's id.
     pub topic_id: String,
     /// Path of the document.
     pub source_path: String,
     /// `<file name>#chunk<i>`.
     pub source_descriptor: String,
-    /// The passage.
+    /// The headings it stands under, outermost first; may be empty.
+    pub title: Arc<str>,
+    /// The text.
     pub text: Arc<str>,
-    /// The last questions asked about this document, oldest first.
-    pub recent_questions: Vec<Arc<str>>,
 }

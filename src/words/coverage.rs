@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-/// Questions remembered per document and over all.
+/// Questions remembered per document.
 pub const RECENT: usize = 8;
 
 /// What one accepted question used: the unit in which coverage grows.
@@ -26,8 +26,8 @@ pub struct Used {
 pub struct SourceUse {
     /// Accepted questions about it.
     pub questions: u32,
-    /// The last [`RECENT`] of them, oldest first.
-    pub recent: VecDeque<Arc<str>>,
+    /// The last [`RECENT`] of them, oldest first, each with the passage it was about.
+    pub recent: VecDeque<(Option<ChunkIndex>, Arc<str>)>,
 }
 
 /// A snapshot of all that settled conversations (of this run and the ledger) have used. Conversations read it; only
@@ -38,8 +38,6 @@ pub struct Coverage {
     pub chunks: Vec<u32>,
     /// Usage per document, by [`SourceIndex`].
     pub sources: Vec<SourceUse>,
-    /// The last [`RECENT`] questions, oldest first.
-    pub recent: VecDeque<Arc<str>>,
     /// How often each seed topic was used.
     pub seed_topics: BTreeMap<Arc<str>, u32>,
     /// Seed questions already used.
@@ -59,19 +57,14 @@ impl Coverage {
         }
         if let Some(source) = used.source.and_then(|source| self.sources.get_mut(source.0 as usize)) {
             source.questions += 1;
-            remember(&mut source.recent, &used.question);
+            if source.recent.len() == RECENT {
+                source.recent.pop_front();
+            }
+            source.recent.push_back((used.chunk, used.question.clone()));
         }
-        remember(&mut self.recent, &used.question);
         if let Some((topic, question)) = &used.seed {
             *self.seed_topics.entry(topic.clone()).or_default() += 1;
             self.seed_questions.insert(question.clone());
         }
     }
-}
-
-fn remember(recent: &mut VecDeque<Arc<str>>, question: &Arc<str>) {
-    if recent.len() == RECENT {
-        recent.pop_front();
-    }
-    recent.push_back(question.clone());
 }

@@ -12,9 +12,9 @@ pub mod task;
 pub mod tool;
 
 pub use conversation::{
-    Answer, Conversation, DropReason, Ending, Failure, Incarnation, Judged, Judgement, Question, Round, ToolEvent, Turn,
+    Acceptance, Answer, Conversation, DropReason, Ending, Failure, Incarnation, Judged, Judgement, Question, Round, ToolEvent, Turn,
 };
-pub use corpus::{Catalogue, Chunk, ChunkIndex, Snippet, Source, SourceIndex};
+pub use corpus::{Catalogue, Chunk, ChunkIndex, Passage, Source, SourceIndex};
 pub use coverage::{Coverage, Used};
 pub use fingerprint::{Fingerprint, question_hash};
 pub use persona::Persona;

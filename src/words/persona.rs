@@ -21,6 +21,12 @@ pub struct Persona {
 }
 
 impl Persona {
+    /// `name, trait1, trait2`, empty parts left out.
+    pub fn manner(&self) -> String {
+        let parts = std::iter::once(&self.name).chain(&self.traits).map(|part| part.trim());
+        parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+    }
+
     /// `name | trait1, trait2 | style`, empty parts left out; empty for the empty persona.
     pub fn rendered(&self) -> String {
         let traits = self.traits.join(", ");

@@ -25,6 +25,20 @@ pub enum Intent {
     Constraints,
 }
 
+impl Intent {
+    /// All of them, in the order of their names in the contract.
+    pub const ALL: [Self; 8] = [
+        Self::Clarify,
+        Self::HowTo,
+        Self::Troubleshoot,
+        Self::Compare,
+        Self::EdgeCase,
+        Self::ExampleRequest,
+        Self::DecisionSupport,
+        Self::Constraints,
+    ];
+}
+
 /// How hard the question is to answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

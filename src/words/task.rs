@@ -1,7 +1,7 @@
 //! What a model is asked to do, as data: the variables of the prompt templates, and what the built-in model reads.
 
-use super::corpus::Snippet;
-use super::reply::{GroundingFact, UserReply};
+use super::corpus::Passage;
+use super::reply::{Intent, UserReply};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -52,17 +52,19 @@ pub enum Task {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AskTask {
     /// One line per message, `Turn <n> - User: <text>` / `Turn <n> - Assistant: <text>`, with further lines of a message
-    /// indented; a fixed sentence when empty.
+    /// indented; a fixed sentence when empty. The request holds the same as chat messages.
     pub public_conversation_history: String,
     /// The assistant's last message; a fixed sentence when there is none.
     pub last_assistant_message: String,
     /// Rendered persona; may be empty.
     pub user_persona: String,
+    /// The persona in a few words, without the sentence on its style; may be empty.
+    pub user_manner: String,
     /// How the question relates to what was said.
     pub question_mode: QuestionMode,
-    /// Passages to choose from.
-    pub topic_snippets: Vec<Snippet>,
-    /// Questions not to repeat, oldest first.
+    /// Passages to choose from, most fitting first.
+    pub passages: Vec<Passage>,
+    /// Questions already asked about these passages, oldest first; none after a rejected question.
     pub recent_user_questions: Vec<Arc<str>>,
     /// Topic of the seed question; empty when there is none.
     pub seed_topic: String,
@@ -76,9 +78,11 @@ pub struct AskTask {
     pub question: String,
     /// How often the question of this turn was rejected as a duplicate.
     pub attempt: u16,
+    /// What the person wants, where the last question was rejected: another angle.
+    pub angle: Option<Intent>,
     /// A number drawn for this question from the run's seed: the built-in model's only source of variety.
     pub variety: u64,
-    /// Language to write in, as `run.target_languages` spells it.
+    /// Name of the language to write in, such as `French`.
     pub target_language: String,
 }
 
@@ -89,18 +93,49 @@ pub struct AnswerTask {
     pub public_conversation_history: String,
     /// Rendered persona; may be empty.
     pub assistant_persona: String,
+    /// The persona in a few words, without the sentence on its style; may be empty.
+    pub assistant_manner: String,
     /// This turn, from 1.
     pub turn_index: u16,
     /// Turns planned for the conversation.
     pub n_turns: u16,
     /// The question to answer.
     pub question: String,
-    /// Language to write in.
+    /// Name of the language to write in, such as `French`.
     pub target_language: String,
     /// Passages a search returns by default.
     pub retrieval_default_k: usize,
+    /// `tools.retrieval.mode`: `first`, `tool` or `both`.
+    pub retrieval_mode: RetrievalMode,
+    /// What was retrieved so far.
+    pub passages: Vec<Passage>,
+    /// Whether premises and the steps of the reasoning are wanted too (`llm.agents.assistant.trace: full`).
+    pub full_trace: bool,
     /// The user model's whole reply.
     pub user_reply: UserReply,
+}
+
+/// When the knowledge base is searched for an answer: `tools.retrieval.mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RetrievalMode {
+    /// Before the assistant model is asked.
+    First,
+    /// When the assistant model calls the search.
+    Tool,
+    /// Before it is asked, and again when it calls the search.
+    Both,
+}
+
+impl RetrievalMode {
+    /// The name used in settings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Tool => "tool",
+            Self::Both => "both",
+        }
+    }
 }
 
 /// A piece of evidence shown to the judge.
@@ -108,21 +143,17 @@ pub struct AnswerTask {
 pub struct JudgeEvidence {
     /// Where it comes from.
     pub source: String,
-    /// The passage or fact.
+    /// The passage or quotation.
     pub content: String,
-}
-
-impl From<&GroundingFact> for JudgeEvidence {
-    fn from(fact: &GroundingFact) -> Self {
-        Self { source: fact.source_descriptor.clone(), content: fact.fact.clone() }
-    }
 }
 
 /// Variables of the judge's prompt for one turn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JudgeTurnTask {
-    /// As in [`AskTask`], without the turn to judge.
+    /// As in [`AskTask`], whole: the turn to judge is its last.
     pub public_conversation_history: String,
+    /// Number of the turn to judge, from 1.
+    pub turn_index: u16,
     /// Rendered persona of the user; may be empty.
     pub user_persona: String,
     /// Rendered persona of the assistant; may be empty.
@@ -131,11 +162,13 @@ pub struct JudgeTurnTask {
     pub judge_user_message: String,
     /// The answer, or `MISSING_ASSISTANT_MESSAGE`.
     pub judge_assistant_message: String,
-    /// Facts the question names, then the evidence the answer names.
+    /// Passages that were retrieved, then what the model quoted, marked as found in them or not.
     pub judge_evidence: Vec<JudgeEvidence>,
+    /// Numbers of the answer that stand neither in the passages nor in what was said before.
+    pub unsupported_numbers: Vec<String>,
     /// Labels to choose from.
     pub judge_reasons: Vec<String>,
-    /// Language of the conversation.
+    /// Name of the language of the conversation.
     pub target_language: String,
 }
 
@@ -148,6 +181,8 @@ pub struct JudgedTurn {
     pub user_message: String,
     /// The answer, or `MISSING_ASSISTANT_MESSAGE`.
     pub assistant_message: String,
+    /// Numbers of the answer that stand neither in the passages nor in what was said before.
+    pub unsupported_numbers: Vec<String>,
 }
 
 /// Variables of the judge's prompt for a whole conversation.
@@ -163,10 +198,10 @@ pub struct JudgeConversationTask {
     pub judge_turn_count: usize,
     /// All turns.
     pub judge_conversation_turns: Vec<JudgedTurn>,
-    /// Evidence of all turns, at most 120 items.
+    /// Evidence of all turns, each piece once, at most 120 pieces.
     pub judge_conversation_evidence: Vec<JudgeEvidence>,
     /// Labels to choose from.
     pub judge_reasons: Vec<String>,
-    /// Language of the conversation.
+    /// Name of the language of the conversation.
     pub target_language: String,
 }

@@ -95,7 +95,7 @@ fn sight(load: &Load, verb: Verb, conversation: &Conversation) -> u64 {
         let score = turn.judgement.as_ref().map(|judgement| judgement.reply.score);
         (turn.index, turn.attempt, &turn.question.reply.user_message, &turn.answer.reply.assistant_message, score)
     });
-    let Coverage { chunks, sources, recent, seed_topics, seed_questions } = &*conversation.coverage;
+    let Coverage { chunks, sources, seed_topics, seed_questions } = &*conversation.coverage;
     let sources: Vec<_> = sources.iter().map(|source| (source.questions, &source.recent)).collect();
     let Round { avoid, question, answer, .. } = &conversation.round;
     let question = question.as_ref().map(|question| &question.reply.user_message);
@@ -103,7 +103,7 @@ fn sight(load: &Load, verb: Verb, conversation: &Conversation) -> u64 {
     let ending = conversation.ending.as_ref().map(|ending| (ending.status(), ending.drop_reason()));
     hash((
         (load.seed, verb, conversation.rank(), turns.collect::<Vec<_>>()),
-        (chunks, sources, recent, seed_topics, seed_questions),
+        (chunks, sources, seed_topics, seed_questions),
         (avoid, question, answer, ending),
     ))
 }

@@ -173,6 +173,6 @@ impl Lockstep<'_> {
 
 /// The question of the round was rejected.
 fn avoid(round: &mut Round) {
-    let source = round.question.take().and_then(|question| question.used.source);
-    round.avoid = round.avoid.drain(..).chain(source).collect::<BTreeSet<_>>().into_iter().collect();
+    let chunk = round.question.take().and_then(|question| question.used.chunk);
+    round.avoid = round.avoid.drain(..).chain(chunk).collect::<BTreeSet<_>>().into_iter().collect();
 }

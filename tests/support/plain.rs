@@ -60,6 +60,9 @@ pub fn answer(text: &str) -> Answer {
     Answer {
         reply: AssistantReply { assistant_message: text.into(), reasoning_trace, did_web_search: false },
         tool_events: vec![],
+        retrieved: Vec::new(),
+        used: Vec::new(),
+        unsupported_numbers: Vec::new(),
         agent: "plain".into(),
         reasoning: None,
         raw: serde_json::Value::Null,

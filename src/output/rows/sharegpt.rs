@@ -1,7 +1,7 @@
 //! The ShareGPT rows: messages with what describes, explains and judges them, under names the user may choose.
 
 use super::messages::messages;
-use super::{Message, Parts, Personas};
+use super::{Message, Parts, Personas, accepted};
 use crate::output::json::or_empty;
 use crate::output::{Columns, RunFacts};
 use crate::words::reply::{Difficulty, GroundingFact, Intent, ReasoningTrace};
@@ -28,6 +28,10 @@ pub(crate) struct Metadata<'a> {
     seed_questions: Vec<&'a str>,
     conversation_status: &'static str,
     drop_reason: &'static str,
+    persona_applied: bool,
+    retrieved: Vec<bool>,
+    unsupported_numbers: Vec<&'a [String]>,
+    judge_accepted: Option<bool>,
 }
 
 impl<'a> Metadata<'a> {
@@ -40,6 +44,9 @@ impl<'a> Metadata<'a> {
         personas: Personas<'a>,
     ) -> Self {
         let questions = || conversation.turns.iter().map(|turn| &turn.question);
+        let answers = || conversation.turns.iter().map(|turn| &turn.answer);
+        let of_turns = conversation.turns.iter().filter_map(|turn| turn.judgement.as_ref());
+        let verdicts: Vec<bool> = of_turns.chain(&conversation.judgement).map(accepted).collect();
         Self {
             conversation_id: &conversation.id,
             timestamp,
@@ -56,6 +63,10 @@ impl<'a> Metadata<'a> {
             seed_questions: not_blank(questions().map(|question| question.seed_question.as_str())),
             conversation_status: ending.status(),
             drop_reason: ending.drop_reason(),
+            persona_applied: facts.persona_applied,
+            retrieved: answers().map(|answer| !answer.retrieved.is_empty()).collect(),
+            unsupported_numbers: answers().map(|answer| answer.unsupported_numbers.as_slice()).collect(),
+            judge_accepted: (!verdicts.is_empty()).then(|| verdicts.iter().all(|accepted| *accepted)),
         }
     }
 }
@@ -149,6 +160,7 @@ struct JudgedTurn<'a> {
     assistant_message: &'a str,
     #[serde(flatten)]
     judge: &'a JudgeReply,
+    accepted: bool,
 }
 
 impl<'a> JudgeColumn<'a> {
@@ -167,6 +179,7 @@ fn judged_turn(turn: &Turn) -> Option<JudgedTurn<'_>> {
         user_message: &turn.question.reply.user_message,
         assistant_message: &turn.answer.reply.assistant_message,
         judge: &judgement.reply,
+        accepted: accepted(judgement),
     })
 }
 

@@ -3,7 +3,7 @@
 use super::Parts;
 use crate::output::json::or_empty;
 use crate::words::reply::{Difficulty, GroundingFact, Intent, ReasoningTrace};
-use crate::words::{AssistantReply, Conversation, JudgeReply, ToolEvent, Turn, UserReply};
+use crate::words::{Acceptance, AssistantReply, Conversation, JudgeReply, Judgement, ToolEvent, Turn, UserReply};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -21,6 +21,9 @@ pub(crate) struct TurnPayload<'a> {
     seed_question: &'a str,
     question_mode: &'static str,
     tool_events: &'a [ToolEvent],
+    retrieved: bool,
+    unsupported_numbers: &'a [String],
+    judge_accepted: Option<bool>,
 }
 
 impl<'a> TurnPayload<'a> {
@@ -37,8 +40,16 @@ impl<'a> TurnPayload<'a> {
             seed_question: &turn.question.seed_question,
             question_mode: turn.question.mode.as_str(),
             tool_events: &turn.answer.tool_events,
+            retrieved: !turn.answer.retrieved.is_empty(),
+            unsupported_numbers: &turn.answer.unsupported_numbers,
+            judge_accepted: turn.judgement.as_ref().map(accepted),
         }
     }
+}
+
+/// Whether a verdict meets `judge.accept`.
+pub(crate) fn accepted(judgement: &Judgement) -> bool {
+    judgement.acceptance == Acceptance::Accepted
 }
 
 /// An item of `raw_results`: the endpoints' responses beside what was read from them.
@@ -109,6 +120,11 @@ pub(crate) struct TurnRow<'a> {
     conversation_judge_reasons: &'a [String],
     conversation_status: &'static str,
     drop_reason: &'static str,
+    retrieved: bool,
+    unsupported_numbers: &'a [String],
+    judge_accepted: Option<bool>,
+    conversation_judge_accepted: Option<bool>,
+    persona_applied: bool,
 }
 
 impl<'a> TurnRow<'a> {
@@ -142,6 +158,11 @@ impl<'a> TurnRow<'a> {
             conversation_judge_reasons: parts.judgement.map_or(&[], |judge| &judge.reasons),
             conversation_status: parts.status,
             drop_reason: parts.drop_reason,
+            retrieved: !turn.answer.retrieved.is_empty(),
+            unsupported_numbers: &turn.answer.unsupported_numbers,
+            judge_accepted: turn.judgement.as_ref().map(accepted),
+            conversation_judge_accepted: parts.conversation.judgement.as_ref().map(accepted),
+            persona_applied: parts.facts.persona_applied,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 /// Refuses the task's templates if they name a variable unknown to them.
 pub(super) fn variables(prompts: &Prompts, task: &Task) -> Result<(), PromptError> {
-    let variables = prompts.variables(task);
+    let variables = super::variables(task);
     let mut known: Vec<String> = variables.try_iter().into_iter().flatten().map(|key| key.to_string()).collect();
     known.sort();
     let globals: BTreeSet<&str> = prompts.environment.globals().map(|(name, _)| name).collect();

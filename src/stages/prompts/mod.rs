@@ -1,8 +1,13 @@
 //! Prompts: MiniJinja templates, shipped with the program and replaceable file by file.
 //!
-//! A template's variables are the fields of its task ([`Task`]) and `reply_schema`, the JSON Schema of the reply as
-//! text. Besides MiniJinja's own filters there are `tojson`, which writes indented JSON and leaves all characters as
-//! they are, and `fenced("name")`, which marks text of others as untrusted in a way that the text can't undo.
+//! A template's variables are the fields of its task ([`Task`]). Besides MiniJinja's own filters there are `tojson`, which
+//! writes indented JSON and leaves all characters as they are; `numbered`, `evidence` and `listed`, which write passages,
+//! pieces of evidence and texts one below the other; and `fenced("name")`, which marks text of others as untrusted in a way
+//! that the text can't undo.
+//!
+//! What was said before stands between the two rendered messages as chat messages, so that requests of one conversation
+//! begin alike: rules, persona and language, a history that only grows, and last what changes with every turn. The form of
+//! the reply is no part of a prompt: the request has it as a JSON Schema.
 
 mod check;
 mod error;
@@ -12,12 +17,16 @@ mod sample;
 
 pub use error::PromptError;
 
-use super::{PromptOptions, reply};
+use super::PromptOptions;
+use super::exchange::say;
+use super::history::Exchanged;
 use crate::llm::{Message, Role};
-use crate::words::Task;
+use crate::words::task::JudgeEvidence;
+use crate::words::{Passage, Task};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value, context};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -32,15 +41,15 @@ const SHIPPED: [(&str, &str); 8] = [
     ("judge_conversation.user.j2", include_str!("../../../config/prompts/judge_conversation.user.j2")),
 ];
 
+/// Where the person has not spoken yet: a chat begins with the other side, which is the user's.
+const BEGIN: &str = "(The conversation begins.)";
+
 /// The templates of a run.
 #[derive(Debug)]
 pub struct Prompts {
     environment: Environment<'static>,
     replaced: BTreeMap<String, PathBuf>,
     sources: BTreeMap<&'static str, String>,
-    user_schema: Value,
-    assistant_schema: Value,
-    judge_schema: Value,
 }
 
 impl Prompts {
@@ -53,9 +62,6 @@ impl Prompts {
             environment: environment(),
             sources: BTreeMap::new(),
             replaced: options.folder.as_deref().map(folder::files).transpose()?.unwrap_or_default(),
-            user_schema: pretty(&reply::user_schema().schema),
-            assistant_schema: pretty(&reply::assistant_schema().schema),
-            judge_schema: pretty(&reply::judge_schema().schema),
         };
         for (name, shipped) in SHIPPED {
             let source = match prompts.replaced.get(name) {
@@ -68,7 +74,7 @@ impl Prompts {
         }
         for task in sample::samples() {
             check::variables(&prompts, &task)?;
-            prompts.render(&task)?;
+            prompts.render(&task, &[])?;
         }
         Ok(prompts)
     }
@@ -78,26 +84,34 @@ impl Prompts {
         &self.sources
     }
 
-    /// The system and the user message of a task.
+    /// The messages of a task: the system message, what was said so far, and the user message. The user model speaks for
+    /// the person, so that the person's messages are its own; a judge is told of the conversation by its template.
     ///
     /// # Errors
     /// When a template of the user's own can't be rendered with this task.
-    pub fn render(&self, task: &Task) -> Result<[Message; 2], PromptError> {
-        let variables = self.variables(task);
+    pub fn render(&self, task: &Task, history: &[Exchanged<'_>]) -> Result<Vec<Message>, PromptError> {
+        let variables = variables(task);
         let [system, user] = names(task);
-        Ok([
-            Message::new(Role::System, self.rendered(system, &variables)?),
-            Message::new(Role::User, self.rendered(user, &variables)?),
-        ])
-    }
-
-    fn variables(&self, task: &Task) -> Value {
-        let schema = match task {
-            Task::Ask(_) => &self.user_schema,
-            Task::Answer(_) => &self.assistant_schema,
-            Task::JudgeTurn(_) | Task::JudgeConversation(_) => &self.judge_schema,
+        let mut messages = vec![Message::new(Role::System, self.rendered(system, &variables)?)];
+        let said = |(_, question, answer): &Exchanged<'_>| {
+            (question.reply.user_message.clone(), answer.reply.assistant_message.clone())
         };
-        context! { reply_schema => schema, ..Value::from(Serde(task)) }
+        for (asked, answered) in history.iter().map(said) {
+            match task {
+                Task::Ask(_) => {
+                    if messages.len() == 1 {
+                        messages.push(Message::new(Role::User, BEGIN));
+                    }
+                    messages.extend([Message::new(Role::Assistant, asked), Message::new(Role::User, answered)]);
+                }
+                Task::Answer(_) => {
+                    messages.extend([Message::new(Role::User, asked), Message::new(Role::Assistant, answered)]);
+                }
+                Task::JudgeTurn(_) | Task::JudgeConversation(_) => {}
+            }
+        }
+        say(&mut messages, &self.rendered(user, &variables)?);
+        Ok(messages)
     }
 
     fn rendered(&self, name: &str, variables: &Value) -> Result<String, PromptError> {
@@ -119,6 +133,11 @@ impl Prompts {
     }
 }
 
+/// The fields of a task.
+fn variables(task: &Task) -> Value {
+    Value::from(Serde(task))
+}
+
 /// The system and the user template of a task.
 fn names(task: &Task) -> [&'static str; 2] {
     match task {
@@ -137,6 +156,9 @@ fn environment() -> Environment<'static> {
     environment.set_debug(true);
     environment.set_syntax(syntax.expect("MiniJinja's own delimiters are valid"));
     environment.add_filter("tojson", to_json);
+    environment.add_filter("numbered", numbered);
+    environment.add_filter("evidence", evidence);
+    environment.add_filter("listed", listed);
     environment.add_filter("fenced", fence::fenced);
     environment
 }
@@ -145,8 +167,27 @@ fn to_json(value: &Value) -> Result<String, Error> {
     serde_json::to_string_pretty(value).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
 }
 
-fn pretty(schema: &serde_json::Value) -> Value {
-    Value::from(format!("{schema:#}"))
+/// Passages, one below the other.
+fn numbered(passages: &Value) -> Result<String, Error> {
+    let passages: Vec<Passage> = read(passages)?;
+    Ok(passages.iter().map(Passage::to_string).collect::<Vec<_>>().join("\n\n"))
+}
+
+/// Pieces of evidence, one below the other, each after where it comes from.
+fn evidence(pieces: &Value) -> Result<String, Error> {
+    let pieces: Vec<JudgeEvidence> = read(pieces)?;
+    let shown = pieces.iter().map(|JudgeEvidence { source, content }| format!("[{source}]\n{content}"));
+    Ok(shown.collect::<Vec<_>>().join("\n\n"))
+}
+
+fn read<T: DeserializeOwned>(value: &Value) -> Result<T, Error> {
+    let read = serde_json::to_value(value).and_then(serde_json::from_value);
+    read.map_err(|error| Error::new(ErrorKind::InvalidOperation, error.to_string()))
+}
+
+/// Texts, a line each.
+fn listed(texts: Vec<String>) -> String {
+    texts.iter().map(|text| format!("- {text}")).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

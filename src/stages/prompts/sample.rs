@@ -2,13 +2,14 @@
 
 use crate::words::reply::{Difficulty, GroundingFact, Intent};
 use crate::words::task::{
-    AnswerTask, AskTask, JudgeConversationTask, JudgeEvidence, JudgeTurnTask, JudgedTurn, QuestionMode,
+    AnswerTask, AskTask, JudgeConversationTask, JudgeEvidence, JudgeTurnTask, JudgedTurn, QuestionMode, RetrievalMode,
 };
-use crate::words::{Snippet, Task, UserReply};
+use crate::words::{Passage, Task, UserReply};
 use std::sync::Arc;
 
 const HISTORY: &str = "Turn 1 - User: كيف يُحفظ الشاي؟\nTurn 1 - Assistant: في علبة محكمة الإغلاق.";
 const PERSONA: &str = "Amina | مهتمة، دقيقة | direct questions";
+const MANNER: &str = "Amina, مهتمة، دقيقة";
 
 /// A task of every kind and, for questions, of every mode; the first of each kind with all that may be empty left empty.
 pub(super) fn samples() -> Vec<Task> {
@@ -22,8 +23,13 @@ pub(super) fn samples() -> Vec<Task> {
     let mut samples: Vec<Task> = vec![ask(QuestionMode::Fresh, false)];
     samples.extend(modes.map(|mode| ask(mode, true)));
     for full in [false, true] {
-        samples.extend([answer(full), judge_turn(full), judge_conversation(full)]);
+        samples.extend([RetrievalMode::First, RetrievalMode::Tool, RetrievalMode::Both].map(|mode| answer(mode, full)));
+        samples.extend([judge_turn(full), judge_conversation(full)]);
     }
+    samples.extend(Intent::ALL.map(|angle| match ask(QuestionMode::Fresh, true) {
+        Task::Ask(task) => Task::Ask(AskTask { angle: Some(angle), ..task }),
+        other => other,
+    }));
     samples
 }
 
@@ -33,8 +39,9 @@ fn ask(question_mode: QuestionMode, full: bool) -> Task {
         public_conversation_history: HISTORY.to_owned(),
         last_assistant_message: "في علبة محكمة الإغلاق.".to_owned(),
         user_persona: text(PERSONA),
+        user_manner: text(MANNER),
         question_mode,
-        topic_snippets: Vec::from_iter(full.then(snippet)),
+        passages: Vec::from_iter(full.then(passage)),
         recent_user_questions: Vec::from_iter(full.then(|| Arc::from("كم دقيقة يُنقع الشاي؟"))),
         seed_topic: text("الشاي"),
         seed_question: text("ما الفرق بين الشاي الأخضر والأسود؟"),
@@ -42,32 +49,39 @@ fn ask(question_mode: QuestionMode, full: bool) -> Task {
         n_turns: 3,
         question: text("ما هو الشاي؟"),
         attempt: u16::from(full),
+        angle: full.then_some(Intent::EdgeCase),
         variety: 7,
-        target_language: "ar".to_owned(),
+        target_language: "Modern Standard Arabic".to_owned(),
     })
 }
 
-fn snippet() -> Snippet {
-    Snippet {
+fn passage() -> Passage {
+    Passage {
+        label: "P1".to_owned(),
         topic_id: "00000000000000000000000000000000-0".to_owned(),
         source_path: "ar/tea.md".to_owned(),
         source_descriptor: "tea.md#chunk0".to_owned(),
+        title: Arc::from("الشاي"),
         text: Arc::from("يُجفف الشاي الأخضر سريعًا بعد القطف."),
-        recent_questions: vec![Arc::from("متى يُقطف الشاي؟")],
     }
 }
 
-fn answer(full: bool) -> Task {
+fn answer(retrieval_mode: RetrievalMode, full: bool) -> Task {
+    let text = |text: &str| if full { text.to_owned() } else { String::new() };
     let fact =
         GroundingFact { fact: "يُجفف سريعًا.".to_owned(), source_descriptor: "tea.md#chunk0".to_owned() };
     Task::Answer(AnswerTask {
         public_conversation_history: HISTORY.to_owned(),
-        assistant_persona: if full { PERSONA.to_owned() } else { String::new() },
+        assistant_persona: text(PERSONA),
+        assistant_manner: text(MANNER),
         turn_index: 2,
         n_turns: 3,
         question: "لماذا يُجفف الشاي الأخضر سريعًا؟".to_owned(),
-        target_language: "ar".to_owned(),
+        target_language: "Modern Standard Arabic".to_owned(),
         retrieval_default_k: 4,
+        retrieval_mode,
+        passages: Vec::from_iter(full.then(passage)),
+        full_trace: full,
         user_reply: UserReply {
             user_message: "لماذا يُجفف الشاي الأخضر سريعًا؟".to_owned(),
             intent: Intent::Clarify,
@@ -86,9 +100,11 @@ fn judge_turn(full: bool) -> Task {
         assistant_persona: if full { PERSONA.to_owned() } else { String::new() },
         judge_user_message: "لماذا يُجفف الشاي الأخضر سريعًا؟".to_owned(),
         judge_assistant_message: "ليبقى لونه.".to_owned(),
+        turn_index: 2,
         judge_evidence: Vec::from_iter(full.then(evidence)),
+        unsupported_numbers: Vec::from_iter(full.then(|| "12".to_owned())),
         judge_reasons: Vec::from_iter(full.then(|| "weak_grounding".to_owned())),
-        target_language: "ar".to_owned(),
+        target_language: "Modern Standard Arabic".to_owned(),
     })
 }
 
@@ -97,6 +113,7 @@ fn judge_conversation(full: bool) -> Task {
         turn_index: 1,
         user_message: "كيف يُحفظ الشاي؟".to_owned(),
         assistant_message: "في علبة محكمة الإغلاق.".to_owned(),
+        unsupported_numbers: Vec::from_iter(full.then(|| "12".to_owned())),
     };
     Task::JudgeConversation(JudgeConversationTask {
         public_conversation_history: HISTORY.to_owned(),
@@ -106,7 +123,7 @@ fn judge_conversation(full: bool) -> Task {
         judge_conversation_turns: vec![turn],
         judge_conversation_evidence: Vec::from_iter(full.then(evidence)),
         judge_reasons: Vec::from_iter(full.then(|| "weak_grounding".to_owned())),
-        target_language: "ar".to_owned(),
+        target_language: "Modern Standard Arabic".to_owned(),
     })
 }
 

@@ -1,5 +1,5 @@
-//! The fake endpoint's conversation: user, assistant and judge, told apart by the keys their prompts demand. Equal requests
-//! have equal replies.
+//! The fake endpoint's conversation: user, assistant and judge, told apart by the form their requests demand. Equal requests
+//! have equal replies. What is said is made of the words of passages, so that it is in their language.
 
 use super::Reply;
 use rand_chacha::ChaCha8Rng;
@@ -39,17 +39,20 @@ impl Latency {
 pub fn reply(request: &Value, latency: Latency) -> Reply {
     let digest = xxh3_64(request.to_string().as_bytes());
     let messages = request["messages"].as_array().map_or(&[][..], Vec::as_slice);
-    let prompt = messages.iter().find(|message| message["role"] == "user").map_or("", |message| content(message));
-    let message = if prompt.contains("\"question_ok\"") {
+    let texts: Vec<&str> = messages.iter().map(content).collect();
+    let form = request.pointer("/response_format/json_schema/schema").map(Value::to_string);
+    let form = form.unwrap_or_else(|| texts.join("\n"));
+    let prompt = messages.iter().rfind(|message| message["role"] == "user").map_or("", content);
+    let searched = messages.iter().any(|message| message["role"] == "tool");
+    let message = if form.contains("\"question_ok\"") {
         says(&verdict(digest))
-    } else if prompt.contains("\"reasoning_trace\"") {
-        let results = messages.iter().find(|message| message["role"] == "tool").map(content);
-        match results {
-            None if request["tools"].is_array() => search(prompt, digest),
-            results => says(&answer(prompt, results, digest)),
-        }
-    } else if prompt.contains("\"coverage_target\"") {
-        says(&question(prompt, digest))
+    } else if form.contains("\"assistant_message\"") {
+        let passages = passages(&texts);
+        // Searches where it has nothing, and now and then for more.
+        let searches = request["tools"].is_array() && !searched && (passages.is_empty() || digest.is_multiple_of(3));
+        if searches { search(prompt, digest) } else { says(&answer(&passages, digest)) }
+    } else if form.contains("\"user_message\"") {
+        says(&question(&passages(&[prompt]), digest))
     } else {
         json!({"role": "assistant", "content": format!("reply {digest:016x}")})
     };
@@ -58,6 +61,20 @@ pub fn reply(request: &Value, latency: Latency) -> Reply {
 
 fn content(message: &Value) -> &str {
     message["content"].as_str().unwrap_or_default()
+}
+
+/// The passages that stand in some texts, as `[P1] headings` above a text: number and text.
+fn passages<'a>(texts: &[&'a str]) -> Vec<(&'a str, &'a str)> {
+    let of_text = |text: &'a str| {
+        let starts = text.match_indices("[P").filter(move |(at, _)| *at == 0 || text[..*at].ends_with('\n'));
+        starts.filter_map(move |(at, _)| {
+            let (label, rest) = text[at + 1..].split_once(']')?;
+            let (_, rest) = rest.split_once('\n')?;
+            let end = ["\n\n[P", "\n</untrusted>"].iter().filter_map(|mark| rest.find(mark)).min();
+            Some((label, &rest[..end.unwrap_or(rest.len())]))
+        })
+    };
+    texts.iter().flat_map(|text| of_text(text)).collect()
 }
 
 fn completion(request: &Value, prompt: &str, message: &Value, digest: u64) -> Value {
@@ -81,50 +98,38 @@ fn says(object: &Value) -> Value {
     json!({"role": "assistant", "content": object.to_string()})
 }
 
-/// A question about one of the prompt's passages.
-fn question(prompt: &str, digest: u64) -> Value {
-    let topics = values(prompt, "topic_id");
-    let at = if topics.is_empty() { 0 } else { digest as usize % topics.len() };
-    let of_topic = |key| values(prompt, key).into_iter().nth(at).unwrap_or_default();
-    let passage = words(&of_topic("text"), 8);
+/// A question about one of the passages.
+fn question(passages: &[(&str, &str)], digest: u64) -> Value {
+    let at = digest as usize % passages.len().max(1);
+    let (label, passage) = passages.get(at).copied().unwrap_or_default();
     let intents = ["clarify", "how_to", "troubleshoot", "compare", "edge_case", "constraints"];
     let difficulties = ["easy", "medium", "hard"];
     json!({
-        "user_message": format!("In case {digest:016x}, what follows from this: {passage}?"),
+        "coverage_target": label,
+        "user_message": format!("{} ({digest:016x})?", words(passage, 12)),
         "intent": intents[(digest >> 8) as usize % intents.len()],
         "difficulty": difficulties[(digest >> 16) as usize % difficulties.len()],
-        "grounding_facts": [{"fact": passage, "source_descriptor": of_topic("source_descriptor")}],
-        "coverage_target": topics.get(at).map_or("", String::as_str),
-        "notes_for_assistant": ["Be brief."],
     })
 }
 
 /// A call of the search tool with the question's own words.
 fn search(prompt: &str, digest: u64) -> Value {
-    let query = values(prompt, "user_message").pop().unwrap_or_else(|| words(prompt, 12));
+    let query = words(prompt.rsplit("Question: ").next().unwrap_or(prompt), 12);
     let function = json!({"name": "vector_db_search", "arguments": json!({"query": query}).to_string()});
     let call = json!({"id": format!("call_{digest:016x}"), "type": "function", "function": function});
     json!({"role": "assistant", "content": null, "tool_calls": [call]})
 }
 
-/// An answer that rests on what the search found.
-fn answer(prompt: &str, results: Option<&str>, digest: u64) -> Value {
-    let question = values(prompt, "user_message").pop().unwrap_or_default();
-    let found = words(results.unwrap_or("nothing was searched"), 40);
+/// An answer that rests on the first passage.
+fn answer(passages: &[(&str, &str)], digest: u64) -> Value {
     let confidences = ["low", "medium", "high"];
-    let queries: Vec<&String> = results.iter().map(|_| &question).collect();
+    let (label, passage) = passages.first().copied().unwrap_or_default();
+    let refs: Vec<&str> = passages.first().iter().map(|_| label).collect();
     json!({
-        "assistant_message": format!("Answer {digest:016x}: it follows as documented."),
-        "reasoning_trace": {
-            "question": question,
-            "retrieval_queries": {"vector_db_search": queries, "web_search": []},
-            "evidence": [{"id": "E1", "cue": "search results", "content": found}],
-            "premises": [{"id": "P1", "text": "The passage says so.", "evidence_refs": ["E1"], "assumption": ""}],
-            "thinking": [{"text": "The passage answers the question."}],
-            "confidence": confidences[digest as usize % confidences.len()],
-            "known_limits": [],
-        },
-        "did_web_search": false,
+        "evidence_refs": refs,
+        "assistant_message": format!("{} ({digest:016x}).", words(passage, 30)),
+        "confidence": confidences[digest as usize % confidences.len()],
+        "known_limits": "",
     })
 }
 
@@ -142,14 +147,4 @@ fn verdict(digest: u64) -> Value {
 
 fn words(text: &str, count: usize) -> String {
     text.split_whitespace().take(count).collect::<Vec<_>>().join(" ")
-}
-
-/// Every string that is a value of `key` in the JSON within a text.
-fn values(text: &str, key: &str) -> Vec<String> {
-    let key = format!("\"{key}\"");
-    let after_colon = |at: usize| text[at + key.len()..].trim_start().strip_prefix(':');
-    text.match_indices(&key)
-        .filter_map(|(at, _)| after_colon(at))
-        .filter_map(|rest| serde_json::Deserializer::from_str(rest).into_iter::<String>().next()?.ok())
-        .collect()
 }

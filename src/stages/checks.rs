@@ -1,0 +1,72 @@
+//! What a message must not be: in another language, a placeholder, an echo, an apology, or text of its own prompt.
+
+use super::exchange::Fault;
+use super::faults::{self, PromptText};
+use super::language;
+use super::prompts::Prompts;
+use crate::llm::ReplySchema;
+use crate::words::{Language, Passage};
+
+/// The checks of a run.
+pub struct Checks {
+    prompts: PromptText,
+}
+
+/// An answer with what it is checked against.
+pub(super) struct Answered<'a> {
+    /// The answer.
+    pub message: &'a str,
+    /// The question.
+    pub question: &'a str,
+    /// What it quotes as evidence.
+    pub quotes: &'a [String],
+    /// What was retrieved.
+    pub passages: &'a [Passage],
+}
+
+impl Checks {
+    /// Checks of replies to these prompts.
+    pub fn new(prompts: &Prompts) -> Self {
+        Self { prompts: PromptText::new(prompts.sources().values().map(String::as_str)) }
+    }
+
+    /// Whether a message can be the person's.
+    pub(super) fn question(
+        &self,
+        message: &str,
+        shown: &[Passage],
+        schema: &ReplySchema,
+        target: &Language,
+    ) -> Result<(), Fault> {
+        let texts = texts(shown);
+        let found = faults::placeholder(message, &schema.schema)
+            .or_else(|| faults::refusal(message))
+            .or_else(|| self.prompts.found_in(message))
+            .or_else(|| faults::mentions_material(message, &texts));
+        found.map_or(Ok(()), |detail| Err(Fault::Content(detail)))?;
+        in_language("user_message", message, target)
+    }
+
+    /// Whether a message can be the assistant's.
+    pub(super) fn answer(&self, answer: &Answered<'_>, schema: &ReplySchema, target: &Language) -> Result<(), Fault> {
+        let Answered { message, question, quotes, passages } = answer;
+        let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
+        let found = faults::placeholder(message, &schema.schema)
+            .or_else(|| faults::echo(message, question))
+            .or_else(|| self.prompts.found_in(message))
+            .or_else(|| faults::misquote(&quotes, &texts(passages)));
+        found.map_or(Ok(()), |detail| Err(Fault::Content(detail)))?;
+        in_language("assistant_message", message, target)
+    }
+}
+
+fn texts(passages: &[Passage]) -> Vec<&str> {
+    passages.iter().map(|passage| &*passage.text).collect()
+}
+
+fn in_language(field: &str, message: &str, target: &Language) -> Result<(), Fault> {
+    language::wrong(message, target).map_or(Ok(()), |other| {
+        let name = &target.name;
+        Err(Fault::Language(format!("`{field}` is in {other}, but must be in {name}: write it in {name}")))
+    })
+}
