@@ -25,6 +25,9 @@ const SLIGHT: f32 = 0.1;
 /// Bytes from which the index writer sizes its first hash table; the table grows as needed.
 const FIRST_TABLE: usize = 1_000_000;
 
+/// Why reading the index does not fail.
+const HELD_IN_MEMORY: &str = "an index held in memory has nothing that could fail when terms are looked up";
+
 /// A chunk found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hit {
@@ -56,9 +59,10 @@ impl Index {
         let mut writer: SingleSegmentIndexWriter =
             builder.single_segment_index_writer(RamDirectory::create(), FIRST_TABLE)?;
         let mut languages: Vec<&'static Language> = Vec::new();
-        for source in catalogue.chunks.chunk_by(|one, next| one.source == next.source) {
-            let language = language::of(source.iter().map(|chunk| &*chunk.text));
-            for chunk in source {
+        for chunks in catalogue.chunks.chunk_by(|one, next| one.source == next.source) {
+            let source = catalogue.source(chunks[0].source);
+            let language = source.language.as_deref().and_then(language::named);
+            for chunk in chunks {
                 writer.add_document(document(field, chunk, language.as_slice()))?;
             }
             languages.extend(language);
@@ -84,7 +88,7 @@ impl Index {
         });
         let best = TopDocs::with_limit(limit).order_by_score();
         let found = self.searcher.search(&BooleanQuery::new(clauses.collect()), &best);
-        let found = found.expect("a search of terms in an index held in memory has nothing that could fail");
+        let found = found.expect(HELD_IN_MEMORY);
         found.into_iter().map(|(score, at)| Hit { chunk: ChunkIndex(at.doc_id), score }).collect()
     }
 
@@ -95,16 +99,23 @@ impl Index {
 
     /// Terms with their weights; sorted, so that scores are added up in the same order whatever the order of the words.
     fn query_terms(&self, query: &str) -> BTreeMap<String, f32> {
-        let words: BTreeSet<String> = terms::words(query).into_iter().take(QUERY_WORDS).collect();
         let mut terms = BTreeMap::new();
-        for word in &words {
-            let folded = terms::folded(word);
-            let slight = self.languages.iter().any(|language| language.is_slight(&folded));
-            let weight = if slight { SLIGHT } else { 1.0 };
-            terms.extend(terms::of_word(word, &self.languages).map(|term| (term, weight)));
+        for word in query_words(query) {
+            let weight = if self.is_slight(&terms::folded(&word)) { SLIGHT } else { 1.0 };
+            terms.extend(terms::of_word(&word, &self.languages).map(|term| (term, weight)));
         }
         terms
     }
+
+    /// Whether a folded word names no subject in some language of the knowledge base.
+    fn is_slight(&self, folded: &str) -> bool {
+        self.languages.iter().any(|language| language.is_slight(folded))
+    }
+}
+
+/// Each word once, in a fixed order.
+fn query_words(query: &str) -> BTreeSet<String> {
+    terms::words(query).into_iter().take(QUERY_WORDS).collect()
 }
 
 fn schema() -> (Schema, Field) {
@@ -115,8 +126,8 @@ fn schema() -> (Schema, Field) {
 }
 
 fn document(field: Field, chunk: &Chunk, languages: &[&'static Language]) -> TantivyDocument {
-    let words = terms::words(&chunk.text);
-    let terms = words.iter().flat_map(|word| terms::of_word(word, languages));
+    let words = [terms::words(&chunk.context), terms::words(&chunk.text)];
+    let terms = words.iter().flatten().flat_map(|word| terms::of_word(word, languages));
     let tokens = terms.enumerate().map(|(position, text)| Token { position, text, ..Token::default() }).collect();
     let mut document = TantivyDocument::new();
     document.add_pre_tokenized_text(field, PreTokenizedString { text: String::new(), tokens });
@@ -133,10 +144,15 @@ mod tests {
     /// A catalogue with one document per text.
     fn catalogue(texts: &[&str]) -> Arc<Catalogue> {
         let positions = 0..texts.len() as u32;
-        let sources = positions.clone().map(|at| Source { path: format!("{at:03}.txt"), chunks: at..at + 1 });
+        let sources = positions.clone().zip(texts).map(|(at, text)| Source {
+            path: format!("{at:03}.txt"),
+            language: language::of([*text].into_iter()).map(|language| language.code.into()),
+            chunks: at..at + 1,
+        });
         let chunks = positions.zip(texts).map(|(at, text)| Chunk {
             id: format!("{at:032x}-0"),
             text: (*text).into(),
+            context: "".into(),
             source: SourceIndex(at),
             chunk_index: 0,
             char_start: 0,
@@ -207,6 +223,14 @@ mod tests {
             assert_eq!(found(&index, query, 1), [0], "{query:?}");
         }
         assert_eq!(found(&index, &("lighthouse ".to_owned() + &"word ".repeat(100_000)), 1), [0]);
+    }
+
+    #[test]
+    fn the_headings_above_a_chunk_are_searched_too() {
+        let mut catalogue = Arc::unwrap_or_clone(catalogue(&["Wash it with cold water.", "Turn it to the right."]));
+        catalogue.chunks[1].context = "Aurora 8 heat pump › Filters".into();
+        let index = Index::build(Arc::new(catalogue)).unwrap();
+        assert_eq!(found(&index, "filters of the Aurora", 2), [1]);
     }
 
     #[test]

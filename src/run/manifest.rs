@@ -35,6 +35,7 @@ pub fn manifest(settings: &Settings, sources: &Sources, seed: u64) -> BTreeMap<S
     tell("coverage.doc_coverage_fraction", plan.coverage.fraction.to_string());
     tell("coverage.question_dedup_retries", plan.coverage.dedup_retries.to_string());
     tell("tools.retrieval.top_k", settings.top_k.to_string());
+    tell("tools.retrieval.chunking.strategy", settings.knowledge.strategy.as_str().to_owned());
     tell("tools.retrieval.chunking.chunk_size", settings.knowledge.chunk_size.to_string());
     tell("tools.retrieval.chunking.chunk_overlap", settings.knowledge.chunk_overlap.to_string());
     tell("judge.mode", if settings.judge.is_some() { "online" } else { "offline" }.to_owned());
