@@ -12,7 +12,7 @@ use tantivy::index::{IndexBuilder, IndexSettings};
 use tantivy::query::{BooleanQuery, BoostQuery, Occur, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::{PreTokenizedString, Token};
-use tantivy::{ReloadPolicy, Searcher, SingleSegmentIndexWriter, TantivyDocument, Term};
+use tantivy::{DocSet, ReloadPolicy, Searcher, SingleSegmentIndexWriter, TantivyDocument, Term};
 
 /// Words of a query that are looked up; what follows them is ignored, so that no query is slow.
 const QUERY_WORDS: usize = 256;
@@ -90,6 +90,64 @@ impl Index {
         let found = self.searcher.search(&BooleanQuery::new(clauses.collect()), &best);
         let found = found.expect(HELD_IN_MEMORY);
         found.into_iter().map(|(score, at)| Hit { chunk: ChunkIndex(at.doc_id), score }).collect()
+    }
+
+    /// How much of what a query is about a chunk has in it, in its text or in the headings above it: the share, from 0
+    /// to 1, of the query's words that it has, as they are or inflected, in a language of the knowledge base.
+    ///
+    /// Words weigh as much as they are rare in the knowledge base: `ln(1 + (N - n + 0.5) / (n + 0.5))` for a word in `n`
+    /// of `N` chunks, as in BM25. A word that is in none weighs as one that is in a single chunk. Words that name no
+    /// subject don't count; a query of no others is about nothing, so that nothing contradicts it: 1.
+    ///
+    /// ```
+    /// # use dlgforge::knowledge::Index;
+    /// # use dlgforge::words::{Catalogue, Chunk, ChunkIndex, Source, SourceIndex};
+    /// # let text = "Wash the filters with cold water every month.";
+    /// # let chunk = Chunk {
+    /// #     id: "0-0".to_owned(), text: text.into(), context: "".into(), source: SourceIndex(0), chunk_index: 0,
+    /// #     char_start: 0, char_end: 45,
+    /// # };
+    /// # let source = Source { path: "pump.md".to_owned(), language: Some("en".into()), chunks: 0..1 };
+    /// # let catalogue = Catalogue { sources: vec![source], chunks: vec![chunk] };
+    /// // One chunk: "Wash the filters with cold water every month."
+    /// let index = Index::build(catalogue.into())?;
+    /// assert_eq!(index.nearness("How is the filter washed?", ChunkIndex(0)), 1.0);
+    /// assert_eq!(index.nearness("When is a sourdough starter ready?", ChunkIndex(0)), 0.0);
+    /// # Ok::<(), dlgforge::knowledge::KnowledgeError>(())
+    /// ```
+    pub fn nearness(&self, query: &str, chunk: ChunkIndex) -> f32 {
+        let total = self.catalogue.chunks.len().max(1) as f32;
+        let (mut had, mut all) = (0.0, 0.0);
+        for word in query_words(query) {
+            if self.is_slight(&terms::folded(&word)) {
+                continue;
+            }
+            let (chunks, is_there) = self.occurrence(&word, chunk);
+            let chunks = chunks.max(1) as f32;
+            let weight = (1.0 + (total - chunks + 0.5) / (chunks + 0.5)).ln();
+            all += weight;
+            had += if is_there { weight } else { 0.0 };
+        }
+        if all > 0.0 { had / all } else { 1.0 }
+    }
+
+    /// In how many chunks a word is, in its most frequent form, and whether it is in this one.
+    fn occurrence(&self, word: &str, chunk: ChunkIndex) -> (u32, bool) {
+        let (mut chunks, mut is_there) = (0, false);
+        // All chunks are in one segment, a chunk's position is its document number.
+        let Some(segment) = self.searcher.segment_readers().first() else {
+            return (0, false);
+        };
+        let inverted = segment.inverted_index(self.field).expect(HELD_IN_MEMORY);
+        for term in terms::of_word(word, &self.languages) {
+            let term = Term::from_field_text(self.field, &term);
+            let postings = inverted.read_postings(&term, IndexRecordOption::Basic).expect(HELD_IN_MEMORY);
+            if let Some(mut postings) = postings {
+                chunks = chunks.max(postings.doc_freq());
+                is_there |= postings.doc() <= chunk.0 && postings.seek(chunk.0) == chunk.0;
+            }
+        }
+        (chunks, is_there)
     }
 
     /// What was indexed.
@@ -231,6 +289,62 @@ mod tests {
         catalogue.chunks[1].context = "Aurora 8 heat pump › Filters".into();
         let index = Index::build(Arc::new(catalogue)).unwrap();
         assert_eq!(found(&index, "filters of the Aurora", 2), [1]);
+        assert_eq!(index.nearness("filters of the Aurora", ChunkIndex(1)), 1.0);
+        assert_eq!(index.nearness("filters of the Aurora", ChunkIndex(0)), 0.0);
+    }
+
+    /// A heat pump's manual, in three languages.
+    const MANUAL: [&str; 6] = [
+        "The filters of the pump must be cleaned every month. Wash them with cold water.",
+        "The display shows error 12 when the pressure of the water is too low for the pump.",
+        "Les filtres de la pompe doivent être nettoyés tous les mois à l'eau froide.",
+        "L'erreur 12 est affichée quand la pression de l'eau est trop basse pour la pompe.",
+        "يجب تنظيف المرشحات في المضخة كل شهر، ثم تُغسل بالماء البارد من الداخل.",
+        "يظهر الخطأ ١٢ عند انخفاض الضغط في المضخة عن الحد الذي في الجدول.",
+    ];
+
+    #[test]
+    fn a_question_is_near_the_passage_that_has_its_words_in_other_inflections() {
+        let index = Index::build(catalogue(&MANUAL)).unwrap();
+        for (query, chunk) in [
+            ("How is the pump's filter cleaned?", 0),
+            ("What does the error 12 show?", 1),
+            ("Quand doit-on nettoyer le filtre ?", 2),
+            ("Pourquoi la pompe affiche-t-elle l'erreur 12 ?", 3),
+            ("كيف المرشحات تنظيف؟", 4),
+            ("متى يظهر خطأ 12؟", 5),
+        ] {
+            assert_eq!(index.nearness(query, ChunkIndex(chunk)), 1.0, "{query}");
+            assert!(index.nearness(query, ChunkIndex((chunk + 1) % 6)) < 0.7, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_question_about_something_else_is_near_nothing() {
+        let index = Index::build(catalogue(&MANUAL)).unwrap();
+        for query in [
+            "When is a sourdough starter ready?",
+            "Quand le levain est-il prêt ?",
+            "متى تكون خميرة العجين جاهزة؟",
+            "zzzz",
+        ] {
+            for chunk in 0..6 {
+                assert_eq!(index.nearness(query, ChunkIndex(chunk)), 0.0, "{query}");
+            }
+        }
+        for query in ["", "What is it?", "Qu'est-ce que c'est ?", "ما هو؟"] {
+            assert_eq!(index.nearness(query, ChunkIndex(0)), 1.0, "{query}");
+        }
+    }
+
+    #[test]
+    fn rare_and_unknown_words_weigh_most() {
+        let texts = ["pump filter", "pump water", "pump hose", "pump valve"];
+        let index = Index::build(catalogue(&texts)).unwrap();
+        let near = |query: &str| index.nearness(query, ChunkIndex(0));
+        assert!(near("pump water") < 0.2 && near("filter water") == 0.5 && near("hose valve") == 0.0);
+        assert_eq!(near("filter sourdough"), near("filter hose"));
+        assert_eq!(near("filter filter sourdough"), near("sourdough filter"));
     }
 
     #[test]
