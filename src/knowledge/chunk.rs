@@ -1,13 +1,18 @@
 //! Cuts a text into overlapping pieces of a fixed number of characters.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 /// A piece of a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Piece<'a> {
-    /// The window's text, trimmed; never empty.
-    pub text: &'a str,
-    /// Where the untrimmed window starts, in characters.
+    /// Its text, trimmed; never empty.
+    pub text: Cow<'a, str>,
+    /// The headings it stands under.
+    pub context: Arc<str>,
+    /// Where it starts, in characters; of a window of fixed length, before trimming.
     pub char_start: usize,
-    /// Where the untrimmed window ends, in characters.
+    /// Where it ends, in characters; of a window of fixed length, before trimming.
     pub char_end: usize,
 }
 
@@ -15,6 +20,7 @@ pub(super) struct Piece<'a> {
 /// space only are left out, and the one that reaches the end of the text is the last. `overlap` is less than `size`.
 pub(super) fn pieces(text: &str, size: usize, overlap: usize) -> impl Iterator<Item = Piece<'_>> {
     let mut rest = Some((text, 0));
+    let context: Arc<str> = Arc::default();
     std::iter::from_fn(move || {
         let (from_here, char_start) = rest.take()?;
         let window = prefix(from_here, size);
@@ -22,14 +28,14 @@ pub(super) fn pieces(text: &str, size: usize, overlap: usize) -> impl Iterator<I
             let step = size - overlap;
             rest = Some((&from_here[prefix(from_here, step).len()..], char_start + step));
         }
-        Some(Piece { text: window, char_start, char_end: char_start + window.chars().count() })
+        let char_end = char_start + window.chars().count();
+        Some(Piece { text: window.trim().into(), context: context.clone(), char_start, char_end })
     })
-    .map(|piece| Piece { text: piece.text.trim(), ..piece })
     .filter(|piece| !piece.text.is_empty())
 }
 
 /// The first `length` characters, or all.
-fn prefix(text: &str, length: usize) -> &str {
+pub(super) fn prefix(text: &str, length: usize) -> &str {
     text.char_indices().nth(length).map_or(text, |(end, _)| &text[..end])
 }
 
@@ -38,23 +44,27 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn cut(text: &str, size: usize, overlap: usize) -> Vec<(&str, usize, usize)> {
-        pieces(text, size, overlap).map(|piece| (piece.text, piece.char_start, piece.char_end)).collect()
+    fn cut(text: &str, size: usize, overlap: usize) -> Vec<(String, usize, usize)> {
+        pieces(text, size, overlap).map(|piece| (piece.text.into(), piece.char_start, piece.char_end)).collect()
+    }
+
+    fn owned<const N: usize>(pieces: [(&str, usize, usize); N]) -> Vec<(String, usize, usize)> {
+        pieces.into_iter().map(|(text, start, end)| (text.to_owned(), start, end)).collect()
     }
 
     #[test]
     fn windows_overlap_and_end_with_the_text() {
-        assert_eq!(cut("abcdefghij", 6, 2), [("abcdef", 0, 6), ("efghij", 4, 10)]);
-        assert_eq!(cut("abcdefghijk", 6, 2), [("abcdef", 0, 6), ("efghij", 4, 10), ("ijk", 8, 11)]);
-        assert_eq!(cut("abc", 6, 2), [("abc", 0, 3)]);
-        assert_eq!(cut("abcdef", 3, 0), [("abc", 0, 3), ("def", 3, 6)]);
-        assert_eq!(cut("", 6, 2), []);
+        assert_eq!(cut("abcdefghij", 6, 2), owned([("abcdef", 0, 6), ("efghij", 4, 10)]));
+        assert_eq!(cut("abcdefghijk", 6, 2), owned([("abcdef", 0, 6), ("efghij", 4, 10), ("ijk", 8, 11)]));
+        assert_eq!(cut("abc", 6, 2), owned([("abc", 0, 3)]));
+        assert_eq!(cut("abcdef", 3, 0), owned([("abc", 0, 3), ("def", 3, 6)]));
+        assert_eq!(cut("", 6, 2), owned([]));
     }
 
     #[test]
     fn offsets_count_characters_of_the_untrimmed_window() {
-        assert_eq!(cut("é ü  ñ", 2, 0), [("é", 0, 2), ("ü", 2, 4), ("ñ", 4, 6)]);
-        assert_eq!(cut("مد\n\n\n\nجزر", 3, 1), [("مد", 0, 3), ("ج", 4, 7), ("جزر", 6, 9)]);
+        assert_eq!(cut("é ü  ñ", 2, 0), owned([("é", 0, 2), ("ü", 2, 4), ("ñ", 4, 6)]));
+        assert_eq!(cut("مد\n\n\n\nجزر", 3, 1), owned([("مد", 0, 3), ("ج", 4, 7), ("جزر", 6, 9)]));
     }
 
     proptest! {
@@ -76,8 +86,7 @@ mod tests {
                 }
                 start = end - overlap;
             }
-            let got: Vec<_> = cut(&text, size, overlap).into_iter().map(|(t, s, e)| (t.to_owned(), s, e)).collect();
-            prop_assert_eq!(got, expected);
+            prop_assert_eq!(cut(&text, size, overlap), expected);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Finds and reads the documents of the knowledge folder.
 
 use super::KnowledgeError;
+use super::outline::Outline;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 use walkdir::WalkDir;
@@ -12,6 +13,14 @@ pub(super) struct Document {
     pub path: String,
     /// Its text, trimmed, lines ending in `\n`.
     pub text: String,
+}
+
+impl Document {
+    /// Its structure: that of Markdown where its name says so.
+    pub fn outline(&self) -> Outline {
+        let is_markdown = self.path.to_ascii_lowercase().ends_with(".md");
+        if is_markdown { Outline::markdown(&self.text) } else { Outline::plain(&self.text) }
+    }
 }
 
 /// All documents of a folder.

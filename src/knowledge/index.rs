@@ -12,7 +12,7 @@ use tantivy::index::{IndexBuilder, IndexSettings};
 use tantivy::query::{BooleanQuery, BoostQuery, Occur, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::{PreTokenizedString, Token};
-use tantivy::{ReloadPolicy, Searcher, SingleSegmentIndexWriter, TantivyDocument, Term};
+use tantivy::{DocSet, ReloadPolicy, Searcher, SingleSegmentIndexWriter, TantivyDocument, Term};
 
 /// Words of a query that are looked up; what follows them is ignored, so that no query is slow.
 const QUERY_WORDS: usize = 256;
@@ -24,6 +24,9 @@ const SLIGHT: f32 = 0.1;
 
 /// Bytes from which the index writer sizes its first hash table; the table grows as needed.
 const FIRST_TABLE: usize = 1_000_000;
+
+/// Why reading the index does not fail.
+const HELD_IN_MEMORY: &str = "an index held in memory has nothing that could fail when terms are looked up";
 
 /// A chunk found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -56,9 +59,10 @@ impl Index {
         let mut writer: SingleSegmentIndexWriter =
             builder.single_segment_index_writer(RamDirectory::create(), FIRST_TABLE)?;
         let mut languages: Vec<&'static Language> = Vec::new();
-        for source in catalogue.chunks.chunk_by(|one, next| one.source == next.source) {
-            let language = language::of(source.iter().map(|chunk| &*chunk.text));
-            for chunk in source {
+        for chunks in catalogue.chunks.chunk_by(|one, next| one.source == next.source) {
+            let source = catalogue.source(chunks[0].source);
+            let language = source.language.as_deref().and_then(language::named);
+            for chunk in chunks {
                 writer.add_document(document(field, chunk, language.as_slice()))?;
             }
             languages.extend(language);
@@ -84,8 +88,66 @@ impl Index {
         });
         let best = TopDocs::with_limit(limit).order_by_score();
         let found = self.searcher.search(&BooleanQuery::new(clauses.collect()), &best);
-        let found = found.expect("a search of terms in an index held in memory has nothing that could fail");
+        let found = found.expect(HELD_IN_MEMORY);
         found.into_iter().map(|(score, at)| Hit { chunk: ChunkIndex(at.doc_id), score }).collect()
+    }
+
+    /// How much of what a query is about a chunk has in it, in its text or in the headings above it: the share, from 0
+    /// to 1, of the query's words that it has, as they are or inflected, in a language of the knowledge base.
+    ///
+    /// Words weigh as much as they are rare in the knowledge base: `ln(1 + (N - n + 0.5) / (n + 0.5))` for a word in `n`
+    /// of `N` chunks, as in BM25. A word that is in none weighs as one that is in a single chunk. Words that name no
+    /// subject don't count; a query of no others is about nothing, so that nothing contradicts it: 1.
+    ///
+    /// ```
+    /// # use dlgforge::knowledge::Index;
+    /// # use dlgforge::words::{Catalogue, Chunk, ChunkIndex, Source, SourceIndex};
+    /// # let text = "Wash the filters with cold water every month.";
+    /// # let chunk = Chunk {
+    /// #     id: "0-0".to_owned(), text: text.into(), context: "".into(), source: SourceIndex(0), chunk_index: 0,
+    /// #     char_start: 0, char_end: 45,
+    /// # };
+    /// # let source = Source { path: "pump.md".to_owned(), language: Some("en".into()), chunks: 0..1 };
+    /// # let catalogue = Catalogue { sources: vec![source], chunks: vec![chunk] };
+    /// // One chunk: "Wash the filters with cold water every month."
+    /// let index = Index::build(catalogue.into())?;
+    /// assert_eq!(index.nearness("How is the filter washed?", ChunkIndex(0)), 1.0);
+    /// assert_eq!(index.nearness("When is a sourdough starter ready?", ChunkIndex(0)), 0.0);
+    /// # Ok::<(), dlgforge::knowledge::KnowledgeError>(())
+    /// ```
+    pub fn nearness(&self, query: &str, chunk: ChunkIndex) -> f32 {
+        let total = self.catalogue.chunks.len().max(1) as f32;
+        let (mut had, mut all) = (0.0, 0.0);
+        for word in query_words(query) {
+            if self.is_slight(&terms::folded(&word)) {
+                continue;
+            }
+            let (chunks, is_there) = self.occurrence(&word, chunk);
+            let chunks = chunks.max(1) as f32;
+            let weight = (1.0 + (total - chunks + 0.5) / (chunks + 0.5)).ln();
+            all += weight;
+            had += if is_there { weight } else { 0.0 };
+        }
+        if all > 0.0 { had / all } else { 1.0 }
+    }
+
+    /// In how many chunks a word is, in its most frequent form, and whether it is in this one.
+    fn occurrence(&self, word: &str, chunk: ChunkIndex) -> (u32, bool) {
+        let (mut chunks, mut is_there) = (0, false);
+        // All chunks are in one segment, a chunk's position is its document number.
+        let Some(segment) = self.searcher.segment_readers().first() else {
+            return (0, false);
+        };
+        let inverted = segment.inverted_index(self.field).expect(HELD_IN_MEMORY);
+        for term in terms::of_word(word, &self.languages) {
+            let term = Term::from_field_text(self.field, &term);
+            let postings = inverted.read_postings(&term, IndexRecordOption::Basic).expect(HELD_IN_MEMORY);
+            if let Some(mut postings) = postings {
+                chunks = chunks.max(postings.doc_freq());
+                is_there |= postings.doc() <= chunk.0 && postings.seek(chunk.0) == chunk.0;
+            }
+        }
+        (chunks, is_there)
     }
 
     /// What was indexed.
@@ -95,16 +157,23 @@ impl Index {
 
     /// Terms with their weights; sorted, so that scores are added up in the same order whatever the order of the words.
     fn query_terms(&self, query: &str) -> BTreeMap<String, f32> {
-        let words: BTreeSet<String> = terms::words(query).into_iter().take(QUERY_WORDS).collect();
         let mut terms = BTreeMap::new();
-        for word in &words {
-            let folded = terms::folded(word);
-            let slight = self.languages.iter().any(|language| language.is_slight(&folded));
-            let weight = if slight { SLIGHT } else { 1.0 };
-            terms.extend(terms::of_word(word, &self.languages).map(|term| (term, weight)));
+        for word in query_words(query) {
+            let weight = if self.is_slight(&terms::folded(&word)) { SLIGHT } else { 1.0 };
+            terms.extend(terms::of_word(&word, &self.languages).map(|term| (term, weight)));
         }
         terms
     }
+
+    /// Whether a folded word names no subject in some language of the knowledge base.
+    fn is_slight(&self, folded: &str) -> bool {
+        self.languages.iter().any(|language| language.is_slight(folded))
+    }
+}
+
+/// Each word once, in a fixed order.
+fn query_words(query: &str) -> BTreeSet<String> {
+    terms::words(query).into_iter().take(QUERY_WORDS).collect()
 }
 
 fn schema() -> (Schema, Field) {
@@ -115,8 +184,8 @@ fn schema() -> (Schema, Field) {
 }
 
 fn document(field: Field, chunk: &Chunk, languages: &[&'static Language]) -> TantivyDocument {
-    let words = terms::words(&chunk.text);
-    let terms = words.iter().flat_map(|word| terms::of_word(word, languages));
+    let words = [terms::words(&chunk.context), terms::words(&chunk.text)];
+    let terms = words.iter().flatten().flat_map(|word| terms::of_word(word, languages));
     let tokens = terms.enumerate().map(|(position, text)| Token { position, text, ..Token::default() }).collect();
     let mut document = TantivyDocument::new();
     document.add_pre_tokenized_text(field, PreTokenizedString { text: String::new(), tokens });
@@ -133,10 +202,15 @@ mod tests {
     /// A catalogue with one document per text.
     fn catalogue(texts: &[&str]) -> Arc<Catalogue> {
         let positions = 0..texts.len() as u32;
-        let sources = positions.clone().map(|at| Source { path: format!("{at:03}.txt"), chunks: at..at + 1 });
+        let sources = positions.clone().zip(texts).map(|(at, text)| Source {
+            path: format!("{at:03}.txt"),
+            language: language::of([*text].into_iter()).map(|language| language.code.into()),
+            chunks: at..at + 1,
+        });
         let chunks = positions.zip(texts).map(|(at, text)| Chunk {
             id: format!("{at:032x}-0"),
             text: (*text).into(),
+            context: "".into(),
             source: SourceIndex(at),
             chunk_index: 0,
             char_start: 0,
@@ -207,6 +281,70 @@ mod tests {
             assert_eq!(found(&index, query, 1), [0], "{query:?}");
         }
         assert_eq!(found(&index, &("lighthouse ".to_owned() + &"word ".repeat(100_000)), 1), [0]);
+    }
+
+    #[test]
+    fn the_headings_above_a_chunk_are_searched_too() {
+        let mut catalogue = Arc::unwrap_or_clone(catalogue(&["Wash it with cold water.", "Turn it to the right."]));
+        catalogue.chunks[1].context = "Aurora 8 heat pump › Filters".into();
+        let index = Index::build(Arc::new(catalogue)).unwrap();
+        assert_eq!(found(&index, "filters of the Aurora", 2), [1]);
+        assert_eq!(index.nearness("filters of the Aurora", ChunkIndex(1)), 1.0);
+        assert_eq!(index.nearness("filters of the Aurora", ChunkIndex(0)), 0.0);
+    }
+
+    /// A heat pump's manual, in three languages.
+    const MANUAL: [&str; 6] = [
+        "The filters of the pump must be cleaned every month. Wash them with cold water.",
+        "The display shows error 12 when the pressure of the water is too low for the pump.",
+        "Les filtres de la pompe doivent être nettoyés tous les mois à l'eau froide.",
+        "L'erreur 12 est affichée quand la pression de l'eau est trop basse pour la pompe.",
+        "يجب تنظيف المرشحات في المضخة كل شهر، ثم تُغسل بالماء البارد من الداخل.",
+        "يظهر الخطأ ١٢ عند انخفاض الضغط في المضخة عن الحد الذي في الجدول.",
+    ];
+
+    #[test]
+    fn a_question_is_near_the_passage_that_has_its_words_in_other_inflections() {
+        let index = Index::build(catalogue(&MANUAL)).unwrap();
+        for (query, chunk) in [
+            ("How is the pump's filter cleaned?", 0),
+            ("What does the error 12 show?", 1),
+            ("Quand doit-on nettoyer le filtre ?", 2),
+            ("Pourquoi la pompe affiche-t-elle l'erreur 12 ?", 3),
+            ("كيف المرشحات تنظيف؟", 4),
+            ("متى يظهر خطأ 12؟", 5),
+        ] {
+            assert_eq!(index.nearness(query, ChunkIndex(chunk)), 1.0, "{query}");
+            assert!(index.nearness(query, ChunkIndex((chunk + 1) % 6)) < 0.7, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_question_about_something_else_is_near_nothing() {
+        let index = Index::build(catalogue(&MANUAL)).unwrap();
+        for query in [
+            "When is a sourdough starter ready?",
+            "Quand le levain est-il prêt ?",
+            "متى تكون خميرة العجين جاهزة؟",
+            "zzzz",
+        ] {
+            for chunk in 0..6 {
+                assert_eq!(index.nearness(query, ChunkIndex(chunk)), 0.0, "{query}");
+            }
+        }
+        for query in ["", "What is it?", "Qu'est-ce que c'est ?", "ما هو؟"] {
+            assert_eq!(index.nearness(query, ChunkIndex(0)), 1.0, "{query}");
+        }
+    }
+
+    #[test]
+    fn rare_and_unknown_words_weigh_most() {
+        let texts = ["pump filter", "pump water", "pump hose", "pump valve"];
+        let index = Index::build(catalogue(&texts)).unwrap();
+        let near = |query: &str| index.nearness(query, ChunkIndex(0));
+        assert!(near("pump water") < 0.2 && near("filter water") == 0.5 && near("hose valve") == 0.0);
+        assert_eq!(near("filter sourdough"), near("filter hose"));
+        assert_eq!(near("filter filter sourdough"), near("sourdough filter"));
     }
 
     #[test]

@@ -36,7 +36,7 @@ static KNOWN: [Language; 10] = [
         stemmer: Stemmer::Arabic,
         frequent: "في من علي الي عن ان التي الذي هذا هذه ما لا كل او ثم بين كما قد مع بعد قبل حتي عند",
         asking: "ماذا كيف لماذا متي اين كم هل اي ايه لم لن هو هي هم انا انت نحن ذلك تلك الذين اذا لكن بل و يكون كان \
-                 كانت يمكن يجب ينبغي وما ومن وكيف وهل وفي",
+                 كانت يمكن يجب ينبغي مره وما ومن وكيف وهل وفي",
     },
     Language {
         code: "de",
@@ -57,7 +57,7 @@ static KNOWN: [Language; 10] = [
         frequent: "the of and to is that for with are as it by from this be at or which was when",
         asking: "a an in on what how why where who whose whom do does did can could should would will shall may might \
                  must have has had there their they them you your i me my we us our its if about into than then like \
-                 not no so such tell explain please",
+                 not no so such often many much tell explain please",
     },
     Language {
         code: "es",
@@ -72,7 +72,7 @@ static KNOWN: [Language; 10] = [
         frequent: "le les des du et une est dans pour qui sur pas avec aux ce par au il sont ou",
         asking: "de la un en a que quoi quel quelle quels quelles comment pourquoi quand combien lequel laquelle peut \
                  peuvent doit faut on je tu nous vous elle ils elles se son sa ses leur leurs cette ces cet si ne plus \
-                 y qu mais comme entre",
+                 y qu t mais comme entre souvent",
     },
     Language {
         code: "it",
@@ -116,7 +116,6 @@ pub(super) fn of<'a>(text: impl Iterator<Item = &'a str>) -> Option<&'static Lan
 }
 
 /// The language with a code.
-#[cfg(test)]
 pub(super) fn named(code: &str) -> Option<&'static Language> {
     KNOWN.iter().find(|language| language.code == code)
 }

@@ -5,12 +5,16 @@ mod document;
 mod error;
 mod index;
 mod language;
+mod outline;
+mod structure;
 mod terms;
 
 pub use error::KnowledgeError;
 pub use index::{Hit, Index};
 
 use crate::words::{Catalogue, Chunk, Source, SourceIndex};
+use chunk::Piece;
+use document::Document;
 use std::path::PathBuf;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -19,10 +23,42 @@ use xxhash_rust::xxh3::xxh3_128;
 pub struct Options {
     /// The folder, `<root>/knowledge`.
     pub folder: PathBuf,
+    /// Where a document is cut.
+    pub strategy: Strategy,
     /// Longest chunk, in characters.
     pub chunk_size: usize,
-    /// Characters a chunk repeats of the one before.
+    /// Characters a chunk repeats of the one before: exactly so many with [`Strategy::Characters`], at most so many with
+    /// [`Strategy::Structure`].
     pub chunk_overlap: usize,
+}
+
+/// Where a document is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strategy {
+    /// Where its sections, paragraphs, list items, table rows or sentences end; between words where one sentence is too
+    /// long for a chunk. The header of a table is repeated in every chunk that starts inside it, on top of the size.
+    Structure,
+    /// After every so many characters, wherever that is.
+    Characters,
+}
+
+impl Strategy {
+    /// The name used in settings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Structure => "structure",
+            Self::Characters => "characters",
+        }
+    }
+
+    /// Characters a chunk repeats of the one before where the settings do not say: windows cut through sentences, which
+    /// the next one then has whole.
+    pub fn default_overlap(self) -> usize {
+        match self {
+            Self::Structure => 0,
+            Self::Characters => 150,
+        }
+    }
 }
 
 /// The knowledge folder as chunks, and what the user should know about how it was read.
@@ -48,24 +84,38 @@ pub fn load(options: &Options) -> Result<Loaded, KnowledgeError> {
     let document::Documents { documents, warnings } = document::read_all(&options.folder)?;
     let mut catalogue = Catalogue::default();
     for document in documents {
-        add(&mut catalogue, document, size, overlap);
+        add(&mut catalogue, document, options);
     }
     Ok(Loaded { catalogue, warnings })
 }
 
-fn add(catalogue: &mut Catalogue, document: document::Document, size: usize, overlap: usize) {
+fn add(catalogue: &mut Catalogue, document: Document, options: &Options) {
     let source = SourceIndex(catalogue.sources.len() as u32);
-    let first = catalogue.chunks.len() as u32;
+    let first = catalogue.chunks.len();
     let path_digits = xxh3_128(document.path.as_bytes());
-    catalogue.chunks.extend(chunk::pieces(&document.text, size, overlap).zip(0..).map(|(piece, chunk_index)| Chunk {
+    catalogue.chunks.extend(cut(&document, options).into_iter().zip(0..).map(|(piece, chunk_index)| Chunk {
         id: format!("{path_digits:032x}-{chunk_index}"),
         text: piece.text.into(),
+        context: piece.context,
         source,
         chunk_index,
         char_start: piece.char_start,
         char_end: piece.char_end,
     }));
-    catalogue.sources.push(Source { path: document.path, chunks: first..catalogue.chunks.len() as u32 });
+    let language = language::of(catalogue.chunks[first..].iter().map(|chunk| &*chunk.text));
+    catalogue.sources.push(Source {
+        path: document.path,
+        language: language.map(|language| language.code.into()),
+        chunks: first as u32..catalogue.chunks.len() as u32,
+    });
+}
+
+fn cut<'a>(document: &'a Document, options: &Options) -> Vec<Piece<'a>> {
+    let Options { strategy, chunk_size: size, chunk_overlap: overlap, .. } = *options;
+    match strategy {
+        Strategy::Characters => chunk::pieces(&document.text, size, overlap).collect(),
+        Strategy::Structure => structure::pieces(&document.text, document.outline(), size, overlap),
+    }
 }
 
 #[cfg(test)]
@@ -78,11 +128,19 @@ mod tests {
     use std::sync::Arc;
 
     fn options(folder: &Path) -> Options {
-        Options { folder: folder.to_path_buf(), chunk_size: 750, chunk_overlap: 150 }
+        Options { folder: folder.to_path_buf(), strategy: Strategy::Structure, chunk_size: 750, chunk_overlap: 0 }
+    }
+
+    fn windows(folder: &Path) -> Options {
+        Options { strategy: Strategy::Characters, chunk_overlap: 150, ..options(folder) }
+    }
+
+    fn shipped_folder() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("knowledge")
     }
 
     fn shipped() -> Catalogue {
-        load(&options(&Path::new(env!("CARGO_MANIFEST_DIR")).join("knowledge"))).unwrap().catalogue
+        load(&options(&shipped_folder())).unwrap().catalogue
     }
 
     #[test]
@@ -91,7 +149,7 @@ mod tests {
         fs::create_dir(folder.path().join("b")).unwrap();
         fs::write(folder.path().join("b/two.md"), "abcdefghij").unwrap();
         fs::write(folder.path().join("a.txt"), "short").unwrap();
-        let loaded = load(&Options { chunk_size: 6, chunk_overlap: 2, ..options(folder.path()) }).unwrap();
+        let loaded = load(&Options { chunk_size: 6, chunk_overlap: 2, ..windows(folder.path()) }).unwrap();
         let seen: Vec<_> = loaded
             .catalogue
             .chunks
@@ -107,7 +165,25 @@ mod tests {
         );
         assert_eq!(loaded.catalogue.sources[1].chunks, 1..3);
         assert_eq!(loaded.catalogue.chunks[2].id, format!("{:032x}-1", xxh3_128(b"b/two.md")));
+        assert!(loaded.catalogue.chunks.iter().all(|chunk| chunk.context.is_empty()));
         assert_eq!(loaded.warnings, Vec::<String>::new());
+    }
+
+    #[test]
+    fn only_markdown_has_headings() {
+        let folder = tempfile::tempdir().unwrap();
+        let text =
+            "# The light\r\n\r\nThe keeper of the lamps is on the tower.\r\n\r\nA lens is made of glass and it turns.";
+        for name in ["a.txt", "b.MD", "c.md"] {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        let options = Options { chunk_size: 60, ..options(folder.path()) };
+        let catalogue = load(&options).unwrap().catalogue;
+        let contexts: Vec<_> = catalogue.chunks.iter().map(|chunk| (chunk.source.0, &*chunk.context)).collect();
+        assert_eq!(contexts, [(0, ""), (0, ""), (1, ""), (1, "The light"), (2, ""), (2, "The light")]);
+        assert_eq!(catalogue.sources[0].language.as_deref(), Some("en"));
+        fs::write(folder.path().join("a.txt"), "{\"k\": 12}").unwrap();
+        assert_eq!(load(&options).unwrap().catalogue.sources[0].language, None);
     }
 
     #[test]
@@ -123,12 +199,22 @@ mod tests {
         assert!(catalogue.chunks.len() >= 60, "{} chunks", catalogue.chunks.len());
         let mut languages = BTreeSet::new();
         for source in &catalogue.sources {
-            let chunks = &catalogue.chunks[source.chunks.start as usize..source.chunks.end as usize];
-            let language = language::of(chunks.iter().map(|chunk| &*chunk.text)).unwrap();
-            assert_eq!(source.path.split('/').next(), Some(language.code), "{}", source.path);
-            languages.insert(language.code);
+            let language = source.language.as_deref().unwrap();
+            assert_eq!(source.path.split('/').next(), Some(language), "{}", source.path);
+            languages.insert(language);
         }
         assert_eq!(languages, BTreeSet::from(["ar", "en", "fr"]));
+    }
+
+    #[test]
+    fn shipped_chunks_are_whole_sentences_under_their_headings() {
+        for chunk in &shipped().chunks {
+            let length = chunk.text.chars().count();
+            assert!((150..=750).contains(&length), "{length} characters: {}", chunk.text);
+            assert!(chunk.text.ends_with(['.', '؟', '!', '?']), "{}", chunk.text);
+            assert!(chunk.text.starts_with('#') || chunk.context.contains(" › "), "{}: {}", chunk.context, chunk.text);
+            assert!(chunk.text.starts_with(|first: char| !first.is_lowercase()), "{}", chunk.text);
+        }
     }
 
     #[test]

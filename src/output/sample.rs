@@ -99,13 +99,14 @@ pub(crate) fn catalogue() -> Catalogue {
     let chunk = |number: u32, text: &str| Chunk {
         id: format!("5f0c-{number}"),
         text: text.into(),
+        context: "".into(),
         source: SourceIndex(0),
         chunk_index: number,
         char_start: 0,
         char_end: text.chars().count(),
     };
     Catalogue {
-        sources: vec![Source { path: "backup.md".into(), chunks: 0..2 }],
+        sources: vec![Source { path: "backup.md".into(), language: None, chunks: 0..2 }],
         chunks: vec![chunk(0, "Restores are rehearsed."), chunk(1, "Backups are taken daily.")],
     }
 }

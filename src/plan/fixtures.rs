@@ -28,10 +28,15 @@ pub fn catalogue(chunks: &[u32]) -> Catalogue {
     let mut catalogue = Catalogue::default();
     for (source, &count) in chunks.iter().enumerate() {
         let first = catalogue.chunks.len() as u32;
-        catalogue.sources.push(Source { path: format!("notes/{source:03}.md"), chunks: first..first + count });
+        catalogue.sources.push(Source {
+            path: format!("notes/{source:03}.md"),
+            language: None,
+            chunks: first..first + count,
+        });
         catalogue.chunks.extend((0..count).map(|number| Chunk {
             id: format!("{source:032x}-{number}"),
             text: format!("Passage {number} of document {source}.").into(),
+            context: "".into(),
             source: SourceIndex(source as u32),
             chunk_index: number,
             char_start: 0,

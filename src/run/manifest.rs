@@ -39,6 +39,7 @@ pub fn manifest(settings: &Settings, sources: &Sources, seed: u64) -> BTreeMap<S
     tell("tools.retrieval.mode", settings.answers.retrieval.as_str().to_owned());
     tell("llm.agents.assistant.trace", if settings.answers.full_trace { "full" } else { "light" }.to_owned());
     tell("tools.retrieval.top_k", settings.top_k.to_string());
+    tell("tools.retrieval.chunking.strategy", settings.knowledge.strategy.as_str().to_owned());
     tell("tools.retrieval.chunking.chunk_size", settings.knowledge.chunk_size.to_string());
     tell("tools.retrieval.chunking.chunk_overlap", settings.knowledge.chunk_overlap.to_string());
     tell("judge.mode", if settings.judge.is_some() { "online" } else { "offline" }.to_owned());

@@ -234,13 +234,23 @@ fn source(section: &str, what: &str, values: &Values, folders: &Folders, report:
 fn knowledge_options(values: &Values, folders: &Folders, report: &mut Report) -> knowledge::Options {
     let [size, overlap] = ["size", "overlap"].map(|name| format!("tools.retrieval.chunking.chunk_{name}"));
     let chunk_size = values.integer(&size);
-    let chunk_overlap = values.integer::<i64>(&overlap);
-    let within = usize::try_from(chunk_overlap).ok().filter(|&overlap| overlap < chunk_size);
+    let strategy = match values.text("tools.retrieval.chunking.strategy") {
+        "characters" => knowledge::Strategy::Characters,
+        _ => knowledge::Strategy::Structure,
+    };
+    let given = values.optional_integer::<i64>(&overlap);
+    let chunk_overlap = given.map_or(Ok(strategy.default_overlap()), usize::try_from);
+    let within = chunk_overlap.ok().filter(|&overlap| overlap < chunk_size);
     if within.is_none() {
         let place = values.place(&overlap).or_else(|| values.place(&size));
         report.conflict(&[&size, &overlap], place, format!("`{overlap}` must be >= 0 and < `{size}`."));
     }
-    knowledge::Options { folder: folders.root.join("knowledge"), chunk_size, chunk_overlap: within.unwrap_or_default() }
+    knowledge::Options {
+        folder: folders.root.join("knowledge"),
+        strategy,
+        chunk_size,
+        chunk_overlap: within.unwrap_or_default(),
+    }
 }
 
 fn granularity(values: &Values) -> Granularity {

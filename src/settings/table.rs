@@ -187,6 +187,8 @@ const TOOLS: &[Key] = &[
     key("tools.web_search.serper_timeout", Integer(POSITIVE)).env(&["SERPER_TIMEOUT"]),
     key("tools.retrieval.mode", OneOf(&[word("first"), word("tool"), word("both")])).env(&["RETRIEVAL_MODE"]),
     key("tools.retrieval.top_k", Integer(POSITIVE)).env(&["KB_DEFAULT_K"]),
+    key("tools.retrieval.chunking.strategy", OneOf(&[word("structure"), word("characters")]))
+        .env(&["KB_CHUNK_STRATEGY"]),
     key("tools.retrieval.chunking.chunk_size", Integer(POSITIVE)).env(&["KB_CHUNK_SIZE"]),
     key("tools.retrieval.chunking.chunk_overlap", Integer(SIGNED)).env(&["KB_CHUNK_OVERLAP"]),
     key("tools.retrieval.index.persist_dir", Text).env(&["KB_PERSIST_DIR"]),

@@ -50,7 +50,8 @@ fn an_almost_empty_file_means_the_defaults() {
     assert_eq!(settings.languages, ["en".into()]);
     assert_eq!((settings.run_id, settings.config_dir.as_str()), (None, "config"));
     assert_eq!(settings.knowledge.folder, settings.root.join("knowledge"));
-    assert_eq!((settings.knowledge.chunk_size, settings.knowledge.chunk_overlap), (750, 150));
+    assert_eq!((settings.knowledge.chunk_size, settings.knowledge.chunk_overlap), (750, 0));
+    assert_eq!(settings.knowledge.strategy, knowledge::Strategy::Structure);
     assert_eq!(settings.output.folder, settings.root.join("outputs"));
     assert_eq!(settings.output.columns.messages_with_tools, "messages_with_tools");
     assert_eq!((settings.judge, settings.judge_granularity), (None, Granularity::Turn));
@@ -153,6 +154,19 @@ fn turns_follow_the_mode() {
 }
 
 #[test]
+fn the_overlap_of_chunks_follows_from_the_strategy_unless_it_is_given() {
+    for (text, overlap) in [
+        ("chunk_size: 100", 0),
+        ("strategy: characters", 150),
+        ("chunk_overlap: 20", 20),
+        ("strategy: Characters, chunk_overlap: 0", 0),
+    ] {
+        let settings = with_builtin(&format!("tools: {{retrieval: {{chunking: {{{text}}}}}}}")).unwrap();
+        assert_eq!(settings.knowledge.chunk_overlap, overlap, "{text}");
+    }
+}
+
+#[test]
 fn what_keys_mean_together_is_checked() {
     for (text, error) in [
         (
@@ -162,8 +176,12 @@ fn what_keys_mean_together_is_checked() {
         ("run: {turns: {mode: exact}}", "`run.turns.exact` must be set when `run.turns.mode` is `exact` (c.yaml:2:21)"),
         ("run: {turns: {mode: both}}", "`run.turns.mode` must be either `exact` or `range`. (c.yaml:2:21)"),
         (
-            "tools: {retrieval: {chunking: {chunk_size: 100}}}",
+            "tools: {retrieval: {chunking: {chunk_size: 100, strategy: characters}}}",
             "`tools.retrieval.chunking.chunk_overlap` must be >= 0 and < `tools.retrieval.chunking.chunk_size`. (c.yaml:2:44)",
+        ),
+        (
+            "tools: {retrieval: {chunking: {chunk_overlap: 750}}}",
+            "`tools.retrieval.chunking.chunk_overlap` must be >= 0 and < `tools.retrieval.chunking.chunk_size`. (c.yaml:2:47)",
         ),
         (
             "tools: {retrieval: {chunking: {chunk_overlap: -1}}}",

@@ -107,13 +107,14 @@ pub(super) fn catalogue() -> Arc<Catalogue> {
     let chunk = |number: u32, text: &str| Chunk {
         id: format!("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-{number}"),
         text: text.into(),
+        context: "".into(),
         source: SourceIndex(0),
         chunk_index: number,
         char_start: 0,
         char_end: text.chars().count(),
     };
     Arc::new(Catalogue {
-        sources: vec![Source { path: "en/tea.md".to_owned(), chunks: 0..2 }],
+        sources: vec![Source { path: "en/tea.md".to_owned(), language: Some("en".into()), chunks: 0..2 }],
         chunks: vec![
             chunk(0, "Green tea is dried soon after picking, so that its leaves stay green."),
             chunk(1, "Black tea is left to oxidise before drying, and its leaves turn dark."),

@@ -81,12 +81,13 @@ mod tests {
         let chunks = (0..60).map(|at| Chunk {
             id: format!("{:032x}-{at}", 7),
             text: format!("hive number{at}").into(),
+            context: "".into(),
             source: SourceIndex(0),
             chunk_index: at,
             char_start: 0,
             char_end: 20,
         });
-        let sources = vec![Source { path: "en/bees.md".to_owned(), chunks: 0..60 }];
+        let sources = vec![Source { path: "en/bees.md".to_owned(), language: Some("en".into()), chunks: 0..60 }];
         let catalogue = Catalogue { sources, chunks: chunks.collect() };
         Toolbox::new(Arc::new(Index::build(Arc::new(catalogue)).unwrap()), 4)
     }

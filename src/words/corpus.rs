@@ -18,15 +18,18 @@ pub struct SourceIndex(pub u32);
 pub struct Chunk {
     /// `<32 hexadecimal digits of the source's path>-<number within the source>`: the same on every machine.
     pub id: String,
-    /// The text, trimmed.
+    /// The text, trimmed; of a chunk that starts inside a table, the table's header first.
     pub text: Arc<str>,
+    /// The headings it stands under, outermost first, joined with ` › `; those that its text starts with are left out.
+    /// Empty where there are none, and where documents are cut into windows of a fixed length.
+    pub context: Arc<str>,
     /// The document it was cut from.
     pub source: SourceIndex,
     /// Number within the source, from 0.
     pub chunk_index: u32,
-    /// Where the untrimmed window starts in the document, in characters.
+    /// Where it starts in the document, in characters; of a window of fixed length, before trimming.
     pub char_start: usize,
-    /// Where the untrimmed window ends, in characters.
+    /// Where it ends, in characters; of a window of fixed length, before trimming.
     pub char_end: usize,
 }
 
@@ -35,6 +38,8 @@ pub struct Chunk {
 pub struct Source {
     /// Path relative to the knowledge folder, with `/` between parts.
     pub path: String,
+    /// ISO 639-1 code of the language it is written in; none where that can't be told.
+    pub language: Option<Arc<str>>,
     /// Its chunks' positions in the catalogue.
     pub chunks: Range<u32>,
 }
