@@ -9,6 +9,8 @@ pub mod ask;
 mod exchange;
 mod history;
 pub mod judge;
+#[cfg_attr(not(test), expect(dead_code, reason = "called once the stages check messages"))]
+mod language;
 mod lenient;
 pub mod prompts;
 mod repair;
