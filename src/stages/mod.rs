@@ -12,6 +12,8 @@ pub mod judge;
 #[cfg_attr(not(test), expect(dead_code, reason = "called once the stages check messages"))]
 mod language;
 mod lenient;
+#[cfg_attr(not(test), expect(dead_code, reason = "called once the stages check messages"))]
+mod numbers;
 pub mod prompts;
 mod repair;
 mod reply;
