@@ -7,6 +7,9 @@
 pub mod answer;
 pub mod ask;
 mod exchange;
+#[expect(unused_imports, reason = "called once the stages check messages")]
+#[cfg_attr(not(test), expect(dead_code, reason = "called once the stages check messages"))]
+mod faults;
 mod history;
 pub mod judge;
 #[cfg_attr(not(test), expect(dead_code, reason = "called once the stages check messages"))]
