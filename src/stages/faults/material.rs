@@ -3,186 +3,68 @@
 use super::{is_sign, phrase};
 use crate::words::fingerprint::normalised;
 
-/// How one language speaks of a text that lies before it, as words.
+/// How one language speaks of a text that lies before it: words and phrases as [`phrase`] writes them, with `|` between
+/// them.
 struct Speech {
-    /// Names of material, and how each begins a passage's own word for it: a passage with that word is about such things.
-    nouns: &'static [&'static str],
+    /// Names of material. Where one stands in a passage, the passage is about such things and nothing is said of it.
+    nouns: &'static str,
     /// What stands before any of the nouns.
-    before: &'static [&'static str],
-    /// Whole phrases that need nothing before them, each with the noun in it.
-    phrases: &'static [(&'static str, &'static str)],
+    before: &'static str,
+    /// Whole phrases, each with one of the nouns in it.
+    phrases: &'static str,
 }
 
 const SPEECH: [Speech; 8] = [
     Speech {
-        nouns: &["text", "document", "excerpt", "passage", "snippet", "article", "source", "material", "context"],
-        before: &[
-            "according to the",
-            "according to this",
-            "mentioned in the",
-            "described in the",
-            "stated in the",
-            "in the given",
-            "in the provided",
-            "the provided",
-            "based on the",
-            "from the given",
-            "as per the",
-            "the above",
-            "does the",
-            "in this",
-        ],
-        phrases: &[
-            ("the passage", "passage"),
-            ("this passage", "passage"),
-            ("the passages", "passage"),
-            ("the excerpt", "excerpt"),
-            ("this excerpt", "excerpt"),
-            ("the snippet", "snippet"),
-        ],
+        nouns: "text|document|excerpt|passage|snippet|article|source|context|material",
+        before: "according to the|according to this|mentioned in the|described in the|stated in the|in the given|\
+            in the provided|the provided|based on the given|based on the provided|from the given|as per the",
+        phrases: "the passage|this passage|the passages|these passages|the excerpt|this excerpt|the snippet|this snippet|\
+            the above text|in this text|in this document|based on the text|based on the document|\
+            based on the article|the text say|the text says|the text mention|the text mentions|the document say|\
+            the document says|the document mention|the document mentions|the document state|the document describe|\
+            the document recommend|the article say|the article says|the article mention|the source say",
     },
     Speech {
-        nouns: &["texte", "document", "passage", "extrait", "article"],
-        before: &[
-            "selon le",
-            "selon l",
-            "selon ce",
-            "selon cet",
-            "d après le",
-            "d après l",
-            "d après ce",
-            "mentionné dans le",
-            "mentionnée dans le",
-            "décrit dans le",
-            "dans cet",
-            "dans l",
-        ],
-        phrases: &[
-            ("le passage", "passage"),
-            ("ce passage", "passage"),
-            ("l extrait", "extrait"),
-            ("cet extrait", "extrait"),
-            ("dans le texte", "texte"),
-            ("dans ce texte", "texte"),
-            ("dans ce document", "document"),
-        ],
+        nouns: "texte|document|passage|extrait",
+        before: "selon le|selon l|selon ce|selon cet|d après le|d après l|d après ce|mentionné dans le|\
+            mentionnée dans le|décrit dans le|dans cet|que dit le|que dit l",
+        phrases: "ce passage|dans le passage|le passage dit|le passage mentionne|le passage indique|le passage décrit|\
+            le passage précise|l extrait fourni|dans le texte|dans ce texte|dans ce document",
     },
     Speech {
-        nouns: &["text", "dokument", "abschnitt", "auszug", "artikel", "passage", "textabschnitt"],
-        before: &[
-            "laut",
-            "laut dem",
-            "laut diesem",
-            "gemäß dem",
-            "nach dem vorliegenden",
-            "im vorliegenden",
-            "in diesem",
-        ],
-        phrases: &[
-            ("dem text zufolge", "text"),
-            ("im text", "text"),
-            ("im abschnitt", "abschnitt"),
-            ("im auszug", "auszug"),
-            ("dieser abschnitt", "abschnitt"),
-            ("diese passage", "passage"),
-            ("der textstelle", "textstelle"),
-            ("im textabschnitt", "abschnitt"),
-            ("dem dokument zufolge", "dokument"),
-        ],
+        nouns: "text|dokument|abschnitt|auszug|passage|textstelle",
+        before: "laut dem|laut diesem|laut dieser|gemäß dem|nach dem vorliegenden|im vorliegenden|in diesem",
+        phrases: "dem text zufolge|laut text|laut dokument|im text|im abschnitt|im auszug|dieser abschnitt|diese passage|\
+            der textstelle|im textabschnitt|dem dokument zufolge",
     },
     Speech {
-        nouns: &["texto", "documento", "pasaje", "fragmento", "artículo", "extracto"],
-        before: &[
-            "según el",
-            "según este",
-            "de acuerdo con el",
-            "mencionado en el",
-            "mencionada en el",
-            "basado en el",
-            "en este",
-        ],
-        phrases: &[
-            ("el pasaje", "pasaje"),
-            ("este pasaje", "pasaje"),
-            ("el fragmento", "fragmento"),
-            ("este fragmento", "fragmento"),
-            ("en el texto", "texto"),
-            ("el extracto", "extracto"),
-        ],
+        nouns: "texto|documento|pasaje|fragmento|extracto",
+        before: "según el|según este|de acuerdo con el|mencionado en el|mencionada en el|basado en el|en este|\
+            qué dice el",
+        phrases: "el pasaje|este pasaje|el fragmento|este fragmento|en el texto|el extracto",
     },
     Speech {
-        nouns: &["testo", "documento", "brano", "passaggio", "estratto", "articolo"],
-        before: &[
-            "secondo il",
-            "secondo l",
-            "secondo questo",
-            "in base al",
-            "menzionato nel",
-            "in questo",
-            "citato nel",
-        ],
-        phrases: &[
-            ("il brano", "brano"),
-            ("questo brano", "brano"),
-            ("nel brano", "brano"),
-            ("nel testo", "testo"),
-            ("l estratto", "estratto"),
-            ("questo passaggio del testo", "testo"),
-        ],
+        nouns: "testo|documento|brano|passaggio|estratto",
+        before: "secondo il|secondo l|secondo questo|in base al|menzionato nel|in questo|citato nel",
+        phrases: "il brano|questo brano|nel brano|nel testo|l estratto|cosa dice il documento",
     },
     Speech {
-        nouns: &["texto", "documento", "trecho", "excerto", "artigo"],
-        before: &[
-            "segundo o",
-            "de acordo com o",
-            "conforme o",
-            "mencionado no",
-            "mencionada no",
-            "com base no",
-            "neste",
-        ],
-        phrases: &[
-            ("o trecho", "trecho"),
-            ("este trecho", "trecho"),
-            ("no trecho", "trecho"),
-            ("no texto", "texto"),
-            ("o excerto", "excerto"),
-            ("a passagem do texto", "texto"),
-        ],
+        nouns: "texto|documento|trecho|excerto|passagem",
+        before: "segundo o|de acordo com o|conforme o|mencionado no|mencionada no|com base no|neste",
+        phrases: "o trecho|este trecho|no trecho|no texto|o excerto|a passagem do texto",
     },
     Speech {
-        nouns: &["tekst", "document", "passage", "fragment", "artikel"],
-        before: &[
-            "volgens de",
-            "volgens het",
-            "volgens deze",
-            "volgens dit",
-            "genoemd in de",
-            "genoemd in het",
-            "in dit",
-        ],
-        phrases: &[
-            ("de passage", "passage"),
-            ("deze passage", "passage"),
-            ("in de tekst", "tekst"),
-            ("het fragment", "fragment"),
-            ("het tekstfragment", "fragment"),
-        ],
+        nouns: "tekst|document|passage|fragment",
+        before: "volgens de|volgens het|volgens deze|volgens dit|genoemd in de|genoemd in het|in dit",
+        phrases: "de passage|deze passage|in de tekst|het fragment|het tekstfragment",
     },
     Speech {
-        nouns: &["النص", "المقطع", "الفقرة", "الوثيقة", "المستند", "المقتطف"],
-        before: &["حسب", "بحسب", "وفق", "في", "في هذا", "في هذه", "من", "هذا", "هذه", "يذكر", "تذكر"],
-        phrases: &[
-            ("المقطع", "مقطع"),
-            ("الفقرة", "فقرة"),
-            ("وفقا للنص", "نص"),
-            ("وفقا للمقطع", "مقطع"),
-            ("وفقا للوثيقة", "وثيقة"),
-            ("وفقا للمستند", "مستند"),
-            ("النص المذكور", "نص"),
-            ("النص أعلاه", "نص"),
-            ("المقتطف", "مقتطف"),
-        ],
+        nouns: "نص|مقطع|فقرة|وثيقة|مستند|مقتطف",
+        before: "",
+        phrases: "المقطع|الفقرة|المقتطف|في النص|حسب النص|بحسب النص|وفق النص|من النص|هذا النص|يذكر النص|النص المذكور|\
+            النص أعلاه|وفقا للنص|وفقا للمقطع|وفقا للوثيقة|وفقا للمستند|في الوثيقة|هذه الوثيقة|حسب الوثيقة|\
+            في المستند|هذا المستند|حسب المستند",
     },
 ];
 
@@ -190,9 +72,9 @@ const SPEECH: [Speech; 8] = [
 /// the text", unless the passages have that word themselves: there are documents about documents.
 pub(in crate::stages) fn mentions_material(question: &str, passages: &[&str]) -> Option<String> {
     let named = numbered(question, passages).or_else(|| {
-        let said = phrase(question);
+        let said = phrase(question).replace(" passage of time ", " time ");
         let folded: Vec<String> = passages.iter().map(|passage| plain(passage)).collect();
-        let own = |noun: &str| folded.iter().any(|passage| passage.contains(noun.trim_start_matches("ال")));
+        let own = |noun: &str| folded.iter().any(|passage| passage.contains(noun));
         SPEECH.iter().find_map(|speech| speech.find(&said, &own))
     })?;
     Some(format!(
@@ -204,10 +86,12 @@ impl Speech {
     /// The first phrase of this language that a question holds and that speaks of no noun of the passages' own.
     fn find(&self, said: &str, own: &dyn Fn(&str) -> bool) -> Option<String> {
         let holds = |part: &str| said.contains(&format!(" {part} "));
-        let whole = self.phrases.iter().find(|(phrase, noun)| holds(phrase) && !own(noun));
-        whole.map(|(phrase, _)| (*phrase).to_owned()).or_else(|| {
-            let nouns = self.nouns.iter().filter(|noun| said.contains(**noun) && !own(noun));
-            let mut phrases = nouns.flat_map(|noun| self.before.iter().map(move |before| format!("{before} {noun}")));
+        let nouns = || self.nouns.split('|').filter(|noun| said.contains(noun) && !own(noun));
+        let whole = self.phrases.split('|').filter(|phrase| holds(phrase));
+        let whole = whole.map(str::to_owned).find(|phrase| nouns().any(|noun| phrase.contains(noun)));
+        whole.or_else(|| {
+            let before = self.before.split('|').filter(|before| !before.is_empty());
+            let mut phrases = before.flat_map(|before| nouns().map(move |noun| format!("{before} {noun}")));
             phrases.find(|phrase| holds(phrase))
         })
     }
@@ -241,7 +125,7 @@ mod tests {
             "According to the text, how long does it rest?",
             "How long does it rest, as mentioned above in the passage?",
             "What does the document say about resting?",
-            "How long is the rest described in the article?",
+            "How long is the rest that is described in the article?",
             "Selon le texte, combien de temps repose-t-elle ?",
             "D’après l’extrait, combien de temps ?",
             "Que dit le passage sur le repos ?",
@@ -265,6 +149,10 @@ mod tests {
         for (question, passage) in [
             ("How long does it rest?", "The dough rests."),
             ("How do I make text bold?", "Select it."),
+            ("Does a domain notice the passage of time?", "A paused domain notices nothing."),
+            ("Does the material shrink, and is it sold in this context?", "Wool."),
+            ("Comment se fait le passage à la version 12 ?", "La mise à jour."),
+            ("Que prévoit l'article 5 ?", "Art. 5"),
             ("Which document do I need to register?", "Bring a form."),
             ("Who may use the passage to the cellar?", "The passage leads to the cellar."),
             ("Was steht im Abschnitt 5 des Vertrags?", "Abschnitt 5 regelt die Kündigung."),

@@ -3,59 +3,14 @@
 use super::words;
 use serde_json::Value;
 
-/// What models write where a text should be, as words.
-const PLACEHOLDERS: [&str; 50] = [
-    "string",
-    "str",
-    "text",
-    "message",
-    "user message",
-    "assistant message",
-    "n a",
-    "na",
-    "none",
-    "null",
-    "nil",
-    "undefined",
-    "nan",
-    "todo",
-    "tbd",
-    "placeholder",
-    "empty",
-    "example",
-    "lorem ipsum",
-    "lorem ipsum dolor sit amet",
-    "question",
-    "answer",
-    "the question",
-    "the answer",
-    "your question",
-    "your answer",
-    "your message",
-    "your question here",
-    "your answer here",
-    "your message here",
-    "your text here",
-    "insert question here",
-    "insert answer here",
-    "the question in the language of this message",
-    "the answer in the language of the answer",
-    "votre question ici",
-    "votre réponse ici",
-    "la question",
-    "la réponse",
-    "ihre frage hier",
-    "ihre antwort hier",
-    "deine frage hier",
-    "tu pregunta aquí",
-    "su respuesta aquí",
-    "la tua domanda qui",
-    "sua pergunta aqui",
-    "uw vraag hier",
-    "السؤال",
-    "الجواب",
-    "سؤالك هنا",
-];
+/// What models write where a text should be, as words, with `|` between them.
+const PLACEHOLDERS: &str = "string|str|text|message|user message|assistant message|n a|na|none|null|nil|undefined|nan|todo|tbd|placeholder|\
+    empty|example|lorem ipsum|lorem ipsum dolor sit amet|question|answer|the question|the answer|your question|\
+    your answer|your message|your question here|your answer here|your message here|your text here|\
+    insert question here|insert answer here|the question in the language of this message|\
+    the answer in the language of the answer|votre question ici|votre réponse ici|la question|la réponse|\
+    ihre frage hier|ihre antwort hier|deine frage hier|tu pregunta aquí|su respuesta aquí|la tua domanda qui|\
+    sua pergunta aqui|uw vraag hier|السؤال|الجواب|سؤالك هنا";
 
 /// Words that a text between brackets may have and still be a placeholder.
 const BRACKETED: usize = 10;
@@ -68,7 +23,8 @@ pub(in crate::stages) fn placeholder(message: &str, schema: &Value) -> Option<St
     if said.is_empty() {
         return Some("the message has no words: write a message of whole words".to_owned());
     }
-    let fixed = PLACEHOLDERS.contains(&text.as_str()) || (is_bracketed(message.trim()) && said.len() <= BRACKETED);
+    let fixed =
+        PLACEHOLDERS.split('|').any(|known| known == text) || (is_bracketed(message.trim()) && said.len() <= BRACKETED);
     (fixed || stands_in(schema, &text)).then(|| {
         format!(
             "{:?} is a placeholder, not a message: write the message itself",
