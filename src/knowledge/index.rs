@@ -131,6 +131,17 @@ impl Index {
         if all > 0.0 { had / all } else { 1.0 }
     }
 
+    /// The words of a text that may tell what it is about, each once, in order, in lower case.
+    pub fn telling_words(&self, text: &str) -> Vec<String> {
+        let mut words: Vec<String> = Vec::new();
+        for word in terms::words(text).into_iter().take(QUERY_WORDS) {
+            if !words.contains(&word) && !self.is_slight(&terms::folded(&word)) {
+                words.push(word);
+            }
+        }
+        words
+    }
+
     /// In how many chunks a word is, in its most frequent form, and whether it is in this one.
     fn occurrence(&self, word: &str, chunk: ChunkIndex) -> (u32, bool) {
         let (mut chunks, mut is_there) = (0, false);

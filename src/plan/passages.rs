@@ -7,8 +7,10 @@ use crate::words::{Catalogue, ChunkIndex, Conversation, SourceIndex};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// Most passages shown to one question.
-pub(super) const SHOWN: usize = 4;
+/// Passages shown to a question that goes on from the last answer: to another one a single one is shown. Small models that
+/// choose among several ask about all of them at once, or name one and ask about another (seen with 0.5 and 1.5 billion
+/// parameters: of eight questions from four passages two could be used, of twelve from one passage ten).
+pub(super) const SHOWN: usize = 2;
 
 /// The passages nearest to the question's query, of documents of the pool, that this conversation did not use.
 pub(super) fn nearest(

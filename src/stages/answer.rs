@@ -182,9 +182,8 @@ impl Responder {
         let said = history(&exchanged(&conversation.turns));
         let known = passages.iter().flat_map(|passage| [&*passage.title, &*passage.text]);
         let known: Vec<&str> = known.chain([said.as_str(), reply.reasoning_trace.question.as_str()]).collect();
-        let language = Language::of(&conversation.language);
         Ok(Answer {
-            unsupported_numbers: numbers::unsupported(&reply.assistant_message, &known, &language),
+            unsupported_numbers: numbers::unsupported(&reply.assistant_message, &known),
             reply,
             tool_events: events,
             used: used.into_iter().map(|at| chunks[at]).collect(),

@@ -1,6 +1,6 @@
 //! The user model asks the next question.
 
-use super::checks::Checks;
+use super::checks::{Asked, Checks};
 use super::exchange::{Usable, exchange, request};
 use super::history::{NO_ANSWER, exchanged, history};
 use super::prompts::Prompts;
@@ -20,6 +20,9 @@ const ROLE: &str = "user";
 /// Share of a seed question's telling words that the best passage for it must have: below, the knowledge base has nothing
 /// about it.
 const NEAR: f32 = 0.5;
+
+/// By how much another passage must be nearer to a question than the one that the model names, to be the one it is about.
+const NEARER: f32 = 0.25;
 
 /// Makes questions.
 pub struct Ask {
@@ -58,13 +61,14 @@ impl Ask {
         let shown = Shown { chunks, passages };
         let (task, schema) = (self.task(conversation, &brief, &shown), reply::user_schema(&shown.passages));
         let history = exchanged(&conversation.turns);
-        let language = Language::of(&conversation.language);
+        let (language, person) = (Language::of(&conversation.language), conversation.user_persona.rendered());
         let place = (conversation, Stage::Ask);
         let request = request(&self.prompts, ROLE, place, &history, task, schema.clone())?;
         let made = exchange(&*self.model, ROLE, request, |object| {
             let reply = reply::user(object, &shown.passages)?;
-            self.checks.question(&reply.user_message, &shown.passages, &schema, &language)?;
-            Ok(reply)
+            let message = reply.user_message.as_str();
+            self.checks.question(&Asked { message, person: &person, passages: &shown.passages }, &schema, &language)?;
+            Ok(self.grounded(reply, &shown))
         });
         Ok(self.question(brief, &shown, made.await?))
     }
@@ -112,6 +116,20 @@ impl Ask {
             variety: brief.variety,
             target_language: Language::of(&conversation.language).name.to_string(),
         })
+    }
+
+    /// The reply with the passage that its question is about. Small models name one and ask about another: where one of the
+    /// others is clearly nearer, it is that one.
+    fn grounded(&self, reply: UserReply, shown: &Shown) -> UserReply {
+        let near = |at: usize| self.toolbox.nearness(&reply.user_message, shown.chunks[at]);
+        let named = shown.passages.iter().position(|passage| passage.topic_id == reply.coverage_target);
+        let Some(named) = named.filter(|_| shown.chunks.len() > 1) else { return reply };
+        let nearest = (0..shown.chunks.len()).fold(named, |best, at| if near(at) > near(best) { at } else { best });
+        if near(nearest) < near(named) + NEARER {
+            return reply;
+        }
+        let passage = &shown.passages[nearest];
+        UserReply { coverage_target: passage.topic_id.clone(), grounding_facts: vec![reply::fact(passage)], ..reply }
     }
 
     fn question(&self, brief: Brief, shown: &Shown, made: Usable<UserReply>) -> Question {

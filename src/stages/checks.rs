@@ -12,6 +12,16 @@ pub struct Checks {
     prompts: PromptText,
 }
 
+/// A question with what it is checked against.
+pub(super) struct Asked<'a> {
+    /// The question.
+    pub message: &'a str,
+    /// The description of the person who asks.
+    pub person: &'a str,
+    /// The passages it may be about.
+    pub passages: &'a [Passage],
+}
+
 /// An answer with what it is checked against.
 pub(super) struct Answered<'a> {
     /// The answer.
@@ -31,17 +41,15 @@ impl Checks {
     }
 
     /// Whether a message can be the person's.
-    pub(super) fn question(
-        &self,
-        message: &str,
-        shown: &[Passage],
-        schema: &ReplySchema,
-        target: &Language,
-    ) -> Result<(), Fault> {
-        let texts = texts(shown);
+    pub(super) fn question(&self, asked: &Asked<'_>, schema: &ReplySchema, target: &Language) -> Result<(), Fault> {
+        let Asked { message, person, passages } = asked;
+        let texts = texts(passages);
         let found = faults::placeholder(message, &schema.schema)
+            .or_else(|| faults::wordless(message))
             .or_else(|| faults::refusal(message))
             .or_else(|| self.prompts.found_in(message))
+            .or_else(|| faults::description(message, person))
+            .or_else(|| faults::statement(message, &texts))
             .or_else(|| faults::mentions_material(message, &texts));
         found.map_or(Ok(()), |detail| Err(Fault::Content(detail)))?;
         in_language("user_message", message, target)

@@ -88,10 +88,6 @@ fn named(passages: &[Passage], name: &str) -> Option<usize> {
 /// Reads the user model's reply about these passages.
 pub(super) fn user(object: &Object, shown: &[Passage]) -> Result<UserReply, String> {
     let target = target(object, shown)?;
-    let fact = |passage: &Passage| GroundingFact {
-        fact: passage.text.to_string(),
-        source_descriptor: passage.source_descriptor.clone(),
-    };
     Ok(UserReply {
         user_message: message(object, "user_message")?,
         intent: choice(object, "intent", "intent")?,
@@ -100,6 +96,11 @@ pub(super) fn user(object: &Object, shown: &[Passage]) -> Result<UserReply, Stri
         coverage_target: target.map(|passage| passage.topic_id.clone()).unwrap_or_default(),
         notes_for_assistant: texts(object.get("notes_for_assistant")),
     })
+}
+
+/// A passage as the fact that a question builds on.
+pub(super) fn fact(passage: &Passage) -> GroundingFact {
+    GroundingFact { fact: passage.text.to_string(), source_descriptor: passage.source_descriptor.clone() }
 }
 
 /// The passage a message is about: the one it names, or the only one.

@@ -1,0 +1,104 @@
+//! A message that repeats the instructions it was asked with.
+
+use super::words;
+use std::collections::HashSet;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Words in a row that nobody writes by chance as a prompt has them.
+const RUN: usize = 8;
+
+/// The prompts' own text, ready for finding pieces of it in messages.
+#[derive(Debug, Clone, Default)]
+pub(in crate::stages) struct PromptText {
+    /// A hash of every run of eight words that stands in one template between two tags.
+    runs: HashSet<u64>,
+}
+
+impl PromptText {
+    /// The text of MiniJinja templates, without what they fill in: expressions, statements and comments.
+    pub(in crate::stages) fn new<'a>(templates: impl IntoIterator<Item = &'a str>) -> Self {
+        let pieces = templates.into_iter().flat_map(pieces);
+        Self { runs: pieces.flat_map(|piece| runs(&words(piece))).collect() }
+    }
+
+    /// The fault of a message with eight words in a row of the prompts' own, case and punctuation aside.
+    pub(in crate::stages) fn found_in(&self, message: &str) -> Option<String> {
+        let words = words(message);
+        let at = runs(&words).iter().position(|run| self.runs.contains(run))?;
+        Some(format!(
+            "the message repeats its instructions ({:?}): write only what its writer would say",
+            words[at..at + RUN].join(" ")
+        ))
+    }
+}
+
+/// A hash of each run of words of a text, in order.
+fn runs(words: &[String]) -> Vec<u64> {
+    let hashes: Vec<u64> = words.iter().map(|word| xxh3_64(word.as_bytes())).collect();
+    let bytes = |run: &[u64]| run.iter().flat_map(|hash| hash.to_le_bytes()).collect::<Vec<u8>>();
+    hashes.windows(RUN).map(|run| xxh3_64(&bytes(run))).collect()
+}
+
+/// The text of a template between its tags.
+fn pieces(template: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut rest = template;
+    loop {
+        let tags = [("{{", "}}"), ("{%", "%}"), ("{#", "#}")];
+        let next = tags.iter().filter_map(|(open, close)| Some((rest.find(open)?, *close))).min();
+        let Some((at, close)) = next else {
+            pieces.push(rest);
+            return pieces;
+        };
+        pieces.push(&rest[..at]);
+        let inside = &rest[at + 2..];
+        rest = inside.find(close).map_or("", |end| &inside[end + 2..]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEMPLATE: &str = "Write the user's message of turn {{ turn_index }} of {{ n_turns }}.\n\
+        {# a note that no model ever reads, whatever it says #}{% if x == \"one two three four five six seven eight\" %}\n\
+        Ask the one question this person would really ask next: specific.{% endif %}\n\
+        Écrivez le prochain message de la personne, et rien de plus.";
+
+    #[test]
+    fn text_between_tags_is_the_prompts_own() {
+        assert_eq!(pieces("a {{ b }}c{% d %}{# e #} f"), ["a ", "c", "", " f"]);
+        assert_eq!(pieces("a {{ b"), ["a ", ""]);
+        assert_eq!(pieces("a } b"), ["a } b"]);
+    }
+
+    #[test]
+    fn eight_words_of_a_prompt_are_told() {
+        let prompts = PromptText::new([TEMPLATE]);
+        for message in [
+            "Ask the one question this person would really ask next",
+            "Okay: \"ask THE one question, this person would really ask\" it is.",
+            "Question ? Écrivez le prochain message de la personne et rien de plus.",
+        ] {
+            assert!(prompts.found_in(message).is_some(), "{message}");
+        }
+        let fault = prompts.found_in("Ask the one question this person would really ask").unwrap_or_default();
+        assert!(fault.contains("(\"ask the one question this person would really\")"), "{fault}");
+    }
+
+    #[test]
+    fn other_text_passes() {
+        let prompts = PromptText::new([TEMPLATE, "How long does"]);
+        for message in [
+            "Ask the one question this person would",
+            "a note that no model ever reads, whatever it says",
+            "one two three four five six seven eight",
+            "Write the user's message of turn 1 of 2.",
+            "How long does the dough rest before it is baked?",
+            "",
+        ] {
+            assert_eq!(prompts.found_in(message), None, "{message}");
+        }
+        assert_eq!(PromptText::default().found_in(TEMPLATE), None);
+    }
+}

@@ -1,0 +1,178 @@
+//! A question that speaks of the passages it was made from, which the person asking has never seen.
+
+use super::{is_sign, phrase};
+use crate::words::fingerprint::normalised;
+
+/// How one language speaks of a text that lies before it: words and phrases as [`phrase`] writes them, with `|` between
+/// them.
+struct Speech {
+    /// Names of material. Where one stands in a passage, the passage is about such things and nothing is said of it.
+    nouns: &'static str,
+    /// What stands before any of the nouns.
+    before: &'static str,
+    /// Whole phrases, each with one of the nouns in it.
+    phrases: &'static str,
+}
+
+const SPEECH: [Speech; 8] = [
+    Speech {
+        nouns: "text|document|excerpt|passage|snippet|article|source|context|material",
+        before: "according to the|according to this|mentioned in the|described in the|stated in the|in the given|\
+            in the provided|the provided|based on the given|based on the provided|from the given|as per the",
+        phrases: "the passage|this passage|the passages|these passages|the excerpt|this excerpt|the snippet|this snippet|\
+            the above text|in this text|in this document|based on the text|based on the document|\
+            based on the article|the text say|the text says|the text mention|the text mentions|the document say|\
+            the document says|the document mention|the document mentions|the document state|the document describe|\
+            the document recommend|the article say|the article says|the article mention|the source say",
+    },
+    Speech {
+        nouns: "texte|document|passage|extrait",
+        before: "selon le|selon l|selon ce|selon cet|d après le|d après l|d après ce|mentionné dans le|\
+            mentionnée dans le|décrit dans le|dans cet|que dit le|que dit l",
+        phrases: "ce passage|dans le passage|le passage dit|le passage mentionne|le passage indique|le passage décrit|\
+            le passage précise|l extrait fourni|dans le texte|dans ce texte|dans ce document",
+    },
+    Speech {
+        nouns: "text|dokument|abschnitt|auszug|passage|textstelle",
+        before: "laut dem|laut diesem|laut dieser|gemäß dem|nach dem vorliegenden|im vorliegenden|in diesem",
+        phrases: "dem text zufolge|laut text|laut dokument|im text|im abschnitt|im auszug|dieser abschnitt|diese passage|\
+            der textstelle|im textabschnitt|dem dokument zufolge",
+    },
+    Speech {
+        nouns: "texto|documento|pasaje|fragmento|extracto",
+        before: "según el|según este|de acuerdo con el|mencionado en el|mencionada en el|basado en el|en este|\
+            qué dice el",
+        phrases: "el pasaje|este pasaje|el fragmento|este fragmento|en el texto|el extracto",
+    },
+    Speech {
+        nouns: "testo|documento|brano|passaggio|estratto",
+        before: "secondo il|secondo l|secondo questo|in base al|menzionato nel|in questo|citato nel",
+        phrases: "il brano|questo brano|nel brano|nel testo|l estratto|cosa dice il documento",
+    },
+    Speech {
+        nouns: "texto|documento|trecho|excerto|passagem",
+        before: "segundo o|de acordo com o|conforme o|mencionado no|mencionada no|com base no|neste",
+        phrases: "o trecho|este trecho|no trecho|no texto|o excerto|a passagem do texto",
+    },
+    Speech {
+        nouns: "tekst|document|passage|fragment",
+        before: "volgens de|volgens het|volgens deze|volgens dit|genoemd in de|genoemd in het|in dit",
+        phrases: "de passage|deze passage|in de tekst|het fragment|het tekstfragment",
+    },
+    Speech {
+        nouns: "نص|مقطع|فقرة|وثيقة|مستند|مقتطف",
+        before: "",
+        phrases: "المقطع|الفقرة|المقتطف|في النص|حسب النص|بحسب النص|وفق النص|من النص|هذا النص|يذكر النص|النص المذكور|\
+            النص أعلاه|وفقا للنص|وفقا للمقطع|وفقا للوثيقة|وفقا للمستند|في الوثيقة|هذه الوثيقة|حسب الوثيقة|\
+            في المستند|هذا المستند|حسب المستند",
+    },
+];
+
+/// The fault of a question that speaks of the material: by the number of a passage (`P2`), or in words like "according to
+/// the text", unless the passages have that word themselves: there are documents about documents.
+pub(in crate::stages) fn mentions_material(question: &str, passages: &[&str]) -> Option<String> {
+    let named = numbered(question, passages).or_else(|| {
+        let said = phrase(question).replace(" passage of time ", " time ");
+        let folded: Vec<String> = passages.iter().map(|passage| plain(passage)).collect();
+        let own = |noun: &str| folded.iter().any(|passage| passage.contains(noun));
+        SPEECH.iter().find_map(|speech| speech.find(&said, &own))
+    })?;
+    Some(format!(
+        "the question speaks of {named:?}, which the person asking has never seen: ask about the subject, not about a text"
+    ))
+}
+
+impl Speech {
+    /// The first phrase of this language that a question holds and that speaks of no noun of the passages' own.
+    fn find(&self, said: &str, own: &dyn Fn(&str) -> bool) -> Option<String> {
+        let holds = |part: &str| said.contains(&format!(" {part} "));
+        let nouns = || self.nouns.split('|').filter(|noun| said.contains(noun) && !own(noun));
+        let whole = self.phrases.split('|').filter(|phrase| holds(phrase));
+        let whole = whole.map(str::to_owned).find(|phrase| nouns().any(|noun| phrase.contains(noun)));
+        whole.or_else(|| {
+            let before = self.before.split('|').filter(|before| !before.is_empty());
+            let mut phrases = before.flat_map(|before| nouns().map(move |noun| format!("{before} {noun}")));
+            phrases.find(|phrase| holds(phrase))
+        })
+    }
+}
+
+/// A passage's number that stands in a question as a word of its own, and in no passage.
+fn numbered(question: &str, passages: &[&str]) -> Option<String> {
+    let of = |text: &str| -> Vec<String> {
+        let words = text.split(|c: char| !c.is_alphanumeric() && !matches!(c, '-' | '_'));
+        let number = |word: &&str| {
+            let mut chars = word.chars();
+            chars.next() == Some('P') && matches!(chars.next(), Some('1'..='9')) && chars.next().is_none()
+        };
+        words.filter(number).map(str::to_owned).collect()
+    };
+    of(question).into_iter().find(|number| !passages.iter().any(|passage| of(passage).contains(number)))
+}
+
+fn plain(text: &str) -> String {
+    normalised(text).chars().filter(|c| !is_sign(*c)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_about_the_material_are_told() {
+        for question in [
+            "What does P2 say about resting?",
+            "According to the text, how long does it rest?",
+            "How long does it rest, as mentioned above in the passage?",
+            "What does the document say about resting?",
+            "How long is the rest that is described in the article?",
+            "Selon le texte, combien de temps repose-t-elle ?",
+            "D’après l’extrait, combien de temps ?",
+            "Que dit le passage sur le repos ?",
+            "Wie lange ruht der Teig dem Text zufolge?",
+            "Wie lange ruht er laut Dokument?",
+            "Was steht im Abschnitt über die Ruhezeit?",
+            "Según el texto, ¿cuánto tiempo reposa?",
+            "Secondo il testo, quanto riposa?",
+            "De acordo com o documento, quanto descansa?",
+            "Hoe lang rust het deeg volgens de tekst?",
+            "كم ترتاح العجينة في النص؟",
+            "ماذا تقول الفقرة عن الراحة؟",
+            "وفقًا للنص، كم ترتاح العجينة؟",
+        ] {
+            assert!(mentions_material(question, &["Dough rests.", "Der Teig ruht.", "العجين"]).is_some(), "{question}");
+        }
+    }
+
+    #[test]
+    fn questions_about_the_subject_pass() {
+        for (question, passage) in [
+            ("How long does it rest?", "The dough rests."),
+            ("How do I make text bold?", "Select it."),
+            ("Does a domain notice the passage of time?", "A paused domain notices nothing."),
+            ("Does the material shrink, and is it sold in this context?", "Wool."),
+            ("Comment se fait le passage à la version 12 ?", "La mise à jour."),
+            ("Que prévoit l'article 5 ?", "Art. 5"),
+            ("Which document do I need to register?", "Bring a form."),
+            ("Who may use the passage to the cellar?", "The passage leads to the cellar."),
+            ("Was steht im Abschnitt 5 des Vertrags?", "Abschnitt 5 regelt die Kündigung."),
+            ("According to the document, who signs?", "Each document is signed twice."),
+            ("What does error P1 mean?", "Error P1: no water."),
+            ("Does the P3-X pump fit, or the IP1?", "Pumps."),
+            ("Quel est le texte de la loi ?", "La loi."),
+            ("Welcher Text steht auf dem Schild?", "Schilder."),
+            ("¿Qué documento necesito?", "Un formulario."),
+            ("ما هي نصوص القانون؟", "القانون."),
+            ("كيف أكتب في النص؟", "يظهر النص في الشاشة."),
+            ("", ""),
+        ] {
+            assert_eq!(mentions_material(question, &[passage]), None, "{question}");
+        }
+    }
+
+    #[test]
+    fn the_fault_names_the_words() {
+        let fault = mentions_material("According to the text, why?", &[]).unwrap_or_default();
+        assert!(fault.starts_with("the question speaks of \"according to the text\""), "{fault}");
+    }
+}

@@ -1,0 +1,64 @@
+//! Why a message can't be used: one function for each fault, which says what to do instead.
+//!
+//! Each text is a fragment that follows "Your reply can't be used: " and is read by the model that wrote the message.
+//! A fault that is missed costs a little quality, one that is seen where there is none costs a conversation, so each
+//! check is certain rather than complete.
+
+mod copied;
+mod echo;
+mod material;
+mod placeholder;
+mod quotes;
+mod refusal;
+mod statement;
+
+pub(super) use copied::PromptText;
+pub(super) use echo::echo;
+pub(super) use material::mentions_material;
+pub(super) use placeholder::{placeholder, wordless};
+pub(super) use quotes::misquote;
+pub(super) use refusal::refusal;
+pub(super) use statement::{description, statement};
+
+use crate::words::fingerprint::normalised;
+
+/// The words of a text, in lower case, without punctuation and vowel signs: what is compared where texts are.
+fn words(text: &str) -> Vec<String> {
+    let plain: String = normalised(text).chars().filter(|c| !is_sign(*c)).collect();
+    plain.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+/// The words of a text with a space before and after each, so that phrases can be looked for as text.
+fn phrase(text: &str) -> String {
+    format!(" {} ", words(text).join(" "))
+}
+
+/// Whether a text ends as a question does.
+fn is_question(text: &str) -> bool {
+    let closing =
+        |c: char| c.is_whitespace() || matches!(c, '"' | '”' | '»' | '“' | '\'' | '’' | ')' | '*' | '!' | '」');
+    text.trim_end_matches(closing).ends_with(['?', '؟', '？', '\u{37e}'])
+}
+
+/// Signs that are written or left out at will: Arabic vowel signs and the stroke that lengthens a word.
+fn is_sign(c: char) -> bool {
+    ('\u{64b}'..='\u{652}').contains(&c) || c == '\u{640}'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_have_no_case_and_no_punctuation() {
+        assert_eq!(words("«L’Eau», it’s\n ＡＢＣ_1!"), ["l", "eau", "it", "s", "abc", "1"]);
+        assert_eq!(words("وَفْقًا للنـص؟"), ["وفقا", "للنص"]);
+        assert_eq!(phrase("A, b"), " a b ");
+    }
+
+    #[test]
+    fn questions_end_with_their_mark() {
+        assert!(["Why?", "لماذا؟", "为什么？", "« Pourquoi ? »", "(really?)", "**Why?**"].into_iter().all(is_question));
+        assert!(!["Why? Because.", "", "Why"].into_iter().any(is_question));
+    }
+}

@@ -1,0 +1,69 @@
+//! A "question" that is no question: a piece of its passage, a bare label, or the description of the person.
+
+use super::{is_question, words};
+
+/// Words in a row that nobody takes over by chance from a passage, or from the description of a person.
+const OF_PASSAGE: usize = 8;
+const OF_PERSON: usize = 5;
+/// Fewest words of a request that is not put as a question.
+const REQUEST: usize = 4;
+
+/// The fault of a message that asks for nothing: it is not put as a question, and is a label of a few words or a piece of one
+/// of the passages. Requests such as "Tell me how to …" are fine.
+pub(in crate::stages) fn statement(message: &str, passages: &[&str]) -> Option<String> {
+    // Some languages do without the mark.
+    let marked = is_question(message) || message.contains(['?', '؟', '？', ';', '\u{37e}', '。']);
+    let said = words(message);
+    let label = said.len() < REQUEST && message.is_ascii();
+    let piece = passages.iter().any(|passage| shares_run(&said, &words(passage), OF_PASSAGE));
+    (!marked && (label || piece)).then(|| "the message asks for nothing: write one question, in the person's own words".to_owned())
+}
+
+/// The fault of a message that repeats the description of the person it is written for.
+pub(in crate::stages) fn description(message: &str, person: &str) -> Option<String> {
+    shares_run(&words(message), &words(person), OF_PERSON).then(|| {
+        "the message repeats the description of the person: write what this person asks about the passage".to_owned()
+    })
+}
+
+/// Whether two texts have so many words in a row in common.
+fn shares_run(one: &[String], other: &[String], length: usize) -> bool {
+    one.windows(length).any(|run| other.windows(length).any(|known| known == run))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PASSAGE: &str = "The logger records the temperature every 5 minutes. A reading above 12 °C must be reported.";
+    const PERSON: &str = "Family lawyer | precise | Phrases questions tightly and asks what happens when a condition is not met.";
+
+    #[test]
+    fn what_asks_for_nothing_is_seen() {
+        for (message, fault) in [
+            ("Temperature", true),
+            ("Rules of transport", true),
+            ("The logger records the temperature every 5 minutes.", true),
+            ("Does it hold that the logger records the temperature every 5 minutes?", false),
+            ("What must be reported?", false),
+            ("Tell me when a reading must be reported.", false),
+            ("اشرح لي متى يُبلغ عن القراءة.", false),
+            ("ไปไหนมา", false),
+        ] {
+            assert_eq!(statement(message, &[PASSAGE]).is_some(), fault, "{message}");
+        }
+    }
+
+    #[test]
+    fn the_persons_description_is_not_a_question() {
+        for (message, fault) in [
+            ("What happens when a condition is not met?", true),
+            ("Phrases questions tightly and asks, does it?", true),
+            ("What happens when the box is not signed for?", false),
+            ("As a family lawyer, what do I do about a lost box?", false),
+        ] {
+            assert_eq!(description(message, PERSON).is_some(), fault, "{message}");
+        }
+        assert_eq!(description("What happens?", ""), None);
+    }
+}
