@@ -193,9 +193,9 @@ mod tests {
     }
 
     #[test]
-    fn the_shipped_documents_fill_a_small_index_in_three_languages() {
+    fn the_shipped_documents_fill_a_small_index_in_five_languages() {
         let catalogue = shipped();
-        assert!(catalogue.sources.len() >= 8, "{} documents", catalogue.sources.len());
+        assert!(catalogue.sources.len() >= 14, "{} documents", catalogue.sources.len());
         assert!(catalogue.chunks.len() >= 60, "{} chunks", catalogue.chunks.len());
         let mut languages = BTreeSet::new();
         for source in &catalogue.sources {
@@ -203,7 +203,7 @@ mod tests {
             assert_eq!(source.path.split('/').next(), Some(language), "{}", source.path);
             languages.insert(language);
         }
-        assert_eq!(languages, BTreeSet::from(["ar", "en", "fr"]));
+        assert_eq!(languages, BTreeSet::from(["ar", "de", "en", "es", "fr"]));
     }
 
     #[test]
@@ -231,6 +231,10 @@ mod tests {
             ("conserver des archives papier", "fr/archives-et-bibliotheques.md"),
             ("كم بيضة تضع ملكة النحل في اليوم؟", "ar/tarbiyat-al-nahl.md"),
             ("ما خطوات الإسعاف الأولي للحروق؟", "ar/al-isaafat-al-awwaliya.md"),
+            ("¿A qué temperatura se calienta la copa de aceite?", "es/cata-de-aceite-de-oliva.md"),
+            ("reservar plaza en un refugio guardado", "es/refugios-de-montana.md"),
+            ("Warum kommt das Hochwasser jeden Tag später?", "de/wattenmeer-und-gezeiten.md"),
+            ("faule Schwelle am Fachwerk erneuern", "de/fachwerkhaus-sanieren.md"),
         ] {
             let best = index.search(query, 1)[0];
             let catalogue = index.catalogue();

@@ -3,7 +3,7 @@
 use super::draw::Draw;
 use super::evidence::{Choice, Passage, Wanted, choose, found};
 use super::groups::{Group, of_sentences};
-use super::languages::{Language, capitalised, detect, fill};
+use super::languages::{Language, capitalised, fill};
 use super::text::Sentence;
 use super::token::{Class, meaningful, terms, tokens};
 use crate::llm::chat::Message;
@@ -17,12 +17,11 @@ const QUERY: usize = 12;
 const HIGH: f64 = 0.7;
 const MEDIUM: f64 = 0.35;
 
-/// What to search for: the question's terms, then those of the facts it builds on, in their own language.
+/// What to search for: the question's terms, then those of the facts it builds on.
 pub(super) fn query(task: &AnswerTask, language: &Language) -> String {
     let mut words = language.subject(&task.question);
-    for fact in &task.user_reply.grounding_facts {
-        let own = detect(&fact.fact).unwrap_or(language);
-        for (word, term) in meaningful(&fact.fact, own) {
+    for fact in own_facts(task, language) {
+        for (word, term) in meaningful(fact, language) {
             if !words.iter().any(|(_, known)| *known == term) {
                 words.push((word, term));
             }
@@ -34,38 +33,33 @@ pub(super) fn query(task: &AnswerTask, language: &Language) -> String {
 
 /// The answer to a question from the passages in the request's tool messages.
 pub(super) fn answer(task: &AnswerTask, messages: &[Message], seed: u64, language: &Language) -> AssistantReply {
-    let (mut passages, queries) = found(messages, language);
-    let read = passages.len();
-    if passages.iter().any(|passage| passage.own == language && !passage.sentences.is_empty()) {
-        passages.retain(|passage| passage.own == language);
-    }
+    let (passages, queries) = found(messages, language);
     let subject = language.subject(&task.question);
     let question: Vec<String> = subject.iter().map(|(_, term)| term.clone()).collect();
-    let facts = facts(task, language);
-    let wanted = Wanted { question: &question, facts: &facts, history: &task.public_conversation_history };
+    let facts = own_facts(task, language).flat_map(|fact| terms(fact, language)).collect();
+    let wanted = Wanted { language, question: &question, facts: &facts, history: &task.public_conversation_history };
     let choices = choose(&passages, &wanted);
-    let account = Account { task, language, passages: &passages, choices: &choices, subject: &subject, read };
+    let account = Account { task, language, passages: &passages, choices: &choices, subject: &subject };
     let mut draw = Draw::new(&[seed]);
     let assistant_message =
         if choices.is_empty() { account.insufficient(&mut draw) } else { account.message(&mut draw) };
     AssistantReply { assistant_message, reasoning_trace: account.trace(queries), did_web_search: false }
 }
 
-fn facts(task: &AnswerTask, language: &Language) -> BTreeSet<String> {
+/// The facts that the question builds on, as far as they are in the language of the conversation.
+fn own_facts<'a>(task: &'a AnswerTask, language: &'a Language) -> impl Iterator<Item = &'a str> {
     let facts = task.user_reply.grounding_facts.iter();
-    facts.flat_map(|fact| terms(&fact.fact, detect(&fact.fact).unwrap_or(language))).collect()
+    facts.map(|fact| fact.fact.as_str()).filter(|fact| language.fits(fact))
 }
 
 /// All that an answer is written from.
 struct Account<'a> {
     task: &'a AnswerTask,
     language: &'a Language,
-    passages: &'a [Passage<'a>],
+    passages: &'a [Passage],
     choices: &'a [Choice],
     /// The question's terms: word and stem.
     subject: &'a [(String, String)],
-    /// Passages found, those in other languages included.
-    read: usize,
 }
 
 impl Account<'_> {
@@ -78,13 +72,7 @@ impl Account<'_> {
         };
         let mut paragraphs = Vec::new();
         for (number, choice) in self.choices.iter().enumerate() {
-            let lead = if self.is_foreign() && number == 0 {
-                Some(speech.foreign)
-            } else if number == 0 {
-                opening
-            } else {
-                draw.pick(speech.bridges).copied()
-            };
+            let lead = if number == 0 { opening } else { draw.pick(speech.bridges).copied() };
             paragraphs.push(self.after(lead.unwrap_or_default(), &self.quoted(choice)));
         }
         let closing = draw.pick(speech.closings).map(|closing| fill(closing, &[("s", &self.sources())]));
@@ -94,7 +82,7 @@ impl Account<'_> {
     /// Sentences after a lead; after a colon a first word that is no name loses its capital.
     fn after(&self, lead: &str, said: &str) -> String {
         let speech = &self.language.sheet.speech;
-        let lowered = lead.ends_with(':') && !speech.capital_after_colon && !self.is_foreign();
+        let lowered = lead.ends_with(':') && !speech.capital_after_colon;
         let first = tokens(said, self.language).into_iter().next().filter(|first| {
             lowered && first.start == 0 && !matches!(first.class, Class::Content | Class::Number) && first.text != "I"
         });
@@ -105,18 +93,12 @@ impl Account<'_> {
     }
 
     fn quoted(&self, choice: &Choice) -> String {
-        let said = self.sentences(choice).into_iter().map(|sentence| {
-            if self.is_foreign() { self.language.quoted(&sentence.text) } else { sentence.text.clone() }
-        });
-        said.collect::<Vec<_>>().join(" ")
+        let said: Vec<&str> = self.sentences(choice).into_iter().map(|sentence| sentence.text.as_str()).collect();
+        said.join(" ")
     }
 
     fn sentences(&self, choice: &Choice) -> Vec<&Sentence> {
         choice.sentences.iter().map(|at| &self.passages[choice.passage].sentences[*at]).collect()
-    }
-
-    fn is_foreign(&self) -> bool {
-        self.choices.iter().any(|choice| self.passages[choice.passage].own != self.language)
     }
 
     /// The passages used, in words: by heading, else by subject.
@@ -133,17 +115,17 @@ impl Account<'_> {
 
     fn source(&self, choice: &Choice) -> String {
         let speech = &self.language.sheet.speech;
-        let sentences: Vec<Sentence> = self.sentences(choice).into_iter().cloned().collect();
-        if let Some(heading) = sentences.iter().find_map(|sentence| sentence.heading.as_deref()) {
+        if let Some(heading) = self.sentences(choice).iter().find_map(|sentence| sentence.heading.as_deref()) {
             return fill(speech.section, &[("t", &self.language.quoted(heading))]);
         }
-        let own = self.passages[choice.passage].own;
+        let passage = &self.passages[choice.passage];
         let asked = |group: &Group| group.terms.iter().any(|term| self.subject.iter().any(|(_, asked)| asked == term));
         let rank = |group: &Group| group.score + if asked(group) { 2.0 } else { 0.0 };
-        let groups = of_sentences(&sentences, own).into_iter().flatten().filter(|group| group.central);
-        let best = groups.max_by(|one, other| rank(one).total_cmp(&rank(other)));
+        let groups = of_sentences(&passage.sentences, &BTreeSet::new(), self.language);
+        let quoted = choice.sentences.iter().flat_map(|at| &groups[*at]).filter(|group| group.central);
+        let best = quoted.max_by(|one, other| rank(one).total_cmp(&rank(other)));
         match best {
-            Some(group) => fill(speech.passage, &[("a", &group.shown(own, self.language))]),
+            Some(group) => fill(speech.passage, &[("a", &group.shown(self.language))]),
             None => speech.untitled.to_owned(),
         }
     }
@@ -167,10 +149,9 @@ impl Account<'_> {
     /// The question's terms that the chosen sentences and their headings have, and those they lack.
     fn coverage(&self) -> (Vec<&str>, Vec<&str>) {
         let have = self.choices.iter().flat_map(|choice| {
-            let own = self.passages[choice.passage].own;
             let texts = self.sentences(choice).into_iter();
             let texts = texts.flat_map(|sentence| [Some(sentence.text.as_str()), sentence.heading.as_deref()]);
-            texts.flatten().flat_map(|text| terms(text, own)).collect::<Vec<_>>()
+            texts.flatten().flat_map(|text| terms(text, self.language)).collect::<Vec<_>>()
         });
         let have: BTreeSet<String> = have.collect();
         let (covered, missing) = self.subject.iter().partition(|(_, term)| have.contains(term));
@@ -180,7 +161,7 @@ impl Account<'_> {
     fn confidence(&self) -> Confidence {
         let share = self.coverage().0.len() as f64 / self.subject.len().max(1) as f64;
         match share {
-            share if share >= HIGH && !self.is_foreign() => Confidence::High,
+            share if share >= HIGH => Confidence::High,
             share if share >= MEDIUM => Confidence::Medium,
             _ => Confidence::Low,
         }
@@ -211,7 +192,7 @@ impl Account<'_> {
     fn premises(&self, evidence: &[Evidence]) -> Vec<Premise> {
         let said = &self.language.sheet.speech.trace;
         let premise = |(at, evidence): (usize, &Evidence)| {
-            let have = terms(&evidence.content, detect(&evidence.content).unwrap_or(self.language));
+            let have = terms(&evidence.content, self.language);
             let words: Vec<String> =
                 self.subject.iter().filter(|(_, term)| have.contains(term)).map(|(word, _)| word.clone()).collect();
             let text = if words.is_empty() {
@@ -234,7 +215,7 @@ impl Account<'_> {
         let words: Vec<String> = self.subject.iter().take(6).map(|(word, _)| word.clone()).collect();
         let (covered, _) = self.coverage();
         let count = |n: usize| n.to_string();
-        let found = [("n", count(self.read)), ("k", count(self.choices.len()))];
+        let found = [("n", count(self.passages.len())), ("k", count(self.choices.len()))];
         let share = [("k", count(covered.len())), ("n", count(self.subject.len()))];
         let filled = |template: &str, values: &[(&str, String); 2]| {
             let values: Vec<(&str, &str)> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -253,9 +234,8 @@ impl Account<'_> {
         let (_, missing) = self.coverage();
         let missing: Vec<String> = missing.into_iter().map(str::to_owned).collect();
         let nothing = self.choices.is_empty().then(|| said.nothing.to_owned());
-        let foreign = self.is_foreign().then(|| said.foreign.to_owned());
         let uncovered = (!missing.is_empty()).then(|| fill(said.uncovered, &[("x", &self.listed(&missing))]));
-        nothing.into_iter().chain(foreign).chain(uncovered).collect()
+        nothing.into_iter().chain(uncovered).collect()
     }
 }
 

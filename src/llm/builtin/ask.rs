@@ -2,7 +2,7 @@
 
 use super::draw::Draw;
 use super::groups::Group;
-use super::languages::{Language, detect, fill};
+use super::languages::{Language, fill};
 use super::material::Material;
 use super::scene::{Focus, Scene};
 use super::text::shortened;
@@ -69,8 +69,7 @@ fn made_up(scene: &Scene<'_>, round: u64) -> Draft {
 fn seeded(scene: &Scene<'_>) -> Option<Draft> {
     let seed =
         seed(scene.task).filter(|_| scene.task.question_mode == QuestionMode::Seeded && scene.task.attempt == 0)?;
-    let spoken = detect(seed).is_none_or(|own| own == scene.language);
-    if !spoken || scene.was_asked(seed) {
+    if !scene.language.fits(seed) || scene.was_asked(seed) {
         return None;
     }
     let start = seed.trim_start_matches('¿').to_lowercase();
@@ -96,7 +95,7 @@ fn nearest(scene: &Scene<'_>, question: &str) -> Option<Place> {
     let mut most = wanted.len().div_ceil(2).saturating_sub(1);
     for (at, material) in scene.materials.iter().enumerate() {
         for (number, sentence) in material.sentences.iter().enumerate() {
-            let shared = terms(&sentence.text, material.own).intersection(&wanted).count();
+            let shared = terms(&sentence.text, scene.language).intersection(&wanted).count();
             if shared > most {
                 (best, most) = (Some((at, Some(number))), shared);
             }
@@ -105,21 +104,22 @@ fn nearest(scene: &Scene<'_>, question: &str) -> Option<Place> {
     best
 }
 
-/// A question about a noun group of a passage, or about the first words of one without.
+/// A question about a noun group of a passage, or about the heading of one without.
 fn about_material(scene: &Scene<'_>, draw: &mut Draw) -> Option<Draft> {
     let (at, material) = scene.material(draw)?;
     let intent = INTENTS[draw.below(INTENTS.len())];
     match scene.focus(at, material, draw) {
         Some(focus) => about_group(scene, &focus, intent, draw),
-        None => about_first_words(scene, at, material, intent, draw),
+        None => about_name(scene, at, material, intent, draw),
     }
 }
 
 fn about_group(scene: &Scene<'_>, focus: &Focus<'_>, intent: Intent, draw: &mut Draw) -> Option<Draft> {
     let Focus { at, material, sentence, group } = *focus;
-    let shown = |group: &Group| group.shown(material.own, scene.language);
+    let shown = |group: &Group| group.shown(scene.language);
+    let several = group.words.contains(scene.language.sheet.speech.joints.1);
     let others = material.groups[sentence].iter().filter(|other| other.central && !other.overlaps(group));
-    let others: Vec<&Group> = others.take(3).collect();
+    let others: Vec<&Group> = others.take(if several { 0 } else { 3 }).collect();
     let other = draw.pick(&others).map(|other| shown(other));
     let (difficulty, template) = *draw.pick(&askable(scene.language, intent, other.is_some()))?;
     let question = fill(template, &[("a", &shown(group)), ("b", &other.unwrap_or_default())]);
@@ -129,19 +129,19 @@ fn about_group(scene: &Scene<'_>, focus: &Focus<'_>, intent: Intent, draw: &mut 
     Some(Draft { message, subject: group.words.clone(), intent, difficulty, place })
 }
 
-fn about_first_words(
+fn about_name(
     scene: &Scene<'_>,
     at: Option<usize>,
     material: &Material<'_>,
     intent: Intent,
     draw: &mut Draw,
 ) -> Option<Draft> {
-    let words = material.first_words()?;
+    let words = material.name()?;
     let (difficulty, template) = *draw.pick(&askable(scene.language, intent, false))?;
     let question = fill(template, &[("a", &scene.language.quoted(&words))]);
     let lead = scene.introduction(draw);
     let message = spoken(scene.language, &lead, &question, draw);
-    Some(Draft { message, subject: words, intent, difficulty, place: at.map(|at| (at, None)) })
+    Some(Draft { message, subject: words, intent, difficulty, place: at.map(|at| (at, material.first_sentence())) })
 }
 
 /// Questions of an intent that can be asked with what there is.
@@ -162,13 +162,10 @@ fn spoken(language: &Language, lead: &str, question: &str, draw: &mut Draw) -> S
     }
 }
 
-/// A question without material: the given one, told as another's when it is in another language, or an opener.
+/// A question without material: the given one if it is in the language, or an opener.
 fn in_general(scene: &Scene<'_>, draw: &mut Draw) -> Draft {
     let (language, speech) = (scene.language, &scene.language.sheet.speech);
-    let message = match seed(scene.task).filter(|_| draw.one_in(2)) {
-        Some(seed) if detect(seed).is_some_and(|own| own != language) => {
-            fill(speech.relayed, &[("a", &language.quoted(seed))])
-        }
+    let message = match seed(scene.task).filter(|seed| language.fits(seed) && draw.one_in(2)) {
         Some(seed) => spoken(language, "", seed, draw),
         None => {
             let lead = if scene.task.turn_index > 1 { draw.pick(speech.adjacent).copied() } else { None };

@@ -1,6 +1,6 @@
 //! The assistant's evidence: the passages its searches found, and the few sentences of them that speak to the question.
 
-use super::languages::{Language, detect};
+use super::languages::Language;
 use super::text::{Sentence, is_said, sentences};
 use super::token::terms;
 use crate::llm::chat::{Message, Role};
@@ -9,13 +9,11 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A passage that a search found.
-pub(super) struct Passage<'a> {
+pub(super) struct Passage {
     /// Path of its document.
     pub(super) source: String,
     /// Its number within the document.
     pub(super) chunk: u64,
-    /// The language it is in.
-    pub(super) own: &'a Language,
     /// Its complete sentences.
     pub(super) sentences: Vec<Sentence>,
     terms: Vec<BTreeSet<String>>,
@@ -40,9 +38,10 @@ struct Hit {
     content: String,
 }
 
-/// Everything the knowledge searches of a request found, each passage once, and what was searched for.
-pub(super) fn found<'a>(messages: &[Message], target: &'a Language) -> (Vec<Passage<'a>>, RetrievalQueries) {
-    let mut passages: Vec<Passage<'a>> = Vec::new();
+/// Everything in this language that the knowledge searches of a request found, each passage once, and what was searched
+/// for.
+pub(super) fn found(messages: &[Message], language: &Language) -> (Vec<Passage>, RetrievalQueries) {
+    let mut passages: Vec<Passage> = Vec::new();
     let mut queries = RetrievalQueries::default();
     for message in messages.iter().filter(|message| message.role == Role::Tool) {
         let Ok(payload) = serde_json::from_str::<Payload>(&message.content) else { continue };
@@ -54,23 +53,23 @@ pub(super) fn found<'a>(messages: &[Message], target: &'a Language) -> (Vec<Pass
             queries.vector_db_search.push(payload.query);
         }
         for hit in payload.results {
-            if !passages.iter().any(|known| known.chunk == hit.chunk_index && known.source == hit.source) {
-                passages.push(Passage::read(hit, target));
+            let known = passages.iter().any(|known| known.chunk == hit.chunk_index && known.source == hit.source);
+            if !known && language.fits(&hit.content) {
+                passages.push(Passage::read(hit, language));
             }
         }
     }
     (passages, queries)
 }
 
-impl<'a> Passage<'a> {
-    fn read(hit: Hit, target: &'a Language) -> Self {
-        let own = detect(&hit.content).unwrap_or(target);
-        let sentences = sentences(&hit.content, hit.chunk_index == 0, own);
-        let read = |text: &str| terms(text, own);
+impl Passage {
+    fn read(hit: Hit, language: &Language) -> Self {
+        let sentences = sentences(&hit.content, hit.chunk_index == 0, language);
+        let read = |text: &str| terms(text, language);
         let titles =
             sentences.iter().map(|sentence| sentence.heading.as_deref().map(read).unwrap_or_default()).collect();
         let terms = sentences.iter().map(|sentence| read(&sentence.text)).collect();
-        Self { source: hit.source, chunk: hit.chunk_index, own, sentences, terms, titles }
+        Self { source: hit.source, chunk: hit.chunk_index, sentences, terms, titles }
     }
 
     /// How much a sentence speaks to a term: wholly when it has it, in part when its heading does.
@@ -93,6 +92,8 @@ pub(super) struct Choice {
 
 /// What the question wants to hear about.
 pub(super) struct Wanted<'a> {
+    /// The language of the conversation.
+    pub(super) language: &'a Language,
     /// Stems of the question's terms.
     pub(super) question: &'a [String],
     /// Stems of the facts the question builds on.
@@ -119,7 +120,7 @@ const SAME: f64 = 0.5;
 /// A sentence's score is the share of the question's terms it has, each weighted by `ln(1 + N / df)` over all `N`
 /// sentences found; a term that only its heading has counts by half; plus 0.6 times the share of the facts' terms it has. Passages further down the list and sentences that
 /// lean on the one before count for less. What was said before is said again only when nothing else comes near.
-pub(super) fn choose(passages: &[Passage<'_>], wanted: &Wanted<'_>) -> Vec<Choice> {
+pub(super) fn choose(passages: &[Passage], wanted: &Wanted<'_>) -> Vec<Choice> {
     let scores = scores(passages, wanted);
     let said = |(passage, at): (usize, usize)| is_said(&passages[passage].sentences[at].text, wanted.history);
     let Some(mut anchor) = top(&scores, |_| true) else { return Vec::new() };
@@ -127,12 +128,12 @@ pub(super) fn choose(passages: &[Passage<'_>], wanted: &Wanted<'_>) -> Vec<Choic
         anchor = unsaid;
     }
     let (best, most) = anchor;
-    let first = first_choice(passages, &scores, best, wanted.history);
+    let first = first_choice(passages, &scores, best, wanted);
     let taken: Vec<&BTreeSet<String>> = first.sentences.iter().map(|at| &passages[first.passage].terms[*at]).collect();
     let fresh = |(passage, sentence): (usize, usize)| {
         passage != first.passage
             && !said((passage, sentence))
-            && !passages[passage].own.points_back(&passages[passage].sentences[sentence].text)
+            && !wanted.language.points_back(&passages[passage].sentences[sentence].text)
             && taken.iter().all(|known| likeness(known, &passages[passage].terms[sentence]) < SAME)
     };
     let second = top(&scores, fresh).filter(|(_, score)| *score >= SECOND_PASSAGE * most);
@@ -140,7 +141,7 @@ pub(super) fn choose(passages: &[Passage<'_>], wanted: &Wanted<'_>) -> Vec<Choic
     std::iter::once(first).chain(second).collect()
 }
 
-fn scores(passages: &[Passage<'_>], wanted: &Wanted<'_>) -> BTreeMap<(usize, usize), f64> {
+fn scores(passages: &[Passage], wanted: &Wanted<'_>) -> BTreeMap<(usize, usize), f64> {
     let all = || passages.iter().flat_map(|passage| &passage.terms);
     let count = all().count() as f64;
     let weight = |term: &String| {
@@ -155,7 +156,7 @@ fn scores(passages: &[Passage<'_>], wanted: &Wanted<'_>) -> BTreeMap<(usize, usi
             let asked: f64 = weights.iter().map(|(term, weight)| weight * passage.share(number, term)).sum();
             let given = terms.intersection(wanted.facts).count() as f64 / wanted.facts.len().max(1) as f64;
             let text = &passage.sentences[number].text;
-            let leaning = if passage.own.points_back(text) { 0.6 } else { 1.0 };
+            let leaning = if wanted.language.points_back(text) { 0.6 } else { 1.0 };
             let score = (asked / total.max(f64::MIN_POSITIVE) + 0.6 * given) * leaning * 0.93_f64.powi(at as i32);
             scores.insert((at, number), score);
         }
@@ -174,26 +175,27 @@ fn top(
 
 /// The best sentence, others of its passage that come close, and what they lean on; a lone sentence is given company.
 fn first_choice(
-    passages: &[Passage<'_>],
+    passages: &[Passage],
     scores: &BTreeMap<(usize, usize), f64>,
     best: (usize, usize),
-    history: &str,
+    wanted: &Wanted<'_>,
 ) -> Choice {
     let passage = &passages[best.0];
     let most = scores.get(&best).copied().unwrap_or(0.0);
-    let said = |at: usize| is_said(&passage.sentences[at].text, history);
+    let said = |at: usize| is_said(&passage.sentences[at].text, wanted.history);
+    let leans = |at: usize| wanted.language.points_back(&passage.sentences[at].text);
     let close = |at: usize| scores.get(&(best.0, at)).copied().unwrap_or(0.0) >= SAME_PASSAGE * most;
     let mut chosen = BTreeSet::from([best.1]);
     let mut near: Vec<usize> = (0..passage.sentences.len()).filter(|at| close(*at) && !said(*at)).collect();
     near.sort_by_key(|at| at.abs_diff(best.1));
     for at in near {
-        if chosen.len() < FIRST && !passage.own.points_back(&passage.sentences[at].text) {
+        if chosen.len() < FIRST && !leans(at) {
             chosen.insert(at);
         }
     }
     let same_block = |one: usize, other: usize| passage.sentences[one].block == passage.sentences[other].block;
     let before = best.1.checked_sub(1).filter(|before| same_block(*before, best.1));
-    if passage.own.points_back(&passage.sentences[best.1].text) {
+    if leans(best.1) {
         chosen.extend(before);
     }
     let next = Some(best.1 + 1).filter(|next| *next < passage.sentences.len() && same_block(best.1, *next));

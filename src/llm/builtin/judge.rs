@@ -111,7 +111,7 @@ fn novelty(text: &str) -> f64 {
 
 /// Whether a message asks about something in the language of the conversation.
 fn is_question(message: &str, language: &Language) -> bool {
-    message.contains(['?', '؟', '？']) && detect(message).is_none_or(|own| own == language)
+    message.contains(['?', '؟', '？']) && language.fits(message)
 }
 
 fn verdict(measures: &Measures, labels: &[String], question_ok: bool, language: &Language) -> JudgeReply {

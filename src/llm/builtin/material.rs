@@ -1,8 +1,9 @@
 //! What a question can be made of: a passage, its sentences, and the noun groups in them.
 
 use super::groups::{Group, of_sentences};
-use super::languages::{Language, detect};
-use super::text::{Sentence, sentences, shortened};
+use super::languages::Language;
+use super::text::{Sentence, headings, sentences, shortened};
+use super::token::terms;
 use super::wording::title;
 use crate::words::Snippet;
 
@@ -12,39 +13,51 @@ pub(super) struct Material<'a> {
     pub(super) snippet: Option<&'a Snippet>,
     /// Its text.
     pub(super) text: &'a str,
-    /// The language it is in.
-    pub(super) own: &'a Language,
     /// Its complete sentences.
     pub(super) sentences: Vec<Sentence>,
     /// The noun groups of each.
     pub(super) groups: Vec<Vec<Group>>,
     /// The heading of each, where it can be named within a sentence.
     pub(super) titles: Vec<Option<Group>>,
+    headings: Vec<String>,
 }
 
 impl<'a> Material<'a> {
-    /// Reads a snippet. A text whose language can't be told is taken to be in `target`.
-    pub(super) fn of_snippet(snippet: &'a Snippet, target: &'a Language) -> Self {
+    /// Reads a snippet in this language.
+    pub(super) fn of_snippet(snippet: &'a Snippet, language: &Language) -> Self {
         let opening = snippet.source_descriptor.ends_with("#chunk0");
-        Self { snippet: Some(snippet), ..Self::of_text(&snippet.text, opening, target) }
+        Self { snippet: Some(snippet), ..Self::of_text(&snippet.text, opening, language) }
     }
 
     /// Reads a text; `opening` says that it starts its document.
-    pub(super) fn of_text(text: &'a str, opening: bool, target: &'a Language) -> Self {
-        let own = detect(text).unwrap_or(target);
-        let sentences = sentences(text, opening, own);
-        let groups = of_sentences(&sentences, own);
-        let titles = sentences.iter().map(|sentence| title(sentence.heading.as_deref()?, text, own)).collect();
-        Self { snippet: None, text, own, sentences, groups, titles }
+    pub(super) fn of_text(text: &'a str, opening: bool, language: &Language) -> Self {
+        let sentences = sentences(text, opening, language);
+        let headings = headings(text, opening);
+        let named = headings.iter().flat_map(|heading| terms(heading, language)).collect();
+        let groups = of_sentences(&sentences, &named, language);
+        let titles = sentences.iter().map(|sentence| title(sentence.heading.as_deref()?, text, language)).collect();
+        Self { snippet: None, text, sentences, groups, titles, headings }
     }
 
-    /// Whether a noun group was found in it.
+    /// Whether it has a noun group or a heading that can be asked about.
     pub(super) fn has_subjects(&self) -> bool {
-        self.groups.iter().any(|groups| !groups.is_empty())
+        self.groups.iter().flatten().any(|group| group.central) || self.titles.iter().flatten().next().is_some()
     }
 
-    /// The first words of a text in which no noun group was found; none of a text without words.
-    pub(super) fn first_words(&self) -> Option<String> {
+    /// What a text without subjects is called: its last heading, the most particular one, else its first words; none of a
+    /// text without words.
+    pub(super) fn name(&self) -> Option<String> {
+        self.headings.last().cloned().or_else(|| self.first_words())
+    }
+
+    /// Its first sentence below the heading that names it.
+    pub(super) fn first_sentence(&self) -> Option<usize> {
+        let heading = self.headings.last().map(String::as_str);
+        let below = self.sentences.iter().position(|sentence| sentence.heading.as_deref() == heading);
+        below.or((!self.sentences.is_empty()).then_some(0))
+    }
+
+    fn first_words(&self) -> Option<String> {
         let clause = self
             .text
             .split(['.', '!', '?', '\n', '。', '،', ',', ':', ';'])

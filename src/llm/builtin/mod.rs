@@ -27,7 +27,7 @@ mod wording;
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
-pub use languages::{LANGUAGES, speaks};
+pub use languages::{LANGUAGES, code, speaks};
 
 use super::chat::{ChatReply, ChatRequest, Finish, Model, ModelError, Replying, Role, Usage};
 use super::meter::Meter;

@@ -10,9 +10,7 @@ use crate::words::fingerprint::normalised;
 use crate::words::task::{AskTask, QuestionMode};
 
 /// Noun groups of a passage that are worth asking about.
-const SUBJECTS: usize = 7;
-/// What being central adds to the score of a noun group.
-const CENTRAL: f64 = 3.0;
+const SUBJECTS: usize = 10;
 /// Noun groups of a sentence that are considered.
 const OF_SENTENCE: usize = 4;
 /// Passages, nearest first, that a question which digs deeper is drawn from.
@@ -24,7 +22,7 @@ pub(super) struct Scene<'a> {
     pub(super) task: &'a AskTask,
     /// The language to ask in.
     pub(super) language: &'a Language,
-    /// Passages in that language, or all when there are none; only those with subjects if there are any.
+    /// Passages in that language; only those with subjects if there are any.
     pub(super) materials: Vec<Material<'a>>,
     heard: Option<Material<'a>>,
     recent: Vec<String>,
@@ -45,17 +43,11 @@ pub(super) struct Focus<'m> {
 impl<'a> Scene<'a> {
     /// Reads a task.
     pub(super) fn read(task: &'a AskTask, language: &'a Language) -> Self {
-        let mut materials: Vec<_> =
-            task.topic_snippets.iter().map(|snippet| Material::of_snippet(snippet, language)).collect();
-        if materials.iter().any(|material| material.own == language) {
-            materials.retain(|material| material.own == language);
-        }
-        if materials.iter().any(Material::has_subjects) {
-            materials.retain(Material::has_subjects);
-        }
-        let heard = (task.turn_index > 1)
-            .then(|| Material::of_text(&task.last_assistant_message, true, language))
-            .filter(|heard| heard.own == language && heard.has_subjects());
+        let own = task.topic_snippets.iter().filter(|snippet| language.fits(&snippet.text));
+        let mut materials: Vec<_> = own.map(|snippet| Material::of_snippet(snippet, language)).collect();
+        keep_if_any(&mut materials, Material::has_subjects);
+        let heard = (task.turn_index > 1 && language.fits(&task.last_assistant_message))
+            .then(|| Material::of_text(&task.last_assistant_message, true, language));
         let recent = task.recent_user_questions.iter().map(|question| normalised(question)).collect();
         Self { task, language, materials, heard, recent }
     }
@@ -81,7 +73,7 @@ impl<'a> Scene<'a> {
             _ => (0, count),
         };
         if count == 0 {
-            return self.heard.as_ref().map(|heard| (None, heard));
+            return self.heard.as_ref().filter(|heard| heard.has_subjects()).map(|heard| (None, heard));
         }
         let mut near: Vec<usize> = (from..to).collect();
         if matches!(self.task.question_mode, QuestionMode::Followup | QuestionMode::Adjacent) {
@@ -93,7 +85,7 @@ impl<'a> Scene<'a> {
         Some((Some(at), &self.materials[at]))
     }
 
-    /// One of the best noun groups of a passage. A question that digs deeper looks for sentences that touch on the last
+    /// One of the best noun groups that a passage is about. A question that digs deeper looks for sentences that touch on the last
     /// answer and were not part of it.
     pub(super) fn focus<'m>(
         &self,
@@ -103,9 +95,10 @@ impl<'a> Scene<'a> {
     ) -> Option<Focus<'m>> {
         let mut found: Vec<(f64, usize, &Group)> = Vec::new();
         for (sentence, groups) in material.groups.iter().enumerate() {
-            let bonus = self.interest(&material.sentences[sentence].text, material.own);
-            let groups = groups.iter().take(OF_SENTENCE).chain(&material.titles[sentence]);
-            found.extend(groups.map(|group| (worth(group) + bonus, sentence, group)));
+            let bonus = self.interest(&material.sentences[sentence].text);
+            let central = groups.iter().filter(|group| group.central);
+            let groups = central.take(OF_SENTENCE).chain(&material.titles[sentence]);
+            found.extend(groups.map(|group| (group.score + bonus, sentence, group)));
         }
         keep_if_any(&mut found, |(_, sentence, _)| self.continues(material, *sentence));
         found.sort_by(|one, other| other.0.total_cmp(&one.0));
@@ -120,8 +113,8 @@ impl<'a> Scene<'a> {
     }
 
     /// What a sentence's place in the conversation adds to the scores of its groups.
-    fn interest(&self, sentence: &str, own: &Language) -> f64 {
-        let mut interest = if own.points_back(sentence) { -0.8 } else { 0.0 };
+    fn interest(&self, sentence: &str) -> f64 {
+        let mut interest = if self.language.points_back(sentence) { -0.8 } else { 0.0 };
         if self.task.question_mode == QuestionMode::Followup && is_said(sentence, &self.task.last_assistant_message) {
             interest -= 2.0;
         }
@@ -161,10 +154,10 @@ impl<'a> Scene<'a> {
     /// Refers back to what the last answer said: at best to something that the sentence in question names too.
     fn reference(&self, focus: &Focus<'_>, draw: &mut Draw) -> Option<String> {
         let speech = &self.language.sheet.speech;
-        let heard = self.heard.as_ref()?;
+        self.heard.as_ref()?;
         let mut shared = focus.material.groups[focus.sentence].iter().filter_map(|other| self.mentioned(other));
         match shared.find(|known| !known.overlaps(focus.group)) {
-            Some(known) => Some(fill(draw.pick(speech.followup)?, &[("p", &known.shown(heard.own, self.language))])),
+            Some(known) => Some(fill(draw.pick(speech.followup)?, &[("p", &known.shown(self.language))])),
             None => draw.pick(speech.adjacent).map(|lead| (*lead).to_owned()),
         }
     }
@@ -172,7 +165,7 @@ impl<'a> Scene<'a> {
     /// Names the section the sentence stands in, now and then.
     fn section(&self, focus: &Focus<'_>, draw: &mut Draw) -> Option<String> {
         let title = focus.material.titles[focus.sentence].as_ref().filter(|_| draw.one_in(2))?;
-        let shown = title.shown(focus.material.own, self.language);
+        let shown = title.shown(self.language);
         let lead = draw.pick(self.language.sheet.speech.on_topic).filter(|_| !title.overlaps(focus.group))?;
         Some(fill(lead, &[("t", &shown)]))
     }
@@ -187,10 +180,6 @@ impl<'a> Scene<'a> {
             _ => String::new(),
         }
     }
-}
-
-fn worth(group: &Group) -> f64 {
-    group.score + if group.central { CENTRAL } else { 0.0 }
 }
 
 /// Drops the items that don't fit, unless none does.

@@ -28,7 +28,7 @@ pub(super) fn sentences(passage: &str, opening: bool, language: &Language) -> Ve
     let mut found = Vec::new();
     for (number, block) in blocks.iter().enumerate() {
         let torn = number == 0 && !opening && block.kind == Kind::Paragraph;
-        if block.kind == Kind::Heading || (!torn && number + 1 < blocks.len() && looks_like_heading(block)) {
+        if is_heading(&blocks, number, opening) {
             heading = Some(block.text.as_str().into());
             continue;
         }
@@ -41,6 +41,20 @@ pub(super) fn sentences(passage: &str, opening: bool, language: &Language) -> Ve
         }
     }
     found
+}
+
+/// The headings that a passage shows, in order.
+pub(super) fn headings(passage: &str, opening: bool) -> Vec<String> {
+    let blocks = blocks(passage);
+    let titles = (0..blocks.len()).filter(|at| is_heading(&blocks, *at, opening));
+    titles.map(|at| blocks[at].text.clone()).collect()
+}
+
+/// Whether a block is a heading by its marks or looks like one. A passage from the middle of its document may start and
+/// end within a paragraph.
+fn is_heading(blocks: &[Block], at: usize, opening: bool) -> bool {
+    let (block, whole) = (&blocks[at], (at > 0 || opening) && at + 1 < blocks.len());
+    block.kind == Kind::Heading || (whole && looks_like_heading(block))
 }
 
 fn looks_like_heading(block: &Block) -> bool {
@@ -254,6 +268,14 @@ mod tests {
         assert_eq!(found[0].heading.as_deref(), Some("Oven spring"));
         assert_eq!(found[1].text, "Bake the loaf until the core reaches 96 degrees.");
         assert_eq!(found.len(), 2);
+    }
+
+    #[test]
+    fn every_heading_of_a_passage_is_found() {
+        let text = "Keeping bees\n\n## The hive\n\nA hive needs a dry and sunny place.\n\n### Its frames\n\nand so on";
+        assert_eq!(headings(text, true), ["Keeping bees", "The hive", "Its frames"]);
+        assert_eq!(headings(text, false), ["The hive", "Its frames"]);
+        assert!(headings("no more of it", false).is_empty());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::groups::{Group, lowered};
 use super::languages::{Language, capitalised};
-use super::token::{Class, meaningful, tokens};
+use super::token::{Class, meaningful, stem, tokens};
 
 /// Most words of a heading that is named within a sentence.
 const WORDS: usize = 5;
@@ -26,15 +26,18 @@ pub(super) fn title(heading: &str, text: &str, own: &Language) -> Option<Group> 
     let first = words.first()?;
     let common = text.contains(&first.folded) || first.folded.ends_with("ing");
     let names = words.iter().skip(1).any(|word| word.text.starts_with(char::is_uppercase));
+    let contracted = matches!(first.folded.as_str(), "du" | "au" | "aux" | "des" | "al" | "del");
     let flows = match own.sheet.code {
         "en" => !names && (first.class == Class::Article || (first.class == Class::Content && common)),
-        "fr" | "es" => first.class == Class::Article,
+        "fr" | "es" => first.class == Class::Article && !contracted,
         _ => matches!(first.class, Class::Article | Class::Content),
     };
     let simple =
         words.len() <= WORDS && heading.chars().all(|c| c.is_alphabetic() || matches!(c, ' ' | '-' | '\'' | '’'));
     let terms: Vec<String> = meaningful(heading, own).map(|(_, term)| term).collect();
-    let telling = terms.iter().any(|term| !own.frames(term));
+    let telling = words
+        .iter()
+        .any(|word| word.class == Class::Content && !own.is_vague(&word.folded) && !own.frames(&stem(&word.folded)));
     let words = if own.sheet.speech.quotes_nouns { heading.to_owned() } else { lowered(heading) };
     (flows && simple && telling).then_some(Group { article: "", words, terms, score: TITLE, central: true })
 }

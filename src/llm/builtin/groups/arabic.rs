@@ -16,9 +16,9 @@ pub fn groups(tokens: &[Token<'_>], language: &Language) -> Vec<Span> {
             Some(next) if next.joined && definite(next) && relative(next, &tokens[at]) => at + 1,
             _ => at,
         };
-        found.push(Span { article: "", first: at, last });
+        found.push(Span { article: "", first: at, head: at, last });
         if let Some(first) = bound(tokens, at, language) {
-            found.push(Span { article: "", first, last });
+            found.push(Span { article: "", first, head: at, last });
         }
     }
     found
@@ -34,6 +34,7 @@ fn bound(tokens: &[Token<'_>], at: usize, language: &Language) -> Option<usize> 
         && !definite(noun)
         && noun.text.chars().count() >= 3
         && !language.is_vague(&noun.folded)
+        && !["ها", "هم", "هما"].iter().any(|owner| noun.folded.ends_with(owner))
         && preposition.class == Class::Preposition;
     fits.then_some(first)
 }
@@ -51,7 +52,7 @@ fn definite(token: &Token<'_>) -> bool {
 fn relative(word: &Token<'_>, noun: &Token<'_>) -> bool {
     let feminine = word.folded.ends_with("ية");
     let agrees = ["ة", "ه", "ات"].iter().any(|end| noun.folded.ends_with(end));
-    (feminine && agrees) || (!feminine && word.folded.ends_with('ي'))
+    feminine == agrees && (feminine || word.folded.ends_with('ي'))
 }
 
 #[cfg(test)]
@@ -64,5 +65,7 @@ mod tests {
         assert_eq!(found, ["المياه الجوفية", "طبقات الصخور", "الصخور", "الينابيع"]);
         assert!(names("هو الذي كتب.", "ar").is_empty());
         assert_eq!(names("تضم حقيبة الإسعاف المنزلية ضمادات.", "ar"), ["الإسعاف"]);
+        assert_eq!(names("يصيب تعفن الحضنة الأمريكي اليرقات.", "ar"), ["الحضنة"]);
+        assert_eq!(names("تظهر في مقدمتها الخلايا السليمة.", "ar"), ["الخلايا"]);
     }
 }

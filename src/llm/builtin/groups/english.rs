@@ -15,7 +15,7 @@ pub fn groups(tokens: &[Token<'_>], language: &Language) -> Vec<Span> {
         let Some(left) = opener(tokens, at) else { continue };
         let first = at + 1;
         let Some(last) = run(tokens, first, left) else { continue };
-        let span = Span { article: article(&tokens[at], language).unwrap_or(""), first, last };
+        let span = Span { article: article(&tokens[at], language).unwrap_or(""), first, head: last, last };
         if let Some(end) = complement(tokens, last) {
             found.push(Span { last: end, ..span.clone() });
         }
@@ -33,7 +33,7 @@ fn plural_subject(tokens: &[Token<'_>]) -> Option<Span> {
     let plain = tokens[..=rest].iter().skip(1).all(|word| !word.text.starts_with(char::is_uppercase));
     let plural = tokens[rest].folded.ends_with('s') && !tokens[rest].folded.ends_with("ss");
     let fits = tokens[0].class == Class::Content && rest < WORDS && number && plain && plural;
-    fits.then_some(Span { article: "", first: 0, last: rest })
+    fits.then_some(Span { article: "", first: 0, head: rest, last: rest })
 }
 
 #[derive(Clone, Copy, PartialEq)]

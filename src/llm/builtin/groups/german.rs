@@ -5,7 +5,7 @@ use super::super::token::{Class, Token};
 use super::Span;
 
 /// Nouns in a form that is also their nominative: none after an article of the genitive or of the dative plural, none
-/// with an ending of the dative plural.
+/// with an ending of the dative plural, no verbs made nouns.
 pub fn groups(tokens: &[Token<'_>], language: &Language) -> Vec<Span> {
     (1..tokens.len())
         .filter(|&at| {
@@ -15,9 +15,10 @@ pub fn groups(tokens: &[Token<'_>], language: &Language) -> Vec<Span> {
                 && word.text.chars().skip(1).all(|c| c.is_lowercase() || c == '-' || c.is_uppercase())
                 && !["ern", "eln"].iter().any(|end| word.folded.ends_with(end))
                 && !declined(tokens, at)
+                && !infinitive(tokens, at)
                 && !language.is_vague(&word.folded)
         })
-        .map(|at| Span { article: "", first: at, last: at })
+        .map(|at| Span { article: "", first: at, head: at, last: at })
         .collect()
 }
 
@@ -25,12 +26,34 @@ pub fn groups(tokens: &[Token<'_>], language: &Language) -> Vec<Span> {
 fn declined(tokens: &[Token<'_>], noun: usize) -> bool {
     let before = |back: usize| noun.checked_sub(back).map(|at| &tokens[at]);
     let article = |word: &Token<'_>| {
-        matches!(word.folded.as_str(), "des" | "eines" | "den" | "dieses" | "jedes" | "seines" | "ihres" | "diesen")
+        matches!(
+            word.folded.as_str(),
+            "des"
+                | "eines"
+                | "den"
+                | "dieses"
+                | "jedes"
+                | "seines"
+                | "ihres"
+                | "diesen"
+                | "beiden"
+                | "vielen"
+                | "allen"
+        )
     };
     let adjective = |word: &Token<'_>| word.folded.ends_with("en") || word.folded.ends_with("es");
     before(1).is_some_and(|word| {
         article(word) || (word.class == Class::Content && !word.text.starts_with(char::is_uppercase) && adjective(word))
     })
+}
+
+/// Whether a word looks like an infinitive that serves as a noun (`beim Gehen`, `das Steigen`): neuter, in `-en`. Few other
+/// neuter nouns end so.
+fn infinitive(tokens: &[Token<'_>], noun: usize) -> bool {
+    let word = tokens[noun].folded.as_str();
+    let article = noun.checked_sub(1).map(|before| tokens[before].folded.as_str());
+    let other = ["chen", "becken", "eisen", "kissen", "wesen", "zeichen"].iter().any(|end| word.ends_with(end));
+    matches!(article, Some("das" | "beim" | "zum" | "ins")) && word.ends_with("en") && !other
 }
 
 #[cfg(test)]
@@ -45,5 +68,6 @@ mod tests {
             ["Kühlschrank"]
         );
         assert_eq!(names("Eine Königin legt im Sommer bis zu 2000 Eier.", "de"), ["Königin", "Eier"]);
+        assert_eq!(names("Man steht unter diesen beiden Wasserbergen am Ufer.", "de"), ["Ufer"]);
     }
 }

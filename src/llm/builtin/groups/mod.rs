@@ -8,7 +8,7 @@ pub mod romance;
 use super::languages::Language;
 use super::text::Sentence;
 use super::token::{Class, Token, is_mark, stem, terms, tokens};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where a noun group stands in its sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Span {
     pub article: &'static str,
     /// First word.
     pub first: usize,
+    /// The noun it is a kind of: what is said of it is said of the group.
+    pub head: usize,
     /// Last word.
     pub last: usize,
 }
@@ -35,18 +37,17 @@ pub struct Group {
     pub terms: Vec<String>,
     /// How good a subject it is.
     pub score: f64,
-    /// Whether the passage says more about it: its heading or another sentence names it too, or its sentence opens with
-    /// it.
+    /// Whether the passage is about it: a heading or another sentence names its noun, or the noun that completes it, too.
     pub central: bool,
 }
 
 impl Group {
-    /// The group as it stands in a text of `target`: with its article in its own language, quoted in any other.
-    pub fn shown(&self, own: &Language, target: &Language) -> String {
-        if own == target && !target.sheet.speech.quotes_nouns {
-            format!("{}{}", self.article, self.words)
+    /// The group as it stands in a sentence: with its article, or quoted where its form depends on its case.
+    pub fn shown(&self, language: &Language) -> String {
+        if language.sheet.speech.quotes_nouns {
+            language.quoted(&self.words)
         } else {
-            target.quoted(&self.words)
+            format!("{}{}", self.article, self.words)
         }
     }
 
@@ -57,19 +58,23 @@ impl Group {
 }
 
 /// The noun groups of each sentence, best first. Scores reward two or three telling words, words that come back in the
-/// passage, words of the heading, and the group that opens the sentence.
-pub fn of_sentences(sentences: &[Sentence], language: &Language) -> Vec<Vec<Group>> {
+/// passage, words of the heading, and the group that opens the sentence. `titles` holds the terms of all headings of the
+/// passage.
+pub fn of_sentences(sentences: &[Sentence], titles: &BTreeSet<String>, language: &Language) -> Vec<Vec<Group>> {
     let read: Vec<Vec<Token<'_>>> = sentences.iter().map(|sentence| tokens(&sentence.text, language)).collect();
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for token in read.iter().flatten().filter(|token| token.class == Class::Content) {
-        *counts.entry(stem(&token.folded)).or_default() += 1;
+    let mut passage = Shared { titles, sentences: BTreeMap::new() };
+    for tokens in &read {
+        let telling = tokens.iter().filter(|token| token.class == Class::Content);
+        for term in telling.map(|token| stem(&token.folded)).collect::<BTreeSet<_>>() {
+            *passage.sentences.entry(term).or_default() += 1;
+        }
     }
     let groups = |(sentence, tokens): (&Sentence, &Vec<Token<'_>>)| {
         let heading: Vec<String> = sentence.heading.iter().flat_map(|heading| terms(heading, language)).collect();
         let mut groups: Vec<Group> = (language.sheet.grammar.reader)(tokens, language)
             .into_iter()
-            .filter(|span| acceptable(&tokens[span.first..=span.last], language))
-            .map(|span| group(&sentence.text, tokens, &span, &counts, &heading))
+            .filter(|span| acceptable(tokens, span, language))
+            .map(|span| group(&sentence.text, tokens, &span, &passage, &heading))
             .collect();
         groups.sort_by(|one, other| other.score.total_cmp(&one.score));
         groups
@@ -77,30 +82,35 @@ pub fn of_sentences(sentences: &[Sentence], language: &Language) -> Vec<Vec<Grou
     sentences.iter().zip(&read).map(groups).collect()
 }
 
-/// Whether a group can be a subject: plain words, telling at both ends, and not all from the model's own phrases.
-fn acceptable(words: &[Token<'_>], language: &Language) -> bool {
+/// The terms that more than one place of a passage has.
+struct Shared<'a> {
+    /// Those of its headings.
+    titles: &'a BTreeSet<String>,
+    /// How many of its sentences have each.
+    sentences: BTreeMap<String, usize>,
+}
+
+/// Whether a group can be a subject: plain words, its noun and both ends telling, and not all from the model's own
+/// phrases.
+fn acceptable(tokens: &[Token<'_>], span: &Span, language: &Language) -> bool {
+    let words = &tokens[span.first..=span.last];
     let plain = |word: &Token<'_>| word.text.chars().all(|c| c.is_alphabetic() || c == '-' || is_mark(c));
     let mut telling = words.iter().filter(|word| word.class == Class::Content);
     let (Some(first), last) = (telling.clone().next(), telling.clone().next_back()) else { return false };
     words.iter().all(|word| plain(word) || word.text.ends_with(['\'', '’']))
-        && ![Some(first), last].iter().flatten().any(|word| language.is_vague(&word.folded))
+        && ![Some(first), Some(&tokens[span.head]), last].iter().flatten().any(|word| language.is_vague(&word.folded))
         && telling.clone().any(|word| word.text.chars().count() >= 3)
         && !telling.all(|word| language.frames(&stem(&word.folded)))
 }
 
-fn group(
-    sentence: &str,
-    tokens: &[Token<'_>],
-    span: &Span,
-    counts: &BTreeMap<String, usize>,
-    heading: &[String],
-) -> Group {
+fn group(sentence: &str, tokens: &[Token<'_>], span: &Span, passage: &Shared<'_>, heading: &[String]) -> Group {
     let inside = &tokens[span.first..=span.last];
     let telling: Vec<&Token<'_>> = inside.iter().filter(|word| word.class == Class::Content).collect();
     let stems: Vec<String> = telling.iter().map(|word| stem(&word.folded)).collect();
     let length = [0.0, 0.7, 2.0, 2.2, 1.5][telling.len().min(4)];
-    let returning =
-        stems.iter().filter_map(|term| counts.get(term)).map(|count| (*count as f64).ln()).fold(0.0, f64::max);
+    let count = |term: &String| passage.sentences.get(term).copied().unwrap_or(0);
+    let returning = stems.iter().map(|term| (count(term).max(1) as f64).ln()).fold(0.0, f64::max);
+    let ends = [span.head, span.last].map(|at| stem(&tokens[at].folded));
     let named = if stems.iter().any(|term| heading.contains(term)) { 0.7 } else { 0.0 };
     let letters = telling.iter().map(|word| word.text.chars().count()).max().unwrap_or(0);
     let words = &sentence[tokens[span.first].start..tokens[span.last].end()];
@@ -109,7 +119,7 @@ fn group(
     Group {
         article: span.article,
         words: if span.first == 0 { lowered(words) } else { words.to_owned() },
-        central: returning > 0.0 || named > 0.0 || (opening && telling.len() > 1),
+        central: ends.iter().any(|term| count(term) > 1 || passage.titles.contains(term)),
         terms: stems,
         score: length + returning + named + opens + 0.05 * letters.min(12) as f64,
     }
@@ -131,7 +141,7 @@ fn article(token: &Token<'_>, language: &Language) -> Option<&'static str> {
 pub(super) fn names(text: &str, code: &str) -> Vec<String> {
     let language = super::languages::find(code).unwrap();
     let sentence = Sentence { text: text.to_owned(), heading: None, block: 0 };
-    let mut groups = of_sentences(&[sentence], language).remove(0);
+    let mut groups = of_sentences(&[sentence], &BTreeSet::new(), language).remove(0);
     groups.sort_by_key(|group| text.find(&group.words));
     groups.iter().map(|group| format!("{}{}", group.article, group.words)).collect()
 }

@@ -10,11 +10,11 @@ use super::{Span, article};
 pub fn groups(tokens: &[Token<'_>], language: &Language) -> Vec<Span> {
     let mut found = Vec::new();
     for at in 0..tokens.len() {
-        let Some(shown) = article(&tokens[at], language) else { continue };
+        let Some(shown) = article(&tokens[at], language).filter(|_| !is_pronoun(tokens, at)) else { continue };
         let Some(noun) = noun(tokens, at + 1, language) else { continue };
         let Some(shown) = elided(shown, &tokens[at], &tokens[at + 1], language) else { continue };
         let last = qualified(tokens, noun, language);
-        let span = Span { article: shown, first: at + 1, last };
+        let span = Span { article: shown, first: at + 1, head: noun, last };
         if let Some(end) = complement(tokens, last, language) {
             found.push(Span { last: end, ..span.clone() });
         }
@@ -23,6 +23,32 @@ pub fn groups(tokens: &[Token<'_>], language: &Language) -> Vec<Span> {
         }
     }
     found
+}
+
+/// Whether what looks like an article stands for an object before its verb (`pour le retrouver`, `on la voit`), or opens an
+/// infinitive (`al volver`).
+fn is_pronoun(tokens: &[Token<'_>], at: usize) -> bool {
+    let article = tokens[at].folded.as_str();
+    let verb = tokens.get(at + 1).is_some_and(|next| next.continues() && infinitive(&next.folded));
+    if article == "al" {
+        return verb;
+    }
+    let Some(before) = at.checked_sub(1).map(|before| tokens[before].folded.as_str()) else { return false };
+    match before {
+        "il" | "elle" | "on" | "ils" | "elles" | "je" | "nous" | "vous" | "ne" | "n'" | "qui" | "se" | "no" | "nos" => {
+            tokens[at].joined
+        }
+        "de" | "à" if matches!(article, "le" | "les") => true,
+        "de" | "à" | "pour" | "sans" | "afin" => verb && matches!(article, "le" | "la" | "les" | "l'"),
+        _ => false,
+    }
+}
+
+/// Whether a word ends like an infinitive; short words and those in `-ier` are mostly nouns.
+fn infinitive(word: &str) -> bool {
+    let bare = word.strip_suffix("se").unwrap_or(word);
+    let ending = ["er", "ir", "ar"].iter().any(|end| bare.ends_with(end)) && !bare.ends_with("ier");
+    ending && bare.chars().count() > 5
 }
 
 fn noun(tokens: &[Token<'_>], first: usize, language: &Language) -> Option<usize> {
@@ -99,6 +125,13 @@ mod tests {
             let found = names(text, "es");
             assert!(found.contains(&wanted.to_owned()), "{text}: {found:?}");
         }
+    }
+
+    #[test]
+    fn objects_before_a_verb_are_no_articles() {
+        assert_eq!(names("On range le carton pour le retrouver et on la voit.", "fr"), ["le carton"]);
+        assert_eq!(names("Il faut la chemise afin de les ranger sans la froisser.", "fr"), ["la chemise"]);
+        assert_eq!(names("Al volver al faro se las lleva la lluvia.", "es"), ["el faro", "la lluvia"]);
     }
 
     #[test]

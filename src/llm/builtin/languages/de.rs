@@ -28,16 +28,23 @@ pub(super) static SHEET: Sheet = Sheet {
             hundert tausend man wer was wo wann warum wohin woher worauf womit wofür wodurch sei seien wäre wären sein
             werden worden gewesen haben möglich selbst zwar beide beiden anderen andere anderer anderes gut besser best
             sofort später früher zuerst zuletzt hin her weg statt mal einmal",
-        vague: "ding dinge weise art arten teil teile zahl anzahl menge zeit tag tage tagen jahr jahre
-            jahren woche wochen monat monate monaten stunde stunden minute minuten beispiel beispiele
-            fall fälle fällen leute mensch menschen rest ende seite seiten ergebnis tatsache ordnung
-            form formen stelle ort punkt punkte moment grund gründe zweck frage anfang mitte größe länge
-            name namen wort worte hilfe gruppe rolle welt prozent grad gramm meter kilogramm liter
-            millimeter zentimeter kilometer januar februar märz april mai juni juli august september
-            oktober november dezember montag dienstag mittwoch donnerstag freitag samstag sonntag
-            frühling sommer herbst winter morgen abend nacht hunderte tausende millionen tonne tonnen
-            hälfte drittel viertel höhe breite tiefe gewicht entfernung abstand schritt schritte finger
-            stück stücke",
+        vague: "ding dinge weise art arten teil teile zahl anzahl menge zeit tag tage tagen jahr jahre jahren woche
+            wochen monat monate monaten stunde stunden minute minuten beispiel beispiele fall fälle fällen leute
+            mensch menschen rest ende seite seiten ergebnis tatsache ordnung form formen stelle ort punkt punkte
+            moment grund gründe zweck frage anfang mitte größe länge name namen wort worte hilfe gruppe rolle
+            welt prozent grad gramm meter kilogramm liter millimeter zentimeter kilometer januar februar märz
+            april mai juni juli august september oktober november dezember montag dienstag mittwoch donnerstag
+            freitag samstag sonntag frühling sommer herbst winter morgen abend nacht hunderte tausende millionen
+            tonne tonnen hälfte drittel viertel höhe breite tiefe gewicht entfernung abstand schritt schritte
+            finger stück stücke unterschied unterschiede gemeinsamkeit wirkung wirkungen ursache ursachen
+            änderung änderungen veränderung problem probleme vorteil vorteile nachteil nachteile einzelheit
+            einzelheiten information informationen methode methoden regel regeln zeichen anzeichen verlust wert
+            werte auswahl wahl möglichkeit möglichkeiten fähigkeit risiko neigung anteil durchschnitt lage
+            position bedingung bedingungen qualität bestandteil element elemente aspekt aspekte idee ideen
+            faktor aufgabe aufgaben funktion trick gegenteil zeitraum dauer reihe reihen gegenstand thema folge
+            folgen erfolg versuch prinzip grundlage grundsatz lösung angabe angaben blick begriff sache sachen
+            abschluss beginn person personen zeitpunkt richtung linie mittel zustand ruhe rückweg mittag
+            mitternacht vollständigkeit quadratmeter kubikmeter",
         pointers: "er sie es dieser diese dieses diesem diesen aber jedoch dabei dadurch danach dann daher deshalb dafür
             dagegen darauf dort sein seine ihr ihre und oder auch dazu davon damit außerdem zudem so solche jene beide doch
             anschließend hierbei hierzu",
@@ -114,7 +121,6 @@ pub(super) static SHEET: Sheet = Sheet {
             "worin irren sich die meisten?",
             "welche Frage sollte ich zuerst stellen?",
         ],
-        relayed: "Mir wurde diese Frage gestellt, und ich wüsste gern die Antwort: {a}",
         note: "Aus der Passage zum Thema {a} antworten und konkrete Angaben daraus nennen.",
         openings: &[
             "Das habe ich gefunden.",
@@ -130,7 +136,6 @@ pub(super) static SHEET: Sheet = Sheet {
             "Eine vollständige Antwort geben meine Quellen nicht, aber dies kommt ihr nahe.",
         ],
         bridges: &["Außerdem ist gut zu wissen:", "Eine andere Passage ergänzt:", "Damit verwandt:"],
-        foreign: "Meine Quellen sind in einer anderen Sprache, daher zitiere ich sie im Wortlaut:",
         section: "den Abschnitt {t}",
         passage: "eine Passage zum Thema {a}",
         untitled: "eine Passage der Unterlagen",
@@ -146,7 +151,6 @@ pub(super) static SHEET: Sheet = Sheet {
             premise: "{e} behandelt: {x}.",
             context: "{e} gibt den Zusammenhang.",
             uncovered: "Keine Belege gefunden zu: {x}.",
-            foreign: "Die Belege sind in einer anderen Sprache als die Antwort.",
             nothing: "Keine Passage hat einen Begriff mit der Frage gemeinsam.",
         },
         verdict: "Belegt: {g} % der Begriffe der Antwort stehen in den Belegen. Bezug: {r} % der Begriffe der Frage stehen in \

@@ -21,7 +21,7 @@ pub(super) static SHEET: Sheet = Sheet {
             goes went stays stay stayed lets helps begins began means meant brings brought produces produce produced
             provides provide provided allows allow allowed forms shows showed uses used depends depend consists consist
             includes include included requires require required runs ran turns moves lies lay leads led lasts lasted
-            starts stops loses lose gains covers works belongs serves follows tells says said makes made prevents",
+            starts stops loses lose gains covers works belongs absorb absorbs serves follows tells says said makes made prevents",
         stop_words: "and or but nor so yet if then than as because since while although though unless until when where
             why how what whatever whether to not no yes it its they them their theirs he him his she her hers we us our
             ours you your yours i me my mine this these those there here such same other others another each every either
@@ -33,22 +33,31 @@ pub(super) static SHEET: Sheet = Sheet {
             couple bit someone anyone everyone something anything everything nothing like don't doesn't can't isn't
             it's that's about half quarter dozen whole certain different various whom anything perhaps roughly fully
             simply mostly mainly better worse best worst forward backward sideways upward upwards downward downwards outward inward upright straight slightly exactly directly quickly slowly",
-        vague: "thing things north south east west image images way ways part parts number numbers amount amounts time times day days year
-            years week weeks month months hour hours minute minutes example examples case cases people
-            person rest end side sides result results use fact facts order addition piece pieces form
-            forms type types level place places point points moment reason reasons purpose question top
-            bottom middle start beginning process need help work group set size length most name names
-            word words centre center world century centuries january february march april june july
-            august september october november december monday tuesday wednesday thursday friday saturday
-            sunday spring summer autumn winter morning evening night noon dusk dawn percent degree
-            degrees gram grams kilogram kilograms kilo metre metres meter meters kilometre kilometres
-            millimetre millimetres centimetre centimetres litre litres tonne tonnes mile miles watt
-            watts candles hundreds thousands millions billions majority front rear back left right
-            direction directions line turn turns minus plus fourth fifth sixth seventh eighth ninth
-            tenth fourteenth eighteenth nineteenth twentieth builder range gap gaps height width depth
-            distance version row rows stage stages step steps situation small large high low long short
-            twenty thirty forty fifty sixty seventy eighty ninety largest highest lowest longest oldest
-            brightest heaviest smallest",
+        vague: "thing things north south east west image images way ways part parts number numbers amount amounts
+            time times day days year years week weeks month months hour hours minute minutes example examples
+            case cases people person rest end side sides result results use fact facts order addition piece
+            pieces form forms type types level place places point points moment reason reasons purpose question
+            top bottom middle start beginning process need help work group set size length most name names word
+            words centre center world century centuries january february march april june july august september
+            october november december monday tuesday wednesday thursday friday saturday sunday spring summer
+            autumn winter morning evening night noon dusk dawn percent degree degrees gram grams kilogram
+            kilograms kilo metre metres meter meters kilometre kilometres millimetre millimetres centimetre
+            centimetres litre litres tonne tonnes mile miles watt watts candles hundreds thousands millions
+            billions majority front rear back left right direction directions line turn turns minus plus fourth
+            fifth sixth seventh eighth ninth tenth fourteenth eighteenth nineteenth twentieth builder range gap
+            gaps height width depth distance version row rows stage stages step steps situation small large high
+            low long short twenty thirty forty fifty sixty seventy eighty ninety largest highest lowest longest
+            oldest brightest heaviest smallest difference differences similarity similarities contrast effect
+            effects cause causes change changes problem problems advantage advantages disadvantage disadvantages
+            benefit benefits feature features detail details information method methods approach rule rules sign
+            signs increase decrease loss gain value values choice choices option options possibility
+            possibilities ability chance chances tendency extent position condition conditions quality
+            qualities quantity quantities proportion share total average remainder matter matters subject topic
+            item items object objects element elements aspect aspects idea ideas issue issues factor factors
+            task tasks job uses function functions trick tip tips role roles course period periods interval
+            opposite habit attempt attempts success failure attention care experience advice bit one ones other
+            others everyone while moments look sight presence absence rise fall risk risks itself themselves
+            consequence consequences",
         pointers: "it this that these those they he she such but however then here also both another others its their
             instead otherwise therefore thus meanwhile moreover furthermore and so yet his her once neither either
             similarly likewise afterwards conversely nevertheless consequently",
@@ -129,7 +138,6 @@ pub(super) static SHEET: Sheet = Sheet {
             "what do most people get wrong about this subject?",
             "which question should I be asking first?",
         ],
-        relayed: "I was asked this and would like to know the answer: {a}",
         note: "Answer from the passage about {a} and name its concrete details.",
         openings: &[
             "Here is what I found.",
@@ -145,7 +153,6 @@ pub(super) static SHEET: Sheet = Sheet {
             "There is no complete answer in my sources, but this comes close.",
         ],
         bridges: &["It also helps to know this:", "Another passage adds:", "Related to that:"],
-        foreign: "My sources are in another language, so I quote them as they stand:",
         section: "the section {t}",
         passage: "a passage on {a}",
         untitled: "a passage of the reference material",
@@ -161,7 +168,6 @@ pub(super) static SHEET: Sheet = Sheet {
             premise: "{e} speaks to: {x}.",
             context: "{e} gives the context.",
             uncovered: "No evidence was found on: {x}.",
-            foreign: "The evidence is in another language than the answer.",
             nothing: "No passage shares a term with the question.",
         },
         verdict: "Grounding: {g} % of the answer's terms are in the evidence. Relevance: {r} % of the question's terms are \

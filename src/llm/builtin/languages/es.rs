@@ -37,18 +37,25 @@ pub(super) static SHEET: Sheet = Sheet {
             cuatro cinco seis siete ocho nueve diez cien mil luego después antes ahora aquí allí ahí bien mal mejor peor
             cualquier ambos ambas vez medio media mitad mayoría unos alrededor aproximadamente incluso salvo sino
             embargo tanto lugar",
-        vague: "cosa cosas forma formas manera modo parte partes número cantidad tiempo día días año
-            años semana semanas mes meses hora horas minuto minutos ejemplo ejemplos caso casos gente
-            resto fin lado lados resultado hecho hechos orden tipo tipos clase nivel sitio punto puntos
-            momento razón motivo pregunta principio comienzo tamaño longitud nombre palabra palabras
-            ayuda conjunto base papel mundo final siglo siglos enero febrero marzo abril mayo junio
-            julio agosto septiembre octubre noviembre diciembre lunes martes miércoles jueves viernes
-            sábado domingo primavera verano otoño invierno mañana tarde noche millar millares millón
-            millones cientos miles centenar centenares grado grados gramo gramos kilo kilos metro metros
-            kilómetro kilómetros centímetro centímetros litro litros tonelada toneladas tercero cuarto
-            quinto sexto séptimo octavo noveno décimo izquierda derecha altura anchura profundidad peso
-            distancia etapa etapas situación por ciento fecha veinte treinta cuarenta cincuenta sesenta
-            virgen",
+        vague: "cosa cosas forma formas manera modo parte partes número cantidad tiempo día días año años semana
+            semanas mes meses hora horas minuto minutos segundo segundos ejemplo ejemplos caso casos gente resto fin lado lados
+            resultado hecho hechos orden tipo tipos clase nivel sitio punto puntos momento razón motivo pregunta
+            principio comienzo tamaño longitud nombre palabra palabras ayuda conjunto base papel mundo final
+            siglo siglos enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre
+            diciembre lunes martes miércoles jueves viernes sábado domingo primavera verano otoño invierno
+            mañana tarde noche millar millares millón millones cientos miles centenar centenares grado grados
+            gramo gramos kilo kilos metro metros kilómetro kilómetros centímetro centímetros litro litros
+            tonelada toneladas tercero cuarto quinto sexto séptimo octavo noveno décimo izquierda derecha altura
+            anchura profundidad peso distancia etapa etapas situación por ciento fecha veinte treinta cuarenta
+            cincuenta sesenta virgen diferencia diferencias semejanza efecto efectos causa causas cambio cambios
+            problema problemas ventaja ventajas desventaja desventajas detalle detalles información método
+            métodos regla reglas signo signos pérdida ganancia valor valores elección opción opciones
+            posibilidad posibilidades capacidad riesgo riesgos tendencia tasa proporción total posición
+            condición condiciones calidad elemento elementos aspecto aspectos idea ideas factor factores tarea
+            tareas función uso usos truco contrario período periodo duración serie objeto objetos tema asunto
+            consecuencia consecuencias éxito fracaso intento principios paso pasos medida medidas mediodía
+            medianoche persona personas alguien nota notas proceso procesos presencia ausencia aviso cuestión
+            contacto mérito méritos descuido descuidos cifra cifras estado diario",
         pointers: "este esta esto estos estas ese esa eso esos esas aquel aquella él ella ellos ellas pero sin embargo
             además también así entonces luego después su sus y o por tanto aunque tampoco ambos ambas lo ello",
         abbreviations: "sr sra sres dr dra prof p.ej ej aprox etc núm pág fig art cf ud uds vol",
@@ -75,7 +82,7 @@ pub(super) static SHEET: Sheet = Sheet {
             (Clarify, Easy, "¿puede explicar {a} con palabras sencillas?"),
             (Clarify, Easy, "en una o dos frases, ¿qué se puede decir sobre {a}?"),
             (Clarify, Medium, "¿qué relación hay entre {a} y {b}?"),
-            (HowTo, Easy, "¿cómo se explica {a} en pocas palabras?"),
+            (HowTo, Easy, "¿cómo explicaría {a} en pocas palabras?"),
             (HowTo, Medium, "¿qué es útil saber en la práctica sobre {a}?"),
             (HowTo, Easy, "¿por dónde hay que empezar para entender {a}?"),
             (HowTo, Medium, "¿cómo se relacionan {a} y {b}?"),
@@ -129,7 +136,6 @@ pub(super) static SHEET: Sheet = Sheet {
             "¿en qué se equivoca la mayoría de la gente?",
             "¿qué pregunta debería hacer primero?",
         ],
-        relayed: "Me han hecho esta pregunta y me gustaría conocer la respuesta: {a}",
         note: "Responder a partir del pasaje sobre {a} y citar sus detalles concretos.",
         openings: &[
             "Esto es lo que he encontrado.",
@@ -145,7 +151,6 @@ pub(super) static SHEET: Sheet = Sheet {
             "Mis fuentes no dan una respuesta completa, pero esto se acerca.",
         ],
         bridges: &["También conviene saber esto:", "Otro pasaje añade:", "En relación con eso:"],
-        foreign: "Mis fuentes están en otro idioma, así que las cito tal cual:",
         section: "la sección {t}",
         passage: "un pasaje sobre {a}",
         untitled: "un pasaje de la documentación",
@@ -161,7 +166,6 @@ pub(super) static SHEET: Sheet = Sheet {
             premise: "{e} trata de: {x}.",
             context: "{e} aporta el contexto.",
             uncovered: "No se encontraron datos sobre: {x}.",
-            foreign: "Los datos están en un idioma distinto al de la respuesta.",
             nothing: "Ningún pasaje comparte términos con la pregunta.",
         },
         verdict: "Fundamento: el {g} % de los términos de la respuesta está en los datos. Pertinencia: el {r} % de los \

@@ -39,20 +39,28 @@ pub(super) static SHEET: Sheet = Sheet {
             enfin d'abord afin être avoir faire été eu beaucoup bien mieux mal tant autant ailleurs
             cependant pourtant toutefois tandis alors non oui voici voilà rien personne demi demie moitié plupart fois
             environ notamment jusque sauf lors tard tôt hui ils",
-        vague: "chose choses façon manière partie parties nombre quantité temps jour jours an ans année
-            années semaine semaines mois heure heures minute minutes exemple exemples cas gens reste fin
-            côté côtés résultat fait faits ordre forme formes type types sorte sortes niveau lieu place
-            point points moment raison raisons but question haut bas milieu début taille longueur nom
-            mot mots aide besoin ensemble suite base rôle monde sens quinzaine dizaine vingtaine
-            centaine douzaine trentaine part parts siècle siècles janvier février mars avril mai juin
-            juillet août septembre octobre novembre décembre lundi mardi mercredi jeudi vendredi samedi
-            dimanche printemps été automne hiver matin soir nuit midi millier milliers million millions
-            milliard milliards centaines dizaines vingtaines degré degrés gramme grammes kilogramme
-            kilogrammes kilo kilos mètre mètres kilomètre kilomètres centimètre centimètres millimètre
-            millimètres litre litres tonne tonnes troisième quatrième cinquième sixième septième
-            huitième neuvième dixième tiers quart double triple gauche droite avant arrière étape étapes
-            situation distance hauteur largeur profondeur poids majorité plupart onze douze treize
-            quinze vingt trente quarante cinquante soixante chiffre montée dose",
+        vague: "chose choses façon manière partie parties nombre quantité temps jour jours an ans année années
+            semaine semaines mois heure heures minute minutes exemple exemples cas gens reste fin côté côtés
+            résultat fait faits ordre forme formes type types sorte sortes niveau lieu place point points moment
+            raison raisons but question haut bas milieu début taille longueur nom mot mots aide besoin ensemble
+            suite base rôle monde sens quinzaine dizaine vingtaine centaine douzaine trentaine part parts siècle
+            siècles janvier février mars avril mai juin juillet août septembre octobre novembre décembre lundi
+            mardi mercredi jeudi vendredi samedi dimanche printemps été automne hiver matin soir nuit midi
+            millier milliers million millions milliard milliards centaines dizaines vingtaines degré degrés
+            gramme grammes kilogramme kilogrammes kilo kilos mètre mètres kilomètre kilomètres centimètre
+            centimètres millimètre millimètres litre litres tonne tonnes troisième quatrième cinquième sixième
+            septième huitième neuvième dixième tiers quart double triple gauche droite avant arrière étape
+            étapes situation distance hauteur largeur profondeur poids majorité plupart onze douze treize quinze
+            vingt trente quarante cinquante soixante chiffre montée dose différence différences ressemblance
+            effet effets cause causes changement changements problème problèmes avantage avantages inconvénient
+            inconvénients détail détails information informations méthode méthodes règle règles signe signes
+            perte gain valeur valeurs choix option options possibilité possibilités capacité risque risques
+            tendance taux proportion proportions total moyenne position condition conditions qualité qualités
+            élément éléments aspect aspects idée idées facteur facteurs tâche tâches fonction fonctions usage
+            usages emploi astuce contraire période périodes durée série objet objets sujet sujets thème
+            conséquence conséquences succès échec essai essais principe principes peine moyen moyens maximum
+            minimum quelque présence absence personne personnes attention soin soins vue plan apparition
+            maintien rapport rapports fois",
         pointers: "il elle ils elles ce cela ceci cette ces cet celui celle ceux celles ça mais cependant pourtant ensuite
             puis ainsi donc alors enfin toutefois c'est c'était son sa ses leur leurs et or en y lui aussi inversement
             là elles-mêmes eux",
@@ -63,7 +71,7 @@ pub(super) static SHEET: Sheet = Sheet {
             nouvel nouvelle nouveaux nouvelles vieux vieille vieilles premier première premiers premières dernier dernière
             derniers dernières deuxième troisième seconde second long longue longs longues haut haute hauts hautes gros
             grosse gros jeune jeunes beau belle beaux belles double simple simples véritable véritables ancien ancienne
-            anciens anciennes large larges léger légère fine fin vaste vastes principal principale principaux principales
+            anciens anciennes large larges léger légère fort forte forts fortes fine fin vaste vastes principal principale principaux principales
             meilleur meilleure meilleurs meilleures seul seule seuls seules",
         adjective_endings: "ique iques eux euse euses al ale ales aux el elle els elles if ive ifs ives aire aires ois oise
             ien ienne iens iennes able ables ible ibles ain aine ains aines uel uelle",
@@ -135,7 +143,6 @@ pub(super) static SHEET: Sheet = Sheet {
             "sur quoi se trompe-t-on le plus souvent\u{a0}?",
             "quelle question devrais-je poser en premier\u{a0}?",
         ],
-        relayed: "On m'a posé cette question et j'aimerais connaître la réponse\u{a0}: {a}",
         note: "Répondre à partir du passage sur {a} et citer ses détails concrets.",
         openings: &[
             "Voici ce que j'ai trouvé.",
@@ -151,7 +158,6 @@ pub(super) static SHEET: Sheet = Sheet {
             "Mes sources ne donnent pas de réponse complète, mais ceci s'en approche.",
         ],
         bridges: &["Il est aussi utile de savoir ceci\u{a0}:", "Un autre passage ajoute\u{a0}:", "Dans le même ordre d'idées\u{a0}:"],
-        foreign: "Mes sources sont dans une autre langue, je les cite donc telles quelles\u{a0}:",
         section: "la section {t}",
         passage: "un passage sur {a}",
         untitled: "un passage de la documentation",
@@ -167,7 +173,6 @@ pub(super) static SHEET: Sheet = Sheet {
             premise: "{e} traite de\u{a0}: {x}.",
             context: "{e} donne le contexte.",
             uncovered: "Aucun élément trouvé sur\u{a0}: {x}.",
-            foreign: "Les éléments sont dans une autre langue que la réponse.",
             nothing: "Aucun passage ne partage de terme avec la question.",
         },
         verdict: "Ancrage\u{a0}: {g} % des termes de la réponse sont dans les éléments. Pertinence\u{a0}: {r} % des termes de \

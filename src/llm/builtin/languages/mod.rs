@@ -26,6 +26,11 @@ pub fn speaks(language: &str) -> bool {
     find(language).is_some()
 }
 
+/// The code of a language that the built-in model speaks, under any of the names that [`speaks`] knows.
+pub fn code(language: &str) -> Option<&'static str> {
+    find(language).map(|language| language.sheet.code)
+}
+
 /// The language of this code or name, as [`speaks`] reads it.
 pub(super) fn find(name: &str) -> Option<&'static Language> {
     let name = name.trim().to_lowercase();
@@ -88,6 +93,11 @@ impl Language {
         };
         language.frame = sheet.speech.said().flat_map(|said| super::token::terms(said, &language)).collect();
         language
+    }
+
+    /// Whether a text is in this language, or in none that can be told.
+    pub(super) fn fits(&self, text: &str) -> bool {
+        detect(text).is_none_or(|own| own == self)
     }
 
     /// What the word lists say about a folded word; none for a word that carries meaning.
@@ -194,14 +204,18 @@ mod tests {
             ("FRANÇAIS", "fr"),
             ("العربية", "ar"),
             ("arabic", "ar"),
+            ("Modern Standard Arabic", "ar"),
+            ("English", "en"),
+            ("Spanish", "es"),
+            ("German", "de"),
             (" Español ", "es"),
             ("castellano", "es"),
             ("deutsch", "de"),
         ] {
-            assert_eq!(find(name).unwrap().sheet.code, code, "{name}");
+            assert_eq!(super::code(name), Some(code), "{name}");
         }
         for name in ["", "nl", "Klingon", "-", "english please"] {
-            assert!(!speaks(name), "{name}");
+            assert!(!speaks(name) && code(name).is_none(), "{name}");
         }
         assert!(LANGUAGES.iter().all(|code| speaks(code)));
     }

@@ -77,8 +77,6 @@ pub struct Speech {
     pub tails: &'static [&'static str],
     /// Questions without material.
     pub openers: &'static [&'static str],
-    /// Asks a question that is given in another language (`{a}`, quoted).
-    pub relayed: &'static str,
     /// Hint for the assistant (`{a}`).
     pub note: &'static str,
     /// First words of an answer.
@@ -87,8 +85,6 @@ pub struct Speech {
     pub partial: &'static [&'static str],
     /// Before a sentence of a second passage.
     pub bridges: &'static [&'static str],
-    /// Before sentences in another language.
-    pub foreign: &'static str,
     /// Names a section (`{t}`).
     pub section: &'static str,
     /// Names a passage by what it is about (`{a}`).
@@ -121,8 +117,6 @@ pub struct Trace {
     pub context: &'static str,
     /// Terms without evidence (`{x}`).
     pub uncovered: &'static str,
-    /// Evidence in another language.
-    pub foreign: &'static str,
     /// No evidence at all.
     pub nothing: &'static str,
 }
@@ -144,7 +138,7 @@ impl Speech {
             self.closings,
             self.insufficient,
         ];
-        let single = [self.relayed, self.foreign, self.section, self.passage, self.untitled];
+        let single = [self.section, self.passage, self.untitled];
         questions.chain(lists.into_iter().flatten().copied()).chain(single).chain(self.persona)
     }
 }

@@ -47,18 +47,27 @@ fn a_call_is_named_by_its_request() {
     assert!(one.id.len() == 21 && one.id.starts_with("call_"), "{}", one.id);
 }
 
+fn fact(fact: &str) -> GroundingFact {
+    GroundingFact { fact: fact.to_owned(), source_descriptor: String::new() }
+}
+
 #[test]
-fn facts_lend_their_terms_to_the_search_in_their_own_language() {
-    let fact = GroundingFact {
-        fact: "Steam keeps the crust soft during the first ten minutes.".to_owned(),
-        source_descriptor: String::new(),
-    };
-    let asked = UserReply { grounding_facts: vec![fact], ..question("Que faut-il entendre par « the crust » ?") };
-    let (call, reply) = answer("fr", &asked, &snippets("en"), "");
-    assert!(call.arguments["query"].as_str().unwrap().contains("Steam"));
-    assert!(reply.assistant_message.contains("«\u{a0}Steam keeps the crust soft"), "{}", reply.assistant_message);
-    assert!(reply.assistant_message.starts_with("Mes sources sont dans une autre langue"));
-    assert_eq!(reply.reasoning_trace.known_limits[0], "Les éléments sont dans une autre langue que la réponse.");
+fn facts_lend_their_terms_to_the_search() {
+    let given = vec![fact("Steam keeps the crust soft."), fact("La vapeur garde la croûte du pain souple.")];
+    let asked = UserReply { grounding_facts: given, ..question("What happens in the oven?") };
+    let (call, _) = answer("en", &asked, &snippets("en"), "");
+    let query = call.arguments["query"].as_str().unwrap();
+    assert!(query.contains("Steam") && !query.contains("vapeur"), "{query}");
+}
+
+#[test]
+fn passages_in_other_languages_are_not_quoted() {
+    let asked = question("Que fait le levain (the starter, the crust, the oven) dans le four ?");
+    let (_, reply) = answer("fr", &asked, &snippets("en"), "");
+    let trace = &reply.reasoning_trace;
+    assert_eq!((trace.evidence.len(), trace.confidence), (0, Confidence::Low), "{}", reply.assistant_message);
+    assert!(reply.assistant_message.contains("fiable") || reply.assistant_message.contains("insuffisants"));
+    assert!(trace.thinking[1].text.contains("lus\u{a0}: 0"), "{trace:?}");
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn some(snippets: &[Snippet], from: usize) -> Vec<Snippet> {
 }
 
 #[test]
-fn five_hundred_questions_are_hardly_ever_the_same() {
+fn five_hundred_questions_are_seldom_the_same() {
     for code in LANGUAGES {
         let snippets = thirty(code);
         let asked: BTreeSet<String> = (0..500)
@@ -35,7 +35,7 @@ fn five_hundred_questions_are_hardly_ever_the_same() {
                 normalised(&ask(ask_task(code, QuestionMode::Fresh, shown, variety)).user_message)
             })
             .collect();
-        assert!(asked.len() >= 450, "{code}: {}", asked.len());
+        assert!(asked.len() >= 400, "{code}: {}", asked.len());
     }
 }
 
@@ -138,13 +138,18 @@ fn passages_in_the_target_language_come_first() {
 }
 
 #[test]
-fn foreign_words_are_quoted() {
-    for (code, open) in [("en", '“'), ("fr", '«'), ("ar", '«'), ("es", '«'), ("de", '„')] {
-        let foreign = if code == "en" { "fr" } else { "en" };
+fn passages_in_other_languages_are_not_asked_about() {
+    for code in LANGUAGES {
+        let foreign: Vec<Snippet> =
+            LANGUAGES.iter().filter(|other| **other != code).flat_map(|other| snippets(other)).collect();
+        let seed =
+            if code == "en" { "Que fait la vapeur sur la croûte ?" } else { "What does steam do to the crust?" };
         for variety in 0..8 {
-            let reply = ask(ask_task(code, QuestionMode::Fresh, snippets(foreign), variety));
-            assert!(reply.user_message.contains(open), "{}", reply.user_message);
-            assert!(reply.coverage_target.starts_with(foreign));
+            let task = ask_task(code, QuestionMode::Seeded, foreign.clone(), variety);
+            let reply = ask(AskTask { seed_question: seed.to_owned(), ..task });
+            assert_eq!(detect(&reply.user_message).unwrap().sheet.code, code, "{}", reply.user_message);
+            assert!(!reply.user_message.contains(['“', '„', '«']), "{}", reply.user_message);
+            assert_eq!((reply.coverage_target.as_str(), reply.grounding_facts.len()), ("", 0));
         }
     }
 }
@@ -177,10 +182,90 @@ fn questions_are_about_what_a_passage_dwells_on() {
     let mut dwelling = 0;
     for variety in 0..60 {
         let question = ask(ask_task("en", QuestionMode::Fresh, vec![snippet.clone()], variety)).user_message;
-        assert!(!question.contains("September"), "{question}");
+        assert!(!question.contains("September") && !question.contains("toaster"), "{question}");
         dwelling += usize::from(["lens", "light", "lamp"].iter().any(|it| question.contains(it)));
     }
     assert!(dwelling >= 45, "{dwelling}");
+}
+
+/// A passage from the middle of a document.
+fn passage(text: &str) -> Snippet {
+    Snippet { text: text.into(), source_descriptor: "text.md#chunk3".to_owned(), ..snippets("en").remove(0) }
+}
+
+/// The questions asked about passages, in lower case.
+fn questions(code: &str, passages: &[Snippet]) -> Vec<String> {
+    let asked = |variety| ask(ask_task(code, QuestionMode::Fresh, passages.to_vec(), variety)).user_message;
+    (0..60).map(|variety| asked(variety).to_lowercase()).collect()
+}
+
+/// Words that come back in their passage and still carry no subject: verbs, and nouns that say too little.
+#[test]
+fn verbs_and_vague_nouns_are_no_subjects() {
+    for (code, text, wrong, right) in [
+        (
+            "en",
+            "The difference between the two lamps is small. A keeper can see the difference at night. The way to the lamp \
+             is steep. There is no other way up for the keeper. One part of the lamp turns. The other part of the lamp \
+             stays still. The thing by the lamp is an example of an old clock. A keeper gave another example of such a \
+             thing. The advantage of the oil is its price. Another advantage of the oil is its smell.",
+            &["difference", "the way", "part of", "example of", "thing by", "advantage"][..],
+            &["lamp", "keeper", "oil"][..],
+        ),
+        (
+            "fr",
+            "On range le carton pour le retrouver sans peine. Un bon index aide à retrouver le carton en une minute. La \
+             différence entre le carton et la chemise est grande. Une différence de prix compte peu pour le carton. Il \
+             faut ouvrir la chemise avant de la ranger. On peut ranger la chemise dans le carton. L'avantage de la chemise \
+             est son prix. Un autre avantage de la chemise est son poids.",
+            &["retrouver", "différence", "ranger", "avantage"],
+            &["carton", "chemise"],
+        ),
+        (
+            "es",
+            "La diferencia entre el faro y la torre es clara. El guarda conoce la diferencia desde lejos. Al volver al \
+             faro, el guarda enciende la lámpara. No se puede volver a la torre de noche. La ventaja del faro es la \
+             lámpara. Otra ventaja de la torre es la altura de los muros.",
+            &["diferencia", "volver", "ventaja"],
+            &["faro", "torre", "guarda", "lámpara"],
+        ),
+        (
+            "de",
+            "Der Unterschied zwischen dem Turm und der Bake ist klein. Ein Wärter sieht den kleinen Unterschied am Turm. \
+             Beim Gehen trägt der Wärter eine Lampe. Auch das Gehen auf dem Deich ist ohne Lampe schwer. Ein Vorteil der \
+             Lampe ist ihr Licht. Ein anderer Vorteil ist der Preis der Lampe.",
+            &["unterschied", "„gehen", "vorteil"],
+            &["turm", "wärter", "lampe"],
+        ),
+        (
+            "ar",
+            "يظهر الفرق بين المنارة والبرج في الليل. ويعرف الحارس هذا الفرق من بعيد. تقع المشكلة في زيت المصباح داخل المنارة. \
+             ويحل الحارس هذه المشكلة قبل الفجر. يضيء المصباح فوق المنارة طوال الليل. ويملأ الحارس المصباح بالزيت.",
+            &["الفرق", "المشكلة", "الليل"],
+            &["المنارة", "الحارس", "المصباح"],
+        ),
+    ] {
+        for question in questions(code, &[passage(text)]) {
+            assert!(wrong.iter().all(|word| !question.contains(word)), "{code}: {question}");
+            assert!(right.iter().any(|word| question.contains(word)), "{code}: {question}");
+        }
+    }
+}
+
+#[test]
+fn a_passage_without_a_subject_leaves_it_to_another_or_to_its_heading() {
+    let scattered = "## Where nobody sails\n\nA sailor looked for the harbour in vain. Rain hid the moon behind a curtain. \
+                     The crew poured coffee into a kettle.";
+    let dwelling = "The starter needs flour. A baker feeds the starter every day. In the cold the starter sleeps.";
+    for question in questions("en", &[passage(scattered), passage(dwelling)]) {
+        assert!(question.contains("starter"), "{question}");
+    }
+    let alone = [passage(scattered)];
+    for question in questions("en", &alone) {
+        assert!(question.contains("“where nobody sails”"), "{question}");
+    }
+    let reply = ask(ask_task("en", QuestionMode::Fresh, alone.to_vec(), 1));
+    assert!(reply.grounding_facts[0].fact.starts_with("A sailor"), "{reply:?}");
 }
 
 #[test]
