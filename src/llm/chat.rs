@@ -58,6 +58,8 @@ pub struct ReplySchema {
 pub struct ChatRequest {
     /// Where in the run it is asked.
     pub place: Place,
+    /// The id of the conversation.
+    pub conversation: Arc<str>,
     /// What is asked, as data: endpoints read `messages`, the built-in model reads this.
     pub task: Arc<Task>,
     /// What is asked, as text: the rendered prompt and, in a tool loop, what followed.

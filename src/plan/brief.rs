@@ -127,10 +127,10 @@ impl Plan {
         (conversation.round.attempt.0 > 0).then(|| Intent::ALL[stream.random_range(0..Intent::ALL.len())])
     }
 
-    /// The passages to show to the question of a brief, most fitting first, at most 4: one that digs deeper stays in its
-    /// document, one that moves on takes from there and from `hits` (what a search with the brief's query found, nearest
-    /// first), a seeded one from `hits`; else, and where these have none, they are drawn. After a rejected question it is a
-    /// single other one. Empty only when the knowledge base is.
+    /// The passages to show to the question of a brief, most fitting first: a single one, or two where it goes on from the
+    /// last answer. One that digs deeper stays in its document, one that moves on takes from there and from `hits` (what a
+    /// search with the brief's query found, nearest first), a seeded one from `hits`; else, and where these have none, they
+    /// are drawn. Empty only when the knowledge base is.
     pub fn passages(
         &self,
         conversation: &Conversation,
@@ -147,9 +147,8 @@ impl Plan {
         if chunks.is_empty() {
             chunks = passages::drawn(&self.options, catalogue, conversation, &brief.pool);
         }
-        if conversation.round.attempt.0 > 0 {
-            chunks.truncate(1);
-        }
+        let goes_on = matches!(brief.mode, QuestionMode::Followup | QuestionMode::Adjacent);
+        chunks.truncate(if goes_on { passages::SHOWN } else { 1 });
         chunks.into_iter().zip(1..).map(|(chunk, number)| (chunk, catalogue.passage(chunk, number))).collect()
     }
 

@@ -5,6 +5,7 @@
 //! say the same are read alike (a text for a list of one, `"7/10"` for 7, `How-To` for `how_to`); what is missing and can be
 //! empty is empty; what is missing and can't is an error that names the field.
 
+use super::faults::misquote;
 use super::lenient::{choice, flag, folded, items, message, part, text, texts};
 use crate::llm::ReplySchema;
 use crate::words::reply::{
@@ -209,10 +210,9 @@ fn evidence(value: Option<&Value>, passages: &[Passage]) -> Vec<Sourced> {
         .collect()
 }
 
-/// Whether a passage holds a text, spacing aside.
+/// Whether a passage holds a text, but for its case and punctuation.
 pub(super) fn holds(passage: &str, quoted: &str) -> bool {
-    let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-    plain(passage).contains(&plain(quoted))
+    misquote(&[quoted], &[passage]).is_none()
 }
 
 /// Where a passage comes from.

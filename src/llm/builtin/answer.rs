@@ -1,12 +1,11 @@
 //! The assistant's side: a search first, then an answer quoted from what it found, with the reasoning laid open.
 
 use super::draw::Draw;
-use super::evidence::{Choice, Passage, Wanted, choose, found};
+use super::evidence::{Choice, Passage, Wanted, choose};
 use super::groups::{Group, of_sentences};
 use super::languages::{Language, capitalised, fill};
 use super::text::Sentence;
 use super::token::{Class, meaningful, terms, tokens};
-use crate::llm::chat::Message;
 use crate::words::reply::{AssistantReply, Confidence, Evidence, Premise, ReasoningTrace, RetrievalQueries, Thought};
 use crate::words::task::AnswerTask;
 use std::collections::BTreeSet;
@@ -31,9 +30,9 @@ pub(super) fn query(task: &AnswerTask, language: &Language) -> String {
     if words.is_empty() { task.question.trim().to_owned() } else { words.join(" ") }
 }
 
-/// The answer to a question from the passages in the request's tool messages.
-pub(super) fn answer(task: &AnswerTask, messages: &[Message], seed: u64, language: &Language) -> AssistantReply {
-    let (passages, queries) = found(messages, language);
+/// The answer to a question from what was retrieved for it.
+pub(super) fn answer(task: &AnswerTask, seed: u64, language: &Language) -> AssistantReply {
+    let passages = Passage::all(&task.passages, language);
     let subject = language.subject(&task.question);
     let question: Vec<String> = subject.iter().map(|(_, term)| term.clone()).collect();
     let facts = own_facts(task, language).flat_map(|fact| terms(fact, language)).collect();
@@ -43,7 +42,7 @@ pub(super) fn answer(task: &AnswerTask, messages: &[Message], seed: u64, languag
     let mut draw = Draw::new(&[seed]);
     let assistant_message =
         if choices.is_empty() { account.insufficient(&mut draw) } else { account.message(&mut draw) };
-    AssistantReply { assistant_message, reasoning_trace: account.trace(queries), did_web_search: false }
+    AssistantReply { assistant_message, reasoning_trace: account.trace(), did_web_search: false }
 }
 
 /// The facts that the question builds on, as far as they are in the language of the conversation.
@@ -56,7 +55,7 @@ fn own_facts<'a>(task: &'a AnswerTask, language: &'a Language) -> impl Iterator<
 struct Account<'a> {
     task: &'a AnswerTask,
     language: &'a Language,
-    passages: &'a [Passage],
+    passages: &'a [Passage<'a>],
     choices: &'a [Choice],
     /// The question's terms: word and stem.
     subject: &'a [(String, String)],
@@ -167,11 +166,11 @@ impl Account<'_> {
         }
     }
 
-    fn trace(&self, retrieval_queries: RetrievalQueries) -> ReasoningTrace {
+    fn trace(&self) -> ReasoningTrace {
         let evidence = self.evidence();
         ReasoningTrace {
             question: self.task.question.clone(),
-            retrieval_queries,
+            retrieval_queries: RetrievalQueries::default(),
             premises: self.premises(&evidence),
             evidence,
             thinking: self.thinking(),
@@ -183,7 +182,7 @@ impl Account<'_> {
     fn evidence(&self) -> Vec<Evidence> {
         let all = self.choices.iter().flat_map(|choice| {
             let passage = &self.passages[choice.passage];
-            let cue = format!("KB: {}#chunk{}", passage.source, passage.chunk);
+            let cue = passage.shown.label.clone();
             self.sentences(choice).into_iter().map(move |sentence| (cue.clone(), sentence.text.clone()))
         });
         all.enumerate().map(|(at, (cue, content))| Evidence { id: format!("E{}", at + 1), cue, content }).collect()

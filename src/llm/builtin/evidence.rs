@@ -1,75 +1,34 @@
-//! The assistant's evidence: the passages its searches found, and the few sentences of them that speak to the question.
+//! The assistant's evidence: the passages that were retrieved, and the few sentences of them that speak to the question.
 
 use super::languages::Language;
 use super::text::{Sentence, is_said, sentences};
 use super::token::terms;
-use crate::llm::chat::{Message, Role};
-use crate::words::reply::RetrievalQueries;
-use serde::Deserialize;
+use crate::words;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A passage that a search found.
-pub(super) struct Passage {
-    /// Path of its document.
-    pub(super) source: String,
-    /// Its number within the document.
-    pub(super) chunk: u64,
+/// A retrieved passage.
+pub(super) struct Passage<'a> {
+    /// The passage itself.
+    pub(super) shown: &'a words::Passage,
     /// Its complete sentences.
     pub(super) sentences: Vec<Sentence>,
     terms: Vec<BTreeSet<String>>,
     titles: Vec<BTreeSet<String>>,
 }
 
-#[derive(Deserialize)]
-struct Payload {
-    #[serde(default)]
-    query: String,
-    #[serde(default)]
-    results: Vec<Hit>,
-}
-
-#[derive(Deserialize)]
-struct Hit {
-    #[serde(default)]
-    source: String,
-    #[serde(default)]
-    chunk_index: u64,
-    #[serde(default)]
-    content: String,
-}
-
-/// Everything in this language that the knowledge searches of a request found, each passage once, and what was searched
-/// for.
-pub(super) fn found(messages: &[Message], language: &Language) -> (Vec<Passage>, RetrievalQueries) {
-    let mut passages: Vec<Passage> = Vec::new();
-    let mut queries = RetrievalQueries::default();
-    for message in messages.iter().filter(|message| message.role == Role::Tool) {
-        let Ok(payload) = serde_json::from_str::<Payload>(&message.content) else { continue };
-        if message.answers.as_ref().is_some_and(|(_, tool)| tool != super::SEARCH) {
-            queries.web_search.push(payload.query);
-            continue;
-        }
-        if !payload.query.is_empty() {
-            queries.vector_db_search.push(payload.query);
-        }
-        for hit in payload.results {
-            let known = passages.iter().any(|known| known.chunk == hit.chunk_index && known.source == hit.source);
-            if !known && language.fits(&hit.content) {
-                passages.push(Passage::read(hit, language));
-            }
-        }
+impl<'a> Passage<'a> {
+    /// Those of the passages that are in this language.
+    pub(super) fn all(passages: &'a [words::Passage], language: &Language) -> Vec<Self> {
+        passages.iter().filter(|shown| language.fits(&shown.text)).map(|shown| Self::read(shown, language)).collect()
     }
-    (passages, queries)
-}
 
-impl Passage {
-    fn read(hit: Hit, language: &Language) -> Self {
-        let sentences = sentences(&hit.content, hit.chunk_index == 0, language);
+    fn read(shown: &'a words::Passage, language: &Language) -> Self {
+        let sentences = sentences(&shown.text, shown.source_descriptor.ends_with("#chunk0"), language);
         let read = |text: &str| terms(text, language);
         let titles =
             sentences.iter().map(|sentence| sentence.heading.as_deref().map(read).unwrap_or_default()).collect();
         let terms = sentences.iter().map(|sentence| read(&sentence.text)).collect();
-        Self { source: hit.source, chunk: hit.chunk_index, sentences, terms, titles }
+        Self { shown, sentences, terms, titles }
     }
 
     /// How much a sentence speaks to a term: wholly when it has it, in part when its heading does.
@@ -120,7 +79,7 @@ const SAME: f64 = 0.5;
 /// A sentence's score is the share of the question's terms it has, each weighted by `ln(1 + N / df)` over all `N`
 /// sentences found; a term that only its heading has counts by half; plus 0.6 times the share of the facts' terms it has. Passages further down the list and sentences that
 /// lean on the one before count for less. What was said before is said again only when nothing else comes near.
-pub(super) fn choose(passages: &[Passage], wanted: &Wanted<'_>) -> Vec<Choice> {
+pub(super) fn choose(passages: &[Passage<'_>], wanted: &Wanted<'_>) -> Vec<Choice> {
     let scores = scores(passages, wanted);
     let said = |(passage, at): (usize, usize)| is_said(&passages[passage].sentences[at].text, wanted.history);
     let Some(mut anchor) = top(&scores, |_| true) else { return Vec::new() };
@@ -141,7 +100,7 @@ pub(super) fn choose(passages: &[Passage], wanted: &Wanted<'_>) -> Vec<Choice> {
     std::iter::once(first).chain(second).collect()
 }
 
-fn scores(passages: &[Passage], wanted: &Wanted<'_>) -> BTreeMap<(usize, usize), f64> {
+fn scores(passages: &[Passage<'_>], wanted: &Wanted<'_>) -> BTreeMap<(usize, usize), f64> {
     let all = || passages.iter().flat_map(|passage| &passage.terms);
     let count = all().count() as f64;
     let weight = |term: &String| {
@@ -175,7 +134,7 @@ fn top(
 
 /// The best sentence, others of its passage that come close, and what they lean on; a lone sentence is given company.
 fn first_choice(
-    passages: &[Passage],
+    passages: &[Passage<'_>],
     scores: &BTreeMap<(usize, usize), f64>,
     best: (usize, usize),
     wanted: &Wanted<'_>,

@@ -172,6 +172,8 @@ mod tests {
     fn judged(question: &str, answer: &str, labels: &[&str]) -> JudgeReply {
         let task = JudgeTurnTask {
             public_conversation_history: String::new(),
+            turn_index: 1,
+            unsupported_numbers: Vec::new(),
             user_persona: String::new(),
             assistant_persona: String::new(),
             judge_user_message: question.to_owned(),

@@ -5,12 +5,12 @@ use super::languages::Language;
 use super::text::{Sentence, headings, sentences, shortened};
 use super::token::terms;
 use super::wording::title;
-use crate::words::Snippet;
+use crate::words::Passage;
 
 /// A passage, read.
 pub(super) struct Material<'a> {
     /// The passage itself; none when it is the last answer.
-    pub(super) snippet: Option<&'a Snippet>,
+    pub(super) snippet: Option<&'a Passage>,
     /// Its text.
     pub(super) text: &'a str,
     /// Its complete sentences.
@@ -24,7 +24,7 @@ pub(super) struct Material<'a> {
 
 impl<'a> Material<'a> {
     /// Reads a snippet in this language.
-    pub(super) fn of_snippet(snippet: &'a Snippet, language: &Language) -> Self {
+    pub(super) fn of_snippet(snippet: &'a Passage, language: &Language) -> Self {
         let opening = snippet.source_descriptor.ends_with("#chunk0");
         Self { snippet: Some(snippet), ..Self::of_text(&snippet.text, opening, language) }
     }

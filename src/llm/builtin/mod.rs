@@ -5,8 +5,7 @@
 //! are templates around noun groups of the passage; its answers quote sentences that share words with the question;
 //! its judge measures overlaps. Data for training should come from a real model.
 //!
-//! It reads [`ChatRequest::task`], not the prompt, and the results of its searches from the request's tool messages. It
-//! has no clock and no random source: the same request always gives the same reply. Tokens are counted as words (UAX
+//! It reads [`ChatRequest::task`], not the prompt. It has no clock and no random source: the same request always gives the same reply. Tokens are counted as words (UAX
 //! #29) of all messages of the request, and of the reply's text and tool arguments.
 
 mod answer;
@@ -63,12 +62,12 @@ impl Builtin {
         let mut tool_calls = Vec::new();
         let text = match &*request.task {
             Task::Ask(task) => written(&ask::ask(task, language))?,
-            Task::Answer(task) if may_search(request) => {
+            Task::Answer(task) if task.passages.is_empty() && may_search(request) => {
                 let arguments = json!({ "query": answer::query(task, language), "k": task.retrieval_default_k });
                 tool_calls.push(ToolCall { id: format!("call_{seed:016x}"), name: SEARCH.to_owned(), arguments });
                 String::new()
             }
-            Task::Answer(task) => written(&answer::answer(task, &request.messages, seed, language))?,
+            Task::Answer(task) => written(&answer::answer(task, seed, language))?,
             Task::JudgeTurn(task) => written(&judge::turn(task, language))?,
             Task::JudgeConversation(task) => written(&judge::conversation(task, language))?,
         };
@@ -119,11 +118,13 @@ impl Model for Builtin {
         &self.name
     }
 
-    /// Of the name, the task and what followed it.
+    fn plays_personas(&self) -> bool {
+        false
+    }
+
+    /// Of the name, the task, and whether it has searched.
     fn digest(&self, request: &ChatRequest) -> Result<Digest, ModelError> {
-        let results = request.messages.iter().filter(|message| message.role == Role::Tool);
-        let results: Vec<&str> = results.map(|message| message.content.as_str()).collect();
-        Ok(Digest(xxh3_128(written(&(&self.name, &request.task, results))?.as_bytes())))
+        Ok(Digest(xxh3_128(written(&(&self.name, &request.task, may_search(request)))?.as_bytes())))
     }
 
     fn chat<'a>(&'a self, request: &'a ChatRequest) -> Replying<'a> {

@@ -43,7 +43,7 @@ pub(super) struct Focus<'m> {
 impl<'a> Scene<'a> {
     /// Reads a task.
     pub(super) fn read(task: &'a AskTask, language: &'a Language) -> Self {
-        let own = task.topic_snippets.iter().filter(|snippet| language.fits(&snippet.text));
+        let own = task.passages.iter().filter(|snippet| language.fits(&snippet.text));
         let mut materials: Vec<_> = own.map(|snippet| Material::of_snippet(snippet, language)).collect();
         keep_if_any(&mut materials, Material::has_subjects);
         let heard = (task.turn_index > 1 && language.fits(&task.last_assistant_message))

@@ -111,7 +111,7 @@ proptest! {
 
     #[test]
     fn any_question_and_passage_get_an_answer(asked in "\\PC{0,80}", text in "\\PC{0,200}", known in "[a-zA-Zé .,]{0,200}") {
-        let passage = |text: &str, number: u32| Snippet {
+        let passage = |text: &str, number: u32| Passage {
             topic_id: "t".to_owned(),
             source_path: "s.md".to_owned(),
             source_descriptor: format!("s.md#chunk{number}"),

@@ -7,11 +7,11 @@ use crate::words::reply::Intent;
 use proptest::prelude::*;
 
 /// Thirty overlapping passages of one language.
-fn thirty(code: &str) -> Vec<Snippet> {
+fn thirty(code: &str) -> Vec<Passage> {
     let text: String = DOCUMENTS.iter().filter(|(language, _)| *language == code).map(|(_, text)| *text).collect();
     let letters: Vec<char> = text.chars().collect();
     let step = (letters.len() - 500) / 29;
-    let cut = |number: usize| Snippet {
+    let cut = |number: usize| Passage {
         topic_id: format!("{code}-{number}"),
         source_path: "text.md".to_owned(),
         source_descriptor: format!("text.md#chunk{number}"),
@@ -21,7 +21,7 @@ fn thirty(code: &str) -> Vec<Snippet> {
     (0..30).map(cut).collect()
 }
 
-fn some(snippets: &[Snippet], from: usize) -> Vec<Snippet> {
+fn some(snippets: &[Passage], from: usize) -> Vec<Passage> {
     snippets.iter().cycle().skip(from).take(3).cloned().collect()
 }
 
@@ -100,7 +100,7 @@ fn the_facts_are_sentences_of_the_passage_that_is_named() {
 
 #[test]
 fn a_seed_is_asked_word_for_word_once_and_in_its_own_language_only() {
-    let seed = |code: &str, seed: &str, attempt: u16, snippets: Vec<Snippet>| {
+    let seed = |code: &str, seed: &str, attempt: u16, snippets: Vec<Passage>| {
         let task = ask_task(code, QuestionMode::Seeded, snippets, 1);
         ask(AskTask { seed_question: seed.to_owned(), seed_topic: "bread".to_owned(), attempt, ..task })
     };
@@ -130,7 +130,7 @@ fn without_material_it_still_asks() {
 
 #[test]
 fn passages_in_the_target_language_come_first() {
-    let mixed: Vec<Snippet> = snippets("fr").into_iter().chain(snippets("es")).collect();
+    let mixed: Vec<Passage> = snippets("fr").into_iter().chain(snippets("es")).collect();
     for variety in 0..40 {
         let reply = ask(ask_task("es", QuestionMode::Fresh, mixed.clone(), variety));
         assert!(reply.coverage_target.starts_with("es"), "{reply:?}");
@@ -140,7 +140,7 @@ fn passages_in_the_target_language_come_first() {
 #[test]
 fn passages_in_other_languages_are_not_asked_about() {
     for code in LANGUAGES {
-        let foreign: Vec<Snippet> =
+        let foreign: Vec<Passage> =
             LANGUAGES.iter().filter(|other| **other != code).flat_map(|other| snippets(other)).collect();
         let seed =
             if code == "en" { "Que fait la vapeur sur la croûte ?" } else { "What does steam do to the crust?" };
@@ -158,7 +158,7 @@ fn passages_in_other_languages_are_not_asked_about() {
 fn a_followup_refers_to_the_last_answer() {
     let said = "A baker feeds the starter with equal weights of flour and water.";
     let passages = snippets("en");
-    let near: Vec<Snippet> = nearest(said, &passages).into_iter().cloned().collect();
+    let near: Vec<Passage> = nearest(said, &passages).into_iter().cloned().collect();
     let mut referring = 0;
     for variety in 0..40 {
         let task = AskTask {
@@ -178,7 +178,7 @@ fn a_followup_refers_to_the_last_answer() {
 fn questions_are_about_what_a_passage_dwells_on() {
     let text = "# Lights\n\n## The Fresnel lens\n\nThe stepped lens bends the light of the lamp. The lamp stands behind the \
                 lens in September. A beacon by the toaster turns the lens around the lamp. The light leaves the lens as a beam.";
-    let snippet = Snippet { text: text.into(), ..snippets("en").remove(0) };
+    let snippet = Passage { text: text.into(), ..snippets("en").remove(0) };
     let mut dwelling = 0;
     for variety in 0..60 {
         let question = ask(ask_task("en", QuestionMode::Fresh, vec![snippet.clone()], variety)).user_message;
@@ -189,12 +189,12 @@ fn questions_are_about_what_a_passage_dwells_on() {
 }
 
 /// A passage from the middle of a document.
-fn passage(text: &str) -> Snippet {
-    Snippet { text: text.into(), source_descriptor: "text.md#chunk3".to_owned(), ..snippets("en").remove(0) }
+fn passage(text: &str) -> Passage {
+    Passage { text: text.into(), source_descriptor: "text.md#chunk3".to_owned(), ..snippets("en").remove(0) }
 }
 
 /// The questions asked about passages, in lower case.
-fn questions(code: &str, passages: &[Snippet]) -> Vec<String> {
+fn questions(code: &str, passages: &[Passage]) -> Vec<String> {
     let asked = |variety| ask(ask_task(code, QuestionMode::Fresh, passages.to_vec(), variety)).user_message;
     (0..60).map(|variety| asked(variety).to_lowercase()).collect()
 }
@@ -297,7 +297,7 @@ proptest! {
 
     #[test]
     fn any_text_can_be_asked_about(text in "\\PC{0,200}", markdown in "([#*_>|`\\[\\](){}-]|[a-zé ]{1,8}|[.:\n]){0,60}", variety: u64) {
-        let snippet = |text: &str| Snippet {
+        let snippet = |text: &str| Passage {
             topic_id: "t".to_owned(),
             source_path: "s.md".to_owned(),
             source_descriptor: "s.md#chunk1".to_owned(),
