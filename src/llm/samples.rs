@@ -56,6 +56,7 @@ pub(super) fn request(prompt: &str) -> ChatRequest {
         target_language: "en".into(),
     };
     ChatRequest {
+        conversation: "run-0004".into(),
         place: crate::words::Place::default(),
         task: Arc::new(Task::JudgeConversation(task)),
         messages: vec![Message::new(Role::User, prompt)],

@@ -168,8 +168,8 @@ impl Plan {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::plan::{Distribution, TopicOptions, TurnOptions, fixtures, topics};
-    use crate::words::{Attempt, Coverage, LanguageIndex, TurnIndex, Used};
+    use crate::plan::{CoverageOptions, Distribution, TopicOptions, TurnOptions, fixtures, topics};
+    use crate::words::{Attempt, Coverage, LanguageIndex, Used};
 
     fn plan(options: Options) -> Plan {
         Plan::new(options, Arc::new(fixtures::catalogue(&[3; 12])))
@@ -187,7 +187,7 @@ mod tests {
         let planned = places.map(|(slot, turns)| {
             let conversation = fixtures::conversation(slot, turns);
             let brief = plan.brief(&conversation);
-            let shown = plan.snippets(&conversation, &brief, &[]).into_iter().map(|(chunk, _)| chunk).collect();
+            let shown = plan.passages(&conversation, &brief, &[]).into_iter().map(|(chunk, _)| chunk).collect();
             (slot, turns, plan.opening(conversation.slot), brief, shown)
         });
         planned.collect()
@@ -226,7 +226,7 @@ mod tests {
             conversation.slot.language = LanguageIndex(language);
             conversation.round.attempt = Attempt(attempt);
             let brief = plan.brief(&conversation);
-            (brief.variety, plan.snippets(&conversation, &brief, &[]))
+            (brief.variety, plan.passages(&conversation, &brief, &[]))
         };
         assert_eq!(shown(0, 0), shown(0, 0));
         assert_ne!(shown(0, 0), shown(0, 1));
@@ -247,7 +247,7 @@ mod tests {
         let plan = plan(asked);
         for slot in 0..50 {
             let brief = plan.brief(&fixtures::conversation(slot, 3));
-            let expected = matches!(brief.mode, QuestionMode::Followup | QuestionMode::Adjacent).then_some("answer 3");
+            let expected = (brief.mode == QuestionMode::Adjacent).then_some("answer 3");
             assert_eq!(brief.query.as_deref(), expected, "{:?}", brief.mode);
             assert_eq!(brief.last_assistant_message.as_deref(), Some("answer 3"));
         }
@@ -262,29 +262,73 @@ mod tests {
         conversation.coverage = Arc::new(coverage);
         let brief = plan.brief(&conversation);
         assert_eq!(brief.pool.len(), 12, "whatever was least asked about");
-        let shown = plan.snippets(&conversation, &brief, &[ChunkIndex(4), ChunkIndex(35)]);
-        assert_eq!(shown.iter().map(|(chunk, _)| chunk.0).collect::<Vec<_>>(), [4, 35]);
+        let shown = plan.passages(&conversation, &brief, &[ChunkIndex(4), ChunkIndex(35)]);
+        assert_eq!(shown.iter().map(|(chunk, _)| chunk.0).collect::<Vec<_>>(), [4]);
+        let unseeded = plan.unseeded(&conversation);
+        assert_eq!((unseeded.mode, unseeded.query, unseeded.seed_question), (QuestionMode::Fresh, None, String::new()));
+        assert_eq!(unseeded.pool, vec![SourceIndex(11)]);
         conversation.round.attempt = Attempt(1);
         let brief = plan.brief(&conversation);
         assert_eq!((brief.mode, brief.pool), (QuestionMode::Fresh, vec![SourceIndex(11)]));
     }
 
     #[test]
-    fn questions_not_to_repeat_are_the_latest_ten() {
+    fn questions_that_others_asked_are_those_about_the_same_passages() {
+        let plan = plan(fixtures::options());
         let mut conversation = fixtures::conversation(0, 0);
-        let mut coverage = Coverage::default();
-        for number in 0..20 {
-            let question = format!("run {number}").into();
-            coverage.add(&Used { chunk: None, source: None, question, seed: None });
+        let mut coverage = Coverage::empty(36, 12);
+        for number in 0..14 {
+            let (chunk, question) = (Some(ChunkIndex(number % 2)), format!("q{number}").into());
+            coverage.add(&Used { chunk, source: Some(SourceIndex(0)), question, seed: None });
         }
+        coverage.add(&Used { chunk: None, source: Some(SourceIndex(0)), question: "of no passage".into(), seed: None });
         conversation.coverage = Arc::new(coverage);
-        let recent = |conversation: &Conversation| -> Vec<String> {
-            plan(fixtures::options()).brief(conversation).recent_questions.iter().map(|q| q.to_string()).collect()
+        let asked = |shown: &[u32]| -> Vec<String> {
+            let shown: Vec<_> = shown.iter().copied().map(ChunkIndex).collect();
+            plan.asked_about(&conversation, &shown).iter().map(|question| question.to_string()).collect()
         };
-        assert_eq!(recent(&conversation), (12..20).map(|number| format!("run {number}")).collect::<Vec<_>>());
-        conversation.turns = (1..=3).map(|index| fixtures::turn(TurnIndex(index), None)).collect();
-        let found = recent(&conversation);
-        assert_eq!(found.len(), 10);
-        assert_eq!((&*found[0], &*found[6], &*found[9]), ("run 13", "run 19", "question 3"));
+        assert_eq!(asked(&[1]), ["q7", "q9", "q11", "q13"]);
+        assert_eq!(asked(&[0, 1]), ["q9", "q10", "q11", "q12", "q13"]);
+        assert!(asked(&[2, 5]).is_empty());
+    }
+
+    #[test]
+    fn a_rejected_question_is_followed_by_another_passage_and_an_angle() {
+        let plan = plan(fixtures::options());
+        let mut angles = BTreeSet::new();
+        for slot in 0..40 {
+            let mut conversation = fixtures::conversation(slot, 0);
+            let first = plan.brief(&conversation);
+            assert_eq!(first.angle, None);
+            let shown = plan.passages(&conversation, &first, &[]);
+            conversation.round.attempt = Attempt(1);
+            conversation.round.avoid = vec![shown[0].0];
+            let again = plan.brief(&conversation);
+            let other = plan.passages(&conversation, &again, &[]);
+            assert_eq!((shown.len(), other.len()), (1, 1));
+            assert_ne!(shown[0].0, other[0].0);
+            angles.insert(format!("{:?}", again.angle.unwrap()));
+        }
+        assert!(angles.len() >= 6, "{angles:?}");
+    }
+
+    #[test]
+    fn conversations_are_about_documents_in_their_language_where_there_are_any() {
+        let mut catalogue = fixtures::catalogue(&[2; 6]);
+        for (source, language) in catalogue.sources.iter_mut().zip(["en", "en", "fr", "fr", "ar", ""]) {
+            source.language = (!language.is_empty()).then(|| language.into());
+        }
+        let pool = |own_language, language: &str| -> Vec<u32> {
+            let coverage = CoverageOptions { own_language, ..fixtures::options().coverage };
+            let plan = Plan::new(Options { coverage, ..fixtures::options() }, Arc::new(catalogue.clone()));
+            let conversation = Conversation { language: language.into(), ..fixtures::conversation(0, 0) };
+            plan.brief(&conversation).pool.iter().map(|source| source.0).collect()
+        };
+        for (language, expected) in
+            [("en", &[0, 1][..]), ("French", &[2, 3]), ("morocco", &[4]), ("es", &[0, 1, 2, 3, 4, 5]), ("Klingon", &[0, 1, 2, 3, 4, 5])]
+        {
+            assert_eq!(pool(true, language), expected, "{language}");
+            assert_eq!(pool(false, language), [0, 1, 2, 3, 4, 5]);
+        }
     }
 }

@@ -164,9 +164,11 @@ mod tests {
     use std::sync::Arc;
 
     fn options(balanced: bool, epsilon: f64, fraction: f64) -> Options {
-        Options { coverage: CoverageOptions { balanced, epsilon, fraction, dedup_retries: 3 }, ..fixtures::options() }
+        Options { coverage: CoverageOptions { balanced, epsilon, fraction, own_language: true, dedup_retries: 3 }, ..fixtures::options() }
     }
 
+    /// A conversation that knows of so many questions about each document, and whose questions about these chunks were
+    /// rejected.
     fn asked(questions: &[u32], avoid: &[u32]) -> Conversation {
         let mut conversation = fixtures::conversation(0, 0);
         let mut coverage = Coverage::empty(0, questions.len());
@@ -174,7 +176,7 @@ mod tests {
             source.questions = count;
         }
         conversation.coverage = Arc::new(coverage);
-        conversation.round.avoid = avoid.iter().copied().map(SourceIndex).collect();
+        conversation.round.avoid = avoid.iter().copied().map(ChunkIndex).collect();
         conversation
     }
 
@@ -185,9 +187,9 @@ mod tests {
         for (balanced, fraction, questions, avoid, expected) in [
             (false, 0.2, [9, 0, 1, 1, 1], &[][..], &[0, 1, 2, 3, 4][..]),
             (true, 0.2, [9, 0, 1, 0, 1], &[], &[1, 3]),
-            (true, 0.2, [9, 0, 1, 0, 1], &[3], &[1]),
-            (true, 0.2, [9, 0, 1, 0, 1], &[3, 1], &[0, 2, 4]),
-            (true, 0.2, [9, 0, 1, 0, 1], &[0, 1, 2, 3, 4], &[0, 1, 2, 3, 4]),
+            (true, 0.2, [9, 0, 1, 0, 1], &[7], &[1]),
+            (true, 0.2, [9, 0, 1, 0, 1], &[6, 1], &[0, 2, 4]),
+            (true, 0.2, [9, 0, 1, 0, 1], &[0, 1, 3, 6, 10], &[0, 1, 2, 3, 4]),
             // Per chunk: 1, 1.5, 0.67, 0.5, 0.8.
             (true, 0.2, [1, 3, 2, 2, 4], &[], &[3]),
             (true, 0.05, [1, 3, 2, 2, 4], &[], &[3]),
@@ -243,8 +245,8 @@ mod tests {
             (&[2][..], &[][..], 0.2, 1, &[2][..]),
             (&[2], &[], 0.4, 1, &[1, 2]),
             (&[2], &[], 0.2, 3, &[1, 2, 3]),
-            (&[2], &[1], 0.2, 3, &[0, 2, 3]),
-            (&[2], &[1, 3, 4], 0.2, 4, &[0, 2]),
+            (&[2], &[2], 0.2, 3, &[0, 2, 3]),
+            (&[2], &[1, 7, 12], 0.2, 4, &[0, 2]),
             (&[0, 4], &[], 0.2, 2, &[0, 4]),
             (&[0, 4], &[], 0.2, 9, &[0, 1, 2, 3, 4]),
         ] {

@@ -166,22 +166,74 @@ mod tests {
         indices.iter().copied().map(SourceIndex).collect()
     }
 
+    fn numbers(chunks: Vec<ChunkIndex>) -> Vec<u32> {
+        chunks.into_iter().map(|chunk| chunk.0).collect()
+    }
+
+    fn chunks(indices: &[u32]) -> Vec<ChunkIndex> {
+        indices.iter().copied().map(ChunkIndex).collect()
+    }
+
+    /// A conversation whose turns asked about one chunk each; the last answer rests on some.
+    fn asked(own: &[u32], rests: &[u32]) -> Conversation {
+        let mut conversation = fixtures::conversation(0, 0);
+        conversation.turns.extend(own.iter().map(|&own| fixtures::turn(TurnIndex(1), Some(ChunkIndex(own)))));
+        if let Some(last) = conversation.turns.last_mut() {
+            Arc::make_mut(last).answer.used = chunks(rests);
+        }
+        conversation
+    }
+
     #[test]
     fn hits_are_narrowed_to_the_pool_and_to_what_is_new() {
         // Chunks 0..4, 4..8, 8..12.
         let catalogue = fixtures::catalogue(&[4, 4, 4]);
-        let mut conversation = fixtures::conversation(0, 0);
-        conversation.turns.push(fixtures::turn(TurnIndex(1), Some(ChunkIndex(5))));
         for (pool, hits, expected) in [
             (&[1][..], &[0, 5, 4, 9, 6][..], &[4, 6][..]),
-            (&[1], &[0, 5, 9], &[0, 9]),
-            (&[0, 1, 2], &[0, 5, 9, 0, 9, 1, 2, 3, 4, 6, 7], &[0, 9, 1, 2, 3, 4]),
+            (&[1], &[0, 5, 9], &[]),
+            (&[0, 1, 2], &[0, 5, 0, 9, 1, 2], &[0, 9]),
             (&[1], &[5], &[]),
-            (&[1], &[], &[]),
         ] {
-            let hits: Vec<_> = hits.iter().copied().map(ChunkIndex).collect();
-            let found = nearest(&catalogue, &conversation, &sources(pool), &hits);
-            assert_eq!(found.iter().map(|chunk| chunk.0).collect::<Vec<_>>(), expected, "{pool:?} {hits:?}");
+            let found = nearest(&catalogue, &asked(&[5], &[]), &sources(pool), &chunks(hits));
+            assert_eq!(numbers(found), expected, "{pool:?} {hits:?}");
+        }
+    }
+
+    #[test]
+    fn digging_deeper_stays_in_the_document_near_the_last_answer() {
+        // Chunks 0..2, 2..12, 12..13.
+        let catalogue = fixtures::catalogue(&[2, 10, 1]);
+        for (own, rests, expected) in [
+            // Beside what was asked about; what the answer rests on first.
+            (&[6][..], &[][..], &[5, 7][..]),
+            (&[6], &[9, 6], &[9, 5]),
+            (&[6], &[12, 0], &[5, 7]),
+            // At the ends of the document.
+            (&[2], &[], &[3, 4]),
+            (&[11], &[], &[10, 9]),
+            // What this conversation asked about comes last.
+            (&[5, 7, 6], &[], &[4, 8]),
+            (&[0, 1], &[], &[1, 0]),
+            (&[12], &[12], &[12]),
+            (&[], &[], &[]),
+        ] {
+            assert_eq!(numbers(deeper(&catalogue, &asked(own, rests))), expected, "{own:?} {rests:?}");
+        }
+        let ungrounded = fixtures::conversation(0, 2);
+        assert!(deeper(&catalogue, &ungrounded).is_empty());
+    }
+
+    #[test]
+    fn moving_on_takes_from_the_document_and_from_the_nearest_others() {
+        // Chunks 0..4, 4..8, 8..12.
+        let catalogue = fixtures::catalogue(&[4, 4, 4]);
+        for (own, hits, expected) in [
+            (&[5][..], &[5, 6, 9, 0][..], &[4, 9][..]),
+            (&[4, 6, 7, 5], &[5, 6, 9, 0], &[9, 0]),
+            (&[5], &[], &[4]),
+        ] {
+            let found = beside(&catalogue, &asked(own, &[]), &sources(&[0, 1, 2]), &chunks(hits));
+            assert_eq!(numbers(found), expected, "{own:?} {hits:?}");
         }
     }
 
@@ -204,21 +256,16 @@ mod tests {
         // Chunks 0..2, 2..4, 4..7.
         let catalogue = fixtures::catalogue(&[2, 2, 3]);
         for (usage, own, pool, avoid, expected) in [
-            ([2, 1, 3, 4, 5, 6, 7], &[1][..], &[0, 1, 2][..], &[][..], &[0, 2, 3, 4, 5, 6][..]),
-            ([0, 0, 0, 0, 0, 9, 9], &[], &[1, 2], &[0], &[2, 3, 4, 5, 6]),
-            ([9, 9, 0, 0, 0, 0, 0], &[0], &[0], &[1, 2], &[0, 1]),
-            ([0, 1, 2, 3, 4, 5, 6], &[0, 1, 2, 3, 4, 5, 6], &[0, 1, 2], &[], &[0, 1, 2, 3, 4, 5]),
+            ([9, 1, 9, 9, 9, 0, 9], &[1][..], &[0, 1, 2][..], &[][..], &[5][..]),
+            ([0, 0, 0, 0, 0, 9, 9], &[], &[1, 2], &[0], &[2, 3, 4]),
+            ([9, 9, 0, 0, 0, 0, 0], &[0], &[0], &[2, 4], &[1]),
+            ([0, 1, 2, 3, 4, 5, 6], &[0, 1, 2, 3, 4, 5, 6], &[0, 1, 2], &[], &[0]),
         ] {
-            let mut conversation = fixtures::conversation(0, 0);
+            let mut conversation = asked(own, &[]);
             conversation.coverage = Arc::new(Coverage { chunks: usage.to_vec(), ..Coverage::empty(0, 3) });
-            conversation.turns.extend(own.iter().map(|&own| fixtures::turn(TurnIndex(1), Some(ChunkIndex(own)))));
-            conversation.round.avoid = sources(avoid);
-            let mut shown = drawn(&fixtures::options(), &catalogue, &conversation, &sources(pool));
-            if own.len() == 1 && avoid.len() == 2 {
-                assert_eq!(shown[1], ChunkIndex(0), "its own come last");
-            }
-            shown.sort_unstable();
-            assert_eq!(shown.iter().map(|chunk| chunk.0).collect::<Vec<_>>(), expected);
+            conversation.round.avoid = chunks(avoid);
+            let shown = drawn(&fixtures::options(), &catalogue, &conversation, &sources(pool));
+            assert!(!shown.is_empty() && expected.contains(&shown[0].0), "{shown:?} {expected:?}");
         }
         let empty = drawn(&fixtures::options(), &fixtures::catalogue(&[]), &fixtures::conversation(0, 0), &[]);
         assert!(empty.is_empty());
@@ -248,30 +295,12 @@ mod tests {
     #[test]
     fn a_document_shows_all_its_chunks_before_any_again() {
         let catalogue = fixtures::catalogue(&[60]);
-        let shown: BTreeSet<_> = (0..10)
+        let shown: BTreeSet<_> = (0..30)
             .flat_map(|slot| {
                 drawn(&fixtures::options(), &catalogue, &fixtures::conversation(slot, 0), &[SourceIndex(0)])
             })
             .collect();
         assert_eq!(shown.len(), 60);
-    }
-
-    #[test]
-    fn snippets_tell_where_they_come_from_and_what_was_asked() {
-        let catalogue = fixtures::catalogue(&[2, 2]);
-        let mut conversation = fixtures::conversation(0, 0);
-        let mut coverage = Coverage::empty(4, 2);
-        for number in 0..7 {
-            let question = format!("q{number}").into();
-            coverage.add(&Used { chunk: None, source: Some(SourceIndex(1)), question, seed: None });
-        }
-        conversation.coverage = Arc::new(coverage);
-        let found = snippet(&catalogue, &conversation, ChunkIndex(3));
-        assert_eq!(found.topic_id, format!("{:032x}-1", 1));
-        assert_eq!(found.source_path, "notes/001.md");
-        assert_eq!(found.source_descriptor, "001.md#chunk1");
-        assert_eq!(&*found.text, "Passage 1 of document 1.");
-        assert_eq!(found.recent_questions.iter().map(|q| &**q).collect::<Vec<_>>(), ["q2", "q3", "q4", "q5", "q6"]);
     }
 
     /// How often each of 100 chunks of 20 documents is used by so many opening questions, when each knows of all but the
@@ -288,7 +317,7 @@ mod tests {
             conversation.wave = Wave(index);
             conversation.coverage = Arc::new(known.clone());
             let brief = plan.brief(&conversation);
-            let shown = plan.snippets(&conversation, &brief, &[]);
+            let shown = plan.passages(&conversation, &brief, &[]);
             let chunk = shown[choose(&brief, shown.len())].0;
             usage[chunk.0 as usize] += 1;
             let source = Some(catalogue.chunk(chunk).source);

@@ -165,7 +165,7 @@ mod tests {
     use crate::llm::{ChatRequest, Role};
     use crate::plan::{CoverageOptions, Distribution, Options, TopicOptions, TurnOptions, topics::Topics};
     use crate::stages::PromptOptions;
-    use crate::stages::script::{Script, catalogue, conversation, refused, said, turn};
+    use crate::stages::script::{Script, catalogue, conversation, refused, turn};
     use crate::words::{Attempt, SourceIndex};
     use serde_json::json;
 

@@ -116,7 +116,8 @@ proptest! {
             source_path: "s.md".to_owned(),
             source_descriptor: format!("s.md#chunk{number}"),
             text: text.into(),
-            recent_questions: Vec::new(),
+            title: "".into(),
+            label: "P1".to_owned(),
         };
         for code in LANGUAGES {
             let (_, reply) = answer(code, &question(&format!("{asked} {known}")), &[passage(&text, 0), passage(&known, 1)], "");

@@ -70,7 +70,12 @@ fn a_conversation_is_judged_as_a_whole() {
             let evidence =
                 evidence.map(|piece| JudgeEvidence { source: piece.cue.clone(), content: piece.content.clone() });
             let asked = turns.iter().zip(answers).enumerate().map(|(at, ((asked, ..), assistant_message))| {
-                JudgedTurn { turn_index: at as u16 + 1, user_message: asked.user_message.clone(), assistant_message }
+                JudgedTurn {
+                    turn_index: at as u16 + 1,
+                    user_message: asked.user_message.clone(),
+                    assistant_message,
+                    unsupported_numbers: Vec::new(),
+                }
             });
             let task = JudgeConversationTask {
                 public_conversation_history: String::new(),
@@ -110,6 +115,7 @@ fn calls_are_counted_and_look_like_an_endpoints() {
     let model = Builtin::new("builtin/demo".into(), meter.clone());
     let request = |language: &str| ChatRequest {
         place: crate::words::Place::default(),
+        conversation: "".into(),
         task: Arc::new(Task::Ask(ask_task(language, QuestionMode::Fresh, snippets("en"), 1))),
         messages: vec![Message::new(Role::System, "Ask a question."), Message::new(Role::User, "Now, please!")],
         tools: Vec::new(),

@@ -16,7 +16,8 @@ fn thirty(code: &str) -> Vec<Passage> {
         source_path: "text.md".to_owned(),
         source_descriptor: format!("text.md#chunk{number}"),
         text: letters[number * step..number * step + 500].iter().collect::<String>().trim().into(),
-        recent_questions: Vec::new(),
+        title: "".into(),
+        label: "P1".to_owned(),
     };
     (0..30).map(cut).collect()
 }
@@ -302,7 +303,8 @@ proptest! {
             source_path: "s.md".to_owned(),
             source_descriptor: "s.md#chunk1".to_owned(),
             text: text.into(),
-            recent_questions: Vec::new(),
+            title: "".into(),
+            label: "P1".to_owned(),
         };
         for code in LANGUAGES {
             for mode in [QuestionMode::Fresh, QuestionMode::Followup, QuestionMode::Adjacent] {
