@@ -77,6 +77,9 @@ pub struct Usage {
     pub completion_tokens: Option<u64>,
     /// Those of the tokens read that the provider had in its cache.
     pub cached_tokens: Option<u64>,
+    /// Those of the tokens read that the provider has put into its cache.
+    #[serde(default)]
+    pub cache_write_tokens: Option<u64>,
     /// Those of the tokens written that were thoughts.
     pub reasoning_tokens: Option<u64>,
 }

@@ -243,10 +243,12 @@ fn read(response: CompletionResponse, raw: Value, request: &ChatRequest, model: 
         RigMessage::Assistant(said) => serde_json::to_value(said).ok(),
         _ => None,
     });
+    // Of Anthropic's counts rig adds up what was read, cached and put into the cache: all of it was read.
     let usage = Usage {
         prompt_tokens: response.usage.input_tokens,
         completion_tokens: response.usage.output_tokens,
         cached_tokens: response.usage.cached_input_tokens,
+        cache_write_tokens: response.usage.cache_creation_input_tokens,
         reasoning_tokens: response.usage.reasoning_tokens,
     };
     ChatReply {

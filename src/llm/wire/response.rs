@@ -10,6 +10,9 @@ use std::sync::Arc;
 /// Longest error detail, in characters.
 const DETAIL_CHARS: usize = 300;
 
+/// Most tokens that a response can say of itself; a higher number is none.
+const MOST_TOKENS: u64 = 1 << 40;
+
 /// Reads a reply: the first choice's text, tool calls and reasoning, and the usage.
 ///
 /// # Errors
@@ -92,7 +95,8 @@ fn finish(choice: &Value, message: &Value) -> Finish {
 }
 
 fn usage(raw: &Value) -> Usage {
-    let tokens = |path: &str| raw.pointer(path).and_then(Value::as_u64);
+    let tokens = |path: &str| raw.pointer(path).and_then(Value::as_u64).filter(|count| *count <= MOST_TOKENS);
+    let any = |paths: &[&str]| paths.iter().find_map(|path| tokens(path));
     let (prompt_tokens, mut completion_tokens) = (tokens("/usage/prompt_tokens"), tokens("/usage/completion_tokens"));
     let reasoning_tokens = tokens("/usage/completion_tokens_details/reasoning_tokens");
     // xAI counts thoughts beside what is written.
@@ -104,8 +108,12 @@ fn usage(raw: &Value) -> Usage {
     Usage {
         prompt_tokens,
         completion_tokens,
-        cached_tokens: tokens("/usage/prompt_tokens_details/cached_tokens")
-            .or_else(|| tokens("/usage/prompt_cache_hit_tokens")),
+        cached_tokens: any(&["/usage/prompt_tokens_details/cached_tokens", "/usage/prompt_cache_hit_tokens"]),
+        cache_write_tokens: any(&[
+            "/usage/prompt_tokens_details/cache_write_tokens",
+            "/usage/prompt_tokens_details/cache_creation_tokens",
+            "/usage/cache_creation_input_tokens",
+        ]),
         reasoning_tokens,
     }
 }
@@ -248,6 +256,15 @@ mod tests {
             "completion_tokens_details": {"reasoning_tokens": 1},
         });
         assert_eq!(reading(detailed), Usage { cached_tokens: Some(5), reasoning_tokens: Some(1), ..known });
+        for written in [
+            json!({"prompt_tokens_details": {"cache_write_tokens": 4}}),
+            json!({"prompt_tokens_details": {"cached_tokens": null, "cache_creation_tokens": 4}}),
+            json!({"cache_creation_input_tokens": 4}),
+        ] {
+            let mut usage = json!({"prompt_tokens": 7, "completion_tokens": 2});
+            usage.as_object_mut().unwrap().extend(written.as_object().unwrap().clone());
+            assert_eq!(reading(usage), Usage { cache_write_tokens: Some(4), ..known });
+        }
         let beside = json!({
             "prompt_tokens": 7,
             "completion_tokens": 2,
@@ -256,7 +273,12 @@ mod tests {
         });
         let summed = Usage { completion_tokens: Some(5), reasoning_tokens: Some(3), ..known };
         assert_eq!(reading(beside), summed, "thoughts are written too");
-        for usage in [json!(null), json!({}), json!({"prompt_tokens": -1, "completion_tokens": "2"})] {
+        for usage in [
+            json!(null),
+            json!({}),
+            json!({"prompt_tokens": -1, "completion_tokens": "2"}),
+            json!({"prompt_tokens": u64::MAX / 2}),
+        ] {
             assert_eq!(reading(usage), Usage::default());
         }
     }

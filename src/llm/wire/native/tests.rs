@@ -150,14 +150,15 @@ fn anthropic_replies_are_read() {
             {"type": "text", "text": "{\"text\": \"A \"}"},
         ],
         "stop_reason": "end_turn", "stop_sequence": null,
-        "usage": {"input_tokens": 10, "output_tokens": 7, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 0},
+        "usage": {"input_tokens": 10, "output_tokens": 7, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 3},
     });
     let reply = read(ANTHROPIC, &request(), &body).unwrap();
     assert_eq!((reply.text.as_str(), reply.reasoning.as_deref()), ("{\"text\": \"A \"}", Some("Leaves.")));
     let usage = Usage {
-        prompt_tokens: Some(14),
+        prompt_tokens: Some(17),
         completion_tokens: Some(7),
         cached_tokens: Some(4),
+        cache_write_tokens: Some(3),
         reasoning_tokens: reply.usage.reasoning_tokens,
     };
     assert_eq!((reply.usage, reply.finish, &*reply.model), (usage, Finish::Stop, "p/m"));
@@ -219,6 +220,7 @@ fn gemini_replies_are_read() {
         prompt_tokens: Some(10),
         completion_tokens: Some(12),
         cached_tokens: Some(3),
+        cache_write_tokens: None,
         reasoning_tokens: Some(5),
     };
     assert_eq!((reply.usage, reply.finish), (usage, Finish::Stop));
