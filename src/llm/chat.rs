@@ -58,6 +58,9 @@ pub struct ReplySchema {
 pub struct ChatRequest {
     /// Where in the run it is asked.
     pub place: Place,
+    /// Identifier of the conversation it belongs to. Requests of one conversation begin alike, which providers with caches
+    /// want to know; it makes no other question of a request.
+    pub conversation: Arc<str>,
     /// What is asked, as data: endpoints read `messages`, the built-in model reads this.
     pub task: Arc<Task>,
     /// What is asked, as text: the rendered prompt and, in a tool loop, what followed.

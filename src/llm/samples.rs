@@ -57,6 +57,7 @@ pub(super) fn request(prompt: &str) -> ChatRequest {
     };
     ChatRequest {
         place: crate::words::Place::default(),
+        conversation: "c".into(),
         task: Arc::new(Task::JudgeConversation(task)),
         messages: vec![Message::new(Role::User, prompt)],
         tools: Vec::new(),

@@ -31,6 +31,7 @@ pub(super) fn request(
         prompts.render(&task).map_err(|error| Failure::Model { role, detail: format!("failed to {error}") })?;
     Ok(ChatRequest {
         place,
+        conversation: format!("{}-{}", place.slot.language, place.slot.index).into(),
         task: Arc::new(task),
         messages: messages.into(),
         tools: Vec::new(),

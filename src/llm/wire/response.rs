@@ -1,6 +1,7 @@
 //! The body of a response: parsed once, and read as a reply or as an error.
 
 use super::lenient::parse;
+use super::tool_text::unfenced;
 use crate::llm::{ChatReply, ChatRequest, Finish, Usage};
 use crate::words::ToolCall;
 use serde_json::{Map, Value};
@@ -124,8 +125,9 @@ fn tool_calls(message: &Value, request: &ChatRequest) -> Vec<ToolCall> {
     let ids = ids(&calls.iter().map(given_id).collect::<Vec<_>>(), request);
     let read = |(call, id): (&Value, String)| {
         let function = call.get("function").unwrap_or(call);
-        let name = function.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        ToolCall { id, name, arguments: arguments(function.get("arguments")) }
+        let given = function.get("name").and_then(Value::as_str).unwrap_or_default();
+        let arguments = function.get("arguments").and_then(object).unwrap_or_else(|| Value::Object(Map::new()));
+        ToolCall { id, name: name(given).to_owned(), arguments }
     };
     calls.iter().zip(ids).map(read).collect()
 }
@@ -152,14 +154,36 @@ fn given_id(call: &Value) -> Option<&str> {
     call.get("id").and_then(Value::as_str).filter(|id| !id.is_empty())
 }
 
-/// Arguments come as JSON text, from some servers as an object; anything else is no arguments.
-fn arguments(given: Option<&Value>) -> Value {
+/// The name of a tool, without a token of the chat template that stuck to it.
+pub(super) fn name(given: &str) -> &str {
+    given.split("<|").next().unwrap_or(given).trim()
+}
+
+/// The object that arguments are meant to be. They come as JSON text, from some servers as an object; models encode that text
+/// once more, put it into a code fence, let something follow it, or put the arguments into an object `arguments`.
+pub(super) fn object(given: &Value) -> Option<Value> {
     let object = match given {
-        Some(Value::String(text)) => parse(text.as_bytes()).ok().filter(Value::is_object),
-        Some(Value::Object(object)) => Some(Value::Object(object.clone())),
-        _ => None,
+        Value::Object(_) => given.clone(),
+        Value::String(text) => match first(unfenced(text))? {
+            Value::String(inner) => first(unfenced(&inner))?,
+            value => value,
+        },
+        _ => return None,
     };
-    object.unwrap_or_else(|| Value::Object(Map::new()))
+    let fields = object.as_object()?;
+    let inner = ["arguments", "parameters"].iter().find_map(|key| fields.get(*key));
+    let is_wrapping = fields.keys().all(|key| matches!(key.as_str(), "arguments" | "parameters" | "name"));
+    let inner = inner.filter(|_| is_wrapping).and_then(|inner| match inner {
+        Value::String(text) => first(unfenced(text)).filter(Value::is_object),
+        inner => Some(inner.clone()).filter(Value::is_object),
+    });
+    Some(inner.unwrap_or(object))
+}
+
+/// The first JSON value of a text, whatever follows it.
+fn first(text: &str) -> Option<Value> {
+    let value = parse(text.as_bytes());
+    value.ok().or_else(|| serde_json::Deserializer::from_str(text).into_iter().next()?.ok())
 }
 
 #[cfg(test)]
@@ -211,6 +235,15 @@ mod tests {
         for (given, expected) in [
             (json!(r#"{"query":"q","k":2}"#), json!({"query": "q", "k": 2})),
             (json!({"query": "q"}), json!({"query": "q"})),
+            (json!(r#""{\"query\": \"q\"}""#), json!({"query": "q"})),
+            (json!(r#"{"query": "q"}"""#), json!({"query": "q"})),
+            (json!("```json\n{\"query\": \"q\"}\n```"), json!({"query": "q"})),
+            (json!(r#"{"arguments": {"query": "q"}}"#), json!({"query": "q"})),
+            (json!({"name": "search", "arguments": r#"{"query": "q"}"#}), json!({"query": "q"})),
+            (json!({"parameters": {"query": "q"}}), json!({"query": "q"})),
+            (json!({"query": "q", "arguments": {}}), json!({"query": "q", "arguments": {}})),
+            (json!({"arguments": "q"}), json!({"arguments": "q"})),
+            (json!(r#"{"query": ["a", "b"]}"#), json!({"query": ["a", "b"]})),
             (json!(r#"{"query":"\ud800"}"#), json!({"query": "\u{fffd}"})),
             (json!("{"), json!({})),
             (json!("[1]"), json!({})),
@@ -225,6 +258,19 @@ mod tests {
             assert_eq!(reply.tool_calls, [expected], "{given}");
         }
         assert!(read(json!({"content": "x", "tool_calls": null})).tool_calls.is_empty());
+    }
+
+    #[test]
+    fn names_end_where_the_template_s_tokens_begin() {
+        for (given, expected) in [
+            ("vector_db_search", "vector_db_search"),
+            ("vector_db_search<|channel|>commentary", "vector_db_search"),
+            ("vector_db_search <|end|>", "vector_db_search"),
+            ("<|x|>", ""),
+        ] {
+            let calls = json!([{"function": {"name": given, "arguments": "{}"}}]);
+            assert_eq!(read(json!({"tool_calls": calls})).tool_calls[0].name, expected, "{given}");
+        }
     }
 
     #[test]

@@ -110,6 +110,7 @@ fn calls_are_counted_and_look_like_an_endpoints() {
     let model = Builtin::new("builtin/demo".into(), meter.clone());
     let request = |language: &str| ChatRequest {
         place: crate::words::Place::default(),
+        conversation: "c".into(),
         task: Arc::new(Task::Ask(ask_task(language, QuestionMode::Fresh, snippets("en"), 1))),
         messages: vec![Message::new(Role::System, "Ask a question."), Message::new(Role::User, "Now, please!")],
         tools: Vec::new(),

@@ -26,6 +26,7 @@ fn chat(task: Task, messages: Vec<Message>, tools: bool) -> Result<ChatReply, Mo
     });
     let request = ChatRequest {
         place: crate::words::Place::default(),
+        conversation: "c".into(),
         task: Arc::new(task),
         messages,
         tools: tools.collect(),
