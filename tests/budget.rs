@@ -1,9 +1,9 @@
 //! `run.budget`: hard limits. The endpoint counts what it is asked, and it is never more than the run may spend.
 
 use crate::support::endpoint::dialogue::{Latency, reply};
-use crate::support::endpoint::{Behaviour, Endpoint};
+use crate::support::endpoint::{Behaviour, Endpoint, Reply};
 use crate::support::{Files, Project, Ran, expect_same, remote};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
@@ -101,6 +101,31 @@ fn tokens_are_never_more_than_the_cap() {
 #[test]
 fn dollars_are_never_more_than_the_cap() {
     stops_and_goes_on("run.budget.usd", 6.5, Counting::usd);
+}
+
+#[test]
+fn tokens_that_go_into_a_cache_cost_more_and_stay_under_the_cap() {
+    let written = Arc::new(AtomicU64::new(0));
+    let counted = written.clone();
+    // Every byte is a token, and all of them go into the cache.
+    let endpoint = Endpoint::start(Behaviour::new(move |request, _| {
+        let reply = reply(request, Latency::NONE);
+        let mut body: Value = serde_json::from_slice(&reply.body).expect("JSON");
+        let read = request.to_string().len() as u64;
+        counted.fetch_add(read, Ordering::SeqCst);
+        body["usage"] = json!({"prompt_tokens": read, "completion_tokens": 0, "prompt_tokens_details": {"cache_write_tokens": read}});
+        Reply { body: body.to_string().into(), ..reply }
+    }));
+    for price in ["{input: 20, output: 30}", "{input: 20, output: 30, cache_write: 25}"] {
+        written.store(0, Ordering::SeqCst);
+        let project = project(&endpoint);
+        let prices = format!("version: today\nusd_per_million_tokens: {{test-model: {price}}}\n");
+        project.write("prices.yaml", prices.as_bytes());
+        let cap = ["--set", "run.budget.usd=1"];
+        Ran::of(project.stamped(&cap)).failed(&["run.budget.usd", " does not allow another call: "]);
+        let usd = 25.0 * written.load(Ordering::SeqCst) as f64 / 1e6;
+        assert!((0.5..=1.0).contains(&usd), "{price}: {usd}");
+    }
 }
 
 #[test]

@@ -378,6 +378,36 @@ fn bytes_that_are_no_text_become_replacement_characters() {
 }
 
 #[test]
+fn what_is_learned_of_an_endpoint_is_said_once_and_kept_with_the_run() {
+    let endpoint = Endpoint::start(Behaviour::new(|request, _| match request["tools"].is_array() {
+        true => Reply::error(400, "\"auto\" tool choice requires a tool call parser"),
+        false => reply(request, Latency::NONE),
+    }));
+    let project = project(&endpoint);
+    let ran = Ran::of(project.stamped(&[])).succeeded();
+    dropped_none(&project, &ran);
+    let refused = endpoint.log().iter().filter(|request| request["tools"].is_array()).count();
+    assert!((1..=4).contains(&refused), "{refused}: those that were out together");
+    let learned = "does not take tools; searches are made for it (model test-model)";
+    let told = format!("endpoint {}: {learned}\n", endpoint.base_url());
+    assert_eq!(project.read("logs/llm.log").matches(&told).count(), 1);
+    assert_eq!(project.run(&["status"]).stdout.matches(&format!("  {told}")).count(), 1);
+}
+
+#[test]
+fn shares_that_came_from_caches_are_told() {
+    let endpoint = Endpoint::start(Behaviour::new(|request, _| {
+        let reply = reply(request, Latency::NONE);
+        let mut body: Value = serde_json::from_slice(&reply.body).expect("JSON");
+        body["usage"] =
+            json!({"prompt_tokens": 100, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 12}});
+        Reply { body: body.to_string().into(), ..reply }
+    }));
+    let ran = Ran::of(project(&endpoint).stamped(&[])).succeeded();
+    assert!(ran.stdout.contains("  tokens         1600 read (12 % from caches), 16 written\n"), "{}", ran.stdout);
+}
+
+#[test]
 fn what_a_reply_is_called_does_not_matter() {
     let endpoint = Endpoint::start(Behaviour::wrong_type());
     let project = project(&endpoint);

@@ -58,7 +58,8 @@ pub struct ReplySchema {
 pub struct ChatRequest {
     /// Where in the run it is asked.
     pub place: Place,
-    /// The id of the conversation.
+    /// Identifier of the conversation it belongs to. Requests of one conversation begin alike, which providers with caches
+    /// want to know; it makes no other question of a request.
     pub conversation: Arc<str>,
     /// What is asked, as data: endpoints read `messages`, the built-in model reads this.
     pub task: Arc<Task>,
@@ -79,6 +80,9 @@ pub struct Usage {
     pub completion_tokens: Option<u64>,
     /// Those of the tokens read that the provider had in its cache.
     pub cached_tokens: Option<u64>,
+    /// Those of the tokens read that the provider has put into its cache.
+    #[serde(default)]
+    pub cache_write_tokens: Option<u64>,
     /// Those of the tokens written that were thoughts.
     pub reasoning_tokens: Option<u64>,
 }

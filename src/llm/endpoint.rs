@@ -1,12 +1,13 @@
 //! One endpoint of an agent: a request to it, and what comes of it.
 
 use super::address::{bad_setting, base_url, headers, shown, with_path};
-use super::formats::{Format, Formats};
+use super::capabilities::Capabilities;
+use super::form::Form;
 use super::patience::retry_after;
 use super::shared::causes;
 use super::wire::native::native;
 use super::wire::request::Preset;
-use super::wire::{ChatCompletions, Wire, response};
+use super::wire::{ChatCompletions, Wire, response, tool_text};
 use super::{AgentOptions, ChatReply, ChatRequest, EndpointOptions, ModelError, Secret, Shared, display_name};
 use jiff::Timestamp;
 use reqwest::header::HeaderMap;
@@ -37,7 +38,7 @@ pub(super) struct Endpoint {
     secrets: Vec<Secret>,
     timeout: Duration,
     client: Client,
-    formats: Arc<Formats>,
+    capabilities: Arc<Capabilities>,
 }
 
 /// What a request came to beside its reply.
@@ -80,10 +81,9 @@ impl Endpoint {
         }
         let base = base_url(options)?;
         let preset = Arc::new(Preset::new(agent, &options.model));
-        let formats = shared_state.formats(base.as_str());
         let wire = native(options.provider.protocol, &base, &preset).unwrap_or_else(|| {
             let url = with_path(&base, "/chat/completions");
-            Box::new(ChatCompletions { url, preset, formats: formats.clone() })
+            Box::new(ChatCompletions { url, preset })
         });
         let name = Some(options.name.clone()).filter(|name| !name.is_empty());
         Ok(Self {
@@ -97,7 +97,7 @@ impl Endpoint {
             secrets: secrets(options, &base),
             timeout: options.timeout,
             client: shared_state.client(base.scheme() == "https")?,
-            formats,
+            capabilities: shared_state.capabilities(&base, &options.model, options.provider),
         })
     }
 
@@ -105,12 +105,13 @@ impl Endpoint {
     pub async fn ask(&self, request: &ChatRequest, tries: u32) -> Result<(ChatReply, HeaderMap), Setback> {
         let start = Instant::now();
         let (model, endpoint) = (&self.sent_model, &self.shown);
-        let (messages, tools) = (request.messages.len(), request.tools.len());
+        let form = self.capabilities.form(!request.tools.is_empty());
+        let (messages, tools) = (request.messages.len(), if form.tools { request.tools.len() } else { 0 });
         tracing::info!(
             target: "dlgforge.llm",
             "[llm] request model={model} endpoint={endpoint} messages={messages} tools={tools}"
         );
-        let outcome = self.exchange(request, tries).await;
+        let outcome = self.exchange(request, &form, tries).await;
         match &outcome {
             Ok((reply, _)) => tracing::info!(
                 target: "dlgforge.llm",
@@ -126,17 +127,24 @@ impl Endpoint {
         outcome
     }
 
-    /// Length of a request in the format that says most, in bytes: it has no more tokens.
+    /// Length of a request in the longest form in which it may be sent, in bytes: it has no more tokens.
     ///
     /// # Errors
     /// When it can't be written.
     pub fn length(&self, request: &ChatRequest) -> Result<usize, ModelError> {
-        Ok(self.wire.outgoing(request, Format::Schema).map_err(|detail| self.unwritable(&detail))?.body.len())
+        Form::LONGEST.iter().try_fold(0, |longest, form| {
+            let outgoing = self.wire.outgoing(request, form).map_err(|detail| self.unwritable(&detail))?;
+            Ok(outgoing.body.len().max(longest))
+        })
     }
 
-    async fn exchange(&self, request: &ChatRequest, tries: u32) -> Result<(ChatReply, HeaderMap), Setback> {
-        let (format, limit) = (self.formats.choose(!request.tools.is_empty()), self.formats.limit());
-        let outgoing = self.wire.outgoing(request, format).map_err(|detail| Setback {
+    async fn exchange(
+        &self,
+        request: &ChatRequest,
+        form: &Form,
+        tries: u32,
+    ) -> Result<(ChatReply, HeaderMap), Setback> {
+        let outgoing = self.wire.outgoing(request, form).map_err(|detail| Setback {
             error: self.unwritable(&detail),
             fault: Fault::Request,
             charged: false,
@@ -150,11 +158,17 @@ impl Endpoint {
         let read = read(&mut response, &mut body).await;
         if !response.status().is_success() {
             // Whatever could be read of the body is its explanation; the status alone decides.
-            return Err(self.refused(&response, &body, request, (format, limit)));
+            return Err(self.refused(&response, &body, request, form));
         }
         match read {
             Ok(()) => match self.wire.reply(&body, request, &self.model) {
-                Ok(reply) => Ok((reply, std::mem::take(response.headers_mut()))),
+                Ok(mut reply) => {
+                    if form.tools && tool_text::take_calls(&mut reply, request) {
+                        self.capabilities.calls_in_text();
+                    }
+                    self.capabilities.heard(request, form, &reply);
+                    Ok((reply, std::mem::take(response.headers_mut())))
+                }
                 Err(detail) => Err(self.malformed(&detail)),
             },
             Err(Unread::TooLong) => Err(self.malformed(&format!("longer than {} MiB", BODY_LIMIT >> 20))),
@@ -179,13 +193,7 @@ impl Endpoint {
         Setback { error, fault, charged: connected, headers: HeaderMap::new() }
     }
 
-    fn refused(
-        &self,
-        response: &Response,
-        body: &[u8],
-        request: &ChatRequest,
-        (format, limit): (Format, &str),
-    ) -> Setback {
+    fn refused(&self, response: &Response, body: &[u8], request: &ChatRequest, form: &Form) -> Setback {
         let status = response.status();
         let (text, headers) = (String::from_utf8_lossy(body), response.headers().clone());
         let mut detail = self.redacted(response::error_detail(&self.redacted(text.clone().into_owned())));
@@ -193,9 +201,7 @@ impl Endpoint {
             let error = ModelError::Filtered { endpoint: self.shown.clone(), detail: format!("{reason}: {detail}") };
             return Setback { error, fault: Fault::Request, charged: false, headers };
         }
-        let fault = if self.formats.learn_limit(&text, limit, &self.shown)
-            || self.formats.learn(&text, !request.tools.is_empty(), format, &self.shown)
-        {
+        let fault = if self.capabilities.learn(status.as_u16(), &text, request, form) {
             Fault::Form
         } else {
             fault(status, &text, retry_after(response.headers(), Timestamp::now()))

@@ -93,7 +93,7 @@ impl Front {
         }
         let start = Instant::now();
         let reply = self.model.chat(request).await?;
-        let Usage { prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens } = reply.usage;
+        let Usage { prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, .. } = reply.usage;
         let paid = Paid {
             role: self.role,
             model: reply.model.clone(),

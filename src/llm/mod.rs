@@ -4,19 +4,25 @@
 //! reserves what it may cost, waits until the traffic admits it to one of the agent's endpoints, and asks there: a protocol
 //! of `wire` writes the request and reads the reply. What goes wrong is told to the traffic, and held against the request
 //! only where it is not the endpoint's doing.
+//!
+//! Endpoints differ in what they take. What is known of one (`capabilities`) decides in which `form` a request is sent there,
+//! and grows with its errors and replies; what a request asks, and its digest, stay the same.
 
 mod address;
 mod budget;
 pub mod builtin;
+mod capabilities;
 pub mod chat;
 mod endpoint;
-mod formats;
+mod facts;
+mod form;
 mod halt;
 mod journalled;
 pub mod meter;
 mod patience;
 pub mod prices;
 pub mod provider;
+mod refusals;
 pub mod rehearsal;
 mod router;
 #[cfg(test)]

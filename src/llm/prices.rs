@@ -21,7 +21,12 @@ pub struct Price {
     pub output: f64,
     /// Tokens read that the provider had in its cache; as `input` when none.
     pub cached_input: Option<f64>,
+    /// Tokens read that the provider puts into its cache; 1.25 times `input` when none.
+    pub cache_write: Option<f64>,
 }
+
+/// What it costs to put a token into a cache, where nobody says, in prices of a token read: Anthropic's rule for five minutes.
+const CACHE_WRITE: f64 = 1.25;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,13 +62,24 @@ impl Price {
     pub fn nanousd(self, usage: &Usage) -> Option<u64> {
         let (read, written) = usage.prompt_tokens.zip(usage.completion_tokens)?;
         let cached = usage.cached_tokens.unwrap_or(0).min(read);
-        let read = self.input * (read - cached) as f64 + self.cached_input.unwrap_or(self.input) * cached as f64;
+        let kept = usage.cache_write_tokens.unwrap_or(0).min(read - cached);
+        let of_cache = self.cached_input() * cached as f64 + self.cache_write() * kept as f64;
+        let read = self.input * (read - cached - kept) as f64 + of_cache;
         Some(nano(read + self.output * written as f64))
     }
 
     /// The most that so many tokens can cost, in billionths of a USD.
     pub(super) fn most(self, read: u64, written: u64) -> u64 {
-        nano(self.input.max(self.cached_input.unwrap_or(0.0)) * read as f64 + self.output * written as f64)
+        let dearest = self.input.max(self.cached_input()).max(self.cache_write());
+        nano(dearest * read as f64 + self.output * written as f64)
+    }
+
+    fn cached_input(self) -> f64 {
+        self.cached_input.unwrap_or(self.input)
+    }
+
+    fn cache_write(self) -> f64 {
+        self.cache_write.unwrap_or(CACHE_WRITE * self.input)
     }
 }
 
@@ -79,7 +95,8 @@ fn parse(text: &str, name: &str) -> Result<BTreeMap<String, Price>, ModelError> 
         return Err(wrong("`version` is empty; say when the prices were valid".to_owned()));
     }
     let wrong_price = |price: &Price| {
-        ![price.input, price.output, price.cached_input.unwrap_or(0.0)].iter().all(|usd| usd.is_finite() && *usd >= 0.0)
+        let all = [price.input, price.output, price.cached_input(), price.cache_write()];
+        !all.iter().all(|usd| usd.is_finite() && *usd >= 0.0)
     };
     match table.usd_per_million_tokens.iter().find(|(_, price)| wrong_price(price)) {
         Some((model, _)) => Err(wrong(format!("the price of `{model}` must not be negative"))),
@@ -123,7 +140,12 @@ mod tests {
         assert_eq!(mine.nanousd(&used(Some(1), None, None)), None);
         let cheaper = Price { cached_input: Some(0.25), ..mine };
         assert_eq!(cheaper.nanousd(&used(Some(10), Some(0), Some(8))), Some(4_000));
-        assert_eq!(cheaper.most(10, 4), 20_000);
+        let stored = |cached, kept| Usage { cache_write_tokens: Some(kept), ..used(Some(10), Some(0), cached) };
+        assert_eq!(cheaper.nanousd(&stored(Some(8), 1)), Some(2_000 + 1_000 + 1_250));
+        assert_eq!(cheaper.nanousd(&stored(Some(8), 9)), Some(2_000 + 2_500), "no token is counted twice");
+        let dear = Price { cache_write: Some(2.0), ..cheaper };
+        assert_eq!((dear.nanousd(&stored(None, 10)), dear.most(10, 4)), (Some(20_000), 30_000));
+        assert_eq!(cheaper.most(10, 4), 22_500);
     }
 
     #[test]
@@ -133,6 +155,10 @@ mod tests {
         for (text, expected) in [
             (
                 "version: x\nusd_per_million_tokens: {a: {input: -1, output: 0}}\n",
+                "the price of `a` must not be negative",
+            ),
+            (
+                "version: x\nusd_per_million_tokens: {a: {input: 1, output: 0, cache_write: -1}}\n",
                 "the price of `a` must not be negative",
             ),
             ("version: ' '\nusd_per_million_tokens: {}\n", "`version` is empty"),

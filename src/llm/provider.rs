@@ -26,38 +26,57 @@ pub struct Provider {
     pub base_url: Option<&'static str>,
     /// Whether it wants a key.
     pub wants_key: bool,
+    /// Whether it takes tools together with a schema for its reply, and means both. Elsewhere the schema keeps models from
+    /// calling tools.
+    pub(super) tools_with_schema: bool,
+    /// Whether it knows the field `prompt_cache_key`.
+    pub(super) prompt_cache_key: bool,
 }
 
 const fn hosted(name: &'static str, base_url: &'static str) -> Provider {
-    Provider { name, alias: None, protocol: Protocol::ChatCompletions, base_url: Some(base_url), wants_key: true }
+    Provider { wants_key: true, ..own(name, Some(base_url)) }
 }
 
 const fn own(name: &'static str, base_url: Option<&'static str>) -> Provider {
-    Provider { name, alias: None, protocol: Protocol::ChatCompletions, base_url, wants_key: false }
+    Provider {
+        name,
+        alias: None,
+        protocol: Protocol::ChatCompletions,
+        base_url,
+        wants_key: false,
+        tools_with_schema: false,
+        prompt_cache_key: false,
+    }
 }
 
 /// OpenAI itself.
-pub const OPENAI: Provider = hosted("openai", "https://api.openai.com/v1");
+pub const OPENAI: Provider =
+    Provider { tools_with_schema: true, prompt_cache_key: true, ..hosted("openai", "https://api.openai.com/v1") };
 
 /// A server of the user's own that speaks OpenAI's protocol.
 pub const COMPATIBLE: Provider = own("openai", None);
 
 /// OpenAI's models in Azure; its base URL is the deployment's.
-const AZURE: Provider = Provider { base_url: None, ..hosted("azure", "") };
+const AZURE: Provider = Provider { name: "azure", base_url: None, ..OPENAI };
 
 /// All of them.
 pub const ALL: &[&Provider] = &[
     &Provider { protocol: Protocol::Builtin, ..own("builtin", None) },
     &OPENAI,
-    &Provider { protocol: Protocol::Messages, ..hosted("anthropic", "https://api.anthropic.com") },
+    &Provider {
+        protocol: Protocol::Messages,
+        tools_with_schema: true,
+        ..hosted("anthropic", "https://api.anthropic.com")
+    },
     &Provider {
         protocol: Protocol::GenerateContent,
+        tools_with_schema: true,
         alias: Some("google"),
         ..hosted("gemini", "https://generativelanguage.googleapis.com")
     },
     &hosted("deepseek", "https://api.deepseek.com/v1"),
     &hosted("groq", "https://api.groq.com/openai/v1"),
-    &hosted("mistral", "https://api.mistral.ai/v1"),
+    &Provider { prompt_cache_key: true, ..hosted("mistral", "https://api.mistral.ai/v1") },
     &hosted("openrouter", "https://openrouter.ai/api/v1"),
     &Provider { alias: Some("together_ai"), ..hosted("together", "https://api.together.xyz/v1") },
     &hosted("xai", "https://api.x.ai/v1"),

@@ -3,7 +3,7 @@
 use super::budget::{Cost, Purse, Reservation};
 use super::chat::Replying;
 use super::endpoint::{Endpoint, Fault, Setback};
-use super::formats::{Format, OLD_LIMIT};
+use super::form::Form;
 use super::patience::Patience;
 use super::prices::Price;
 use super::traffic::{LaneOptions, Request, Traffic};
@@ -77,7 +77,7 @@ impl Router {
     }
 
     fn body(&self, request: &ChatRequest) -> Result<Vec<u8>, ModelError> {
-        request::body(&self.canonical, request, Format::Schema, OLD_LIMIT)
+        request::body(&self.canonical, request, &Form::WHOLE)
             .map_err(|error| ModelError::Settings(format!("llm.agents.{}: request body: {error}", self.role)))
     }
 

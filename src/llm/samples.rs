@@ -56,8 +56,8 @@ pub(super) fn request(prompt: &str) -> ChatRequest {
         target_language: "en".into(),
     };
     ChatRequest {
-        conversation: "run-0004".into(),
         place: crate::words::Place::default(),
+        conversation: "c".into(),
         task: Arc::new(Task::JudgeConversation(task)),
         messages: vec![Message::new(Role::User, prompt)],
         tools: Vec::new(),

@@ -1,13 +1,15 @@
 //! What the models of one run share: counters, connections, and what is known about each endpoint.
 
+use super::address::shown;
 use super::budget::Purse;
-use super::formats::Formats;
+use super::capabilities::Capabilities;
+use super::facts::Facts;
 use super::halt::Halt;
 use super::traffic::Traffic;
-use super::{Budget, Meter, ModelError, Prices};
+use super::{Budget, Meter, ModelError, Prices, Provider};
 use crate::store::{Store, StoreError};
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder};
+use reqwest::{Client, ClientBuilder, Url};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,8 +31,10 @@ pub struct Shared {
     pub(super) traffic: Traffic,
     /// For plain HTTP and for TLS, made when the first endpoint needs one.
     clients: Mutex<BTreeMap<bool, Client>>,
-    /// By base URL.
-    formats: Mutex<BTreeMap<String, Arc<Formats>>>,
+    /// By base URL and model.
+    capabilities: Mutex<BTreeMap<(String, String), Arc<Capabilities>>>,
+    /// What was learned of endpoints.
+    facts: Arc<Facts>,
 }
 
 impl Shared {
@@ -45,15 +49,17 @@ impl Shared {
             traffic: Traffic::new(halt.clone(), max_outage),
             halt,
             clients: Mutex::default(),
-            formats: Mutex::default(),
+            capabilities: Mutex::default(),
+            facts: Arc::default(),
         }
     }
 
-    /// Takes note of the run: what it spent before it was resumed, and where it is kept.
+    /// Takes note of the run: what it spent before it was resumed, and where that and what is learned of endpoints is kept.
     ///
     /// # Errors
     /// When the store can't be read.
     pub fn open(&self, store: &Arc<dyn Store>, run: &Arc<str>) -> Result<(), StoreError> {
+        self.facts.open(store.clone(), run);
         self.purse.iter().try_for_each(|purse| purse.open(store.clone(), run))
     }
 
@@ -78,10 +84,11 @@ impl Shared {
         Ok(client)
     }
 
-    /// What is known about the formats of the endpoint at this base URL.
-    pub(super) fn formats(&self, base_url: &str) -> Arc<Formats> {
-        let mut formats = self.formats.lock().unwrap_or_else(PoisonError::into_inner);
-        formats.entry(base_url.to_owned()).or_default().clone()
+    /// What is known about the endpoint at this base URL with this model.
+    pub(super) fn capabilities(&self, base: &Url, model: &str, provider: &Provider) -> Arc<Capabilities> {
+        let mut all = self.capabilities.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Capabilities::new(shown(base), model, provider, self.facts.clone()));
+        all.entry((base.as_str().to_owned(), model.to_owned())).or_insert_with(new).clone()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::identity::{BATCH_SIZE, LANGUAGES};
 use super::{Bill, RunError};
 use crate::output::Folder;
-use crate::store::{Run, Settled, Spent, State};
+use crate::store::{Fact, Run, Settled, Spent, State};
 use std::fmt;
 use std::path::Path;
 
@@ -15,6 +15,7 @@ pub struct Report {
     busy: bool,
     settled: Vec<Settled>,
     spent: Vec<Spent>,
+    learned: Vec<Fact>,
 }
 
 /// The runs of an output folder, in the order in which they began; none when it has no store.
@@ -26,7 +27,7 @@ pub fn status(outputs: &Path) -> Result<Vec<Report>, RunError> {
     let busy = Folder::is_busy(outputs)?;
     let report = |run: &Run| {
         let (settled, spent) = (folder.store.settled(&run.id)?, folder.store.spent(&run.id)?);
-        Ok(Report { run: run.clone(), busy, settled, spent })
+        Ok(Report { run: run.clone(), busy, settled, spent, learned: folder.store.learned(&run.id)? })
     };
     folder.runs.iter().map(report).collect()
 }
@@ -62,6 +63,9 @@ impl fmt::Display for Report {
         }
         let bill = Bill { spent: self.spent.clone(), languages: self.languages() };
         write!(f, "{bill}")?;
+        for Fact { endpoint, text } in &self.learned {
+            writeln!(f, "  endpoint {endpoint}: {text}")?;
+        }
         match self.run.state {
             State::Completed => Ok(()),
             State::Short => writeln!(f, "  it ended short of its total: more attempts would not have helped"),

@@ -171,7 +171,10 @@ impl fmt::Display for Summary {
         if cut + empty + refused + filtered > 0 {
             writeln!(f, "  replies        {cut} cut off, {empty} empty, {refused} refused, {filtered} filtered")?;
         }
-        writeln!(f, "  tokens         {} read, {} written", meter.prompt_tokens, meter.completion_tokens)?;
+        let (read, cached) = (meter.prompt_tokens, meter.cached_tokens);
+        let share = 100.0 * cached as f64 / read.max(1) as f64;
+        let of_them = if cached > 0 { format!(" ({share:.0} % from caches)") } else { String::new() };
+        writeln!(f, "  tokens         {read} read{of_them}, {} written", meter.completion_tokens)?;
         writeln!(f, "  cost           {}", self.bill.cost())?;
         writeln!(
             f,

@@ -221,11 +221,17 @@ mod tests {
     use crate::llm::Role;
     use crate::stages::PromptOptions;
     use crate::stages::script::{Script, answer_text, catalogue, conversation, question, refused, said, turn, wants};
+    use crate::words::{ChunkIndex, DropReason};
     use serde_json::json;
 
-    fn stage(model: Arc<Script>) -> Responder {
+    const BOTH: AnswerOptions =
+        AnswerOptions { retrieval: RetrievalMode::Both, require_retrieval: true, full_trace: false };
+
+    fn stage(model: Arc<Script>, options: AnswerOptions) -> Responder {
         let toolbox = Toolbox::new(Arc::new(Index::build(catalogue()).unwrap()), 4);
-        Responder::new(model, Arc::new(Prompts::load(&PromptOptions::default()).unwrap()), Arc::new(toolbox))
+        let prompts = Prompts::load(&PromptOptions::default()).unwrap();
+        let checks = Arc::new(Checks::new(&prompts));
+        Responder::new(model, Arc::new(prompts), checks, Arc::new(toolbox), options)
     }
 
     fn asked() -> Conversation {
@@ -236,7 +242,7 @@ mod tests {
     }
 
     fn search(id: &str) -> ChatReply {
-        wants(&[(id, "vector_db_search", json!({"query": "green tea"}))])
+        wants(&[(id, "vector_db_search", json!({"query": "oxidise", "k": 1}))])
     }
 
     /// A model that calls a tool `tools` times, then answers.
@@ -245,87 +251,135 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_without_tools_takes_one_call() {
-        let model = after(0);
-        let answer = stage(model.clone()).answer(&asked()).await.unwrap();
-        assert_eq!((answer.reply.assistant_message.as_str(), model.calls()), ("Dried soon.", 1));
-        assert!(answer.tool_events.is_empty() && !answer.reply.did_web_search);
-        assert_eq!(answer.reply.reasoning_trace.retrieval_queries.vector_db_search, ["tea leaves"]);
-        assert_eq!(answer.reply.reasoning_trace.evidence[1].id, "E2");
-        let request = model.request(0);
-        assert_eq!(request.tools[0].name, "vector_db_search");
-        let prompt = &request.messages[1].content;
-        assert!(prompt.contains("Why is green tea green?") && prompt.contains("Turn 1 - User: What is tea?"));
-        assert!(prompt.contains("returns 4 passages") && !prompt.contains("Turn 2"), "{prompt}");
+    async fn passages_stand_in_the_prompt_before_anybody_searches() {
+        for retrieval in [RetrievalMode::First, RetrievalMode::Both] {
+            let model = after(0);
+            let answer = stage(model.clone(), AnswerOptions { retrieval, ..BOTH }).answer(&asked()).await.unwrap();
+            assert_eq!((answer.reply.assistant_message.as_str(), model.calls()), ("Dried soon.", 1));
+            assert_eq!(answer.tool_events.len(), 1, "the search is a call like any other");
+            assert_eq!((answer.retrieved, answer.used), (vec![ChunkIndex(0), ChunkIndex(1)], vec![ChunkIndex(0)]));
+            let trace = answer.reply.reasoning_trace;
+            assert_eq!(trace.retrieval_queries.vector_db_search, ["Why is green tea green?"]);
+            assert_eq!(trace.evidence[0].content, &*catalogue().chunks[0].text);
+            let request = model.request(0);
+            assert_eq!(request.tools.is_empty(), retrieval == RetrievalMode::First);
+            let roles: Vec<Role> = request.messages.iter().map(|message| message.role).collect();
+            assert_eq!(roles, [Role::System, Role::User, Role::Assistant, Role::User]);
+            let prompt = &request.messages[3].content;
+            assert!(prompt.contains("[P1]") && prompt.contains("Question: Why is green tea green?"), "{prompt}");
+            for chunk in &catalogue().chunks {
+                assert_eq!(prompt.matches(&*chunk.text).count(), 1, "every passage once");
+            }
+        }
     }
 
     #[tokio::test]
-    async fn calls_and_results_go_back_to_the_model() {
+    async fn in_the_contracts_way_the_model_searches_by_itself() {
+        let tool = AnswerOptions { retrieval: RetrievalMode::Tool, ..BOTH };
+        let model = after(1);
+        let answer = stage(model.clone(), tool).answer(&asked()).await.unwrap();
+        assert!(!model.request(0).messages[3].content.contains("[P1]"));
+        assert_eq!((model.calls(), answer.retrieved), (2, vec![ChunkIndex(1)]));
+        assert_eq!(model.request(1).schema.schema["properties"]["evidence_refs"]["items"]["enum"], json!(["P1"]));
+
+        let failure = stage(after(0), tool).answer(&asked()).await.unwrap_err();
+        assert_eq!(DropReason::Failed(failure.clone()).as_str(), "not_retrieved");
+        assert!(failure.to_string().contains("set tools.retrieval.mode to both"), "{failure}");
+        let free = AnswerOptions { require_retrieval: false, ..tool };
+        let answer = stage(after(0), free).answer(&asked()).await.unwrap();
+        assert!(answer.retrieved.is_empty() && answer.tool_events.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_question_for_which_nothing_is_found_is_not_answered_from_memory() {
+        let mut conversation = asked();
+        conversation.turns.clear();
+        conversation.round.question = Some(question("Zeppelin?").into());
+        let failure = stage(after(0), BOTH).answer(&conversation).await.unwrap_err();
+        assert_eq!(DropReason::Failed(failure).as_str(), "not_retrieved");
+    }
+
+    #[tokio::test]
+    async fn the_model_may_search_for_more() {
         let model = Script::new(|_, number| match number {
-            0 => Ok(ChatReply {
-                reasoning: Some("look first".to_owned()),
-                text: "Searching.".to_owned(),
-                ..wants(&[
-                    ("", "vector_db_search", json!({"query": "green\0tea", "k": 1})),
-                    ("x", "shell", json!({"cmd": "ls"})),
-                    ("x", "vector_db_search", json!({})),
-                ])
-            }),
+            0 => Ok(ChatReply { reasoning: Some("look first".to_owned()), ..search("") }),
             _ => Ok(said(&format!("<think>found</think>{}", answer_text("Dried soon.")))),
         });
-        let answer = stage(model.clone()).answer(&asked()).await.unwrap();
+        let answer = stage(model.clone(), BOTH).answer(&asked()).await.unwrap();
         assert_eq!(answer.reasoning.as_deref(), Some("look first\n\nfound"));
         let ids: Vec<&str> = answer.tool_events.iter().map(|event| event.id.as_str()).collect();
-        assert_eq!(ids, ["call_1", "x", "x_3"]);
-        assert_eq!(answer.tool_events[0].arguments, json!({"query": "green\u{fffd}tea", "k": 1}));
-        assert_eq!(answer.tool_events[0].result["results"].as_array().map(Vec::len), Some(1));
-        assert_eq!(answer.tool_events[1].result, json!({"error": "Unknown tool: shell"}));
-        assert!(answer.tool_events[2].result["error"].is_string());
-        let after = model.after_prompt(1);
-        let roles: Vec<Role> = after.iter().map(|message| message.role).collect();
-        assert_eq!(roles, [Role::Assistant, Role::Tool, Role::Tool, Role::Tool]);
+        assert_eq!(ids, ["search002", "call_2"]);
+        let messages = model.request(1).messages;
+        assert_eq!(messages[messages.len() - 1].content, "Found again: P2.");
+    }
+
+    #[tokio::test]
+    async fn a_reply_without_call_and_answer_is_followed_by_one_request_without_tools() {
+        let model = Script::texts(&["It is dried soon after picking.", &answer_text("Dried soon.")]);
+        let answer = stage(model.clone(), BOTH).answer(&asked()).await.unwrap();
+        assert_eq!((answer.calls, answer.reply.assistant_message.as_str()), (2, "Dried soon."));
+        let (first, second) = (model.request(0), model.request(1));
+        assert!(!first.tools.is_empty() && second.tools.is_empty());
+        assert_eq!(first.messages, second.messages, "the same, but for the tools");
+
+        let model = Script::texts(&["no", "no again", "no at last"]);
+        let failure = stage(model.clone(), BOTH).answer(&asked()).await.unwrap_err();
+        assert_eq!((failure, model.calls()), (unusable("the reply holds no JSON object"), 3));
     }
 
     #[tokio::test]
     async fn the_eighth_call_is_the_last_and_offers_no_tools() {
         let model = after(7);
-        let answer = stage(model.clone()).answer(&asked()).await.unwrap();
-        assert_eq!((model.calls(), answer.tool_events.len()), (8, 7));
+        let answer = stage(model.clone(), BOTH).answer(&asked()).await.unwrap();
+        assert_eq!((model.calls(), answer.tool_events.len()), (8, 8));
         let ids: std::collections::BTreeSet<&String> = answer.tool_events.iter().map(|event| &event.id).collect();
-        assert_eq!(ids.len(), 7);
+        assert_eq!(ids.len(), 8);
         assert!((0..7).all(|number| !model.request(number).tools.is_empty()));
         let last = model.request(7);
         assert!(last.tools.is_empty());
         assert_eq!(last.messages.last().map(|message| message.content.as_str()), Some(ANSWER_NOW));
 
         let model = after(8);
-        let failure = stage(model.clone()).answer(&asked()).await.unwrap_err();
-        assert_eq!(failure, unusable("it still asked for tools in call 8"));
+        let failure = stage(model.clone(), BOTH).answer(&asked()).await.unwrap_err();
+        assert_eq!(failure, unusable("it still asks for tools, and none are left"));
         assert_eq!(model.calls(), 8);
     }
 
     #[tokio::test]
-    async fn an_unusable_reply_is_asked_for_once_more_within_the_budget() {
-        let model = Script::new(|_, number| match number {
-            0 => Ok(search("a")),
-            1 => Ok(said(r#"{"assistant_message": ""}"#)),
-            2 => Ok(search("b")),
-            _ => Ok(said(&answer_text("Dried soon."))),
-        });
-        let answer = stage(model.clone()).answer(&asked()).await.unwrap();
-        assert_eq!((model.calls(), answer.tool_events.len()), (4, 2));
-        let complaint = &model.after_prompt(2)[3];
-        assert!(complaint.content.contains("`assistant_message` is empty"), "{}", complaint.content);
+    async fn an_answer_that_cannot_be_used_is_asked_for_once_more() {
+        for (first, told) in [
+            (answer_text("Why is green tea green?"), "question"),
+            (answer_text("string"), "string"),
+            (answer_text("Le thé vert est séché peu après la cueillette, afin que ses feuilles restent vertes."), "French"),
+            (json!({"assistant_message": "", "confidence": "low"}).to_string(), "`assistant_message` is empty"),
+            (
+                json!({
+                    "assistant_message": "Dried soon.", "confidence": "low",
+                    "evidence": [{"content": "green tea is boiled for nine hours before it is picked"}],
+                })
+                .to_string(),
+                "quote",
+            ),
+        ] {
+            let model = Script::texts(&[&first, &answer_text("Dried soon.")]);
+            let first = AnswerOptions { retrieval: RetrievalMode::First, ..BOTH };
+            let answer = stage(model.clone(), first).answer(&asked()).await.unwrap();
+            assert_eq!((answer.calls, answer.reply.assistant_message.as_str()), (2, "Dried soon."));
+            let complaint = model.request(1).messages.pop().unwrap().content;
+            assert!(complaint.starts_with("Your reply can't be used: ") && complaint.contains(told), "{complaint}");
+        }
+        let french = answer_text("Le thé vert est séché peu après la cueillette, afin que ses feuilles restent vertes.");
+        let failure = stage(Script::texts(&[&french]), BOTH).answer(&asked()).await.unwrap_err();
+        assert_eq!(DropReason::Failed(failure).as_str(), "wrong_language");
+    }
 
-        let model = Script::texts(&["no", "no again"]);
-        let failure = stage(model.clone()).answer(&asked()).await.unwrap_err();
-        assert_eq!((failure, model.calls()), (unusable("the reply holds no JSON object"), 2));
-
-        let model = Script::new(|_, number| Ok(if number < 6 { search("c") } else { said("[]") }));
-        let failure = stage(model.clone()).answer(&asked()).await.unwrap_err();
-        assert_eq!((failure, model.calls()), (unusable("the reply is a list, not a JSON object"), 8));
-        let last = model.request(7).messages.pop().unwrap();
-        assert!(last.content.contains("can't be used") && last.content.ends_with(ANSWER_NOW), "{}", last.content);
+    #[tokio::test]
+    async fn numbers_that_stand_nowhere_are_told() {
+        let model = Script::texts(&[&answer_text("It takes 7 hours, as asked in turn 2, at 90 °C.")]);
+        let mut conversation = asked();
+        conversation.round.question = Some(question("Why is green tea dried within 7 hours?").into());
+        let answer = stage(model, BOTH).answer(&conversation).await.unwrap();
+        assert_eq!(answer.unsupported_numbers, ["2", "90"]);
     }
 
     #[tokio::test]
@@ -334,44 +388,28 @@ mod tests {
             0 => Ok(ChatReply { finish: Finish::Length, ..search("a") }),
             _ => Ok(said(&answer_text("Dried soon."))),
         });
-        let answer = stage(model.clone()).answer(&asked()).await.unwrap();
-        assert!(answer.tool_events.is_empty());
-        let complaint = &model.request(1).messages[1].content;
-        assert!(complaint.contains("cut off at llm.agents.assistant.max_tokens"), "{complaint}");
+        let answer = stage(model.clone(), BOTH).answer(&asked()).await.unwrap();
+        assert_eq!((answer.tool_events.len(), answer.calls), (1, 2));
         for (finish, expected) in [
             (Finish::Refused("No.".into()), Failure::Refused { role: ROLE, detail: "No.".into() }),
             (Finish::Filtered("safety".into()), Failure::Filtered { role: ROLE, detail: "safety".into() }),
         ] {
             let model = Script::new(move |_, _| Ok(ChatReply { finish: finish.clone(), ..search("a") }));
-            assert_eq!((stage(model.clone()).answer(&asked()).await.unwrap_err(), model.calls()), (expected, 1));
+            assert_eq!((stage(model.clone(), BOTH).answer(&asked()).await.unwrap_err(), model.calls()), (expected, 1));
         }
     }
 
     #[tokio::test]
     async fn failures_say_whose_they_are() {
-        let failure = stage(Script::new(|_, _| Err(refused()))).answer(&asked()).await.unwrap_err();
+        let failure = stage(Script::new(|_, _| Err(refused())), BOTH).answer(&asked()).await.unwrap_err();
         assert_eq!(failure, Failure::Model { role: "assistant", detail: refused().to_string() });
-        let failure = stage(after(0)).answer(&conversation()).await.unwrap_err();
+        let failure = stage(after(0), BOTH).answer(&conversation()).await.unwrap_err();
         assert_eq!(failure, unusable("there is no question to answer"));
-    }
-
-    #[test]
-    fn the_web_counts_as_searched_where_a_search_was_made() {
-        let event = |name: &str| ToolEvent {
-            id: name.to_owned(),
-            name: name.to_owned(),
-            arguments: json!({}),
-            result: json!({}),
-        };
-        for (name, expected) in [("web_search", true), ("vector_db_search", false)] {
-            let (reply, _) = read(&said(&answer_text("a")), &[event(name)]).unwrap().unwrap();
-            assert_eq!(reply.did_web_search, expected);
-        }
     }
 
     #[test]
     fn the_future_can_move_between_threads() {
         fn sendable<T: Send>(_: T) {}
-        sendable(stage(after(0)).answer(&asked()));
+        sendable(stage(after(0), BOTH).answer(&asked()));
     }
 }

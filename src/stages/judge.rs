@@ -177,9 +177,10 @@ fn said(message: &str) -> String {
 mod tests {
     use super::*;
     use crate::stages::PromptOptions;
-    use crate::stages::script::{Script, answer, conversation, question, refused, turn};
-    use crate::words::reply::{Evidence, GroundingFact};
-    use crate::words::{Answer, DropReason, Question};
+    use crate::stages::Accept;
+    use crate::stages::script::{Script, answer, catalogue, conversation, question, refused, turn};
+    use crate::words::reply::Evidence;
+    use crate::words::{Acceptance, Answer, DropReason, Question};
 
     const VERDICT: &str = r#"{"score": "7.6", "reasons": ["Too Vague", "odd"], "notes": "n", "question_ok": true,
                               "answer_ok": "false",}"#;
@@ -187,20 +188,18 @@ mod tests {
     fn stage(model: Arc<Script>, granularity: Granularity) -> Judge {
         let reasons = ["too_vague", "other"].map(String::from).to_vec();
         let prompts = Prompts::load(&PromptOptions::default()).unwrap();
-        Judge::new(model, Arc::new(prompts), JudgeOptions { granularity, reasons })
+        let accept = Accept { min_score: 5, answer_ok: true, ..Accept::default() };
+        Judge::new(model, Arc::new(prompts), catalogue(), JudgeOptions { granularity, reasons, accept })
     }
 
     fn grounded(number: u16) -> (Question, Answer) {
-        let mut question = question(&format!("Question {number}?"));
-        let fact = GroundingFact { fact: format!("fact {number}"), source_descriptor: "tea.md#chunk0".to_owned() };
-        question.reply.grounding_facts = vec![fact];
+        let question = question(&format!("Question {number}?"));
         let mut answer = answer(&format!("Answer {number}."));
-        let named = |id: &str, cue: &str| Evidence {
-            id: id.to_owned(),
-            cue: cue.to_owned(),
-            content: format!("content {number}"),
-        };
-        answer.reply.reasoning_trace.evidence = vec![named("E1", "KB: tea"), named("E2", "")];
+        let quoted = |content: &str| Evidence { id: "E".to_owned(), cue: String::new(), content: content.to_owned() };
+        answer.retrieved = vec![ChunkIndex(1), ChunkIndex(0)];
+        answer.reply.reasoning_trace.evidence =
+            vec![quoted(&catalogue().chunks[1].text), quoted("dried soon after picking"), quoted("boiled for nine hours")];
+        answer.unsupported_numbers = vec![format!("4{number}")];
         (question, answer)
     }
 
@@ -224,13 +223,28 @@ mod tests {
         let verdict = stage(model.clone(), Granularity::Turn).judge(&answered(1)).await.unwrap().unwrap();
         assert_eq!((verdict.reply.score, verdict.reply.reasons), (8, vec!["too_vague".to_owned()]));
         assert_eq!((verdict.reply.question_ok, verdict.reply.answer_ok), (true, false));
+        assert_eq!(verdict.acceptance, Acceptance::Flagged, "the answer is not sound");
         let Task::JudgeTurn(task) = &*model.request(0).task else { panic!("not a turn") };
-        assert_eq!(task.public_conversation_history, "Turn 1 - User: Question 1?\nTurn 1 - Assistant: Answer 1.");
+        let history = "Turn 1 - User: Question 1?\nTurn 1 - Assistant: Answer 1.\n\
+                       Turn 2 - User: Question 2?\nTurn 2 - Assistant: Answer 2.";
+        assert_eq!((task.public_conversation_history.as_str(), task.turn_index), (history, 2));
         assert_eq!((&*task.judge_user_message, &*task.judge_assistant_message), ("Question 2?", "Answer 2."));
-        let sources: Vec<&str> = task.judge_evidence.iter().map(|evidence| evidence.source.as_str()).collect();
-        assert_eq!(sources, ["tea.md#chunk0", "KB: tea", "E2"]);
+        let evidence: Vec<_> = task.judge_evidence.iter().map(|it| (it.source.as_str(), it.content.as_str())).collect();
+        let chunks = &catalogue().chunks;
+        assert_eq!(
+            evidence,
+            [
+                ("P1", &*chunks[1].text),
+                ("P2", &*chunks[0].text),
+                ("quoted by the assistant, found in P2", "dried soon after picking"),
+                ("quoted by the assistant, found in no passage", "boiled for nine hours"),
+            ]
+        );
         assert_eq!((&*task.user_persona, &*task.assistant_persona), ("Cook", "Tutor"));
-        assert!(model.request(0).messages[1].content.contains("too_vague, other"));
+        let request = model.request(0);
+        assert!(request.messages[0].content.contains("too_vague, other"));
+        assert!(request.messages[1].content.contains("said before: 42"), "{}", request.messages[1].content);
+        assert_eq!(request.schema.schema["properties"]["reasons"]["items"]["enum"][0], "too_vague");
     }
 
     #[tokio::test]
@@ -241,7 +255,7 @@ mod tests {
         let Task::JudgeConversation(task) = &*model.request(0).task else { panic!("not a conversation") };
         assert_eq!((task.judge_turn_count, task.judge_conversation_turns.len()), (3, 3));
         assert_eq!(task.judge_conversation_turns[2].turn_index, 3);
-        assert_eq!(task.judge_conversation_evidence.len(), 9);
+        assert_eq!(task.judge_conversation_evidence.len(), 2 + 3 * 2, "every passage once");
         assert!(task.public_conversation_history.ends_with("Turn 3 - Assistant: Answer 3."));
     }
 
@@ -295,12 +309,12 @@ mod tests {
 
     #[tokio::test]
     async fn evidence_is_capped_and_a_missing_answer_is_named() {
-        let mut conversation = answered(60);
+        let mut conversation = answered(80);
         conversation.round.answer = Some(answer(" "));
         let judge = stage(Script::texts(&[VERDICT]), Granularity::Conversation);
         let Some(Task::JudgeConversation(task)) = judge.whole(&conversation) else { panic!("nothing to judge") };
         assert_eq!(task.judge_conversation_evidence.len(), EVIDENCE);
-        assert_eq!(task.judge_conversation_turns[60].assistant_message, "MISSING_ASSISTANT_MESSAGE");
+        assert_eq!(task.judge_conversation_turns[80].assistant_message, "MISSING_ASSISTANT_MESSAGE");
         let Some(Task::JudgeTurn(task)) = judge.turn(&conversation) else { panic!("nothing to judge") };
         assert_eq!(task.judge_assistant_message, "MISSING_ASSISTANT_MESSAGE");
     }

@@ -144,3 +144,102 @@ fn unique(id: String, earlier: &[ToolEvent]) -> String {
     }
     format!("{stem}_{number}")
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::knowledge::Index;
+    use crate::stages::script::{catalogue, conversation, question, turn, wants};
+    use crate::words::Used;
+    use std::sync::Arc;
+
+    fn toolbox() -> Toolbox {
+        Toolbox::new(Arc::new(Index::build(catalogue()).unwrap()), 4)
+    }
+
+    #[test]
+    fn the_question_is_searched_for_as_the_model_would() {
+        let mut conversation = conversation();
+        conversation.turns = vec![turn(1, "What is tea?", "A plant.")];
+        let mut retrieved = Retrieved::default();
+        retrieved.search_first(&toolbox(), &conversation, &question("Why is green tea green?"));
+        let [event] = retrieved.events.as_slice() else { panic!("one call") };
+        assert_eq!((event.id.as_str(), event.name.as_str()), ("search002", SEARCH));
+        assert_eq!(event.arguments, json!({"query": "Why is green tea green?"}));
+        assert_eq!(event.result["results"].as_array().map(Vec::len), Some(2));
+        assert_eq!(retrieved.chunks, [ChunkIndex(0), ChunkIndex(1)]);
+        let labels: Vec<&str> = retrieved.passages.iter().map(|passage| passage.label.as_str()).collect();
+        assert_eq!(labels, ["P1", "P2"]);
+        assert_eq!(retrieved.queries().vector_db_search, ["Why is green tea green?"]);
+    }
+
+    #[test]
+    fn a_query_tells_what_the_question_refers_to() {
+        let mut conversation = conversation();
+        conversation.turns = vec![turn(1, "How long does black tea oxidise?", "For hours.")];
+        let query = |mode, chunk, language: &str| {
+            let mut question = question("And how is it dried then?");
+            (question.mode, question.used) = (mode, Used { chunk, ..question.used });
+            let conversation = Conversation { language: language.into(), ..conversation.clone() };
+            query(&toolbox(), &conversation, &question)
+        };
+        for mode in [QuestionMode::Followup, QuestionMode::Adjacent] {
+            assert_eq!(query(mode, None, "en"), "And how is it dried then? long black tea oxidise");
+        }
+        assert_eq!(query(QuestionMode::Fresh, None, "en"), "And how is it dried then?");
+        // Of a passage in English that a question in another language is about.
+        let chunk = Some(ChunkIndex(0));
+        assert_eq!(query(QuestionMode::Fresh, chunk, "en"), "And how is it dried then?");
+        let foreign = query(QuestionMode::Fresh, chunk, "fr");
+        assert!(foreign.contains(" green ") && foreign.contains("leaves"), "{foreign}");
+    }
+
+    #[test]
+    fn calls_and_results_belong_together_and_passages_are_shown_once() {
+        let search = |query: &str, k: u64| json!({"query": query, "k": k});
+        let calls = [("", SEARCH, search("green\0tea", 1)), ("x", "shell", json!({})), ("x", SEARCH, json!({}))];
+        let (mut messages, mut retrieved) = (Vec::new(), Retrieved::default());
+        let reply = ChatReply { text: "Searching.".to_owned(), ..wants(&calls) };
+        retrieved.use_tools(&toolbox(), reply, &mut messages);
+        retrieved.use_tools(&toolbox(), wants(&[("y", SEARCH, search("green black", 2))]), &mut messages);
+
+        let ids: Vec<&str> = retrieved.events.iter().map(|event| event.id.as_str()).collect();
+        assert_eq!(ids, ["call_1", "x", "x_3", "y"]);
+        assert_eq!(retrieved.events[0].arguments, search("green\u{fffd}tea", 1));
+        assert_eq!(retrieved.events[1].result, json!({"error": "Unknown tool: shell"}));
+        assert_eq!(retrieved.chunks.len(), 2);
+
+        assert_eq!((messages[0].role, messages[0].content.as_str()), (Role::Assistant, "Searching."));
+        assert_eq!(messages[0].tool_calls, retrieved.events[..3].iter().map(called).collect::<Vec<_>>());
+        assert_eq!(messages[4].tool_calls, [called(&retrieved.events[3])]);
+        for (at, event) in [1, 2, 3, 5].into_iter().zip(&retrieved.events) {
+            let result = &messages[at];
+            assert_eq!((result.role, &result.answers), (Role::Tool, &Some((event.id.clone(), event.name.clone()))));
+        }
+        assert_eq!(messages[1].content, retrieved.passages[0].to_string());
+        assert_eq!(messages[2].content, json!({"error": "Unknown tool: shell"}).to_string());
+        assert_eq!(messages[5].content, format!("{}\n\nFound again: P1.", retrieved.passages[1]));
+    }
+
+    #[test]
+    fn a_search_that_finds_nothing_says_so() {
+        let (mut messages, mut retrieved) = (Vec::new(), Retrieved::default());
+        retrieved.use_tools(&toolbox(), wants(&[("a", SEARCH, json!({"query": "zeppelin"}))]), &mut messages);
+        assert!(messages[1].content.starts_with("No passage"));
+        assert!(retrieved.chunks.is_empty() && retrieved.events.len() == 1);
+    }
+
+    #[test]
+    fn lines_of_the_log_are_short() {
+        let arguments = json!({"query": "green\ntea", "k": 2});
+        assert_eq!(
+            tool_line("vector_db_search", &arguments),
+            r#"[tools] vector_db_search {"query":"green\ntea","k":2}"#
+        );
+        assert_eq!(retrieval_line("green\n tea", 2), "[retrieval] query=green tea hits=2");
+        assert!(
+            tool_line("x", &json!("y".repeat(9_999))).len() < 400 && retrieval_line(&"y".repeat(9_999), 1).len() < 300
+        );
+    }
+}

@@ -91,15 +91,7 @@ pub(super) fn refused() -> ModelError {
 
 /// A usable reply of the assistant model, as text.
 pub(super) fn answer_text(message: &str) -> String {
-    json!({
-        "assistant_message": message,
-        "reasoning_trace": {
-            "retrieval_queries": {"vector_db_search": ["tea leaves", "en"]},
-            "evidence": [{"id": "E1", "cue": "KB: tea", "content": "Tea is a plant."}, {"content": "It is picked."}],
-            "confidence": "high",
-        },
-    })
-    .to_string()
+    json!({"evidence_refs": ["P1"], "assistant_message": message, "confidence": "high", "known_limits": ""}).to_string()
 }
 
 /// One document in two chunks.

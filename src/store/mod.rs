@@ -19,7 +19,7 @@ mod tests;
 
 pub use error::StoreError;
 pub use journal::{Delays, Journal, Reuse, recall};
-pub use records::{Admission, Charge, Entry, Mark, Paid, Run, Settled, Spent, State};
+pub use records::{Admission, Charge, Entry, Fact, Mark, Paid, Run, Settled, Spent, State};
 pub use sqlite::Sqlite;
 
 use crate::words::{Digest, Place};
@@ -72,4 +72,10 @@ pub trait Store: Send + Sync {
 
     /// What the kept replies of a run have cost that were not taken over from another one, by conversation.
     fn charges(&self, run: &str) -> Result<Vec<Charge>, StoreError>;
+
+    /// Keeps what a run has learned of an endpoint. What is known already is not kept twice.
+    fn learn(&self, run: &str, fact: &Fact) -> Result<(), StoreError>;
+
+    /// What a run has learned of its endpoints, in the order in which it did.
+    fn learned(&self, run: &str) -> Result<Vec<Fact>, StoreError>;
 }

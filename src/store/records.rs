@@ -69,6 +69,15 @@ pub struct Run {
     pub updated: String,
 }
 
+/// What a run has learned of an endpoint, such as that it takes no tools.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fact {
+    /// The root of its API.
+    pub endpoint: String,
+    /// What is so, for people: the rest of a sentence about the endpoint.
+    pub text: String,
+}
+
 /// A model's reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {

@@ -1,9 +1,9 @@
 //! `runs.sqlite`: which runs there are, what they have settled, and how long their files are.
 
 use super::database::{Access, Database};
-use super::{Admission, Mark, Run, Settled, State, StoreError};
+use super::{Admission, Fact, Mark, Run, Settled, State, StoreError};
 use crate::words::{LanguageIndex, Slot, Wave};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -24,8 +24,19 @@ CREATE TABLE settled (
     PRIMARY KEY (run, language, slot)
 ) WITHOUT ROWID";
 
+/// Earlier releases had no such table: it is made when a store is opened for writing, and stores without it can be read.
+const FACTS: &str = "
+CREATE TABLE IF NOT EXISTS facts (
+    number INTEGER PRIMARY KEY, run TEXT NOT NULL, endpoint TEXT NOT NULL, text TEXT NOT NULL,
+    UNIQUE (run, endpoint, text)
+)";
+
 pub(super) fn open(path: &Path, access: Access) -> Result<Database, StoreError> {
-    Database::open(path, FORMAT, SCHEMA, access)
+    let mut database = Database::open(path, FORMAT, SCHEMA, access)?;
+    if access == Access::Write {
+        database.run("write to", |connection| connection.execute_batch(FACTS))?;
+    }
+    Ok(database)
 }
 
 pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Run>> {
@@ -132,6 +143,20 @@ pub(super) fn files(connection: &Connection) -> rusqlite::Result<BTreeMap<String
         Ok((row.get(0)?, mark))
     })?;
     files.collect()
+}
+
+pub(super) fn learn(connection: &Connection, run: &str, fact: &Fact) -> rusqlite::Result<()> {
+    let insert = "INSERT OR IGNORE INTO facts (run, endpoint, text) VALUES (?1, ?2, ?3)";
+    connection.execute(insert, params![run, fact.endpoint, fact.text]).map(drop)
+}
+
+pub(super) fn learned(connection: &Connection, run: &str) -> rusqlite::Result<Vec<Fact>> {
+    let table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'facts'";
+    if connection.query_row(table, [], |_| Ok(())).optional()?.is_none() {
+        return Ok(Vec::new());
+    }
+    let mut found = connection.prepare_cached("SELECT endpoint, text FROM facts WHERE run = ?1 ORDER BY number")?;
+    found.query_map([run], |row| Ok(Fact { endpoint: row.get(0)?, text: row.get(1)? }))?.collect()
 }
 
 fn unreadable(column: usize, detail: String) -> rusqlite::Error {

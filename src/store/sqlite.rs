@@ -1,7 +1,9 @@
 //! The embedded store: two SQLite files in `store/` of the output folder.
 
 use super::database::{Access, Database};
-use super::{Admission, Charge, Entry, Mark, Run, Settled, Spent, State, Store, StoreError, replies, runs, salvage};
+use super::{
+    Admission, Charge, Entry, Fact, Mark, Run, Settled, Spent, State, Store, StoreError, replies, runs, salvage,
+};
 use crate::words::{Digest, Place};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -130,5 +132,13 @@ impl Store for Sqlite {
 
     fn charges(&self, run: &str) -> Result<Vec<Charge>, StoreError> {
         held(&self.journal).run("read", |connection| replies::charges(connection, run))
+    }
+
+    fn learn(&self, run: &str, fact: &Fact) -> Result<(), StoreError> {
+        held(&self.runs).run("write to", |connection| runs::learn(connection, run, fact))
+    }
+
+    fn learned(&self, run: &str) -> Result<Vec<Fact>, StoreError> {
+        held(&self.runs).run("read", |connection| runs::learned(connection, run))
     }
 }

@@ -47,6 +47,10 @@ fn settled(index: u32, dropped: Option<&str>) -> Settled {
     }
 }
 
+fn fact(text: &str) -> Fact {
+    Fact { endpoint: "http://127.0.0.1/v1".into(), text: text.into() }
+}
+
 /// What every store must do. `reopened` is the same store as another process would find it.
 fn conformance<S: Store>(store: S, reopened: impl Fn(S) -> S) {
     assert_eq!(store.runs().unwrap(), []);
@@ -66,6 +70,8 @@ fn conformance<S: Store>(store: S, reopened: impl Fn(S) -> S) {
     let taken_over = Entry { paid: None, ..entry(place(0, 3, Stage::Ask, 0), 9, b"another's", None) };
     store.append("b", &[entry(here, 1, b"late", Some(1)), taken_over]).unwrap();
     store.append("b", &[]).unwrap();
+
+    [fact("z"), fact("y"), fact("z")].iter().for_each(|fact| store.learn("b", fact).unwrap());
 
     let mark = |length, tail| Mark { length, rows: length / 2, tail };
     let files = BTreeMap::from([("x".to_owned(), Some(mark(4, u128::MAX))), ("y".to_owned(), Some(mark(0, 0)))]);
@@ -114,6 +120,7 @@ fn conformance<S: Store>(store: S, reopened: impl Fn(S) -> S) {
     store.charge("b", 1, 2, 3).unwrap();
     store.charge("b", 10, 20, 30).unwrap();
     assert_eq!((store.untold("b").unwrap(), store.untold("a").unwrap()), ((11, 22, 33), (0, 0, 0)));
+    assert_eq!((store.learned("b").unwrap(), store.learned("a").unwrap()), (vec![fact("z"), fact("y")], vec![]));
     assert_eq!(store.settled("b").unwrap(), [settled(0, None), settled(1, Some("lost"))]);
     assert_eq!(store.files().unwrap(), BTreeMap::from([("x".to_owned(), mark(6, 3))]));
 
@@ -199,6 +206,12 @@ impl<S: Store> Store for Faulty<S> {
     fn charges(&self, run: &str) -> Result<Vec<Charge>, StoreError> {
         self.store.charges(run)
     }
+    fn learn(&self, run: &str, fact: &Fact) -> Result<(), StoreError> {
+        self.store.learn(run, fact)
+    }
+    fn learned(&self, run: &str) -> Result<Vec<Fact>, StoreError> {
+        self.store.learned(run)
+    }
 }
 
 fn fresh() -> (TempDir, Sqlite) {
@@ -219,6 +232,20 @@ fn every_store_keeps_what_it_is_given() {
         drop(faulty);
         Faulty::of(Sqlite::open(folder.path()).unwrap())
     });
+}
+
+#[test]
+fn a_store_of_an_earlier_release_learns_too() {
+    let (folder, store) = fresh();
+    store.begin(&run("b")).unwrap();
+    drop(store);
+    let runs = rusqlite::Connection::open(folder.path().join("store/runs.sqlite")).unwrap();
+    runs.execute_batch("DROP TABLE facts").unwrap();
+    drop(runs);
+    assert_eq!(Sqlite::look(folder.path()).unwrap().unwrap().learned("b").unwrap(), []);
+    let store = Sqlite::open(folder.path()).unwrap();
+    store.learn("b", &fact("z")).unwrap();
+    assert_eq!(Sqlite::look(folder.path()).unwrap().unwrap().learned("b").unwrap(), [fact("z")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

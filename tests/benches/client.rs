@@ -144,6 +144,7 @@ fn request() -> ChatRequest {
     let schema = json!({"type": "object", "properties": {"text": {"type": "string"}}});
     ChatRequest {
         place: Place::default(),
+        conversation: "c".into(),
         task: Arc::new(Task::JudgeConversation(task)),
         messages: vec![Message::new(Role::User, "words of a question ".repeat(80))],
         tools: Vec::new(),

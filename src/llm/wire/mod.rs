@@ -1,11 +1,13 @@
 //! Protocols: a request as bytes, and bytes as a reply.
 
 mod lenient;
+mod messages;
 pub(super) mod native;
 pub(super) mod request;
 pub(super) mod response;
+pub(super) mod tool_text;
 
-use super::formats::{Format, Formats};
+use super::form::Form;
 use super::{ChatReply, ChatRequest};
 use request::Preset;
 use reqwest::Url;
@@ -21,11 +23,11 @@ pub(super) struct Outgoing {
 
 /// A protocol with one agent's settings.
 pub(super) trait Wire: Send + Sync {
-    /// The request as this protocol sends it.
+    /// The request as this protocol sends it in this form.
     ///
     /// # Errors
     /// What about it can't be written.
-    fn outgoing(&self, request: &ChatRequest, format: Format) -> Result<Outgoing, String>;
+    fn outgoing(&self, request: &ChatRequest, form: &Form) -> Result<Outgoing, String>;
 
     /// The reply to this request, by this model, that a successful response holds.
     ///
@@ -38,14 +40,11 @@ pub(super) trait Wire: Send + Sync {
 pub(super) struct ChatCompletions {
     pub url: Url,
     pub preset: Arc<Preset>,
-    /// What its endpoint takes.
-    pub formats: Arc<Formats>,
 }
 
 impl Wire for ChatCompletions {
-    fn outgoing(&self, request: &ChatRequest, format: Format) -> Result<Outgoing, String> {
-        let body =
-            request::body(&self.preset, request, format, self.formats.limit()).map_err(|error| error.to_string())?;
+    fn outgoing(&self, request: &ChatRequest, form: &Form) -> Result<Outgoing, String> {
+        let body = request::body(&self.preset, request, form).map_err(|error| error.to_string())?;
         Ok(Outgoing { url: self.url.clone(), headers: HeaderMap::new(), body })
     }
 

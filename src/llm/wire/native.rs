@@ -1,10 +1,11 @@
 //! Anthropic's and Gemini's own protocols, by rig's wires: they write and read bodies, and see neither key nor socket.
 
 use super::lenient::parse;
+use super::messages::messages;
 use super::request::Preset;
-use super::response::ids;
+use super::response::{ids, name, object};
 use super::{Outgoing, Wire};
-use crate::llm::formats::Format;
+use crate::llm::form::{Field, Form, Format};
 use crate::llm::{ChatReply, ChatRequest, Finish, Message, Protocol, Role, Usage};
 use crate::words::ToolCall;
 use futures_util::{FutureExt, stream};
@@ -23,6 +24,7 @@ use rig_core::providers::gemini::GeminiConfig;
 use rig_core::providers::gemini::completion::GenerateContent;
 use rig_core::wire::{Body, Encoded, WireFrame};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::future::ready;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,6 +40,8 @@ pub(in crate::llm) struct Native<W> {
     query: Option<String>,
     /// Where generation settings without a field of their own go: below this key, or beside the others.
     settings: Option<&'static str>,
+    /// Whether the request marks what is to be kept in a cache.
+    marks_cache: bool,
 }
 
 /// The protocol, when it is one of these.
@@ -57,12 +61,12 @@ pub(in crate::llm) fn native(protocol: Protocol, base: &Url, preset: &Arc<Preset
                 strict_tools: false,
                 tool_input_streaming: ToolInputStreaming::Off,
             };
-            Some(Box::new(Native { wire, preset, query, settings: None }))
+            Some(Box::new(Native { wire, preset, query, settings: None, marks_cache: true }))
         }
         Protocol::GenerateContent => {
             let base = base.strip_suffix("/v1beta").unwrap_or(base);
             let wire = GenerateContent::new(GeminiConfig::new("").with_base_url(base), model);
-            Some(Box::new(Native { wire, preset, query, settings: Some("generationConfig") }))
+            Some(Box::new(Native { wire, preset, query, settings: Some("generationConfig"), marks_cache: false }))
         }
         Protocol::ChatCompletions | Protocol::Builtin => None,
     }
@@ -72,9 +76,9 @@ impl<W> Wire for Native<W>
 where
     W: rig_core::wire::Wire<Op = Completion, Payload = Encoded, Frame = WireFrame> + Send + Sync + Clone,
 {
-    fn outgoing(&self, request: &ChatRequest, format: Format) -> Result<Outgoing, String> {
+    fn outgoing(&self, request: &ChatRequest, form: &Form) -> Result<Outgoing, String> {
         let caught = Caught::default();
-        let request = self.request(request, format)?;
+        let request = self.request(request, form)?;
         let outcome = Model::new(self.wire.clone(), caught.clone()).call(request).now_or_never();
         let encoded = caught.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(encoded) = encoded else {
@@ -88,6 +92,7 @@ where
         url.set_query(self.query.as_deref());
         let mut headers: HeaderMap = parts.headers;
         ["x-api-key", "accept"].iter().for_each(|name| drop(headers.remove(*name)));
+        let body = if self.marks_cache { with_cache_marks(&body)? } else { body.to_vec() };
         Ok(Outgoing { url, headers, body })
     }
 
@@ -115,25 +120,26 @@ where
 }
 
 impl<W> Native<W> {
-    fn request(&self, request: &ChatRequest, format: Format) -> Result<CompletionRequest, String> {
+    fn request(&self, request: &ChatRequest, form: &Form) -> Result<CompletionRequest, String> {
         let wrong = |error: &dyn std::fmt::Display| error.to_string();
         let mut made = CompletionRequest::new("-");
-        made.chat_history = history(&request.messages)?;
-        for tool in &request.tools {
+        made.chat_history = history(&messages(request, form))?;
+        for tool in request.tools.iter().filter(|_| form.tools) {
             let name = ToolName::new(tool.name.clone()).map_err(|error| wrong(&error))?;
             made.tools.push(ToolDefinition::new(name, tool.description.clone(), tool.parameters.clone()));
         }
-        if format == Format::Schema {
+        if form.format == Format::Schema {
             let schema = (*request.schema.schema).clone().try_into();
             made.output_schema = Some(schema.map_err(|error: serde_json::Error| wrong(&error))?);
         }
-        (made.temperature, made.max_tokens) = (self.preset.temperature, self.preset.max_tokens);
-        made.additional_params = self.further(format);
+        let temperature = self.preset.temperature.filter(|_| form.has(Field::Temperature));
+        (made.temperature, made.max_tokens) = (temperature, self.preset.max_tokens);
+        made.additional_params = self.further(form, temperature);
         Ok(made)
     }
 
     /// What has no field in rig's request: `extra`, nucleus sampling, and JSON without a schema where that exists.
-    fn further(&self, format: Format) -> Option<Value> {
+    fn further(&self, form: &Form, temperature: Option<f64>) -> Option<Value> {
         let mut further = self.preset.extra.clone();
         let mut set = |name: &str, value: Value| {
             let place = match self.settings {
@@ -142,27 +148,53 @@ impl<W> Native<W> {
             };
             _ = place.map(|place| place.insert(name.to_owned(), value));
         };
-        if let Some(top_p) = self.preset.top_p {
+        if let Some(top_p) = self.preset.top_p.filter(|_| form.has(Field::TopP)) {
             set(if self.settings.is_some() { "topP" } else { "top_p" }, top_p.into());
         }
         // Explicit settings win over extra ones.
         if self.settings.is_some() {
-            let Preset { max_tokens, temperature, .. } = &*self.preset;
-            max_tokens.iter().for_each(|most| set("maxOutputTokens", (*most).into()));
+            self.preset.max_tokens.iter().for_each(|most| set("maxOutputTokens", (*most).into()));
             temperature.iter().for_each(|temperature| set("temperature", (*temperature).into()));
         }
-        if format == Format::Json && self.settings.is_some() {
+        if form.format == Format::Json && self.settings.is_some() {
             set("responseMimeType", "application/json".into());
         }
         (!further.is_empty()).then_some(Value::Object(further))
     }
 }
 
+/// A body of Anthropic's with marks up to where its prompt is kept in a cache: after the system text, and after the message
+/// before the last one, where what was said before ends. What cannot bear a mark gets none.
+fn with_cache_marks(body: &[u8]) -> Result<Vec<u8>, String> {
+    let mut body: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    if let Some(block) = body.get_mut("system").and_then(Value::as_array_mut).and_then(|blocks| blocks.last_mut()) {
+        mark(block);
+    }
+    let messages = body.get_mut("messages").and_then(Value::as_array_mut);
+    let before_last = messages.and_then(|messages| messages.iter_mut().rev().nth(1));
+    let blocks = before_last.and_then(|message| message.get_mut("content")?.as_array_mut());
+    if let Some(block) = blocks.and_then(|blocks| blocks.last_mut()) {
+        mark(block);
+    }
+    serde_json::to_vec(&body).map_err(|error| error.to_string())
+}
+
+/// Marks a block. Anthropic refuses marks on thoughts and on empty texts.
+fn mark(block: &mut Value) {
+    let kind = block["type"].as_str().unwrap_or_default();
+    if kind.ends_with("thinking") || kind == "text" && block["text"].as_str().is_none_or(str::is_empty) {
+        return;
+    }
+    if let Some(fields) = block.as_object_mut() {
+        fields.entry("cache_control").or_insert_with(|| json!({"type": "ephemeral"}));
+    }
+}
+
 /// The messages, with the results of calls made together in one.
-fn history(messages: &[Message]) -> Result<Vec<RigMessage>, String> {
+fn history(messages: &[Cow<Message>]) -> Result<Vec<RigMessage>, String> {
     let mut history = Vec::with_capacity(messages.len());
     let mut calls: BTreeMap<&str, CallId> = BTreeMap::new();
-    for message in messages {
+    for message in messages.iter().map(|message| &**message) {
         let text = || AssistantContent::text(message.content.clone());
         match (&message.role, &message.answers) {
             (Role::System, _) => history.push(RigMessage::System { content: message.content.clone() }),
@@ -235,18 +267,20 @@ fn read(response: CompletionResponse, raw: Value, request: &ChatRequest, model: 
         .zip(ids)
         .map(|(call, id)| ToolCall {
             id,
-            name: call.function.name.as_str().to_owned(),
-            arguments: Value::Object(call.function.arguments.clone()),
+            name: name(call.function.name.as_str()).to_owned(),
+            arguments: object(&Value::Object(call.function.arguments.clone())).unwrap_or_default(),
         })
         .collect();
     let carried = response.message().filter(|_| !tool_calls.is_empty()).and_then(|message| match message {
         RigMessage::Assistant(said) => serde_json::to_value(said).ok(),
         _ => None,
     });
+    // Of Anthropic's counts rig adds up what was read, cached and put into the cache: all of it was read.
     let usage = Usage {
         prompt_tokens: response.usage.input_tokens,
         completion_tokens: response.usage.output_tokens,
         cached_tokens: response.usage.cached_input_tokens,
+        cache_write_tokens: response.usage.cache_creation_input_tokens,
         reasoning_tokens: response.usage.reasoning_tokens,
     };
     ChatReply {

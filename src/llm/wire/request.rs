@@ -1,10 +1,13 @@
 //! The body of a request, written straight from the borrowed request.
 
-use crate::llm::formats::{Format, OLD_LIMIT};
+use super::messages::messages;
+use crate::llm::form::{Field, Form, Format, OLD_LIMIT};
 use crate::llm::{AgentOptions, ChatRequest, Message, ReplySchema, Role};
 use crate::words::{ToolCall, ToolDefinition};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
+use xxhash_rust::xxh3::xxh3_128;
 
 /// What an agent's settings put into every body.
 #[derive(Debug)]
@@ -43,33 +46,43 @@ impl Preset {
     }
 }
 
-/// The body of a request, as JSON, with the limit of tokens under this name.
+/// Longest `prompt_cache_key` that OpenAI takes, in bytes.
+const CACHE_KEY_BYTES: usize = 64;
+
+/// The body of a request in this form, as JSON.
 ///
 /// # Errors
 /// When a value can't be written as JSON.
-pub(in crate::llm) fn body(
-    preset: &Preset,
-    request: &ChatRequest,
-    format: Format,
-    limit: &'static str,
-) -> serde_json::Result<Vec<u8>> {
-    let tools = !request.tools.is_empty();
+pub(in crate::llm) fn body(preset: &Preset, request: &ChatRequest, form: &Form) -> serde_json::Result<Vec<u8>> {
+    let tools: &[ToolDefinition] = if form.tools { &request.tools } else { &[] };
+    let extra = if request.tools.is_empty() { &preset.extra } else { &preset.extra_beside_tools };
+    let messages = messages(request, form);
     let body = Body {
-        extra: if tools { &preset.extra_beside_tools } else { &preset.extra },
+        extra,
         model: &preset.model,
-        messages: request.messages.iter().map(WireMessage::from).collect(),
-        temperature: preset.temperature,
-        max_tokens: preset.max_tokens.filter(|_| limit == OLD_LIMIT),
-        max_completion_tokens: preset.max_tokens.filter(|_| limit != OLD_LIMIT),
-        top_p: preset.top_p,
-        tools: request.tools.iter().map(|function| Tool { kind: "function", function }).collect(),
-        tool_choice: tools.then_some("auto"),
-        response_format: ResponseFormat::of(format, &request.schema),
+        messages: messages.iter().map(|message| WireMessage::from(&**message)).collect(),
+        temperature: preset.temperature.filter(|_| form.has(Field::Temperature)),
+        max_tokens: preset.max_tokens.filter(|_| form.limit == OLD_LIMIT),
+        max_completion_tokens: preset.max_tokens.filter(|_| form.limit != OLD_LIMIT),
+        top_p: preset.top_p.filter(|_| form.has(Field::TopP)),
+        tools: tools.iter().map(|function| Tool { kind: "function", function }).collect(),
+        tool_choice: (!tools.is_empty()).then_some("auto"),
+        prompt_cache_key: Some(cache_key(&request.conversation))
+            .filter(|key| form.has(Field::CacheKey) && !key.is_empty() && !extra.contains_key(Field::CacheKey.name())),
+        response_format: ResponseFormat::of(form.format, &request.schema),
     };
-    let text: usize = request.messages.iter().map(|message| message.content.len()).sum();
+    let text: usize = messages.iter().map(|message| message.content.len()).sum();
     let mut bytes = Vec::with_capacity(text + text / 8 + 1024);
     serde_json::to_writer(&mut bytes, &body)?;
     Ok(bytes)
+}
+
+/// The conversation's identifier, or its digest where that is too long.
+fn cache_key(conversation: &str) -> Cow<'_, str> {
+    match conversation.len() {
+        0..=CACHE_KEY_BYTES => Cow::Borrowed(conversation),
+        _ => Cow::Owned(format!("{:032x}", xxh3_128(conversation.as_bytes()))),
+    }
 }
 
 #[derive(Serialize)]
@@ -90,7 +103,10 @@ struct Body<'a> {
     tools: Vec<Tool<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_choice: Option<&'static str>,
-    response_format: ResponseFormat<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt_cache_key: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<ResponseFormat<'a>>,
 }
 
 #[derive(Serialize)]
@@ -108,9 +124,9 @@ struct NamedSchema<'a> {
 }
 
 impl<'a> ResponseFormat<'a> {
-    fn of(format: Format, reply: &'a ReplySchema) -> Self {
+    fn of(format: Format, reply: &'a ReplySchema) -> Option<Self> {
         let json_schema = (format == Format::Schema).then(|| NamedSchema { name: reply.name, schema: &reply.schema });
-        Self { kind: format.as_str(), json_schema }
+        format.kind().map(|kind| Self { kind, json_schema })
     }
 }
 
@@ -171,11 +187,16 @@ impl<'a> From<&'a ToolCall> for WireCall<'a> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::llm::form::NEW_LIMIT;
     use crate::llm::samples::{options, request};
     use serde_json::json;
 
     fn written(options: &AgentOptions, request: &ChatRequest, format: Format) -> (String, Value) {
-        let bytes = body(&Preset::new(options, &options.model), request, format, OLD_LIMIT).unwrap();
+        written_as(options, request, &Form { format, ..Form::WHOLE })
+    }
+
+    fn written_as(options: &AgentOptions, request: &ChatRequest, form: &Form) -> (String, Value) {
+        let bytes = body(&Preset::new(options, &options.model), request, form).unwrap();
         let value = serde_json::from_slice(&bytes).unwrap();
         (String::from_utf8(bytes).unwrap(), value)
     }
@@ -186,11 +207,72 @@ mod tests {
 
     #[test]
     fn a_plain_request_has_nothing_that_was_not_set() {
-        let (text, _) = written(&options("http://127.0.0.1/v1"), &request("Hi"), Format::Json);
-        assert_eq!(
-            text,
-            r#"{"model":"m","messages":[{"role":"user","content":"Hi"}],"response_format":{"type":"json_object"}}"#
-        );
+        let (options, request) = (options("http://127.0.0.1/v1"), request("Hi"));
+        let told = r"Hi\n\nReply with one JSON object that fits this JSON Schema, and nothing else: null";
+        for (format, content, field) in [
+            (
+                Format::Schema,
+                "Hi",
+                r#","response_format":{"type":"json_schema","json_schema":{"name":"any","schema":null}}"#,
+            ),
+            (Format::Json, told, r#","response_format":{"type":"json_object"}"#),
+            (Format::Text, told, ""),
+        ] {
+            let expected = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"{content}"}}]{field}}}"#);
+            assert_eq!(written(&options, &request, format).0, expected, "the schema stands once");
+        }
+    }
+
+    #[test]
+    fn fields_that_are_not_taken_are_left_out() {
+        let mut options = options("http://127.0.0.1/v1");
+        (options.temperature, options.top_p, options.max_tokens) = (Some(0.5), Some(0.9), Some(7));
+        let request = ChatRequest { tools: vec![search()], ..request("Hi") };
+        let keys = |fields, tools, limit| {
+            let form = Form { fields, tools, limit, ..Form::WHOLE };
+            let (_, value) = written_as(&options, &request, &form);
+            let keys = value.as_object().unwrap().keys().map(String::as_str).filter(|key| *key != "model");
+            keys.map(str::to_owned).collect::<Vec<_>>().join(" ")
+        };
+        for (fields, tools, limit, expected) in [
+            (
+                [true; 3],
+                true,
+                OLD_LIMIT,
+                "messages temperature max_tokens top_p tools tool_choice prompt_cache_key response_format",
+            ),
+            ([false, true, false], true, OLD_LIMIT, "messages max_tokens top_p tools tool_choice response_format"),
+            ([false; 3], false, NEW_LIMIT, "messages max_completion_tokens response_format"),
+        ] {
+            assert_eq!(keys(fields, tools, limit), expected);
+        }
+        let longest = |form: &Form| written_as(&options, &request, form).0.len();
+        let most = Form::LONGEST.iter().map(longest).max().unwrap();
+        for (format, tools, system, limit) in [
+            (Format::Schema, true, true, OLD_LIMIT),
+            (Format::Json, true, false, NEW_LIMIT),
+            (Format::Text, false, false, NEW_LIMIT),
+        ] {
+            assert!(longest(&Form { format, tools, system, limit, fields: [true; 3] }) <= most);
+        }
+    }
+
+    #[test]
+    fn a_conversation_is_named_where_the_field_is_known() {
+        let mut options = options("http://127.0.0.1/v1");
+        let mut request = request("Hi");
+        let form = Form { fields: [true; 3], ..Form::WHOLE };
+        for (conversation, expected) in [("", Value::Null), ("run-en-7", json!("run-en-7"))] {
+            request.conversation = conversation.into();
+            assert_eq!(written_as(&options, &request, &form).1["prompt_cache_key"], expected);
+            assert_eq!(written_as(&options, &request, &Form::WHOLE).1["prompt_cache_key"], Value::Null);
+        }
+        request.conversation = "x".repeat(65).into();
+        let (_, value) = written_as(&options, &request, &form);
+        assert_eq!(value["prompt_cache_key"].as_str().map(str::len), Some(32), "{value}");
+        options.extra.insert("prompt_cache_key".into(), "mine".into());
+        let (text, value) = written_as(&options, &request, &form);
+        assert_eq!((&value["prompt_cache_key"], text.matches("prompt_cache_key").count()), (&json!("mine"), 1));
     }
 
     #[test]
@@ -206,15 +288,16 @@ mod tests {
         (options.temperature, options.max_tokens) = (Some(0.5), Some(900));
         let mut request = request("Hi");
         let (_, value) = written(&options, &request, Format::Text);
-        let messages = json!([{"role": "user", "content": "Hi"}]);
+        let told = "Hi\n\nReply with one JSON object that fits this JSON Schema, and nothing else: null";
+        let messages = json!([{"role": "user", "content": told}]);
         let expected = json!({
             "seed": 7, "top_p": 0.1, "tools": ["x"], "tool_choice": "none", "model": "m", "messages": messages,
-            "temperature": 0.5, "max_tokens": 900, "response_format": {"type": "text"},
+            "temperature": 0.5, "max_tokens": 900,
         });
         assert_eq!(value, expected);
 
         request.tools = vec![search()];
-        let (text, value) = written(&options, &request, Format::Text);
+        let (text, value) = written(&options, &request, Format::Json);
         assert_eq!(value["tool_choice"], "auto");
         assert_eq!(value["tools"], json!([{"type": "function", "function": search()}]));
         for key in ["model", "tools", "tool_choice", "temperature", "response_format"] {
@@ -229,7 +312,7 @@ mod tests {
         request.messages.push(Message { tool_calls: vec![call], ..Message::new(Role::Assistant, "") });
         let answers = Some(("c1".to_owned(), "search".to_owned()));
         request.messages.push(Message { answers, ..Message::new(Role::Tool, "{}") });
-        let (_, value) = written(&options("http://127.0.0.1/v1"), &request, Format::Json);
+        let (_, value) = written(&options("http://127.0.0.1/v1"), &request, Format::Schema);
         let function = json!({"name": "search", "arguments": r#"{"query":"a \"b\""}"#});
         let expected = json!([
             {"role": "user", "content": "Hi"},

@@ -1,6 +1,7 @@
 //! The body of a response: parsed once, and read as a reply or as an error.
 
 use super::lenient::parse;
+use super::tool_text::unfenced;
 use crate::llm::{ChatReply, ChatRequest, Finish, Usage};
 use crate::words::ToolCall;
 use serde_json::{Map, Value};
@@ -9,6 +10,9 @@ use std::sync::Arc;
 
 /// Longest error detail, in characters.
 const DETAIL_CHARS: usize = 300;
+
+/// Most tokens that a response can say of itself; a higher number is none.
+const MOST_TOKENS: u64 = 1 << 40;
 
 /// Reads a reply: the first choice's text, tool calls and reasoning, and the usage.
 ///
@@ -92,7 +96,8 @@ fn finish(choice: &Value, message: &Value) -> Finish {
 }
 
 fn usage(raw: &Value) -> Usage {
-    let tokens = |path: &str| raw.pointer(path).and_then(Value::as_u64);
+    let tokens = |path: &str| raw.pointer(path).and_then(Value::as_u64).filter(|count| *count <= MOST_TOKENS);
+    let any = |paths: &[&str]| paths.iter().find_map(|path| tokens(path));
     let (prompt_tokens, mut completion_tokens) = (tokens("/usage/prompt_tokens"), tokens("/usage/completion_tokens"));
     let reasoning_tokens = tokens("/usage/completion_tokens_details/reasoning_tokens");
     // xAI counts thoughts beside what is written.
@@ -104,8 +109,12 @@ fn usage(raw: &Value) -> Usage {
     Usage {
         prompt_tokens,
         completion_tokens,
-        cached_tokens: tokens("/usage/prompt_tokens_details/cached_tokens")
-            .or_else(|| tokens("/usage/prompt_cache_hit_tokens")),
+        cached_tokens: any(&["/usage/prompt_tokens_details/cached_tokens", "/usage/prompt_cache_hit_tokens"]),
+        cache_write_tokens: any(&[
+            "/usage/prompt_tokens_details/cache_write_tokens",
+            "/usage/prompt_tokens_details/cache_creation_tokens",
+            "/usage/cache_creation_input_tokens",
+        ]),
         reasoning_tokens,
     }
 }
@@ -116,8 +125,9 @@ fn tool_calls(message: &Value, request: &ChatRequest) -> Vec<ToolCall> {
     let ids = ids(&calls.iter().map(given_id).collect::<Vec<_>>(), request);
     let read = |(call, id): (&Value, String)| {
         let function = call.get("function").unwrap_or(call);
-        let name = function.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        ToolCall { id, name, arguments: arguments(function.get("arguments")) }
+        let given = function.get("name").and_then(Value::as_str).unwrap_or_default();
+        let arguments = function.get("arguments").and_then(object).unwrap_or_else(|| Value::Object(Map::new()));
+        ToolCall { id, name: name(given).to_owned(), arguments }
     };
     calls.iter().zip(ids).map(read).collect()
 }
@@ -144,14 +154,36 @@ fn given_id(call: &Value) -> Option<&str> {
     call.get("id").and_then(Value::as_str).filter(|id| !id.is_empty())
 }
 
-/// Arguments come as JSON text, from some servers as an object; anything else is no arguments.
-fn arguments(given: Option<&Value>) -> Value {
+/// The name of a tool, without a token of the chat template that stuck to it.
+pub(super) fn name(given: &str) -> &str {
+    given.split("<|").next().unwrap_or(given).trim()
+}
+
+/// The object that arguments are meant to be. They come as JSON text, from some servers as an object; models encode that text
+/// once more, put it into a code fence, let something follow it, or put the arguments into an object `arguments`.
+pub(super) fn object(given: &Value) -> Option<Value> {
     let object = match given {
-        Some(Value::String(text)) => parse(text.as_bytes()).ok().filter(Value::is_object),
-        Some(Value::Object(object)) => Some(Value::Object(object.clone())),
-        _ => None,
+        Value::Object(_) => given.clone(),
+        Value::String(text) => match first(unfenced(text))? {
+            Value::String(inner) => first(unfenced(&inner))?,
+            value => value,
+        },
+        _ => return None,
     };
-    object.unwrap_or_else(|| Value::Object(Map::new()))
+    let fields = object.as_object()?;
+    let inner = ["arguments", "parameters"].iter().find_map(|key| fields.get(*key));
+    let is_wrapping = fields.keys().all(|key| matches!(key.as_str(), "arguments" | "parameters" | "name"));
+    let inner = inner.filter(|_| is_wrapping).and_then(|inner| match inner {
+        Value::String(text) => first(unfenced(text)).filter(Value::is_object),
+        inner => Some(inner.clone()).filter(Value::is_object),
+    });
+    Some(inner.unwrap_or(object))
+}
+
+/// The first JSON value of a text, whatever follows it.
+fn first(text: &str) -> Option<Value> {
+    let value = parse(text.as_bytes());
+    value.ok().or_else(|| serde_json::Deserializer::from_str(text).into_iter().next()?.ok())
 }
 
 #[cfg(test)]
@@ -203,6 +235,15 @@ mod tests {
         for (given, expected) in [
             (json!(r#"{"query":"q","k":2}"#), json!({"query": "q", "k": 2})),
             (json!({"query": "q"}), json!({"query": "q"})),
+            (json!(r#""{\"query\": \"q\"}""#), json!({"query": "q"})),
+            (json!(r#"{"query": "q"}"""#), json!({"query": "q"})),
+            (json!("```json\n{\"query\": \"q\"}\n```"), json!({"query": "q"})),
+            (json!(r#"{"arguments": {"query": "q"}}"#), json!({"query": "q"})),
+            (json!({"name": "search", "arguments": r#"{"query": "q"}"#}), json!({"query": "q"})),
+            (json!({"parameters": {"query": "q"}}), json!({"query": "q"})),
+            (json!({"query": "q", "arguments": {}}), json!({"query": "q", "arguments": {}})),
+            (json!({"arguments": "q"}), json!({"arguments": "q"})),
+            (json!(r#"{"query": ["a", "b"]}"#), json!({"query": ["a", "b"]})),
             (json!(r#"{"query":"\ud800"}"#), json!({"query": "\u{fffd}"})),
             (json!("{"), json!({})),
             (json!("[1]"), json!({})),
@@ -217,6 +258,19 @@ mod tests {
             assert_eq!(reply.tool_calls, [expected], "{given}");
         }
         assert!(read(json!({"content": "x", "tool_calls": null})).tool_calls.is_empty());
+    }
+
+    #[test]
+    fn names_end_where_the_template_s_tokens_begin() {
+        for (given, expected) in [
+            ("vector_db_search", "vector_db_search"),
+            ("vector_db_search<|channel|>commentary", "vector_db_search"),
+            ("vector_db_search <|end|>", "vector_db_search"),
+            ("<|x|>", ""),
+        ] {
+            let calls = json!([{"function": {"name": given, "arguments": "{}"}}]);
+            assert_eq!(read(json!({"tool_calls": calls})).tool_calls[0].name, expected, "{given}");
+        }
     }
 
     #[test]
@@ -248,6 +302,15 @@ mod tests {
             "completion_tokens_details": {"reasoning_tokens": 1},
         });
         assert_eq!(reading(detailed), Usage { cached_tokens: Some(5), reasoning_tokens: Some(1), ..known });
+        for written in [
+            json!({"prompt_tokens_details": {"cache_write_tokens": 4}}),
+            json!({"prompt_tokens_details": {"cached_tokens": null, "cache_creation_tokens": 4}}),
+            json!({"cache_creation_input_tokens": 4}),
+        ] {
+            let mut usage = json!({"prompt_tokens": 7, "completion_tokens": 2});
+            usage.as_object_mut().unwrap().extend(written.as_object().unwrap().clone());
+            assert_eq!(reading(usage), Usage { cache_write_tokens: Some(4), ..known });
+        }
         let beside = json!({
             "prompt_tokens": 7,
             "completion_tokens": 2,
@@ -256,7 +319,12 @@ mod tests {
         });
         let summed = Usage { completion_tokens: Some(5), reasoning_tokens: Some(3), ..known };
         assert_eq!(reading(beside), summed, "thoughts are written too");
-        for usage in [json!(null), json!({}), json!({"prompt_tokens": -1, "completion_tokens": "2"})] {
+        for usage in [
+            json!(null),
+            json!({}),
+            json!({"prompt_tokens": -1, "completion_tokens": "2"}),
+            json!({"prompt_tokens": u64::MAX / 2}),
+        ] {
             assert_eq!(reading(usage), Usage::default());
         }
     }

@@ -10,6 +10,10 @@ use crate::words::ToolDefinition as Tool;
 const ANTHROPIC: Protocol = Protocol::Messages;
 const GEMINI: Protocol = Protocol::GenerateContent;
 
+/// How a question goes on where no field tells the schema.
+const TOLD: &str =
+    "What is tea?\n\nReply with one JSON object that fits this JSON Schema, and nothing else: {\"type\":";
+
 fn agent() -> AgentOptions {
     AgentOptions { temperature: Some(0.5), max_tokens: Some(99), top_p: Some(0.9), ..samples::options("") }
 }
@@ -34,8 +38,12 @@ fn with_tool() -> ChatRequest {
     ChatRequest { tools: vec![tool], ..request() }
 }
 
+fn form(format: Format) -> Form {
+    Form { format, ..Form::WHOLE }
+}
+
 fn sent(protocol: Protocol, agent: &AgentOptions, request: &ChatRequest, format: Format) -> (Outgoing, Value) {
-    let outgoing = wire(protocol, agent).outgoing(request, format).unwrap();
+    let outgoing = wire(protocol, agent).outgoing(request, &form(format)).unwrap();
     let mut body: Value = serde_json::from_slice(&outgoing.body).unwrap();
     // Fields that are there and say nothing.
     body.as_object_mut().unwrap().retain(|_, value| !value.is_null());
@@ -69,7 +77,7 @@ fn anthropic_is_asked_in_its_protocol() {
     assert_eq!(outgoing.headers["content-type"], "application/json");
     let expected = json!({
         "model": "model-x",
-        "system": [{"type": "text", "text": "Be brief."}],
+        "system": [{"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}],
         "messages": [{"role": "user", "content": [{"type": "text", "text": "What is tea?"}]}],
         "max_tokens": 99,
         "temperature": 0.5,
@@ -93,6 +101,7 @@ fn anthropic_is_asked_in_its_protocol() {
     let (_, body) = sent(ANTHROPIC, &plain, &request(), Format::Text);
     let keys: Vec<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!((keys, &body["max_tokens"]), (vec!["model", "messages", "max_tokens", "system"], &json!(4096)));
+    assert!(body["messages"][0]["content"][0]["text"].as_str().unwrap().starts_with(TOLD), "{body}");
 }
 
 #[test]
@@ -118,13 +127,14 @@ fn gemini_is_asked_in_its_protocol() {
     let (_, body) = sent(GEMINI, &agent, &request(), Format::Json);
     assert_eq!(body["generationConfig"]["responseMimeType"], "application/json");
     assert!(body["generationConfig"].get("responseJsonSchema").is_none());
+    assert!(body["contents"][0]["parts"][0]["text"].as_str().unwrap().starts_with(TOLD), "{body}");
     let mut greedy = agent.clone();
     greedy.extra = json!({"generationConfig": {"maxOutputTokens": 9999}}).as_object().unwrap().clone();
     let (_, body) = sent(GEMINI, &greedy, &request(), Format::Text);
     assert_eq!(body["generationConfig"]["maxOutputTokens"], 99, "explicit settings win");
     let base = "http://127.0.0.1:1/v1beta?token=t".parse().unwrap();
     let wire = native(GEMINI, &base, &Arc::new(Preset::new(&agent, "m"))).unwrap();
-    let url = wire.outgoing(&request(), Format::Text).unwrap().url;
+    let url = wire.outgoing(&request(), &form(Format::Text)).unwrap().url;
     assert_eq!(url.as_str(), "http://127.0.0.1:1/v1beta/models/m:generateContent?token=t");
 }
 
@@ -137,7 +147,7 @@ fn both_have_their_addresses() {
         let provider = crate::llm::Provider::named(name).unwrap();
         let base = provider.base_url.unwrap().parse().unwrap();
         let wire = native(provider.protocol, &base, &Arc::new(Preset::new(&agent(), "m"))).unwrap();
-        assert_eq!(wire.outgoing(&request(), Format::Text).unwrap().url.as_str(), expected);
+        assert_eq!(wire.outgoing(&request(), &form(Format::Text)).unwrap().url.as_str(), expected);
     }
 }
 
@@ -150,14 +160,15 @@ fn anthropic_replies_are_read() {
             {"type": "text", "text": "{\"text\": \"A \"}"},
         ],
         "stop_reason": "end_turn", "stop_sequence": null,
-        "usage": {"input_tokens": 10, "output_tokens": 7, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 0},
+        "usage": {"input_tokens": 10, "output_tokens": 7, "cache_read_input_tokens": 4, "cache_creation_input_tokens": 3},
     });
     let reply = read(ANTHROPIC, &request(), &body).unwrap();
     assert_eq!((reply.text.as_str(), reply.reasoning.as_deref()), ("{\"text\": \"A \"}", Some("Leaves.")));
     let usage = Usage {
-        prompt_tokens: Some(14),
+        prompt_tokens: Some(17),
         completion_tokens: Some(7),
         cached_tokens: Some(4),
+        cache_write_tokens: Some(3),
         reasoning_tokens: reply.usage.reasoning_tokens,
     };
     assert_eq!((reply.usage, reply.finish, &*reply.model), (usage, Finish::Stop, "p/m"));
@@ -192,8 +203,57 @@ fn anthropic_s_calls_go_back_with_their_results_and_signed_thoughts() {
     assert_eq!(body["messages"].as_array().unwrap().len(), 3);
     assert_eq!(kinds(1), ["thinking", "text", "tool_use", "tool_use"]);
     assert_eq!(body["messages"][1]["content"][0]["signature"], "c2ln");
+    // What was said before the last message is kept in the cache, and so is the system text.
+    let ends: Vec<Value> = marks(&body);
+    assert_eq!(ends, [json!("Be brief."), json!("toolu_2")]);
     assert_eq!(kinds(2), ["tool_result", "tool_result"], "results of calls made together go together");
     assert_eq!(body["messages"][2]["content"][1]["tool_use_id"], "toolu_2");
+}
+
+/// Texts or ids of the blocks that bear a mark.
+fn marks(body: &Value) -> Vec<Value> {
+    let messages =
+        body["messages"].as_array().unwrap().iter().flat_map(|message| message["content"].as_array().unwrap());
+    let blocks = body["system"].as_array().unwrap().iter().chain(messages);
+    let marked = blocks.filter(|block| block["cache_control"] == json!({"type": "ephemeral"}));
+    marked.map(|block| block.get("text").unwrap_or(&block["id"]).clone()).collect()
+}
+
+#[test]
+fn anthropic_is_told_up_to_where_a_prompt_stays_the_same() {
+    let mut request = request();
+    assert_eq!(marks(&sent(ANTHROPIC, &agent(), &request, Format::Schema).1), [json!("Be brief.")]);
+    for (role, text) in
+        [(Role::Assistant, "Leaves."), (Role::User, "Which?"), (Role::Assistant, "Green."), (Role::User, "Why?")]
+    {
+        request.messages.push(Message::new(role, text));
+    }
+    assert_eq!(marks(&sent(ANTHROPIC, &agent(), &request, Format::Schema).1), [json!("Be brief."), json!("Green.")]);
+    for (block, expected) in [
+        (json!({"type": "thinking", "thinking": "Hm."}), json!(null)),
+        (json!({"type": "text", "text": ""}), json!(null)),
+        (json!({"type": "text", "text": "a"}), json!({"type": "ephemeral"})),
+        (json!({"type": "text", "text": "a", "cache_control": 1}), json!(1)),
+    ] {
+        let body = json!({"messages": [{"content": [block]}, {"content": "last"}]}).to_string();
+        let marked: Value = serde_json::from_slice(&with_cache_marks(body.as_bytes()).unwrap()).unwrap();
+        assert_eq!(marked["messages"][0]["content"][0]["cache_control"], expected, "{block}");
+    }
+}
+
+#[test]
+fn tools_and_settings_that_are_not_taken_are_not_sent() {
+    let form = Form { tools: false, system: false, fields: [false; 3], ..Form::WHOLE };
+    for (protocol, tools) in [(ANTHROPIC, "tools"), (GEMINI, "tools")] {
+        let body = wire(protocol, &agent()).outgoing(&with_tool(), &form).unwrap().body;
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        let text = body.to_string();
+        assert!(body[tools].as_array().is_none_or(Vec::is_empty), "{body}");
+        assert!(
+            !text.contains("0.9") && !text.contains("0.5") && text.contains("Be brief.\\n\\nWhat is tea?"),
+            "{body}"
+        );
+    }
 }
 
 #[test]
@@ -219,6 +279,7 @@ fn gemini_replies_are_read() {
         prompt_tokens: Some(10),
         completion_tokens: Some(12),
         cached_tokens: Some(3),
+        cache_write_tokens: None,
         reasoning_tokens: Some(5),
     };
     assert_eq!((reply.usage, reply.finish), (usage, Finish::Stop));

@@ -1,0 +1,40 @@
+//! What a run learns of its endpoints: said once in the log, and kept with the run for `dlgforge status`.
+
+use crate::store::{Fact, Store, StoreError};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// The facts of one run, shared by all its endpoints.
+#[derive(Default)]
+pub(super) struct Facts {
+    /// What was said in this process.
+    known: Mutex<BTreeSet<Fact>>,
+    /// Where facts are kept, and the run; none before the run has begun.
+    store: OnceLock<(Arc<dyn Store>, Arc<str>)>,
+}
+
+impl Facts {
+    /// Takes note of where to keep what is learned from now on.
+    pub fn open(&self, store: Arc<dyn Store>, run: &Arc<str>) {
+        _ = self.store.set((store, run.clone()));
+    }
+
+    /// Says and keeps what is so of an endpoint, unless that is known.
+    pub fn learn(&self, endpoint: &str, text: String) {
+        let fact = Fact { endpoint: endpoint.to_owned(), text };
+        if !self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(fact.clone()) {
+            return;
+        }
+        tracing::warn!(target: "dlgforge.llm", "[llm] endpoint {endpoint}: {}", fact.text);
+        let kept = self.store.get().map_or(Ok(()), |(store, run)| store.learn(run, &fact));
+        // It is for people: the run goes on without.
+        kept.unwrap_or_else(|error: StoreError| tracing::warn!(target: "dlgforge.llm", "[llm] failed to {error}"));
+    }
+}
+
+impl fmt::Debug for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Facts").field(&self.known).finish()
+    }
+}
