@@ -205,10 +205,37 @@ mod tests {
         json!({"coverage_target": target, "user_message": message, "intent": "How-To", "difficulty": "easy"}).to_string()
     }
 
+    /// A conversation whose next question digs deeper into a document of two passages.
+    fn follow_up() -> Conversation {
+        let mut conversation = conversation();
+        let mut first = Arc::unwrap_or_clone(turn(1, "What is tea?", "A plant."));
+        Arc::make_mut(&mut first.question).used.chunk = Some(ChunkIndex(1));
+        conversation.turns.push(first.into());
+        conversation.slot.index = (0..)
+            .find(|index| {
+                conversation.slot.index = *index;
+                Plan::new(options(), catalogue()).brief(&conversation).mode == QuestionMode::Followup
+            })
+            .unwrap();
+        conversation
+    }
+
+    #[tokio::test]
+    async fn the_passage_that_a_question_is_about_is_told_by_its_words() {
+        for (message, expected) in
+            [("How long are the leaves of black tea left to oxidise?", 1), ("Why is it so?", 0), ("Is green tea dried soon?", 0)]
+        {
+            let model = Script::texts(&[&reply_text(message, "P1")]);
+            let question = stage(model.clone(), options()).ask(&follow_up()).await.unwrap();
+            assert_eq!(question.used.chunk, Some(ChunkIndex(expected)), "{message}");
+            assert_eq!(question.reply.grounding_facts[0].fact, &*catalogue().chunks[expected as usize].text);
+        }
+    }
+
     #[tokio::test]
     async fn a_question_uses_the_passage_it_names_and_what_we_know_is_filled_in() {
         let model = Script::texts(&[&format!("<think>tea</think>{}", reply_text("Why is it dark?", " [P2] "))]);
-        let question = stage(model.clone(), options()).ask(&conversation()).await.unwrap();
+        let question = stage(model.clone(), options()).ask(&follow_up()).await.unwrap();
         let request = model.request(0);
         let named = &asked(&request).passages[1];
         assert_eq!((named.label.as_str(), &question.reply.coverage_target), ("P2", &named.topic_id));
@@ -219,16 +246,14 @@ mod tests {
         assert_eq!((fact.fact.as_str(), &fact.source_descriptor), (&*named.text, &named.source_descriptor));
         assert_eq!((&*question.used.question, question.used.seed), ("Why is it dark?", None));
         assert_eq!((&*question.agent, question.reasoning.as_deref()), ("fake/script", Some("tea")));
-        assert_eq!(question.mode, QuestionMode::Fresh);
+        assert_eq!(question.mode, QuestionMode::Followup);
         assert_eq!(request.schema.schema["properties"]["coverage_target"], json!({"enum": ["P1", "P2"]}));
     }
 
     #[tokio::test]
     async fn the_model_speaks_for_the_person() {
         let model = Script::texts(&[&reply_text("And then what?", "P1")]);
-        let mut conversation = conversation();
-        conversation.turns.push(turn(1, "What is tea?", "A plant."));
-        stage(model.clone(), options()).ask(&conversation).await.unwrap();
+        stage(model.clone(), options()).ask(&follow_up()).await.unwrap();
         let request = model.request(0);
         let task = asked(&request);
         assert_eq!(task.public_conversation_history, "Turn 1 - User: What is tea?\nTurn 1 - Assistant: A plant.");

@@ -11,7 +11,7 @@ use crate::llm::provider::{COMPATIBLE, OPENAI};
 use crate::llm::samples::{endpoint, options, request};
 use crate::llm::{Budget, Message, Prices, Provider, Role, Secret, Usage};
 use crate::store::{Fact, Sqlite, Store};
-use crate::words::{AssistantReply, JudgeReply, ToolDefinition, UserReply};
+use crate::words::{JudgeReply, ToolDefinition};
 use fake::dialogue::Latency;
 use fake::{Behaviour, Reply};
 use serde_json::{Value, json};
@@ -534,29 +534,27 @@ async fn an_endpoint_that_refuses_every_format_fails() {
 async fn the_three_roles_are_played() {
     let server = fake::Endpoint::start(Behaviour::dialogue(Latency::NONE));
     let endpoint = hurried(&options(&server.base_url()), &Shared::default());
-    let ask = r#"[{"topic_id": "abc-0", "source_descriptor": "a.md#chunk0", "text": "Logs come \"first\"."}]
-        {"user_message": s, "coverage_target": s}"#;
+    // A form that is not in `response_format` stands in the text.
+    let ask = "[P1] Logs\nLogs come \"first\".\n\n[P2]\nThen trees.\n\n{\"user_message\": s}";
     let asked = endpoint.chat(&request(ask)).await.unwrap().text;
     assert_eq!(endpoint.chat(&request(ask)).await.unwrap().text, asked, "equal requests have equal replies");
-    let question: UserReply = serde_json::from_str(&asked).unwrap();
-    assert!(question.user_message.ends_with("Logs come \"first\".?"), "{}", question.user_message);
-    assert_eq!(question.coverage_target, "abc-0");
-    assert_eq!(question.grounding_facts[0].source_descriptor, "a.md#chunk0");
-    let again: UserReply =
-        serde_json::from_str(&endpoint.chat(&request(&format!("{ask} "))).await.unwrap().text).unwrap();
-    assert_ne!(again.user_message, question.user_message);
+    let question: Value = serde_json::from_str(&asked).unwrap();
+    let message = question["user_message"].as_str().unwrap();
+    assert!(message.starts_with("Logs come \"first\".") || message.starts_with("Then trees."), "{message}");
+    assert!(["P1", "P2"].contains(&question["coverage_target"].as_str().unwrap()));
+    let again = endpoint.chat(&request(&format!("{ask} "))).await.unwrap().text;
+    assert_ne!(again, asked);
 
-    let mut answer = with_tools(&format!(r#"{{"reasoning_trace": o}} {asked}"#));
+    let mut answer = with_tools("Question: When?\n{\"assistant_message\": s}");
     let reply = endpoint.chat(&answer).await.unwrap();
     assert_eq!((reply.text.as_str(), reply.tool_calls[0].name.as_str()), ("", "vector_db_search"));
-    assert_eq!(reply.tool_calls[0].arguments, json!({"query": question.user_message}));
     let answers = Some((reply.tool_calls[0].id.clone(), "vector_db_search".to_owned()));
     answer.messages.push(Message { tool_calls: reply.tool_calls, ..Message::new(Role::Assistant, "") });
-    answer.messages.push(Message { answers, ..Message::new(Role::Tool, "Found it.") });
-    let answered: AssistantReply = serde_json::from_str(&endpoint.chat(&answer).await.unwrap().text).unwrap();
-    assert_eq!(answered.reasoning_trace.evidence[0].content, "Found it.");
+    answer.messages.push(Message { answers, ..Message::new(Role::Tool, "[P1]\nFound it.") });
+    let answered: Value = serde_json::from_str(&endpoint.chat(&answer).await.unwrap().text).unwrap();
+    assert!(answered["assistant_message"].as_str().unwrap().starts_with("Found it."), "{answered}");
 
-    let judge = request(r#"{"score": i, "question_ok": b} about {"reasoning_trace": o, "coverage_target": s}"#);
+    let judge = request(r#"{"score": i, "question_ok": b} about {"assistant_message": s, "user_message": s}"#);
     let verdict: JudgeReply = serde_json::from_str(&endpoint.chat(&judge).await.unwrap().text).unwrap();
     assert!(verdict.score <= 10);
 }

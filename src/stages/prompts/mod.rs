@@ -336,7 +336,7 @@ mod tests {
             "\n{{ question|default(pasage)|tojson }}",
         ] {
             let error = load("ask.user.j2", source).map(|_| ()).unwrap_err();
-            let expected = "use prompt ask.user.j2, line 2: unknown variable `pasage`; there are attempt, ";
+            let expected = "use prompt ask.user.j2, line 2: unknown variable `pasage`; there are angle, attempt, ";
             assert!(error.starts_with(expected), "{error}");
             assert!(error.contains("recent_user_questions") && error.contains("passages"), "{error}");
         }

@@ -40,8 +40,8 @@ pub fn reply(request: &Value, latency: Latency) -> Reply {
     let digest = xxh3_64(request.to_string().as_bytes());
     let messages = request["messages"].as_array().map_or(&[][..], Vec::as_slice);
     let texts: Vec<&str> = messages.iter().map(content).collect();
-    let form = request.pointer("/response_format/json_schema/schema").map(Value::to_string);
-    let form = form.unwrap_or_else(|| texts.join("\n"));
+    let schema = request.pointer("/response_format/json_schema/schema").map(Value::to_string);
+    let form = format!("{}{}", schema.unwrap_or_default(), texts.join("\n"));
     let prompt = messages.iter().rfind(|message| message["role"] == "user").map_or("", content);
     let searched = messages.iter().any(|message| message["role"] == "tool");
     let message = if form.contains("\"question_ok\"") {
