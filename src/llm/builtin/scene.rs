@@ -85,8 +85,8 @@ impl<'a> Scene<'a> {
         Some((Some(at), &self.materials[at]))
     }
 
-    /// One of the best noun groups that a passage is about. A question that digs deeper looks for sentences that touch on the last
-    /// answer and were not part of it.
+    /// One of the best noun groups that a passage is about. A question that digs deeper looks for sentences that touch on
+    /// the last answer and were not part of it.
     pub(super) fn focus<'m>(
         &self,
         at: Option<usize>,
