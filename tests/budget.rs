@@ -95,12 +95,12 @@ fn calls_are_never_more_than_the_cap() {
 
 #[test]
 fn tokens_are_never_more_than_the_cap() {
-    stops_and_goes_on("run.budget.tokens", 60_000.0, |counting| counting.tokens() as f64);
+    stops_and_goes_on("run.budget.tokens", 30_000.0, |counting| counting.tokens() as f64);
 }
 
 #[test]
 fn dollars_are_never_more_than_the_cap() {
-    stops_and_goes_on("run.budget.usd", 6.5, Counting::usd);
+    stops_and_goes_on("run.budget.usd", 3.0, Counting::usd);
 }
 
 #[test]

@@ -4,11 +4,11 @@
 
 use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint, Reply};
-use crate::support::{Files, Project, asking, expect_same, remote};
+use crate::support::{Files, Project, asking, expect_same, remote, shipped};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rusqlite::{Connection, OpenFlags};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::path::Path;
@@ -34,7 +34,7 @@ impl Counting {
         let asked: Arc<Mutex<BTreeMap<u128, u64>>> = Arc::default();
         let counted = asked.clone();
         let endpoint = Endpoint::start(Behaviour::new(move |request, number| {
-            let text = request.to_string();
+            let text = canonical(request);
             *counted.lock().expect("no test panics here").entry(xxh3_128(text.as_bytes())).or_default() += 1;
             unsteady(request, xxh3_64(text.as_bytes()), number)
         }));
@@ -51,14 +51,35 @@ impl Counting {
         std::mem::take(&mut *self.asked.lock().expect("no test panics here"))
     }
 
-    fn config(&self) -> String {
-        remote(&self.endpoint.base_url(), RUN, "coverage: {question_dedup_retries: 3}")
+    /// A project in which no two requests are the same: questions are told apart by a number drawn for each.
+    fn project(&self) -> Project {
+        let more = "coverage: {question_dedup_retries: 3}\nprompts: {path: prompts}";
+        let project = Project::with(&remote(&self.endpoint.base_url(), RUN, more));
+        let prompt = fs::read_to_string(shipped("config/prompts/ask.user.j2")).expect("a prompt");
+        project.write("prompts/ask.user.j2", format!("{prompt}\n({{{{ variety }}}})\n").as_bytes());
+        project
     }
 }
 
 fn unsteady(request: &Value, digest: u64, number: u64) -> Reply {
     let reply = asking(reply(request, Latency::NONE), || Some(format!("What of {}?", digest % QUESTIONS)));
     Reply { delay: Latency { median_ms: 4.0, sigma: 1.0, seed: number }.of(digest), ..reply }
+}
+
+/// A request as the journal knows it, however it was sent: with the schema in its own field beside tools.
+fn canonical(request: &Value) -> String {
+    const TOLD: &str = "\n\nReply with one JSON object that fits this JSON Schema, and nothing else: ";
+    let mut request = request.clone();
+    let messages = request["messages"].as_array_mut().expect("messages");
+    let last = messages.iter_mut().rfind(|message| message["role"] == "user").expect("a user message");
+    let text = last["content"].as_str().expect("text").to_owned();
+    if let Some((text, schema)) = text.rsplit_once(TOLD) {
+        let schema: Value = serde_json::from_str(schema).expect("a schema");
+        last["content"] = text.into();
+        let named = json!({"name": "assistant_reply", "schema": schema});
+        request["response_format"] = json!({"type": "json_schema", "json_schema": named});
+    }
+    request.to_string()
 }
 
 /// Digests of the requests whose replies the journal has.
@@ -87,7 +108,7 @@ fn command(project: &Project, workers: &str) -> Command {
 
 /// The outputs of a run that nobody disturbs, the number of its calls, and how long it took.
 fn undisturbed(counting: &Counting) -> (Files, Duration) {
-    let project = Project::with(&counting.config());
+    let project = counting.project();
     let began = Instant::now();
     assert!(command(&project, "1").status().expect("the binary runs").success());
     let took = began.elapsed();
@@ -111,7 +132,7 @@ struct Disturbed<'a> {
 
 impl<'a> Disturbed<'a> {
     fn new(counting: &'a Counting, within: Duration, seed: u64) -> Self {
-        let (project, draws) = (Project::with(&counting.config()), ChaCha8Rng::seed_from_u64(seed));
+        let (project, draws) = (counting.project(), ChaCha8Rng::seed_from_u64(seed));
         Self { counting, project, draws, within, kills: 0, lost: 0 }
     }
 
@@ -235,7 +256,7 @@ fn on_a_full_disk_it_stops_says_so_and_goes_on_when_there_is_room() {
     let (expected, _) = undisturbed(&counting);
     // What is full first: the journal, then one output after the other.
     for kilobytes in [64, 200, 600, 900, 1_200] {
-        let project = Project::with(&counting.config());
+        let project = counting.project();
         let ended = limited(&project, kilobytes).output().expect("bash runs");
         let complaint = String::from_utf8_lossy(&ended.stderr);
         assert_eq!(ended.status.code(), Some(1), "{kilobytes} kB: {complaint}");
@@ -255,7 +276,7 @@ fn on_a_full_disk_it_stops_says_so_and_goes_on_when_there_is_room() {
 #[test]
 fn a_read_only_output_folder_is_refused_by_name_and_asks_for_nothing() {
     let counting = Counting::start();
-    let project = Project::with(&counting.config());
+    let project = counting.project();
     fs::create_dir(project.path("outputs")).expect("a folder");
     let run = command(&project, "1");
     let words: Vec<_> = std::iter::once(run.get_program()).chain(run.get_args()).collect();

@@ -358,7 +358,7 @@ fn ids_of_tool_calls_are_unique_and_answered() {
         asked.len()
     };
     for row in project.rows("outputs/conversations_sharegpt.jsonl") {
-        assert_eq!(matched(row["messages_with_tools"].as_array().expect("rows")), 2);
+        assert_eq!(matched(row["messages_with_tools"].as_array().expect("rows")), 3);
     }
     let sent = endpoint.log();
     assert_eq!(sent.iter().map(|request| matched(request["messages"].as_array().expect("messages"))).sum::<usize>(), 8);

@@ -1,6 +1,6 @@
 //! The files of a run, field by field: keys in their documented order, and Parquet that tells what JSON Lines tell.
 
-use crate::support::endpoint::dialogue::{Latency, reply};
+use crate::support::endpoint::dialogue::{Latency, reply, turn};
 use crate::support::endpoint::{Behaviour, Endpoint, Reply};
 use crate::support::{Project, asking, remote};
 use arrow::json::WriterBuilder;
@@ -35,7 +35,8 @@ const ROWS: [(&str, &str); 5] = [
         "conversation_id timestamp turn_index user_message assistant_message question_mode seed_topic seed_question \
          intent difficulty coverage_target grounding_facts notes_for_assistant reasoning_trace did_web_search \
          judge_granularity judge_score judge_reasons judge_notes judge_question_ok judge_answer_ok \
-         conversation_judge_score conversation_judge_reasons conversation_status drop_reason",
+         conversation_judge_score conversation_judge_reasons conversation_status drop_reason \
+         retrieved unsupported_numbers judge_accepted conversation_judge_accepted persona_applied",
     ),
     (
         "coverage_ledger",
@@ -51,14 +52,14 @@ const STATE: &str = "run_id status updated_at n_turns batch_size inputs conversa
 const SLOT: &str = "conversation_index conversation_id target_n_turns status drop_reason inputs turns raw_results";
 const METADATA: &str = "conversation_id timestamp n_turns language judge_granularity personas difficulty_sequence \
     difficulty_max intent_sequence coverage_targets question_modes seed_topics seed_questions conversation_status \
-    drop_reason";
+    drop_reason persona_applied retrieved unsupported_numbers judge_accepted";
 
 /// A run over two short documents: some conversations are dropped, some of them after a turn or more. Every fourth
 /// opening question and every fifth later one is the same. The assistant counts its tool calls anew in every turn.
 fn project(granularity: &str) -> Project {
     let (openings, others) = (AtomicU64::new(0), AtomicU64::new(0));
     let endpoint = Endpoint::start(Behaviour::new(move |request, _| {
-        let later = request.to_string().contains("Turn 1 - User");
+        let later = turn(request) > 1;
         let (count, every, question) = if later { (&others, 5, "What now?") } else { (&openings, 4, "What first?") };
         let same = || count.fetch_add(1, Ordering::Relaxed).is_multiple_of(every).then(|| question.into());
         calling(asking(reply(request, Latency::NONE), same))

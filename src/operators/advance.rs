@@ -83,19 +83,16 @@ mod tests {
         let mut conversation = Conversation { target_turns: 2, ending: None, ..sample_conversation() };
         let last = conversation.turns.pop().map(Arc::unwrap_or_clone).expect("two turns");
         let judgement = Judgement { acceptance, ..last.judgement.clone().expect("a verdict") };
-        conversation.round =
-            Round { question: Some(last.question), answer: Some(last.answer), ..Round::default() };
+        conversation.round = Round { question: Some(last.question), answer: Some(last.answer), ..Round::default() };
         (conversation, if whole { Judged::Conversation(judgement) } else { Judged::Turn(judgement) })
     }
 
     #[test]
     fn a_rejected_turn_ends_its_conversation_and_stays_in_it() {
         for whole in [false, true] {
-            for (acceptance, reason) in [
-                (Acceptance::Accepted, ""),
-                (Acceptance::Flagged, ""),
-                (Acceptance::Rejected, "judge_rejected"),
-            ] {
+            for (acceptance, reason) in
+                [(Acceptance::Accepted, ""), (Acceptance::Flagged, ""), (Acceptance::Rejected, "judge_rejected")]
+            {
                 let (conversation, verdict) = judged(acceptance, whole);
                 let advanced = advanced(conversation, Ok(verdict));
                 assert_eq!(advanced.turns.len(), 2);

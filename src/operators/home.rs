@@ -6,7 +6,8 @@
 
 use super::watermark::Report;
 use crate::words::{
-    Attempt, ChunkIndex, Conversation, DropReason, Ending, Failure, Fingerprint, Question, Rank, Round, Slot, Tick, TurnIndex,
+    Attempt, ChunkIndex, Conversation, DropReason, Ending, Failure, Fingerprint, Question, Rank, Round, Slot, Tick,
+    TurnIndex,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;

@@ -6,8 +6,8 @@ use crate::words::reply::{
     Confidence, Difficulty, Evidence, GroundingFact, Intent, Premise, ReasoningTrace, RetrievalQueries, Thought,
 };
 use crate::words::{
-    Acceptance, Answer, AssistantReply, Attempt, Catalogue, Chunk, ChunkIndex, Conversation, Coverage, DropReason, Ending,
-    Incarnation, JudgeReply, Judgement, LanguageIndex, Persona, Question, QuestionMode, Round, Slot, Source,
+    Acceptance, Answer, AssistantReply, Attempt, Catalogue, Chunk, ChunkIndex, Conversation, Coverage, DropReason,
+    Ending, Incarnation, JudgeReply, Judgement, LanguageIndex, Persona, Question, QuestionMode, Round, Slot, Source,
     SourceIndex, ToolDefinition, ToolEvent, Turn, TurnIndex, Used, UserReply, Wave,
 };
 use serde_json::{Value, json};

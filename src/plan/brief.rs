@@ -324,9 +324,13 @@ mod tests {
             let conversation = Conversation { language: language.into(), ..fixtures::conversation(0, 0) };
             plan.brief(&conversation).pool.iter().map(|source| source.0).collect()
         };
-        for (language, expected) in
-            [("en", &[0, 1][..]), ("French", &[2, 3]), ("morocco", &[4]), ("es", &[0, 1, 2, 3, 4, 5]), ("Klingon", &[0, 1, 2, 3, 4, 5])]
-        {
+        for (language, expected) in [
+            ("en", &[0, 1][..]),
+            ("French", &[2, 3]),
+            ("morocco", &[4]),
+            ("es", &[0, 1, 2, 3, 4, 5]),
+            ("Klingon", &[0, 1, 2, 3, 4, 5]),
+        ] {
             assert_eq!(pool(true, language), expected, "{language}");
             assert_eq!(pool(false, language), [0, 1, 2, 3, 4, 5]);
         }

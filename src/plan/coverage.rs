@@ -164,7 +164,10 @@ mod tests {
     use std::sync::Arc;
 
     fn options(balanced: bool, epsilon: f64, fraction: f64) -> Options {
-        Options { coverage: CoverageOptions { balanced, epsilon, fraction, own_language: true, dedup_retries: 3 }, ..fixtures::options() }
+        Options {
+            coverage: CoverageOptions { balanced, epsilon, fraction, own_language: true, dedup_retries: 3 },
+            ..fixtures::options()
+        }
     }
 
     /// A conversation that knows of so many questions about each document, and whose questions about these chunks were

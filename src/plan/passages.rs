@@ -31,8 +31,8 @@ pub(super) fn nearest(
 }
 
 /// Passages to dig deeper into: of the document that the last turn was about, the nearest first to what the last question
-/// asked about and the last answer rests on. Those that this conversation has asked about come last. Empty where the last
-/// turn was about no passage.
+/// asked about and the last answer rests on. Those that this conversation has asked about are shown only where there are no
+/// others: models would ask the same again. Empty where the last turn was about no passage.
 pub(super) fn deeper(catalogue: &Catalogue, conversation: &Conversation) -> Vec<ChunkIndex> {
     let Some(last) = conversation.turns.last() else { return Vec::new() };
     let mut anchors: Vec<ChunkIndex> = last.question.used.chunk.into_iter().chain(last.answer.used.clone()).collect();
@@ -47,7 +47,8 @@ pub(super) fn deeper(catalogue: &Catalogue, conversation: &Conversation) -> Vec<
     let distance = |chunk: u32| anchors.iter().map(|anchor| anchor.0.abs_diff(chunk)).min();
     let mut near: Vec<ChunkIndex> = near.into_iter().map(ChunkIndex).collect();
     near.sort_by_key(|chunk| (used.contains(chunk), distance(chunk.0)));
-    near.truncate(SHOWN);
+    let unused = near.iter().filter(|chunk| !used.contains(chunk)).count();
+    near.truncate(if unused > 0 { unused.min(SHOWN) } else { SHOWN });
     near
 }
 
@@ -87,7 +88,11 @@ pub(super) fn drawn(
     if drawn.len() < DRAWN {
         let own = coverage::used(conversation);
         let mut rest = walk.chunks(&sources);
-        rest.extend(walk.chunks(&coverage::not_rejected(catalogue, conversation, coverage::all(options, catalogue, conversation))));
+        rest.extend(walk.chunks(&coverage::not_rejected(
+            catalogue,
+            conversation,
+            coverage::all(options, catalogue, conversation),
+        )));
         rest.sort_by_key(|chunk| (own.contains(chunk), coverage::usage(conversation, *chunk)));
         for chunk in rest {
             if drawn.len() < DRAWN && !drawn.contains(&chunk) {
@@ -218,6 +223,7 @@ mod tests {
             // What this conversation asked about comes last.
             (&[5, 7, 6], &[], &[4, 8]),
             (&[0, 1], &[], &[1, 0]),
+            (&[0], &[], &[1]),
             (&[12], &[12], &[12]),
             (&[], &[], &[]),
         ] {
@@ -231,11 +237,9 @@ mod tests {
     fn moving_on_takes_from_the_document_and_from_the_nearest_others() {
         // Chunks 0..4, 4..8, 8..12.
         let catalogue = fixtures::catalogue(&[4, 4, 4]);
-        for (own, hits, expected) in [
-            (&[5][..], &[5, 6, 9, 0][..], &[4, 9][..]),
-            (&[4, 6, 7, 5], &[5, 6, 9, 0], &[9, 0]),
-            (&[5], &[], &[4]),
-        ] {
+        for (own, hits, expected) in
+            [(&[5][..], &[5, 6, 9, 0][..], &[4, 9][..]), (&[4, 6, 7, 5], &[5, 6, 9, 0], &[9, 0]), (&[5], &[], &[4])]
+        {
             let found = beside(&catalogue, &asked(own, &[]), &sources(&[0, 1, 2]), &chunks(hits));
             assert_eq!(numbers(found), expected, "{own:?} {hits:?}");
         }

@@ -114,5 +114,12 @@ fn outcome(settled: Settled, used: Vec<Used>) -> Outcome {
         Some((reason, detail)) => Fate::Dropped { reason, detail },
         None => Fate::Accepted,
     };
-    Outcome { slot: settled.slot, wave: settled.wave, fate, used, duplicates: settled.duplicates, turns: Turns::default() }
+    Outcome {
+        slot: settled.slot,
+        wave: settled.wave,
+        fate,
+        used,
+        duplicates: settled.duplicates,
+        turns: Turns::default(),
+    }
 }

@@ -279,7 +279,8 @@ fn connect(agent: &AgentOptions, settings: &Settings, shared: &Shared) -> Result
 fn check_documents(settings: &Settings, catalogue: &Catalogue) -> Result<(), RunError> {
     let builtin = [&settings.user, &settings.assistant].into_iter().find(|agent| agent.provider == "builtin");
     let Some(agent) = builtin else { return Ok(()) };
-    let has = |code: &str| catalogue.sources.iter().any(|source| source.language.as_deref().is_none_or(|own| own == code));
+    let has =
+        |code: &str| catalogue.sources.iter().any(|source| source.language.as_deref().is_none_or(|own| own == code));
     let unread = |language: &&Arc<str>| builtin::code(language).is_some_and(|code| !has(code));
     match settings.languages.iter().find(unread) {
         Some(language) => Err(RunError::Unread(language.clone(), agent.role)),

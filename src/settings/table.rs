@@ -6,7 +6,8 @@ use super::keys::Kind::{Boolean, Choice as OneOf, Integer, Mapping, Mappings, Nu
 use super::keys::{Choice, Key, Limit};
 
 /// Every key, by area.
-pub(super) const TABLE: &[&[Key]] = &[RUN, STORE, LLM, USER, ASSISTANT, ANSWERS, JUDGE_AGENT, COVERAGE, TOOLS, REST, SAVING];
+pub(super) const TABLE: &[&[Key]] =
+    &[RUN, STORE, LLM, USER, ASSISTANT, ANSWERS, JUDGE_AGENT, COVERAGE, TOOLS, REST, SAVING];
 
 const fn from(least: f64) -> Limit {
     Limit { least, exclusive: false, most: f64::INFINITY }
@@ -167,9 +168,8 @@ macro_rules! agent {
 
 const USER: &[Key] = agent!("user", "USER", "QA_GENERATOR");
 const ASSISTANT: &[Key] = agent!("assistant", "ASSISTANT", "KB_RESPONDER");
-const ANSWERS: &[Key] = &[
-    key("llm.agents.assistant.trace", OneOf(&[word("light"), word("full")])).env(&["LLM_ASSISTANT_TRACE"]),
-];
+const ANSWERS: &[Key] =
+    &[key("llm.agents.assistant.trace", OneOf(&[word("light"), word("full")])).env(&["LLM_ASSISTANT_TRACE"])];
 const JUDGE_AGENT: &[Key] = agent!("judge", "JUDGE", "QA_JUDGE");
 
 const COVERAGE: &[Key] = &[

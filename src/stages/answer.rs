@@ -350,7 +350,10 @@ mod tests {
         for (first, told) in [
             (answer_text("Why is green tea green?"), "question"),
             (answer_text("string"), "string"),
-            (answer_text("Le thé vert est séché peu après la cueillette, afin que ses feuilles restent vertes."), "French"),
+            (
+                answer_text("Le thé vert est séché peu après la cueillette, afin que ses feuilles restent vertes."),
+                "French",
+            ),
             (json!({"assistant_message": "", "confidence": "low"}).to_string(), "`assistant_message` is empty"),
             (
                 json!({
@@ -368,7 +371,8 @@ mod tests {
             let complaint = model.request(1).messages.pop().unwrap().content;
             assert!(complaint.starts_with("Your reply can't be used: ") && complaint.contains(told), "{complaint}");
         }
-        let french = answer_text("Le thé vert est séché peu après la cueillette, afin que ses feuilles restent vertes.");
+        let french =
+            answer_text("Le thé vert est séché peu après la cueillette, afin que ses feuilles restent vertes.");
         let failure = stage(Script::texts(&[&french]), BOTH).answer(&asked()).await.unwrap_err();
         assert_eq!(DropReason::Failed(failure).as_str(), "wrong_language");
     }

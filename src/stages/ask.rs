@@ -202,14 +202,15 @@ mod tests {
     }
 
     fn reply_text(message: &str, target: &str) -> String {
-        json!({"coverage_target": target, "user_message": message, "intent": "How-To", "difficulty": "easy"}).to_string()
+        json!({"coverage_target": target, "user_message": message, "intent": "How-To", "difficulty": "easy"})
+            .to_string()
     }
 
     /// A conversation whose next question digs deeper into a document of two passages.
     fn follow_up() -> Conversation {
         let mut conversation = conversation();
         let mut first = Arc::unwrap_or_clone(turn(1, "What is tea?", "A plant."));
-        Arc::make_mut(&mut first.question).used.chunk = Some(ChunkIndex(1));
+        first.answer.used = vec![ChunkIndex(1)];
         conversation.turns.push(first.into());
         conversation.slot.index = (0..)
             .find(|index| {
@@ -222,10 +223,12 @@ mod tests {
 
     #[tokio::test]
     async fn the_passage_that_a_question_is_about_is_told_by_its_words() {
-        for (message, expected) in
-            [("How long are the leaves of black tea left to oxidise?", 1), ("Why is it so?", 0), ("Is green tea dried soon?", 0)]
-        {
-            let model = Script::texts(&[&reply_text(message, "P1")]);
+        for (message, expected) in [
+            ("How long are the leaves of black tea left to oxidise?", 1),
+            ("Why is it so?", 0),
+            ("Is green tea dried soon?", 0),
+        ] {
+            let model = Script::texts(&[&reply_text(message, "P2")]);
             let question = stage(model.clone(), options()).ask(&follow_up()).await.unwrap();
             assert_eq!(question.used.chunk, Some(ChunkIndex(expected)), "{message}");
             assert_eq!(question.reply.grounding_facts[0].fact, &*catalogue().chunks[expected as usize].text);
@@ -234,7 +237,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_question_uses_the_passage_it_names_and_what_we_know_is_filled_in() {
-        let model = Script::texts(&[&format!("<think>tea</think>{}", reply_text("Why is it dark?", " [P2] "))]);
+        let model = Script::texts(&[&format!("<think>tea</think>{}", reply_text("Why is it green?", " [P2] "))]);
         let question = stage(model.clone(), options()).ask(&follow_up()).await.unwrap();
         let request = model.request(0);
         let named = &asked(&request).passages[1];
@@ -244,7 +247,7 @@ mod tests {
         assert_eq!(question.used.source, Some(SourceIndex(0)));
         let [fact] = question.reply.grounding_facts.as_slice() else { panic!("one fact") };
         assert_eq!((fact.fact.as_str(), &fact.source_descriptor), (&*named.text, &named.source_descriptor));
-        assert_eq!((&*question.used.question, question.used.seed), ("Why is it dark?", None));
+        assert_eq!((&*question.used.question, question.used.seed), ("Why is it green?", None));
         assert_eq!((&*question.agent, question.reasoning.as_deref()), ("fake/script", Some("tea")));
         assert_eq!(question.mode, QuestionMode::Followup);
         assert_eq!(request.schema.schema["properties"]["coverage_target"], json!({"enum": ["P1", "P2"]}));
@@ -287,8 +290,7 @@ mod tests {
             let topics = Topics::parse(&json!({"variants": {"english": {"T": [seed]}}}).to_string(), "t").unwrap();
             let topics = TopicOptions { topics: Some(Arc::new(topics)), probability: 1.0, variant: String::new() };
             let model = Script::texts(&[&reply_text("Why is it green?", "P1")]);
-            let question =
-                stage(model.clone(), Options { topics, ..options() }).ask(&conversation()).await.unwrap();
+            let question = stage(model.clone(), Options { topics, ..options() }).ask(&conversation()).await.unwrap();
             assert_eq!(question.mode, expected, "{seed}");
             let seeded = expected == QuestionMode::Seeded;
             assert_eq!((question.seed_question == seed, question.used.seed.is_some()), (seeded, seeded));

@@ -62,6 +62,7 @@ impl Checks {
         let found = faults::placeholder(message, &schema.schema)
             .or_else(|| faults::echo(message, question))
             .or_else(|| self.prompts.found_in(message))
+            .or_else(|| faults::names_passage(message, &texts(passages)))
             .or_else(|| faults::misquote(&quotes, &texts(passages)));
         found.map_or(Ok(()), |detail| Err(Fault::Content(detail)))?;
         in_language("assistant_message", message, target)

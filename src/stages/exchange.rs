@@ -61,8 +61,9 @@ pub(super) fn request(
     task: Task,
     schema: ReplySchema,
 ) -> Result<ChatRequest, Failure> {
-    let messages =
-        prompts.render(&task, history).map_err(|error| Failure::Model { role, detail: format!("failed to {error}") })?;
+    let messages = prompts
+        .render(&task, history)
+        .map_err(|error| Failure::Model { role, detail: format!("failed to {error}") })?;
     Ok(ChatRequest {
         place: conversation.place(stage),
         conversation: conversation.id.clone(),
@@ -123,10 +124,9 @@ pub(super) fn usable<T>(
     let told = found.map(|(value, reasoning)| (value, joined([reply.reasoning.clone(), reasoning])));
     // What is cut off may still hold all that is wanted.
     Ok(told.map_err(|wrong| match reply.finish {
-        Finish::Length => Fault::Form(format!(
-            "it was cut off at llm.agents.{role}.max_tokens, be briefer ({})",
-            wrong.detail()
-        )),
+        Finish::Length => {
+            Fault::Form(format!("it was cut off at llm.agents.{role}.max_tokens, be briefer ({})", wrong.detail()))
+        }
         _ => wrong,
     }))
 }

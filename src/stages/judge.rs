@@ -32,12 +32,7 @@ pub struct Judge {
 
 impl Judge {
     /// Verdicts by this model on conversations about this knowledge base.
-    pub fn new(
-        model: Arc<dyn Model>,
-        prompts: Arc<Prompts>,
-        catalogue: Arc<Catalogue>,
-        options: JudgeOptions,
-    ) -> Self {
+    pub fn new(model: Arc<dyn Model>, prompts: Arc<Prompts>, catalogue: Arc<Catalogue>, options: JudgeOptions) -> Self {
         Self { model, prompts, catalogue, options }
     }
 
@@ -176,8 +171,8 @@ fn said(message: &str) -> String {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::stages::PromptOptions;
     use crate::stages::Accept;
+    use crate::stages::PromptOptions;
     use crate::stages::script::{Script, answer, catalogue, conversation, question, refused, turn};
     use crate::words::reply::Evidence;
     use crate::words::{Acceptance, Answer, DropReason, Question};
@@ -197,8 +192,11 @@ mod tests {
         let mut answer = answer(&format!("Answer {number}."));
         let quoted = |content: &str| Evidence { id: "E".to_owned(), cue: String::new(), content: content.to_owned() };
         answer.retrieved = vec![ChunkIndex(1), ChunkIndex(0)];
-        answer.reply.reasoning_trace.evidence =
-            vec![quoted(&catalogue().chunks[1].text), quoted("dried soon after picking"), quoted("boiled for nine hours")];
+        answer.reply.reasoning_trace.evidence = vec![
+            quoted(&catalogue().chunks[1].text),
+            quoted("dried soon after picking"),
+            quoted("boiled for nine hours"),
+        ];
         answer.unsupported_numbers = vec![format!("4{number}")];
         (question, answer)
     }

@@ -5,7 +5,7 @@
 //! say the same are read alike (a text for a list of one, `"7/10"` for 7, `How-To` for `how_to`); what is missing and can be
 //! empty is empty; what is missing and can't is an error that names the field.
 
-use super::faults::misquote;
+use super::faults::{misquote, without_lead};
 use super::lenient::{choice, flag, folded, items, message, part, text, texts};
 use crate::llm::ReplySchema;
 use crate::words::reply::{
@@ -52,8 +52,7 @@ pub(super) fn assistant_schema(passages: &[Passage], full: bool) -> ReplySchema 
 
 /// The form of the judge model's reply: what decides first, the score last.
 pub(super) fn judge_schema(reasons: &[String]) -> ReplySchema {
-    let reasons = (!reasons.is_empty())
-        .then(|| ("reasons", json!({ "type": "array", "items": { "enum": reasons } })));
+    let reasons = (!reasons.is_empty()).then(|| ("reasons", json!({ "type": "array", "items": { "enum": reasons } })));
     let boolean = || json!({ "type": "boolean" });
     let first = [("notes", json!({ "type": "string" }))].into_iter().chain(reasons);
     let verdicts = [
@@ -90,7 +89,7 @@ fn named(passages: &[Passage], name: &str) -> Option<usize> {
 pub(super) fn user(object: &Object, shown: &[Passage]) -> Result<UserReply, String> {
     let target = target(object, shown)?;
     Ok(UserReply {
-        user_message: message(object, "user_message")?,
+        user_message: without_lead(&message(object, "user_message")?),
         intent: choice(object, "intent", "intent")?,
         difficulty: choice(object, "difficulty", "difficulty")?,
         grounding_facts: target.map(fact).into_iter().collect(),
@@ -152,7 +151,12 @@ pub(super) fn assistant(object: &Object, basis: Basis<'_>) -> Result<Grounded, S
     let mut used: Vec<usize> = refs.iter().filter_map(|name| named(passages, name)).collect();
     used.extend(quoted.iter().filter_map(|(at, _)| *at));
     let mut seen = Vec::new();
-    used.retain(|at| !seen.contains(at) && { seen.push(*at); true });
+    used.retain(|at| {
+        !seen.contains(at) && {
+            seen.push(*at);
+            true
+        }
+    });
     let quotes = quoted.iter().map(|(_, evidence)| evidence.content.clone()).collect();
     let evidence = filled(quoted, &used, passages);
     let did_web_search = flag(object, "did_web_search")?.unwrap_or(!queries.web_search.is_empty());
@@ -313,7 +317,11 @@ mod tests {
             title: "Tea".into(),
             text: text.into(),
         };
-        vec![passage(1, "Green tea is dried soon."), passage(2, "Black tea is left to oxidise."), passage(3, "Tea grows.")]
+        vec![
+            passage(1, "Green tea is dried soon."),
+            passage(2, "Black tea is left to oxidise."),
+            passage(3, "Tea grows."),
+        ]
     }
 
     fn read(reply: Value) -> Result<Grounded, String> {
@@ -389,7 +397,10 @@ mod tests {
         let Grounded { reply, used, quotes } = read(full).unwrap();
         assert_eq!((used, quotes.len(), reply.did_web_search), (vec![0, 1], 2, true));
         let trace = reply.reasoning_trace;
-        assert_eq!((trace.question.as_str(), trace.retrieval_queries.vector_db_search), ("q", vec!["green tea".to_owned()]));
+        assert_eq!(
+            (trace.question.as_str(), trace.retrieval_queries.vector_db_search),
+            ("q", vec!["green tea".to_owned()])
+        );
         let evidence: Vec<_> = trace.evidence.iter().map(|it| (&*it.id, &*it.cue, &*it.content)).collect();
         assert_eq!(
             evidence,

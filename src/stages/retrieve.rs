@@ -91,7 +91,11 @@ impl Retrieved {
         let again: Vec<&str> = again.map(|(_, passage)| passage.label.as_str()).collect();
         let again = (!again.is_empty()).then(|| format!("Found again: {}.", again.join(", ")));
         let told: Vec<String> = new.iter().map(Passage::to_string).chain(again).collect();
-        if told.is_empty() { "No passage of the knowledge base matches this query.".to_owned() } else { told.join("\n\n") }
+        if told.is_empty() {
+            "No passage of the knowledge base matches this query.".to_owned()
+        } else {
+            told.join("\n\n")
+        }
     }
 }
 

@@ -41,8 +41,7 @@ pub(super) fn definition(top_k: usize) -> ToolDefinition {
 pub(super) fn call(index: &Index, top_k: usize, arguments: &Value) -> (Value, Vec<ChunkIndex>) {
     let query = arguments.get("query").and_then(Value::as_str).map(str::trim).filter(|query| !query.is_empty());
     let Some(query) = query else {
-        let error =
-            format!("{NAME} needs a non-empty string \"query\", such as {{\"query\": \"words to look for\"}}");
+        let error = format!("{NAME} needs a non-empty string \"query\", such as {{\"query\": \"words to look for\"}}");
         return (json!({ "error": error }), Vec::new());
     };
     let k =

@@ -14,7 +14,8 @@ pub mod task;
 pub mod tool;
 
 pub use conversation::{
-    Acceptance, Answer, Conversation, DropReason, Ending, Failure, Incarnation, Judged, Judgement, Question, Round, ToolEvent, Turn,
+    Acceptance, Answer, Conversation, DropReason, Ending, Failure, Incarnation, Judged, Judgement, Question, Round,
+    ToolEvent, Turn,
 };
 pub use corpus::{Catalogue, Chunk, ChunkIndex, Passage, Source, SourceIndex};
 pub use coverage::{Coverage, Used};

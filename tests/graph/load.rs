@@ -154,7 +154,8 @@ impl Load {
         let score = (sight % 11) as u8;
         let reply =
             JudgeReply { score, reasons: vec![], notes: String::new(), question_ok: true, answer_ok: sight & 1 == 0 };
-        let judgement = Judgement { reply, reasoning: None, raw: sight.into(), calls: 1 };
+        let acceptance = Acceptance::Accepted;
+        let judgement = Judgement { reply, acceptance, reasoning: None, raw: sight.into(), calls: 1 };
         Ok(match (sight >> 16) % 3 {
             0 => Judged::Nothing,
             1 if over => Judged::Conversation(judgement),

@@ -11,7 +11,14 @@ fn quota(target: Target) -> Quota {
 }
 
 fn outcome(opening: &Opening, fate: Fate) -> Outcome {
-    Outcome { slot: opening.slot, wave: opening.wave, fate, used: vec![], duplicates: 0, turns: super::super::tally::Turns::default() }
+    Outcome {
+        slot: opening.slot,
+        wave: opening.wave,
+        fate,
+        used: vec![],
+        duplicates: 0,
+        turns: super::super::tally::Turns::default(),
+    }
 }
 
 fn dropped() -> Fate {

@@ -14,6 +14,9 @@ struct Speech {
     phrases: &'static str,
 }
 
+/// Most words of a clause in front of a question that speaks of the material.
+const LEAD: usize = 6;
+
 const SPEECH: [Speech; 8] = [
     Speech {
         nouns: "text|document|excerpt|passage|snippet|article|source|context|material",
@@ -82,6 +85,25 @@ pub(in crate::stages) fn mentions_material(question: &str, passages: &[&str]) ->
     ))
 }
 
+/// A question without a clause such as "Based on the passage," in front of it: what follows is meant.
+pub(in crate::stages) fn without_lead(question: &str) -> String {
+    let lead = question.split_once([',', '،']).filter(|(lead, rest)| {
+        let said = phrase(lead);
+        said.split_whitespace().count() <= LEAD
+            && rest.chars().any(char::is_alphabetic)
+            && SPEECH.iter().any(|speech| speech.find(&said, &|_| false).is_some())
+    });
+    let Some((_, rest)) = lead else { return question.to_owned() };
+    let mut rest = rest.trim_start().chars();
+    rest.next().into_iter().flat_map(char::to_uppercase).chain(rest).collect()
+}
+
+/// The fault of an answer that names a passage by its number, which only the model knows.
+pub(in crate::stages) fn names_passage(answer: &str, passages: &[&str]) -> Option<String> {
+    numbered(answer, passages)
+        .map(|number| format!("the answer names {number}, a number that the reader does not know: leave it out"))
+}
+
 impl Speech {
     /// The first phrase of this language that a question holds and that speaks of no noun of the passages' own.
     fn find(&self, said: &str, own: &dyn Fn(&str) -> bool) -> Option<String> {
@@ -117,6 +139,29 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clause_in_front_is_left_out() {
+        for (question, expected) in [
+            ("Based on the passage, what happens below 15 percent?", "What happens below 15 percent?"),
+            ("Selon le texte, à quelle heure ferme l'atelier ?", "À quelle heure ferme l'atelier ?"),
+            ("حسب النص، متى تُروى الأشجار؟", "متى تُروى الأشجار؟"),
+            ("In winter, how often is it watered?", "In winter, how often is it watered?"),
+            ("Based on the passage,", "Based on the passage,"),
+        ] {
+            assert_eq!(without_lead(question), expected, "{question}");
+        }
+    }
+
+    #[test]
+    fn answers_name_no_numbers_of_passages() {
+        for (answer, fault) in
+            [("It is 12 euros, as P2 says.", true), ("It is 12 euros.", false), ("Park on deck P2.", false)]
+        {
+            let passages: &[&str] = if answer.contains("deck") { &["Deck P2 is free."] } else { &["It is 12 euros."] };
+            assert_eq!(names_passage(answer, passages).is_some(), fault, "{answer}");
+        }
+    }
 
     #[test]
     fn questions_about_the_material_are_told() {

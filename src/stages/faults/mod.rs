@@ -14,7 +14,7 @@ mod statement;
 
 pub(super) use copied::PromptText;
 pub(super) use echo::echo;
-pub(super) use material::mentions_material;
+pub(super) use material::{mentions_material, names_passage, without_lead};
 pub(super) use placeholder::{placeholder, wordless};
 pub(super) use quotes::misquote;
 pub(super) use refusal::refusal;

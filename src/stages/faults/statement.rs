@@ -16,7 +16,8 @@ pub(in crate::stages) fn statement(message: &str, passages: &[&str]) -> Option<S
     let said = words(message);
     let label = said.len() < REQUEST && message.is_ascii();
     let piece = passages.iter().any(|passage| shares_run(&said, &words(passage), OF_PASSAGE));
-    (!marked && (label || piece)).then(|| "the message asks for nothing: write one question, in the person's own words".to_owned())
+    (!marked && (label || piece))
+        .then(|| "the message asks for nothing: write one question, in the person's own words".to_owned())
 }
 
 /// The fault of a message that repeats the description of the person it is written for.
@@ -36,7 +37,8 @@ mod tests {
     use super::*;
 
     const PASSAGE: &str = "The logger records the temperature every 5 minutes. A reading above 12 °C must be reported.";
-    const PERSON: &str = "Family lawyer | precise | Phrases questions tightly and asks what happens when a condition is not met.";
+    const PERSON: &str =
+        "Family lawyer | precise | Phrases questions tightly and asks what happens when a condition is not met.";
 
     #[test]
     fn what_asks_for_nothing_is_seen() {

@@ -245,14 +245,16 @@ mod tests {
     fn what_was_said_stands_between_rules_and_passages() {
         let turns = [script::turn(1, "What is tea?", "A plant."), script::turn(2, "Which?", "Camellia.")];
         for task in sample::samples() {
-            let [before, after] = [&turns[..1], &turns[..]].map(|turns| {
-                shipped().render(&task, &super::super::history::exchanged(turns)).unwrap()
-            });
+            let [before, after] = [&turns[..1], &turns[..]]
+                .map(|turns| shipped().render(&task, &super::super::history::exchanged(turns)).unwrap());
             let said: Vec<_> = after.iter().map(|message| (message.role, message.content.as_str())).collect();
             match task {
                 Task::Ask(_) => {
                     assert_eq!(said[1..3], [(Role::User, BEGIN), (Role::Assistant, "What is tea?")]);
-                    assert_eq!((said.len(), said[3], said[4]), (6, (Role::User, "A plant."), (Role::Assistant, "Which?")));
+                    assert_eq!(
+                        (said.len(), said[3], said[4]),
+                        (6, (Role::User, "A plant."), (Role::Assistant, "Which?"))
+                    );
                     assert!(said[5].1.starts_with("Camellia.\n\n"));
                 }
                 Task::Answer(_) => {

@@ -1,5 +1,5 @@
 //! The fake endpoint's conversation: user, assistant and judge, told apart by the form their requests demand. Equal requests
-//! have equal replies. What is said is made of the words of passages, so that it is in their language.
+//! have equal replies. Questions are made of the words of passages, so that they are in their language.
 
 use super::Reply;
 use rand_chacha::ChaCha8Rng;
@@ -47,16 +47,23 @@ pub fn reply(request: &Value, latency: Latency) -> Reply {
     let message = if form.contains("\"question_ok\"") {
         says(&verdict(digest))
     } else if form.contains("\"assistant_message\"") {
-        let passages = passages(&texts);
-        // Searches where it has nothing, and now and then for more.
-        let searches = request["tools"].is_array() && !searched && (passages.is_empty() || digest.is_multiple_of(3));
-        if searches { search(prompt, digest) } else { says(&answer(&passages, digest)) }
+        let searches = request["tools"].is_array() && !searched;
+        if searches { search(prompt, digest) } else { says(&answer(&passages(&texts), digest)) }
     } else if form.contains("\"user_message\"") {
         says(&question(&passages(&[prompt]), digest))
     } else {
         json!({"role": "assistant", "content": format!("reply {digest:016x}")})
     };
     Reply { delay: latency.of(digest), ..Reply::json(200, &completion(request, prompt, &message, digest)) }
+}
+
+/// The turn that a request is about, from 1: a judge is told it, the others have the turns before as messages.
+pub fn turn(request: &Value) -> usize {
+    let messages = request["messages"].as_array().map_or(&[][..], Vec::as_slice);
+    let told = messages.last().and_then(|message| content(message).rsplit_once("Judge turn "));
+    let number = told.and_then(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok());
+    let answered = |message: &&Value| message["role"] == "assistant" && message["tool_calls"].is_null();
+    number.unwrap_or_else(|| messages.iter().filter(answered).count() + 1)
 }
 
 fn content(message: &Value) -> &str {
@@ -123,11 +130,10 @@ fn search(prompt: &str, digest: u64) -> Value {
 /// An answer that rests on the first passage.
 fn answer(passages: &[(&str, &str)], digest: u64) -> Value {
     let confidences = ["low", "medium", "high"];
-    let (label, passage) = passages.first().copied().unwrap_or_default();
-    let refs: Vec<&str> = passages.first().iter().map(|_| label).collect();
+    let refs: Vec<&str> = passages.first().iter().map(|(label, _)| *label).collect();
     json!({
         "evidence_refs": refs,
-        "assistant_message": format!("{} ({digest:016x}).", words(passage, 30)),
+        "assistant_message": format!("It is as in {digest:016x}."),
         "confidence": confidences[digest as usize % confidences.len()],
         "known_limits": "",
     })

@@ -146,7 +146,7 @@ impl Behaviour {
         Self::new(|request, _| {
             let reply = good(request);
             let mut body = reply.body.to_vec();
-            for text in [&b"In case "[..], b"Answer ", b"verdict "] {
+            for text in [&b" ("[..], b"It is as in ", b"verdict "] {
                 let at = body.windows(text.len()).position(|window| window == text);
                 at.into_iter().for_each(|at| body[at + 2] = 0xff);
             }

@@ -64,31 +64,28 @@ fn the_same_conversation_comes_twice() {
 #[test]
 fn a_conversation_is_judged_as_a_whole() {
     let turns = conversation("en", 2);
-    let judged =
-        |answers: Vec<String>| -> JudgeReply {
-            let evidence = turns.iter().flat_map(|(_, answered, _)| &answered.reasoning_trace.evidence);
-            let evidence =
-                evidence.map(|piece| JudgeEvidence { source: piece.cue.clone(), content: piece.content.clone() });
-            let asked = turns.iter().zip(answers).enumerate().map(|(at, ((asked, ..), assistant_message))| {
-                JudgedTurn {
-                    turn_index: at as u16 + 1,
-                    user_message: asked.user_message.clone(),
-                    assistant_message,
-                    unsupported_numbers: Vec::new(),
-                }
-            });
-            let task = JudgeConversationTask {
-                public_conversation_history: String::new(),
-                user_persona: String::new(),
-                assistant_persona: String::new(),
-                judge_turn_count: turns.len(),
-                judge_conversation_turns: asked.collect(),
-                judge_conversation_evidence: evidence.collect(),
-                judge_reasons: vec!["incomplete".to_owned(), "other".to_owned()],
-                target_language: "en".to_owned(),
-            };
-            serde_json::from_str(&chat(Task::JudgeConversation(task), Vec::new(), false).unwrap().text).unwrap()
+    let judged = |answers: Vec<String>| -> JudgeReply {
+        let evidence = turns.iter().flat_map(|(_, answered, _)| &answered.reasoning_trace.evidence);
+        let evidence =
+            evidence.map(|piece| JudgeEvidence { source: piece.cue.clone(), content: piece.content.clone() });
+        let asked = turns.iter().zip(answers).enumerate().map(|(at, ((asked, ..), assistant_message))| JudgedTurn {
+            turn_index: at as u16 + 1,
+            user_message: asked.user_message.clone(),
+            assistant_message,
+            unsupported_numbers: Vec::new(),
+        });
+        let task = JudgeConversationTask {
+            public_conversation_history: String::new(),
+            user_persona: String::new(),
+            assistant_persona: String::new(),
+            judge_turn_count: turns.len(),
+            judge_conversation_turns: asked.collect(),
+            judge_conversation_evidence: evidence.collect(),
+            judge_reasons: vec!["incomplete".to_owned(), "other".to_owned()],
+            target_language: "en".to_owned(),
         };
+        serde_json::from_str(&chat(Task::JudgeConversation(task), Vec::new(), false).unwrap().text).unwrap()
+    };
     let given: Vec<String> = turns.iter().map(|(_, answered, _)| answered.assistant_message.clone()).collect();
     let whole = judged(given.clone());
     let gap = judged(vec![given[0].clone(), "MISSING_ASSISTANT_MESSAGE".to_owned(), given[2].clone()]);
