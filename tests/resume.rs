@@ -272,12 +272,12 @@ fn a_dry_run_that_can_not_read_the_journal_says_so() {
 
 #[test]
 fn settled_replies_go_when_they_are_not_to_be_kept() {
-    for (keep, expected) in [("true", 192), ("false", 0)] {
+    for (keep, expected) in [("true", 144), ("false", 0)] {
         let project = Project::with(&builtin(RUN, &format!("store: {{keep_calls: {keep}}}")));
         succeeded(&resumed(&project, &[]));
         assert_eq!(project.journalled().len(), expected, "{keep}");
         let told = project.run(&["status", "outputs"]).stdout;
-        assert!(told.contains("calls          192 answered"), "{told}");
+        assert!(told.contains("calls          144 answered"), "{told}");
     }
 }
 

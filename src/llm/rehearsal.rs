@@ -4,7 +4,7 @@ use super::chat::Replying;
 use super::{ChatReply, ChatRequest, Model, ModelError};
 use crate::store::journal::Reuse;
 use crate::store::{Store, StoreError, recall};
-use crate::words::{Digest, Place, Stage, Task};
+use crate::words::{Digest, Place, Stage, Task, ToolCall};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -66,33 +66,29 @@ impl Model for Rehearsal {
     }
 }
 
-/// A reply in the form that is asked for. No two questions are the same.
+/// A usable reply. No two questions are the same, and each is made of a passage's words, so that it finds passages. An answer
+/// that has no passages is searched for first.
 fn stand_in(request: &ChatRequest) -> ChatReply {
     let Place { slot, turn, attempt, .. } = request.place;
     let object = match &*request.task {
-        Task::Ask(_) => json!({
-            "user_message": format!("{}-{}-{turn}-{attempt}?", slot.language, slot.index),
-            "intent": "clarify",
-            "difficulty": "easy",
-            "grounding_facts": [],
-            "coverage_target": "",
-            "notes_for_assistant": [],
-        }),
-        Task::Answer(_) => json!({
-            "assistant_message": "To be answered.",
-            "reasoning_trace": {
-                "question": "",
-                "retrieval_queries": {"vector_db_search": [], "web_search": []},
-                "evidence": [],
-                "premises": [],
-                "thinking": [],
-                "confidence": "low",
-                "known_limits": [],
-            },
-            "did_web_search": false,
-        }),
+        Task::Ask(task) => {
+            let passage = task.passages.first();
+            let words: Vec<&str> = passage.map_or("", |passage| &*passage.text).split_whitespace().take(6).collect();
+            json!({
+                "user_message": format!("{} q{}-{}-{turn}-{attempt}?", words.join(" "), slot.language, slot.index),
+                "intent": "clarify",
+                "difficulty": "easy",
+                "coverage_target": passage.map_or("", |passage| passage.label.as_str()),
+            })
+        }
+        Task::Answer(task) if task.passages.is_empty() && !request.tools.is_empty() => {
+            let (name, arguments) = (request.tools[0].name.clone(), json!({ "query": task.question }));
+            let call = ToolCall { id: "call_1".to_owned(), name, arguments };
+            return ChatReply { tool_calls: vec![call], ..ChatReply::default() };
+        }
+        Task::Answer(_) => json!({"assistant_message": "To be answered.", "confidence": "low"}),
         Task::JudgeTurn(_) | Task::JudgeConversation(_) => {
-            json!({"score": 5, "reasons": [], "notes": "", "question_ok": true, "answer_ok": true})
+            json!({"score": 10, "reasons": [], "notes": "", "question_ok": true, "answer_ok": true})
         }
     };
     ChatReply { text: object.to_string(), ..ChatReply::default() }

@@ -25,8 +25,8 @@ pub struct Rehearsal {
     pub calls: [(u64, u64); 3],
 }
 
-/// Goes through a run without asking anybody. Where the journal has no reply, one stands in for it that calls no tool, is
-/// usable and no duplicate: so many calls at least would be made.
+/// Goes through a run without asking anybody. Where the journal has no reply, one stands in for it that is usable, no
+/// duplicate, and calls no tool unless it has no passages: so many calls at least would be made.
 ///
 /// # Errors
 /// When the input can't be used, or the store can't be read.
@@ -89,6 +89,9 @@ impl fmt::Display for Rehearsal {
         if self.resumed.is_some() {
             writeln!(f, "  conversations  {} are settled, and ask for nothing", self.settled)?;
         }
-        writeln!(f, "  tool calls of answers to come, and questions that turn out to be duplicates, are not counted")
+        writeln!(
+            f,
+            "  further searches of answers to come, and questions that turn out to be duplicates, are not counted"
+        )
     }
 }
