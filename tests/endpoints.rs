@@ -344,6 +344,34 @@ fn thoughts_are_kept_apart_from_what_is_said() {
     }
 }
 
+/// As vLLM does by report: with a schema beside them it never calls tools, and makes up an answer.
+#[test]
+fn tools_and_a_schema_never_travel_together() {
+    for mode in ["tool", "both"] {
+        let endpoint = Endpoint::start(Behaviour::new(|request, _| {
+            if request["tools"].is_array() && request.get("response_format").is_some() {
+                let mut invents = request.clone();
+                invents.as_object_mut().expect("an object").remove("tools");
+                return reply(&invents, Latency::NONE);
+            }
+            reply(request, Latency::NONE)
+        }));
+        let project = project(&endpoint);
+        let ran = Ran::of(project.stamped(&["--set", &format!("tools.retrieval.mode={mode}")])).succeeded();
+        dropped_none(&project, &ran);
+        let (with, without): (Vec<_>, Vec<_>) =
+            endpoint.log().into_iter().partition(|request| request["tools"].is_array());
+        assert!(!with.is_empty() && with.iter().all(|request| request.get("response_format").is_none()));
+        assert!(without.iter().all(|request| request["response_format"]["type"] == "json_schema"));
+        for row in project.rows("outputs/conversations_sharegpt.jsonl") {
+            let searches = row["messages_with_tools"].as_array().expect("rows").iter();
+            let searches = searches.filter(|message| message["role"] == "tool").count();
+            assert_eq!(searches, if mode == "tool" { 1 } else { 2 }, "the model searched");
+            assert_eq!(row["metadata"]["retrieved"], json!([true]));
+        }
+    }
+}
+
 #[test]
 fn ids_of_tool_calls_are_unique_and_answered() {
     let endpoint = Endpoint::start(Behaviour::repeats_ids());

@@ -1,6 +1,6 @@
 //! `dlgforge run` as a user runs it: any number of workers, either kind of model, once or again in the same folder.
 
-use crate::support::endpoint::dialogue::{Latency, reply, turn};
+use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint};
 use crate::support::{Project, asking, builtin, remote};
 use serde_json::Value;
@@ -123,7 +123,7 @@ fn dropped_conversations_with_turns_are_kept_and_marked() {
     // The second turn of every second conversation asks what was asked before.
     let asked = AtomicU64::new(0);
     let endpoint = Endpoint::start(Behaviour::new(move |request, _| {
-        let second = turn(request) == 2;
+        let second = crate::support::turn(request) == 2;
         let again = || second && asked.fetch_add(1, Ordering::SeqCst).is_multiple_of(2);
         asking(reply(request, Latency::NONE), || again().then(|| "What now?".into()))
     }));

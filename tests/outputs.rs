@@ -1,6 +1,6 @@
 //! The files of a run, field by field: keys in their documented order, and Parquet that tells what JSON Lines tell.
 
-use crate::support::endpoint::dialogue::{Latency, reply, turn};
+use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint, Reply};
 use crate::support::{Project, asking, remote};
 use arrow::json::WriterBuilder;
@@ -59,7 +59,7 @@ const METADATA: &str = "conversation_id timestamp n_turns language judge_granula
 fn project(granularity: &str) -> Project {
     let (openings, others) = (AtomicU64::new(0), AtomicU64::new(0));
     let endpoint = Endpoint::start(Behaviour::new(move |request, _| {
-        let later = turn(request) > 1;
+        let later = crate::support::turn(request) > 1;
         let (count, every, question) = if later { (&others, 5, "What now?") } else { (&openings, 4, "What first?") };
         let same = || count.fetch_add(1, Ordering::Relaxed).is_multiple_of(every).then(|| question.into());
         calling(asking(reply(request, Latency::NONE), same))

@@ -1,6 +1,6 @@
 //! What the README promises beside the main job: each promise with the test that would miss it.
 
-use crate::support::endpoint::dialogue::{Latency, reply, turn};
+use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint, Reply};
 use crate::support::{Project, builtin, copy, remote, shipped};
 use dlgforge::settings::{Flags, Settings};
@@ -103,7 +103,11 @@ fn dropped_conversations_are_marked_in_every_file() {
     let run = "  batch_size: 1\n  total_samples: 2\n  turns: {mode: exact, exact: 2}";
     let failing = Endpoint::start(Behaviour::new(|request, _| {
         // The first turn works, the second one never.
-        if turn(request) > 1 { Reply::error(400, "no second turn") } else { reply(request, Latency::NONE) }
+        if crate::support::turn(request) > 1 {
+            Reply::error(400, "no second turn")
+        } else {
+            reply(request, Latency::NONE)
+        }
     }));
     let project = Project::with(&remote(&failing.base_url(), run, ""));
     assert_eq!(project.run(&["run", "config.yaml"]).code, Some(1));

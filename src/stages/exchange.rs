@@ -74,8 +74,7 @@ pub(super) fn request(
     })
 }
 
-/// Asks until `read` accepts the reply, twice at most. The second request shows the model its first reply and what is
-/// wrong with it.
+/// Asks until `read` accepts the reply, twice at most. The second request tells the model what was wrong with its first.
 pub(super) async fn exchange<T>(
     model: &dyn Model,
     role: &'static str,
@@ -131,10 +130,11 @@ pub(super) fn usable<T>(
     }))
 }
 
-/// Shows the model its reply and what is wrong with it.
+/// Tells the model what is wrong with its reply. It is shown a reply that has not the form that was asked for; one whose
+/// content is wrong it would only write again.
 pub(super) fn complain(messages: &mut Vec<Message>, reply: &str, fault: &Fault) {
     // Many endpoints take no empty message.
-    if !reply.trim().is_empty() {
+    if matches!(fault, Fault::Form(_)) && !reply.trim().is_empty() {
         messages.push(Message::new(Role::Assistant, reply));
     }
     let detail = fault.detail();

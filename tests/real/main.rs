@@ -7,6 +7,7 @@ mod llama;
 mod native;
 mod parts;
 mod proxy;
+mod qwen;
 mod relay;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "the harness has more than these tests need")]

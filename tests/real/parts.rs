@@ -10,24 +10,33 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant, SystemTime};
 use tempfile::TempDir;
 
-static LLAMA: Mutex<Weak<LlamaServer>> = Mutex::new(Weak::new());
+static SMOLLM: Mutex<Weak<LlamaServer>> = Mutex::new(Weak::new());
+static QWEN: Mutex<Weak<LlamaServer>> = Mutex::new(Weak::new());
 static LITELLM: Mutex<Weak<LiteLlm>> = Mutex::new(Weak::new());
 
-/// A llama.cpp server with SmolLM2-135M in four slots.
+/// A llama.cpp server with one model in four slots.
 pub struct LlamaServer {
     server: Server,
 }
 
 impl LlamaServer {
-    /// The server of this process.
+    /// This process's server of SmolLM2-135M, which is quick and writes poorly.
     pub fn shared() -> Arc<Self> {
-        shared(&LLAMA, Self::start)
+        shared(&SMOLLM, || Self::start("weights/model.gguf", 2048))
     }
 
-    fn start() -> Self {
+    /// This process's server of Qwen2.5-Coder-0.5B, which is slow and does much of what it is told.
+    pub fn qwen() -> Arc<Self> {
+        shared(&QWEN, || Self::start("qwen/model.gguf", 4096))
+    }
+
+    fn start(model: &str, context: u32) -> Self {
         let (port, key, folder) = (free_port(), key(), TempDir::new().expect("a temporary folder"));
-        let model = real("weights/model.gguf").display().to_string();
-        let server = Server::start("llama", &[&model, &port.to_string(), &key], port, key.clone(), folder);
+        let (model, prompts) = (real(model).display().to_string(), folder.path().join("prompts"));
+        fs::create_dir(&prompts).expect("a folder");
+        let (number, context, prompts) = (port.to_string(), context.to_string(), prompts.display().to_string());
+        let arguments = [model.as_str(), &number, &key, &context, &prompts];
+        let server = Server::start("llama", &arguments, port, key.clone(), folder);
         // The key is this server's alone: another one on the port does not know it.
         server.wait_for(&["/health", "/props"]);
         Self { server }
@@ -41,6 +50,12 @@ impl LlamaServer {
     /// The root of its OpenAI-compatible API.
     pub fn base_url(&self) -> String {
         format!("{}/v1", self.server.url())
+    }
+
+    /// Every prompt it has read, as it has read it.
+    pub fn prompts(&self) -> Vec<String> {
+        let files = fs::read_dir(self.server.folder.path().join("prompts")).expect("its prompts");
+        files.map(|file| fs::read_to_string(file.expect("a file").path()).expect("UTF-8")).collect()
     }
 
     /// The key it demands.

@@ -1,16 +1,18 @@
-"""Serves for a test until its standard input ends: `serve.py llama MODEL PORT KEY`, `serve.py litellm CONFIG PORT`."""
+"""Serves for a test until its standard input ends: `serve.py llama MODEL PORT KEY CONTEXT PROMPTS`, `serve.py litellm CONFIG PORT`."""
 
 import os
 import sys
 import threading
 
 
-def llama(model, port, key):
+def llama(model, port, key, context, prompts):
     import xllamacpp
 
     params = xllamacpp.CommonParams()
     params.model.path, params.hostnames, params.port, params.api_keys = model, ["127.0.0.1"], int(port), [key]
-    params.n_parallel, params.n_ctx = 4, 4 * 2048
+    params.n_parallel, params.n_ctx = 4, 4 * int(context)
+    # The folder in which the server keeps every prompt as it has read it.
+    params.path_prompts_log_dir = prompts
     # More threads than free cores make it several times slower: they spin.
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
     params.use_jinja, params.ui = True, False

@@ -5,8 +5,9 @@ use super::{is_question, words};
 /// Words in a row that nobody takes over by chance from a passage, or from the description of a person.
 const OF_PASSAGE: usize = 8;
 const OF_PERSON: usize = 5;
-/// Fewest words of a request that is not put as a question.
+/// Fewest words of a request that is not put as a question, and of one that is not even a sentence.
 const REQUEST: usize = 4;
+const FRAGMENT: usize = 8;
 
 /// The fault of a message that asks for nothing: it is not put as a question, and is a label of a few words or a piece of one
 /// of the passages. Requests such as "Tell me how to …" are fine.
@@ -14,7 +15,8 @@ pub(in crate::stages) fn statement(message: &str, passages: &[&str]) -> Option<S
     // Some languages do without the mark.
     let marked = is_question(message) || message.contains(['?', '؟', '？', ';', '\u{37e}', '。']);
     let said = words(message);
-    let label = said.len() < REQUEST && message.is_ascii();
+    let sentence = message.trim_end().ends_with(['.', '!', '…']);
+    let label = said.len() < if sentence { REQUEST } else { FRAGMENT } && message.is_ascii();
     let piece = passages.iter().any(|passage| shares_run(&said, &words(passage), OF_PASSAGE));
     (!marked && (label || piece))
         .then(|| "the message asks for nothing: write one question, in the person's own words".to_owned())
@@ -45,6 +47,8 @@ mod tests {
         for (message, fault) in [
             ("Temperature", true),
             ("Rules of transport", true),
+            ("Limited of the Waymark geocoder API", true),
+            ("Subscriptions.", true),
             ("The logger records the temperature every 5 minutes.", true),
             ("Does it hold that the logger records the temperature every 5 minutes?", false),
             ("What must be reported?", false),

@@ -57,15 +57,6 @@ pub fn reply(request: &Value, latency: Latency) -> Reply {
     Reply { delay: latency.of(digest), ..Reply::json(200, &completion(request, prompt, &message, digest)) }
 }
 
-/// The turn that a request is about, from 1: a judge is told it, the others have the turns before as messages.
-pub fn turn(request: &Value) -> usize {
-    let messages = request["messages"].as_array().map_or(&[][..], Vec::as_slice);
-    let told = messages.last().and_then(|message| content(message).rsplit_once("Judge turn "));
-    let number = told.and_then(|(_, rest)| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok());
-    let answered = |message: &&Value| message["role"] == "assistant" && message["tool_calls"].is_null();
-    number.unwrap_or_else(|| messages.iter().filter(answered).count() + 1)
-}
-
 fn content(message: &Value) -> &str {
     message["content"].as_str().unwrap_or_default()
 }
