@@ -21,6 +21,7 @@ const BATCH: usize = 8;
 const RUN: &str = "  run_id: r\n  batch_size: 8\n  lookahead: 2\n  total_samples: 40\n  target_languages: [en, de]\n  \
     turns: {mode: range, min: 1, max: 3}";
 const QUESTIONS: u64 = 900;
+const FRENCH: &str = "Le thé vert est séché peu après la cueillette, afin que ses feuilles restent vertes.";
 
 /// An endpoint whose replies are a function of the request, and which knows what it was asked.
 struct Counting {
@@ -35,8 +36,12 @@ impl Counting {
         let counted = asked.clone();
         let endpoint = Endpoint::start(Behaviour::new(move |request, number| {
             let text = canonical(request);
-            *counted.lock().expect("no test panics here").entry(xxh3_128(text.as_bytes())).or_default() += 1;
-            unsteady(request, xxh3_64(text.as_bytes()), number)
+            let reply = unsteady(request, xxh3_64(text.as_bytes()), number);
+            // What is not taken has no reply to be kept.
+            if reply.status == 200 {
+                *counted.lock().expect("no test panics here").entry(xxh3_128(text.as_bytes())).or_default() += 1;
+            }
+            reply
         }));
         Self { endpoint, asked }
     }
@@ -54,16 +59,38 @@ impl Counting {
     /// A project in which no two requests are the same: questions are told apart by a number drawn for each.
     fn project(&self) -> Project {
         let more = "coverage: {question_dedup_retries: 3}\nprompts: {path: prompts}";
-        let project = Project::with(&remote(&self.endpoint.base_url(), RUN, more));
+        let judge = "judge: {mode: online, accept: {min_score: 1, on_fail: drop}}";
+        let config = remote(&self.endpoint.base_url(), RUN, more).replace("judge: {mode: online}", judge);
+        let project = Project::with(&config);
         let prompt = fs::read_to_string(shipped("config/prompts/ask.user.j2")).expect("a prompt");
         project.write("prompts/ask.user.j2", format!("{prompt}\n({{{{ variety }}}})\n").as_bytes());
         project
     }
 }
 
+/// Plays all roles from a small pool of questions. Some answers are refused, withheld, useless or in another language, some
+/// requests are not taken, and some verdicts are too low: which, is a function of the request.
 fn unsteady(request: &Value, digest: u64, number: u64) -> Reply {
+    let delay = Latency { median_ms: 4.0, sigma: 1.0, seed: number }.of(digest);
+    let says = |text: &str| Some(json!({"role": "assistant", "content": text}));
+    // By what is asked, so that asking for the same once more does not help.
+    let text = request.to_string();
+    let question = text.split("Question: ").nth(1).and_then(|rest| rest.split("\\n").next()).unwrap_or_default();
+    let answers = canonical(request).contains("\"assistant_reply\"");
+    let message = match xxh3_64(question.as_bytes()) % 50 {
+        0 if answers => Some(json!({"role": "assistant", "content": null, "refusal": "No."})),
+        1 if answers => says("Hm."),
+        2 if answers => says(&json!({"assistant_message": FRENCH, "confidence": "low"}).to_string()),
+        3 if answers => return Reply { delay, ..Reply::error(400, "this one is not taken") },
+        4 if answers => return Reply { delay, ..Reply::error(400, "content_filter: not this one") },
+        _ => None,
+    };
+    if let Some(message) = message {
+        let body = json!({"choices": [{"message": message, "finish_reason": "stop"}]});
+        return Reply { delay, ..Reply::json(200, &body) };
+    }
     let reply = asking(reply(request, Latency::NONE), || Some(format!("What of {}?", digest % QUESTIONS)));
-    Reply { delay: Latency { median_ms: 4.0, sigma: 1.0, seed: number }.of(digest), ..reply }
+    Reply { delay, ..reply }
 }
 
 /// A request as the journal knows it, however it was sent: with the schema in its own field beside tools.
@@ -116,6 +143,12 @@ fn undisturbed(counting: &Counting) -> (Files, Duration) {
     kept.sort_unstable();
     assert_eq!(asked.keys().copied().collect::<Vec<_>>(), kept, "the journal has every reply, by what was asked");
     assert!(asked.values().all(|times| *times == 1), "no request was sent twice");
+    let drops = project.drops();
+    for reason in
+        ["model_refused", "unusable_reply", "wrong_language", "model_failed", "content_filtered", "judge_rejected"]
+    {
+        assert!(drops.contains_key(reason), "{reason}: {drops:?}");
+    }
     (project.outputs(), took)
 }
 

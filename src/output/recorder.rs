@@ -11,7 +11,7 @@ use super::table::{Known, Table, append_all};
 use super::{Columns, Folder, Options, OutputError, RunFacts, Stamp};
 use crate::store::{Admission, Run, Settled, State};
 use crate::words::slot::conversation_id;
-use crate::words::{Catalogue, Conversation, Ending};
+use crate::words::{Catalogue, Conversation, Ending, Fingerprint, Slot};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -52,6 +52,8 @@ pub struct Recorder {
     state: RunState,
     /// Recorded and not admitted.
     pending: Vec<Settled>,
+    /// See [`Admission::unfinished`].
+    unfinished: Vec<(Slot, Fingerprint)>,
     /// Entries of what the run's stop leaves unsettled.
     left: Vec<Vec<u8>>,
 }
@@ -101,7 +103,7 @@ impl Recorder {
         let spool = known(&state::spool(&facts.run_id), Known::Fresh);
         let state = RunState::open(root, &facts, spool)?;
         files::sync_folder(root)?;
-        let (pending, left) = (Vec::new(), Vec::new());
+        let (pending, unfinished, left) = (Vec::new(), Vec::new(), Vec::new());
         let mut recorder = Self {
             options,
             facts,
@@ -114,6 +116,7 @@ impl Recorder {
             shards,
             state,
             pending,
+            unfinished,
             left,
         };
         // First what the files hold now: rows of a process that dies before they are admitted are cut off again. Then they
@@ -166,6 +169,8 @@ impl Recorder {
             self.shards.push(conversation.slot, ConversationColumns::of(&parts), &turns.collect::<Vec<_>>())?;
         }
         self.state.push(&slot)?;
+        let slot = conversation.slot;
+        self.unfinished.extend(conversation.unfinished().map(|question| (slot, question)));
         self.pending.push(Settled {
             slot: conversation.slot,
             wave: conversation.wave,
@@ -267,7 +272,8 @@ impl Recorder {
             return Ok(());
         }
         let (at, drop_replies) = (self.stamp.utc_z(), !self.keep_calls);
-        let admission = Admission { at, settled: std::mem::take(&mut self.pending), files, drop_replies, state };
+        let (settled, unfinished) = (std::mem::take(&mut self.pending), std::mem::take(&mut self.unfinished));
+        let admission = Admission { at, settled, unfinished, files, drop_replies, state };
         Ok(self.folder.store.admit(&self.facts.run_id, &admission)?)
     }
 

@@ -52,7 +52,8 @@ pub fn begin(settings: &Settings, sources: &Sources, stamp: Stamp) -> Result<Res
         }),
     };
     let remade = reuse.as_ref().map_or(Ok(Vec::new()), |reuse| store.settled(&reuse.run))?;
-    let past = Past { folder: path, length: ledger, known: identity.known, settled, remade };
+    let unfinished = identity::unfinished(store.unfinished()?, reuse.as_ref());
+    let past = Past { folder: path, length: ledger, known: identity.known, settled, unfinished, remade };
     let earlier = Earlier::read(past, &sources.catalogue)?;
     let waves = Waves::new(settings.total_samples, &settings.languages, &earlier.outcomes);
     let work = Work::new(settings, &facts.run_id, earlier)?;

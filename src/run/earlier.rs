@@ -32,6 +32,8 @@ pub struct Past<'a> {
     pub known: Option<u64>,
     /// What this run has settled, in slot order.
     pub settled: Vec<Settled>,
+    /// Questions that settled conversations hold and the ledger does not tell of.
+    pub unfinished: Vec<Fingerprint>,
     /// What the run has settled whose replies serve too. This run makes its conversations once more: it knows what that
     /// one knew, and may ask what that one asked.
     pub remade: Vec<Settled>,
@@ -43,12 +45,12 @@ impl Earlier {
     /// # Errors
     /// When it can't be read.
     pub fn read(past: Past, catalogue: &Catalogue) -> Result<Self, OutputError> {
-        let Past { folder, length, known, settled, remade } = past;
+        let Past { folder, length, known, settled, unfinished, remade } = past;
         let positions = (0u32..).map(ChunkIndex);
         let chunks: HashMap<&str, ChunkIndex> =
             catalogue.chunks.iter().map(|chunk| chunk.id.as_str()).zip(positions).collect();
         let mut coverage = Coverage::empty(catalogue.chunks.len(), catalogue.sources.len());
-        let mut questions = Vec::new();
+        let mut questions = unfinished;
         let mut used = vec![Vec::new(); settled.len()];
         let (mut own, mut other) = (Ranges::new(&settled), Ranges::new(&remade));
         ledger::read(folder, length, |bytes, row| {

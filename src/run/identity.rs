@@ -3,7 +3,7 @@
 use super::RunError;
 use crate::settings::{Resume, Settings};
 use crate::store::{Reuse, Run, StoreError};
-use crate::words::LanguageIndex;
+use crate::words::{Fingerprint, LanguageIndex};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -74,6 +74,12 @@ pub fn reuse(settings: &Settings, runs: &[Run]) -> Result<Option<Reuse>, RunErro
     let languages =
         settings.languages.iter().map(|language| position(language).map(|at| LanguageIndex(at as u16))).collect();
     Ok(Some(Reuse { run: run.id.clone(), languages }))
+}
+
+/// The questions of unfinished turns that must not be asked again: of all runs, but for the one that is made once more.
+pub fn unfinished(questions: Vec<(String, Fingerprint)>, reuse: Option<&Reuse>) -> Vec<Fingerprint> {
+    let remade = |run: &str| reuse.is_some_and(|reuse| reuse.run == run);
+    questions.into_iter().filter(|(run, _)| !remade(run)).map(|(_, question)| question).collect()
 }
 
 /// Demands that a run's data would still be the same.

@@ -48,7 +48,9 @@ pub fn rehearse(settings: &Settings) -> Result<Rehearsal, RunError> {
     };
     let (count, path) = (settled.len(), settings.output.folder.as_path());
     let length = folder.as_ref().map_or(Ok(u64::MAX), |folder| folder.ledger_length(path))?;
-    let past = Past { folder: path, length, known: identity.known, settled, remade };
+    let unfinished = folder.as_ref().map_or(Ok(Vec::new()), |folder| folder.store.unfinished())?;
+    let unfinished = identity::unfinished(unfinished, reuse.as_ref());
+    let past = Past { folder: path, length, known: identity.known, settled, unfinished, remade };
     let earlier = Earlier::read(past, &sources.catalogue)?;
     let work = Work::new(settings, &facts.run_id, earlier)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(RunError::Runtime)?;

@@ -22,7 +22,7 @@ pub use journal::{Delays, Journal, Reuse, recall};
 pub use records::{Admission, Charge, Entry, Fact, Mark, Paid, Run, Settled, Spent, State};
 pub use sqlite::Sqlite;
 
-use crate::words::{Digest, Place};
+use crate::words::{Digest, Fingerprint, Place};
 use std::collections::BTreeMap;
 
 /// `store`.
@@ -57,6 +57,9 @@ pub trait Store: Send + Sync {
 
     /// What a run has settled, in slot order.
     fn settled(&self, run: &str) -> Result<Vec<Settled>, StoreError>;
+
+    /// The accepted questions of unfinished turns of settled conversations, of all runs, each with its run.
+    fn unfinished(&self) -> Result<Vec<(String, Fingerprint)>, StoreError>;
 
     /// Length and end of every file that some run has written to, by its path in the output folder.
     fn files(&self) -> Result<BTreeMap<String, Mark>, StoreError>;

@@ -1,6 +1,6 @@
 //! What a store keeps, as plain rows.
 
-use crate::words::{Digest, LanguageIndex, Place, Slot, Wave};
+use crate::words::{Digest, Fingerprint, LanguageIndex, Place, Slot, Wave};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -147,6 +147,9 @@ pub struct Admission {
     pub at: String,
     /// The conversations, in slot order.
     pub settled: Vec<Settled>,
+    /// The accepted questions of turns that those conversations never finished: no file tells of them, and they stay
+    /// claimed.
+    pub unfinished: Vec<(Slot, Fingerprint)>,
     /// Files by their path in the output folder; none for one that is no longer needed.
     pub files: BTreeMap<String, Option<Mark>>,
     /// Whether the replies behind the conversations may go; they need not, and when is the store's business.

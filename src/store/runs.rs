@@ -2,7 +2,7 @@
 
 use super::database::{Access, Database};
 use super::{Admission, Fact, Mark, Run, Settled, State, StoreError};
-use crate::words::{LanguageIndex, Slot, Wave};
+use crate::words::{Fingerprint, LanguageIndex, Slot, Wave};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,17 +24,22 @@ CREATE TABLE settled (
     PRIMARY KEY (run, language, slot)
 ) WITHOUT ROWID";
 
-/// Earlier releases had no such table: it is made when a store is opened for writing, and stores without it can be read.
-const FACTS: &str = "
+/// Earlier releases had no such tables: they are made when a store is opened for writing, and stores without them can be
+/// read.
+const LATER: &str = "
 CREATE TABLE IF NOT EXISTS facts (
     number INTEGER PRIMARY KEY, run TEXT NOT NULL, endpoint TEXT NOT NULL, text TEXT NOT NULL,
     UNIQUE (run, endpoint, text)
-)";
+);
+CREATE TABLE IF NOT EXISTS unfinished (
+    run TEXT NOT NULL, language INTEGER NOT NULL, slot INTEGER NOT NULL, fingerprint BLOB NOT NULL,
+    PRIMARY KEY (run, language, slot)
+) WITHOUT ROWID";
 
 pub(super) fn open(path: &Path, access: Access) -> Result<Database, StoreError> {
     let mut database = Database::open(path, FORMAT, SCHEMA, access)?;
     if access == Access::Write {
-        database.run("write to", |connection| connection.execute_batch(FACTS))?;
+        database.run("write to", |connection| connection.execute_batch(LATER))?;
     }
     Ok(database)
 }
@@ -97,6 +102,11 @@ pub(super) fn admit(connection: &mut Connection, run: &str, admission: &Admissio
                 one.document
             ])?;
         }
+        let mut claim = transaction
+            .prepare_cached("INSERT INTO unfinished (run, language, slot, fingerprint) VALUES (?1, ?2, ?3, ?4)")?;
+        for (slot, fingerprint) in &admission.unfinished {
+            claim.execute(params![run, slot.language.0, slot.index, fingerprint.0.to_be_bytes()])?;
+        }
         let mut mark = transaction
             .prepare_cached("INSERT OR REPLACE INTO files (path, length, rows, tail) VALUES (?1, ?2, ?3, ?4)")?;
         let mut forget = transaction.prepare_cached("DELETE FROM files WHERE path = ?1")?;
@@ -151,12 +161,25 @@ pub(super) fn learn(connection: &Connection, run: &str, fact: &Fact) -> rusqlite
 }
 
 pub(super) fn learned(connection: &Connection, run: &str) -> rusqlite::Result<Vec<Fact>> {
-    let table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'facts'";
-    if connection.query_row(table, [], |_| Ok(())).optional()?.is_none() {
+    if !has_table(connection, "facts")? {
         return Ok(Vec::new());
     }
     let mut found = connection.prepare_cached("SELECT endpoint, text FROM facts WHERE run = ?1 ORDER BY number")?;
     found.query_map([run], |row| Ok(Fact { endpoint: row.get(0)?, text: row.get(1)? }))?.collect()
+}
+
+pub(super) fn unfinished(connection: &Connection) -> rusqlite::Result<Vec<(String, Fingerprint)>> {
+    if !has_table(connection, "unfinished")? {
+        return Ok(Vec::new());
+    }
+    let mut found =
+        connection.prepare_cached("SELECT run, fingerprint FROM unfinished ORDER BY run, language, slot")?;
+    found.query_map([], |row| Ok((row.get(0)?, Fingerprint(u128::from_be_bytes(row.get(1)?)))))?.collect()
+}
+
+fn has_table(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    let table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1";
+    Ok(connection.query_row(table, [name], |_| Ok(())).optional()?.is_some())
 }
 
 fn unreadable(column: usize, detail: String) -> rusqlite::Error {

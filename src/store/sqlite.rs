@@ -4,7 +4,7 @@ use super::database::{Access, Database};
 use super::{
     Admission, Charge, Entry, Fact, Mark, Run, Settled, Spent, State, Store, StoreError, replies, runs, salvage,
 };
-use crate::words::{Digest, Place};
+use crate::words::{Digest, Fingerprint, Place};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -112,6 +112,10 @@ impl Store for Sqlite {
 
     fn settled(&self, run: &str) -> Result<Vec<Settled>, StoreError> {
         held(&self.runs).run("read", |connection| runs::settled(connection, run))
+    }
+
+    fn unfinished(&self) -> Result<Vec<(String, Fingerprint)>, StoreError> {
+        held(&self.runs).run("read", |connection| runs::unfinished(connection))
     }
 
     fn files(&self) -> Result<BTreeMap<String, Mark>, StoreError> {

@@ -2,7 +2,7 @@
 
 use super::journal::Found;
 use super::*;
-use crate::words::{Attempt, LanguageIndex, Slot, Stage, TurnIndex, Wave};
+use crate::words::{Attempt, Fingerprint, LanguageIndex, Slot, Stage, TurnIndex, Wave};
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::path::Path;
@@ -78,6 +78,7 @@ fn conformance<S: Store>(store: S, reopened: impl Fn(S) -> S) {
     let first = Admission {
         at: "t2".into(),
         settled: vec![settled(1, Some("lost")), settled(0, None)],
+        unfinished: vec![(Slot { language: LanguageIndex(1), index: 1 }, Fingerprint(u128::MAX))],
         files,
         ..Admission::default()
     };
@@ -91,6 +92,7 @@ fn conformance<S: Store>(store: S, reopened: impl Fn(S) -> S) {
     assert!(store.admit("b", &twice).is_err());
 
     let store = reopened(store);
+    assert_eq!(store.unfinished().unwrap(), [("b".to_owned(), Fingerprint(u128::MAX))]);
     let runs =
         [Run { state: State::Interrupted, updated: "t2".into(), ..run("b") }, Run { updated: "t3".into(), ..run("a") }];
     assert_eq!(store.runs().unwrap(), runs);
@@ -190,6 +192,9 @@ impl<S: Store> Store for Faulty<S> {
     }
     fn settled(&self, run: &str) -> Result<Vec<Settled>, StoreError> {
         self.store.settled(run)
+    }
+    fn unfinished(&self) -> Result<Vec<(String, Fingerprint)>, StoreError> {
+        self.store.unfinished()
     }
     fn files(&self) -> Result<BTreeMap<String, Mark>, StoreError> {
         self.store.files()

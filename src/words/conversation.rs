@@ -2,6 +2,7 @@
 
 use super::corpus::ChunkIndex;
 use super::coverage::{Coverage, Used};
+use super::fingerprint::Fingerprint;
 use super::persona::Persona;
 use super::place::{Place, Stage};
 use super::reply::{AssistantReply, JudgeReply, UserReply};
@@ -53,6 +54,13 @@ impl Conversation {
         let exhausted = matches!(self.ending, Some(Ending::Dropped(DropReason::DedupExhausted)));
         let of_turns: u32 = self.turns.iter().map(|turn| u32::from(turn.attempt.0)).sum();
         of_turns + u32::from(self.round.attempt.0) + u32::from(exhausted)
+    }
+
+    /// The question of the turn that it never finished, once it has ended and unless that question was a duplicate.
+    pub fn unfinished(&self) -> Option<Fingerprint> {
+        let claimed = matches!(&self.ending, Some(Ending::Dropped(reason)) if *reason != DropReason::DedupExhausted);
+        let question = self.round.question.as_ref().filter(|_| claimed);
+        question.map(|question| Fingerprint::of(&question.reply.user_message))
     }
 
     /// With its question answered, or ended by the failure to answer it.

@@ -5,7 +5,7 @@ use crate::support::{self, Project, shipped};
 use serde_json::Value;
 
 /// Conversations to accept.
-const CONVERSATIONS: usize = 5;
+const CONVERSATIONS: usize = 3;
 
 #[test]
 fn questions_are_about_the_documents_and_answers_rest_on_passages() {

@@ -8,6 +8,8 @@ const OF_PERSON: usize = 5;
 /// Fewest words of a request that is not put as a question, and of one that is not even a sentence.
 const REQUEST: usize = 4;
 const FRAGMENT: usize = 8;
+/// From here on come the scripts that do without spaces, or without question marks.
+const UNSPACED: char = '\u{e00}';
 
 /// The fault of a message that asks for nothing: it is not put as a question, and is a label of a few words or a piece of one
 /// of the passages. Requests such as "Tell me how to …" are fine.
@@ -16,7 +18,8 @@ pub(in crate::stages) fn statement(message: &str, passages: &[&str]) -> Option<S
     let marked = is_question(message) || message.contains(['?', '؟', '？', ';', '\u{37e}', '。']);
     let said = words(message);
     let sentence = message.trim_end().ends_with(['.', '!', '…']);
-    let label = said.len() < if sentence { REQUEST } else { FRAGMENT } && message.is_ascii();
+    let spaced = message.chars().filter(|c| c.is_alphabetic()).all(|c| c < UNSPACED);
+    let label = spaced && said.len() < if sentence { REQUEST } else { FRAGMENT };
     let piece = passages.iter().any(|passage| shares_run(&said, &words(passage), OF_PASSAGE));
     (!marked && (label || piece))
         .then(|| "the message asks for nothing: write one question, in the person's own words".to_owned())
@@ -49,6 +52,8 @@ mod tests {
             ("Rules of transport", true),
             ("Limited of the Waymark geocoder API", true),
             ("Subscriptions.", true),
+            ("Policy › Temperature", true),
+            ("سياسة النقل", true),
             ("The logger records the temperature every 5 minutes.", true),
             ("Does it hold that the logger records the temperature every 5 minutes?", false),
             ("What must be reported?", false),
