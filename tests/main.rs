@@ -9,6 +9,7 @@ mod errors;
 mod estimate;
 mod generation;
 mod graph;
+mod grounding;
 mod interrupt;
 mod mutants;
 mod outputs;

@@ -1,0 +1,100 @@
+//! What conversations are about, and which of them are kept. Would catch: questions about anything but the user's documents,
+//! follow-ups that wander off, rows without their labels.
+
+use crate::support::endpoint::dialogue::Latency;
+use crate::support::endpoint::{Behaviour, Endpoint};
+use crate::support::{Project, builtin, remote};
+use serde_json::Value;
+
+const RUN: &str = "  run_id: r\n  batch_size: 8\n  total_samples: 24\n  turns: {mode: exact, exact: 4}";
+
+fn generated(more: &str) -> Project {
+    let endpoint = Endpoint::start(Behaviour::dialogue(Latency::NONE));
+    let project = Project::with(&remote(&endpoint.base_url(), RUN, more));
+    project.generate(&[]);
+    project
+}
+
+/// The document of a turn's passage, as its id tells it.
+fn document(turn: &Value) -> &str {
+    turn["coverage_target"].as_str().expect("an id").rsplit_once('-').expect("a document and a number").0
+}
+
+#[test]
+fn follow_ups_stay_in_the_document_of_the_turn_before() {
+    let project = generated("");
+    let turns = project.rows("outputs/turns.jsonl");
+    let pairs = turns.windows(2).filter(|pair| pair[0]["conversation_id"] == pair[1]["conversation_id"]);
+    let (mut follow_ups, mut same, mut fresh, mut elsewhere) = (0, 0, 0, 0);
+    for pair in pairs {
+        let stays = document(&pair[0]) == document(&pair[1]);
+        match pair[1]["question_mode"].as_str() {
+            Some("followup") => (follow_ups, same) = (follow_ups + 1, same + usize::from(stays)),
+            Some("fresh" | "off_topic") => (fresh, elsewhere) = (fresh + 1, elsewhere + usize::from(!stays)),
+            _ => {}
+        }
+    }
+    assert!(follow_ups > 25 && 10 * same >= 9 * follow_ups, "{same} of {follow_ups}");
+    assert!(fresh > 5 && 2 * elsewhere >= fresh, "{elsewhere} of {fresh}");
+}
+
+#[test]
+fn without_a_path_of_topics_nothing_is_asked_but_about_the_documents() {
+    let project = generated("");
+    for turn in project.rows("outputs/turns.jsonl") {
+        assert!(turn["seed_question"] == "" && turn["question_mode"] != "seeded", "{turn}");
+        assert!(!document(&turn).is_empty() && turn["retrieved"] == true, "{turn}");
+    }
+    // With one, a seed question that the documents tell nothing of is not asked either.
+    let project = Project::with(&builtin(
+        "  run_id: r\n  total_samples: 30\n  turns: {mode: exact, exact: 1}\n  \
+        data: {seeding: {topics: {path: topics.yaml, probability: 1}}}",
+        "",
+    ));
+    let topics = "variants: {english: {Ours: [How long does a starter keep in the refrigerator?], \
+                  Theirs: [Which tax applies to imported lorries?, Who won the chess olympiad in Batumi?]}}";
+    project.write("topics.yaml", topics.as_bytes());
+    project.generate(&[]);
+    let turns = project.rows("outputs/turns.jsonl");
+    let seeded: Vec<_> = turns.iter().filter(|turn| turn["question_mode"] == "seeded").collect();
+    assert!(!seeded.is_empty() && seeded.iter().all(|turn| turn["seed_topic"] == "Ours"), "{seeded:?}");
+}
+
+#[test]
+fn verdicts_label_rows_or_drop_conversations() {
+    for (on_fail, granularity) in [("keep", "turn"), ("drop", "turn"), ("drop", "conversation")] {
+        let judge = format!(
+            "judge: {{mode: online, granularity: {granularity}, accept: {{min_score: 2, require: [question_ok], on_fail: {on_fail}}}}}"
+        );
+        let endpoint = Endpoint::start(Behaviour::dialogue(Latency::NONE));
+        let project = Project::with(&remote(&endpoint.base_url(), RUN, "").replace("judge: {mode: online}", &judge));
+        let ran = project.generate(&[]);
+        assert!(ran.stdout.contains("conversations  24 of 24 accepted"), "{}", ran.stdout);
+        let rows = project.rows("outputs/conversations_sharegpt_judged.jsonl");
+        let mut below = 0;
+        for row in &rows {
+            let verdicts = row["judge"]["per_turn"].as_array().expect("verdicts").iter();
+            let whole = Some(&row["judge"]["conversation"]).filter(|verdict| verdict["score"].is_u64());
+            let good = verdicts.chain(whole).all(|verdict| verdict["score"].as_u64().expect("a score") >= 2);
+            below += usize::from(!good);
+            assert_eq!(row["metadata"]["judge_accepted"], good, "{row}");
+            let dropped = on_fail == "drop" && !good;
+            assert_eq!(row["metadata"]["drop_reason"], if dropped { "judge_rejected" } else { "" }, "{row}");
+        }
+        assert!(below > 0, "some of {} are below", rows.len());
+        assert_eq!(ran.stdout.contains("judge_rejected"), on_fail == "drop", "{}", ran.stdout);
+    }
+}
+
+#[test]
+fn the_built_in_model_wants_documents_in_every_language() {
+    let project = Project::empty();
+    let run = "  total_samples: 1\n  target_languages: [en, fr]";
+    project.write("config.yaml", builtin(run, "").as_bytes());
+    let english = "# Tea\n\nTea is made from the leaves of a plant. The water for it is as hot as it can be.\n";
+    project.write("knowledge/tea.md", english.as_bytes());
+    let ran = project.run(&["run", "config.yaml"]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("`knowledge/` has none in `fr`"), "{}", ran.stderr);
+    assert!(!project.path("outputs/turns.jsonl").exists(), "before it starts");
+}
