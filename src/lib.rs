@@ -18,7 +18,8 @@
 //! | what can't change any more | [`operators::watermark`], on the first worker, from reports of every home |
 //! | a conversation | its home, [`operators::accept()`], which keeps its path until it is final |
 //! | what models have replied | the journal of the [`store`]: durable before the graph sees it |
-//! | what is settled, and which bytes of which file count | the [`store`], by one transaction for each admission |
+//! | what is settled, which questions stay taken, which bytes of which file count | the [`store`], by one transaction for each admission |
+//! | what an endpoint can't do | the capabilities of [`llm`], learned from its refusals and kept by the [`store`] |
 //! | which endpoint takes a request and when, and which of them are up | the traffic of [`llm`], one for all models |
 //! | what may still be spent | the purse of [`llm`], which every request reserves from |
 //! | how many calls are out | the seats of [`operators::Desk`], taken inside the tasks |
