@@ -141,7 +141,7 @@ impl Sources {
         behind: impl Fn(&Arc<dyn Model>, &AgentOptions) -> Arc<dyn Model>,
     ) -> Stages {
         let (prompts, toolbox) = (&self.prompts, &self.toolbox);
-        let checks = Arc::new(Checks::new(prompts));
+        let checks = Arc::new(Checks::new(prompts, &toolbox.definitions()));
         let plan = Arc::new(Plan::new(self.plan_options(settings, facts.seed), self.catalogue.clone()));
         let user = behind(&self.user, &settings.user);
         let ask = Arc::new(Ask::new(user, prompts.clone(), checks.clone(), plan.clone(), toolbox.clone()));

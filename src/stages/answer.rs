@@ -230,7 +230,7 @@ mod tests {
     fn stage(model: Arc<Script>, options: AnswerOptions) -> Responder {
         let toolbox = Toolbox::new(Arc::new(Index::build(catalogue()).unwrap()), 4);
         let prompts = Prompts::load(&PromptOptions::default()).unwrap();
-        let checks = Arc::new(Checks::new(&prompts));
+        let checks = Arc::new(Checks::new(&prompts, &toolbox.definitions()));
         Responder::new(model, Arc::new(prompts), checks, Arc::new(toolbox), options)
     }
 
@@ -350,6 +350,7 @@ mod tests {
         for (first, told) in [
             (answer_text("Why is green tea green?"), "question"),
             (answer_text("string"), "string"),
+            (answer_text("It returns the passages that best match the query, best first."), "repeats its instructions"),
             (
                 answer_text("Le thé vert est séché peu après la cueillette, afin que ses feuilles restent vertes."),
                 "French",

@@ -5,7 +5,7 @@ use super::faults::{self, PromptText};
 use super::language;
 use super::prompts::Prompts;
 use crate::llm::ReplySchema;
-use crate::words::{Language, Passage};
+use crate::words::{Language, Passage, ToolDefinition};
 
 /// The checks of a run.
 pub struct Checks {
@@ -35,9 +35,10 @@ pub(super) struct Answered<'a> {
 }
 
 impl Checks {
-    /// Checks of replies to these prompts.
-    pub fn new(prompts: &Prompts) -> Self {
-        Self { prompts: PromptText::new(prompts.sources().values().map(String::as_str)) }
+    /// Checks of replies to these prompts, by models that are told of these tools.
+    pub fn new(prompts: &Prompts, tools: &[ToolDefinition]) -> Self {
+        let told: Vec<String> = tools.iter().map(|tool| format!("{} {}", tool.description, tool.parameters)).collect();
+        Self { prompts: PromptText::new(prompts.sources().values().chain(&told).map(String::as_str)) }
     }
 
     /// Whether a message can be the person's.
