@@ -98,3 +98,67 @@ fn the_built_in_model_wants_documents_in_every_language() {
     assert!(ran.stderr.contains("`knowledge/` has none in `fr`"), "{}", ran.stderr);
     assert!(!project.path("outputs/turns.jsonl").exists(), "before it starts");
 }
+
+#[test]
+fn rows_say_whether_personas_were_played() {
+    let quick = Project::with(&builtin("  run_id: r\n  total_samples: 4", ""));
+    quick.generate(&[]);
+    for (project, played) in [(quick, false), (generated(""), true)] {
+        for (file, place) in [("turns", "/persona_applied"), ("conversations_sharegpt", "/metadata/persona_applied")] {
+            let rows = project.rows(&format!("outputs/{file}.jsonl"));
+            assert!(rows.len() >= 4 && rows.iter().all(|row| row.pointer(place) == Some(&played.into())), "{file}");
+        }
+    }
+}
+
+/// Characters of the longest request of each role: a token is about four of them.
+const LONGEST: [(&str, usize); 3] = [("user_reply", 4_000), ("assistant_reply", 7_000), ("judge_reply", 7_000)];
+
+#[test]
+fn requests_are_short_and_begin_as_those_before() {
+    let endpoint = Endpoint::start(Behaviour::dialogue(Latency::NONE));
+    Project::with(&remote(&endpoint.base_url(), RUN, "")).generate(&[]);
+    let log = endpoint.log();
+    for (role, longest) in LONGEST {
+        let of_role: Vec<&Value> = log.iter().filter(|request| asked_for(request) == role).collect();
+        let most = of_role.iter().map(|request| text(request, |_| true).chars().count()).max();
+        assert!(most.is_some_and(|most| most <= longest), "{role}: {most:?}");
+        // Of what was sent before, all but the passages is looked at: which of them are shown is up to the question.
+        let texts: Vec<String> = of_role
+            .iter()
+            .map(|request| without_passages(&text(request, |message| message["role"] != "tool")))
+            .collect();
+        let (mut prefix, mut again) = (0, 0);
+        for (at, text) in texts.iter().enumerate().skip(1) {
+            let before = &texts[..at];
+            let alike = before.iter().map(|earlier| alike(earlier, text)).max().unwrap_or_default();
+            let told = |line: &&str| before.iter().any(|earlier| earlier.lines().any(|one| one == *line));
+            prefix += alike;
+            again += text[alike..].lines().filter(told).map(|line| line.len() + 1).sum::<usize>();
+        }
+        assert!(10 * prefix >= 9 * (prefix + again), "{role}: {prefix} of {}", prefix + again);
+    }
+}
+
+/// The form that a reply is asked for in. Requests with tools have it in their text: they are the assistant's.
+fn asked_for(request: &Value) -> &str {
+    request["response_format"]["json_schema"]["name"].as_str().unwrap_or("assistant_reply")
+}
+
+/// The text of a request's messages of this kind.
+fn text(request: &Value, of: impl Fn(&Value) -> bool) -> String {
+    let messages = request["messages"].as_array().expect("messages").iter().filter(|message| of(message));
+    messages.map(|message| format!("{}\n", message["content"].as_str().unwrap_or_default())).collect()
+}
+
+/// A text without the passages that are quoted in it.
+fn without_passages(text: &str) -> String {
+    let quotes = |part: &&str| ["passages\"", "evidence\""].iter().any(|name| part.starts_with(name));
+    let kept = |part| Some(part).filter(|part| !quotes(part)).or_else(|| Some(part.split_once("</untrusted>")?.1));
+    text.split("<untrusted name=\"").filter_map(kept).collect()
+}
+
+/// How many bytes two texts have in common at their beginning.
+fn alike(one: &str, other: &str) -> usize {
+    one.chars().zip(other.chars()).take_while(|(a, b)| a == b).map(|(letter, _)| letter.len_utf8()).sum()
+}

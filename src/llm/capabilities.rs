@@ -201,7 +201,7 @@ mod tests {
 
     fn request(tools: bool) -> ChatRequest {
         let mut request = samples::request("Hi");
-        request.schema = ReplySchema { name: "any", schema: Arc::new(json!({"required": ["text", "more"]})) };
+        request.schema = ReplySchema::new("any", json!({"required": ["text", "more"]}));
         let search = ToolDefinition { name: "search".into(), description: String::new(), parameters: json!({}) };
         request.tools.extend(tools.then_some(search));
         request

@@ -12,13 +12,13 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Instructions.
+    /// The rules of the task.
     System,
-    /// The caller.
+    /// Who asks the model.
     User,
-    /// The model.
+    /// What the model itself said.
     Assistant,
-    /// A tool's result.
+    /// The result of a tool that the model called.
     Tool,
 }
 
@@ -27,7 +27,7 @@ pub enum Role {
 pub struct Message {
     /// Who it is from.
     pub role: Role,
-    /// Its text.
+    /// Its text; empty where there is none.
     pub content: String,
     /// Calls the model asked for (assistant messages).
     pub tool_calls: Vec<ToolCall>,
@@ -38,7 +38,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// A plain message.
+    /// A message of text alone.
     pub fn new(role: Role, content: impl Into<String>) -> Self {
         Self { role, content: content.into(), tool_calls: Vec::new(), answers: None, carried: None }
     }
@@ -49,8 +49,19 @@ impl Message {
 pub struct ReplySchema {
     /// Short name for endpoints that want one.
     pub name: &'static str,
-    /// JSON Schema.
+    /// JSON Schema, as endpoints that take one enforce it.
     pub schema: Arc<Value>,
+    /// The schema as it is told to a model in words, among the rules of its task: the same for all requests of a task, so
+    /// that they begin alike.
+    pub told: Arc<Value>,
+}
+
+impl ReplySchema {
+    /// A form that is told as it is enforced.
+    pub fn new(name: &'static str, schema: Value) -> Self {
+        let schema = Arc::new(schema);
+        Self { name, told: Arc::clone(&schema), schema }
+    }
 }
 
 /// One call to a model.
@@ -74,7 +85,7 @@ pub struct ChatRequest {
 /// Tokens a call cost; none where the endpoint does not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Usage {
-    /// Tokens read.
+    /// Tokens of the prompt, those of a cache included.
     pub prompt_tokens: Option<u64>,
     /// Tokens written, thoughts included.
     pub completion_tokens: Option<u64>,
@@ -113,7 +124,7 @@ pub struct ChatReply {
     pub reasoning: Option<String>,
     /// How it came to its end.
     pub finish: Finish,
-    /// What it cost.
+    /// What the reply cost.
     pub usage: Usage,
     /// The model that replied, as `provider/model`.
     pub model: Arc<str>,
@@ -133,19 +144,19 @@ pub enum ModelError {
     /// The endpoint could not be reached, or did not answer in time, after all tries.
     #[error("{endpoint}: {detail} ({tries} tries)")]
     Unreachable {
-        /// Its URL.
+        /// URL of the endpoint.
         endpoint: String,
         /// What went wrong last.
         detail: String,
-        /// Requests sent.
+        /// Requests that were sent for it.
         tries: u32,
     },
     /// The endpoint refused the request.
     #[error("{endpoint}: HTTP {status}: {detail}")]
     Refused {
-        /// Its URL.
+        /// URL of the endpoint.
         endpoint: String,
-        /// HTTP status.
+        /// HTTP status of the refusal.
         status: u16,
         /// The endpoint's words, shortened.
         detail: String,
@@ -153,15 +164,15 @@ pub enum ModelError {
     /// The response is not what the protocol says.
     #[error("{endpoint}: malformed response: {detail}")]
     Malformed {
-        /// Its URL.
+        /// URL of the endpoint.
         endpoint: String,
-        /// What is wrong.
+        /// What is wrong with it.
         detail: String,
     },
     /// The provider's filter has caught the request.
     #[error("{endpoint}: {detail}")]
     Filtered {
-        /// Its URL.
+        /// URL of the endpoint.
         endpoint: String,
         /// The endpoint's words, shortened.
         detail: String,

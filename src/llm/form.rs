@@ -32,7 +32,7 @@ pub(super) enum Field {
 }
 
 impl Field {
-    /// All of them.
+    /// All parts of a form that an endpoint may not take.
     pub(super) const ALL: [Self; 3] = [Self::Temperature, Self::TopP, Self::CacheKey];
 
     /// Its name in the request's body.

@@ -24,7 +24,7 @@ pub struct Meter {
 /// The counters at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Reading {
-    /// Calls answered.
+    /// Calls that were answered.
     pub calls: u64,
     /// Calls that failed for good.
     pub failures: u64,
@@ -53,7 +53,7 @@ pub struct Reading {
 }
 
 impl Meter {
-    /// Counts a reply.
+    /// Counts a reply and what it used.
     pub fn answered(&self, reply: &ChatReply) {
         let usage = &reply.usage;
         self.calls.fetch_add(1, Ordering::Relaxed);
@@ -95,7 +95,7 @@ impl Meter {
         self.recalled.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The counters now.
+    /// The counters as they are now.
     pub fn read(&self) -> Reading {
         Reading {
             calls: self.calls.load(Ordering::Relaxed),

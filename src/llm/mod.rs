@@ -115,7 +115,7 @@ pub struct EndpointOptions {
     pub key: String,
     /// Its name in messages; empty when its address says it.
     pub name: String,
-    /// Who is asked.
+    /// Whose protocol and habits it has.
     pub provider: &'static Provider,
     /// The model, by the name it has there.
     pub model: String,

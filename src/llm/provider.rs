@@ -49,7 +49,7 @@ const fn own(name: &'static str, base_url: Option<&'static str>) -> Provider {
     }
 }
 
-/// OpenAI itself.
+/// OpenAI's own API.
 pub const OPENAI: Provider =
     Provider { tools_with_schema: true, prompt_cache_key: true, ..hosted("openai", "https://api.openai.com/v1") };
 
@@ -59,7 +59,7 @@ pub const COMPATIBLE: Provider = own("openai", None);
 /// OpenAI's models in Azure; its base URL is the deployment's.
 const AZURE: Provider = Provider { name: "azure", base_url: None, ..OPENAI };
 
-/// All of them.
+/// All providers that settings can name.
 pub const ALL: &[&Provider] = &[
     &Provider { protocol: Protocol::Builtin, ..own("builtin", None) },
     &OPENAI,

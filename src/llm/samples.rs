@@ -61,6 +61,6 @@ pub(super) fn request(prompt: &str) -> ChatRequest {
         task: Arc::new(Task::JudgeConversation(task)),
         messages: vec![Message::new(Role::User, prompt)],
         tools: Vec::new(),
-        schema: ReplySchema { name: "any", schema: Arc::new(Value::Null) },
+        schema: ReplySchema::new("any", Value::Null),
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub struct Target {
     /// Conversations to accept in every language.
     pub total: u32,
-    /// How many languages.
+    /// Number of languages, each with a quota of its own.
     pub languages: u16,
     /// Conversations under way at a time, and of a wave at most.
     pub batch_size: u32,
@@ -49,7 +49,7 @@ type Place = (LanguageIndex, Wave);
 /// A conversation to begin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Opening {
-    /// Its place.
+    /// The slot it is opened for.
     pub slot: Slot,
     /// The wave it belongs to.
     pub wave: Wave,

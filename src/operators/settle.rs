@@ -9,7 +9,7 @@ use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::Operator;
 
-/// What `settle` releases.
+/// What `settle` releases: conversations that nothing can change any more.
 #[derive(Debug, Clone)]
 pub enum Settlement {
     /// A conversation of a wave that is final; on each worker they come in slot order.

@@ -39,7 +39,7 @@ pub struct Outcome {
 /// Turns, and those of them that something is to be said about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Turns {
-    /// All of them.
+    /// All counters, in the order of their columns.
     pub all: u64,
     /// Those that were answered without any retrieved passage.
     pub unretrieved: u64,
@@ -92,11 +92,11 @@ impl Outcome {
 /// How far a language is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Progress {
-    /// Conversations accepted.
+    /// Conversations that were accepted.
     pub accepted: u32,
-    /// Conversations dropped.
+    /// Conversations that were dropped.
     pub dropped: u32,
-    /// Conversations opened.
+    /// Conversations that were opened.
     pub opened: u32,
     /// Drops since the last acceptance.
     pub(super) drought: u32,
@@ -120,7 +120,7 @@ pub struct Tally {
     pub held: u32,
     /// The most of them at a time: how far the run was ahead of its watermark.
     pub lag: u32,
-    /// Verdicts that changed.
+    /// Verdicts on claims that changed later.
     pub rollbacks: u64,
     /// Model calls that came to nothing by it.
     pub wasted: u64,
@@ -183,9 +183,9 @@ impl Tally {
 pub struct Shortfall {
     /// Which.
     pub language: LanguageIndex,
-    /// Conversations accepted.
+    /// Conversations that were accepted.
     pub accepted: u32,
-    /// Conversations dropped.
+    /// Conversations that were dropped.
     pub dropped: u32,
     /// Drops in a row after which it was given up; 0 when it was not given up.
     pub drought: u32,

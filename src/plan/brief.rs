@@ -15,11 +15,11 @@ const RECENT: usize = 5;
 /// What a conversation is planned to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opening {
-    /// Turns planned.
+    /// Turns the conversation is planned to have.
     pub target_turns: u16,
-    /// Who asks.
+    /// Persona of the user who asks.
     pub user_persona: Arc<Persona>,
-    /// Who answers.
+    /// Persona of the assistant who answers.
     pub assistant_persona: Arc<Persona>,
 }
 
@@ -61,12 +61,12 @@ impl Plan {
         Self { options, catalogue }
     }
 
-    /// The settings.
+    /// The settings of the plan.
     pub fn options(&self) -> &Options {
         &self.options
     }
 
-    /// The knowledge base.
+    /// The knowledge base that is asked about.
     pub fn catalogue(&self) -> &Arc<Catalogue> {
         &self.catalogue
     }

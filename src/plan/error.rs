@@ -9,7 +9,7 @@ pub enum PlanError {
     /// The file or folder cannot be read.
     #[error("read {file}")]
     Read {
-        /// Its path.
+        /// Path of the file.
         file: String,
         /// What the system said.
         #[source]
@@ -18,7 +18,7 @@ pub enum PlanError {
     /// Not YAML, or not of the expected form.
     #[error("parse {file}: {detail}")]
     Form {
-        /// Its path.
+        /// Path of the file.
         file: String,
         /// What is wrong, and where.
         detail: String,
@@ -26,7 +26,7 @@ pub enum PlanError {
     /// A persona that the outputs could not tell from others.
     #[error("use {file}: line {line}: {problem}; give each persona of a side an `id` of its own")]
     Persona {
-        /// Its path.
+        /// Path of the file.
         file: String,
         /// Where the persona stands.
         line: u64,
@@ -36,7 +36,7 @@ pub enum PlanError {
     /// No seed question in the file or folder.
     #[error("use {file}: no seed question in it; write `variants`, then variant, topic and a list of questions")]
     NoQuestions {
-        /// Its path.
+        /// Path of the file.
         file: String,
     },
 }
@@ -47,7 +47,7 @@ pub(super) fn form(file: &str, error: &serde_saphyr::Error) -> PlanError {
     PlanError::Form { file: file.to_owned(), detail: error.render_with_options(options) }
 }
 
-/// A file's text.
+/// The text of a file of the plan.
 pub(super) fn text(path: &Path) -> Result<String, PlanError> {
     fs::read_to_string(path).map_err(|source| PlanError::Read { file: name(path), source })
 }

@@ -41,12 +41,12 @@ pub struct Options {
     pub assistant_personas: Vec<Arc<Persona>>,
 }
 
-/// `run.turns`.
+/// `run.turns`: how many turns conversations have.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TurnOptions {
     /// Fewest turns (`exact` mode: both bounds are `run.turns.exact`).
     pub min: u16,
-    /// Most turns.
+    /// Most turns of a conversation.
     pub max: u16,
     /// How counts spread between them.
     pub distribution: Distribution,
@@ -59,7 +59,7 @@ pub struct TurnOptions {
 pub enum Distribution {
     /// Every count is as likely.
     Uniform,
-    /// Poisson, clamped.
+    /// Poisson's, clamped to the range.
     Poisson,
     /// Exponential, rounded and clamped.
     Exponential,
@@ -76,7 +76,7 @@ pub struct TopicOptions {
     pub topics: Option<Arc<topics::Topics>>,
 }
 
-/// `coverage`.
+/// `coverage`: how evenly passages are asked about.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CoverageOptions {
     /// Whether documents are balanced (`coverage.doc_coverage_mode` other than `off`).

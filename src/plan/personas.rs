@@ -12,9 +12,9 @@ use std::sync::Arc;
 /// The personas of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Pool {
-    /// Who may ask.
+    /// Personas of users, one of which asks.
     pub user: Vec<Arc<Persona>>,
-    /// Who may answer.
+    /// Personas of assistants, one of which answers.
     pub assistant: Vec<Arc<Persona>>,
 }
 
@@ -48,7 +48,7 @@ impl Pool {
         Ok(Self { user: distinct(user, name)?, assistant: distinct(assistant, name)? })
     }
 
-    /// Reads a file.
+    /// Reads the personas of a file.
     ///
     /// # Errors
     /// A file that can't be read, and those of [`Pool::parse`].

@@ -28,7 +28,12 @@ mod values;
 
 pub use error::{Problems, SettingsError};
 
-use crate::{knowledge, llm, output, plan, stages, store};
+use crate::knowledge;
+use crate::llm;
+use crate::output;
+use crate::plan;
+use crate::stages;
+use crate::store;
 use error::Report;
 use folders::Folders;
 use std::collections::BTreeMap;

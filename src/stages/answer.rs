@@ -8,6 +8,7 @@ use super::numbers;
 use super::prompts::Prompts;
 use super::reply::{self, Basis, Grounded};
 use super::retrieve::Retrieved;
+use super::schemas;
 use crate::llm::{ChatReply, ChatRequest, Finish, Model};
 use crate::tools::Toolbox;
 use crate::words::task::{AnswerTask, RetrievalMode};
@@ -21,7 +22,7 @@ const CALLS: u32 = 8;
 
 const ANSWER_NOW: &str = "No further search can be made. Answer now from what was found.";
 
-/// Makes answers.
+/// Makes answers: the assistant model with what was retrieved, and the searches it makes itself.
 pub struct Responder {
     model: Arc<dyn Model>,
     prompts: Arc<Prompts>,
@@ -105,7 +106,7 @@ impl Responder {
     ) -> Result<ChatRequest, Failure> {
         let history = exchanged(&conversation.turns);
         let task = self.task(conversation, question, &retrieved.passages);
-        let schema = reply::assistant_schema(&retrieved.passages, self.options.full_trace);
+        let schema = schemas::assistant_schema(&retrieved.passages, self.options.full_trace);
         let mut request = request(&self.prompts, ROLE, (conversation, Stage::Answer), &history, task, schema)?;
         if self.options.retrieval != RetrievalMode::First {
             request.tools = self.toolbox.definitions();
@@ -122,7 +123,7 @@ impl Responder {
         retrieved: &Retrieved,
     ) {
         request.task = Arc::new(self.task(conversation, question, &retrieved.passages));
-        request.schema = reply::assistant_schema(&retrieved.passages, self.options.full_trace);
+        request.schema = schemas::assistant_schema(&retrieved.passages, self.options.full_trace);
     }
 
     fn task(&self, conversation: &Conversation, question: &Question, passages: &[Passage]) -> Task {

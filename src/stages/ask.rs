@@ -6,6 +6,7 @@ use super::history::{NO_ANSWER, exchanged, history};
 use super::prompts::Prompts;
 use super::reply;
 use super::retrieve::retrieval_line;
+use super::schemas;
 use crate::llm::Model;
 use crate::plan::{Brief, Plan};
 use crate::tools::Toolbox;
@@ -24,7 +25,7 @@ const NEAR: f32 = 0.5;
 /// By how much another passage must be nearer to a question than the one that the model names, to be the one it is about.
 const NEARER: f32 = 0.25;
 
-/// Makes questions.
+/// Makes questions: the user model with the passages it may ask about.
 pub struct Ask {
     model: Arc<dyn Model>,
     prompts: Arc<Prompts>,
@@ -59,7 +60,7 @@ impl Ask {
         let (brief, hits) = self.brief(conversation);
         let (chunks, passages) = self.plan.passages(conversation, &brief, &hits).into_iter().unzip();
         let shown = Shown { chunks, passages };
-        let (task, schema) = (self.task(conversation, &brief, &shown), reply::user_schema(&shown.passages));
+        let (task, schema) = (self.task(conversation, &brief, &shown), schemas::user_schema(&shown.passages));
         let history = exchanged(&conversation.turns);
         let (language, person) = (Language::of(&conversation.language), conversation.user_persona.rendered());
         let place = (conversation, Stage::Ask);

@@ -14,7 +14,7 @@ pub struct Checks {
 
 /// A question with what it is checked against.
 pub(super) struct Asked<'a> {
-    /// The question.
+    /// The question that was asked.
     pub message: &'a str,
     /// The description of the person who asks.
     pub person: &'a str,
@@ -24,13 +24,13 @@ pub(super) struct Asked<'a> {
 
 /// An answer with what it is checked against.
 pub(super) struct Answered<'a> {
-    /// The answer.
+    /// The answer that was given.
     pub message: &'a str,
-    /// The question.
+    /// The question that was asked.
     pub question: &'a str,
     /// What it quotes as evidence.
     pub quotes: &'a [String],
-    /// What was retrieved.
+    /// The passages that were retrieved for it.
     pub passages: &'a [Passage],
 }
 

@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 /// A reply that could be used.
 pub(super) struct Usable<T> {
-    /// What it says.
+    /// What the reply says, read.
     pub value: T,
     /// What the model thought aloud before it.
     pub reasoning: Option<String>,
     /// The endpoint's response, whole.
     pub raw: Value,
-    /// Requests it took.
+    /// Requests it took, those for unusable replies included.
     pub calls: u32,
 }
 
@@ -91,7 +91,7 @@ pub(super) async fn exchange<T>(
     Ok(Usable { value, reasoning, raw: reply.raw, calls })
 }
 
-/// Asks once.
+/// Asks a model once; a failed call is a failure of this role.
 pub(super) async fn chat(model: &dyn Model, role: &'static str, request: &ChatRequest) -> Result<ChatReply, Failure> {
     model.chat(request).await.map_err(|error| match error {
         // No fault of the conversation: the run stops, and goes on with it when it is resumed.

@@ -3,7 +3,7 @@
 use super::exchange::{Usable, exchange, request};
 use super::history::{Exchanged, exchanged, history};
 use super::prompts::Prompts;
-use super::{Granularity, JudgeOptions, reply};
+use super::{Granularity, JudgeOptions, reply, schemas};
 use crate::llm::Model;
 use crate::words::task::{JudgeConversationTask, JudgeEvidence, JudgeTurnTask, JudgedTurn};
 use crate::words::{
@@ -22,7 +22,7 @@ const PASSAGE: usize = 1200;
 /// What stands for an answer without text. Generation makes none; stored conversations may hold some.
 const MISSING_ANSWER: &str = "MISSING_ASSISTANT_MESSAGE";
 
-/// Makes verdicts.
+/// Makes verdicts: the judge model with what the answers rest on.
 pub struct Judge {
     model: Arc<dyn Model>,
     prompts: Arc<Prompts>,
@@ -49,7 +49,7 @@ impl Judge {
             Granularity::Conversation => self.whole(conversation),
         };
         let Some(task) = task else { return Ok(None) };
-        let schema = reply::judge_schema(&self.options.reasons);
+        let schema = schemas::judge_schema(&self.options.reasons);
         let request = request(&self.prompts, ROLE, (conversation, Stage::Judge), &[], task, schema)?;
         let read = |object: &serde_json::Map<_, _>| Ok(reply::judge(object, &self.options.reasons)?);
         let Usable { value, reasoning, raw, calls } = exchange(&*self.model, ROLE, request, read).await?;

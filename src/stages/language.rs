@@ -32,7 +32,7 @@ pub(super) fn wrong(message: &str, target: &Language) -> Option<&'static str> {
 
 /// The words of a message that tell its language.
 struct Prose {
-    /// In lower case.
+    /// The words in lower case, in order.
     words: Vec<String>,
     /// Letters by script, most first.
     letters: Vec<(Script, usize)>,

@@ -18,6 +18,7 @@ pub mod prompts;
 mod repair;
 mod reply;
 mod retrieve;
+mod schemas;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod script;
@@ -36,7 +37,7 @@ use std::path::PathBuf;
 /// How often the judge is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Granularity {
-    /// After every turn.
+    /// Every turn is judged, once it is complete.
     Turn,
     /// Once, over the whole conversation.
     Conversation,
@@ -66,7 +67,7 @@ pub struct AnswerOptions {
 /// `judge`, when judging is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JudgeOptions {
-    /// How often.
+    /// Whether turns or whole conversations are judged.
     pub granularity: Granularity,
     /// Labels to choose from.
     pub reasons: Vec<String>,

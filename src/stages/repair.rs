@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 /// What was found in a reply.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Found {
-    /// The object.
+    /// The object that the text holds.
     pub object: Map<String, Value>,
     /// The text between `<think>` tags.
     pub reasoning: Option<String>,

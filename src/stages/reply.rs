@@ -1,4 +1,4 @@
-//! From a JSON object to a word: the form that a reply is asked for in, and how it is read.
+//! From a JSON object to a word.
 //!
 //! What we know is not asked for: a passage is named by its number, and its text, its source and the searches that found it
 //! are filled in here, so that nobody can misquote them. Replies are read leniently in form, strictly in meaning: forms that
@@ -7,76 +7,12 @@
 
 use super::faults::{misquote, without_lead};
 use super::lenient::{choice, flag, folded, items, message, part, text, texts};
-use crate::llm::ReplySchema;
-use crate::words::reply::{
-    Difficulty, Evidence, GroundingFact, Intent, Premise, ReasoningTrace, RetrievalQueries, Thought,
-};
+use super::schemas::labels;
+use crate::words::reply::{Evidence, GroundingFact, Premise, ReasoningTrace, RetrievalQueries, Thought};
 use crate::words::{AssistantReply, JudgeReply, Passage, UserReply};
-use serde_json::{Map, Value, json};
-use std::sync::Arc;
+use serde_json::{Map, Value};
 
 type Object = Map<String, Value>;
-
-/// The form of the user model's reply about these passages.
-pub(super) fn user_schema(shown: &[Passage]) -> ReplySchema {
-    let target = (!shown.is_empty()).then(|| ("coverage_target", json!({ "enum": labels(shown) })));
-    schema(
-        "user_reply",
-        target.into_iter().chain([
-            ("user_message", json!({ "type": "string" })),
-            ("intent", json!({ "enum": Intent::ALL })),
-            ("difficulty", json!({ "enum": [Difficulty::Easy, Difficulty::Medium, Difficulty::Hard] })),
-        ]),
-    )
-}
-
-/// The form of the assistant model's reply from these passages; `full` asks for premises and the steps from them too.
-pub(super) fn assistant_schema(passages: &[Passage], full: bool) -> ReplySchema {
-    let string = || json!({ "type": "string" });
-    let refs = (!passages.is_empty())
-        .then(|| ("evidence_refs", json!({ "type": "array", "items": { "enum": labels(passages) } })));
-    let mut premise = vec![("text", string())];
-    premise.extend(refs.clone());
-    premise.push(("assumption", string()));
-    let reasoning = full.then(|| {
-        let premises = json!({ "type": "array", "items": object(premise) });
-        [("premises", premises), ("thinking", json!({ "type": "array", "items": string() }))]
-    });
-    let answer = [
-        ("assistant_message", string()),
-        ("confidence", json!({ "enum": ["low", "medium", "high"] })),
-        ("known_limits", string()),
-    ];
-    schema("assistant_reply", refs.into_iter().chain(reasoning.into_iter().flatten()).chain(answer))
-}
-
-/// The form of the judge model's reply: what decides first, the score last.
-pub(super) fn judge_schema(reasons: &[String]) -> ReplySchema {
-    let reasons = (!reasons.is_empty()).then(|| ("reasons", json!({ "type": "array", "items": { "enum": reasons } })));
-    let boolean = || json!({ "type": "boolean" });
-    let first = [("notes", json!({ "type": "string" }))].into_iter().chain(reasons);
-    let verdicts = [
-        ("question_ok", boolean()),
-        ("answer_ok", boolean()),
-        ("score", json!({ "type": "integer", "minimum": 0, "maximum": 10 })),
-    ];
-    schema("judge_reply", first.chain(verdicts))
-}
-
-fn schema(name: &'static str, properties: impl IntoIterator<Item = (&'static str, Value)>) -> ReplySchema {
-    ReplySchema { name, schema: Arc::new(object(properties)) }
-}
-
-/// An object with all of these properties, in this order, and no others.
-fn object(properties: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
-    let properties: Object = properties.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
-    let required: Vec<&String> = properties.keys().collect();
-    json!({ "type": "object", "required": required, "properties": properties, "additionalProperties": false })
-}
-
-fn labels(passages: &[Passage]) -> Vec<&str> {
-    passages.iter().map(|passage| passage.label.as_str()).collect()
-}
 
 /// The position of the passage that a reply names, by its number or its chunk's id.
 fn named(passages: &[Passage], name: &str) -> Option<usize> {
@@ -120,9 +56,9 @@ fn target<'a>(object: &Object, shown: &'a [Passage]) -> Result<Option<&'a Passag
 
 /// What an answer can rest on, and what it answers.
 pub(super) struct Basis<'a> {
-    /// The question.
+    /// The question it answers.
     pub question: &'a str,
-    /// What was retrieved.
+    /// The passages that were retrieved for it, in the order of their numbers.
     pub passages: &'a [Passage],
     /// What was searched for.
     pub queries: RetrievalQueries,
@@ -297,6 +233,7 @@ fn reasons(given: &[String], labels: &[String]) -> Vec<String> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::stages::script::passages;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -306,22 +243,6 @@ mod tests {
 
     fn reasons_there_are() -> Vec<String> {
         ["weak_grounding", "Too-Vague", "other"].map(String::from).to_vec()
-    }
-
-    fn passages() -> Vec<Passage> {
-        let passage = |number: usize, text: &str| Passage {
-            label: format!("P{number}"),
-            topic_id: format!("0a-{number}"),
-            source_path: "a/tea.md".to_owned(),
-            source_descriptor: format!("tea.md#chunk{number}"),
-            title: "Tea".into(),
-            text: text.into(),
-        };
-        vec![
-            passage(1, "Green tea is dried soon."),
-            passage(2, "Black tea is left to oxidise."),
-            passage(3, "Tea grows."),
-        ]
     }
 
     fn read(reply: Value) -> Result<Grounded, String> {
@@ -476,30 +397,6 @@ mod tests {
         assert_eq!(verdict(json!({"question_ok": true})), "`score` is missing: a whole number from 0 to 10");
         assert_eq!(verdict(json!({"score": 1, "question_ok": 2})), "`question_ok` must be true or false");
         assert_eq!(verdict(json!({"score": 1, "question_ok": "no"})), "`answer_ok` is missing: true or false");
-    }
-
-    #[test]
-    fn schemas_allow_only_what_can_be_meant() {
-        let keys = |schema: &ReplySchema| -> Vec<String> {
-            schema.schema["properties"].as_object().unwrap().keys().cloned().collect()
-        };
-        let asked = user_schema(&passages());
-        assert_eq!(keys(&asked), ["coverage_target", "user_message", "intent", "difficulty"]);
-        assert_eq!(asked.schema["properties"]["coverage_target"], json!({"enum": ["P1", "P2", "P3"]}));
-        assert_eq!(asked.schema["properties"]["intent"]["enum"][1], "how_to");
-        assert_eq!(keys(&user_schema(&[])), ["user_message", "intent", "difficulty"]);
-        let light = ["evidence_refs", "assistant_message", "confidence", "known_limits"];
-        assert_eq!(keys(&assistant_schema(&passages(), false)), light);
-        assert_eq!(keys(&assistant_schema(&[], false)), light[1..]);
-        let full = assistant_schema(&passages(), true);
-        assert_eq!(keys(&full)[1..3], ["premises", "thinking"]);
-        let refs = "/properties/premises/items/properties/evidence_refs/items/enum/2";
-        assert_eq!(full.schema.pointer(refs), Some(&json!("P3")));
-        let judged = judge_schema(&reasons_there_are());
-        assert_eq!(keys(&judged), ["notes", "reasons", "question_ok", "answer_ok", "score"]);
-        assert_eq!(judged.schema.pointer("/properties/reasons/items/enum/2"), Some(&json!("other")));
-        assert_eq!(judged.schema["required"].as_array().map(Vec::len), Some(5));
-        assert_eq!(keys(&judge_schema(&[])).len(), 4);
     }
 
     proptest! {

@@ -4,8 +4,8 @@ use crate::llm::chat::Replying;
 use crate::llm::{ChatReply, ChatRequest, Message, Model, ModelError};
 use crate::words::reply::{Confidence, Difficulty, Intent, ReasoningTrace, RetrievalQueries};
 use crate::words::{
-    Answer, AssistantReply, Attempt, Catalogue, Chunk, Conversation, Coverage, Digest, Incarnation, Persona, Question,
-    QuestionMode, Round, Slot, Source, SourceIndex, ToolCall, Turn, TurnIndex, Used, UserReply, Wave,
+    Answer, AssistantReply, Attempt, Catalogue, Chunk, Conversation, Coverage, Digest, Incarnation, Passage, Persona,
+    Question, QuestionMode, Round, Slot, Source, SourceIndex, ToolCall, Turn, TurnIndex, Used, UserReply, Wave,
 };
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -191,4 +191,17 @@ pub(super) fn turn(index: u16, asked: &str, answered: &str) -> Arc<Turn> {
         answer: answer(answered),
         judgement: None,
     })
+}
+
+/// Three passages about tea.
+pub(super) fn passages() -> Vec<Passage> {
+    let passage = |number: usize, text: &str| Passage {
+        label: format!("P{number}"),
+        topic_id: format!("0a-{number}"),
+        source_path: "a/tea.md".to_owned(),
+        source_descriptor: format!("tea.md#chunk{number}"),
+        title: "Tea".into(),
+        text: text.into(),
+    };
+    vec![passage(1, "Green tea is dried soon."), passage(2, "Black tea is left to oxidise."), passage(3, "Tea grows.")]
 }

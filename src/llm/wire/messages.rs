@@ -18,11 +18,11 @@ pub(super) fn messages<'a>(request: &'a ChatRequest, form: &Form) -> Vec<Cow<'a,
             _ => messages.push(Cow::Borrowed(message)),
         }
     }
-    if !form.system {
-        merge_system(&mut messages);
-    }
     if form.format != Format::Schema {
         tell_schema(&mut messages, &request.schema);
+    }
+    if !form.system {
+        merge_system(&mut messages);
     }
     messages
 }
@@ -69,12 +69,13 @@ fn merge_system(messages: &mut Vec<Cow<Message>>) {
     }
 }
 
-/// Tells the form of the reply at the end of the last user message, so that what comes before it stays the same.
+/// Tells the form of the reply at the end of the rules, which requests of a role share; without rules, after the question.
 fn tell_schema(messages: &mut Vec<Cow<Message>>, reply: &ReplySchema) {
-    let schema = &reply.schema;
-    let text = format!("Reply with one JSON object that fits this JSON Schema, and nothing else: {schema}");
-    match messages.iter_mut().rfind(|message| message.role == Role::User) {
-        Some(user) => append(user, &text),
+    let told = &reply.told;
+    let text = format!("Reply with one JSON object that fits this JSON Schema, and nothing else: {told}");
+    let rules = messages.iter().position(|message| message.role == Role::System);
+    match rules.or_else(|| messages.iter().rposition(|message| message.role == Role::User)) {
+        Some(at) => append(&mut messages[at], &text),
         None => messages.push(Cow::Owned(Message::new(Role::User, text))),
     }
 }
@@ -92,7 +93,7 @@ mod tests {
 
     fn request() -> ChatRequest {
         let mut request = samples::request("What is tea?");
-        request.schema = ReplySchema { name: "any", schema: Arc::new(json!({"type": "object"})) };
+        request.schema = ReplySchema::new("any", json!({"type": "object"}));
         request.messages.insert(0, Message::new(Role::System, "Be brief."));
         let call = ToolCall { id: "c1".into(), name: "search".into(), arguments: json!({"query": "tea"}) };
         request.messages.push(Message { tool_calls: vec![call], ..Message::new(Role::Assistant, "") });
@@ -117,20 +118,16 @@ mod tests {
             told
         };
         assert_eq!(sent(Form::WHOLE), with(0, "Be brief."));
-        let asked = format!("What is tea?\n\n{TOLD}");
+        let rules = format!("Be brief.\n\n{TOLD}");
         for format in [Format::Json, Format::Text] {
-            assert_eq!(
-                sent(Form { format, ..Form::WHOLE }),
-                with(1, &asked),
-                "in the user's message, not after results"
-            );
+            assert_eq!(sent(Form { format, ..Form::WHOLE }), with(0, &rules), "where requests begin alike");
         }
         assert_eq!(sent(Form { system: false, ..Form::WHOLE }), with(1, "Be brief.\n\nWhat is tea?")[1..]);
         let found = "What is tea?\n\nResult of search {\"query\":\"tea\"}:\n[]";
         let plain = Form { tools: false, ..Form::WHOLE };
         assert_eq!(sent(plain), [('S', "Be brief.".to_owned()), ('U', found.to_owned())]);
         let least = Form { system: false, format: Format::Text, ..plain };
-        assert_eq!(sent(least), [('U', format!("Be brief.\n\n{found}\n\n{TOLD}"))]);
+        assert_eq!(sent(least), [('U', format!("{rules}\n\n{found}"))]);
     }
 
     #[test]

@@ -11,13 +11,13 @@ pub enum PromptError {
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// What went wrong.
+        /// What the system said.
         source: io::Error,
     },
     /// A file of the folder replaces no prompt.
     #[error("use prompt {}: no prompt has this name; the nearest is {nearest}", path.display())]
     Name {
-        /// The file.
+        /// The file that replaces nothing.
         path: PathBuf,
         /// The shipped name most like it.
         nearest: &'static str,
@@ -27,9 +27,9 @@ pub enum PromptError {
     Template {
         /// The file, or the name of a shipped template.
         file: String,
-        /// Line, from 1.
+        /// Number of the line in it, from 1.
         line: usize,
-        /// What is wrong.
+        /// What is wrong there.
         detail: String,
     },
     /// A template names a variable that it doesn't have.
@@ -37,7 +37,7 @@ pub enum PromptError {
     Variable {
         /// The file, or the name of a shipped template.
         file: String,
-        /// Line, from 1.
+        /// Number of the line in it, from 1.
         line: usize,
         /// The variable.
         variable: String,

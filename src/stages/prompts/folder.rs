@@ -31,7 +31,7 @@ fn nearest(name: &str) -> &'static str {
         .fold(SHIPPED[0].0, |best, shipped| if likeness(shipped) > likeness(best) { shipped } else { best })
 }
 
-/// A template's text.
+/// The text of a template of the user's own.
 pub(super) fn read(path: &Path) -> Result<String, PromptError> {
     std::fs::read_to_string(path).map_err(|source| PromptError::Read { path: path.to_owned(), source })
 }

@@ -116,7 +116,7 @@ fn calls_are_counted_and_look_like_an_endpoints() {
         task: Arc::new(Task::Ask(ask_task(language, QuestionMode::Fresh, snippets("en"), 1))),
         messages: vec![Message::new(Role::System, "Ask a question."), Message::new(Role::User, "Now, please!")],
         tools: Vec::new(),
-        schema: ReplySchema { name: "reply", schema: Arc::new(json!({})) },
+        schema: ReplySchema::new("reply", json!({})),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let reply = runtime.block_on(model.chat(&request("en"))).unwrap();

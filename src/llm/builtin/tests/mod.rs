@@ -30,7 +30,7 @@ fn chat(task: Task, messages: Vec<Message>, tools: bool) -> Result<ChatReply, Mo
         task: Arc::new(task),
         messages,
         tools: tools.collect(),
-        schema: ReplySchema { name: "reply", schema: Arc::new(json!({})) },
+        schema: ReplySchema::new("reply", json!({})),
     };
     let model = model();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -1,0 +1,111 @@
+//! The forms that replies are asked for in, as JSON Schemas: what we know is not asked for, and what is one of a few values
+//! is an enumeration of just those that this request can mean.
+
+use crate::llm::ReplySchema;
+use crate::words::Passage;
+use crate::words::reply::{Difficulty, Intent};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+/// The form of the user model's reply about these passages.
+pub(super) fn user_schema(shown: &[Passage]) -> ReplySchema {
+    let target = (!shown.is_empty()).then(|| ("coverage_target", json!({ "enum": labels(shown) })));
+    schema(
+        "user_reply",
+        target.into_iter().chain([
+            ("user_message", json!({ "type": "string" })),
+            ("intent", json!({ "enum": Intent::ALL })),
+            ("difficulty", json!({ "enum": [Difficulty::Easy, Difficulty::Medium, Difficulty::Hard] })),
+        ]),
+    )
+}
+
+/// The form of the assistant model's reply from these passages; `full` asks for premises and the steps from them too. Told
+/// in words it doesn't count the passages: a search may find more, and the rules of a conversation stay as they are.
+pub(super) fn assistant_schema(passages: &[Passage], full: bool) -> ReplySchema {
+    let enforced = answer((!passages.is_empty()).then(|| json!({ "enum": labels(passages) })), full);
+    let told = answer(Some(json!({ "type": "string" })), full);
+    ReplySchema { name: "assistant_reply", schema: Arc::new(enforced), told: Arc::new(told) }
+}
+
+/// An answer, with the numbers of passages that it can name, if any.
+fn answer(label: Option<Value>, full: bool) -> Value {
+    let string = || json!({ "type": "string" });
+    let refs = label.map(|label| ("evidence_refs", json!({ "type": "array", "items": label })));
+    let mut premise = vec![("text", string())];
+    premise.extend(refs.clone());
+    premise.push(("assumption", string()));
+    let reasoning = full.then(|| {
+        let premises = json!({ "type": "array", "items": object(premise) });
+        [("premises", premises), ("thinking", json!({ "type": "array", "items": string() }))]
+    });
+    let answer = [
+        ("assistant_message", string()),
+        ("confidence", json!({ "enum": ["low", "medium", "high"] })),
+        ("known_limits", string()),
+    ];
+    object(refs.into_iter().chain(reasoning.into_iter().flatten()).chain(answer))
+}
+
+/// The form of the judge model's reply: what decides first, the score last.
+pub(super) fn judge_schema(reasons: &[String]) -> ReplySchema {
+    let reasons = (!reasons.is_empty()).then(|| ("reasons", json!({ "type": "array", "items": { "enum": reasons } })));
+    let boolean = || json!({ "type": "boolean" });
+    let first = [("notes", json!({ "type": "string" }))].into_iter().chain(reasons);
+    let verdicts = [
+        ("question_ok", boolean()),
+        ("answer_ok", boolean()),
+        ("score", json!({ "type": "integer", "minimum": 0, "maximum": 10 })),
+    ];
+    schema("judge_reply", first.chain(verdicts))
+}
+
+fn schema(name: &'static str, properties: impl IntoIterator<Item = (&'static str, Value)>) -> ReplySchema {
+    ReplySchema::new(name, object(properties))
+}
+
+/// An object with all of these properties, in this order, and no others.
+fn object(properties: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
+    let properties: Map<String, Value> =
+        properties.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
+    let required: Vec<&String> = properties.keys().collect();
+    json!({ "type": "object", "required": required, "properties": properties, "additionalProperties": false })
+}
+
+/// The numbers of the passages.
+pub(super) fn labels(passages: &[Passage]) -> Vec<&str> {
+    passages.iter().map(|passage| passage.label.as_str()).collect()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::stages::script::passages;
+
+    #[test]
+    fn schemas_allow_only_what_can_be_meant() {
+        let keys = |schema: &ReplySchema| -> Vec<String> {
+            schema.schema["properties"].as_object().unwrap().keys().cloned().collect()
+        };
+        let asked = user_schema(&passages());
+        assert_eq!(keys(&asked), ["coverage_target", "user_message", "intent", "difficulty"]);
+        assert_eq!(asked.schema["properties"]["coverage_target"], json!({"enum": ["P1", "P2", "P3"]}));
+        assert_eq!(asked.schema["properties"]["intent"]["enum"][1], "how_to");
+        assert_eq!(keys(&user_schema(&[])), ["user_message", "intent", "difficulty"]);
+        let light = ["evidence_refs", "assistant_message", "confidence", "known_limits"];
+        assert_eq!(keys(&assistant_schema(&passages(), false)), light);
+        assert_eq!(keys(&assistant_schema(&[], false)), light[1..]);
+        let told = [&passages()[..], &[]].map(|passages| assistant_schema(passages, false).told);
+        assert!(told[0] == told[1] && told[0].pointer("/properties/evidence_refs/items/enum").is_none(), "{}", told[0]);
+        let full = assistant_schema(&passages(), true);
+        assert_eq!(keys(&full)[1..3], ["premises", "thinking"]);
+        let refs = "/properties/premises/items/properties/evidence_refs/items/enum/2";
+        assert_eq!(full.schema.pointer(refs), Some(&json!("P3")));
+        let judged = judge_schema(&["weak_grounding", "Too-Vague", "other"].map(String::from));
+        assert_eq!(keys(&judged), ["notes", "reasons", "question_ok", "answer_ok", "score"]);
+        assert_eq!(judged.schema.pointer("/properties/reasons/items/enum/2"), Some(&json!("other")));
+        assert_eq!(judged.schema["required"].as_array().map(Vec::len), Some(5));
+        assert_eq!(keys(&judge_schema(&[])).len(), 4);
+    }
+}
