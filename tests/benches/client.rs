@@ -148,7 +148,7 @@ fn request() -> ChatRequest {
         task: Arc::new(Task::JudgeConversation(task)),
         messages: vec![Message::new(Role::User, "words of a question ".repeat(80))],
         tools: Vec::new(),
-        schema: ReplySchema { name: "any", schema: Arc::new(schema) },
+        schema: ReplySchema::new("any", schema),
     }
 }
 

@@ -87,7 +87,6 @@ mod tests {
     use crate::llm::samples;
     use crate::words::ToolCall;
     use serde_json::json;
-    use std::sync::Arc;
 
     const TOLD: &str = "Reply with one JSON object that fits this JSON Schema, and nothing else: {\"type\":\"object\"}";
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::llm::provider::{COMPATIBLE, OPENAI};
-use crate::llm::{Provider, Role};
+use crate::llm::{Provider, ReplySchema, Role};
 use crate::store::{Fact, Sqlite, Store};
 
 fn formats(server: &fake::Endpoint) -> Vec<String> {
