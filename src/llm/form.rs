@@ -52,7 +52,7 @@ pub(super) const NEW_LIMIT: &str = "max_completion_tokens";
 /// How a request is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Form {
-    /// How the form of the reply is asked for. In any but [`Format::Schema`] the last user message tells the schema.
+    /// How the form of the reply is asked for. In any but [`Format::Schema`] the rules tell the schema.
     pub format: Format,
     /// Whether the tools go along. Without them, earlier calls and their results are told in the text.
     pub tools: bool,
