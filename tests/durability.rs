@@ -96,13 +96,19 @@ fn unsteady(request: &Value, digest: u64, number: u64) -> Reply {
 /// A request as the journal knows it, however it was sent: with the schema in its own field beside tools, and in it the
 /// numbers of the passages that are shown.
 fn canonical(request: &Value) -> String {
-    const TOLD: &str = "\n\nReply with one JSON object that fits this JSON Schema, and nothing else: ";
+    const TOLD: &str = "Reply with one JSON object that fits this JSON Schema, and nothing else: ";
+    const REMINDER: &str = "\n\nReply with the JSON object alone.";
     let mut request = request.clone();
     let shown = request["messages"].to_string();
     let rules = &mut request["messages"][0]["content"];
     let text = rules.as_str().expect("text").to_owned();
-    if let Some((text, schema)) = text.rsplit_once(TOLD) {
+    if let Some((schema, text)) = text.strip_prefix(TOLD).and_then(|text| text.split_once("\n\n")) {
         *rules = text.into();
+        let messages = request["messages"].as_array_mut().expect("messages");
+        let last = messages.iter_mut().rfind(|message| message["role"] == "user").expect("a user message");
+        let question =
+            last["content"].as_str().and_then(|text| text.strip_suffix(REMINDER)).expect("reminded").to_owned();
+        last["content"] = question.into();
         let mut schema: Value = serde_json::from_str(schema).expect("a schema");
         let labels = (1..).map(|number| format!("P{number}")).take_while(|label| shown.contains(&format!("[{label}]")));
         let labels: Vec<String> = labels.collect();

@@ -8,6 +8,7 @@ use super::refusals::{
     words,
 };
 use super::{ChatReply, ChatRequest, Finish, Provider};
+use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 
@@ -109,8 +110,8 @@ impl Capabilities {
             }
             return;
         }
-        let first = request.schema.schema["required"][0].as_str();
-        let is_answer = first.is_none_or(|name| reply.text.contains(&format!("\"{name}\"")));
+        let is_there = |name: &Value| name.as_str().is_some_and(|name| reply.text.contains(&format!("\"{name}\"")));
+        let is_answer = request.schema.schema["required"].as_array().is_none_or(|names| names.iter().any(is_there));
         if tried.format == Format::Text && reply.finish == Finish::Stop && !is_answer {
             let count = self.without_calls.fetch_add(1, Ordering::Relaxed) + 1;
             if count == REPLIES_WITHOUT_CALLS && !self.has_called.load(Ordering::Relaxed) {
@@ -322,7 +323,7 @@ mod tests {
         };
         let call = ToolCall { id: "1".into(), name: "search".into(), arguments: json!({}) };
         let calls = ChatReply { tool_calls: vec![call], ..says("") };
-        let (poor, answer) = (says("I would search."), says(r#"{"text": "a"}"#));
+        let (poor, answer) = (says("I would search."), says(r#"{"more": "a"}"#));
         assert!(heard(&[poor.clone(), answer.clone(), poor.clone(), answer]));
         assert!(!heard(&[poor.clone(), poor.clone(), poor.clone()]));
         assert!(heard(&[calls.clone(), poor.clone(), poor.clone(), poor.clone()]));

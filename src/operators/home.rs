@@ -180,7 +180,7 @@ impl Home {
         let Some(path) = current(&mut self.paths, &conversation) else { return };
         match question {
             Ok(question) => {
-                let fingerprint = Fingerprint::of(&question.reply.user_message);
+                let fingerprint = Fingerprint::of(&question.used.question);
                 let (turn, attempt, question) =
                     (conversation.turn_index(), conversation.round.attempt, question.into());
                 self.decided.push(((fingerprint, conversation.rank()), 1));
@@ -308,7 +308,7 @@ mod tests {
 
     fn question(text: &str) -> Question {
         let mut question = (*sample_conversation().turns[0].question).clone();
-        question.reply.user_message = text.into();
+        (question.reply.user_message, question.used.question) = (text.into(), text.into());
         question
     }
 

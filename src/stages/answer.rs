@@ -160,7 +160,8 @@ impl Responder {
             let basis = Basis { question: asked, passages, queries: retrieved.queries() };
             let grounded = reply::assistant(object, basis)?;
             let message = grounded.reply.assistant_message.as_str();
-            let answered = Answered { message, question: asked, quotes: &grounded.quotes, passages };
+            let history = &exchanged(&conversation.turns);
+            let answered = Answered { message, question: asked, history, quotes: &grounded.quotes, passages };
             self.checks.answer(&answered, &request.schema, &Language::of(&conversation.language))?;
             Ok(grounded)
         })

@@ -2,7 +2,8 @@
 
 use super::checks::{Asked, Checks};
 use super::exchange::{Usable, exchange, request};
-use super::history::{NO_ANSWER, exchanged, history};
+use super::faults;
+use super::history::{Exchanged, NO_ANSWER, exchanged, history};
 use super::prompts::Prompts;
 use super::reply;
 use super::retrieve::retrieval_line;
@@ -68,10 +69,11 @@ impl Ask {
         let made = exchange(&*self.model, ROLE, request, |object| {
             let reply = reply::user(object, &shown.passages)?;
             let message = reply.user_message.as_str();
-            self.checks.question(&Asked { message, person: &person, passages: &shown.passages }, &schema, &language)?;
+            let asked = Asked { message, person: &person, passages: &shown.passages, history: &history };
+            self.checks.question(&asked, &schema, &language)?;
             Ok(self.grounded(reply, &shown))
         });
-        Ok(self.question(brief, &shown, made.await?))
+        Ok(self.question(brief, &shown, made.await?, &history))
     }
 
     /// What the question is to be like, and what a search for it found. A seed question that the knowledge base has nothing
@@ -133,15 +135,19 @@ impl Ask {
         UserReply { coverage_target: passage.topic_id.clone(), grounding_facts: vec![reply::fact(passage)], ..reply }
     }
 
-    fn question(&self, brief: Brief, shown: &Shown, made: Usable<UserReply>) -> Question {
+    /// The question. What was asked before in the conversation counts as that question, whatever its words: so it is rejected,
+    /// and another one asked from other passages.
+    fn question(&self, brief: Brief, shown: &Shown, made: Usable<UserReply>, history: &[Exchanged<'_>]) -> Question {
         let reply = made.value;
+        let before: Vec<&str> = history.iter().map(|(_, asked, _)| asked.reply.user_message.as_str()).collect();
+        let asked = faults::asked_before(&reply.user_message, &before).unwrap_or(&reply.user_message);
         let about = shown.passages.iter().position(|passage| passage.topic_id == reply.coverage_target);
         let chunk = about.map(|at| shown.chunks[at]);
         let seeded = !brief.seed_topic.is_empty() && !brief.seed_question.is_empty();
         let used = Used {
             chunk,
             source: chunk.map(|chunk| self.plan.catalogue().chunk(chunk).source),
-            question: reply.user_message.as_str().into(),
+            question: asked.into(),
             seed: seeded.then(|| (brief.seed_topic.as_str().into(), brief.seed_question.as_str().into())),
         };
         Question {
@@ -220,6 +226,34 @@ mod tests {
             })
             .unwrap();
         conversation
+    }
+
+    /// It is rejected as a duplicate then, and asked again from other passages.
+    #[tokio::test]
+    async fn what_was_asked_before_in_other_words_counts_as_that_question() {
+        let before = "How long are the leaves of black tea left to oxidise?";
+        for (message, counts_as) in [
+            ("How long are leaves of the black tea left to oxidise?", before),
+            ("How long are the leaves of green tea left to dry?", "How long are the leaves of green tea left to dry?"),
+        ] {
+            let mut conversation = follow_up();
+            conversation.turns.push(turn(2, before, "Some hours."));
+            let model = Script::texts(&[&reply_text(message, "P1")]);
+            let question = stage(model.clone(), options()).ask(&conversation).await.unwrap();
+            assert_eq!((&*question.used.question, question.reply.user_message.as_str()), (counts_as, message));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_an_answer_said_is_no_question() {
+        let mut conversation = follow_up();
+        conversation.turns.push(turn(2, "When is it dried?", "Green tea is dried soon after it is picked."));
+        let model = Script::texts(&[
+            &reply_text("Green tea is dried soon after it is picked?", "P1"),
+            &reply_text("What is left to oxidise?", "P2"),
+        ]);
+        let question = stage(model.clone(), options()).ask(&conversation).await.unwrap();
+        assert_eq!(question.reply.user_message, "What is left to oxidise?");
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 use super::exchange::Fault;
 use super::faults::{self, PromptText};
+use super::history::Exchanged;
 use super::language;
 use super::prompts::Prompts;
 use crate::llm::ReplySchema;
@@ -20,6 +21,8 @@ pub(super) struct Asked<'a> {
     pub person: &'a str,
     /// The passages it may be about.
     pub passages: &'a [Passage],
+    /// What was said before in the conversation.
+    pub history: &'a [Exchanged<'a>],
 }
 
 /// An answer with what it is checked against.
@@ -28,6 +31,8 @@ pub(super) struct Answered<'a> {
     pub message: &'a str,
     /// The question that was asked.
     pub question: &'a str,
+    /// What was said before in the conversation.
+    pub history: &'a [Exchanged<'a>],
     /// What it quotes as evidence.
     pub quotes: &'a [String],
     /// The passages that were retrieved for it.
@@ -43,13 +48,14 @@ impl Checks {
 
     /// Whether a message can be the person's.
     pub(super) fn question(&self, asked: &Asked<'_>, schema: &ReplySchema, target: &Language) -> Result<(), Fault> {
-        let Asked { message, person, passages } = asked;
+        let Asked { message, person, passages, history } = asked;
         let texts = texts(passages);
         let found = faults::placeholder(message, &schema.schema)
             .or_else(|| faults::wordless(message))
             .or_else(|| faults::refusal(message))
             .or_else(|| self.prompts.found_in(message))
             .or_else(|| faults::description(message, person))
+            .or_else(|| faults::told_before(message, &answers(history)))
             .or_else(|| faults::statement(message, &texts))
             .or_else(|| faults::mentions_material(message, &texts));
         found.map_or(Ok(()), |detail| Err(Fault::Content(detail)))?;
@@ -58,10 +64,11 @@ impl Checks {
 
     /// Whether a message can be the assistant's.
     pub(super) fn answer(&self, answer: &Answered<'_>, schema: &ReplySchema, target: &Language) -> Result<(), Fault> {
-        let Answered { message, question, quotes, passages } = answer;
+        let Answered { message, question, history, quotes, passages } = answer;
         let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
         let found = faults::placeholder(message, &schema.schema)
             .or_else(|| faults::echo(message, question))
+            .or_else(|| faults::answers_again(message, &answers(history)))
             .or_else(|| self.prompts.found_in(message))
             .or_else(|| faults::names_passage(message, &texts(passages)))
             .or_else(|| faults::misquote(&quotes, &texts(passages)));
@@ -72,6 +79,10 @@ impl Checks {
 
 fn texts(passages: &[Passage]) -> Vec<&str> {
     passages.iter().map(|passage| &*passage.text).collect()
+}
+
+fn answers<'a>(history: &[Exchanged<'a>]) -> Vec<&'a str> {
+    history.iter().map(|(_, _, answer)| answer.reply.assistant_message.as_str()).collect()
 }
 
 fn in_language(field: &str, message: &str, target: &Language) -> Result<(), Fault> {

@@ -15,7 +15,7 @@ pub struct Used {
     pub chunk: Option<ChunkIndex>,
     /// Its document.
     pub source: Option<SourceIndex>,
-    /// The question.
+    /// The question it counts as: its own text, or that of the earlier question of its conversation that it asks again.
     pub question: Arc<str>,
     /// The seed topic and seed question it came from.
     pub seed: Option<(Arc<str>, Arc<str>)>,

@@ -4,6 +4,9 @@ use crate::llm::form::{Form, Format};
 use crate::llm::{ChatRequest, Message, ReplySchema, Role};
 use std::borrow::Cow;
 
+/// What is said of the form after the question, where the rules tell it.
+const REMINDER: &str = "Reply with the JSON object alone.";
+
 /// The messages in this form; those that stay as they are are borrowed.
 pub(super) fn messages<'a>(request: &'a ChatRequest, form: &Form) -> Vec<Cow<'a, Message>> {
     let mut messages: Vec<Cow<Message>> = Vec::with_capacity(request.messages.len() + 1);
@@ -69,13 +72,18 @@ fn merge_system(messages: &mut Vec<Cow<Message>>) {
     }
 }
 
-/// Tells the form of the reply at the end of the rules, which requests of a role share; without rules, after the question.
+/// Tells the form of the reply before the rules, where all requests of a role begin alike, and reminds of it after the
+/// question, where models heed it; without rules it is told there.
 fn tell_schema(messages: &mut Vec<Cow<Message>>, reply: &ReplySchema) {
     let told = &reply.told;
-    let text = format!("Reply with one JSON object that fits this JSON Schema, and nothing else: {told}");
-    let rules = messages.iter().position(|message| message.role == Role::System);
-    match rules.or_else(|| messages.iter().rposition(|message| message.role == Role::User)) {
-        Some(at) => append(&mut messages[at], &text),
+    let mut text = format!("Reply with one JSON object that fits this JSON Schema, and nothing else: {told}");
+    if let Some(rules) = messages.iter_mut().find(|message| message.role == Role::System) {
+        let rules = &mut rules.to_mut().content;
+        rules.insert_str(0, &format!("{text}\n\n"));
+        REMINDER.clone_into(&mut text);
+    }
+    match messages.iter_mut().rfind(|message| message.role == Role::User) {
+        Some(question) => append(question, &text),
         None => messages.push(Cow::Owned(Message::new(Role::User, text))),
     }
 }
@@ -117,16 +125,19 @@ mod tests {
             told
         };
         assert_eq!(sent(Form::WHOLE), with(0, "Be brief."));
-        let rules = format!("Be brief.\n\n{TOLD}");
+        let rules = format!("{TOLD}\n\nBe brief.");
         for format in [Format::Json, Format::Text] {
-            assert_eq!(sent(Form { format, ..Form::WHOLE }), with(0, &rules), "where requests begin alike");
+            let sent = sent(Form { format, ..Form::WHOLE });
+            assert_eq!(sent[0].1, rules, "where requests begin alike");
+            assert_eq!(sent[1].1, format!("What is tea?\n\n{REMINDER}"));
+            assert_eq!(sent[2..], with(0, "")[2..], "not after results");
         }
         assert_eq!(sent(Form { system: false, ..Form::WHOLE }), with(1, "Be brief.\n\nWhat is tea?")[1..]);
         let found = "What is tea?\n\nResult of search {\"query\":\"tea\"}:\n[]";
         let plain = Form { tools: false, ..Form::WHOLE };
         assert_eq!(sent(plain), [('S', "Be brief.".to_owned()), ('U', found.to_owned())]);
         let least = Form { system: false, format: Format::Text, ..plain };
-        assert_eq!(sent(least), [('U', format!("{rules}\n\n{found}"))]);
+        assert_eq!(sent(least), [('U', format!("{rules}\n\n{found}\n\n{REMINDER}"))]);
     }
 
     #[test]
@@ -135,6 +146,6 @@ mod tests {
         request.messages.truncate(1);
         let form = Form { system: false, format: Format::Text, ..Form::WHOLE };
         let sent = messages(&request, &form);
-        assert_eq!((sent.len(), sent[0].content.as_str()), (1, format!("Be brief.\n\n{TOLD}").as_str()));
+        assert_eq!((sent.len(), sent[0].content.as_str()), (1, format!("{TOLD}\n\nBe brief.\n\n{REMINDER}").as_str()));
     }
 }

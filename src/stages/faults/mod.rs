@@ -4,6 +4,7 @@
 //! A fault that is missed costs a little quality, one that is seen where there is none costs a conversation, so each
 //! check is certain rather than complete.
 
+mod again;
 mod copied;
 mod echo;
 mod material;
@@ -12,6 +13,7 @@ mod quotes;
 mod refusal;
 mod statement;
 
+pub(super) use again::{answers_again, asked_before, told_before};
 pub(super) use copied::PromptText;
 pub(super) use echo::echo;
 pub(super) use material::{mentions_material, names_passage, without_lead};

@@ -10,8 +10,8 @@ use crate::words::ToolDefinition as Tool;
 const ANTHROPIC: Protocol = Protocol::Messages;
 const GEMINI: Protocol = Protocol::GenerateContent;
 
-/// How the rules go on where no field tells the schema.
-const TOLD: &str = "Be brief.\n\nReply with one JSON object that fits this JSON Schema, and nothing else: {\"type\":";
+/// How the rules begin where no field tells the schema.
+const TOLD: &str = "Reply with one JSON object that fits this JSON Schema, and nothing else: {\"type\":";
 
 fn agent() -> AgentOptions {
     AgentOptions { temperature: Some(0.5), max_tokens: Some(99), top_p: Some(0.9), ..samples::options("") }

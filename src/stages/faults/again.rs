@@ -1,0 +1,108 @@
+//! A message that only says again what was said in its conversation.
+
+use super::words;
+
+/// Words that a message must have for its return to be a fault: short ones are said again for good reasons.
+const LEAST: usize = 5;
+/// Letters of a word that its inflections share at least, and by how many they may differ in length.
+const INFLECTED: (usize, usize) = (4, 2);
+/// Letters of the longest word that may be there or not without a difference.
+const SLIGHT: usize = 2;
+/// Articles that are longer.
+const ARTICLES: [&str; 12] = ["the", "les", "des", "une", "der", "die", "das", "ein", "eine", "los", "las", "una"];
+
+/// The question of a conversation that a message asks again, in the same words but for articles and inflections.
+pub(in crate::stages) fn asked_before<'a>(message: &str, questions: &[&'a str]) -> Option<&'a str> {
+    let said = words(message);
+    questions.iter().find(|before| same(&said, &words(before))).copied()
+}
+
+/// The fault of a question that is what an answer said.
+pub(in crate::stages) fn told_before(message: &str, answers: &[&str]) -> Option<String> {
+    let said = words(message);
+    let told = |before: &&str| said.len() >= LEAST && words(before).windows(said.len()).any(|part| part == said);
+    let repeats = answers.iter().any(told);
+    repeats.then(|| "the message repeats an answer: write the person's next question".to_owned())
+}
+
+/// The fault of an answer that was given before, word for word.
+pub(in crate::stages) fn answers_again(message: &str, answers: &[&str]) -> Option<String> {
+    let said = words(message);
+    let given = said.len() >= LEAST && answers.iter().any(|before| words(before) == said);
+    given.then(|| "the answer was given before in this conversation: answer the question that is asked now".to_owned())
+}
+
+/// Whether two texts of some length have the same words, whatever their order.
+fn same(one: &[String], other: &[String]) -> bool {
+    let covers = |these: &[String], those: &[String]| {
+        these.iter().filter(|word| !is_slight(word)).all(|word| those.iter().any(|other| alike(word, other)))
+    };
+    one.len().min(other.len()) >= LEAST && covers(one, other) && covers(other, one)
+}
+
+fn is_slight(word: &str) -> bool {
+    ARTICLES.contains(&word) || (word.chars().count() <= SLIGHT && !has_digit(word))
+}
+
+/// Whether two words are one, or inflections of one: what they begin with is the same, Arabic articles aside.
+fn alike(one: &str, other: &str) -> bool {
+    let [one, other] = [one, other].map(without_article);
+    let [shorter, longer] = if one.chars().count() <= other.chars().count() { [one, other] } else { [other, one] };
+    let (letters, over) = (shorter.chars().count(), longer.chars().count() - shorter.chars().count());
+    let inflected = letters >= INFLECTED.0 && over <= INFLECTED.1 && longer.starts_with(shorter);
+    one == other || (inflected && !has_digit(longer))
+}
+
+fn has_digit(word: &str) -> bool {
+    word.contains(char::is_numeric)
+}
+
+fn without_article(word: &str) -> &str {
+    let rest = word.strip_prefix("ال").or_else(|| word.strip_prefix("لل")).or_else(|| word.strip_prefix('ل'));
+    rest.filter(|rest| rest.chars().count() > SLIGHT - 1).unwrap_or(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_in_the_same_words_was_asked_before() {
+        for (message, before) in [
+            (
+                "What is the range of temperatures at which the pump operates at 35 °C?",
+                "What is the temperature range at which the pump operates at 35 °C?",
+            ),
+            ("ما هو أفضل وقت لري الحديقة؟", "ما هو الأفضل وقت للري الحديقة؟"),
+            ("Quel est le prix du stage de deux jours ?", "Quel est le prix d'un stage de deux jours ?"),
+            ("How long is a ride free for subscribers?", "how long is a free ride for subscribers"),
+        ] {
+            assert_eq!(asked_before(message, &["Why?", before]), Some(before), "{message}");
+        }
+    }
+
+    #[test]
+    fn another_question_was_not() {
+        for (message, before) in [
+            (
+                "What is the maximum time limit for a single request?",
+                "What is the maximum size limit for a single request?",
+            ),
+            ("When can I return the tool to the library?", "Where can I return the tool to the library?"),
+            ("Why is the kiln lit on Fridays?", "When is the kiln lit on Fridays?"),
+            ("How much do 4 hours cost a member?", "How much do 40 hours cost a member?"),
+            ("Why?", "Why?"),
+        ] {
+            assert_eq!(asked_before(message, &[before]), None, "{message}");
+        }
+    }
+
+    #[test]
+    fn what_an_answer_said_is_no_question_and_no_other_answer() {
+        let answer = "According to the policy, vaccines are carried between 2 °C and 8 °C. The logger records it.";
+        let part = "According to the policy, vaccines are carried between 2 °C and 8 °C.";
+        assert!(told_before(part, &[answer]).is_some() && told_before("The logger?", &[answer]).is_none());
+        assert!(answers_again(&answer.to_uppercase(), &["Yes.", answer]).is_some());
+        assert!(answers_again(part, &[answer]).is_none() && answers_again("Yes.", &["Yes."]).is_none());
+    }
+}
