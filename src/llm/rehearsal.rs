@@ -3,7 +3,7 @@
 use super::chat::Replying;
 use super::{ChatReply, ChatRequest, Model, ModelError};
 use crate::store::journal::Reuse;
-use crate::store::{Store, StoreError, recall};
+use crate::store::{Recalled, Store, StoreError, recall};
 use crate::words::{Digest, Place, Stage, Task, ToolCall};
 use serde_json::json;
 use std::sync::Arc;
@@ -39,10 +39,13 @@ pub struct Rehearsal {
 }
 
 impl Rehearsal {
+    /// The kept reply, if it can be read.
     fn recalled(&self, place: &Place, digest: Digest) -> Result<Option<ChatReply>, StoreError> {
         let Some((store, run)) = &self.journal else { return Ok(None) };
-        let Some(found) = recall(&**store, run, self.reuse.as_ref(), place, digest)? else { return Ok(None) };
-        serde_json::from_slice(&found.reply).map(Some).map_err(|error| StoreError::Unpack { cause: error.to_string() })
+        match recall(&**store, run, self.reuse.as_ref(), place, digest)? {
+            Recalled::Found(found) => Ok(serde_json::from_slice(&found.reply).ok()),
+            Recalled::Nothing | Recalled::Unreadable(_) => Ok(None),
+        }
     }
 }
 

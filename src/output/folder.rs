@@ -1,7 +1,8 @@
 //! The output folder as a whole: claimed by one process at a time, with the store of all its runs.
 
-use super::OutputError;
-use super::{files, ledger, shards, state};
+use super::recorder::{CONVERSATIONS, expect_documents};
+use super::{OutputError, RunFacts};
+use super::{files, ledger, shards, state, table};
 use crate::store::{Mark, Run, Sqlite, State, Store};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -78,6 +79,18 @@ impl Folder {
     pub fn clear_leftovers(&self, path: &Path) -> Result<(), OutputError> {
         let mut subfolders = [state::FOLDER, shards::FOLDER].into_iter().filter(|_| self.claim.is_some());
         subfolders.try_for_each(|name| files::clear_leftovers(&path.join(name), &self.files, name))
+    }
+
+    /// Demands that a finished run's outputs are as it left them: every file of the folder, and its own documents.
+    ///
+    /// # Errors
+    /// When one is missing or was changed, or can't be looked at.
+    pub fn expect_whole(&self, path: &Path, facts: &RunFacts) -> Result<(), OutputError> {
+        for (name, mark) in self.files.iter().filter(|(name, _)| !name.contains("/.")) {
+            table::expect(&path.join(name), *mark)?;
+        }
+        expect_documents(&path.join(CONVERSATIONS), &self.store.settled(&facts.run_id)?, facts)?;
+        state::expect_told(path, &facts.run_id)
     }
 
     /// Leaves the runs of dead processes as they were when they last had something admitted: what they spooled beyond it

@@ -21,7 +21,7 @@ use std::sync::Arc;
 /// Name of the pipeline's logger.
 const LOG: &str = "dlgforge.pipeline";
 /// The folder of documents in the output folder.
-const CONVERSATIONS: &str = "conversations";
+pub(super) const CONVERSATIONS: &str = "conversations";
 /// Position of the ledger among the tables.
 const LEDGER: usize = 5;
 
@@ -87,7 +87,7 @@ impl Recorder {
         folder.clear_leftovers(root)?;
         let documents = Documents { folder: root.join(CONVERSATIONS), unsynced: Vec::new(), written: 0, bytes: 0 };
         if let Begins::Resumed(settled) = &begins {
-            documents.expect(settled, &facts)?;
+            expect_documents(&documents.folder, settled, &facts)?;
         }
         let known = |name: &str, unknown: Known| match (folder.files.get(name), &begins) {
             (None, _) => unknown,
@@ -156,7 +156,7 @@ impl Recorder {
         let start = self.tables[LEDGER].length();
         let mut document = 0;
         if !conversation.turns.is_empty() {
-            let path = self.documents.path(&conversation.id);
+            let path = document_path(&self.documents.folder, &conversation.id);
             let lines = lines(
                 &parts,
                 &self.options.columns,
@@ -314,6 +314,26 @@ fn lines(parts: &Parts, columns: &Columns, file: &str, ledger_rows: &[LedgerRow]
 }
 
 /// `conversations/`: one document per conversation. Each appears whole under its name.
+/// Demands that the documents of these conversations are in their folder.
+pub(super) fn expect_documents(folder: &Path, settled: &[Settled], facts: &RunFacts) -> Result<(), OutputError> {
+    for one in settled.iter().filter(|one| one.document > 0) {
+        let path = document_path(folder, &conversation_id(&facts.run_id, &facts.languages, one.slot));
+        let detail = match fs::metadata(&path).map(|file| file.len()) {
+            Ok(length) if length == one.document => continue,
+            Ok(length) => format!("it has {length} bytes of {}", one.document),
+            Err(cause) if cause.kind() == ErrorKind::NotFound => "it is missing".to_owned(),
+            Err(cause) => return Err(OutputError::io("look at", &path)(cause)),
+        };
+        return Err(OutputError::Changed { path, detail });
+    }
+    Ok(())
+}
+
+/// Where a conversation's document lies.
+fn document_path(folder: &Path, id: &str) -> PathBuf {
+    folder.join(format!("{id}.json"))
+}
+
 struct Documents {
     folder: PathBuf,
     /// Those that may not be on disk yet.
@@ -323,25 +343,6 @@ struct Documents {
 }
 
 impl Documents {
-    fn path(&self, id: &str) -> PathBuf {
-        self.folder.join(format!("{id}.json"))
-    }
-
-    /// Demands that the documents of these conversations are there.
-    fn expect(&self, settled: &[Settled], facts: &RunFacts) -> Result<(), OutputError> {
-        for one in settled.iter().filter(|one| one.document > 0) {
-            let path = self.path(&conversation_id(&facts.run_id, &facts.languages, one.slot));
-            let detail = match fs::metadata(&path).map(|file| file.len()) {
-                Ok(length) if length == one.document => continue,
-                Ok(length) => format!("it has {length} bytes of {}", one.document),
-                Err(cause) if cause.kind() == ErrorKind::NotFound => "it is missing".to_owned(),
-                Err(cause) => return Err(OutputError::io("look at", &path)(cause)),
-            };
-            return Err(OutputError::Changed { path, detail });
-        }
-        Ok(())
-    }
-
     /// Its length in bytes.
     fn write(&mut self, path: PathBuf, mut document: Vec<u8>) -> Result<u64, OutputError> {
         document.push(b'\n');

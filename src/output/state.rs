@@ -105,6 +105,15 @@ pub(crate) fn expect_new(folder: &Path, run_id: &str) -> Result<(), OutputError>
     }
 }
 
+/// Demands that there is a state of this run.
+pub(crate) fn expect_told(folder: &Path, run_id: &str) -> Result<(), OutputError> {
+    let path = folder.join(document(run_id));
+    match fs::exists(&path).map_err(OutputError::io("look for", &path))? {
+        true => Ok(()),
+        false => Err(OutputError::Changed { path, detail: "it is missing".to_owned() }),
+    }
+}
+
 /// The spool of a run's settled slots, by its path in the output folder.
 pub(crate) fn spool(run_id: &str) -> String {
     format!("{FOLDER}/.{run_id}.slots")

@@ -32,6 +32,7 @@ pub fn begin(settings: &Settings, sources: &Sources, stamp: Stamp) -> Result<Res
         identity::check(run, &manifest)?;
         if run.state.is_over() {
             folder.clear_leftovers(path)?;
+            folder.expect_whole(path, &sources.facts(settings, &identity))?;
             return Ok(Err(run.clone()));
         }
     }

@@ -3,6 +3,7 @@
 use super::RunError;
 use crate::settings::{Resume, Settings};
 use crate::store::{Reuse, Run, StoreError};
+use crate::words::slot::conversation_prefix;
 use crate::words::{Fingerprint, LanguageIndex};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
@@ -36,6 +37,7 @@ impl Identity {
                 // With another seed hardly a request would be the same as in the run whose replies serve too.
                 let reused = settings.reuse_from.as_deref().map(|id| found(runs, Some(id))).transpose()?;
                 let seed = settings.plan.seed.or_else(|| seed_of(reused?)).unwrap_or_else(|| drawn() >> 11);
+                distinct(&run_id, &settings.languages, runs)?;
                 return Ok(Self { run_id, seed, resumed: None, known: reused.map(|run| run.ledger) });
             }
             Some(Resume::Last) => None,
@@ -55,6 +57,28 @@ fn seed_of(run: &Run) -> Option<u64> {
     run.manifest.get(SEED)?.parse().ok()
 }
 
+/// Demands that no run has conversations with ids that this one would give to others.
+fn distinct(run_id: &str, languages: &[Arc<str>], runs: &[Run]) -> Result<(), RunError> {
+    let ours: BTreeSet<String> = prefixes(run_id, languages).collect();
+    for run in runs.iter().filter(|run| run.id != run_id) {
+        let there = languages_of(run);
+        if let Some(shared) = prefixes(&run.id, &there).find(|prefix| ours.contains(prefix)) {
+            return Err(RunError::IdsCollide { run_id: run_id.to_owned(), earlier: run.id.clone(), shared });
+        }
+    }
+    Ok(())
+}
+
+fn prefixes<'a, L: AsRef<str>>(run_id: &'a str, languages: &'a [L]) -> impl Iterator<Item = String> + 'a {
+    (0..languages.len()).map(move |at| conversation_prefix(run_id, languages, LanguageIndex(at as u16)))
+}
+
+/// The languages of a run, in the order of its settings.
+fn languages_of(run: &Run) -> Vec<String> {
+    let kept = run.manifest.get(LANGUAGES).map(|languages| serde_json::from_str(languages).unwrap_or_default());
+    kept.unwrap_or_default()
+}
+
 /// The run of this name, or the last one where none is named.
 pub fn found<'a>(runs: &'a [Run], id: Option<&str>) -> Result<&'a Run, StoreError> {
     let found = runs.iter().rev().find(|run| id.is_none_or(|id| run.id == id));
@@ -68,8 +92,7 @@ pub fn found<'a>(runs: &'a [Run], id: Option<&str>) -> Result<&'a Run, StoreErro
 pub fn reuse(settings: &Settings, runs: &[Run]) -> Result<Option<Reuse>, RunError> {
     let Some(id) = &settings.reuse_from else { return Ok(None) };
     let run = found(runs, Some(id))?;
-    let there = run.manifest.get(LANGUAGES).map(|languages| serde_json::from_str(languages).unwrap_or_default());
-    let there: Vec<String> = there.unwrap_or_default();
+    let there = languages_of(run);
     let position = |language: &Arc<str>| there.iter().position(|other| **other == **language);
     let languages =
         settings.languages.iter().map(|language| position(language).map(|at| LanguageIndex(at as u16))).collect();
@@ -125,6 +148,34 @@ fn drawn() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runs_of_a_folder_share_no_conversation_ids() {
+        let run = |id: &str, languages: &[&str]| Run {
+            id: id.to_owned(),
+            state: crate::store::State::Completed,
+            manifest: BTreeMap::from([(LANGUAGES.to_owned(), serde_json::json!(languages).to_string())]),
+            config: String::new(),
+            ledger: 0,
+            began: String::new(),
+            updated: String::new(),
+        };
+        for (id, languages, earlier, shared) in [
+            ("exp-en", &["en"][..], run("exp", &["en", "fr"]), Some("exp-en")),
+            ("exp-pt", &["en", "br"], run("exp", &["en", "pt-BR"]), Some("exp-pt-br")),
+            ("exp", &["fr", "en"], run("exp-en", &["de"]), Some("exp-en")),
+            ("exp-en", &["en", "fr"], run("exp", &["en", "fr"]), None),
+            ("exp-fr", &["en"], run("exp", &["fr"]), None),
+            ("exp", &["en"], run("exp", &["en"]), None),
+        ] {
+            let languages: Vec<Arc<str>> = languages.iter().map(|language| Arc::from(*language)).collect();
+            let found = match distinct(id, &languages, std::slice::from_ref(&earlier)) {
+                Err(RunError::IdsCollide { shared, .. }) => Some(shared),
+                _ => None,
+            };
+            assert_eq!(found.as_deref(), shared, "{id} after {}", earlier.id);
+        }
+    }
 
     #[test]
     fn a_change_is_told_by_what_it_was_and_is() {

@@ -68,6 +68,19 @@ pub enum RunError {
     /// Two languages would share conversation ids.
     #[error("run.target_languages: `{0}` and `{1}` both become `{2}` in conversation ids; rename one")]
     LanguagesCollide(Arc<str>, Arc<str>, String),
+    /// Two runs of a folder would share conversation ids.
+    #[error(
+        "run.run_id: conversations of `{run_id}` would have the ids of those of run `{earlier}` in this folder \
+         ({shared}-0000 and on); choose another run_id, or another saving.output_dir"
+    )]
+    IdsCollide {
+        /// The run that can't begin.
+        run_id: String,
+        /// The run that is there.
+        earlier: String,
+        /// What ids of both have before their number.
+        shared: String,
+    },
     /// The built-in model does not speak a language.
     #[error(
         "run.target_languages: the built-in model does not speak `{0}` (it has English, French, Arabic, Spanish and \

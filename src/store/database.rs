@@ -2,8 +2,14 @@
 
 use super::StoreError;
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Bytes of a log's head, and of the head of each page in it (<https://www.sqlite.org/fileformat2.html#the_write_ahead_log>).
+const LOG_HEAD: u64 = 32;
+const FRAME_HEAD: u64 = 24;
 
 /// How long to wait for another process that holds the file.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,11 +39,43 @@ impl Database {
         };
         let opened = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX);
         let connection = opened.map_err(|error| failed("open", path, &error))?;
-        let database = Self { path: path.to_owned(), connection };
-        let prepared = database.prepare(format, schema, access);
-        prepared
-            .map_err(|error| failed("open", path, &error))?
-            .map_or(Ok(database), |found| Err(StoreError::Newer { path: path.to_owned(), found, known: format }))
+        let torn = torn_log(path).map_err(|error| failed("read the log of", path, &io_failure(&error)))?;
+        let mut database = Self { path: path.to_owned(), connection };
+        let prepared = database.prepare(format, schema, access).map_err(|error| failed("open", path, &error))?;
+        if let Some(found) = prepared {
+            return Err(StoreError::Newer { path: path.to_owned(), found, known: format });
+        }
+        if let Some(bytes) = torn.filter(|_| access == Access::Write) {
+            tracing::warn!(
+                "{}: the last write was cut short ({bytes} bytes of it are left); what it kept is gone",
+                log_of(path).display()
+            );
+        }
+        database.demand_whole(access, torn.is_some())?;
+        Ok(database)
+    }
+
+    /// Brings the log into the file, and demands that nothing of the file is missing and every table can be read. After a
+    /// torn write every page is looked at.
+    fn demand_whole(&mut self, access: Access, torn: bool) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        let damaged = |detail: String| Err(StoreError::Damaged { path: path.clone(), detail });
+        // Where somebody else reads, the log can't go yet; until it has, the file may be shorter than all there is.
+        let pending = match access {
+            Access::Write => self.run("write to", |connection| {
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+            })?,
+            Access::Read => std::fs::metadata(log_of(&path)).is_ok_and(|log| log.len() > 0),
+        };
+        let (length, whole) = lengths(&path).map_err(|error| failed("read", &path, &io_failure(&error)))?;
+        if !pending && length < whole {
+            return damaged(format!("it has {length} of {whole} bytes"));
+        }
+        let verdict = self.run("read", |connection| match torn {
+            true => connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)),
+            false => read_tables(connection).map(|()| "ok".to_owned()),
+        })?;
+        if verdict == "ok" { Ok(()) } else { damaged(verdict) }
     }
 
     /// The format found, where it is newer than the one known.
@@ -59,6 +97,16 @@ impl Database {
         Ok(None)
     }
 
+    /// Closes the file. What is done with it afterwards comes to nothing.
+    ///
+    /// # Errors
+    /// When there is no memory for what takes its place.
+    pub(super) fn close(&mut self) -> Result<(), StoreError> {
+        let nothing = Connection::open_in_memory().map_err(|error| failed("close", &self.path, &error))?;
+        drop(std::mem::replace(&mut self.connection, nothing));
+        Ok(())
+    }
+
     /// Does something with the file; what went wrong is told with its name.
     pub(super) fn run<T>(
         &mut self,
@@ -67,6 +115,57 @@ impl Database {
     ) -> Result<T, StoreError> {
         work(&mut self.connection).map_err(|error| failed(action, &self.path, &error))
     }
+}
+
+/// Reads the first row of every table.
+fn read_tables(connection: &Connection) -> rusqlite::Result<()> {
+    let mut found = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
+    let names: Vec<String> = found.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    for name in names {
+        connection.query_row(&format!("SELECT count(*) FROM (SELECT * FROM \"{name}\" LIMIT 1)"), [], |_| Ok(()))?;
+    }
+    Ok(())
+}
+
+/// A file's length, and the length that its head says it has
+/// (<https://www.sqlite.org/fileformat2.html#in_header_database_size>): none where the head is not to be relied on.
+fn lengths(path: &Path) -> io::Result<(u64, u64)> {
+    let mut head = [0; 100];
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    if length < head.len() as u64 {
+        return Ok((length, 0));
+    }
+    file.read_exact(&mut head)?;
+    let number = |at: usize| u64::from(u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]));
+    let page = match u64::from(u16::from_be_bytes([head[16], head[17]])) {
+        1 => 65536,
+        page => page,
+    };
+    let changed_since = number(24) != number(92);
+    Ok((length, if changed_since { 0 } else { number(28) * page }))
+}
+
+/// Bytes at the end of the log that are no whole page: left by a write that was cut short.
+fn torn_log(path: &Path) -> io::Result<Option<u64>> {
+    let mut head = [0; LOG_HEAD as usize];
+    let mut log = match File::open(log_of(path)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    let length = log.metadata()?.len();
+    if length < LOG_HEAD {
+        return Ok(Some(length).filter(|bytes| *bytes > 0));
+    }
+    log.read_exact(&mut head)?;
+    let page = u64::from(u32::from_be_bytes([head[8], head[9], head[10], head[11]]));
+    let over = (length - LOG_HEAD) % (page + FRAME_HEAD);
+    Ok((over > 0).then_some(over))
+}
+
+fn io_failure(error: &io::Error) -> Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
+    Error::SqliteFailure(code, Some(error.to_string()))
 }
 
 fn failed(action: &'static str, path: &Path, error: &Error) -> StoreError {

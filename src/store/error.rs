@@ -59,12 +59,6 @@ pub enum StoreError {
         /// What the compressor said.
         cause: String,
     },
-    /// A reply in the journal could not be read.
-    #[error("unpack a reply of the journal: {cause}; its file is damaged, put a copy of it back or remove it")]
-    Unpack {
-        /// What the decompressor said.
-        cause: String,
-    },
     /// The journal stopped before a reply could be kept.
     #[error("keep a reply: the journal has stopped")]
     Stopped,

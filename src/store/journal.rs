@@ -85,12 +85,28 @@ impl Journal {
         Self { store, run, reuse, inbox, thread: Mutex::new(Some(thread)), failure, ended: AtomicBool::new(false) }
     }
 
-    /// See [`recall`].
+    /// See [`recall`]. A reply that can't be read is given up, with a warning, and another one kept in its place.
     ///
     /// # Errors
     /// As there; nothing is kept any more then.
-    pub fn recall(&self, place: &Place, digest: Digest) -> Result<Option<Found>, StoreError> {
-        recall(&*self.store, &self.run, self.reuse.as_ref(), place, digest).map_err(|error| self.failure.of(error))
+    pub fn recall<T>(
+        &self,
+        place: &Place,
+        digest: Digest,
+        read: impl Fn(&[u8]) -> Result<T, String>,
+    ) -> Result<Option<(T, Found)>, StoreError> {
+        let found = recall(&*self.store, &self.run, self.reuse.as_ref(), place, digest);
+        let unread = match found.map_err(|error| self.failure.of(error))? {
+            Recalled::Nothing => return Ok(None),
+            Recalled::Unreadable(cause) => cause,
+            Recalled::Found(found) => match read(&found.reply) {
+                Ok(value) => return Ok(Some((value, found))),
+                Err(cause) => cause,
+            },
+        };
+        tracing::warn!("the kept reply for {place} can't be read ({unread}): it is asked for again");
+        self.store.discard(&self.run, place, digest).map_err(|error| self.failure.of(error))?;
+        Ok(None)
     }
 
     /// Keeps a reply: durable on return.
@@ -142,25 +158,39 @@ impl Drop for Journal {
     }
 }
 
+/// What the journal has for a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recalled {
+    /// No reply is kept.
+    Nothing,
+    /// What is kept is damaged: why it can't be read.
+    Unreadable(String),
+    /// A reply.
+    Found(Found),
+}
+
 /// The reply kept for this request at this place, by this run or the one whose replies serve too.
 ///
 /// # Errors
-/// When the store can't be read, or what it holds is no reply.
+/// When the store can't be read.
 pub fn recall(
     store: &dyn Store,
     run: &str,
     reuse: Option<&Reuse>,
     place: &Place,
     digest: Digest,
-) -> Result<Option<Found>, StoreError> {
+) -> Result<Recalled, StoreError> {
+    let read = |packed: Vec<u8>, reused: bool| match unpacked(&packed) {
+        Ok(reply) => Recalled::Found(Found { reply, reused }),
+        Err(cause) => Recalled::Unreadable(cause),
+    };
     if let Some(packed) = store.recall(run, place, digest)? {
-        return Ok(Some(Found { reply: unpacked(&packed)?, reused: false }));
+        return Ok(read(packed, false));
     }
-    let Some(Reuse { run, languages }) = reuse else { return Ok(None) };
-    let Some(Some(language)) = languages.get(usize::from(place.slot.language.0)) else { return Ok(None) };
+    let Some(Reuse { run, languages }) = reuse else { return Ok(Recalled::Nothing) };
+    let Some(Some(language)) = languages.get(usize::from(place.slot.language.0)) else { return Ok(Recalled::Nothing) };
     let there = Place { slot: Slot { language: *language, ..place.slot }, ..*place };
-    let found = store.recall(run, &there, digest)?;
-    found.map(|packed| Ok(Found { reply: unpacked(&packed)?, reused: true })).transpose()
+    Ok(store.recall(run, &there, digest)?.map_or(Recalled::Nothing, |packed| read(packed, true)))
 }
 
 struct Writer {

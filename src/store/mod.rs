@@ -18,7 +18,7 @@ mod sqlite;
 mod tests;
 
 pub use error::StoreError;
-pub use journal::{Delays, Journal, Reuse, recall};
+pub use journal::{Delays, Journal, Recalled, Reuse, recall};
 pub use records::{Admission, Charge, Entry, Fact, Mark, Paid, Run, Settled, Spent, State};
 pub use sqlite::Sqlite;
 
@@ -51,6 +51,9 @@ pub trait Store: Send + Sync {
 
     /// The kept reply to this request at this place. A point read: it may hold up its caller for that long.
     fn recall(&self, run: &str, place: &Place, digest: Digest) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Gives up a kept reply that can't be read, so that another one can be kept in its place.
+    fn discard(&self, run: &str, place: &Place, digest: Digest) -> Result<(), StoreError>;
 
     /// Records whole waves that are settled, and how long every file is that tells of them.
     fn admit(&self, run: &str, admission: &Admission) -> Result<(), StoreError>;

@@ -25,8 +25,8 @@ impl Packer {
     }
 }
 
-/// The reply that was packed.
-pub(super) fn unpacked(packed: &[u8]) -> Result<Vec<u8>, StoreError> {
+/// The reply that was packed, or why it can't be read.
+pub(super) fn unpacked(packed: &[u8]) -> Result<Vec<u8>, String> {
     // The frame tells its length; no more is set aside.
-    decompress(packed, LONGEST).map_err(|error| StoreError::Unpack { cause: error.to_string() })
+    decompress(packed, LONGEST).map_err(|error| error.to_string())
 }

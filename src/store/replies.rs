@@ -106,6 +106,18 @@ pub(super) fn recall(
     found.query_row(key, |row| row.get(0)).optional()
 }
 
+/// Drops one reply.
+pub(super) fn discard(connection: &Connection, run: &str, place: &Place, digest: Digest) -> rusqlite::Result<()> {
+    let Place { slot, turn, attempt, stage, round } = place;
+    let mut discard = connection.prepare_cached(
+        "DELETE FROM replies WHERE run = ?1 AND language = ?2 AND slot = ?3 AND turn = ?4 AND attempt = ?5
+         AND stage = ?6 AND round = ?7 AND digest = ?8",
+    )?;
+    let key =
+        params![run, slot.language.0, slot.index, turn.0, attempt.0, stage.number(), round, digest.0.to_be_bytes()];
+    discard.execute(key).map(drop)
+}
+
 /// Drops the replies behind these conversations.
 pub(super) fn forget(connection: &mut Connection, run: &str, settled: &[Settled]) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
@@ -182,41 +194,78 @@ pub(super) fn charges(connection: &Connection, run: &str) -> rusqlite::Result<Ve
     charges.collect()
 }
 
-/// Copies what can still be read of a damaged file: rows up to the first that can't be, and of those the replies that are
-/// whole; how many replies.
+/// Copies what can still be read of a damaged file; how many replies.
 pub(super) fn rescue(from: &Connection, to: &mut Connection) -> rusqlite::Result<u64> {
-    const REPLIES: &str = "body, run, language, slot, turn, attempt, stage, round, digest, prompt_tokens, \
-                           completion_tokens, cost_nanousd, latency_us";
     const SPENT: &str = "run, role, model, language, calls, prompt_tokens, completion_tokens, cached_tokens, \
                          reasoning_tokens, untold, latency_us, cost_nanousd, unpriced";
-    copy(from, to, "spent", SPENT, |_| true)?;
-    copy(from, to, "untold", "run, nanousd, tokens, calls", |_| true)?;
-    copy(from, to, "replies", REPLIES, |row| matches!(row.first(), Some(Value::Blob(body)) if unpacked(body).is_ok()))
-}
-
-fn copy(
-    from: &Connection,
-    to: &mut Connection,
-    table: &str,
-    columns: &str,
-    is_whole: impl Fn(&[Value]) -> bool,
-) -> rusqlite::Result<u64> {
+    const REPLIES: &str = "number, run, language, slot, turn, attempt, stage, round, digest, prompt_tokens, \
+                           completion_tokens, cost_nanousd, latency_us, body";
     let transaction = to.transaction()?;
-    let mut copied = 0;
-    // Errors of the damaged file end the copy; those of the new one are errors.
-    if let Ok(mut rows) = from.prepare(&format!("SELECT {columns} FROM {table} NOT INDEXED")) {
-        let width = rows.column_count();
-        let places = (1..=width).map(|at| format!("?{at}")).collect::<Vec<_>>().join(", ");
-        let mut insert =
-            transaction.prepare(&format!("INSERT OR IGNORE INTO {table} ({columns}) VALUES ({places})"))?;
-        let mut rows = rows.query([])?;
-        while let Ok(Some(row)) = rows.next() {
-            let values: Result<Vec<Value>, _> = (0..width).map(|at| row.get(at)).collect();
-            if let Some(values) = values.ok().filter(|values| is_whole(values)) {
-                copied += insert.execute(params_from_iter(values))? as u64;
-            }
+    copy(from, &transaction, "spent", SPENT, None)?;
+    copy(from, &transaction, "untold", "run, nanousd, tokens, calls", None)?;
+    let (mut copied, mut after, mut step) = (0, 0, 1);
+    // Where a row can't be read the copy goes on behind it, in longer and longer steps until there are rows again.
+    while step < 1 << 40 {
+        let Copied { rows, last, ended } = copy(from, &transaction, "replies", REPLIES, Some(after))?;
+        copied += rows;
+        if ended {
+            break;
         }
+        step = if last.is_some() { 1 } else { 2 * step };
+        after = last.unwrap_or(after) + step;
     }
     transaction.commit()?;
     Ok(copied)
+}
+
+/// What came of a copy.
+struct Copied {
+    rows: u64,
+    /// Number of the last row that was read.
+    last: Option<i64>,
+    /// Whether it came to the end of the table.
+    ended: bool,
+}
+
+/// Copies rows, those with a number above this one where they have numbers, up to the first that can't be read. Replies that
+/// are not whole are left out.
+fn copy(
+    from: &Connection,
+    to: &Connection,
+    table: &str,
+    columns: &str,
+    after: Option<i64>,
+) -> rusqlite::Result<Copied> {
+    let mut copied = Copied { rows: 0, last: None, ended: false };
+    let above = after.map_or_else(String::new, |after| format!("WHERE number > {after} ORDER BY number"));
+    // Errors of the damaged file end the copy; those of the new one are errors.
+    let Ok(mut rows) = from.prepare(&format!("SELECT {columns} FROM {table} NOT INDEXED {above}")) else {
+        return Ok(Copied { ended: true, ..copied });
+    };
+    let width = rows.column_count();
+    let places = (1..=width).map(|at| format!("?{at}")).collect::<Vec<_>>().join(", ");
+    let mut insert = to.prepare(&format!("INSERT OR IGNORE INTO {table} ({columns}) VALUES ({places})"))?;
+    let mut rows = rows.query([])?;
+    loop {
+        let row = match rows.next() {
+            Ok(Some(row)) => row,
+            Ok(None) => return Ok(Copied { ended: true, ..copied }),
+            Err(_) => return Ok(copied),
+        };
+        if let Some(after) = after {
+            // Where numbers don't grow, pages are not what they were: the copy could go round for ever.
+            match row.get(0) {
+                Ok(number) if number > copied.last.unwrap_or(after) => copied.last = Some(number),
+                _ => return Ok(copied),
+            }
+        }
+        let values: Result<Vec<Value>, _> = (0..width).map(|at| row.get(at)).collect();
+        let is_whole = |values: &Vec<Value>| match values.last() {
+            Some(Value::Blob(body)) => unpacked(body).is_ok(),
+            _ => after.is_none(),
+        };
+        if let Some(values) = values.ok().filter(is_whole) {
+            copied.rows += insert.execute(params_from_iter(values))? as u64;
+        }
+    }
 }

@@ -5,8 +5,10 @@ use super::{
     Admission, Charge, Entry, Fact, Mark, Run, Settled, Spent, State, Store, StoreError, replies, runs, salvage,
 };
 use crate::words::{Digest, Fingerprint, Place};
+use rusqlite::Connection;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The store's folder in the output folder.
@@ -24,6 +26,9 @@ pub struct Sqlite {
     reader: Mutex<Database>,
     runs: Mutex<Database>,
     journal: Mutex<Database>,
+    path: PathBuf,
+    /// How often the journal was rebuilt since it was opened; none where it can only be read.
+    rebuilt: Option<AtomicU64>,
 }
 
 impl Sqlite {
@@ -46,7 +51,7 @@ impl Sqlite {
         if is_new && !runs.run("read", |connection| runs::all(connection))?.is_empty() {
             tracing::warn!("{} was missing: replies of earlier runs are asked for again", path.display());
         }
-        Self::of(runs, journal, &folder)
+        Self::of(runs, journal, path, Access::Write)
     }
 
     /// Opens the store of an output folder to look at it; none when there is none.
@@ -59,13 +64,47 @@ impl Sqlite {
             return Ok(None);
         }
         let runs = runs::open(&folder.join(RUNS), Access::Read)?;
-        let journal = replies::open(&folder.join(JOURNAL), Access::Read)?;
-        Self::of(runs, journal, &folder).map(Some)
+        let path = folder.join(JOURNAL);
+        let journal = replies::open(&path, Access::Read)?;
+        Self::of(runs, journal, path, Access::Read).map(Some)
     }
 
-    fn of(runs: Database, journal: Database, folder: &Path) -> Result<Self, StoreError> {
-        let reader = replies::open(&folder.join(JOURNAL), Access::Read)?;
-        Ok(Self { runs: Mutex::new(runs), journal: Mutex::new(journal), reader: Mutex::new(reader) })
+    fn of(runs: Database, journal: Database, path: PathBuf, access: Access) -> Result<Self, StoreError> {
+        let reader = replies::open(&path, Access::Read)?;
+        let rebuilt = (access == Access::Write).then(|| AtomicU64::new(0));
+        Ok(Self { runs: Mutex::new(runs), journal: Mutex::new(journal), reader: Mutex::new(reader), path, rebuilt })
+    }
+
+    /// Does something with the journal. Where that shows that it is damaged, it is rebuilt, and done once more.
+    fn journal<T>(
+        &self,
+        through: &Mutex<Database>,
+        action: &'static str,
+        work: impl Fn(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let before = self.rebuilt.as_ref().map(|rebuilt| rebuilt.load(Ordering::SeqCst));
+        let done = held(through).run(action, &work);
+        match (done, before) {
+            (Err(StoreError::Damaged { detail, .. }), Some(before)) => {
+                self.rebuild(&detail, before)?;
+                held(through).run(action, &work)
+            }
+            (done, _) => done,
+        }
+    }
+
+    /// Rebuilds the journal, unless that was done since it had been rebuilt so often.
+    fn rebuild(&self, detail: &str, before: u64) -> Result<(), StoreError> {
+        let (mut journal, mut reader) = (held(&self.journal), held(&self.reader));
+        let Some(rebuilt) = self.rebuilt.as_ref().filter(|rebuilt| rebuilt.load(Ordering::SeqCst) == before) else {
+            return Ok(());
+        };
+        reader.close()?;
+        journal.close()?;
+        *journal = salvage::rebuild(&self.path, detail)?;
+        *reader = replies::open(&self.path, Access::Read)?;
+        rebuilt.store(before + 1, Ordering::SeqCst);
+        Ok(())
     }
 }
 
@@ -92,18 +131,23 @@ impl Store for Sqlite {
     }
 
     fn append(&self, run: &str, replies: &[Entry]) -> Result<(), StoreError> {
-        held(&self.journal).run("write to", |connection| replies::append(connection, run, replies))
+        self.journal(&self.journal, "write to", |connection| replies::append(connection, run, replies))
     }
 
     fn recall(&self, run: &str, place: &Place, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
-        held(&self.reader).run("read", |connection| replies::recall(connection, run, place, digest))
+        self.journal(&self.reader, "read", |connection| replies::recall(connection, run, place, digest))
+    }
+
+    fn discard(&self, run: &str, place: &Place, digest: Digest) -> Result<(), StoreError> {
+        self.journal(&self.journal, "write to", |connection| replies::discard(connection, run, place, digest))
     }
 
     fn admit(&self, run: &str, admission: &Admission) -> Result<(), StoreError> {
         held(&self.runs).run("write to", |connection| runs::admit(connection, run, admission))?;
         if admission.drop_replies && !admission.settled.is_empty() {
             let forgotten = &admission.settled;
-            let forgot = held(&self.journal).run("write to", |connection| replies::forget(connection, run, forgotten));
+            let forgot =
+                self.journal(&self.journal, "write to", |connection| replies::forget(connection, run, forgotten));
             // They only take room.
             forgot.unwrap_or_else(|error| tracing::warn!("failed to {error}"));
         }
@@ -123,19 +167,19 @@ impl Store for Sqlite {
     }
 
     fn spent(&self, run: &str) -> Result<Vec<Spent>, StoreError> {
-        held(&self.journal).run("read", |connection| replies::spent(connection, run))
+        self.journal(&self.journal, "read", |connection| replies::spent(connection, run))
     }
 
     fn charge(&self, run: &str, nanousd: u64, tokens: u64, calls: u64) -> Result<(), StoreError> {
-        held(&self.journal).run("write", |connection| replies::charge(connection, run, nanousd, tokens, calls))
+        self.journal(&self.journal, "write", |connection| replies::charge(connection, run, nanousd, tokens, calls))
     }
 
     fn untold(&self, run: &str) -> Result<(u64, u64, u64), StoreError> {
-        held(&self.journal).run("read", |connection| replies::untold(connection, run))
+        self.journal(&self.journal, "read", |connection| replies::untold(connection, run))
     }
 
     fn charges(&self, run: &str) -> Result<Vec<Charge>, StoreError> {
-        held(&self.journal).run("read", |connection| replies::charges(connection, run))
+        self.journal(&self.journal, "read", |connection| replies::charges(connection, run))
     }
 
     fn learn(&self, run: &str, fact: &Fact) -> Result<(), StoreError> {

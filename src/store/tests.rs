@@ -119,6 +119,11 @@ fn conformance<S: Store>(store: S, reopened: impl Fn(S) -> S) {
     assert_eq!((charge.slot, charge.calls), (here.slot, 3));
     assert_eq!((charge.prompt_tokens, charge.completion_tokens, charge.cost_nanousd, charge.unpriced), (11, 13, 11, 1));
     assert_eq!(store.charges("a").unwrap(), []);
+    store.discard("b", &here, Digest(2)).unwrap();
+    store.discard("b", &here, Digest(3)).unwrap();
+    assert_eq!(store.recall("b", &here, Digest(2)).unwrap(), None);
+    store.append("b", &[Entry { paid: None, ..entry(here, 2, b"again", None) }]).unwrap();
+    assert_eq!(store.recall("b", &here, Digest(2)).unwrap(), Some(b"again".to_vec()));
     store.charge("b", 1, 2, 3).unwrap();
     store.charge("b", 10, 20, 30).unwrap();
     assert_eq!((store.untold("b").unwrap(), store.untold("a").unwrap()), ((11, 22, 33), (0, 0, 0)));
@@ -186,6 +191,9 @@ impl<S: Store> Store for Faulty<S> {
     }
     fn recall(&self, run: &str, place: &Place, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
         self.store.recall(run, place, digest)
+    }
+    fn discard(&self, run: &str, place: &Place, digest: Digest) -> Result<(), StoreError> {
+        self.store.discard(run, place, digest)
     }
     fn admit(&self, run: &str, admission: &Admission) -> Result<(), StoreError> {
         self.store.admit(run, admission)
@@ -263,7 +271,7 @@ async fn replies_that_come_together_become_durable_together() {
             let at = place(0, index, Stage::Ask, 0);
             journal.keep(at, Digest(1), index.to_string().into_bytes(), None).await.unwrap();
             // Another process would find it now.
-            journal.recall(&at, Digest(1)).unwrap().unwrap()
+            journal.recall(&at, Digest(1), |_| Ok(())).unwrap().unwrap().1
         })
     };
     for (index, found) in (0..200).map(keep).collect::<Vec<_>>().into_iter().enumerate() {
@@ -278,8 +286,9 @@ async fn replies_that_come_together_become_durable_together() {
     let reuse = Reuse { run: "r".into(), languages: vec![None, Some(LanguageIndex(0))] };
     let store: Arc<dyn Store> = Arc::new(Sqlite::open(folder.path()).unwrap());
     let found = |language| recall(&*store, "s", Some(&reuse), &place(language, 7, Stage::Ask, 0), Digest(1)).unwrap();
-    assert_eq!(found(1), Some(Found { reply: b"7".to_vec(), reused: true }), "the same language, at another position");
-    assert_eq!((found(0), found(2)), (None, None));
+    let theirs = Recalled::Found(Found { reply: b"7".to_vec(), reused: true });
+    assert_eq!(found(1), theirs, "the same language, at another position");
+    assert_eq!((found(0), found(2)), (Recalled::Nothing, Recalled::Nothing));
 }
 
 #[tokio::test]
@@ -307,7 +316,8 @@ async fn after_its_first_failure_the_journal_keeps_nothing() {
     assert_eq!(keep(1).await, Err(StoreError::Pack { cause: "no".into() }));
     assert_eq!(keep(2).await, Err(StoreError::Stopped));
     assert_eq!((told.load(Ordering::SeqCst), journal.failure().is_some()), (1, true));
-    assert!(journal.recall(&place(0, 0, Stage::Ask, 0), Digest(1)).unwrap().is_some(), "what was kept stays");
+    let kept = journal.recall(&place(0, 0, Stage::Ask, 0), Digest(1), |_| Ok(())).unwrap();
+    assert!(kept.is_some(), "what was kept stays");
 }
 
 /// A folder whose journal has so many replies of 2 kB that do not repeat themselves.
@@ -351,6 +361,56 @@ fn a_journal_cut_anywhere_keeps_what_can_be_read() {
         assert_eq!(kept(folder.path(), REPLIES), counts[counts.len() - 1], "it is mended once and for all");
     }
     assert!(counts.is_sorted() && counts[0] == 0 && counts[11] > 40, "{counts:?}");
+}
+
+/// Any bit of the file may flip: the replies that can't be read are asked for again, and no others.
+#[tokio::test]
+async fn a_flipped_bit_costs_the_replies_it_is_in_and_no_run() {
+    const REPLIES: u32 = 60;
+    let path = |folder: &TempDir| folder.path().join("store/journal.sqlite");
+    let whole = filled(REPLIES);
+    let bytes = fs::read(path(&whole)).unwrap();
+    let (mut rebuilt, mut places, mut gone) = (0, 0, 0);
+    for at in (100..bytes.len()).step_by(bytes.len() / 97) {
+        let folder = filled(REPLIES);
+        let mut bytes = bytes.clone();
+        bytes[at] ^= 1 << (at % 8);
+        fs::write(path(&folder), bytes).unwrap();
+        let Ok(store) = Sqlite::open(folder.path()) else { panic!("byte {at}") };
+        let journal = Journal::start(Arc::new(store), "r".into(), None, |error| panic!("{error}"));
+        let mut lost = Vec::new();
+        for index in 0..REPLIES {
+            let at = place(0, index, Stage::Ask, 0);
+            if journal.recall(&at, Digest(1), |reply| Ok(reply.len())).unwrap().is_none() {
+                lost.push(at);
+            }
+        }
+        (places, gone) = (places + 1, gone + lost.len());
+        for at in lost {
+            journal.keep(at, Digest(1), b"asked again".to_vec(), None).await.unwrap();
+            let (reply, _) = journal.recall(&at, Digest(1), |reply| Ok(reply.to_vec())).unwrap().unwrap();
+            assert_eq!(reply, b"asked again");
+        }
+        drop(journal);
+        rebuilt += u32::from(fs::exists(path(&folder).with_extension("damaged-1.sqlite")).unwrap());
+    }
+    assert!(rebuilt > 0, "some hit what SQLite itself needs");
+    assert!(gone < 4 * places, "{gone} replies are lost at {places} places");
+}
+
+#[test]
+fn a_state_of_runs_that_is_cut_is_an_error_that_names_it() {
+    let folder = filled(1);
+    let path = folder.path().join("store/runs.sqlite");
+    let whole = fs::read(&path).unwrap();
+    for gone in [1, 512, 4096, 3 * 4096, whole.len() - 100] {
+        fs::write(&path, &whole[..whole.len() - gone]).unwrap();
+        for opened in [Sqlite::open(folder.path()).map(Some), Sqlite::look(folder.path())] {
+            let error = opened.err().map(|error| error.to_string()).unwrap_or_default();
+            let says = ["bytes", "malformed", "not a database"].iter().any(|words| error.contains(words));
+            assert!(error.contains("runs.sqlite") && says, "{gone}: {error}");
+        }
+    }
 }
 
 #[test]

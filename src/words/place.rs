@@ -2,6 +2,7 @@
 
 use super::slot::{Attempt, Slot, TurnIndex};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Which verb asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -39,6 +40,15 @@ pub struct Place {
     pub stage: Stage,
     /// Requests made before for the same word: tool calls, and a reply that had to be asked for again.
     pub round: u16,
+}
+
+impl fmt::Display for Place {
+    /// As warnings name it: the conversation by its number in the files, its language by its position in the settings, from 1.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { slot: Slot { language, index }, turn, stage, .. } = self;
+        let (language, stage) = (language.0 + 1, ["question", "answer", "verdict"][usize::from(stage.number())]);
+        write!(f, "the {stage} of turn {turn} of conversation {index:04} in language {language} of the run")
+    }
 }
 
 impl Place {

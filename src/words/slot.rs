@@ -94,9 +94,15 @@ impl Rank {
 
 /// The id of a conversation in every output.
 pub fn conversation_id(run_id: &str, languages: &[Arc<str>], slot: Slot) -> String {
+    format!("{}-{:04}", conversation_prefix(run_id, languages, slot.language), slot.index)
+}
+
+/// What the ids of a run's conversations in one language have before their number. Conversations of two prefixes never share
+/// an id.
+pub fn conversation_prefix<L: AsRef<str>>(run_id: &str, languages: &[L], language: LanguageIndex) -> String {
     match languages {
-        [_] => format!("{run_id}-{:04}", slot.index),
-        several => format!("{run_id}-{}-{:04}", language_tag(&several[usize::from(slot.language.0)]), slot.index),
+        [_] => run_id.to_owned(),
+        several => format!("{run_id}-{}", language_tag(several[usize::from(language.0)].as_ref())),
     }
 }
 
