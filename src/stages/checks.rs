@@ -1,6 +1,6 @@
 //! What a message must not be: in another language, a placeholder, an echo, an apology, or text of its own prompt.
 
-use super::exchange::Fault;
+use super::exchange::{AGAIN, Fault};
 use super::faults::{self, PromptText};
 use super::history::Exchanged;
 use super::language;
@@ -11,6 +11,8 @@ use crate::words::{Language, Passage, ToolDefinition};
 /// The checks of a run.
 pub struct Checks {
     prompts: PromptText,
+    /// Names of the tools that models are offered.
+    tools: Vec<String>,
 }
 
 /// A question with what it is checked against.
@@ -43,7 +45,8 @@ impl Checks {
     /// Checks of replies to these prompts, by models that are told of these tools.
     pub fn new(prompts: &Prompts, tools: &[ToolDefinition]) -> Self {
         let told: Vec<String> = tools.iter().map(|tool| format!("{} {}", tool.description, tool.parameters)).collect();
-        Self { prompts: PromptText::new(prompts.sources().values().chain(&told).map(String::as_str)) }
+        let texts = prompts.sources().values().chain(&told).map(String::as_str).chain([AGAIN]);
+        Self { prompts: PromptText::new(texts), tools: tools.iter().map(|tool| tool.name.clone()).collect() }
     }
 
     /// Whether a message can be the person's.
@@ -70,6 +73,7 @@ impl Checks {
             .or_else(|| faults::echo(message, question))
             .or_else(|| faults::answers_again(message, &answers(history)))
             .or_else(|| self.prompts.found_in(message))
+            .or_else(|| faults::names_tool(message, &self.tools))
             .or_else(|| faults::names_passage(message, &texts(passages)))
             .or_else(|| faults::misquote(&quotes, &texts(passages)));
         found.map_or(Ok(()), |detail| Err(Fault::Content(detail)))?;
@@ -90,4 +94,25 @@ fn in_language(field: &str, message: &str, target: &Language) -> Result<(), Faul
         let name = &target.name;
         Err(Fault::Language(format!("`{field}` is in {other}, but must be in {name}: write it in {name}")))
     })
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::stages::PromptOptions;
+    use serde_json::Value;
+
+    #[test]
+    fn what_models_are_told_is_no_answer() {
+        let checks = Checks::new(&Prompts::load(&PromptOptions::default()).unwrap(), &[]);
+        let schema = ReplySchema::new("any", Value::Null);
+        let said = |message: &str| {
+            let answered = Answered { message, question: "Why?", history: &[], quotes: &[], passages: &[] };
+            checks.answer(&answered, &schema, &Language::of("en")).is_ok()
+        };
+        assert!(!said("One JSON object of the same form, and nothing else."));
+        assert!(!said("Say only what the passages say, or what you said before."));
+        assert!(said("Because the other one is of the same form."));
+    }
 }

@@ -91,6 +91,10 @@ pub(super) async fn exchange<T>(
     Ok(Usable { value, reasoning, raw: reply.raw, calls })
 }
 
+/// What a model is told after what is wrong with its reply.
+pub(super) const AGAIN: &str =
+    "Send the whole reply again, corrected: one JSON object of the same form, and nothing else.";
+
 /// Asks a model once; a failed call is a failure of this role.
 pub(super) async fn chat(model: &dyn Model, role: &'static str, request: &ChatRequest) -> Result<ChatReply, Failure> {
     model.chat(request).await.map_err(|error| match error {
@@ -137,14 +141,7 @@ pub(super) fn complain(messages: &mut Vec<Message>, reply: &str, fault: &Fault) 
     if matches!(fault, Fault::Form(_)) && !reply.trim().is_empty() {
         messages.push(Message::new(Role::Assistant, reply));
     }
-    let detail = fault.detail();
-    say(
-        messages,
-        &format!(
-            "Your reply can't be used: {detail}. Send the whole reply again, corrected: one JSON object of the same \
-             form, and nothing else."
-        ),
-    );
+    say(messages, &format!("Your reply can't be used: {}. {AGAIN}", fault.detail()));
 }
 
 /// Adds a user message, to the last one where that is the user's already: many chat templates want roles to alternate.

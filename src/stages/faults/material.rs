@@ -136,6 +136,12 @@ fn plain(text: &str) -> String {
     normalised(text).chars().filter(|c| !is_sign(*c)).collect()
 }
 
+/// The fault of an answer that names a tool of the model's, which whoever reads it does not have.
+pub(in crate::stages) fn names_tool(answer: &str, tools: &[String]) -> Option<String> {
+    let named = tools.iter().find(|name| answer.contains(name.as_str()))?;
+    Some(format!("the answer names `{named}`, which the reader does not know: leave it out"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,5 +225,13 @@ mod tests {
     fn the_fault_names_the_words() {
         let fault = mentions_material("According to the text, why?", &[]).unwrap_or_default();
         assert!(fault.starts_with("the question speaks of \"according to the text\""), "{fault}");
+    }
+
+    #[test]
+    fn a_reader_has_no_tools() {
+        let tools = ["vector_db_search".to_owned()];
+        let fault = names_tool("You can use the `vector_db_search` function for updates.", &tools);
+        assert!(fault.is_some_and(|fault| fault.contains("`vector_db_search`")));
+        assert_eq!(names_tool("Search the database of vectors.", &tools), None);
     }
 }
