@@ -2,7 +2,7 @@
 
 use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint, Reply};
-use crate::support::{Files, Project, Ran, expect_same, remote};
+use crate::support::{Files, Project, Ran, builtin, expect_same, remote};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -164,6 +164,35 @@ fn what_a_killed_run_has_kept_counts() {
     assert_eq!(project.journalled().len(), 60);
     Ran::of(project.stamped(&["--resume", "--set", "run.budget.calls=1000"])).succeeded();
     expect_same(&UNCAPPED, &project.outputs(), "killed and capped");
+}
+
+#[test]
+fn the_built_in_model_s_calls_are_capped_too() {
+    let config = builtin(RUN, "");
+    let (whole, capped) = (Project::with(&config), Project::with(&config));
+    whole.stamped(&[]).output().expect("the binary runs");
+    let calls = whole.journalled().len();
+    for (cap, value, most) in [("calls", 10, 10), ("tokens", 9_000, calls - 1)] {
+        let capped = Project::with(&config);
+        let ran =
+            Ran::from(capped.stamped(&["--set", &format!("run.budget.{cap}={value}")]).output().expect("it runs"));
+        assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+        assert!(
+            ran.stderr.contains(&format!("run.budget.{cap} ({value}) does not allow another call")),
+            "{}",
+            ran.stderr
+        );
+        assert!((1..=most).contains(&capped.journalled().len()), "{cap}: {}", capped.journalled().len());
+    }
+    assert_eq!(capped.stamped(&["--set", "run.budget.calls=10"]).status().expect("it runs").code(), Some(1));
+    assert_eq!(
+        capped.stamped(&["--resume", "r", "--set", "run.budget.calls=15"]).status().expect("it runs").code(),
+        Some(1)
+    );
+    assert!(capped.journalled().len() <= 15, "what was spent before counts");
+    let goes_on = format!("run.budget.calls={calls}");
+    assert!(capped.stamped(&["--resume", "r", "--set", &goes_on]).status().expect("it runs").success());
+    expect_same(&whole.outputs(), &capped.outputs(), "with a cap, and another one, and enough");
 }
 
 #[test]

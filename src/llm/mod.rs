@@ -142,7 +142,7 @@ pub struct EndpointOptions {
 pub fn connect(options: &AgentOptions, shared: &Shared) -> Result<Arc<dyn Model>, ModelError> {
     let name = display_name(options.role, &options.provider, &options.model);
     Ok(match options.provider.as_str() {
-        "builtin" => Arc::new(builtin::Builtin::new(name, shared.meter.clone())),
+        "builtin" => Arc::new(builtin::Builtin::new(name, shared)),
         _ => Arc::new(router::Router::new(options, name, shared)?),
     })
 }

@@ -7,6 +7,8 @@ use super::{
 use crate::words::{Digest, Fingerprint, Place};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -39,14 +41,14 @@ impl Sqlite {
     /// When a file can't be opened or made, or the state of runs is damaged.
     pub fn open(outputs: &Path) -> Result<Self, StoreError> {
         let folder = outputs.join(FOLDER);
-        std::fs::create_dir_all(&folder).map_err(|error| StoreError::Database {
+        make_private(&folder).map_err(|error| StoreError::Database {
             action: "create folder",
             path: folder.clone(),
             cause: error.to_string(),
         })?;
         let mut runs = runs::open(&folder.join(RUNS), Access::Write)?;
         let path = folder.join(JOURNAL);
-        let is_new = std::fs::metadata(&path).map_or(0, |file| file.len()) == 0;
+        let is_new = fs::metadata(&path).map_or(0, |file| file.len()) == 0;
         let journal = salvage::open(&path)?;
         if is_new && !runs.run("read", |connection| runs::all(connection))?.is_empty() {
             tracing::warn!("{} was missing: replies of earlier runs are asked for again", path.display());
@@ -106,6 +108,24 @@ impl Sqlite {
         rebuilt.store(before + 1, Ordering::SeqCst);
         Ok(())
     }
+}
+
+/// Makes the store's folder, for its owner alone: what models said may be nobody else's business. Where the file system knows
+/// no owners, it is a folder like any other.
+fn make_private(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o700));
+        for name in [RUNS, JOURNAL] {
+            let path = folder.join(name);
+            // Its log and index take over the permissions of a database.
+            fs::OpenOptions::new().append(true).create(true).open(&path)?;
+            _ = fs::set_permissions(&path, fs::Permissions::from_mode(0o600));
+        }
+    }
+    Ok(())
 }
 
 fn held(database: &Mutex<Database>) -> MutexGuard<'_, Database> {

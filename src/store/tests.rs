@@ -247,6 +247,19 @@ fn every_store_keeps_what_it_is_given() {
     });
 }
 
+#[cfg(unix)]
+#[test]
+fn a_store_is_its_owner_s_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (folder, store) = fresh();
+    store.begin(&run("r")).unwrap();
+    let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode("store"), 0o700);
+    for name in ["runs.sqlite", "runs.sqlite-wal", "journal.sqlite", "journal.sqlite-wal"] {
+        assert_eq!(mode(&format!("store/{name}")), 0o600, "{name}");
+    }
+}
+
 #[test]
 fn a_store_of_an_earlier_release_learns_too() {
     let (folder, store) = fresh();

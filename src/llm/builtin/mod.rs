@@ -28,6 +28,8 @@ mod tests;
 
 pub use languages::{LANGUAGES, code, speaks};
 
+use super::Shared;
+use super::budget::{Cost, Purse};
 use super::chat::{ChatReply, ChatRequest, Finish, Model, ModelError, Replying, Role, Usage};
 use super::meter::Meter;
 use crate::words::{Digest, Task, ToolCall};
@@ -48,12 +50,24 @@ const ENDPOINT: &str = "builtin";
 pub struct Builtin {
     name: Arc<str>,
     meter: Arc<Meter>,
+    purse: Option<Arc<Purse>>,
 }
 
 impl Builtin {
-    /// A model of this name that counts its calls on this meter.
-    pub fn new(name: Arc<str>, meter: Arc<Meter>) -> Self {
-        Self { name, meter }
+    /// A model of this name that counts its calls as the others of a run do. They cost nothing but are calls, and their
+    /// words are tokens: a budget caps them.
+    pub fn new(name: Arc<str>, shared: &Shared) -> Self {
+        Self { name, meter: shared.meter.clone(), purse: shared.purse.clone() }
+    }
+
+    /// Takes what a reply is out of the budget of the run.
+    async fn pay(&self, reply: &ChatReply) -> Result<(), ModelError> {
+        let Some(purse) = &self.purse else { return Ok(()) };
+        let Usage { prompt_tokens, completion_tokens, .. } = reply.usage;
+        let tokens = prompt_tokens.unwrap_or(0) + completion_tokens.unwrap_or(0);
+        let mut reservation = purse.reserve(Cost { nanousd: 0, tokens, calls: 1 }).await?;
+        reservation.settle(&reply.usage, Some(0));
+        Ok(())
     }
 
     fn reply(&self, request: &ChatRequest) -> Result<ChatReply, ModelError> {
@@ -129,12 +143,10 @@ impl Model for Builtin {
 
     fn chat<'a>(&'a self, request: &'a ChatRequest) -> Replying<'a> {
         Box::pin(async move {
-            let reply = self.reply(request);
-            match &reply {
-                Ok(reply) => self.meter.answered(reply),
-                Err(_) => self.meter.failed(),
-            }
-            reply
+            let reply = self.reply(request).inspect_err(|_| self.meter.failed())?;
+            self.pay(&reply).await?;
+            self.meter.answered(&reply);
+            Ok(reply)
         })
     }
 }

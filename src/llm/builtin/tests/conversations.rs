@@ -108,8 +108,8 @@ fn other_languages_are_refused_by_name() {
 
 #[test]
 fn calls_are_counted_and_look_like_an_endpoints() {
-    let meter = Arc::new(Meter::default());
-    let model = Builtin::new("builtin/demo".into(), meter.clone());
+    let shared = Shared::default();
+    let model = Builtin::new("builtin/demo".into(), &shared);
     let request = |language: &str| ChatRequest {
         place: crate::words::Place::default(),
         conversation: "".into(),
@@ -121,7 +121,7 @@ fn calls_are_counted_and_look_like_an_endpoints() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let reply = runtime.block_on(model.chat(&request("en"))).unwrap();
     assert!(runtime.block_on(model.chat(&request("xx"))).is_err());
-    let reading = meter.read();
+    let reading = shared.meter.read();
     assert_eq!((reading.calls, reading.failures, reading.prompt_tokens), (1, 1, 5));
     assert_eq!(reply.usage.completion_tokens, Some(reading.completion_tokens));
     assert_eq!(reply.raw["choices"][0]["message"]["content"], reply.text.as_str());

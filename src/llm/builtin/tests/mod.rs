@@ -14,7 +14,7 @@ use passages::DOCUMENTS;
 use std::collections::BTreeSet;
 
 fn model() -> Builtin {
-    Builtin::new("builtin".into(), Arc::new(Meter::default()))
+    Builtin::new("builtin".into(), &Shared::default())
 }
 
 fn chat(task: Task, messages: Vec<Message>, tools: bool) -> Result<ChatReply, ModelError> {
