@@ -71,6 +71,7 @@ impl Checks {
         let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
         let found = faults::placeholder(message, &schema.schema)
             .or_else(|| faults::echo(message, question))
+            .or_else(|| faults::unfinished(message))
             .or_else(|| faults::answers_again(message, &answers(history)))
             .or_else(|| self.prompts.found_in(message))
             .or_else(|| faults::names_tool(message, &self.tools))
@@ -113,6 +114,7 @@ mod tests {
         };
         assert!(!said("One JSON object of the same form, and nothing else."));
         assert!(!said("Say only what the passages say, or what you said before."));
+        assert!(!said("The person wants to know what to do about something that goes wrong."));
         assert!(said("Because the other one is of the same form."));
     }
 }

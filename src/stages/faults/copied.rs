@@ -15,7 +15,7 @@ pub(in crate::stages) struct PromptText {
 }
 
 impl PromptText {
-    /// The text of MiniJinja templates, without what they fill in: expressions, statements and comments.
+    /// The text of MiniJinja templates, without what they fill in, and without statements and comments.
     pub(in crate::stages) fn new<'a>(templates: impl IntoIterator<Item = &'a str>) -> Self {
         let pieces = templates.into_iter().flat_map(pieces);
         Self { runs: pieces.flat_map(|piece| runs(&words(piece))).collect() }
@@ -39,7 +39,7 @@ fn runs(words: &[String]) -> Vec<u64> {
     hashes.windows(RUN).map(|run| xxh3_64(&bytes(run))).collect()
 }
 
-/// The text of a template between its tags.
+/// The text of a template between its tags, and the texts in its expressions.
 fn pieces(template: &str) -> Vec<&str> {
     let mut pieces = Vec::new();
     let mut rest = template;
@@ -52,7 +52,12 @@ fn pieces(template: &str) -> Vec<&str> {
         };
         pieces.push(&rest[..at]);
         let inside = &rest[at + 2..];
-        rest = inside.find(close).map_or("", |end| &inside[end + 2..]);
+        let end = inside.find(close);
+        if close == "}}" {
+            // What an expression chooses from stands in it between quotation marks.
+            pieces.extend(inside[..end.unwrap_or(inside.len())].split('"').skip(1).step_by(2));
+        }
+        rest = end.map_or("", |end| &inside[end + 2..]);
     }
 }
 
@@ -67,7 +72,8 @@ mod tests {
 
     #[test]
     fn text_between_tags_is_the_prompts_own() {
-        assert_eq!(pieces("a {{ b }}c{% d %}{# e #} f"), ["a ", "c", "", " f"]);
+        assert_eq!(pieces("a {{ b }}c{% d == \"x\" %}{# e #} f"), ["a ", "c", "", " f"]);
+        assert_eq!(pieces("a {{ {\"b\": \"It is so.\"}[c] }}."), ["a ", "b", "It is so.", "."]);
         assert_eq!(pieces("a {{ b"), ["a ", ""]);
         assert_eq!(pieces("a } b"), ["a } b"]);
     }

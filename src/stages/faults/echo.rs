@@ -1,4 +1,4 @@
-//! An answer that is the question.
+//! An answer that is the question, or none.
 
 use super::{is_question, words};
 
@@ -19,6 +19,12 @@ pub(in crate::stages) fn echo(answer: &str, question: &str) -> Option<String> {
     let within = said.len() <= asked.len() + AROUND && said.windows(asked.len()).any(|part| part == asked);
     let echoed = said == asked || (within && asked.len() >= LEAST.0 && is_question(answer));
     echoed.then(|| "the answer only repeats the question: answer it".to_owned())
+}
+
+/// The fault of an answer that announces what does not follow.
+pub(in crate::stages) fn unfinished(answer: &str) -> Option<String> {
+    let ends = answer.trim_end_matches(|c: char| c.is_whitespace() || c == '*').ends_with([':', '：']);
+    ends.then(|| "the answer announces what does not follow: write all of it".to_owned())
 }
 
 #[cfg(test)]
@@ -56,5 +62,15 @@ mod tests {
         ] {
             assert_eq!(echo(answer, question), None, "{answer}");
         }
+    }
+
+    #[test]
+    fn an_announcement_is_no_answer() {
+        assert!(
+            ["Follow these steps:", "1. **The setting says:**\n", "步骤如下："]
+                .iter()
+                .all(|it| unfinished(it).is_some())
+        );
+        assert!(["At 10:30.", "Yes: it does.", ""].iter().all(|it| unfinished(it).is_none()));
     }
 }
