@@ -313,7 +313,6 @@ fn lines(parts: &Parts, columns: &Columns, file: &str, ledger_rows: &[LedgerRow]
     Ok([qa, index, plain, judged, turns, ledger])
 }
 
-/// `conversations/`: one document per conversation. Each appears whole under its name.
 /// Demands that the documents of these conversations are in their folder.
 pub(super) fn expect_documents(folder: &Path, settled: &[Settled], facts: &RunFacts) -> Result<(), OutputError> {
     for one in settled.iter().filter(|one| one.document > 0) {
@@ -334,6 +333,7 @@ fn document_path(folder: &Path, id: &str) -> PathBuf {
     folder.join(format!("{id}.json"))
 }
 
+/// `conversations/`: one document per conversation. Each appears whole under its name.
 struct Documents {
     folder: PathBuf,
     /// Those that may not be on disk yet.

@@ -1,4 +1,5 @@
-//! What a message must not be: in another language, a placeholder, an echo, an apology, or text of its own prompt.
+//! What a message must not be: in another language, a placeholder, an echo, an apology, what was said before, or text of
+//! its own prompt.
 
 use super::exchange::{AGAIN, Fault};
 use super::faults::{self, PromptText};
