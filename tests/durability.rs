@@ -93,31 +93,16 @@ fn unsteady(request: &Value, digest: u64, number: u64) -> Reply {
     Reply { delay, ..reply }
 }
 
-/// A request as the journal knows it, however it was sent: with the schema in its own field beside tools, and in it the
-/// numbers of the passages that are shown.
+/// A request as the journal knows it, however it was sent: with the schema in its own field beside tools.
 fn canonical(request: &Value) -> String {
-    const TOLD: &str = "Reply with one JSON object that fits this JSON Schema, and nothing else: ";
-    const REMINDER: &str = "\n\nReply with the JSON object alone.";
+    const TOLD: &str = "\n\nReply with one JSON object that fits this JSON Schema, and nothing else: ";
     let mut request = request.clone();
-    let shown = request["messages"].to_string();
-    let rules = &mut request["messages"][0]["content"];
-    let text = rules.as_str().expect("text").to_owned();
-    if let Some((schema, text)) = text.strip_prefix(TOLD).and_then(|text| text.split_once("\n\n")) {
-        *rules = text.into();
-        let messages = request["messages"].as_array_mut().expect("messages");
-        let last = messages.iter_mut().rfind(|message| message["role"] == "user").expect("a user message");
-        let question =
-            last["content"].as_str().and_then(|text| text.strip_suffix(REMINDER)).expect("reminded").to_owned();
-        last["content"] = question.into();
-        let mut schema: Value = serde_json::from_str(schema).expect("a schema");
-        let labels = (1..).map(|number| format!("P{number}")).take_while(|label| shown.contains(&format!("[{label}]")));
-        let labels: Vec<String> = labels.collect();
-        if labels.is_empty() {
-            schema["properties"].as_object_mut().expect("properties").shift_remove("evidence_refs");
-            schema["required"].as_array_mut().expect("names").retain(|name| name != "evidence_refs");
-        } else {
-            schema["properties"]["evidence_refs"]["items"] = json!({ "enum": labels });
-        }
+    let messages = request["messages"].as_array_mut().expect("messages");
+    let last = messages.iter_mut().rfind(|message| message["role"] == "user").expect("a user message");
+    let text = last["content"].as_str().expect("text").to_owned();
+    if let Some((text, schema)) = text.rsplit_once(TOLD) {
+        let schema: Value = serde_json::from_str(schema).expect("a schema");
+        last["content"] = text.into();
         let named = json!({"name": "assistant_reply", "schema": schema});
         request["response_format"] = json!({"type": "json_schema", "json_schema": named});
     }

@@ -51,16 +51,12 @@ pub struct ReplySchema {
     pub name: &'static str,
     /// JSON Schema, as endpoints that take one enforce it.
     pub schema: Arc<Value>,
-    /// The schema as it is told to a model in words, among the rules of its task: the same for all requests of a task, so
-    /// that they begin alike.
-    pub told: Arc<Value>,
 }
 
 impl ReplySchema {
-    /// A form that is told as it is enforced.
+    /// A form of this name.
     pub fn new(name: &'static str, schema: Value) -> Self {
-        let schema = Arc::new(schema);
-        Self { name, told: Arc::clone(&schema), schema }
+        Self { name, schema: Arc::new(schema) }
     }
 }
 

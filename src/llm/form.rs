@@ -32,7 +32,7 @@ pub(super) enum Field {
 }
 
 impl Field {
-    /// All parts of a form that an endpoint may not take.
+    /// All of them.
     pub(super) const ALL: [Self; 3] = [Self::Temperature, Self::TopP, Self::CacheKey];
 
     /// Its name in the request's body.
@@ -52,7 +52,7 @@ pub(super) const NEW_LIMIT: &str = "max_completion_tokens";
 /// How a request is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Form {
-    /// How the form of the reply is asked for. In any but [`Format::Schema`] the rules tell the schema.
+    /// How the form of the reply is asked for. In any but [`Format::Schema`] the last user message tells the schema.
     pub format: Format,
     /// Whether the tools go along. Without them, earlier calls and their results are told in the text.
     pub tools: bool,

@@ -5,7 +5,6 @@ use crate::llm::ReplySchema;
 use crate::words::Passage;
 use crate::words::reply::{Difficulty, Intent};
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 
 /// The form of the user model's reply about these passages.
 pub(super) fn user_schema(shown: &[Passage]) -> ReplySchema {
@@ -20,18 +19,11 @@ pub(super) fn user_schema(shown: &[Passage]) -> ReplySchema {
     )
 }
 
-/// The form of the assistant model's reply from these passages; `full` asks for premises and the steps from them too. Told
-/// in words it doesn't count the passages: a search may find more, and the rules of a conversation stay as they are.
+/// The form of the assistant model's reply from these passages; `full` asks for premises and the steps from them too.
 pub(super) fn assistant_schema(passages: &[Passage], full: bool) -> ReplySchema {
-    let enforced = answer((!passages.is_empty()).then(|| json!({ "enum": labels(passages) })), full);
-    let told = answer(Some(json!({ "type": "string" })), full);
-    ReplySchema { name: "assistant_reply", schema: Arc::new(enforced), told: Arc::new(told) }
-}
-
-/// An answer, with the numbers of passages that it can name, if any.
-fn answer(label: Option<Value>, full: bool) -> Value {
     let string = || json!({ "type": "string" });
-    let refs = label.map(|label| ("evidence_refs", json!({ "type": "array", "items": label })));
+    let refs = (!passages.is_empty())
+        .then(|| ("evidence_refs", json!({ "type": "array", "items": { "enum": labels(passages) } })));
     let mut premise = vec![("text", string())];
     premise.extend(refs.clone());
     premise.push(("assumption", string()));
@@ -44,7 +36,7 @@ fn answer(label: Option<Value>, full: bool) -> Value {
         ("confidence", json!({ "enum": ["low", "medium", "high"] })),
         ("known_limits", string()),
     ];
-    object(refs.into_iter().chain(reasoning.into_iter().flatten()).chain(answer))
+    schema("assistant_reply", refs.into_iter().chain(reasoning.into_iter().flatten()).chain(answer))
 }
 
 /// The form of the judge model's reply: what decides first, the score last.
@@ -96,8 +88,6 @@ mod tests {
         let light = ["evidence_refs", "assistant_message", "confidence", "known_limits"];
         assert_eq!(keys(&assistant_schema(&passages(), false)), light);
         assert_eq!(keys(&assistant_schema(&[], false)), light[1..]);
-        let told = [&passages()[..], &[]].map(|passages| assistant_schema(passages, false).told);
-        assert!(told[0] == told[1] && told[0].pointer("/properties/evidence_refs/items/enum").is_none(), "{}", told[0]);
         let full = assistant_schema(&passages(), true);
         assert_eq!(keys(&full)[1..3], ["premises", "thinking"]);
         let refs = "/properties/premises/items/properties/evidence_refs/items/enum/2";

@@ -4,9 +4,6 @@ use crate::llm::form::{Form, Format};
 use crate::llm::{ChatRequest, Message, ReplySchema, Role};
 use std::borrow::Cow;
 
-/// What is said of the form after the question, where the rules tell it.
-const REMINDER: &str = "Reply with the JSON object alone.";
-
 /// The messages in this form; those that stay as they are are borrowed.
 pub(super) fn messages<'a>(request: &'a ChatRequest, form: &Form) -> Vec<Cow<'a, Message>> {
     let mut messages: Vec<Cow<Message>> = Vec::with_capacity(request.messages.len() + 1);
@@ -21,11 +18,11 @@ pub(super) fn messages<'a>(request: &'a ChatRequest, form: &Form) -> Vec<Cow<'a,
             _ => messages.push(Cow::Borrowed(message)),
         }
     }
-    if form.format != Format::Schema {
-        tell_schema(&mut messages, &request.schema);
-    }
     if !form.system {
         merge_system(&mut messages);
+    }
+    if form.format != Format::Schema {
+        tell_schema(&mut messages, &request.schema);
     }
     messages
 }
@@ -72,18 +69,12 @@ fn merge_system(messages: &mut Vec<Cow<Message>>) {
     }
 }
 
-/// Tells the form of the reply before the rules, where all requests of a role begin alike, and reminds of it after the
-/// question, where models heed it; without rules it is told there.
+/// Tells the form of the reply at the end of the last user message, so that what comes before it stays the same.
 fn tell_schema(messages: &mut Vec<Cow<Message>>, reply: &ReplySchema) {
-    let told = &reply.told;
-    let mut text = format!("Reply with one JSON object that fits this JSON Schema, and nothing else: {told}");
-    if let Some(rules) = messages.iter_mut().find(|message| message.role == Role::System) {
-        let rules = &mut rules.to_mut().content;
-        rules.insert_str(0, &format!("{text}\n\n"));
-        REMINDER.clone_into(&mut text);
-    }
+    let schema = &reply.schema;
+    let text = format!("Reply with one JSON object that fits this JSON Schema, and nothing else: {schema}");
     match messages.iter_mut().rfind(|message| message.role == Role::User) {
-        Some(question) => append(question, &text),
+        Some(user) => append(user, &text),
         None => messages.push(Cow::Owned(Message::new(Role::User, text))),
     }
 }
@@ -95,12 +86,13 @@ mod tests {
     use crate::llm::samples;
     use crate::words::ToolCall;
     use serde_json::json;
+    use std::sync::Arc;
 
     const TOLD: &str = "Reply with one JSON object that fits this JSON Schema, and nothing else: {\"type\":\"object\"}";
 
     fn request() -> ChatRequest {
         let mut request = samples::request("What is tea?");
-        request.schema = ReplySchema::new("any", json!({"type": "object"}));
+        request.schema = ReplySchema { name: "any", schema: Arc::new(json!({"type": "object"})) };
         request.messages.insert(0, Message::new(Role::System, "Be brief."));
         let call = ToolCall { id: "c1".into(), name: "search".into(), arguments: json!({"query": "tea"}) };
         request.messages.push(Message { tool_calls: vec![call], ..Message::new(Role::Assistant, "") });
@@ -125,19 +117,20 @@ mod tests {
             told
         };
         assert_eq!(sent(Form::WHOLE), with(0, "Be brief."));
-        let rules = format!("{TOLD}\n\nBe brief.");
+        let asked = format!("What is tea?\n\n{TOLD}");
         for format in [Format::Json, Format::Text] {
-            let sent = sent(Form { format, ..Form::WHOLE });
-            assert_eq!(sent[0].1, rules, "where requests begin alike");
-            assert_eq!(sent[1].1, format!("What is tea?\n\n{REMINDER}"));
-            assert_eq!(sent[2..], with(0, "")[2..], "not after results");
+            assert_eq!(
+                sent(Form { format, ..Form::WHOLE }),
+                with(1, &asked),
+                "in the user's message, not after results"
+            );
         }
         assert_eq!(sent(Form { system: false, ..Form::WHOLE }), with(1, "Be brief.\n\nWhat is tea?")[1..]);
         let found = "What is tea?\n\nResult of search {\"query\":\"tea\"}:\n[]";
         let plain = Form { tools: false, ..Form::WHOLE };
         assert_eq!(sent(plain), [('S', "Be brief.".to_owned()), ('U', found.to_owned())]);
         let least = Form { system: false, format: Format::Text, ..plain };
-        assert_eq!(sent(least), [('U', format!("{rules}\n\n{found}\n\n{REMINDER}"))]);
+        assert_eq!(sent(least), [('U', format!("Be brief.\n\n{found}\n\n{TOLD}"))]);
     }
 
     #[test]
@@ -146,6 +139,6 @@ mod tests {
         request.messages.truncate(1);
         let form = Form { system: false, format: Format::Text, ..Form::WHOLE };
         let sent = messages(&request, &form);
-        assert_eq!((sent.len(), sent[0].content.as_str()), (1, format!("{TOLD}\n\nBe brief.\n\n{REMINDER}").as_str()));
+        assert_eq!((sent.len(), sent[0].content.as_str()), (1, format!("Be brief.\n\n{TOLD}").as_str()));
     }
 }

@@ -10,8 +10,9 @@ use crate::words::ToolDefinition as Tool;
 const ANTHROPIC: Protocol = Protocol::Messages;
 const GEMINI: Protocol = Protocol::GenerateContent;
 
-/// How the rules begin where no field tells the schema.
-const TOLD: &str = "Reply with one JSON object that fits this JSON Schema, and nothing else: {\"type\":";
+/// How a question goes on where no field tells the schema.
+const TOLD: &str =
+    "What is tea?\n\nReply with one JSON object that fits this JSON Schema, and nothing else: {\"type\":";
 
 fn agent() -> AgentOptions {
     AgentOptions { temperature: Some(0.5), max_tokens: Some(99), top_p: Some(0.9), ..samples::options("") }
@@ -27,7 +28,7 @@ fn request() -> ChatRequest {
     let properties = json!({"text": {"type": "string"}});
     let schema =
         json!({"type": "object", "properties": properties, "required": ["text"], "additionalProperties": false});
-    request.schema = ReplySchema::new("answer", schema);
+    request.schema = ReplySchema { name: "answer", schema: Arc::new(schema) };
     request
 }
 
@@ -100,7 +101,7 @@ fn anthropic_is_asked_in_its_protocol() {
     let (_, body) = sent(ANTHROPIC, &plain, &request(), Format::Text);
     let keys: Vec<&str> = body.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!((keys, &body["max_tokens"]), (vec!["model", "messages", "max_tokens", "system"], &json!(4096)));
-    assert!(body["system"][0]["text"].as_str().unwrap().starts_with(TOLD), "{body}");
+    assert!(body["messages"][0]["content"][0]["text"].as_str().unwrap().starts_with(TOLD), "{body}");
 }
 
 #[test]
@@ -126,7 +127,7 @@ fn gemini_is_asked_in_its_protocol() {
     let (_, body) = sent(GEMINI, &agent, &request(), Format::Json);
     assert_eq!(body["generationConfig"]["responseMimeType"], "application/json");
     assert!(body["generationConfig"].get("responseJsonSchema").is_none());
-    assert!(body["systemInstruction"]["parts"][0]["text"].as_str().unwrap().starts_with(TOLD), "{body}");
+    assert!(body["contents"][0]["parts"][0]["text"].as_str().unwrap().starts_with(TOLD), "{body}");
     let mut greedy = agent.clone();
     greedy.extra = json!({"generationConfig": {"maxOutputTokens": 9999}}).as_object().unwrap().clone();
     let (_, body) = sent(GEMINI, &greedy, &request(), Format::Text);
