@@ -58,7 +58,7 @@ impl Checks {
             .or_else(|| faults::wordless(message))
             .or_else(|| faults::refusal(message))
             .or_else(|| self.prompts.found_in(message))
-            .or_else(|| faults::description(message, person))
+            .or_else(|| faults::description(message, person, &texts))
             .or_else(|| faults::told_before(message, &answers(history)))
             .or_else(|| faults::statement(message, &texts))
             .or_else(|| faults::mentions_material(message, &texts));
@@ -70,13 +70,14 @@ impl Checks {
     pub(super) fn answer(&self, answer: &Answered<'_>, schema: &ReplySchema, target: &Language) -> Result<(), Fault> {
         let Answered { message, question, history, quotes, passages } = answer;
         let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
+        let known: Vec<&str> = texts(passages).into_iter().chain([*question]).collect();
         let found = faults::placeholder(message, &schema.schema)
             .or_else(|| faults::echo(message, question))
             .or_else(|| faults::unfinished(message))
             .or_else(|| faults::answers_again(message, &answers(history)))
             .or_else(|| self.prompts.found_in(message))
             .or_else(|| faults::names_tool(message, &self.tools))
-            .or_else(|| faults::names_passage(message, &texts(passages)))
+            .or_else(|| faults::mentions_passage(message, &known))
             .or_else(|| faults::misquote(&quotes, &texts(passages)));
         found.map_or(Ok(()), |detail| Err(Fault::Content(detail)))?;
         in_language("assistant_message", message, target)

@@ -25,13 +25,22 @@ fn named(passages: &[Passage], name: &str) -> Option<usize> {
 pub(super) fn user(object: &Object, shown: &[Passage]) -> Result<UserReply, String> {
     let target = target(object, shown)?;
     Ok(UserReply {
-        user_message: without_lead(&message(object, "user_message")?),
+        user_message: said(object, "user_message")?,
         intent: choice(object, "intent", "intent")?,
         difficulty: choice(object, "difficulty", "difficulty")?,
         grounding_facts: target.map(fact).into_iter().collect(),
         coverage_target: target.map(|passage| passage.topic_id.clone()).unwrap_or_default(),
         notes_for_assistant: texts(object.get("notes_for_assistant")),
     })
+}
+
+/// A message without what models put around it: a clause that speaks of the passages, brackets that nothing opened.
+fn said(object: &Object, key: &str) -> Result<String, String> {
+    let message = message(object, key)?;
+    let debris = |(open, close)| if message.contains(open) { None } else { Some(close) };
+    let debris: Vec<char> = [('{', '}'), ('[', ']')].into_iter().filter_map(debris).collect();
+    let end = message.trim_end_matches(|c: char| debris.contains(&c) || c.is_whitespace());
+    if end.is_empty() { Err(format!("`{key}` is empty")) } else { Ok(without_lead(end)) }
 }
 
 /// A passage as the fact that a question builds on.
@@ -75,7 +84,7 @@ pub(super) struct Grounded {
 
 /// Reads the assistant model's reply. Its reasoning may stand in an object of its own (`reasoning_trace`).
 pub(super) fn assistant(object: &Object, basis: Basis<'_>) -> Result<Grounded, String> {
-    let assistant_message = message(object, "assistant_message")?;
+    let assistant_message = said(object, "assistant_message")?;
     let trace = match object.get("reasoning_trace") {
         Some(Value::Object(trace)) => trace,
         None | Some(Value::Null) => object,
@@ -295,6 +304,21 @@ mod tests {
         for nothing in ["", "None", "N/A.", "nothing"] {
             let reply = json!({"assistant_message": "a", "confidence": "high", "known_limits": nothing});
             assert!(read(reply).unwrap().reply.reasoning_trace.known_limits.is_empty(), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn what_models_put_around_a_message_is_left_out() {
+        for (written, expected) in [
+            ("According to the passage, you may have five.", Ok("You may have five.")),
+            ("You may have five.} ]", Ok("You may have five.")),
+            ("Set it to `{five}`", Ok("Set it to `{five}`")),
+            ("See [the rules]", Ok("See [the rules]")),
+            ("}", Err("`assistant_message` is empty")),
+        ] {
+            let read = read(json!({"assistant_message": written, "confidence": "high"}));
+            let read = read.map(|answer| answer.reply.assistant_message);
+            assert_eq!(read, expected.map(str::to_owned).map_err(str::to_owned), "{written}");
         }
     }
 

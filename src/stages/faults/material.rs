@@ -1,4 +1,4 @@
-//! A question that speaks of the passages it was made from, which the person asking has never seen.
+//! A message that speaks of the passages it was made from, which the person asking has never seen.
 
 use super::{is_sign, phrase};
 use crate::words::fingerprint::normalised;
@@ -12,6 +12,9 @@ struct Speech {
     before: &'static str,
     /// Whole phrases, each with one of the nouns in it.
     phrases: &'static str,
+    /// The nouns that name a piece of a text. An answer may name a document as its source, but no piece that only the model
+    /// was shown.
+    pieces: &'static str,
 }
 
 /// Most words of a clause in front of a question that speaks of the material.
@@ -27,6 +30,7 @@ const SPEECH: [Speech; 8] = [
             based on the article|the text say|the text says|the text mention|the text mentions|the document say|\
             the document says|the document mention|the document mentions|the document state|the document describe|\
             the document recommend|the article say|the article says|the article mention|the source say",
+        pieces: "passage|excerpt|snippet",
     },
     Speech {
         nouns: "texte|document|passage|extrait",
@@ -34,33 +38,39 @@ const SPEECH: [Speech; 8] = [
             mentionnée dans le|décrit dans le|dans cet|que dit le|que dit l",
         phrases: "ce passage|dans le passage|le passage dit|le passage mentionne|le passage indique|le passage décrit|\
             le passage précise|l extrait fourni|dans le texte|dans ce texte|dans ce document",
+        pieces: "passage|extrait",
     },
     Speech {
         nouns: "text|dokument|abschnitt|auszug|passage|textstelle",
         before: "laut dem|laut diesem|laut dieser|gemäß dem|nach dem vorliegenden|im vorliegenden|in diesem",
         phrases: "dem text zufolge|laut text|laut dokument|im text|im abschnitt|im auszug|dieser abschnitt|diese passage|\
             der textstelle|im textabschnitt|dem dokument zufolge",
+        pieces: "abschnitt|auszug|passage|textstelle",
     },
     Speech {
         nouns: "texto|documento|pasaje|fragmento|extracto",
         before: "según el|según este|de acuerdo con el|mencionado en el|mencionada en el|basado en el|en este|\
             qué dice el",
         phrases: "el pasaje|este pasaje|el fragmento|este fragmento|en el texto|el extracto",
+        pieces: "pasaje|fragmento|extracto",
     },
     Speech {
         nouns: "testo|documento|brano|passaggio|estratto",
         before: "secondo il|secondo l|secondo questo|in base al|menzionato nel|in questo|citato nel",
         phrases: "il brano|questo brano|nel brano|nel testo|l estratto|cosa dice il documento",
+        pieces: "brano|passaggio|estratto",
     },
     Speech {
         nouns: "texto|documento|trecho|excerto|passagem",
         before: "segundo o|de acordo com o|conforme o|mencionado no|mencionada no|com base no|neste",
         phrases: "o trecho|este trecho|no trecho|no texto|o excerto|a passagem do texto",
+        pieces: "trecho|excerto|passagem",
     },
     Speech {
         nouns: "tekst|document|passage|fragment",
         before: "volgens de|volgens het|volgens deze|volgens dit|genoemd in de|genoemd in het|in dit",
         phrases: "de passage|deze passage|in de tekst|het fragment|het tekstfragment",
+        pieces: "passage|fragment",
     },
     Speech {
         nouns: "نص|مقطع|فقرة|وثيقة|مستند|مقتطف",
@@ -68,47 +78,52 @@ const SPEECH: [Speech; 8] = [
         phrases: "المقطع|الفقرة|المقتطف|في النص|حسب النص|بحسب النص|وفق النص|من النص|هذا النص|يذكر النص|النص المذكور|\
             النص أعلاه|وفقا للنص|وفقا للمقطع|وفقا للوثيقة|وفقا للمستند|في الوثيقة|هذه الوثيقة|حسب الوثيقة|\
             في المستند|هذا المستند|حسب المستند",
+        pieces: "مقطع|فقرة|مقتطف",
     },
 ];
 
 /// The fault of a question that speaks of the material: by the number of a passage (`P2`), or in words like "according to
 /// the text", unless the passages have that word themselves: there are documents about documents.
 pub(in crate::stages) fn mentions_material(question: &str, passages: &[&str]) -> Option<String> {
-    let named = numbered(question, passages).or_else(|| {
-        let said = phrase(question).replace(" passage of time ", " time ");
-        let folded: Vec<String> = passages.iter().map(|passage| plain(passage)).collect();
-        let own = |noun: &str| folded.iter().any(|passage| passage.contains(noun));
-        SPEECH.iter().find_map(|speech| speech.find(&said, &own))
-    })?;
+    let named = numbered(question, passages).or_else(|| spoken_of(question, |speech| speech.nouns, passages))?;
     Some(format!(
         "the question speaks of {named:?}, which the person asking has never seen: ask about the subject, not about a text"
     ))
 }
 
-/// A question without a clause such as "Based on the passage," in front of it: what follows is meant.
-pub(in crate::stages) fn without_lead(question: &str) -> String {
-    let lead = question.split_once([',', '،']).filter(|(lead, rest)| {
+/// The fault of an answer that speaks of a passage, by its number or in words like "the passage states", unless one of
+/// the texts it is made from, the question and the passages, has that word itself.
+pub(in crate::stages) fn mentions_passage(answer: &str, known: &[&str]) -> Option<String> {
+    let named = numbered(answer, known).or_else(|| spoken_of(answer, |speech| speech.pieces, known))?;
+    Some(format!("the answer speaks of {named:?}, which the reader has never seen: say the same without it"))
+}
+
+/// The words of a text that speak of one of these nouns, where no text that is known has the noun.
+fn spoken_of(text: &str, nouns: impl Fn(&Speech) -> &'static str, known: &[&str]) -> Option<String> {
+    let said = phrase(text).replace(" passage of time ", " time ");
+    let folded: Vec<String> = known.iter().map(|text| plain(text)).collect();
+    let own = |noun: &str| folded.iter().any(|text| text.contains(noun));
+    SPEECH.iter().find_map(|speech| speech.find(nouns(speech), &said, &own))
+}
+
+/// A message without a clause such as "Based on the passage," in front of it: what follows is meant.
+pub(in crate::stages) fn without_lead(message: &str) -> String {
+    let lead = message.split_once([',', '،']).filter(|(lead, rest)| {
         let said = phrase(lead);
         said.split_whitespace().count() <= LEAD
             && rest.chars().any(char::is_alphabetic)
-            && SPEECH.iter().any(|speech| speech.find(&said, &|_| false).is_some())
+            && SPEECH.iter().any(|speech| speech.find(speech.nouns, &said, &|_| false).is_some())
     });
-    let Some((_, rest)) = lead else { return question.to_owned() };
+    let Some((_, rest)) = lead else { return message.to_owned() };
     let mut rest = rest.trim_start().chars();
     rest.next().into_iter().flat_map(char::to_uppercase).chain(rest).collect()
 }
 
-/// The fault of an answer that names a passage by its number, which only the model knows.
-pub(in crate::stages) fn names_passage(answer: &str, passages: &[&str]) -> Option<String> {
-    numbered(answer, passages)
-        .map(|number| format!("the answer names {number}, a number that the reader does not know: leave it out"))
-}
-
 impl Speech {
-    /// The first phrase of this language that a question holds and that speaks of no noun of the passages' own.
-    fn find(&self, said: &str, own: &dyn Fn(&str) -> bool) -> Option<String> {
+    /// The first phrase of this language that a text holds and that speaks of one of these nouns, but for the passages' own.
+    fn find(&self, nouns: &'static str, said: &str, own: &dyn Fn(&str) -> bool) -> Option<String> {
         let holds = |part: &str| said.contains(&format!(" {part} "));
-        let nouns = || self.nouns.split('|').filter(|noun| said.contains(noun) && !own(noun));
+        let nouns = || nouns.split('|').filter(|noun| said.contains(noun) && !own(noun));
         let whole = self.phrases.split('|').filter(|phrase| holds(phrase));
         let whole = whole.map(str::to_owned).find(|phrase| nouns().any(|noun| phrase.contains(noun)));
         whole.or_else(|| {
@@ -119,8 +134,8 @@ impl Speech {
     }
 }
 
-/// A passage's number that stands in a question as a word of its own, and in no passage.
-fn numbered(question: &str, passages: &[&str]) -> Option<String> {
+/// A passage's number that stands in a text as a word of its own, and in none that is known.
+fn numbered(said: &str, known: &[&str]) -> Option<String> {
     let of = |text: &str| -> Vec<String> {
         let words = text.split(|c: char| !c.is_alphanumeric() && !matches!(c, '-' | '_'));
         let number = |word: &&str| {
@@ -129,7 +144,7 @@ fn numbered(question: &str, passages: &[&str]) -> Option<String> {
         };
         words.filter(number).map(str::to_owned).collect()
     };
-    of(question).into_iter().find(|number| !passages.iter().any(|passage| of(passage).contains(number)))
+    of(said).into_iter().find(|number| !known.iter().any(|text| of(text).contains(number)))
 }
 
 fn plain(text: &str) -> String {
@@ -160,12 +175,18 @@ mod tests {
     }
 
     #[test]
-    fn answers_name_no_numbers_of_passages() {
-        for (answer, fault) in
-            [("It is 12 euros, as P2 says.", true), ("It is 12 euros.", false), ("Park on deck P2.", false)]
-        {
-            let passages: &[&str] = if answer.contains("deck") { &["Deck P2 is free."] } else { &["It is 12 euros."] };
-            assert_eq!(names_passage(answer, passages).is_some(), fault, "{answer}");
+    fn answers_speak_of_no_passages() {
+        for (answer, known, fault) in [
+            ("It is 12 euros, as P2 says.", "It is 12 euros.", true),
+            ("It is 12 euros.", "It is 12 euros.", false),
+            ("Park on deck P2.", "Deck P2 is free.", false),
+            ("The passage states that it is 12 euros.", "It is 12 euros.", true),
+            ("Le passage indique 12 euros.", "12 euros.", true),
+            ("يذكر المقطع اثني عشر يورو.", "اثنا عشر يورو.", true),
+            ("The manual states that it is 12 euros, and the document says why.", "It is 12 euros.", false),
+            ("Use the passage to the cellar.", "Where is the passage to the cellar?", false),
+        ] {
+            assert_eq!(mentions_passage(answer, &[known]).is_some(), fault, "{answer}");
         }
     }
 

@@ -16,7 +16,7 @@ mod statement;
 pub(super) use again::{answers_again, asked_before, told_before};
 pub(super) use copied::PromptText;
 pub(super) use echo::{echo, unfinished};
-pub(super) use material::{mentions_material, names_passage, names_tool, without_lead};
+pub(super) use material::{mentions_material, mentions_passage, names_tool, without_lead};
 pub(super) use placeholder::{placeholder, wordless};
 pub(super) use quotes::misquote;
 pub(super) use refusal::refusal;

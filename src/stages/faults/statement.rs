@@ -1,6 +1,6 @@
 //! A "question" that is no question: a piece of its passage, a bare label, or the description of the person.
 
-use super::{is_question, words};
+use super::{is_question, phrase, words};
 
 /// Words in a row that nobody takes over by chance from a passage, or from the description of a person.
 const OF_PASSAGE: usize = 8;
@@ -25,9 +25,17 @@ pub(in crate::stages) fn statement(message: &str, passages: &[&str]) -> Option<S
         .then(|| "the message asks for nothing: write one question, in the person's own words".to_owned())
 }
 
-/// The fault of a message that repeats the description of the person it is written for.
-pub(in crate::stages) fn description(message: &str, person: &str) -> Option<String> {
-    shares_run(&words(message), &words(person), OF_PERSON).then(|| {
+/// The fault of a message that repeats the description of the person it is written for, or speaks of that person ("the
+/// bookkeeper") as none of the passages does.
+pub(in crate::stages) fn description(message: &str, person: &str, passages: &[&str]) -> Option<String> {
+    const AFTER: [&str; 6] = ["of", "for", "from", "in", "at", "who"];
+    let title = words(person.split('|').next().unwrap_or_default());
+    let title = title.split(|word| AFTER.contains(&word.as_str())).next().unwrap_or_default().join(" ");
+    let holds = |text: &str, part: &str| phrase(text).contains(part);
+    let third = !title.is_empty()
+        && holds(message, &format!(" the {title} "))
+        && !passages.iter().any(|passage| holds(passage, &format!(" {title}")));
+    (third || shares_run(&words(message), &words(person), OF_PERSON)).then(|| {
         "the message repeats the description of the person: write what this person asks about the passage".to_owned()
     })
 }
@@ -72,9 +80,13 @@ mod tests {
             ("Phrases questions tightly and asks, does it?", true),
             ("What happens when the box is not signed for?", false),
             ("As a family lawyer, what do I do about a lost box?", false),
+            ("What does the family lawyer tell about a lost box?", true),
         ] {
-            assert_eq!(description(message, PERSON).is_some(), fault, "{message}");
+            assert_eq!(description(message, PERSON, &[PASSAGE]).is_some(), fault, "{message}");
         }
-        assert_eq!(description("What happens?", ""), None);
+        assert_eq!(description("What happens?", "", &[]), None);
+        let asked = "When must the bookkeeper sign?";
+        assert!(description(asked, "Bookkeeper of small shops | orderly", &[PASSAGE]).is_some());
+        assert_eq!(description(asked, "Bookkeeper of small shops | orderly", &["Two bookkeepers sign."]), None);
     }
 }
