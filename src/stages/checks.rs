@@ -78,6 +78,7 @@ impl Checks {
             .or_else(|| self.prompts.found_in(message))
             .or_else(|| faults::names_tool(message, &self.tools))
             .or_else(|| faults::mentions_passage(message, &known))
+            .or_else(|| faults::obeys(message, &texts(passages)))
             .or_else(|| faults::misquote(&quotes, &texts(passages)));
         found.map_or(Ok(()), |detail| Err(Fault::Content(detail)))?;
         in_language("assistant_message", message, target)

@@ -6,37 +6,51 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// Words in a row that nobody writes by chance as a prompt has them.
 const RUN: usize = 8;
+/// Words that nobody begins a message with by chance as a prompt begins a line.
+const OPENING: usize = 5;
 
 /// The prompts' own text, ready for finding pieces of it in messages.
 #[derive(Debug, Clone, Default)]
 pub(in crate::stages) struct PromptText {
     /// A hash of every run of eight words that stands in one template between two tags.
     runs: HashSet<u64>,
+    /// A hash of the first five words of every line that begins with so many.
+    openings: HashSet<u64>,
 }
 
 impl PromptText {
     /// The text of MiniJinja templates, without what they fill in, and without statements and comments.
     pub(in crate::stages) fn new<'a>(templates: impl IntoIterator<Item = &'a str>) -> Self {
-        let pieces = templates.into_iter().flat_map(pieces);
-        Self { runs: pieces.flat_map(|piece| runs(&words(piece))).collect() }
+        let mut own = Self::default();
+        for template in templates {
+            own.runs.extend(pieces(template).into_iter().flat_map(|piece| runs(&words(piece), RUN)));
+            let openings = template.lines().filter_map(|line| pieces(line).first().map(|piece| words(piece)));
+            own.openings.extend(openings.filter_map(|words| opening(&words)));
+        }
+        own
     }
 
-    /// The fault of a message with eight words in a row of the prompts' own, case and punctuation aside.
+    /// The fault of a message with eight words in a row of the prompts' own, or that begins with the first five of a line
+    /// of theirs, case and punctuation aside.
     pub(in crate::stages) fn found_in(&self, message: &str) -> Option<String> {
         let words = words(message);
-        let at = runs(&words).iter().position(|run| self.runs.contains(run))?;
-        Some(format!(
-            "the message repeats its instructions ({:?}): write only what its writer would say",
-            words[at..at + RUN].join(" ")
-        ))
+        let run = runs(&words, RUN).iter().position(|run| self.runs.contains(run)).map(|at| &words[at..at + RUN]);
+        let opening = || opening(&words).filter(|opening| self.openings.contains(opening)).map(|_| &words[..OPENING]);
+        let said = run.or_else(opening)?.join(" ");
+        Some(format!("the message repeats its instructions ({said:?}): write only what its writer would say"))
     }
 }
 
-/// A hash of each run of words of a text, in order.
-fn runs(words: &[String]) -> Vec<u64> {
+/// A hash of the first words of a text, if it has so many.
+fn opening(words: &[String]) -> Option<u64> {
+    runs(words.get(..OPENING)?, OPENING).pop()
+}
+
+/// A hash of each run of so many words of a text, in order.
+fn runs(words: &[String], length: usize) -> Vec<u64> {
     let hashes: Vec<u64> = words.iter().map(|word| xxh3_64(word.as_bytes())).collect();
     let bytes = |run: &[u64]| run.iter().flat_map(|hash| hash.to_le_bytes()).collect::<Vec<u8>>();
-    hashes.windows(RUN).map(|run| xxh3_64(&bytes(run))).collect()
+    hashes.windows(length).map(|run| xxh3_64(&bytes(run))).collect()
 }
 
 /// The text of a template between its tags, and the texts in its expressions.
@@ -79,12 +93,14 @@ mod tests {
     }
 
     #[test]
-    fn eight_words_of_a_prompt_are_told() {
+    fn words_of_a_prompt_are_told() {
         let prompts = PromptText::new([TEMPLATE]);
         for message in [
             "Ask the one question this person would really ask next",
             "Okay: \"ask THE one question, this person would really ask\" it is.",
             "Question ? Écrivez le prochain message de la personne et rien de plus.",
+            "Ask the one question this person has.",
+            "Write the user's message of turn 1 of 2.",
         ] {
             assert!(prompts.found_in(message).is_some(), "{message}");
         }
@@ -96,10 +112,10 @@ mod tests {
     fn other_text_passes() {
         let prompts = PromptText::new([TEMPLATE, "How long does"]);
         for message in [
-            "Ask the one question this person would",
+            "So ask the one question this person would",
             "a note that no model ever reads, whatever it says",
             "one two three four five six seven eight",
-            "Write the user's message of turn 1 of 2.",
+            "Write the message of turn 1 of 2.",
             "How long does the dough rest before it is baked?",
             "",
         ] {
