@@ -4,7 +4,7 @@
 
 use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint, Reply};
-use crate::support::{Files, Project, asking, expect_same, remote, shipped};
+use crate::support::{Files, Project, asking, expect_same, remote, shipped, signal};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rusqlite::{Connection, OpenFlags};
@@ -231,10 +231,7 @@ fn killed_at_any_instant_it_ends_the_same_and_pays_for_nothing_twice() {
 
 #[test]
 fn terminated_at_any_instant_it_ends_the_same() {
-    killed(12, 2, |child| {
-        let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
-        assert!(sent.success());
-    });
+    killed(12, 2, |child| signal(child, "-TERM"));
 }
 
 /// Cuts a file to a random length.

@@ -2,8 +2,8 @@
 
 use crate::support::endpoint::dialogue::Latency;
 use crate::support::endpoint::{Behaviour, Endpoint};
-use crate::support::{Project, remote};
-use std::process::{Child, Command};
+use crate::support::{Project, remote, signal};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 fn start(endpoint: &Endpoint, project: &Project, requests: u64) -> Child {
@@ -16,18 +16,13 @@ fn start(endpoint: &Endpoint, project: &Project, requests: u64) -> Child {
     child
 }
 
-fn interrupt(child: &Child) {
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
-    assert!(sent.success());
-}
-
 #[test]
 fn lands_what_is_in_flight_writes_what_is_finished_and_exits_130() {
     let endpoint = Endpoint::start(Behaviour::dialogue(Latency { median_ms: 30.0, sigma: 0.3, seed: 1 }));
     let run = "  run_id: cut\n  batch_size: 8\n  total_samples: 500\n  turns: {mode: exact, exact: 2}";
     let project = Project::with(&remote(&endpoint.base_url(), run, ""));
     let mut child = start(&endpoint, &project, 200);
-    interrupt(&child);
+    signal(&child, "-INT");
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
     let finished = project.rows("outputs/conversations_sharegpt.jsonl").len();
     assert!((8..500).contains(&finished), "{finished}");
@@ -47,9 +42,9 @@ fn a_second_one_ends_at_once() {
     let project = Project::with(&remote(&endpoint.base_url(), "  batch_size: 4\n  total_samples: 4", ""));
     let mut child = start(&endpoint, &project, 4);
     let first = Instant::now();
-    interrupt(&child);
+    signal(&child, "-INT");
     std::thread::sleep(Duration::from_millis(300));
-    interrupt(&child);
+    signal(&child, "-INT");
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
     assert!(first.elapsed() < Duration::from_secs(5), "{:?}", first.elapsed());
 }

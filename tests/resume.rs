@@ -2,10 +2,10 @@
 
 use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint};
-use crate::support::{Project, Ran, builtin, expect_same, remote, shipped};
+use crate::support::{Project, Ran, builtin, expect_same, remote, shipped, signal};
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 const RUN: &str = "  run_id: r\n  batch_size: 4\n  total_samples: 12\n  target_languages: [en, fr]\n  \
@@ -210,8 +210,7 @@ fn runs_that_are_not_there_or_files_that_have_changed_are_named() {
         assert!(started.elapsed() < Duration::from_secs(60), "something is settled");
         std::thread::sleep(Duration::from_millis(5));
     }
-    let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("kill runs");
-    assert!(sent.success());
+    signal(child, "-TERM");
     assert_eq!(child.wait().expect("it ends").code(), Some(143));
     let document = project.path(&format!("outputs/conversations/{}", project.names("outputs/conversations")[0]));
     for path in [turns, document] {

@@ -1,10 +1,12 @@
 //! `run.budget`: what a run may cost at most. Every request reserves the worst it can cost before it is sent.
 
+mod recorder;
+
 use super::halt::Halt;
 use super::{ModelError, Usage};
-use crate::store::StoreError;
-use crate::store::{Spent, Store};
-use std::fmt;
+pub(super) use crate::store::Spending as Cost;
+use crate::store::{Spent, Store, StoreError};
+use recorder::Recorder;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::Notify;
 
@@ -26,56 +28,32 @@ impl Budget {
     }
 }
 
-/// An amount of what a budget caps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Cost {
-    /// Billionths of a USD.
-    pub nanousd: u64,
-    pub tokens: u64,
-    pub calls: u64,
-}
-
-impl Cost {
-    fn plus(self, other: Self) -> Self {
-        Self {
-            nanousd: self.nanousd.saturating_add(other.nanousd),
-            tokens: self.tokens.saturating_add(other.tokens),
-            calls: self.calls.saturating_add(other.calls),
-        }
-    }
-
-    fn minus(self, other: Self) -> Self {
-        Self {
-            nanousd: self.nanousd.saturating_sub(other.nanousd),
-            tokens: self.tokens.saturating_sub(other.tokens),
-            calls: self.calls.saturating_sub(other.calls),
-        }
-    }
-}
-
 /// The purse of a run.
 #[derive(Debug)]
 pub(super) struct Purse {
     budget: Budget,
-    account: Mutex<Account>,
+    account: Arc<Mutex<Account>>,
     settled: Notify,
     halt: Arc<Halt>,
-    /// Where what no reply tells of is kept, and the run.
-    store: OnceLock<Kept>,
+    recorder: OnceLock<Recorder>,
 }
 
-struct Kept(Arc<dyn Store>, Arc<str>);
-
-impl fmt::Debug for Kept {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.1)
-    }
-}
-
+/// What the requests of a run cost.
 #[derive(Debug, Default)]
 struct Account {
+    /// By those that are over.
     spent: Cost,
+    /// At most, by those that are out.
+    out: Cost,
+    /// At most, by those that wait to be sent.
     reserved: Cost,
+}
+
+impl Account {
+    /// The most that may be spent by now.
+    fn at_most(&self) -> Cost {
+        self.spent.plus(self.out)
+    }
 }
 
 /// Part of the purse that a request may use up. Given back when it is dropped.
@@ -84,45 +62,31 @@ pub(super) struct Reservation {
     worst: Cost,
     /// What is spent of it.
     actual: Cost,
-    /// What of that no reply tells of.
-    untold: Cost,
+    is_out: bool,
 }
 
 impl Purse {
     pub fn new(budget: Budget, halt: Arc<Halt>) -> Self {
-        Self { budget, account: Mutex::default(), settled: Notify::new(), halt, store: OnceLock::new() }
+        Self { budget, account: Arc::default(), settled: Notify::new(), halt, recorder: OnceLock::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Account> {
         self.account.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes note of what the run spent before, and of where to keep what no reply will tell of.
+    /// Takes note of what the run spent before, and of where to record what it spends.
     ///
     /// # Errors
     /// When the store can't be read.
     pub fn open(&self, store: Arc<dyn Store>, run: &Arc<str>) -> Result<(), StoreError> {
-        let (nanousd, tokens, calls) = store.untold(run)?;
-        self.spent_before(&store.spent(run)?, Cost { nanousd, tokens, calls });
-        _ = self.store.set(Kept(store, run.clone()));
-        Ok(())
-    }
-
-    fn spent_before(&self, spent: &[Spent], untold: Cost) {
-        let sum = spent.iter().fold(Cost::default(), |sum, one| {
-            let tokens = one.prompt_tokens + one.completion_tokens;
-            sum.plus(Cost { nanousd: one.cost_nanousd, tokens, calls: one.calls })
-        });
-        let mut account = self.lock();
-        account.spent = account.spent.plus(sum).plus(untold);
-    }
-
-    /// Keeps what no reply tells of.
-    fn keep(&self, untold: Cost) {
-        let Some(Kept(store, run)) = self.store.get().filter(|_| untold != Cost::default()) else { return };
-        if let Err(error) = store.charge(run, untold.nanousd, untold.tokens, untold.calls) {
-            self.halt.halt(format!("what a request may have cost can't be kept: failed to {error}"));
+        // While it had no budget, nothing but the journal tells what it spent.
+        let before = store.spending(run)?.at_least(told(&store.spent(run)?));
+        {
+            let mut account = self.lock();
+            account.spent = account.spent.plus(before);
         }
+        self.recorder.get_or_init(|| Recorder::start(store, run.clone(), self.account.clone()));
+        Ok(())
     }
 
     /// What is over, if so much more were used.
@@ -149,16 +113,11 @@ impl Purse {
             settled.as_mut().enable();
             {
                 let mut account = self.lock();
-                let Some(what) = self.over(account.spent.plus(account.reserved).plus(worst)) else {
+                let Some(what) = self.over(account.at_most().plus(account.reserved).plus(worst)) else {
                     account.reserved = account.reserved.plus(worst);
-                    return Ok(Reservation {
-                        purse: self.clone(),
-                        worst,
-                        actual: Cost::default(),
-                        untold: Cost::default(),
-                    });
+                    return Ok(Reservation { purse: self.clone(), worst, actual: Cost::default(), is_out: false });
                 };
-                if account.reserved == Cost::default() {
+                if account.reserved.plus(account.out) == Cost::default() {
                     let Cost { nanousd, tokens, calls } = account.spent;
                     let spent = nanousd as f64 / 1e9;
                     return Err(self.halt.halt(format!(
@@ -174,15 +133,37 @@ impl Purse {
     }
 }
 
+/// What replies tell that they cost.
+fn told(spent: &[Spent]) -> Cost {
+    spent.iter().fold(Cost::default(), |sum, one| {
+        let tokens = one.prompt_tokens + one.completion_tokens;
+        sum.plus(Cost { nanousd: one.cost_nanousd, tokens, calls: one.calls })
+    })
+}
+
 impl Reservation {
-    /// The request may be charged: whatever happens to it from here on, it counts as its worst case.
-    pub fn sent(&mut self) {
-        (self.actual, self.untold) = (self.worst, self.worst);
+    /// The request goes out, and may be charged: whatever happens to it and to this process from here on, it counts as its
+    /// worst case until it is known to cost less.
+    ///
+    /// # Errors
+    /// When that can't be recorded: it must not be sent, and the run stops.
+    pub async fn sent(&mut self) -> Result<(), ModelError> {
+        {
+            let mut account = self.purse.lock();
+            account.reserved = account.reserved.minus(self.worst);
+            account.out = account.out.plus(self.worst);
+        }
+        (self.is_out, self.actual) = (true, self.worst);
+        let Some(recorder) = self.purse.recorder.get() else { return Ok(()) };
+        recorder.recorded().await.map_err(|error| {
+            self.actual = Cost::default();
+            self.purse.halt.halt(format!("what a request may cost can't be recorded: failed to {error}"))
+        })
     }
 
     /// The request is not charged.
     pub fn spared(&mut self) {
-        (self.actual, self.untold) = (Cost::default(), Cost::default());
+        self.actual = Cost::default();
     }
 
     /// The request cost this; what is not known counts as the worst case.
@@ -193,21 +174,16 @@ impl Reservation {
             tokens: tokens.unwrap_or(self.worst.tokens),
             calls: 1,
         };
-        self.untold = Cost {
-            nanousd: if nanousd.is_some() { 0 } else { self.worst.nanousd },
-            tokens: if tokens.is_some() { 0 } else { self.worst.tokens },
-            calls: 0,
-        };
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
         let mut account = self.purse.lock();
-        account.reserved = account.reserved.minus(self.worst);
+        let held = if self.is_out { &mut account.out } else { &mut account.reserved };
+        *held = held.minus(self.worst);
         account.spent = account.spent.plus(self.actual);
         drop(account);
-        self.purse.keep(self.untold);
         self.purse.settled.notify_waiters();
     }
 }
@@ -230,7 +206,7 @@ mod tests {
     async fn what_is_not_used_goes_to_others_and_the_cap_holds() {
         let (purse, halt) = purse(9);
         let mut first = purse.reserve(worst(700)).await.unwrap();
-        first.sent();
+        first.sent().await.unwrap();
         let waiting = tokio::spawn({
             let purse = purse.clone();
             async move { purse.reserve(worst(700)).await.map(drop) }
@@ -246,11 +222,11 @@ mod tests {
         second.settle(&Usage::default(), None);
         drop(second);
         let mut third = purse.reserve(worst(300)).await.unwrap();
-        third.sent();
+        third.sent().await.unwrap();
         drop(third);
         // One that is known not to be charged costs nothing.
         let mut fourth = purse.reserve(worst(200)).await.unwrap();
-        fourth.sent();
+        fourth.sent().await.unwrap();
         fourth.spared();
         drop(fourth);
         assert_eq!(purse.lock().spent.tokens, 750);
@@ -263,22 +239,34 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_no_reply_tells_of_outlasts_the_process() {
+    async fn what_may_be_spent_is_recorded_before_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let store: Arc<dyn Store> = Arc::new(crate::store::Sqlite::open(folder.path()).unwrap());
-        for _ in 0..2 {
+        for before in [0, 2] {
             let (purse, _) = purse(9);
             purse.open(store.clone(), &"r".into()).unwrap();
-            // One that never came back, one that does not say what it cost, one that does.
-            purse.reserve(worst(100)).await.unwrap().sent();
+            assert_eq!(purse.lock().spent.calls, before);
+            // One that waits to be sent, one that never came back, one that does not say what it cost, one that does.
+            let waiting = purse.reserve(worst(100)).await.unwrap();
+            let mut lost = purse.reserve(worst(100)).await.unwrap();
+            lost.sent().await.unwrap();
+            let cost = |tokens: u64| Cost { nanousd: tokens * 10, tokens, calls: tokens / 100 };
+            assert_eq!(store.spending("r").unwrap(), purse.lock().spent.plus(cost(100)));
             purse.reserve(worst(100)).await.unwrap().settle(&Usage::default(), None);
             let usage = Usage { prompt_tokens: Some(1), completion_tokens: Some(1), ..Usage::default() };
             purse.reserve(worst(100)).await.unwrap().settle(&usage, Some(1));
+            let mut spared = purse.reserve(worst(100)).await.unwrap();
+            spared.sent().await.unwrap();
+            spared.spared();
+            drop((waiting, lost, spared));
+            if before == 0 {
+                // A process that dies here has recorded the most it may have spent, and the next one starts with that.
+                store.record_spending("r", Cost { nanousd: 2000, tokens: 200, calls: 2 }).unwrap();
+                std::mem::forget(purse);
+            }
         }
-        let (purse, _) = purse(9);
-        purse.open(store.clone(), &"r".into()).unwrap();
-        assert_eq!(purse.lock().spent, Cost { nanousd: 4000, tokens: 400, calls: 2 });
-        assert_eq!(store.untold("another").unwrap(), (0, 0, 0));
+        assert_eq!(store.spending("r").unwrap(), Cost { nanousd: 4001, tokens: 402, calls: 5 });
+        assert_eq!(store.spending("another").unwrap(), Cost::default());
     }
 
     #[tokio::test]
@@ -307,7 +295,7 @@ mod tests {
             cost_nanousd: 1,
             unpriced: 0,
         };
-        purse.spent_before(&[spent], Cost::default());
+        purse.lock().spent = told(&[spent]);
         assert!(purse.reserve(worst(1)).await.is_err());
     }
 }

@@ -109,7 +109,9 @@ impl Router {
             };
             let permit = self.traffic.enter(self.route, wanted).await?;
             let (endpoint, price) = &self.endpoints[permit.endpoint];
-            reservation.iter_mut().for_each(Reservation::sent);
+            if let Some(reservation) = &mut reservation {
+                reservation.sent().await?;
+            }
             let setback = match endpoint.ask(request, tries).await {
                 Ok((reply, headers)) => {
                     let usage = &reply.usage;

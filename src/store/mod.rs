@@ -19,7 +19,7 @@ mod tests;
 
 pub use error::StoreError;
 pub use journal::{Delays, Journal, Recalled, Reuse, recall};
-pub use records::{Admission, Charge, Entry, Fact, Mark, Paid, Run, Settled, Spent, State};
+pub use records::{Admission, Charge, Entry, Fact, Mark, Paid, Run, Settled, Spending, Spent, State};
 pub use sqlite::Sqlite;
 
 use crate::words::{Digest, Fingerprint, Place};
@@ -70,11 +70,11 @@ pub trait Store: Send + Sync {
     /// What a run has spent so far, by role, model and language.
     fn spent(&self, run: &str) -> Result<Vec<Spent>, StoreError>;
 
-    /// Adds to what a run may have spent beside its replies: billionths of a USD, tokens, calls.
-    fn charge(&self, run: &str, nanousd: u64, tokens: u64, calls: u64) -> Result<(), StoreError>;
+    /// Records what a run may have spent in all, requests that are out among it.
+    fn record_spending(&self, run: &str, spending: Spending) -> Result<(), StoreError>;
 
-    /// What a run may have spent beside its replies.
-    fn untold(&self, run: &str) -> Result<(u64, u64, u64), StoreError>;
+    /// What a run with a budget may have spent in all, as it was recorded last; nothing where nothing was.
+    fn spending(&self, run: &str) -> Result<Spending, StoreError>;
 
     /// What the kept replies of a run have cost that were not taken over from another one, by conversation.
     fn charges(&self, run: &str) -> Result<Vec<Charge>, StoreError>;

@@ -158,6 +158,45 @@ pub struct Admission {
     pub state: Option<State>,
 }
 
+/// What a run has spent, or may have: an amount of what `run.budget` caps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Spending {
+    /// Billionths of a USD.
+    pub nanousd: u64,
+    /// Tokens, read and written.
+    pub tokens: u64,
+    /// Requests that were or may be charged.
+    pub calls: u64,
+}
+
+impl Spending {
+    /// Both amounts together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        self.each(other, u64::saturating_add)
+    }
+
+    /// This amount less another one, at least nothing.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
+        self.each(other, u64::saturating_sub)
+    }
+
+    /// The larger of two amounts, in each of what is counted.
+    #[must_use]
+    pub fn at_least(self, other: Self) -> Self {
+        self.each(other, u64::max)
+    }
+
+    fn each(self, other: Self, of: impl Fn(u64, u64) -> u64) -> Self {
+        Self {
+            nanousd: of(self.nanousd, other.nanousd),
+            tokens: of(self.tokens, other.tokens),
+            calls: of(self.calls, other.calls),
+        }
+    }
+}
+
 /// What the kept replies of one conversation have cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charge {

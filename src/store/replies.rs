@@ -19,9 +19,6 @@ CREATE TABLE spent (
     reasoning_tokens INTEGER NOT NULL, untold INTEGER NOT NULL, latency_us INTEGER NOT NULL,
     cost_nanousd INTEGER NOT NULL, unpriced INTEGER NOT NULL, PRIMARY KEY (run, role, model, language)
 ) WITHOUT ROWID;
-CREATE TABLE untold (
-    run TEXT PRIMARY KEY, nanousd INTEGER NOT NULL, tokens INTEGER NOT NULL, calls INTEGER NOT NULL
-) WITHOUT ROWID;
 CREATE TABLE replies (
     number INTEGER PRIMARY KEY, run TEXT NOT NULL, language INTEGER NOT NULL, slot INTEGER NOT NULL,
     turn INTEGER NOT NULL, attempt INTEGER NOT NULL, stage INTEGER NOT NULL, round INTEGER NOT NULL,
@@ -155,26 +152,6 @@ pub(super) fn spent(connection: &Connection, run: &str) -> rusqlite::Result<Vec<
     spent.collect()
 }
 
-pub(super) fn charge(
-    connection: &Connection,
-    run: &str,
-    nanousd: u64,
-    tokens: u64,
-    calls: u64,
-) -> rusqlite::Result<()> {
-    let mut charge = connection.prepare_cached(
-        "INSERT INTO untold (run, nanousd, tokens, calls) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET
-         nanousd = nanousd + ?2, tokens = tokens + ?3, calls = calls + ?4",
-    )?;
-    charge.execute(params![run, nanousd, tokens, calls]).map(drop)
-}
-
-pub(super) fn untold(connection: &Connection, run: &str) -> rusqlite::Result<(u64, u64, u64)> {
-    let mut found = connection.prepare_cached("SELECT nanousd, tokens, calls FROM untold WHERE run = ?1")?;
-    let found = found.query_row([run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
-    Ok(found.unwrap_or_default())
-}
-
 pub(super) fn charges(connection: &Connection, run: &str) -> rusqlite::Result<Vec<Charge>> {
     let mut found = connection.prepare_cached(
         "SELECT language, slot, count(*), coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0),
@@ -202,7 +179,6 @@ pub(super) fn rescue(from: &Connection, to: &mut Connection) -> rusqlite::Result
                            completion_tokens, cost_nanousd, latency_us, body";
     let transaction = to.transaction()?;
     copy(from, &transaction, "spent", SPENT, None)?;
-    copy(from, &transaction, "untold", "run, nanousd, tokens, calls", None)?;
     let (mut copied, mut after, mut step) = (0, 0, 1);
     // Where a row can't be read the copy goes on behind it, in longer and longer steps until there are rows again.
     while step < 1 << 40 {

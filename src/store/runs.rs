@@ -1,7 +1,7 @@
 //! `runs.sqlite`: which runs there are, what they have settled, and how long their files are.
 
 use super::database::{Access, Database};
-use super::{Admission, Fact, Mark, Run, Settled, State, StoreError};
+use super::{Admission, Fact, Mark, Run, Settled, Spending, State, StoreError};
 use crate::words::{Fingerprint, LanguageIndex, Slot, Wave};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
@@ -34,6 +34,9 @@ CREATE TABLE IF NOT EXISTS facts (
 CREATE TABLE IF NOT EXISTS unfinished (
     run TEXT NOT NULL, language INTEGER NOT NULL, slot INTEGER NOT NULL, fingerprint BLOB NOT NULL,
     PRIMARY KEY (run, language, slot)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS spending (
+    run TEXT PRIMARY KEY, nanousd INTEGER NOT NULL, tokens INTEGER NOT NULL, calls INTEGER NOT NULL
 ) WITHOUT ROWID";
 
 pub(super) fn open(path: &Path, access: Access) -> Result<Database, StoreError> {
@@ -175,6 +178,22 @@ pub(super) fn unfinished(connection: &Connection) -> rusqlite::Result<Vec<(Strin
     let mut found =
         connection.prepare_cached("SELECT run, fingerprint FROM unfinished ORDER BY run, language, slot")?;
     found.query_map([], |row| Ok((row.get(0)?, Fingerprint(u128::from_be_bytes(row.get(1)?)))))?.collect()
+}
+
+pub(super) fn record_spending(connection: &Connection, run: &str, spending: Spending) -> rusqlite::Result<()> {
+    let Spending { nanousd, tokens, calls } = spending;
+    let mut record = connection
+        .prepare_cached("INSERT OR REPLACE INTO spending (run, nanousd, tokens, calls) VALUES (?1, ?2, ?3, ?4)")?;
+    record.execute(params![run, nanousd, tokens, calls]).map(drop)
+}
+
+pub(super) fn spending(connection: &Connection, run: &str) -> rusqlite::Result<Spending> {
+    if !has_table(connection, "spending")? {
+        return Ok(Spending::default());
+    }
+    let mut found = connection.prepare_cached("SELECT nanousd, tokens, calls FROM spending WHERE run = ?1")?;
+    let spending = |row: &Row| Ok(Spending { nanousd: row.get(0)?, tokens: row.get(1)?, calls: row.get(2)? });
+    Ok(found.query_row([run], spending).optional()?.unwrap_or_default())
 }
 
 fn has_table(connection: &Connection, name: &str) -> rusqlite::Result<bool> {

@@ -2,7 +2,8 @@
 
 use super::database::{Access, Database};
 use super::{
-    Admission, Charge, Entry, Fact, Mark, Run, Settled, Spent, State, Store, StoreError, replies, runs, salvage,
+    Admission, Charge, Entry, Fact, Mark, Run, Settled, Spending, Spent, State, Store, StoreError, replies, runs,
+    salvage,
 };
 use crate::words::{Digest, Fingerprint, Place};
 use rusqlite::Connection;
@@ -190,12 +191,12 @@ impl Store for Sqlite {
         self.journal(&self.journal, "read", |connection| replies::spent(connection, run))
     }
 
-    fn charge(&self, run: &str, nanousd: u64, tokens: u64, calls: u64) -> Result<(), StoreError> {
-        self.journal(&self.journal, "write", |connection| replies::charge(connection, run, nanousd, tokens, calls))
+    fn record_spending(&self, run: &str, spending: Spending) -> Result<(), StoreError> {
+        held(&self.runs).run("write to", |connection| runs::record_spending(connection, run, spending))
     }
 
-    fn untold(&self, run: &str) -> Result<(u64, u64, u64), StoreError> {
-        self.journal(&self.journal, "read", |connection| replies::untold(connection, run))
+    fn spending(&self, run: &str) -> Result<Spending, StoreError> {
+        held(&self.runs).run("read", |connection| runs::spending(connection, run))
     }
 
     fn charges(&self, run: &str) -> Result<Vec<Charge>, StoreError> {

@@ -124,9 +124,12 @@ fn conformance<S: Store>(store: S, reopened: impl Fn(S) -> S) {
     assert_eq!(store.recall("b", &here, Digest(2)).unwrap(), None);
     store.append("b", &[Entry { paid: None, ..entry(here, 2, b"again", None) }]).unwrap();
     assert_eq!(store.recall("b", &here, Digest(2)).unwrap(), Some(b"again".to_vec()));
-    store.charge("b", 1, 2, 3).unwrap();
-    store.charge("b", 10, 20, 30).unwrap();
-    assert_eq!((store.untold("b").unwrap(), store.untold("a").unwrap()), ((11, 22, 33), (0, 0, 0)));
+    let spending = Spending { nanousd: 1, tokens: 20, calls: 3 };
+    store.record_spending("b", spending.plus(spending)).unwrap();
+    store.record_spending("b", spending).unwrap();
+    assert_eq!((store.spending("b").unwrap(), store.spending("a").unwrap()), (spending, Spending::default()));
+    assert_eq!(spending.minus(Spending { tokens: 21, ..spending }), Spending::default());
+    assert_eq!(spending.at_least(Spending { tokens: 19, calls: 4, ..spending }), Spending { calls: 4, ..spending });
     assert_eq!((store.learned("b").unwrap(), store.learned("a").unwrap()), (vec![fact("z"), fact("y")], vec![]));
     assert_eq!(store.settled("b").unwrap(), [settled(0, None), settled(1, Some("lost"))]);
     assert_eq!(store.files().unwrap(), BTreeMap::from([("x".to_owned(), mark(6, 3))]));
@@ -210,11 +213,11 @@ impl<S: Store> Store for Faulty<S> {
     fn spent(&self, run: &str) -> Result<Vec<Spent>, StoreError> {
         self.store.spent(run)
     }
-    fn charge(&self, run: &str, nanousd: u64, tokens: u64, calls: u64) -> Result<(), StoreError> {
-        self.store.charge(run, nanousd, tokens, calls)
+    fn record_spending(&self, run: &str, spending: Spending) -> Result<(), StoreError> {
+        self.store.record_spending(run, spending)
     }
-    fn untold(&self, run: &str) -> Result<(u64, u64, u64), StoreError> {
-        self.store.untold(run)
+    fn spending(&self, run: &str) -> Result<Spending, StoreError> {
+        self.store.spending(run)
     }
     fn charges(&self, run: &str) -> Result<Vec<Charge>, StoreError> {
         self.store.charges(run)

@@ -229,6 +229,12 @@ pub fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// Sends a signal to a run, by the option of `kill`.
+pub fn signal(child: &std::process::Child, name: &str) {
+    let sent = Command::new("kill").args([name, &child.id().to_string()]).status().expect("kill runs");
+    assert!(sent.success());
+}
+
 /// A configuration with all three roles on the built-in model, judged every turn; `more` is appended at top level.
 pub fn builtin(run: &str, more: &str) -> String {
     format!(
