@@ -84,7 +84,7 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
     let started = Instant::now();
     let languages = settings.languages.len() as u32;
     let watcher = display.watch(settings.total_samples * languages, tally.clone(), shared.meter.clone());
-    let writer = Writer::start(recorder, waves, workers, stop);
+    let writer = Writer::start(recorder, waves, workers, work.quota.due(), stop);
     let inbox = writer.inbox();
     announce(settings);
     let write = move |worker, settlement| inbox.send((worker, settlement)).expect("the writer outlives the workers");

@@ -9,7 +9,7 @@ mod run;
 
 use load::{CALM, Load, Pace, Questions};
 use oracle::oracle;
-use run::check;
+use run::{Course, check, follow};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 #[test]
@@ -91,21 +91,24 @@ fn ten_thousand_conversations_are_under_way_at_a_time() {
 #[test]
 fn holds_for_any_load() {
     let cases = std::env::var("GRAPH_CASES").map_or(2400, |cases| cases.parse().expect("a number"));
-    let (next, rollbacks) = (AtomicU64::new(0), AtomicU64::new(0));
+    let [next, rollbacks, early] = [0, 0, 0].map(AtomicU64::new);
     let check_next = || {
         while let Some(case) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|case| *case < cases) {
-            let checked = std::panic::catch_unwind(|| check(any_load(case, cases)));
-            let tally = checked.unwrap_or_else(|panic| {
+            let checked = std::panic::catch_unwind(|| follow(any_load(case, cases)));
+            let Course { tally, early: earlier } = checked.unwrap_or_else(|panic| {
                 next.store(cases, Ordering::Relaxed);
                 std::panic::resume_unwind(panic)
             });
             rollbacks.fetch_add(tally.rollbacks, Ordering::Relaxed);
+            early.fetch_add(earlier, Ordering::Relaxed);
         }
     };
     // The cases mostly wait: many at a time.
     std::thread::scope(|scope| (0..24).for_each(|_| _ = scope.spawn(check_next)));
     let rollbacks = rollbacks.into_inner();
     assert!(rollbacks > cases / 40, "{rollbacks} roll-backs");
+    let early = early.into_inner();
+    assert!(early > cases / 40, "{early} conversations that did not wait for their wave");
 }
 
 fn any_load(seed: u64, cases: u64) -> Load {

@@ -92,6 +92,12 @@ impl Path {
         (self.course != Course::Ended).then(|| self.conversation.rank_at(turn, attempt))
     }
 
+    /// Whether it has ended, and no verdict on one of its questions can change.
+    fn is_final(&self, watermark: Rank) -> bool {
+        let asked = self.steps.last().map_or(0, |step| step.turn.0);
+        self.course == Course::Ended && self.conversation.rank_at(TurnIndex(asked + 1), Attempt(0)) < watermark
+    }
+
     /// Model calls that come to nothing when all after this step, and what followed from it, is taken back.
     fn calls_after(&self, step: usize) -> u64 {
         let turn = usize::from(self.steps[step].turn.0) - 1;
@@ -259,11 +265,7 @@ impl Home {
     pub fn settle(&mut self, watermark: Rank) {
         assert!(watermark >= self.watermark, "the watermark went back: {watermark:?} after {:?}", self.watermark);
         self.watermark = watermark;
-        while let Some(first) = self.paths.first_entry() {
-            let conversation = &first.get().conversation;
-            if !watermark.is_past(conversation.slot.language, conversation.wave) {
-                break;
-            }
+        while let Some(first) = self.paths.first_entry().filter(|first| first.get().is_final(watermark)) {
             first.remove();
         }
     }
@@ -298,7 +300,7 @@ fn current<'a>(paths: &'a mut BTreeMap<Slot, Path>, conversation: &Conversation)
 mod tests {
     use super::*;
     use crate::output::sample::sample_conversation;
-    use crate::words::{Turn, Wave};
+    use crate::words::Turn;
 
     const RETRIES: Attempt = Attempt(1);
 
@@ -362,8 +364,10 @@ mod tests {
         assert!(home.changes(Tick(3)).is_none());
         let report = home.close(Tick(2), vec![]);
         assert_eq!((report.bound, report.open, report.held), (Rank::END, 0, 1));
-        home.settle(Rank::lowest(conversation().slot.language, Wave(1)));
-        assert_eq!(home.close(Tick(3), vec![]).held, 0);
+        home.settle(conversation().rank());
+        assert_eq!(home.close(Tick(3), vec![]).held, 1, "its own rank is not past");
+        home.settle(Rank { index: conversation().slot.index + 1, ..conversation().rank() });
+        assert_eq!(home.close(Tick(4), vec![]).held, 0, "whatever others of its wave do");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::tally::{Outcome, Progress, Tally};
 use super::watermark::Watermark;
-use crate::words::{Attempt, Coverage, LanguageIndex, Rank, Slot, TurnIndex, Wave};
+use crate::words::{Attempt, Coverage, LanguageIndex, Rank, Slot, TurnIndex, Used, Wave};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -93,7 +93,12 @@ struct Batch {
     /// The next one to open.
     next: u32,
     coverage: Arc<Coverage>,
+    /// Those that are settled and not counted.
     outcomes: BTreeMap<Slot, Outcome>,
+    /// What those that are counted used.
+    used: Vec<Used>,
+    /// The next one to count.
+    uncounted: u32,
 }
 
 impl Quota {
@@ -143,7 +148,7 @@ impl Quota {
         self.stopped
     }
 
-    /// Takes note of conversations that were settled before, all of some waves, in slot order; the first that has no
+    /// Takes note of conversations that were settled before, the first ones in slot order; the first that has no
     /// place here, if any: it belongs to a run with another target.
     pub fn restore(&mut self, outcomes: impl IntoIterator<Item = Outcome>) -> Option<Slot> {
         for outcome in outcomes {
@@ -154,6 +159,13 @@ impl Quota {
             self.end(outcome);
         }
         None
+    }
+
+    /// The first slot that is not settled, unless its language gets no more.
+    pub fn due(&self) -> Slot {
+        let language = self.at.0;
+        let slots = self.slots.get(usize::from(language.0)).copied().unwrap_or_default();
+        Slot { language, index: self.waves.get(&self.at).map_or(slots, |batch| batch.uncounted) }
     }
 
     /// The lowest rank of a conversation that has not opened; [`Rank::END`] when all have.
@@ -191,21 +203,29 @@ impl Quota {
         self.end_waves();
     }
 
-    /// Ends waves in order, as far as all their conversations are settled.
+    /// Counts settled conversations in slot order, and ends waves in order, as far as all their conversations are settled.
     fn end_waves(&mut self) {
         while !self.is_met() {
             let admitted = self.at.1.0 >= self.target.waves().min(self.target.lookahead);
-            match self.waves.get(&self.at) {
-                Some(batch) if batch.outcomes.len() < batch.slots.len() => return,
+            match self.waves.get_mut(&self.at) {
+                Some(batch) => {
+                    while let Some(mut outcome) =
+                        batch.outcomes.remove(&Slot { language: self.at.0, index: batch.uncounted })
+                    {
+                        batch.used.append(&mut outcome.used);
+                        batch.uncounted += 1;
+                        self.tally.count(outcome);
+                    }
+                    if batch.uncounted < batch.slots.end {
+                        return;
+                    }
+                }
                 None if !admitted => return,
-                _ => {}
+                None => {}
             }
-            let outcomes = self.waves.remove(&self.at).map(|batch| batch.outcomes).unwrap_or_default();
-            for outcome in outcomes.into_values() {
-                let coverage = Arc::make_mut(&mut self.coverage);
-                outcome.used.iter().for_each(|used| coverage.add(used));
-                self.tally.count(outcome);
-            }
+            let used = self.waves.remove(&self.at).map(|batch| batch.used).unwrap_or_default();
+            let coverage = Arc::make_mut(&mut self.coverage);
+            used.iter().for_each(|used| coverage.add(used));
             self.admit_after(self.at);
             self.at = match self.at {
                 (language, _) if self.is_over() => (LanguageIndex(language.0 + 1), Wave(0)),
@@ -235,7 +255,8 @@ impl Quota {
             let next = self.slots[language];
             self.slots[language] += size;
             let coverage = self.coverage.clone();
-            let batch = Batch { slots: next..next + size, next, coverage, outcomes: BTreeMap::new() };
+            let (outcomes, used) = (BTreeMap::new(), Vec::new());
+            let batch = Batch { slots: next..next + size, next, coverage, outcomes, used, uncounted: next };
             self.waves.insert(place, batch);
             self.unopened.insert(place);
         }

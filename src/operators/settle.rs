@@ -12,9 +12,9 @@ use timely::dataflow::operators::Operator;
 /// What `settle` releases: conversations that nothing can change any more.
 #[derive(Debug, Clone)]
 pub enum Settlement {
-    /// A conversation of a wave that is final; on each worker they come in slot order.
+    /// A conversation that is final.
     Conversation(Arc<Conversation>),
-    /// This worker has released all of the waves that this rank is past.
+    /// This worker has released all conversations of the languages before that of this rank.
     Floor(Rank),
     /// A conversation that the run's stop leaves unsettled: it has been cut short, or one that comes before it.
     Left(Arc<Conversation>),
@@ -30,8 +30,9 @@ impl Settlement {
     }
 }
 
-/// Holds ended conversations back until the watermark is past their wave, then releases the last incarnation of each in
-/// slot order. What is still held at [`Rank::END`] is left. `watermarks` must reach every worker.
+/// Holds ended conversations back until the watermark is past all they could still ask, then releases the last incarnation
+/// of each, in slot order of those it holds. What is still held at [`Rank::END`] is left. `watermarks` must reach every
+/// worker.
 pub fn settle<'scope>(
     ended: Flow<'scope, Arc<Conversation>>,
     watermarks: Flow<'scope, Rank>,
@@ -44,8 +45,8 @@ pub fn settle<'scope>(
                 for conversation in conversations.drain(..) {
                     let of_last =
                         |other: &Arc<Conversation>| other.incarnation.number < conversation.incarnation.number;
-                    let settled = floor.is_past(conversation.slot.language, conversation.wave);
-                    if !settled && held.get(&conversation.slot).is_none_or(of_last) {
+                    let recalled = conversation.incarnation.recalled.is_cancelled();
+                    if !recalled && held.get(&conversation.slot).is_none_or(of_last) {
                         held.insert(conversation.slot, conversation);
                     }
                 }
@@ -57,10 +58,7 @@ pub fn settle<'scope>(
                     if floor == Rank::END {
                         session.give_iterator(std::mem::take(&mut held).into_values().map(Settlement::Left));
                     }
-                    while let Some(first) = held.first_entry() {
-                        if !floor.is_past(first.key().language, first.get().wave) {
-                            break;
-                        }
+                    while let Some(first) = held.first_entry().filter(|first| first.get().is_final(floor)) {
                         session.give(Settlement::Conversation(first.remove()));
                     }
                     session.give(Settlement::Floor(floor));

@@ -195,7 +195,7 @@ impl Recorder {
         Ok(())
     }
 
-    /// Admits what is recorded, which must be whole waves: all of it, or on an error none.
+    /// Admits what is recorded: all of it, or on an error none.
     ///
     /// # Errors
     /// When a file can't be brought to disk, or the store can't be written.

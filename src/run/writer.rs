@@ -21,12 +21,12 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts writing what so many workers settle. When that fails, the run is stopped.
-    pub fn start(recorder: Recorder, waves: Waves, workers: usize, stop: Stop) -> Self {
+    /// Starts writing what so many workers settle, from this slot on. When that fails, the run is stopped.
+    pub fn start(recorder: Recorder, waves: Waves, workers: usize, due: Slot, stop: Stop) -> Self {
         let (messages, inbox) = mpsc::channel();
         let mut pen = Pen { recorder, failure: None, stop, waves, due: None, wait: ADMIT_AFTER };
+        let mut order = Order { floors: vec![Rank::default(); workers], due, held: BTreeMap::new() };
         let thread = std::thread::spawn(move || {
-            let mut order = Order::new(workers);
             let mut left = BTreeMap::new();
             while let Some(message) = pen.next(&inbox) {
                 match message {
@@ -35,8 +35,12 @@ impl Writer {
                     None => pen.admit(),
                 }
             }
+            // What comes after a conversation that was cut short is left with it.
+            left.append(&mut order.held);
             left.values().for_each(|conversation| pen.leave(conversation));
-            pen.waves.close();
+            if left.is_empty() {
+                pen.waves.close();
+            }
             (pen.recorder, pen.failure)
         });
         Self { messages, thread }
@@ -54,28 +58,32 @@ impl Writer {
     }
 }
 
-/// Puts the settlements of all workers into one order: a conversation is due when every worker's floor is past its wave.
+/// Puts the settlements of all workers into one order: a conversation is due when all that come before it in its language
+/// are written, and every worker is past the languages before.
 struct Order {
     floors: Vec<Rank>,
+    /// The next to be written, unless its language has no more.
+    due: Slot,
     held: BTreeMap<Slot, Arc<Conversation>>,
 }
 
 impl Order {
-    fn new(workers: usize) -> Self {
-        Self { floors: vec![Rank::default(); workers], held: BTreeMap::new() }
-    }
-
-    fn take(&mut self, worker: usize, settlement: Settlement) -> impl Iterator<Item = Arc<Conversation>> + use<> {
+    fn take(&mut self, worker: usize, settlement: Settlement) -> impl Iterator<Item = Arc<Conversation>> {
         match settlement {
             Settlement::Conversation(conversation) => _ = self.held.insert(conversation.slot, conversation),
             Settlement::Floor(floor) => self.floors[worker] = floor,
             Settlement::Left(_) => {}
         }
-        let floor = self.floors.iter().min().copied().unwrap_or_default();
-        let waits = |(slot, held): (&Slot, &Arc<Conversation>)| !floor.is_past(slot.language, held.wave);
-        let first = self.held.iter().find(|held| waits(*held)).map(|(slot, _)| *slot);
-        let later = first.map(|slot| self.held.split_off(&slot)).unwrap_or_default();
-        std::mem::replace(&mut self.held, later).into_values()
+        let reached = self.floors.iter().min().copied().unwrap_or_default().language;
+        std::iter::from_fn(move || {
+            let (first, _) = self.held.first_key_value()?;
+            if first.language > self.due.language && first.language <= reached {
+                self.due = Slot { language: first.language, index: 0 };
+            }
+            let next = self.held.remove(&self.due)?;
+            self.due.index += 1;
+            Some(next)
+        })
     }
 }
 
@@ -101,7 +109,6 @@ impl Pen {
         }
     }
 
-    /// Writes whole waves.
     fn write(&mut self, settled: impl Iterator<Item = Arc<Conversation>>) {
         for conversation in settled {
             if self.failure.is_none() {
@@ -176,8 +183,8 @@ pub struct Waves {
     /// Conversations of the open wave, and those of them that count.
     requested: u32,
     persisted: u32,
-    /// Whether it only counts.
-    quiet: bool,
+    /// Whether any of them has come since the process began.
+    news: bool,
     /// In the language, waves and accepted conversations up to the wave before.
     number: u32,
     generated: u32,
@@ -186,18 +193,17 @@ pub struct Waves {
 impl Waves {
     /// Of a run that wants so many conversations of every language, and has settled some.
     pub fn new(target: u32, languages: &[Arc<str>], settled: &[Outcome]) -> Self {
-        let mut waves = Self { target, quiet: true, ..Self::default() };
+        let mut waves = Self { target, ..Self::default() };
         for outcome in settled {
             let language = &languages[usize::from(outcome.slot.language.0)];
             waves.add(language, outcome.wave, outcome.fate == Fate::Accepted);
         }
-        waves.close();
-        waves.quiet = false;
         waves
     }
 
     fn count(&mut self, conversation: &Conversation) {
         self.add(&conversation.language, conversation.wave, conversation.ending == Some(Ending::Completed));
+        self.news = true;
     }
 
     fn add(&mut self, language: &Arc<str>, wave: Wave, accepted: bool) {
@@ -219,10 +225,10 @@ impl Waves {
         }
         self.number += 1;
         self.generated += self.persisted;
-        if !self.quiet {
+        if self.news {
             self.tell(language);
         }
-        (self.requested, self.persisted) = (0, 0);
+        (self.requested, self.persisted, self.news) = (0, 0, false);
     }
 
     fn tell(&self, language: &str) {

@@ -55,7 +55,7 @@ pub trait Store: Send + Sync {
     /// Gives up a kept reply that can't be read, so that another one can be kept in its place.
     fn discard(&self, run: &str, place: &Place, digest: Digest) -> Result<(), StoreError>;
 
-    /// Records whole waves that are settled, and how long every file is that tells of them.
+    /// Records conversations that are settled, and how long every file is that tells of them.
     fn admit(&self, run: &str, admission: &Admission) -> Result<(), StoreError>;
 
     /// What a run has settled, in slot order.

@@ -77,6 +77,18 @@ impl Conversation {
         self.rank_at(self.turn_index(), self.round.attempt)
     }
 
+    /// Whether nothing can change it any more, once nothing can that ranks below the watermark: it has ended, and whatever
+    /// verdict on one of its questions changed, it would go on at a rank that is not above this one.
+    pub fn is_final(&self, watermark: Rank) -> bool {
+        let asked = match &self.ending {
+            Some(Ending::Completed) => self.turns.len(),
+            Some(Ending::Dropped(_)) => self.turns.len() + 1,
+            Some(Ending::Interrupted) | None => return false,
+        };
+        let next = self.rank_at(TurnIndex(asked as u16 + 1), Attempt(0));
+        next < watermark && !self.incarnation.recalled.is_cancelled()
+    }
+
     /// The place of the first request a stage makes for the turn being made.
     pub fn place(&self, stage: Stage) -> Place {
         Place { slot: self.slot, turn: self.turn_index(), attempt: self.round.attempt, stage, round: 0 }

@@ -81,11 +81,6 @@ impl Rank {
         Rank { language, wave, turn: TurnIndex(0), attempt: Attempt(0), index: 0 }
     }
 
-    /// Whether this wave, and with it all that comes before, ranks below.
-    pub fn is_past(self, language: LanguageIndex, wave: Wave) -> bool {
-        (language, wave) < (self.language, self.wave)
-    }
-
     /// The slot whose question this rank belongs to.
     pub fn slot(self) -> Slot {
         Slot { language: self.language, index: self.index }

@@ -6,6 +6,7 @@ use dlgforge::dataflows::generate::{Order, generate};
 use dlgforge::operators::quota::Target;
 use dlgforge::operators::{Desk, Quota, Settlement, Stop, Tally};
 use dlgforge::words::*;
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, mpsc};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
@@ -16,9 +17,14 @@ static RUNTIME: LazyLock<Runtime> =
 
 /// Runs the graph, demands what the oracle says, and gives the last tally. A graph without end fails within two minutes.
 pub fn check(load: Load) -> Tally {
+    follow(load).tally
+}
+
+/// As [`check`]; gives how it went.
+pub fn follow(load: Load) -> Course {
     let (done, ended) = mpsc::channel();
     std::thread::spawn(move || _ = done.send(run(load)));
-    let (outcome, tally) = match ended.recv_timeout(Duration::from_secs(120)) {
+    let (outcome, course) = match ended.recv_timeout(Duration::from_secs(120)) {
         Ok(ran) => ran,
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("no end: {load:?}"),
         Err(mpsc::RecvTimeoutError::Disconnected) => panic!("the graph panicked: {load:?}"),
@@ -31,10 +37,19 @@ pub fn check(load: Load) -> Tally {
     let slots = |outcome: &Outcome| outcome.conversations.iter().map(|one| one.slot).collect::<Vec<_>>();
     assert_eq!(slots(&outcome), slots(&expected), "{load:?}");
     assert_eq!(outcome, expected, "{load:?}");
-    tally
+    course
 }
 
-fn run(load: Load) -> (Outcome, Tally) {
+/// How a load went.
+#[derive(Debug)]
+pub struct Course {
+    /// The last one.
+    pub tally: Tally,
+    /// Conversations that were released before their wave had ended.
+    pub early: u64,
+}
+
+fn run(load: Load) -> (Outcome, Course) {
     let desk = Desk::new(RUNTIME.handle().clone(), load.seats, Stop::default());
     let (settled, settlements) = mpsc::channel();
     let (tallied, tallies) = mpsc::channel();
@@ -56,51 +71,54 @@ fn run(load: Load) -> (Outcome, Tally) {
 
     let mut released = vec![Released::default(); load.workers];
     settlements.into_iter().for_each(|(worker, settlement)| released[worker].take(settlement));
+    let early = released.iter().map(|released| released.early).sum();
     let mut conversations: Vec<_> = released.into_iter().flat_map(Released::end).collect();
     conversations.sort_by_key(|conversation| conversation.slot);
     let tally = tallies.into_iter().filter(|(worker, _)| *worker == 0).last().expect("the first worker reports").1;
     let languages = tally.languages.iter().map(|language| (language.opened, language.accepted, language.dropped));
     let (languages, duplicates, drops) = (languages.collect(), tally.duplicates, tally.drops.clone());
-    (Outcome { conversations, languages, duplicates, drops }, tally)
+    (Outcome { conversations, languages, duplicates, drops }, Course { tally, early })
 }
 
 /// What a worker has released.
 #[derive(Debug, Clone, Default)]
 struct Released {
-    conversations: Vec<Conversation>,
-    floor: (LanguageIndex, Wave),
-    /// How many conversations are below the floor.
-    below: usize,
+    conversations: BTreeMap<Slot, Conversation>,
+    /// Those that came after the last floor.
+    above: Vec<Slot>,
+    floor: Rank,
+    /// How many came before all of their wave were final.
+    early: u64,
 }
 
 impl Released {
     fn take(&mut self, settlement: Settlement) {
         match settlement {
             Settlement::Conversation(conversation) => {
-                let last = self.conversations.last();
-                assert!(last.is_none_or(|last| last.slot < conversation.slot), "each worker releases in slot order");
-                assert!(self.floor <= place(&conversation), "released below the floor");
+                let slot = conversation.slot;
+                assert!(self.floor.language <= slot.language, "released below the floor");
                 // How often it was rolled back is the one thing that chance may decide.
                 let incarnation = Incarnation::default();
-                self.conversations.push(Conversation { incarnation, ..Arc::unwrap_or_clone(conversation) });
+                let before =
+                    self.conversations.insert(slot, Conversation { incarnation, ..Arc::unwrap_or_clone(conversation) });
+                assert!(before.is_none(), "released twice: {before:?}");
+                self.above.push(slot);
             }
             Settlement::Left(conversation) => panic!("left unsettled: {conversation:?}"),
-            Settlement::Floor(Rank { language, wave, .. }) => {
-                assert!(self.floor <= (language, wave), "a floor goes back");
-                self.floor = (language, wave);
-                let above = self.conversations[self.below..].iter().find(|one| place(one) >= self.floor);
-                assert!(above.is_none(), "released above the floor's wave: {above:?}");
-                self.below = self.conversations.len();
+            Settlement::Floor(floor) => {
+                assert!(self.floor <= floor, "a floor goes back");
+                self.floor = floor;
+                for slot in self.above.drain(..) {
+                    let conversation = &self.conversations[&slot];
+                    assert!(conversation.is_final(floor), "released above the floor: {conversation:?}");
+                    self.early += u64::from((slot.language, conversation.wave) == (floor.language, floor.wave));
+                }
             }
         }
     }
 
-    fn end(self) -> Vec<Conversation> {
-        assert_eq!(self.below, self.conversations.len(), "the last floor is above all");
-        self.conversations
+    fn end(self) -> impl Iterator<Item = Conversation> {
+        assert!(self.above.is_empty(), "the last floor is above all");
+        self.conversations.into_values()
     }
-}
-
-fn place(conversation: &Conversation) -> (LanguageIndex, Wave) {
-    (conversation.slot.language, conversation.wave)
 }

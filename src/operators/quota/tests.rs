@@ -142,14 +142,11 @@ fn restored_outcomes_make_the_same_quota() {
         if whole.is_met() {
             break;
         }
-        // The next whole wave.
-        let wave = whole.clone().open(0).expect("it is not met").wave;
-        while let Some(opening) = whole.clone().open(0).filter(|next| next.wave == wave) {
-            whole.open(0).expect("the same one");
-            let outcome = Outcome { used: vec![used(opening.slot)], ..outcome(&opening, fate(opening.slot)) };
-            settled.push(outcome.clone());
-            whole.end(outcome);
-        }
+        assert_eq!(restored.due(), whole.clone().open(0).expect("it is not met").slot);
+        let opening = whole.open(0).expect("the same one");
+        let outcome = Outcome { used: vec![used(opening.slot)], ..outcome(&opening, fate(opening.slot)) };
+        settled.push(outcome.clone());
+        whole.end(outcome);
     }
     let mut other = quota(Target { batch_size: 2, ..TARGET });
     assert_eq!(other.restore(settled.clone()), Some(settled[2].slot));
