@@ -7,10 +7,10 @@ use crate::words::reply::{
 };
 use crate::words::{
     Acceptance, Answer, AssistantReply, Attempt, Catalogue, Chunk, ChunkIndex, Conversation, Coverage, DropReason,
-    Ending, Incarnation, JudgeReply, Judgement, LanguageIndex, Persona, Question, QuestionMode, Round, Slot, Source,
-    SourceIndex, ToolDefinition, ToolEvent, Turn, TurnIndex, Used, UserReply, Wave,
+    Ending, Incarnation, Json, JudgeReply, Judgement, LanguageIndex, Persona, Question, QuestionMode, Round, Slot,
+    Source, SourceIndex, ToolDefinition, ToolEvent, Turn, TurnIndex, Used, UserReply, Wave,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -126,7 +126,7 @@ pub(crate) fn sample_conversation() -> Conversation {
         id: "call_46611".into(),
         name: "vector_db_search".into(),
         arguments: json!({"query": "النسخ الاحتياطية", "k": 4}),
-        result: json!({"query": "النسخ الاحتياطية", "results": [], "rendered": ""}),
+        result: json!({"query": "النسخ الاحتياطية", "results": [], "rendered": ""}).into(),
     }];
     let mut second = turn(2, "وهل تُختبر؟", "نعم، تُختبر الاستعادة.", Some(8));
     second.attempt = Attempt(1);
@@ -244,6 +244,6 @@ fn judgement(score: u8) -> Judgement {
     Judgement { reply, acceptance, reasoning: None, raw: raw("judged"), calls: 1 }
 }
 
-fn raw(id: &str) -> Value {
-    json!({"id": id, "usage": {"total_tokens": 150}})
+fn raw(id: &str) -> Json {
+    json!({"id": id, "usage": {"total_tokens": 150}}).into()
 }

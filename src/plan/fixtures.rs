@@ -84,7 +84,7 @@ pub fn turn(index: TurnIndex, chunk: Option<ChunkIndex>) -> Arc<Turn> {
         used: Used { chunk, source: None, question, seed: None },
         agent: "test/user".into(),
         reasoning: None,
-        raw: Value::Null,
+        raw: Value::Null.into(),
         calls: 1,
     };
     Arc::new(Turn { index, attempt: Attempt(0), question: asked.into(), answer: answer(index), judgement: None })
@@ -109,7 +109,7 @@ fn answer(index: TurnIndex) -> Answer {
         unsupported_numbers: Vec::new(),
         agent: "test/assistant".into(),
         reasoning: None,
-        raw: Value::Null,
+        raw: Value::Null.into(),
         calls: 1,
     }
 }

@@ -192,7 +192,7 @@ impl Responder {
             retrieved: chunks,
             agent: self.model.name().clone(),
             reasoning: joined(progress.thoughts),
-            raw: last.raw,
+            raw: last.raw.into(),
             calls: progress.calls,
         })
     }

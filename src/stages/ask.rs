@@ -158,7 +158,7 @@ impl Ask {
             used,
             agent: self.model.name().clone(),
             reasoning: made.reasoning,
-            raw: made.raw,
+            raw: made.raw.into(),
             calls: made.calls,
         }
     }

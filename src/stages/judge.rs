@@ -55,7 +55,7 @@ impl Judge {
         let Usable { value, reasoning, raw, calls } = exchange(&*self.model, ROLE, request, read).await?;
         tracing::info!(target: "dlgforge.judge", "{}", line(self.options.granularity, conversation, &value));
         let acceptance = self.options.accept.of(&value);
-        Ok(Some(Judgement { reply: value, acceptance, reasoning, raw, calls }))
+        Ok(Some(Judgement { reply: value, acceptance, reasoning, raw: raw.into(), calls }))
     }
 
     fn turn(&self, conversation: &Conversation) -> Option<Task> {

@@ -5,7 +5,7 @@ use crate::llm::{ChatReply, Message, Role};
 use crate::tools::{Called, SEARCH, Toolbox};
 use crate::words::conversation::ToolEvent;
 use crate::words::reply::RetrievalQueries;
-use crate::words::{ChunkIndex, Conversation, Language, Passage, Question, QuestionMode, ToolCall};
+use crate::words::{ChunkIndex, Conversation, Json, Language, Passage, Question, QuestionMode, ToolCall};
 use serde_json::{Value, json};
 
 /// Words that a question's query borrows from what was said before, or from the passage it is about.
@@ -70,7 +70,7 @@ impl Retrieved {
         if let Some(query) = found.result["query"].as_str() {
             tracing::info!(target: "dlgforge.retrieval", "{}", retrieval_line(query, found.chunks.len()));
         }
-        self.events.push(ToolEvent { id, name, arguments, result: found.result.clone() });
+        self.events.push(ToolEvent { id, name, arguments, result: Json::from(&found.result) });
         for chunk in &found.chunks {
             if !self.chunks.contains(chunk) {
                 self.chunks.push(*chunk);
@@ -171,7 +171,7 @@ mod tests {
         let [event] = retrieved.events.as_slice() else { panic!("one call") };
         assert_eq!((event.id.as_str(), event.name.as_str()), ("search002", SEARCH));
         assert_eq!(event.arguments, json!({"query": "Why is green tea green?"}));
-        assert_eq!(event.result["results"].as_array().map(Vec::len), Some(2));
+        assert_eq!(event.result.value()["results"].as_array().map(Vec::len), Some(2));
         assert_eq!(retrieved.chunks, [ChunkIndex(0), ChunkIndex(1)]);
         let labels: Vec<&str> = retrieved.passages.iter().map(|passage| passage.label.as_str()).collect();
         assert_eq!(labels, ["P1", "P2"]);
@@ -211,7 +211,7 @@ mod tests {
         let ids: Vec<&str> = retrieved.events.iter().map(|event| event.id.as_str()).collect();
         assert_eq!(ids, ["call_1", "x", "x_3", "y"]);
         assert_eq!(retrieved.events[0].arguments, search("green\u{fffd}tea", 1));
-        assert_eq!(retrieved.events[1].result, json!({"error": "Unknown tool: shell"}));
+        assert_eq!(retrieved.events[1].result.value(), json!({"error": "Unknown tool: shell"}));
         assert_eq!(retrieved.chunks.len(), 2);
 
         assert_eq!((messages[0].role, messages[0].content.as_str()), (Role::Assistant, "Searching."));

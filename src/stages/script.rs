@@ -150,7 +150,7 @@ pub(super) fn question(text: &str) -> Question {
         used: Used { chunk: None, source: None, question: text.into(), seed: None },
         agent: "fake/script".into(),
         reasoning: None,
-        raw: Value::Null,
+        raw: Value::Null.into(),
         calls: 1,
     }
 }
@@ -177,7 +177,7 @@ pub(super) fn answer(text: &str) -> Answer {
         unsupported_numbers: Vec::new(),
         agent: "fake/script".into(),
         reasoning: None,
-        raw: Value::Null,
+        raw: Value::Null.into(),
         calls: 1,
     }
 }

@@ -3,6 +3,7 @@
 use super::corpus::ChunkIndex;
 use super::coverage::{Coverage, Used};
 use super::fingerprint::Fingerprint;
+use super::json::Json;
 use super::persona::Persona;
 use super::place::{Place, Stage};
 use super::reply::{AssistantReply, JudgeReply, UserReply};
@@ -172,7 +173,7 @@ pub struct Question {
     /// Text the model thought aloud before its reply.
     pub reasoning: Option<String>,
     /// The endpoint's response, whole.
-    pub raw: Value,
+    pub raw: Json,
     /// Requests it took.
     pub calls: u32,
 }
@@ -195,7 +196,7 @@ pub struct Answer {
     /// Text the model thought aloud before its reply.
     pub reasoning: Option<String>,
     /// The endpoint's last response, whole.
-    pub raw: Value,
+    pub raw: Json,
     /// Requests it took.
     pub calls: u32,
 }
@@ -210,7 +211,7 @@ pub struct ToolEvent {
     /// What it was called with.
     pub arguments: Value,
     /// What it returned.
-    pub result: Value,
+    pub result: Json,
 }
 
 /// What `judge.accept` makes of a verdict.
@@ -234,7 +235,7 @@ pub struct Judgement {
     /// Text the model thought aloud before its reply.
     pub reasoning: Option<String>,
     /// The endpoint's response, whole.
-    pub raw: Value,
+    pub raw: Json,
     /// Requests it took.
     pub calls: u32,
 }

@@ -4,6 +4,7 @@ pub mod conversation;
 pub mod corpus;
 pub mod coverage;
 pub mod fingerprint;
+pub mod json;
 pub mod language;
 pub mod persona;
 pub mod place;
@@ -20,6 +21,7 @@ pub use conversation::{
 pub use corpus::{Catalogue, Chunk, ChunkIndex, Passage, Source, SourceIndex};
 pub use coverage::{Coverage, Used};
 pub use fingerprint::{Fingerprint, question_hash};
+pub use json::Json;
 pub use language::Language;
 pub use persona::Persona;
 pub use place::{Digest, Place, Stage};

@@ -138,13 +138,16 @@ impl Load {
             Questions::Pool(pool) => sight % pool,
         };
         let text = if sight & 1024 == 0 { format!("Question {number}?") } else { format!("QUESTION {number}? ") };
-        Ok(Question { raw: sight.into(), ..plain::question(&text, used(sight >> 16, text.as_str().into())) })
+        Ok(Question {
+            raw: Json::from(serde_json::Value::from(sight)),
+            ..plain::question(&text, used(sight >> 16, text.as_str().into()))
+        })
     }
 
     /// The assistant model answers.
     pub fn answer(&self, conversation: &Conversation) -> Result<Answer, Failure> {
         let sight = self.look(Verb::Answer, conversation)?;
-        Ok(Answer { raw: sight.into(), ..plain::answer(&format!("Answer {sight}.")) })
+        Ok(Answer { raw: Json::from(serde_json::Value::from(sight)), ..plain::answer(&format!("Answer {sight}.")) })
     }
 
     /// The judge model scores a turn, a conversation that is over, or nothing.
@@ -155,7 +158,8 @@ impl Load {
         let reply =
             JudgeReply { score, reasons: vec![], notes: String::new(), question_ok: true, answer_ok: sight & 1 == 0 };
         let acceptance = Acceptance::Accepted;
-        let judgement = Judgement { reply, acceptance, reasoning: None, raw: sight.into(), calls: 1 };
+        let judgement =
+            Judgement { reply, acceptance, reasoning: None, raw: Json::from(serde_json::Value::from(sight)), calls: 1 };
         Ok(match (sight >> 16) % 3 {
             0 => Judged::Nothing,
             1 if over => Judged::Conversation(judgement),

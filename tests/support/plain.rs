@@ -41,7 +41,7 @@ pub fn question(text: &str, used: Used) -> Question {
         used,
         agent: "plain".into(),
         reasoning: None,
-        raw: serde_json::Value::Null,
+        raw: serde_json::Value::Null.into(),
         calls: 1,
     }
 }
@@ -65,7 +65,7 @@ pub fn answer(text: &str) -> Answer {
         unsupported_numbers: Vec::new(),
         agent: "plain".into(),
         reasoning: None,
-        raw: serde_json::Value::Null,
+        raw: serde_json::Value::Null.into(),
         calls: 1,
     }
 }

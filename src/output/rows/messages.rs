@@ -55,13 +55,7 @@ pub(crate) enum ToolMessage<'a> {
         agent: &'a str,
     },
     /// What one call returned, as JSON text.
-    Returned {
-        role: &'static str,
-        tool_call_id: Cow<'a, str>,
-        name: &'a str,
-        #[serde(serialize_with = "as_text")]
-        content: &'a Value,
-    },
+    Returned { role: &'static str, tool_call_id: Cow<'a, str>, name: &'a str, content: &'a str },
 }
 
 /// A tool call in the shape of the chat completions API.
@@ -157,7 +151,7 @@ pub(crate) fn messages_with_tools(turns: &[Arc<Turn>]) -> Vec<ToolMessage<'_>> {
             role: "tool",
             tool_call_id,
             name: &event.name,
-            content: &event.result,
+            content: event.result.text(),
         }));
         rows.extend(answered(turn, None).map(ToolMessage::Said));
     }
@@ -218,7 +212,7 @@ mod tests {
         let mut number = 0;
         let mut event = |id: &&str| {
             number += 1;
-            ToolEvent { id: (*id).into(), result: json!(number), ..sample.answer.tool_events[0].clone() }
+            ToolEvent { id: (*id).into(), result: json!(number).into(), ..sample.answer.tool_events[0].clone() }
         };
         let events: Vec<Vec<_>> = ids.iter().map(|ids| ids.iter().map(&mut event).collect()).collect();
         let turn = |events| {

@@ -3,9 +3,8 @@
 use super::Parts;
 use crate::output::json::or_empty;
 use crate::words::reply::{Difficulty, GroundingFact, Intent, ReasoningTrace};
-use crate::words::{Acceptance, AssistantReply, Conversation, JudgeReply, Judgement, ToolEvent, Turn, UserReply};
+use crate::words::{Acceptance, AssistantReply, Conversation, Json, JudgeReply, Judgement, ToolEvent, Turn, UserReply};
 use serde::Serialize;
-use serde_json::Value;
 
 /// An item of `turns`.
 #[derive(Debug, Serialize)]
@@ -60,17 +59,17 @@ pub(crate) enum RawResult<'a> {
     Turn {
         turn_index: u16,
         attempt: u16,
-        qa_raw: &'a Value,
-        kb_raw: &'a Value,
+        qa_raw: &'a Json,
+        kb_raw: &'a Json,
         #[serde(serialize_with = "or_empty")]
-        judge_raw: Option<&'a Value>,
+        judge_raw: Option<&'a Json>,
         qa_output: &'a UserReply,
         kb_output: &'a AssistantReply,
         #[serde(serialize_with = "or_empty")]
         qa_judge: Option<&'a JudgeReply>,
     },
     /// Of the judge of the whole conversation.
-    Judge { conversation_judge_raw: &'a Value, conversation_judge: &'a JudgeReply },
+    Judge { conversation_judge_raw: &'a Json, conversation_judge: &'a JudgeReply },
 }
 
 /// The responses of all turns, then that of the conversation's judge.
