@@ -12,13 +12,17 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     end_with_workers();
+    allow_open_files();
     let cli = Cli::parse();
     let (name, result) = match &cli.command {
         Command::Run(args) => ("run", run(args)),
         Command::Estimate(args) => ("estimate", estimate(args)),
         Command::Status(args) => ("status", status(args)),
     };
-    result.unwrap_or_else(|message| {
+    result.unwrap_or_else(|mut message| {
+        if message.contains("Too many open files") {
+            message.push_str("; raise the limit on open files (`ulimit -n`), or lower run.batch_size");
+        }
         // A reader that has gone away misses it.
         _ = writeln!(std::io::stderr(), "dlgforge {name} failed: {message}");
         ExitCode::FAILURE
@@ -106,4 +110,15 @@ fn end_with_workers() {
             std::process::exit(101);
         }
     }));
+}
+
+/// Raises the limit on open files to the most that the system grants: every conversation under way may need a connection.
+fn allow_open_files() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        // What the system refuses stays as it was.
+        _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    }
 }

@@ -269,25 +269,46 @@ fn with_its_journal_cut_short_anywhere_it_says_so_and_ends_the_same() {
     assert!(told > 0, "nothing was said of any cut");
 }
 
-/// The same command with a limit to how long its files may become.
-fn limited(project: &Project, kilobytes: u32) -> Command {
+/// The same command under such limits of the shell.
+fn limited(project: &Project, limits: &str) -> Command {
     let run = command(project, "1");
     let words = std::iter::once(run.get_program()).chain(run.get_args());
     let mut command = Command::new("bash");
-    // Without the signal a write beyond the limit is an error, as on a full disk.
-    command.args(["-c", &format!("trap '' XFSZ; ulimit -f {kilobytes}; exec \"$@\""), "bash"]).args(words);
+    command.args(["-c", &format!("{limits}; exec \"$@\""), "bash"]).args(words);
     command.current_dir(project.path("")).env_clear().env("SOURCE_DATE_EPOCH", "1735689600").stdin(Stdio::null());
     command
+}
+
+#[test]
+fn without_file_descriptors_it_stops_and_says_what_to_do() {
+    let counting = Counting::start();
+    // What wants one first: the outputs, then the connections.
+    for files in [20, 30, 36, 40, 44] {
+        let project = counting.project();
+        let mut child =
+            limited(&project, &format!("ulimit -n {files}")).stderr(Stdio::piped()).spawn().expect("bash runs");
+        let began = Instant::now();
+        while child.try_wait().expect("a child").is_none() {
+            assert!(began.elapsed() < Duration::from_secs(60), "{files} files: it ends");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let ended = child.wait_with_output().expect("its words");
+        let complaint = String::from_utf8_lossy(&ended.stderr);
+        let last = complaint.lines().last().unwrap_or_default();
+        assert_eq!(ended.status.code(), Some(1), "{files} files: {complaint}");
+        assert!(last.contains("dlgforge run failed: ") && last.contains("`ulimit -n`"), "{files} files: {complaint}");
+    }
 }
 
 #[test]
 fn on_a_full_disk_it_stops_says_so_and_goes_on_when_there_is_room() {
     let counting = Counting::start();
     let (expected, _) = undisturbed(&counting);
-    // What is full first: the journal, then one output after the other.
+    // What is full first: the journal, then one output after the other. Without the signal a write beyond the limit is an
+    // error, as on a full disk.
     for kilobytes in [64, 200, 600, 900, 1_200] {
         let project = counting.project();
-        let ended = limited(&project, kilobytes).output().expect("bash runs");
+        let ended = limited(&project, &format!("trap '' XFSZ; ulimit -f {kilobytes}")).output().expect("bash runs");
         let complaint = String::from_utf8_lossy(&ended.stderr);
         assert_eq!(ended.status.code(), Some(1), "{kilobytes} kB: {complaint}");
         let last = complaint.lines().last().unwrap_or_default();

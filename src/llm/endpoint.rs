@@ -9,9 +9,10 @@ use super::wire::native::native;
 use super::wire::request::Preset;
 use super::wire::{ChatCompletions, Wire, response, tool_text};
 use super::{AgentOptions, ChatReply, ChatRequest, EndpointOptions, ModelError, Secret, Shared, display_name};
-use jiff::Timestamp;
+use crate::words::clock;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Response, StatusCode, Url};
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -183,13 +184,18 @@ impl Endpoint {
 
     fn unreachable(&self, error: reqwest::Error, tries: u32) -> Setback {
         let connected = !error.is_connect();
+        let error = error.without_url();
         let detail = if error.is_timeout() && connected {
             format!("no complete response within {} s", self.timeout.as_secs_f64())
         } else {
-            causes(&error.without_url())
+            causes(&error)
+        };
+        let fault = match connected {
+            true => Fault::Broken(None),
+            false if is_out_of_files(&error) => Fault::Settings,
+            false => Fault::Unreachable,
         };
         let error = ModelError::Unreachable { endpoint: self.shown.clone(), detail: self.redacted(detail), tries };
-        let fault = if connected { Fault::Broken(None) } else { Fault::Unreachable };
         Setback { error, fault, charged: connected, headers: HeaderMap::new() }
     }
 
@@ -204,7 +210,7 @@ impl Endpoint {
         let fault = if self.capabilities.learn(status.as_u16(), &text, request, form) {
             Fault::Form
         } else {
-            fault(status, &text, retry_after(response.headers(), Timestamp::now()))
+            fault(status, &text, retry_after(response.headers(), clock::now()))
         };
         if fault == Fault::Settings {
             detail = format!("{detail}; {}", self.advice(status, &text));
@@ -304,4 +310,12 @@ async fn read(response: &mut Response, body: &mut Vec<u8>) -> Result<(), Unread>
         body.extend_from_slice(&chunk);
     }
     Ok(())
+}
+
+/// Whether the process, or the system, has no file descriptor left.
+fn is_out_of_files(error: &(dyn Error + 'static)) -> bool {
+    const EMFILE: i32 = 24;
+    const ENFILE: i32 = 23;
+    let code = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
+    matches!(code, Some(EMFILE | ENFILE)) || error.source().is_some_and(is_out_of_files)
 }

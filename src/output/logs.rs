@@ -2,8 +2,9 @@
 
 use super::OutputError;
 use super::files::create_folder;
+use crate::words::clock;
+use jiff::Zoned;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
 use std::fmt::{self, Write as _};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -98,7 +99,7 @@ impl<S: Subscriber> Layer<S> for LogLayer {
         if level <= Level::WARN {
             (self.console)(&message);
         }
-        let text = line(&Timestamp::now().to_zoned(self.zone.clone()), level, target, &message);
+        let text = line(&clock::now().to_zoned(self.zone.clone()), level, target, &message);
         let own = OWN.iter().position(|(name, _)| *name == target);
         // Fails once the logs have ended: documented at `Logs`.
         let _ = self.lines.send(Line::Text { own, text });

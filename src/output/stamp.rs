@@ -1,6 +1,7 @@
 //! The time of day as the outputs record it: the only clock whose reading reaches a row.
 
 use super::OutputError;
+use crate::words::clock;
 use jiff::Timestamp;
 
 /// Source of timestamps: one fixed moment for reproducible outputs, else the wall clock.
@@ -34,7 +35,7 @@ impl Stamp {
     }
 
     fn now(&self) -> Timestamp {
-        self.fixed.unwrap_or_else(Timestamp::now)
+        self.fixed.unwrap_or_else(clock::now)
     }
 }
 

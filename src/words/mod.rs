@@ -1,5 +1,6 @@
 //! The vocabulary: plain data that every room speaks, without I/O, async or timely.
 
+pub mod clock;
 pub mod conversation;
 pub mod corpus;
 pub mod coverage;

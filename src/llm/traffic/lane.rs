@@ -4,6 +4,7 @@ use super::bucket::{Bucket, told};
 use super::flights::Flights;
 use super::health::Health;
 use super::pace::Pace;
+use crate::words::clock;
 use reqwest::header::HeaderMap;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -236,7 +237,7 @@ impl Lane {
         if headers.is_empty() {
             return;
         }
-        for (bucket, told) in self.told.0.iter_mut().zip(told(headers, jiff::Timestamp::now())) {
+        for (bucket, told) in self.told.0.iter_mut().zip(told(headers, clock::now())) {
             *bucket = told.map(|told| Bucket::told(told, now)).or(*bucket);
         }
     }

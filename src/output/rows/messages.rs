@@ -2,7 +2,7 @@
 
 use crate::output::json::as_text;
 use crate::words::reply::{Confidence, Difficulty, Intent};
-use crate::words::{ToolEvent, Turn};
+use crate::words::{Json, ToolEvent, Turn};
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -55,7 +55,13 @@ pub(crate) enum ToolMessage<'a> {
         agent: &'a str,
     },
     /// What one call returned, as JSON text.
-    Returned { role: &'static str, tool_call_id: Cow<'a, str>, name: &'a str, content: &'a str },
+    Returned {
+        role: &'static str,
+        tool_call_id: Cow<'a, str>,
+        name: &'a str,
+        #[serde(serialize_with = "as_text")]
+        content: &'a Json,
+    },
 }
 
 /// A tool call in the shape of the chat completions API.
@@ -151,7 +157,7 @@ pub(crate) fn messages_with_tools(turns: &[Arc<Turn>]) -> Vec<ToolMessage<'_>> {
             role: "tool",
             tool_call_id,
             name: &event.name,
-            content: event.result.text(),
+            content: &event.result,
         }));
         rows.extend(answered(turn, None).map(ToolMessage::Said));
     }
