@@ -119,7 +119,7 @@ fn duplicates_are_asked_again_then_dropped_then_the_run_says_so() {
 }
 
 #[test]
-fn dropped_conversations_with_turns_are_kept_and_marked() {
+fn dropped_conversations_with_turns_are_kept_apart_or_marked() {
     // The second turn of every second conversation asks what was asked before.
     let asked = AtomicU64::new(0);
     let endpoint = Endpoint::start(Behaviour::new(move |request, _| {
@@ -128,12 +128,17 @@ fn dropped_conversations_with_turns_are_kept_and_marked() {
         asking(reply(request, Latency::NONE), || again().then(|| "What now?".into()))
     }));
     let run = "  batch_size: 4\n  total_samples: 8\n  turns: {mode: exact, exact: 2}";
-    let project = Project::with(&remote(&endpoint.base_url(), run, "coverage: {question_dedup_retries: 0}"));
+    let config = remote(&endpoint.base_url(), run, "coverage: {question_dedup_retries: 0}");
+    let project = Project::with(&config);
     project.generate(&[]);
+    assert_eq!(project.rows("outputs/conversations_sharegpt.jsonl").len(), 8);
+    assert!(!project.rows("outputs/dropped.jsonl").is_empty());
+    let project = Project::with(&config);
+    project.generate(&["--set", "saving.keep_dropped_rows=true"]);
     let rows = project.rows("outputs/conversations_sharegpt.jsonl");
     let (dropped, completed): (Vec<_>, Vec<_>) =
         rows.iter().partition(|row| row["metadata"]["conversation_status"] == "dropped");
-    assert_eq!(completed.len(), 8);
+    assert_eq!((completed.len(), project.read("outputs/dropped.jsonl").as_str()), (8, ""));
     assert!(!dropped.is_empty());
     for row in dropped {
         assert_eq!(

@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::sync::Arc;
 
 /// Version of the two schemas, in the key-value metadata of every file.
-pub(crate) const SCHEMA_VERSION: &str = "3";
+pub(crate) const SCHEMA_VERSION: &str = "4";
 
 /// A row of `conversations-*.parquet`: messages, what `metadata` tells, and the verdict.
 #[derive(Debug, Serialize)]
@@ -17,7 +17,6 @@ pub(crate) struct ConversationColumns<'a> {
     tools: &'a str,
     #[serde(flatten)]
     metadata: &'a Metadata<'a>,
-    run_id: &'a str,
     target_turns: u16,
     avg_score: Option<f64>,
     conversation_judge: Option<&'a JudgeReply>,
@@ -37,7 +36,12 @@ impl<'a> ConversationColumns<'a> {
             list("messages", message(&[])),
             list(
                 "messages_with_tools",
-                message(&[maybe_list("tool_calls", call()), maybe_text("tool_call_id"), maybe_text("name")]),
+                message(&[
+                    maybe("turn_index", DataType::UInt16),
+                    maybe_list("tool_calls", call()),
+                    maybe_text("tool_call_id"),
+                    maybe_text("name"),
+                ]),
             ),
             text("tools"),
             always("personas", record(["user", "assistant", "user_id", "assistant_id"])),
@@ -66,7 +70,6 @@ impl<'a> ConversationColumns<'a> {
             messages_with_tools: &parts.messages_with_tools,
             tools: parts.facts.tools.text(),
             metadata: &parts.metadata,
-            run_id: &parts.facts.run_id,
             target_turns: parts.conversation.target_turns,
             avg_score: mean_score(&parts.conversation.turns),
             conversation_judge: parts.judgement,
@@ -79,7 +82,6 @@ impl<'a> ConversationColumns<'a> {
 pub(crate) struct TurnColumns<'a> {
     #[serde(flatten)]
     row: TurnRow<'a>,
-    run_id: &'a str,
     language: &'a str,
     source_path: Option<&'a str>,
     tool_calls: usize,
@@ -138,7 +140,6 @@ impl<'a> TurnColumns<'a> {
     pub fn of(parts: &Parts<'a>, turn: &'a Turn, catalogue: &'a Catalogue) -> Self {
         Self {
             row: TurnRow::of(parts, turn),
-            run_id: &parts.facts.run_id,
             language: &parts.conversation.language,
             source_path: turn.question.used.source.map(|source| catalogue.source(source).path.as_str()),
             tool_calls: turn.answer.tool_events.len(),

@@ -32,11 +32,14 @@ pub struct LedgerRow {
     pub seed_question: String,
     /// [`question_hash`] of the seed question.
     pub seed_question_hash: String,
+    /// The run that asked. Ledgers of earlier releases do not tell.
+    #[serde(default)]
+    pub run_id: String,
 }
 
 impl LedgerRow {
     /// The line of an accepted turn.
-    pub(crate) fn of(turn: &Turn, catalogue: &Catalogue, timestamp: &str) -> Self {
+    pub(crate) fn of(turn: &Turn, catalogue: &Catalogue, run_id: &str, timestamp: &str) -> Self {
         let question = &turn.question;
         let chunk = question.used.chunk.map(|chunk| catalogue.chunk(chunk).id.clone());
         let source = question.used.source.map(|source| catalogue.source(source).path.clone());
@@ -52,6 +55,7 @@ impl LedgerRow {
             seed_topic: question.seed_topic.clone(),
             seed_question: question.seed_question.clone(),
             seed_question_hash: seed_hash,
+            run_id: run_id.to_owned(),
         }
     }
 }
@@ -136,11 +140,11 @@ mod tests {
     fn chunk_and_source_come_from_the_catalogue() {
         use std::sync::Arc;
         let mut turn = sample::sample_conversation().turns.remove(0);
-        let row = LedgerRow::of(&turn, &sample::catalogue(), "t");
+        let row = LedgerRow::of(&turn, &sample::catalogue(), "r", "t");
         assert_eq!((row.topic_id.as_str(), row.source_path.as_str()), ("5f0c-1", "backup.md"));
         let question = Arc::make_mut(&mut Arc::make_mut(&mut turn).question);
         (question.used.chunk, question.used.source) = (None, None);
-        let row = LedgerRow::of(&turn, &sample::catalogue(), "t");
+        let row = LedgerRow::of(&turn, &sample::catalogue(), "r", "t");
         assert_eq!((row.topic_id.as_str(), row.source_path.as_str()), ("", ""));
     }
 }

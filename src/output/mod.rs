@@ -40,6 +40,8 @@ pub struct Options {
     pub root: PathBuf,
     /// Names of the ShareGPT columns.
     pub columns: Columns,
+    /// Whether the files for training and Parquet hold dropped conversations too; else `dropped.jsonl` does.
+    pub keep_dropped_rows: bool,
 }
 
 /// `saving.output_columns`.

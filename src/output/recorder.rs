@@ -4,7 +4,7 @@ use super::columns::{ConversationColumns, TurnColumns};
 use super::files::{self, WrittenFile, shown};
 use super::json::{Lines, pretty};
 use super::ledger::{self, LedgerRow};
-use super::rows::{ConversationDocument, IndexRow, JudgeColumn, Parts, ShareGpt, SyntheticQa, TurnRow};
+use super::rows::{ConversationDocument, Dropped, IndexRow, JudgeColumn, Parts, ShareGpt, SyntheticQa, TurnRow};
 use super::shards::{self, Changes, Shards};
 use super::state::{self, RunState};
 use super::table::{Known, Table, append_all};
@@ -46,7 +46,7 @@ pub struct Recorder {
     catalogue: Arc<Catalogue>,
     folder: Folder,
     keep_calls: bool,
-    tables: [Table; 6],
+    tables: [Table; 7],
     documents: Documents,
     shards: Shards,
     state: RunState,
@@ -97,7 +97,11 @@ impl Recorder {
         let tables = open_tables(root, |name| known(name, Known::New))?;
         let last = match &begins {
             Begins::New(_) => None,
-            Begins::Resumed(settled) => settled.iter().rev().find(|one| one.document > 0).map(|one| one.slot),
+            Begins::Resumed(settled) => {
+                let has_rows =
+                    |one: &&Settled| one.document > 0 && (options.keep_dropped_rows || one.dropped.is_none());
+                settled.iter().rev().find(has_rows).map(|one| one.slot)
+            }
         };
         let shards = Shards::open(root, &facts, &folder.files, folder.died, last)?;
         let spool = known(&state::spool(&facts.run_id), Known::Fresh);
@@ -157,16 +161,14 @@ impl Recorder {
         let mut document = 0;
         if !conversation.turns.is_empty() {
             let path = document_path(&self.documents.folder, &conversation.id);
-            let lines = lines(
-                &parts,
-                &self.options.columns,
-                &shown(&path, bases(&self.options)),
-                &self.ledger_rows(conversation),
-            )?;
-            let turns = conversation.turns.iter().map(|turn| TurnColumns::of(&parts, turn, &self.catalogue));
+            let file = shown(&path, bases(&self.options));
+            let lines = lines(&parts, ending, &self.options, &file, &self.ledger_rows(conversation))?;
             document = self.documents.write(path, pretty("conversation", &ConversationDocument::of(&parts))?)?;
             append_all(&mut self.tables, &lines)?;
-            self.shards.push(conversation.slot, ConversationColumns::of(&parts), &turns.collect::<Vec<_>>())?;
+            if self.options.keep_dropped_rows || *ending == Ending::Completed {
+                let turns = conversation.turns.iter().map(|turn| TurnColumns::of(&parts, turn, &self.catalogue));
+                self.shards.push(conversation.slot, ConversationColumns::of(&parts), &turns.collect::<Vec<_>>())?;
+            }
         }
         self.state.push(&slot)?;
         let slot = conversation.slot;
@@ -279,11 +281,12 @@ impl Recorder {
 
     fn ledger_rows(&self, conversation: &Conversation) -> Vec<LedgerRow> {
         let timestamp = self.stamp.utc_z();
-        conversation.turns.iter().map(|turn| LedgerRow::of(turn, &self.catalogue, &timestamp)).collect()
+        let run_id = &self.facts.run_id;
+        conversation.turns.iter().map(|turn| LedgerRow::of(turn, &self.catalogue, run_id, &timestamp)).collect()
     }
 }
 
-fn open_tables(folder: &Path, known: impl Fn(&str) -> Known) -> Result<[Table; 6], OutputError> {
+fn open_tables(folder: &Path, known: impl Fn(&str) -> Known) -> Result<[Table; 7], OutputError> {
     let open = |name| Table::open(folder, name, known(name));
     Ok([
         open("synthetic_qa.jsonl")?,
@@ -292,25 +295,43 @@ fn open_tables(folder: &Path, known: impl Fn(&str) -> Known) -> Result<[Table; 6
         open("conversations_sharegpt_judged.jsonl")?,
         open("turns.jsonl")?,
         open(ledger::FILE_NAME)?,
+        open("dropped.jsonl")?,
     ])
 }
 
 /// The lines of a conversation, in the order of [`Recorder::tables`].
-fn lines(parts: &Parts, columns: &Columns, file: &str, ledger_rows: &[LedgerRow]) -> Result<[Lines; 6], OutputError> {
-    let [mut qa, mut index, mut plain, mut judged, mut turns, mut ledger] = std::array::from_fn(|_| Lines::default());
+fn lines(
+    parts: &Parts,
+    ending: &Ending,
+    options: &Options,
+    file: &str,
+    ledger_rows: &[LedgerRow],
+) -> Result<[Lines; 7], OutputError> {
+    let [mut qa, mut index, mut plain, mut judged, mut turns, mut ledger, mut dropped] =
+        std::array::from_fn(|_| Lines::default());
+    let columns = &options.columns;
+    let judge = JudgeColumn::of(parts);
     qa.push("row of synthetic_qa", &SyntheticQa::of(parts))?;
     index.push("row of conversations_index", &IndexRow::of(parts, file))?;
-    plain.push("row of conversations_sharegpt", &ShareGpt::of(parts, columns, None))?;
-    if let Some(judge) = JudgeColumn::of(parts) {
-        judged.push("row of conversations_sharegpt_judged", &ShareGpt::of(parts, columns, Some(&judge)))?;
-    }
-    for turn in &parts.conversation.turns {
-        turns.push("row of turns", &TurnRow::of(parts, turn))?;
+    match ending {
+        Ending::Dropped(reason) if !options.keep_dropped_rows => {
+            let row = Dropped::of(ShareGpt::of(parts, columns, judge.as_ref()), reason);
+            dropped.push("row of dropped", &row)?;
+        }
+        _ => {
+            plain.push("row of conversations_sharegpt", &ShareGpt::of(parts, columns, None))?;
+            if let Some(judge) = &judge {
+                judged.push("row of conversations_sharegpt_judged", &ShareGpt::of(parts, columns, Some(judge)))?;
+            }
+            for turn in &parts.conversation.turns {
+                turns.push("row of turns", &TurnRow::of(parts, turn))?;
+            }
+        }
     }
     for row in ledger_rows {
         ledger.push("row of coverage_ledger", row)?;
     }
-    Ok([qa, index, plain, judged, turns, ledger])
+    Ok([qa, index, plain, judged, turns, ledger, dropped])
 }
 
 /// Demands that the documents of these conversations are in their folder.

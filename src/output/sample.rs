@@ -34,7 +34,7 @@ pub(crate) fn options(root: &Path) -> Options {
         assistant_reasoning: "assistant_reasoning".into(),
         judge: "judge".into(),
     };
-    Options { folder: root.join("outputs"), root: root.to_owned(), columns }
+    Options { folder: root.join("outputs"), root: root.to_owned(), columns, keep_dropped_rows: true }
 }
 
 /// Two languages, judged by turn.

@@ -36,6 +36,9 @@ pub fn begin(settings: &Settings, sources: &Sources, stamp: Stamp) -> Result<Res
             return Ok(Err(run.clone()));
         }
     }
+    if identity.resumed.is_none() {
+        identity::other_model(&folder.runs, &manifest).into_iter().for_each(|line| tracing::warn!("{line}"));
+    }
     let (facts, store) = (sources.facts(settings, &identity), folder.store.clone());
     let reuse = identity::reuse(settings, &folder.runs)?;
     let settled = if identity.resumed.is_some() { store.settled(&facts.run_id)? } else { Vec::new() };

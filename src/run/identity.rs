@@ -57,6 +57,22 @@ fn seed_of(run: &Run) -> Option<u64> {
     run.manifest.get(SEED)?.parse().ok()
 }
 
+/// The last run of an output folder that was made by another model than one with this manifest, in a line for its user.
+pub fn other_model(runs: &[Run], manifest: &BTreeMap<String, String>) -> Option<String> {
+    let model = |manifest: &BTreeMap<String, String>, role: &str| {
+        let part = |of: &str| manifest.get(&format!("llm.agents.{role}.{of}")).cloned().unwrap_or_default();
+        format!("{}/{}", part("provider"), part("model"))
+    };
+    runs.iter().rev().find_map(|run| {
+        let role = ["assistant", "user"].into_iter().find(|role| model(&run.manifest, role) != model(manifest, role))?;
+        let (id, theirs, ours) = (&run.id, model(&run.manifest, role), model(manifest, role));
+        Some(format!(
+            "the output folder has rows of run {id}, whose {role} model was {theirs} and not {ours}: tell rows apart by \
+             `run_id`, or set `saving.output_dir` to another folder"
+        ))
+    })
+}
+
 /// Demands that no run has conversations with ids that this one would give to others.
 fn distinct(run_id: &str, languages: &[Arc<str>], runs: &[Run]) -> Result<(), RunError> {
     let ours: BTreeSet<String> = prefixes(run_id, languages).collect();
@@ -149,16 +165,32 @@ fn drawn() -> u64 {
 mod tests {
     use super::*;
 
+    fn of_folder(id: &str, manifest: BTreeMap<String, String>) -> Run {
+        let (config, began, updated) = Default::default();
+        Run { id: id.to_owned(), state: crate::store::State::Completed, manifest, config, ledger: 0, began, updated }
+    }
+
+    #[test]
+    fn rows_of_another_model_are_told_of() {
+        let manifest = |provider: &str, model: &str| {
+            let of = |role: &str, part: &str, value: &str| (format!("llm.agents.{role}.{part}"), value.to_owned());
+            let parts = ["user", "assistant"].map(|role| [of(role, "provider", provider), of(role, "model", model)]);
+            BTreeMap::from_iter(parts.into_iter().flatten())
+        };
+        let runs = [of_folder("old", manifest("openai", "a")), of_folder("new", manifest("openai", "b"))];
+        let told = |model: &str, runs: &[Run]| other_model(runs, &manifest("openai", model)).unwrap_or_default();
+        assert!(told("a", &runs).contains("run new, whose assistant model was openai/b and not openai/a"));
+        assert!(told("b", &runs).contains("run old, "), "an earlier one");
+        assert_eq!((told("b", &runs[1..]), told("b", &[])), (String::new(), String::new()));
+        let mut other = manifest("openai", "b");
+        other.insert("llm.agents.user.model".to_owned(), "c".to_owned());
+        assert!(other_model(&runs[1..], &other).is_some_and(|line| line.contains("whose user model was openai/b")));
+    }
+
     #[test]
     fn runs_of_a_folder_share_no_conversation_ids() {
-        let run = |id: &str, languages: &[&str]| Run {
-            id: id.to_owned(),
-            state: crate::store::State::Completed,
-            manifest: BTreeMap::from([(LANGUAGES.to_owned(), serde_json::json!(languages).to_string())]),
-            config: String::new(),
-            ledger: 0,
-            began: String::new(),
-            updated: String::new(),
+        let run = |id: &str, languages: &[&str]| {
+            of_folder(id, BTreeMap::from([(LANGUAGES.to_owned(), serde_json::json!(languages).to_string())]))
         };
         for (id, languages, earlier, shared) in [
             ("exp-en", &["en"][..], run("exp", &["en", "fr"]), Some("exp-en")),

@@ -51,6 +51,7 @@ pub fn manifest(settings: &Settings, sources: &Sources, seed: u64) -> BTreeMap<S
     tell("judge.accept.min_score", accept.min_score.to_string());
     tell("judge.accept.require", required.join(", "));
     tell("judge.accept.on_fail", if accept.drop { "drop" } else { "keep" }.to_owned());
+    tell("saving.keep_dropped_rows", settings.output.keep_dropped_rows.to_string());
     let columns = &settings.output.columns;
     for (key, name) in [
         ("messages", &columns.messages),

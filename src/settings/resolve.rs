@@ -296,7 +296,12 @@ fn output_options(values: &Values, folders: &Folders, report: &mut Report) -> ou
     if folder.is_empty() {
         report.conflict(&[FOLDER], values.place(FOLDER), format!("`{FOLDER}` must not be empty"));
     }
-    output::Options { folder: folders.root.join(folder), root: folders.root.clone(), columns: columns(values, report) }
+    output::Options {
+        folder: folders.root.join(folder),
+        root: folders.root.clone(),
+        columns: columns(values, report),
+        keep_dropped_rows: values.boolean("saving.keep_dropped_rows"),
+    }
 }
 
 fn columns(values: &Values, report: &mut Report) -> output::Columns {

@@ -235,6 +235,7 @@ const REST: &[Key] = &[
 
 const SAVING: &[Key] = &[
     key("saving.output_dir", Text).env(&["OUTPUT_DIR"]),
+    key("saving.keep_dropped_rows", Boolean).env(&["KEEP_DROPPED_ROWS"]),
     key("saving.output_columns.messages", Text),
     key("saving.output_columns.messages_with_tools", Text),
     key("saving.output_columns.tools", Text),

@@ -77,6 +77,7 @@ fn a_run_leaves_exactly_these_files() {
             ("outputs/conversations_sharegpt_judged.jsonl", Some(2)),
             ("outputs/turns.jsonl", Some(3)),
             ("outputs/coverage_ledger.jsonl", Some(3)),
+            ("outputs/dropped.jsonl", Some(0)),
             ("outputs/parquet/conversations-run-1-00000.parquet", Some(1)),
             ("outputs/parquet/turns-run-1-00000.parquet", Some(2)),
             ("outputs/parquet/conversations-run-1-00001.parquet", Some(1)),
@@ -129,6 +130,37 @@ fn keys_stand_in_the_documented_order() {
     ];
     let found: Vec<_> = found.iter().map(|(name, object)| format!("{name}: {}", keys(object))).collect();
     assert_eq!(found, expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn a_dropped_conversation_is_not_trained_on() {
+    let root = tempfile::tempdir().unwrap();
+    let options = Options { keep_dropped_rows: false, ..sample::options(root.path()) };
+    let mut recorder = create(options, sample::facts()).unwrap();
+    recorder.record(&sample::sample_conversation()).unwrap();
+    recorder.record(&sample::dropped_conversation()).unwrap();
+    let written = recorder.finish(State::Completed).unwrap();
+    let told = |name: &str| written.iter().find(|file| file.path.ends_with(name)).and_then(|file| file.rows);
+    let of = |name: &str| rows(root.path(), name);
+    for name in ["conversations_sharegpt.jsonl", "conversations_sharegpt_judged.jsonl"] {
+        assert_eq!(
+            of(name).iter().map(|row| &row["metadata"]["conversation_status"]).collect::<Vec<_>>(),
+            ["completed"]
+        );
+    }
+    assert!(of("turns.jsonl").iter().all(|row| row["conversation_status"] == "completed"));
+    assert_eq!((told("conversations-run-1-00000.parquet"), told("turns-run-1-00000.parquet")), (Some(1), Some(2)));
+    assert_eq!(written.iter().filter(|file| file.path.contains("parquet")).count(), 2);
+    let dropped = of("dropped.jsonl");
+    assert_eq!(
+        (&dropped[0]["drop_reason"], &dropped[0]["drop_detail"]),
+        (&"dedup_exhausted".into(), &"every attempt at a question was a duplicate".into())
+    );
+    assert_eq!((dropped.len(), &dropped[0]["metadata"]["run_id"]), (1, &"run-1".into()));
+    assert!(dropped[0]["messages"].is_array() && dropped[0]["judge"].is_object());
+    // The rest of the contract's files tell of it all the same.
+    assert_eq!((of("synthetic_qa.jsonl").len(), of("conversations_index.jsonl").len()), (2, 2));
+    assert_eq!(of("coverage_ledger.jsonl").len(), 3, "what it has asked is not asked again");
 }
 
 #[test]

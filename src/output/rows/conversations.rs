@@ -30,6 +30,7 @@ pub(crate) struct SyntheticQa<'a> {
     #[serde(serialize_with = "or_empty")]
     raw_result: Option<&'a AssistantReply>,
     raw_results: &'a [RawResult<'a>],
+    run_id: &'a str,
 }
 
 impl<'a> SyntheticQa<'a> {
@@ -50,6 +51,7 @@ impl<'a> SyntheticQa<'a> {
             messages: &parts.messages,
             raw_result: last.map(|turn| turn.kb_answer),
             raw_results: &parts.raw_results,
+            run_id: &parts.facts.run_id,
         }
     }
 }
@@ -74,6 +76,7 @@ pub(crate) struct ConversationDocument<'a> {
     turns: &'a [TurnPayload<'a>],
     conversation_history: &'a [HistoryItem<'a>],
     raw_results: &'a [RawResult<'a>],
+    run_id: &'a str,
 }
 
 impl<'a> ConversationDocument<'a> {
@@ -96,6 +99,7 @@ impl<'a> ConversationDocument<'a> {
             turns: &parts.turns,
             conversation_history: &parts.history,
             raw_results: &parts.raw_results,
+            run_id: &parts.facts.run_id,
         }
     }
 }
@@ -111,6 +115,7 @@ pub(crate) struct IndexRow<'a> {
     conversation_file: &'a str,
     conversation_status: &'static str,
     drop_reason: &'static str,
+    run_id: &'a str,
 }
 
 impl<'a> IndexRow<'a> {
@@ -125,6 +130,7 @@ impl<'a> IndexRow<'a> {
             conversation_file,
             conversation_status: parts.status,
             drop_reason: parts.drop_reason,
+            run_id: &parts.facts.run_id,
         }
     }
 }

@@ -19,13 +19,9 @@ pub(crate) struct HistoryItem<'a> {
     role: &'static str,
     message: &'a str,
     agent: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
     intent: Option<Intent>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     difficulty: Option<Difficulty>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     coverage_target: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     confidence: Option<Confidence>,
 }
 
@@ -36,7 +32,6 @@ pub(crate) struct Message<'a> {
     pub content: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub turn_index: Option<u16>,
-    #[serde(skip_serializing_if = "str::is_empty")]
     pub agent: &'a str,
 }
 
@@ -47,13 +42,7 @@ pub(crate) enum ToolMessage<'a> {
     /// Something said.
     Said(Message<'a>),
     /// The assistant calls tools: all calls of the turn in one row.
-    Calls {
-        role: &'static str,
-        content: &'static str,
-        tool_calls: Vec<Call<'a>>,
-        #[serde(skip_serializing_if = "str::is_empty")]
-        agent: &'a str,
-    },
+    Calls { role: &'static str, content: &'static str, tool_calls: Vec<Call<'a>>, agent: &'a str },
     /// What one call returned, as JSON text.
     Returned {
         role: &'static str,
@@ -142,11 +131,15 @@ fn said<'a>(role: &'static str, content: &'a str, turn_index: Option<u16>, agent
 
 /// The chat messages with tool calls between question and answer. Each result names the call it belongs to. Models may
 /// count their calls anew in every turn: see [`call_id`].
+///
+/// Each kind of message has keys of its own, as chat templates want it, and questions have another one than answers
+/// (`turn_index`) in every row: so readers that infer types from the first rows know that keys differ, whether or not
+/// tools were called in those.
 pub(crate) fn messages_with_tools(turns: &[Arc<Turn>]) -> Vec<ToolMessage<'_>> {
     let mut rows = Vec::new();
     let mut taken = BTreeSet::new();
     for turn in turns {
-        rows.extend(asked(turn, None).map(ToolMessage::Said));
+        rows.extend(asked(turn, Some(turn.index.0)).map(ToolMessage::Said));
         let events = turn.answer.tool_events.iter().map(|event| (call_id(&event.id, &mut taken), event));
         let events: Vec<_> = events.collect();
         if !events.is_empty() {
@@ -275,16 +268,14 @@ mod tests {
     }
 
     #[test]
-    fn empty_messages_and_agents_are_left_out() {
+    fn empty_messages_are_left_out() {
         let mut turns = sample::sample_conversation().turns;
         Arc::make_mut(&mut turns[0]).answer.reply.assistant_message.clear();
-        Arc::make_mut(&mut Arc::make_mut(&mut turns[1]).question).agent = "".into();
         assert_eq!(history(&turns).len(), 3);
         let messages = messages(&turns, true);
         assert_eq!(
             messages.iter().map(|said| (said.role, said.turn_index.unwrap())).collect::<Vec<_>>(),
             [("user", 1), ("user", 2), ("assistant", 2)]
         );
-        assert!(serde_json::to_value(&messages[1]).unwrap().get("agent").is_none());
     }
 }

@@ -9,7 +9,7 @@ mod turns;
 pub(crate) use conversations::{ConversationDocument, IndexRow, SyntheticQa};
 pub(crate) use inputs::Inputs;
 pub(crate) use messages::{HistoryItem, Message, ToolMessage};
-pub(crate) use sharegpt::{AssistantReasoning, JudgeColumn, Metadata, ShareGpt, UserReasoning, mean_score};
+pub(crate) use sharegpt::{AssistantReasoning, Dropped, JudgeColumn, Metadata, ShareGpt, UserReasoning, mean_score};
 pub(crate) use turns::{RawResult, TurnPayload, TurnRow, accepted};
 
 use super::RunFacts;

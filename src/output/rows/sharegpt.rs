@@ -5,7 +5,7 @@ use super::{Message, Parts, Personas, accepted};
 use crate::output::json::or_empty;
 use crate::output::{Columns, RunFacts};
 use crate::words::reply::{Difficulty, GroundingFact, Intent, ReasoningTrace};
-use crate::words::{Conversation, Ending, JudgeReply, Turn};
+use crate::words::{Conversation, DropReason, Ending, JudgeReply, Turn};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::sync::Arc;
 
@@ -32,6 +32,7 @@ pub(crate) struct Metadata<'a> {
     retrieved: Vec<bool>,
     unsupported_numbers: Vec<&'a [String]>,
     judge_accepted: Option<bool>,
+    run_id: &'a str,
 }
 
 impl<'a> Metadata<'a> {
@@ -39,7 +40,7 @@ impl<'a> Metadata<'a> {
     pub fn of(
         conversation: &'a Conversation,
         ending: &Ending,
-        facts: &RunFacts,
+        facts: &'a RunFacts,
         timestamp: &'a str,
         personas: Personas<'a>,
     ) -> Self {
@@ -67,6 +68,7 @@ impl<'a> Metadata<'a> {
             retrieved: answers().map(|answer| !answer.retrieved.is_empty()).collect(),
             unsupported_numbers: answers().map(|answer| answer.unsupported_numbers.as_slice()).collect(),
             judge_accepted: (!verdicts.is_empty()).then(|| verdicts.iter().all(|accepted| *accepted)),
+            run_id: &facts.run_id,
         }
     }
 }
@@ -95,8 +97,7 @@ pub(crate) struct UserReasoning<'a> {
     seed_topic: &'a str,
     seed_question: &'a str,
     question_mode: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model_reasoning: Option<&'a str>,
+    model_reasoning: &'a str,
 }
 
 impl<'a> UserReasoning<'a> {
@@ -114,7 +115,7 @@ impl<'a> UserReasoning<'a> {
             seed_topic: &question.seed_topic,
             seed_question: &question.seed_question,
             question_mode: question.mode.as_str(),
-            model_reasoning: question.reasoning.as_deref(),
+            model_reasoning: question.reasoning.as_deref().unwrap_or_default(),
         }
     }
 }
@@ -126,8 +127,7 @@ pub(crate) struct AssistantReasoning<'a> {
     assistant_message: &'a str,
     reasoning_trace: &'a ReasoningTrace,
     did_web_search: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model_reasoning: Option<&'a str>,
+    model_reasoning: &'a str,
 }
 
 impl<'a> AssistantReasoning<'a> {
@@ -139,7 +139,7 @@ impl<'a> AssistantReasoning<'a> {
             assistant_message: &reply.assistant_message,
             reasoning_trace: &reply.reasoning_trace,
             did_web_search: reply.did_web_search,
-            model_reasoning: turn.answer.reasoning.as_deref(),
+            model_reasoning: turn.answer.reasoning.as_deref().unwrap_or_default(),
         }
     }
 }
@@ -205,18 +205,48 @@ impl<'a> ShareGpt<'a> {
     }
 }
 
-impl Serialize for ShareGpt<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut row = serializer.serialize_map(None)?;
+impl ShareGpt<'_> {
+    fn columns<M: SerializeMap>(&self, row: &mut M) -> Result<(), M::Error> {
         row.serialize_entry(&self.columns.messages, &self.messages)?;
         row.serialize_entry(&self.columns.messages_with_tools, &self.parts.messages_with_tools)?;
         row.serialize_entry(&self.columns.tools, &self.parts.facts.tools)?;
         row.serialize_entry(&self.columns.metadata, &self.parts.metadata)?;
         row.serialize_entry(&self.columns.user_reasoning, &self.parts.user_reasoning)?;
         row.serialize_entry(&self.columns.assistant_reasoning, &self.parts.assistant_reasoning)?;
-        if let Some(judge) = self.judge {
-            row.serialize_entry(&self.columns.judge, judge)?;
+        match self.judge {
+            Some(judge) => row.serialize_entry(&self.columns.judge, judge),
+            None => Ok(()),
         }
+    }
+}
+
+impl Serialize for ShareGpt<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut row = serializer.serialize_map(None)?;
+        self.columns(&mut row)?;
+        row.end()
+    }
+}
+
+/// A row of `dropped.jsonl`: that of a conversation which is not to be trained on, and why.
+pub(crate) struct Dropped<'a> {
+    row: ShareGpt<'a>,
+    reason: &'a DropReason,
+}
+
+impl<'a> Dropped<'a> {
+    /// The row of a conversation that was dropped.
+    pub fn of(row: ShareGpt<'a>, reason: &'a DropReason) -> Self {
+        Self { row, reason }
+    }
+}
+
+impl Serialize for Dropped<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut row = serializer.serialize_map(None)?;
+        self.row.columns(&mut row)?;
+        row.serialize_entry("drop_reason", self.reason.as_str())?;
+        row.serialize_entry("drop_detail", &self.reason.detail())?;
         row.end()
     }
 }

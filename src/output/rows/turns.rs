@@ -124,6 +124,7 @@ pub(crate) struct TurnRow<'a> {
     judge_accepted: Option<bool>,
     conversation_judge_accepted: Option<bool>,
     persona_applied: bool,
+    run_id: &'a str,
 }
 
 impl<'a> TurnRow<'a> {
@@ -162,6 +163,7 @@ impl<'a> TurnRow<'a> {
             judge_accepted: turn.judgement.as_ref().map(accepted),
             conversation_judge_accepted: parts.conversation.judgement.as_ref().map(accepted),
             persona_applied: parts.facts.persona_applied,
+            run_id: &parts.facts.run_id,
         }
     }
 }
