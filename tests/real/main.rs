@@ -8,6 +8,7 @@ mod native;
 mod parts;
 mod proxy;
 mod qwen;
+mod readers;
 mod relay;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "the harness has more than these tests need")]

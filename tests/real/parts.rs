@@ -129,7 +129,7 @@ impl Server {
     /// Starts `serve.py` with these arguments, in the virtual environment of this name.
     fn start(name: &str, arguments: &[&str], port: u16, key: String, folder: TempDir) -> Self {
         let log = File::create(folder.path().join("log")).expect("a file");
-        let child = Command::new(real(name).join("bin/python"))
+        let child = Command::new(python(name))
             .arg(shipped("tests/real/serve.py"))
             .arg(name)
             .args(arguments)
@@ -190,6 +190,11 @@ impl Drop for Server {
         let _ = child.kill();
         let _ = child.wait();
     }
+}
+
+/// The Python of a virtual environment.
+pub fn python(name: &str) -> PathBuf {
+    real(name).join("bin/python")
 }
 
 /// A path in the folder where `tests/run` installs the servers.

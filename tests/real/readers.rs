@@ -1,0 +1,57 @@
+//! What readers make of the files: `datasets` infers types from the first bytes that it reads.
+
+use crate::parts::python;
+use crate::support::endpoint::dialogue::{Latency, reply};
+use crate::support::endpoint::{Behaviour, Endpoint};
+use crate::support::{Project, copy, remote, shipped};
+use std::process::Command;
+
+/// Reads files of one kind, and tells how many rows they have and who speaks in the first and the last of them.
+const READ: &str = r#"
+import sys, tempfile
+import datasets
+datasets.disable_progress_bars()
+with tempfile.TemporaryDirectory() as cache:
+    rows = datasets.load_dataset(sys.argv[1], data_files=sys.argv[2:], split="train", cache_dir=cache)
+    print(len(rows), *[message["role"] for at in (0, -1) for message in rows[at].get("messages_with_tools") or []])
+"#;
+
+#[test]
+fn a_run_without_tool_calls_and_thoughts_then_one_with_is_one_table() {
+    let project = Project::empty();
+    copy(&shipped("knowledge/en"), &project.path("knowledge/en"));
+    let run = "  run_id: R\n  batch_size: 16\n  total_samples: 24\n  turns: {mode: exact, exact: 1}";
+    let calls_nothing = Behaviour::new(|request, _| {
+        let mut request = request.clone();
+        request["tools"].take();
+        reply(&request, Latency::NONE)
+    });
+    for (id, behaviour, more) in [
+        ("plain", calls_nothing, "tools: {retrieval: {mode: tool}}\ncoverage: {require_retrieval: false}"),
+        ("thinks", Behaviour::thinks_apart(), "tools: {retrieval: {mode: first}}"),
+    ] {
+        let endpoint = Endpoint::start(behaviour);
+        project.write("config.yaml", remote(&endpoint.base_url(), &run.replace('R', id), more).as_bytes());
+        project.generate(&[]);
+    }
+    let says = "user assistant user assistant tool assistant";
+    for (kind, files, expected) in [
+        ("json", &["conversations_sharegpt.jsonl"][..], format!("48 {says}")),
+        ("json", &["conversations_sharegpt_judged.jsonl"], format!("48 {says}")),
+        ("json", &["turns.jsonl"], "48".to_owned()),
+        ("json", &["synthetic_qa.jsonl"], "48".to_owned()),
+        (
+            "parquet",
+            &["parquet/conversations-plain-00000.parquet", "parquet/conversations-thinks-00000.parquet"],
+            format!("48 {says}"),
+        ),
+        ("parquet", &["parquet/turns-plain-00000.parquet", "parquet/turns-thinks-00000.parquet"], "48".to_owned()),
+    ] {
+        let files = files.iter().map(|file| project.path(&format!("outputs/{file}")));
+        let mut read = Command::new(python("readers"));
+        let read = read.args(["-c", READ, kind]).args(files).env("HF_HUB_OFFLINE", "1").output().expect("Python runs");
+        let told = String::from_utf8_lossy(&read.stdout);
+        assert!(read.status.success(), "{told}{}", String::from_utf8_lossy(&read.stderr));
+        assert_eq!(told.trim(), expected, "{kind}");
+    }
+}
