@@ -279,7 +279,7 @@ mod tests {
     fn read(path: &Path) -> RecordBatch {
         let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
         let told = reader.metadata().file_metadata().key_value_metadata().unwrap().clone();
-        for (key, value) in [("run_id", "run-1"), ("schema", "3"), ("version", env!("CARGO_PKG_VERSION"))] {
+        for (key, value) in [("run_id", "run-1"), ("schema", "4"), ("version", env!("CARGO_PKG_VERSION"))] {
             let key = format!("dlgforge.{key}");
             assert!(told.iter().any(|pair| pair.key == key && pair.value.as_deref() == Some(value)), "{key}");
         }
