@@ -67,7 +67,7 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
         Err(over) => return Ok(Ran::Over(over)),
     };
     let Begun { facts, store, reuse, recorder, waves, work } = begun;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(RunError::Runtime)?;
+    let runtime = signals::runtime().map_err(RunError::Runtime)?;
     let stop = Stop::default();
     let signalled = signals::listen(&runtime, stop.clone(), display.console()).map_err(RunError::Runtime)?;
     let desk = Desk::new(runtime.handle().clone(), settings.batch_size as usize, stop.clone());

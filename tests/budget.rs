@@ -162,7 +162,7 @@ fn what_a_killed_run_has_sent_counts_whatever_is_lost_with_it() {
         std::thread::sleep(Duration::from_millis(200));
     }
     let kept = project.journalled().len();
-    assert!(kept > 0 && kept < 60, "{kept} kept of {}", counting.endpoint.requests());
+    assert!(kept < 60, "{kept} kept of {}", counting.endpoint.requests());
     for name in ["journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"] {
         _ = std::fs::remove_file(project.path(&format!("outputs/store/{name}")));
     }

@@ -70,7 +70,9 @@ fn verdicts_label_rows_or_drop_conversations() {
         let project = Project::with(&remote(&endpoint.base_url(), RUN, "").replace("judge: {mode: online}", &judge));
         let ran = project.generate(&[]);
         assert!(ran.stdout.contains("conversations  24 of 24 accepted"), "{}", ran.stdout);
-        let rows = project.rows("outputs/conversations_sharegpt_judged.jsonl");
+        let mut rows = project.rows("outputs/conversations_sharegpt_judged.jsonl");
+        assert!(rows.iter().all(|row| row["metadata"]["drop_reason"] == ""), "dropped ones are not trained on");
+        rows.extend(project.rows("outputs/dropped.jsonl"));
         let mut below = 0;
         for row in &rows {
             let verdicts = row["judge"]["per_turn"].as_array().expect("verdicts").iter();

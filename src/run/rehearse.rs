@@ -3,7 +3,7 @@
 use super::earlier::{Earlier, Past};
 use super::identity::{self, Identity};
 use super::inputs::Sources;
-use super::{RunError, Work, generate_on_workers, manifest};
+use super::{RunError, Work, generate_on_workers, manifest, signals};
 use crate::llm::rehearsal::{self, Rehearsed};
 use crate::operators::{Desk, Stop};
 use crate::output::Folder;
@@ -53,7 +53,7 @@ pub fn rehearse(settings: &Settings) -> Result<Rehearsal, RunError> {
     let past = Past { folder: path, length, known: identity.known, settled, unfinished, remade };
     let earlier = Earlier::read(past, &sources.catalogue)?;
     let work = Work::new(settings, &facts.run_id, earlier)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(RunError::Runtime)?;
+    let runtime = signals::runtime().map_err(RunError::Runtime)?;
     let (stop, failure) = (Stop::default(), Arc::new(OnceLock::new()));
     let desk = Desk::new(runtime.handle().clone(), settings.batch_size as usize, stop.clone());
     let failed = failure.clone();

@@ -37,6 +37,15 @@ pub fn land(runtime: &Handle, stop: Stop) {
     });
 }
 
+/// The runtime of a process that obeys signals.
+pub fn runtime() -> std::io::Result<Runtime> {
+    // Tokio panics, instead of telling, when it finds no descriptors for signals once it has taken those for its own events:
+    // eight are more than it wants in all.
+    #[cfg(unix)]
+    (0..4).map(|_| std::os::unix::net::UnixStream::pair()).collect::<Result<Vec<_>, _>>()?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
 /// Obeys signals from now on; the cell tells which came first.
 pub fn listen(runtime: &Runtime, stop: Stop, say: Console) -> std::io::Result<Arc<OnceLock<Signal>>> {
     let _context = runtime.enter();
