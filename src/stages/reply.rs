@@ -25,7 +25,7 @@ fn named(passages: &[Passage], name: &str) -> Option<usize> {
 pub(super) fn user(object: &Object, shown: &[Passage]) -> Result<UserReply, String> {
     let target = target(object, shown)?;
     Ok(UserReply {
-        user_message: said(object, "user_message")?,
+        user_message: said(object, "user_message", &texts_of(shown).collect::<Vec<_>>())?,
         intent: choice(object, "intent", "intent")?,
         difficulty: choice(object, "difficulty", "difficulty")?,
         grounding_facts: target.map(fact).into_iter().collect(),
@@ -34,13 +34,17 @@ pub(super) fn user(object: &Object, shown: &[Passage]) -> Result<UserReply, Stri
     })
 }
 
+fn texts_of(passages: &[Passage]) -> impl Iterator<Item = &str> {
+    passages.iter().map(|passage| &*passage.text)
+}
+
 /// A message without what models put around it: a clause that speaks of the passages, brackets that nothing opened.
-fn said(object: &Object, key: &str) -> Result<String, String> {
+fn said(object: &Object, key: &str, known: &[&str]) -> Result<String, String> {
     let message = message(object, key)?;
     let debris = |(open, close)| if message.contains(open) { None } else { Some(close) };
     let debris: Vec<char> = [('{', '}'), ('[', ']')].into_iter().filter_map(debris).collect();
     let end = message.trim_end_matches(|c: char| debris.contains(&c) || c.is_whitespace());
-    if end.is_empty() { Err(format!("`{key}` is empty")) } else { Ok(without_lead(end)) }
+    if end.is_empty() { Err(format!("`{key}` is empty")) } else { Ok(without_lead(end, known)) }
 }
 
 /// A passage as the fact that a question builds on.
@@ -84,7 +88,8 @@ pub(super) struct Grounded {
 
 /// Reads the assistant model's reply. Its reasoning may stand in an object of its own (`reasoning_trace`).
 pub(super) fn assistant(object: &Object, basis: Basis<'_>) -> Result<Grounded, String> {
-    let assistant_message = said(object, "assistant_message")?;
+    let known: Vec<&str> = texts_of(basis.passages).chain([basis.question]).collect();
+    let assistant_message = said(object, "assistant_message", &known)?;
     let trace = match object.get("reasoning_trace") {
         Some(Value::Object(trace)) => trace,
         None | Some(Value::Null) => object,

@@ -106,13 +106,13 @@ fn spoken_of(text: &str, nouns: impl Fn(&Speech) -> &'static str, known: &[&str]
     SPEECH.iter().find_map(|speech| speech.find(nouns(speech), &said, &own))
 }
 
-/// A message without a clause such as "Based on the passage," in front of it: what follows is meant.
-pub(in crate::stages) fn without_lead(message: &str) -> String {
+/// A message without a clause such as "Based on the passage," in front of it: what follows is meant. Where one of the texts
+/// that are known has the noun itself, the clause may be about that: "In this text field,".
+pub(in crate::stages) fn without_lead(message: &str, known: &[&str]) -> String {
     let lead = message.split_once([',', '،']).filter(|(lead, rest)| {
-        let said = phrase(lead);
-        said.split_whitespace().count() <= LEAD
+        lead.split_whitespace().count() <= LEAD
             && rest.chars().any(char::is_alphabetic)
-            && SPEECH.iter().any(|speech| speech.find(speech.nouns, &said, &|_| false).is_some())
+            && spoken_of(lead, |speech| speech.nouns, known).is_some()
     });
     let Some((_, rest)) = lead else { return message.to_owned() };
     let mut rest = rest.trim_start().chars();
@@ -170,8 +170,10 @@ mod tests {
             ("In winter, how often is it watered?", "In winter, how often is it watered?"),
             ("Based on the passage,", "Based on the passage,"),
         ] {
-            assert_eq!(without_lead(question), expected, "{question}");
+            assert_eq!(without_lead(question, &["Water the trees."]), expected, "{question}");
         }
+        let field = "In this text, type your name.";
+        assert_eq!(without_lead(field, &["Select the text field."]), field, "the passage is about texts");
     }
 
     #[test]
