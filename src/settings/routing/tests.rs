@@ -172,7 +172,7 @@ fn variables_override_for_one_agent() {
 #[test]
 fn what_is_wrong_with_variables_is_named() {
     for (name, text, error) in [
-        (JSON, "[{", "`LLM_USER_ROUTING_ENDPOINTS_JSON` must be a JSON list of objects"),
+        (JSON, "[{", "`LLM_USER_ROUTING_ENDPOINTS_JSON` must be a JSON list of objects or addresses"),
         (JSON, "[{\"rpm\": 0}]", "`LLM_USER_ROUTING_ENDPOINTS_JSON[0].rpm` must be > 0."),
         (
             JSON,
