@@ -118,7 +118,7 @@ fn knowledge_not_utf8_is_read_as_latin_1_and_empty_files_are_named() {
 fn output_folder_not_writable() {
     let project = Project::with(&builtin(SMALL, "saving: {output_dir: taken/outputs}"));
     project.write("taken", b"a file, not a folder");
-    fails(&project, &["taken/outputs"]);
+    fails(&project, &["taken/logs"]);
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub(super) fn settings(
     let agents: Vec<_> = [(&USER, &user), (&ASSISTANT, &assistant)].into_iter().chain(judge_agent).collect();
     agents::demand_models(&agents, report);
     let budget = agents::budget(values, &agents, report);
+    let output = output_options(values, folders, report);
+    let beside = output.folder.parent().filter(|_| output.folder != folders.root);
     Settings {
         root: folders.root.clone(),
         config_dir: folders.config_dir(),
@@ -66,7 +68,8 @@ pub(super) fn settings(
         budget,
         prices: prices(values, folders, report),
         prompts: PromptOptions { folder: prompts(values, folders, report) },
-        output: output_options(values, folders, report),
+        logs: beside.unwrap_or(&folders.root).join("logs"),
+        output,
         warnings: Vec::new(),
     }
 }
