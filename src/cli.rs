@@ -5,6 +5,9 @@ use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+/// The configuration file where none is named.
+const CONFIG: &str = "config.yaml";
+
 /// Turns a folder of documents into a dataset of grounded multi-turn conversations.
 #[derive(Debug, Parser)]
 #[command(name = "dlgforge", version, arg_required_else_help = true)]
@@ -112,7 +115,8 @@ pub struct RunArgs {
 /// What run it is, and where.
 #[derive(Debug, Args)]
 pub struct Place {
-    /// The configuration file.
+    /// The configuration file, or a folder with a config.yaml.
+    #[arg(default_value = CONFIG)]
     pub config: PathBuf,
     /// Overrides a key of the configuration, such as `run.batch_size=8`; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -137,6 +141,7 @@ impl RunArgs {
 impl Place {
     /// The part that settings are made of.
     pub fn flags(&self, resume: Option<Resume>) -> Flags {
-        Flags { config: self.config.clone(), set: self.set.clone(), resume, root: self.root.clone() }
+        let config = if self.config.is_dir() { self.config.join(CONFIG) } else { self.config.clone() };
+        Flags { config, set: self.set.clone(), resume, root: self.root.clone() }
     }
 }

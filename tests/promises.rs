@@ -247,3 +247,18 @@ fn nothing_is_written_into_a_project_whose_outputs_lie_elsewhere() {
     assert_eq!(elsewhere.names(""), ["logs", "out"]);
     assert!(elsewhere.path("logs/run.log").is_file());
 }
+
+#[test]
+fn a_folder_stands_for_its_configuration_and_so_does_nothing_at_all() {
+    let project = Project::with(&builtin(SMALL, ""));
+    for arguments in [&["run"][..], &["run", "."], &["run", "--dry-run"], &["estimate", "--pilot", "2"]] {
+        let ran = project.run(arguments);
+        assert_eq!(ran.code, Some(0), "{arguments:?}: {}", ran.stderr);
+    }
+    assert_eq!(accepted(&project), 4);
+    let empty = Project::empty();
+    for (arguments, path) in [(&["run"][..], "config.yaml"), (&["run", "."], "./config.yaml")] {
+        let ran = empty.run(arguments);
+        assert_eq!(ran.stderr, format!("dlgforge run failed: Config file not found: {path}\n"));
+    }
+}

@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(small, "4/24 conversations, 1 dropped, 60 calls, 3 settled, 2 duplicates");
         let left = Some(Duration::from_secs(60));
         let with_bar = line(&tally(3, 1, 2), 24, 60, 7, left, COLUMNS - BAR);
-        assert_eq!(with_bar, "4/24 conversations, 1 minute left, 1 dropped, 60 calls");
+        assert_eq!(with_bar, "4/24 conversations, 60 seconds left, 1 dropped, 60 calls");
         for left in [None, Some(Duration::MAX), Some(Duration::from_secs(100_000))] {
             let columns = if left.is_some() { COLUMNS - BAR } else { COLUMNS };
             let full = line(&tally(u32::MAX - 1, 77, u64::MAX), u32::MAX, u64::MAX, u64::MAX, left, columns);

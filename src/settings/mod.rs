@@ -168,6 +168,8 @@ pub enum PersonaSource {
     Off,
     /// The shipped personas.
     Shipped,
+    /// One for each side: the file that is asked for does not exist.
+    Fallback,
     /// A file that exists.
     File(PathBuf),
 }

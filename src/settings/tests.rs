@@ -130,6 +130,7 @@ tools:
     reranker:
       {enabled: false, model: m, candidates: 9, batch_size: 8, backend: qwen3, instruction: Decide., max_length: 99,
        cmd: ''}
+personas: {enabled: true, path: src/dlgforge/prompts/personas.yaml}
 judge: {enabled: true, mode: online, granularity: turn, reasons: [irrelevant, incorrect, other]}
 saving:
   output_dir: outputs
@@ -150,8 +151,11 @@ fn a_configuration_of_the_original_loads_unchanged() {
     assert_eq!((settings.batch_size, settings.total_samples, settings.plan.turns.max), (64, 1024, 12));
     assert_eq!(settings.assistant.endpoints[0].model, "gemini-3-flash");
     assert!(settings.judge.is_some());
-    let starts =
-        ["`store.backend`: `postgres` is not", "`tools.retrieval.embeddings.backend`: `sentence_transformers`"];
+    let starts = [
+        "`store.backend`: `postgres` is not",
+        "`tools.retrieval.embeddings.backend`: `sentence_transformers`",
+        "`personas.path`: there is no file",
+    ];
     assert_eq!(settings.warnings.len(), starts.len(), "{:?}", settings.warnings);
     assert!(settings.warnings.iter().zip(starts).all(|(warning, start)| warning.starts_with(start)));
     for switched in ["saving.hf_push.enabled=true", "run.distributed.enabled=true", "llm.mode=vllm_managed"] {
@@ -270,14 +274,9 @@ fn what_keys_mean_together_is_checked() {
             "`run.run_id`: `../x` must be letters, digits, `-`, `_` and `.`, and not start with `.` (c.yaml:2:15)",
         ),
         (
-            "personas: {path: personas.yaml}",
-            "`personas.path`: `personas.yaml` is neither below ROOT nor below ROOT/config; leave it empty for the shipped \
-             personas (c.yaml:2:18)",
-        ),
-        (
             "run: {data: {seeding: {topics: {path: t.yaml}}}}",
-            "`run.data.seeding.topics.path`: `t.yaml` is neither below ROOT nor below ROOT/config; leave it empty for the \
-             shipped topics (c.yaml:2:39)",
+            "`run.data.seeding.topics.path`: there is no file ROOT/t.yaml, nor ROOT/config/t.yaml; write such a file, or leave \
+             the key empty for conversations without seed topics (c.yaml:2:39)",
         ),
         (
             "prompts: {path: p}",
@@ -290,6 +289,47 @@ fn what_keys_mean_together_is_checked() {
         ),
     ] {
         assert_eq!(with_builtin(text).unwrap_err(), error, "{text}");
+    }
+}
+
+#[test]
+fn a_persona_file_that_is_missing_is_stood_in_for() {
+    let settings = with_builtin("personas: {path: src/dlgforge/prompts/personas.yaml}").unwrap();
+    assert_eq!(settings.plan.personas, PersonaSource::Fallback);
+    let [warning] = settings.warnings.as_slice() else { panic!("{:?}", settings.warnings) };
+    assert!(warning.starts_with("`personas.path`: there is no file "), "{warning}");
+    assert!(warning.contains("src/dlgforge/prompts/personas.yaml; one persona for each side"), "{warning}");
+    let settings = with_builtin("personas: {path: p.yaml, enabled: false}").unwrap();
+    assert_eq!((settings.plan.personas, settings.warnings), (PersonaSource::Off, vec![]));
+}
+
+#[test]
+fn a_judge_that_is_not_asked_is_hinted_at() {
+    let judged = BUILTIN.replace("}}}", "}, judge: {model: m}}}");
+    let warnings = |text: &str, env: &[(&str, &str)]| load(text, env, &[]).unwrap().warnings;
+    let [hint] = &warnings(&judged, &[])[..] else { panic!("one hint") };
+    assert!(hint.starts_with("`llm.agents.judge.model` is not used: `judge.mode` is `offline`"), "{hint}");
+    assert_eq!(warnings(BUILTIN, &[("LLM_JUDGE_PROVIDER", "builtin")]).len(), 1);
+    for quiet in [BUILTIN.to_owned(), format!("{judged}judge: {{enabled: false}}")] {
+        assert_eq!(warnings(&quiet, &[]), Vec::<String>::new(), "{quiet}");
+    }
+    let online = format!("{}judge: {{mode: online}}", judged.replace("model: m", "provider: builtin"));
+    assert_eq!(warnings(&online, &[]), Vec::<String>::new());
+}
+
+#[test]
+fn the_example_of_dotenv_is_taken_whole() {
+    let example = include_str!("../../.env.example");
+    let project = Project::new();
+    project.write(".env", example);
+    let settings = project.load(BUILTIN, &[], &[]).unwrap();
+    assert_eq!(settings.warnings, Vec::<String>::new(), "as it is, it is no hindrance");
+    project.write(".env", &example.replace("# LLM_", "LLM_").replace("_API_KEY=\n", "_API_KEY=k  # mine\n"));
+    let agents = "{user: {model: m}, assistant: {provider: anthropic, model: m}, judge: {provider: gemini, model: m}}";
+    let settings = project.load(&format!("llm: {{agents: {agents}}}\njudge: {{mode: online}}"), &[], &[]).unwrap();
+    assert_eq!(settings.warnings, Vec::<String>::new());
+    for agent in [&settings.user, &settings.assistant, &settings.judge.unwrap().0] {
+        assert_eq!(agent.endpoints[0].api_key, Some(llm::Secret::new("k".to_owned())), "{}", agent.role);
     }
 }
 
@@ -385,6 +425,14 @@ fn other_meanings() {
     assert_eq!((settings.plan.coverage.balanced, settings.plan.coverage.fraction), (false, 0.05));
     let columns = settings.output.columns;
     assert_eq!((columns.messages.as_str(), columns.judge.as_str()), ("conversations", "judge"));
+}
+
+#[test]
+fn a_byte_order_mark_and_line_ends_of_windows_are_no_part_of_a_configuration() {
+    let text = format!("\u{feff}{BUILTIN}run:\n  batch_size: 3\n").replace('\n', "\r\n");
+    assert_eq!(load(&text, &[], &[]).unwrap().batch_size, 3);
+    let error = load(&text.replace(": 3", ": x"), &[], &[]).unwrap_err();
+    assert_eq!(error, "`run.batch_size`: found text `x`, wanted an integer (c.yaml:3:15)");
 }
 
 #[test]
