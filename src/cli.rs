@@ -2,7 +2,11 @@
 
 use crate::settings::{Flags, Resume};
 use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
 use std::path::PathBuf;
+
+/// The configuration file where none is named.
+const CONFIG: &str = "config.yaml";
 
 /// Turns a folder of documents into a dataset of grounded multi-turn conversations.
 #[derive(Debug, Parser)]
@@ -22,6 +26,56 @@ pub enum Command {
     Estimate(EstimateArgs),
     /// Tell what runs an output folder has, how far they are, and how to go on with them.
     Status(StatusArgs),
+    /// Not supported yet.
+    #[command(hide = true)]
+    Judge(Later),
+    /// Not supported yet.
+    #[command(hide = true)]
+    Push(Later),
+    /// Not supported yet.
+    #[command(hide = true)]
+    SeedsMigrate(Later),
+    /// Not supported yet.
+    #[command(hide = true)]
+    Export(Later),
+    /// Not supported yet.
+    #[command(hide = true)]
+    Serve(Later),
+}
+
+impl Command {
+    /// The name of a command that is not supported yet, and what to use meanwhile; none for the others.
+    pub fn later(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Judge(_) => Some((
+                "judge",
+                "conversations are judged while they are made: set `judge.mode: online`. For those of an earlier run set \
+                 `run.reuse_from: RUN_ID` too: its questions and answers are taken over, and not paid for again",
+            )),
+            Self::Push(_) => Some((
+                "push",
+                "upload the output folder with the Hub's own client: hf upload ORG/NAME outputs --repo-type dataset",
+            )),
+            Self::SeedsMigrate(_) => Some((
+                "seeds-migrate",
+                "seed topics are read in their old forms too, JSON or YAML: set `run.data.seeding.topics.path` to the file",
+            )),
+            Self::Export(_) => Some((
+                "export",
+                "every run writes its output folder ready for training: `conversations_sharegpt.jsonl`, and Parquet in \
+                 `parquet/`",
+            )),
+            Self::Serve(_) => Some(("serve", "`dlgforge status outputs` tells how far runs are")),
+            Self::Run(_) | Self::Estimate(_) | Self::Status(_) => None,
+        }
+    }
+}
+
+/// Arguments of a command that is not supported yet: any.
+#[derive(Debug, Args)]
+pub struct Later {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
 }
 
 /// Arguments of `status`.
@@ -61,7 +115,8 @@ pub struct RunArgs {
 /// What run it is, and where.
 #[derive(Debug, Args)]
 pub struct Place {
-    /// The configuration file.
+    /// The configuration file, or a folder with a config.yaml.
+    #[arg(default_value = CONFIG)]
     pub config: PathBuf,
     /// Overrides a key of the configuration, such as `run.batch_size=8`; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -86,6 +141,7 @@ impl RunArgs {
 impl Place {
     /// The part that settings are made of.
     pub fn flags(&self, resume: Option<Resume>) -> Flags {
-        Flags { config: self.config.clone(), set: self.set.clone(), resume, root: self.root.clone() }
+        let config = if self.config.is_dir() { self.config.join(CONFIG) } else { self.config.clone() };
+        Flags { config, set: self.set.clone(), resume, root: self.root.clone() }
     }
 }

@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Command::Run(args) => ("run", run(args)),
         Command::Estimate(args) => ("estimate", estimate(args)),
         Command::Status(args) => ("status", status(args)),
+        command => return later(command),
     };
     result.unwrap_or_else(|mut message| {
         if message.contains("Too many open files") {
@@ -27,6 +28,12 @@ fn main() -> ExitCode {
         _ = writeln!(std::io::stderr(), "dlgforge {name} failed: {message}");
         ExitCode::FAILURE
     })
+}
+
+fn later(command: &Command) -> ExitCode {
+    let (name, instead) = command.later().unwrap_or_default();
+    _ = writeln!(std::io::stderr(), "dlgforge {name}: not supported yet; {instead}");
+    ExitCode::from(2)
 }
 
 fn settings(place: &Place, resume: Option<Resume>) -> Result<Settings, String> {

@@ -6,9 +6,12 @@ mod earlier;
 mod estimate;
 mod identity;
 mod inputs;
+mod layout;
 mod manifest;
 mod progress;
 mod rehearse;
+mod repeats;
+mod sample;
 mod signals;
 mod status;
 mod summary;
@@ -18,6 +21,7 @@ pub use bill::Bill;
 pub use estimate::{Forecast, estimate};
 pub use inputs::RunError;
 pub use rehearse::{Rehearsal, rehearse};
+pub use sample::Sample;
 pub use signals::Signal;
 pub use status::{Report, status};
 pub use summary::{End, Summary};
@@ -37,7 +41,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use timely::{CommunicationConfig, Config, WorkerConfig};
 use tokio::sync::watch;
-use writer::Writer;
+use writer::{Writer, Written};
 
 /// What came of it.
 #[derive(Debug, Clone)]
@@ -55,7 +59,7 @@ pub enum Ran {
 /// written. A run that could not reach its total is no error here: [`Summary::end`] tells.
 pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
     let display = Display::new();
-    let _logs = crate::output::logs::start(&settings.root.join("logs"), display.console())?;
+    let _logs = crate::output::logs::start(&settings.logs, display.console())?;
     for warning in &settings.warnings {
         tracing::warn!(target: "dlgforge.config", "{warning}");
     }
@@ -89,7 +93,7 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
     announce(settings);
     let write = move |worker, settlement| inbox.send((worker, settlement)).expect("the writer outlives the workers");
     generate_on_workers(workers, &work, &stages, &desk, &tallies, write)?;
-    let (recorder, failure) = writer.finish();
+    let Written { recorder, failure, sample } = writer.finish();
     let elapsed = started.elapsed();
     let kept = journal.end();
     watcher.finish();
@@ -122,10 +126,11 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
         left,
         meter: shared.meter.read(),
         bill,
-        kept,
+        sample,
         elapsed,
         busy: desk.busy(),
         files,
+        logs: settings.logs.strip_prefix(&settings.root).unwrap_or(&settings.logs).display().to_string(),
     })))
 }
 

@@ -36,7 +36,7 @@ fn configuration_missing_or_broken() {
 
 #[test]
 fn usage_errors_exit_with_2() {
-    for arguments in [&["run"][..], &[], &["walk"], &["run", "config.yaml", "--nope"]] {
+    for arguments in [&[][..], &["walk"], &["run", "config.yaml", "--nope"]] {
         let ran = Project::empty().run(arguments);
         assert_eq!(ran.code, Some(2));
         assert!(ran.stderr.contains("Usage"), "{arguments:?}: {}", ran.stderr);
@@ -46,6 +46,24 @@ fn usage_errors_exit_with_2() {
         assert_eq!(ran.code, Some(2));
         assert!(ran.stderr.contains("--workers <N>"), "{}", ran.stderr);
     }
+}
+
+#[test]
+fn commands_to_come_say_what_to_use_meanwhile() {
+    for (arguments, instead) in [
+        (&["judge", "config.yaml"][..], "`judge.mode: online`"),
+        (&["push", "config.yaml", "--repo-id", "org/name", "--no-push"], "hf upload"),
+        (&["seeds-migrate", "config.yaml", "--overwrite"], "`run.data.seeding.topics.path`"),
+        (&["export"], "parquet"),
+        (&["serve", "--port", "80"], "dlgforge status"),
+    ] {
+        let ran = Project::empty().run(arguments);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{arguments:?}");
+        let told = ran.stderr.strip_prefix(&format!("dlgforge {}: not supported yet; ", arguments[0]));
+        assert!(told.is_some_and(|told| told.contains(instead) && told.lines().count() == 1), "{}", ran.stderr);
+    }
+    let help = Project::empty().run(&["--help"]).stdout;
+    assert!(help.contains("estimate") && !help.contains("judge") && !help.contains("push"), "{help}");
 }
 
 #[test]
@@ -100,7 +118,7 @@ fn knowledge_not_utf8_is_read_as_latin_1_and_empty_files_are_named() {
 fn output_folder_not_writable() {
     let project = Project::with(&builtin(SMALL, "saving: {output_dir: taken/outputs}"));
     project.write("taken", b"a file, not a folder");
-    fails(&project, &["taken/outputs"]);
+    fails(&project, &["taken/logs"]);
 }
 
 #[test]
@@ -146,10 +164,8 @@ fn what_is_not_built_yet_is_refused() {
     for (key, value) in [
         ("run.distributed.enabled", "true"),
         ("tools.web_search.enabled", "true"),
-        ("tools.retrieval.embeddings.backend", "sentence_transformers"),
         ("tools.retrieval.reranker.enabled", "true"),
         ("llm.mode", "vllm_managed"),
-        ("store.backend", "postgres"),
         ("saving.hf_push.enabled", "true"),
     ] {
         let project = Project::with(&builtin(SMALL, ""));

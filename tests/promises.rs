@@ -212,3 +212,53 @@ fn the_usual_proxy_variables_work() {
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     assert!(proxy.requests() > 0);
 }
+
+#[test]
+fn warnings_that_are_alike_are_told_once_and_counted() {
+    let failing = Endpoint::start(Behaviour::new(|_, _| Reply::error(400, "no such luck")));
+    let run = "  run_id: r\n  batch_size: 2\n  total_samples: 2\n  turns: {mode: exact, exact: 1}";
+    let project = Project::with(&remote(&failing.base_url(), run, ""));
+    let ran = project.run(&["run", "config.yaml"]);
+    let log = project.read("logs/run.log");
+    let (each, told) = (log.matches("dropped drop_reason=model_failed").count(), "dropped drop_reason=model_failed");
+    assert!(each > 10, "{each} in the log");
+    let lines: Vec<&str> = ran.stderr.lines().filter(|line| line.contains(told)).collect();
+    assert_eq!(lines.len(), 2, "the first, and how many there were: {}", ran.stderr);
+    assert!(lines[1].ends_with(&format!(" … (and {} more like it)", each - 2)), "{}", lines[1]);
+}
+
+#[test]
+fn logs_lie_beside_the_output_folder() {
+    let project = Project::with(&builtin(SMALL, ""));
+    for (outputs, logs) in [("outputs", "logs"), ("made/here", "made/logs"), (".", "logs")] {
+        project.generate(&["--set", &format!("saving.output_dir={outputs}")]);
+        assert!(project.path(outputs).join("turns.jsonl").is_file(), "{outputs}");
+        assert!(project.path(logs).join("run.log").is_file(), "{outputs}");
+    }
+}
+
+#[test]
+fn nothing_is_written_into_a_project_whose_outputs_lie_elsewhere() {
+    let (project, elsewhere) = (Project::with(&builtin(SMALL, "")), Project::empty());
+    let before = project.names("");
+    let outputs = elsewhere.path("out");
+    project.generate(&["--set", &format!("saving.output_dir={}", outputs.display())]);
+    assert_eq!(project.names(""), before, "a folder that can only be read would do");
+    assert_eq!(elsewhere.names(""), ["logs", "out"]);
+    assert!(elsewhere.path("logs/run.log").is_file());
+}
+
+#[test]
+fn a_folder_stands_for_its_configuration_and_so_does_nothing_at_all() {
+    let project = Project::with(&builtin(SMALL, ""));
+    for arguments in [&["run"][..], &["run", "."], &["run", "--dry-run"], &["estimate", "--pilot", "2"]] {
+        let ran = project.run(arguments);
+        assert_eq!(ran.code, Some(0), "{arguments:?}: {}", ran.stderr);
+    }
+    assert_eq!(accepted(&project), 4);
+    let empty = Project::empty();
+    for (arguments, path) in [(&["run"][..], "config.yaml"), (&["run", "."], "./config.yaml")] {
+        let ran = empty.run(arguments);
+        assert_eq!(ran.stderr, format!("dlgforge run failed: Config file not found: {path}\n"));
+    }
+}

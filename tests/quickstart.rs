@@ -10,10 +10,14 @@ fn makes_24_judged_conversations_in_two_languages_and_every_file() {
     copy(&shipped("knowledge"), &project.path("knowledge"));
     let ran = project.run(&["run", "config/quickstart.yaml"]);
     assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
-    for figure in ["24 of 24 accepted", "dropped", "duplicates", "calls", "tokens", "seats busy", "outputs/turns.jsonl"]
-    {
+    for figure in ["24 of 24 accepted", "dropped", "duplicates", "calls", "tokens", "seats busy", "of 10 on average"] {
         assert!(ran.stdout.contains(figure), "no `{figure}` in the summary:\n{}", ran.stdout);
     }
+    let wide: Vec<_> = ran.stdout.lines().chain(ran.stderr.lines()).filter(|line| line.chars().count() > 80).collect();
+    assert_eq!(wide, Vec::<&str>::new());
+    assert_eq!(ran.stdout.matches(".parquet").count(), 2, "a line for each kind:\n{}", ran.stdout);
+    assert!(!ran.stdout.contains("durable"), "{}", ran.stdout);
+    assert!(project.read("logs/run.log").contains("durable after"));
 
     let judged = project.rows("outputs/conversations_sharegpt_judged.jsonl");
     assert_eq!(judged.len(), 24);
@@ -26,6 +30,20 @@ fn makes_24_judged_conversations_in_two_languages_and_every_file() {
         assert!(row["messages_with_tools"].as_array().expect("rows").iter().any(|message| message["role"] == "tool"));
     }
     let turns = project.rows("outputs/turns.jsonl");
+    let scores: Vec<f64> = turns.iter().map(|turn| turn["judge_score"].as_f64().expect("a score")).collect();
+    let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+    assert!(
+        ran.stdout.contains(&format!("{mean:.1} of 10 on average, over {} verdicts", scores.len())),
+        "{}",
+        ran.stdout
+    );
+    let first = judged[0]["messages"][0]["content"].as_str().expect("text");
+    let start: String = first.chars().take(40).collect();
+    assert!(ran.stdout.contains(&format!("  for example    user: {start}")), "no `{start}` in {}", ran.stdout);
+    for path in ["outputs/conversations_sharegpt_judged.jsonl", "outputs/turns.jsonl", "logs/run.log"] {
+        let next = ran.stdout.split_once("  look at ").expect("where to look").1;
+        assert!(next.contains(path) && project.path(path).is_file(), "{path}: {next}");
+    }
     let questions: BTreeSet<_> =
         turns.iter().map(|turn| turn["user_message"].as_str().expect("text").to_lowercase()).collect();
     assert_eq!(questions.len(), turns.len(), "no question twice");

@@ -238,11 +238,20 @@ fn a_folder_is_used_by_one_run_at_a_time_and_a_dead_one_holds_nothing() {
     let ran = resumed(&project, &["--set", "run.run_id=other"]);
     assert_eq!(ran.code, Some(1));
     assert!(ran.stderr.contains("another run is writing there"), "{}", ran.stderr);
-    assert!(project.run(&["status"]).stdout.contains("run r: running"));
+    let running = |count: usize| format!("run r: running, {count} of 24 conversations settled\n");
+    let (began, mut told) = (Instant::now(), running(0));
+    while told.starts_with(&running(0)) {
+        assert!(began.elapsed() < Duration::from_secs(60), "something is settled");
+        told = project.run(&["status"]).stdout;
+    }
+    assert!((1..24).any(|count| told.starts_with(&running(count))), "{told}");
     child.kill().expect("a kill");
     child.wait().expect("it ends");
     let told = project.run(&["status"]).stdout;
-    assert!(told.contains("run r: killed") && told.contains("dlgforge run config.yaml --resume r"), "{told}");
+    assert!(
+        told.contains("run r: cut off, its process is gone\n") && told.contains("dlgforge run config.yaml --resume r"),
+        "{told}"
+    );
     succeeded(&resumed(&project, &["--set", "run.run_id=other", "--set", "run.total_samples=1"]));
 }
 

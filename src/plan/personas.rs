@@ -63,6 +63,28 @@ impl Pool {
     pub fn shipped() -> Result<Self, PlanError> {
         Self::parse(include_str!("../../config/personas.yaml"), "config/personas.yaml")
     }
+
+    /// One persona for each side, for a file that is not there.
+    pub fn fallback() -> Self {
+        let persona = |id: &str, name: &str, traits: [&str; 3], style: &str| {
+            let traits = traits.map(str::to_owned).to_vec();
+            vec![Arc::new(Persona { id: id.to_owned(), name: name.to_owned(), traits, style: style.to_owned() })]
+        };
+        Self {
+            user: persona(
+                "curious_professional",
+                "Curious Professional",
+                ["curious", "practical", "to the point"],
+                "Asks short, clear questions about what matters at work.",
+            ),
+            assistant: persona(
+                "helpful_tutor",
+                "Helpful Tutor",
+                ["patient", "structured", "encouraging"],
+                "Explains step by step, in plain words.",
+            ),
+        }
+    }
 }
 
 fn distinct(personas: Vec<Spanned<Persona>>, file: &str) -> Result<Vec<Arc<Persona>>, PlanError> {
@@ -116,6 +138,20 @@ mod tests {
         }
         let all: BTreeSet<_> = pool.user.iter().chain(&pool.assistant).map(|persona| &persona.id).collect();
         assert_eq!(all.len(), pool.user.len() + pool.assistant.len());
+    }
+
+    #[test]
+    fn the_fallback_has_a_complete_persona_for_each_side() {
+        let pool = Pool::fallback();
+        let rendered = |side: &[Arc<Persona>]| side.iter().map(|persona| persona.rendered()).collect::<Vec<_>>();
+        let user = "Curious Professional | curious, practical, to the point | Asks short, clear questions about what \
+                    matters at work.";
+        assert_eq!(rendered(&pool.user), [user]);
+        assert_eq!(
+            (pool.user[0].id.as_str(), pool.assistant[0].id.as_str()),
+            ("curious_professional", "helpful_tutor")
+        );
+        assert_eq!(pool.assistant.len(), 1);
     }
 
     #[test]

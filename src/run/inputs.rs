@@ -316,6 +316,7 @@ fn personas(settings: &Settings) -> Result<Pool, RunError> {
     Ok(match &settings.plan.personas {
         PersonaSource::Off => Pool::default(),
         PersonaSource::Shipped => Pool::shipped()?,
+        PersonaSource::Fallback => Pool::fallback(),
         PersonaSource::File(path) => Pool::load(path)?,
     })
 }

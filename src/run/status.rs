@@ -34,10 +34,13 @@ pub fn status(outputs: &Path) -> Result<Vec<Report>, RunError> {
 
 impl Report {
     /// The state, for people: a run whose process is gone is not running.
-    fn state(&self) -> &'static str {
+    fn state(&self) -> String {
+        let wanted = self.told("run.total_samples").parse::<usize>().map_or(0, |total| total * self.languages().len());
+        let accepted = self.settled.iter().filter(|one| one.dropped.is_none()).count();
         match self.run.state {
-            State::Running if !self.busy => "killed",
-            state => state.as_str(),
+            State::Running if self.busy => format!("running, {accepted} of {wanted} conversations settled"),
+            State::Running => "cut off, its process is gone".to_owned(),
+            state => state.as_str().to_owned(),
         }
     }
 

@@ -1,12 +1,14 @@
 //! What a run came to, for people.
 
 use super::bill::Bill;
+use super::layout::{COLUMNS, row, shortened, size};
+use super::sample::Sample;
 use super::signals::Signal;
 use crate::llm::Reading;
 use crate::operators::{Shortfall, Tally};
 use crate::output::WrittenFile;
 use crate::settings::Settings;
-use crate::store::{Delays, State};
+use crate::store::State;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,14 +73,16 @@ pub struct Summary {
     pub meter: Reading,
     /// What it has cost, over all its resumes.
     pub bill: Bill,
-    /// How long replies took to be durable.
-    pub kept: Delays,
+    /// What its conversations are like.
+    pub sample: Sample,
     /// From the first opening to the last row.
     pub elapsed: Duration,
     /// Time seats were taken, summed over the seats.
     pub busy: Duration,
     /// Files written.
     pub files: Vec<WrittenFile>,
+    /// The folder of the logs, relative to the project's root where it lies below it.
+    pub logs: String,
 }
 
 impl Summary {
@@ -127,7 +131,6 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let wanted = self.total_samples as usize * self.languages.len();
         let state = match self.end {
             End::Complete => "complete",
             End::Interrupted(_) => "interrupted",
@@ -135,61 +138,135 @@ impl fmt::Display for Summary {
             End::Short(_) => "short of its total",
         };
         writeln!(f, "run {} {state} (seed {})", self.run_id, self.seed)?;
-        write!(f, "  conversations  {} of {wanted} accepted, {} dropped", self.tally.accepted(), self.tally.dropped())?;
-        match self.left {
-            0 => writeln!(f)?,
-            left => writeln!(f, ", {left} under way")?,
+        self.tell_conversations(f)?;
+        self.tell_calls(f)?;
+        row(f, "time", &format!("{:.2} s, seats busy {:.1} %", self.elapsed.as_secs_f64(), 100.0 * self.seats_busy()))?;
+        writeln!(f, "  files")?;
+        for (path, rows, bytes) in by_kind(&self.files) {
+            let rows = rows.map(|rows| format!("{rows} rows, ")).unwrap_or_default();
+            let figures = format!("{rows}{}", size(bytes));
+            // Figures that have no room beside a long path stand below it.
+            let gap = if 4 + path.len().max(46) + 1 + figures.len() > COLUMNS { "\n        " } else { " " };
+            writeln!(f, "    {path:<46}{gap}{figures}")?;
         }
+        self.tell_what_next(f)
+    }
+}
+
+impl Summary {
+    fn tell_conversations(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let wanted = self.total_samples as usize * self.languages.len();
+        let left = if self.left > 0 { format!(", {} under way", self.left) } else { String::new() };
+        let (accepted, dropped) = (self.tally.accepted(), self.tally.dropped());
+        row(f, "conversations", &format!("{accepted} of {wanted} accepted, {dropped} dropped{left}"))?;
         for (language, progress) in self.languages.iter().zip(&self.tally.languages) {
-            writeln!(f, "    {language}: {} accepted, {} dropped", progress.accepted, progress.dropped)?;
+            let (accepted, dropped) = (progress.accepted, progress.dropped);
+            row(f, "", &format!("{language}: {accepted} accepted, {dropped} dropped"))?;
         }
         if !self.tally.drops.is_empty() {
-            writeln!(f, "  dropped for    {}", self.reasons())?;
+            row(f, "dropped for", &self.reasons())?;
         }
         let Tally { duplicates, rollbacks, wasted, lag, turns, .. } = self.tally;
-        write!(f, "  turns          {}, {} without a retrieved passage, ", turns.all, turns.unretrieved)?;
-        write!(f, "{} with numbers that no passage has", turns.unsupported)?;
-        match turns.flagged {
-            0 => writeln!(f)?,
-            flagged => writeln!(f, ", {flagged} below judge.accept")?,
+        let below = if turns.flagged > 0 { format!(", {} below judge.accept", turns.flagged) } else { String::new() };
+        let text = format!(
+            "{}, {} without a retrieved passage, {} with numbers that no passage has{below}",
+            turns.all, turns.unretrieved, turns.unsupported
+        );
+        row(f, "turns", &text)?;
+        if let Some(score) = self.sample.mean_score() {
+            row(f, "judge", &format!("{score:.1} of 10 on average, over {} verdicts", self.sample.verdicts))?;
         }
-        writeln!(f, "  duplicates     {duplicates} questions rejected")?;
-        writeln!(
-            f,
-            "  roll-backs     {rollbacks}, {wasted} calls wasted; at most {lag} conversations ahead of the watermark"
-        )?;
+        row(f, "duplicates", &format!("{duplicates} questions rejected"))?;
+        let ahead = format!("at most {lag} conversations ahead of the watermark");
+        row(f, "roll-backs", &format!("{rollbacks}, {wasted} calls wasted; {ahead}"))
+    }
+
+    fn tell_calls(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let meter = self.meter;
         let Reading { calls, failures, retries, recalled, slowed, cut, empty, refused, filtered, .. } = meter;
-        writeln!(
-            f,
-            "  calls          {calls} answered, {recalled} found in the journal, {failures} failed, {retries} retries"
-        )?;
-        writeln!(f, "  journal        {}", self.kept)?;
+        let text = format!("{calls} answered, {recalled} found in the journal, {failures} failed, {retries} retries");
+        row(f, "calls", &text)?;
         if slowed > 0 {
-            writeln!(f, "  limits         {slowed} requests were sent again later: endpoints had no room for them")?;
+            row(f, "limits", &format!("{slowed} requests were sent again later: endpoints had no room for them"))?;
         }
         if cut + empty + refused + filtered > 0 {
-            writeln!(f, "  replies        {cut} cut off, {empty} empty, {refused} refused, {filtered} filtered")?;
+            let text = format!("{cut} cut off, {empty} empty, {refused} refused, {filtered} filtered");
+            row(f, "replies", &text)?;
         }
         let (read, cached) = (meter.prompt_tokens, meter.cached_tokens);
         let share = 100.0 * cached as f64 / read.max(1) as f64;
         let of_them = if cached > 0 { format!(" ({share:.0} % from caches)") } else { String::new() };
-        writeln!(f, "  tokens         {read} read{of_them}, {} written", meter.completion_tokens)?;
-        writeln!(f, "  cost           {}", self.bill.cost())?;
-        writeln!(
-            f,
-            "  time           {:.2} s, seats busy {:.1} %",
-            self.elapsed.as_secs_f64(),
-            100.0 * self.seats_busy()
-        )?;
-        writeln!(f, "  files")?;
-        for file in &self.files {
-            let rows = file.rows.map(|rows| format!("{rows} rows, ")).unwrap_or_default();
-            writeln!(f, "    {:<56} {rows}{} bytes", file.path, file.bytes)?;
+        row(f, "tokens", &format!("{read} read{of_them}, {} written", meter.completion_tokens))?;
+        row(f, "cost", &self.bill.cost())
+    }
+
+    /// A sample of what was made, where the rest of it is, and how to go on.
+    fn tell_what_next(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some([question, answer]) = &self.sample.exchange {
+            row(f, "for example", &format!("user: {}", shortened(question, 100)))?;
+            row(f, "", &format!("assistant: {}", shortened(answer, 160)))?;
         }
+        let judged = if self.sample.verdicts > 0 {
+            "/conversations_sharegpt_judged.jsonl"
+        } else {
+            "/conversations_sharegpt.jsonl"
+        };
+        let path = |name: &str| {
+            let named = |file: &&WrittenFile| format!("/{}", file.path).ends_with(name);
+            self.files.iter().find(named).map(|file| format!("{}, ", file.path)).unwrap_or_default()
+        };
+        row(f, "look at", &format!("{}{}{}/run.log", path(judged), path("/turns.jsonl"), self.logs))?;
         if let End::Interrupted(_) | End::Halted(_) = self.end {
-            writeln!(f, "  go on with     dlgforge run {} --resume {}", self.config, self.run_id)?;
+            writeln!(f, "  go on with\n    dlgforge run {} --resume {}", self.config, self.run_id)?;
         }
         Ok(())
+    }
+}
+
+/// Path, rows and bytes of files, those of a Parquet kind together.
+fn by_kind(files: &[WrittenFile]) -> Vec<(String, Option<u64>, u64)> {
+    let mut kinds: Vec<(String, Option<u64>, u64)> = Vec::new();
+    for file in files {
+        let (folder, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
+        let path = match name.split_once('-').filter(|_| name.ends_with(".parquet")) {
+            Some((kind, _)) => format!("{folder}/{kind}-*.parquet"),
+            None => file.path.clone(),
+        };
+        match kinds.iter_mut().find(|(known, ..)| *known == path) {
+            Some((_, rows, bytes)) => {
+                *rows = rows.zip(file.rows).map(|(rows, more)| rows + more);
+                *bytes += file.bytes;
+            }
+            None => kinds.push((path, file.rows, file.bytes)),
+        }
+    }
+    kinds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parquet_files_of_a_kind_are_told_together() {
+        let file = |path: &str, rows: Option<u64>, bytes: u64| WrittenFile { path: path.to_owned(), rows, bytes };
+        let files = [
+            file("outputs/turns.jsonl", Some(5), 50),
+            file("outputs/parquet/conversations-r-00000.parquet", Some(2), 20),
+            file("outputs/parquet/turns-r-00000.parquet", Some(3), 30),
+            file("outputs/parquet/conversations-r-00001.parquet", Some(1), 10),
+            file("outputs/parquet/turns-r-00001.parquet", Some(2), 25),
+            file("outputs/run_state/my-run.json", None, 7),
+        ];
+        let kind = |path: &str, rows: Option<u64>, bytes: u64| (path.to_owned(), rows, bytes);
+        assert_eq!(
+            by_kind(&files),
+            [
+                kind("outputs/turns.jsonl", Some(5), 50),
+                kind("outputs/parquet/conversations-*.parquet", Some(3), 30),
+                kind("outputs/parquet/turns-*.parquet", Some(5), 55),
+                kind("outputs/run_state/my-run.json", None, 7),
+            ]
+        );
     }
 }

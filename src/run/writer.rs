@@ -1,5 +1,6 @@
 //! The thread that writes: settlements of all workers come in, conversations go to the recorder in slot order.
 
+use super::sample::Sample;
 use crate::operators::tally::{Fate, Outcome};
 use crate::operators::{Settlement, Stop};
 use crate::output::{OutputError, Recorder};
@@ -14,17 +15,28 @@ const ADMIT_AFTER: Duration = Duration::from_millis(200);
 /// How much longer than the last admission took, at least: what is admitted late is only done again when the process dies.
 const ADMIT_PACE: u32 = 10;
 
+/// What a writer has come to.
+pub struct Written {
+    /// Everything is recorded, unless something went wrong.
+    pub recorder: Recorder,
+    /// What went wrong.
+    pub failure: Option<OutputError>,
+    /// What the conversations are like.
+    pub sample: Sample,
+}
+
 /// A running writer.
 pub struct Writer {
     messages: mpsc::Sender<(usize, Settlement)>,
-    thread: JoinHandle<(Recorder, Option<OutputError>)>,
+    thread: JoinHandle<Written>,
 }
 
 impl Writer {
     /// Starts writing what so many workers settle, from this slot on. When that fails, the run is stopped.
     pub fn start(recorder: Recorder, waves: Waves, workers: usize, due: Slot, stop: Stop) -> Self {
         let (messages, inbox) = mpsc::channel();
-        let mut pen = Pen { recorder, failure: None, stop, waves, due: None, wait: ADMIT_AFTER };
+        let sample = Sample::default();
+        let mut pen = Pen { recorder, failure: None, stop, waves, sample, due: None, wait: ADMIT_AFTER };
         let mut order = Order { floors: vec![Rank::default(); workers], due, held: BTreeMap::new() };
         let thread = std::thread::spawn(move || {
             let mut left = BTreeMap::new();
@@ -41,7 +53,7 @@ impl Writer {
             if left.is_empty() {
                 pen.waves.close();
             }
-            (pen.recorder, pen.failure)
+            Written { recorder: pen.recorder, failure: pen.failure, sample: pen.sample }
         });
         Self { messages, thread }
     }
@@ -51,8 +63,8 @@ impl Writer {
         self.messages.clone()
     }
 
-    /// Waits until all is written; the recorder, and what went wrong.
-    pub fn finish(self) -> (Recorder, Option<OutputError>) {
+    /// Waits until all is written.
+    pub fn finish(self) -> Written {
         drop(self.messages);
         self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
@@ -92,6 +104,7 @@ struct Pen {
     failure: Option<OutputError>,
     stop: Stop,
     waves: Waves,
+    sample: Sample,
     /// When what is recorded must be admitted, if there is any.
     due: Option<Instant>,
     /// How long it may wait.
@@ -116,6 +129,7 @@ impl Pen {
                 self.note(written);
                 self.due.get_or_insert_with(|| Instant::now() + self.wait);
             }
+            self.sample.add(&conversation);
             self.log(&conversation);
         }
         if self.due.is_some_and(|due| due <= Instant::now()) {

@@ -22,7 +22,8 @@ pub(super) fn value(path: &str, kind: Kind, node: &Located) -> Result<Value, Str
             None => Ok(node.to_json()),
         },
         (Node::List(items), Kind::Mappings(_)) => {
-            match items.iter().find(|item| !matches!(item.node, Node::Mapping(_))) {
+            let is_item = |item: &Located| matches!(item.node, Node::Mapping(_) | Node::Text { .. });
+            match items.iter().find(|item| !is_item(item)) {
                 Some(item) => Err(mismatch(path, kind, &format!("{} in the list", found(item)))),
                 None => Ok(node.to_json()),
             }
@@ -58,8 +59,9 @@ pub(super) fn cast(path: &str, kind: Kind, text: &str) -> Result<Value, String> 
         Kind::Text | Kind::Choice(_) | Kind::Texts => textual(path, kind, text),
         Kind::Mapping => json(trimmed, Value::is_object).ok_or_else(|| format!("`{}` must be a JSON object", path)),
         Kind::Mappings(_) => {
-            json(trimmed, |value| value.as_array().is_some_and(|items| items.iter().all(Value::is_object)))
-                .ok_or_else(|| format!("`{}` must be a JSON list of objects", path))
+            let is_item = |item: &Value| item.is_object() || item.is_string();
+            json(trimmed, |value| value.as_array().is_some_and(|items| items.iter().all(is_item)))
+                .ok_or_else(|| format!("`{}` must be a JSON list of objects or addresses", path))
         }
     }
 }
@@ -84,7 +86,7 @@ fn mismatch(path: &str, kind: Kind, found: &str) -> String {
         Kind::Text | Kind::Choice(_) => "text",
         Kind::Texts => "a list of texts",
         Kind::Mapping => "a mapping",
-        Kind::Mappings(_) => "a list of mappings",
+        Kind::Mappings(_) => "a list of mappings or addresses",
     };
     // A text in place of mappings may be theirs as JSON, with keys in it.
     let unseen = found.starts_with("text `") && matches!(kind, Kind::Mappings(_));
@@ -227,8 +229,13 @@ mod tests {
             ),
             (
                 "llm.routing.endpoints",
-                "[x]",
-                "`llm.routing.endpoints`: found text in the list, wanted a list of mappings",
+                "[1]",
+                "`llm.routing.endpoints`: found the number 1 in the list, wanted a list of mappings or addresses",
+            ),
+            (
+                "llm.routing.endpoints",
+                "http://h",
+                "`llm.routing.endpoints`: found text, wanted a list of mappings or addresses",
             ),
             ("llm.agents.user.extra", "x", "`llm.agents.user.extra`: found text `x`, wanted a mapping"),
             ("tools.retrieval.top_k", "0", "`tools.retrieval.top_k` must be > 0."),
@@ -254,7 +261,11 @@ mod tests {
             ("run.turns.mean", "inf", Err("`run.turns.mean`: found text `inf`, wanted a number")),
             ("run.target_languages", "en, no", Ok(json!(["en", "no"]))),
             ("llm.routing.endpoints", "[{\"name\": \"a\"}]", Ok(json!([{"name": "a"}]))),
-            ("llm.routing.endpoints", "[1]", Err("`llm.routing.endpoints` must be a JSON list of objects")),
+            (
+                "llm.routing.endpoints",
+                "[1]",
+                Err("`llm.routing.endpoints` must be a JSON list of objects or addresses"),
+            ),
             ("tools.retrieval.embeddings.model_kwargs", "{}", Ok(json!({}))),
             (
                 "tools.retrieval.embeddings.model_kwargs",

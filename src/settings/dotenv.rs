@@ -46,6 +46,8 @@ pub(super) fn secrets(env: &BTreeMap<String, String>) -> impl Iterator<Item = &s
 
 fn add(text: &str, env: &BTreeMap<String, String>) -> (BTreeMap<String, String>, Vec<String>) {
     let (mut all, mut warnings) = (env.clone(), Vec::new());
+    // Some editors begin a file with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (key, value) in text.lines().filter_map(entry) {
         if MAPPINGS.contains(&key) || is_secret(key) {
             all.entry(key.to_owned()).or_insert_with(|| value.to_owned());
@@ -64,7 +66,21 @@ fn entry(line: &str) -> Option<(&str, &str)> {
         return None;
     }
     let (key, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
-    Some((key.trim(), value.trim().trim_matches(['"', '\''])))
+    Some((key.trim(), quoted(value.trim()).unwrap_or_else(|| bare(value))))
+}
+
+/// What stands between the quotes that a value begins with, unless more than a comment follows them.
+fn quoted(value: &str) -> Option<&str> {
+    let quote = value.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let (inside, after) = value[1..].split_once(quote)?;
+    let after = after.trim_start();
+    (after.is_empty() || after.starts_with('#')).then_some(inside)
+}
+
+/// A value without the comment behind it, which begins with a `#` after a space, and without stray quotes.
+fn bare(value: &str) -> &str {
+    let comment = value.match_indices('#').map(|(at, _)| at).find(|&at| value[..at].ends_with(char::is_whitespace));
+    value[..comment.unwrap_or(value.len())].trim().trim_matches(['"', '\''])
 }
 
 #[cfg(test)]
@@ -79,7 +95,14 @@ mod tests {
             ("  export A_TOKEN = x  ", Some(("A_TOKEN", "x"))),
             ("A_TOKEN=\"x\"", Some(("A_TOKEN", "x"))),
             ("A_TOKEN=''x'\"", Some(("A_TOKEN", "x"))),
-            ("A_TOKEN=x # no comment", Some(("A_TOKEN", "x # no comment"))),
+            ("A_TOKEN=x # a comment", Some(("A_TOKEN", "x"))),
+            ("A_TOKEN=x\t# a # comment", Some(("A_TOKEN", "x"))),
+            ("A_TOKEN=x#1", Some(("A_TOKEN", "x#1"))),
+            ("A_TOKEN=#1", Some(("A_TOKEN", "#1"))),
+            ("A_TOKEN= # nothing yet", Some(("A_TOKEN", ""))),
+            ("A_TOKEN='x # y' # a comment", Some(("A_TOKEN", "x # y"))),
+            ("A_TOKEN=\"x\"#a comment", Some(("A_TOKEN", "x"))),
+            ("A_TOKEN='x'y", Some(("A_TOKEN", "x'y"))),
             ("A_TOKEN=a=b", Some(("A_TOKEN", "a=b"))),
             ("A_TOKEN=", Some(("A_TOKEN", ""))),
             ("# A_TOKEN=x", None),
@@ -117,6 +140,12 @@ mod tests {
         let env = BTreeMap::from([("A_TOKEN".to_owned(), String::new())]);
         assert_eq!(add("A_TOKEN=x\nB_TOKEN=1\nB_TOKEN=2\n", &env).0["A_TOKEN"], "");
         assert_eq!(add("B_TOKEN=1\nB_TOKEN=2\n", &env).0["B_TOKEN"], "1");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_not_part_of_the_first_key() {
+        let (env, warnings) = add("\u{feff}A_TOKEN=x\r\nB_TOKEN=y\r\n", &BTreeMap::new());
+        assert_eq!((env["A_TOKEN"].as_str(), env["B_TOKEN"].as_str(), warnings), ("x", "y", vec![]));
     }
 
     #[test]

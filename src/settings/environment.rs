@@ -1,5 +1,6 @@
 //! What the environment says about the keys.
 
+use super::capabilities::is_unread;
 use super::check;
 use super::error::{Place, Report};
 use super::items;
@@ -28,6 +29,7 @@ pub(super) fn entry(key: &Key, env: &BTreeMap<String, String>, report: &mut Repo
     let place = Place::Environment(name.to_owned());
     match check::cast(key.path, key.kind, text) {
         Ok(value) => Some(Entry { value: items::checked(key, value, None, &place, report)?, place }),
+        Err(_) if is_unread(key.path) => None,
         Err(why) => {
             report.problem(key.path, place, why);
             None

@@ -48,6 +48,12 @@ impl Folders {
         if path.as_os_str().is_empty() { ".".to_owned() } else { path.to_string_lossy().replace('\\', "/") }
     }
 
+    /// Where [`Folders::find`] has looked, for a message.
+    pub fn tried(&self, path: &str) -> String {
+        let [first, second] = [&self.root, &self.config].map(|folder| folder.join(path).display().to_string());
+        if first == second { format!("file {first}") } else { format!("file {first}, nor {second}") }
+    }
+
     /// The existing file or folder that a path means: as it is when absolute, else below the root, else below the
     /// configuration's folder.
     pub fn find(&self, path: &str) -> Option<PathBuf> {

@@ -1,13 +1,17 @@
-//! Items of a list of mappings: known keys with values that fit, everything else to the report.
+//! Items of a list of mappings: known keys with values that fit, everything else to the report. A text in place of a
+//! mapping is an address.
 
 use super::check;
 use super::error::{Place, Report};
 use super::keys::{Key, Kind, alike, listed};
 use super::tree::{Located, Name, Node};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Another spelling of an item's key.
 const ALIAS: (&str, &str) = ("timeout", "timeout_s");
+
+/// The key of an item that is a text alone.
+const PLAIN: &str = "base_url";
 
 /// The value of a key, none when something is wrong with its items; `node` is where it stands, if it was not JSON.
 pub(super) fn checked(
@@ -36,6 +40,9 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn item(&mut self, number: usize, node: &Located) -> Option<Value> {
+        if let Node::Text { text, .. } = &node.node {
+            return Some(json!({PLAIN: text}));
+        }
         let (mut item, mut sound) = (Map::new(), true);
         for (name, value) in node.entries() {
             let path = format!("{}[{number}].{}", self.key.path, name.text);
@@ -109,6 +116,22 @@ mod tests {
             let flags: Vec<_> = flags.iter().map(String::as_str).collect();
             let (values, outcome) = merged(text, env, &flags);
             assert_eq!((&values[PATH].value, outcome), (&item, Ok(vec![])), "{text} {env:?} {flags:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_an_item() {
+        let items = json!([{"base_url": "http://h/v1"}, {"name": "b", "base_url": "http://i"}]);
+        let list = "[http://h/v1, {name: b, base_url: http://i}]";
+        let json = items.to_string().replacen("{\"base_url\":\"http://h/v1\"}", "\"http://h/v1\"", 1);
+        for (text, env, flags) in [
+            (format!("llm: {{routing: {{endpoints: {list}}}}}"), vec![], vec![]),
+            (String::new(), vec![], vec![format!("{PATH}={list}")]),
+            (String::new(), vec![("LLM_ROUTING_ENDPOINTS_JSON", json.as_str())], vec![]),
+        ] {
+            let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+            let (values, outcome) = merged(&text, &env, &flags);
+            assert_eq!((&values[PATH].value, outcome), (&items, Ok(vec![])), "{text} {env:?} {flags:?}");
         }
     }
 

@@ -29,7 +29,7 @@ pub(super) enum Kind {
     Texts,
     /// Any mapping; JSON in the environment.
     Mapping,
-    /// A list of mappings that have these keys; JSON in the environment.
+    /// A list of mappings that have these keys, or addresses; JSON in the environment.
     Mappings(&'static [Key]),
 }
 

@@ -125,6 +125,8 @@ pub struct Settings {
     pub prompts: stages::PromptOptions,
     /// What is written, and where.
     pub output: output::Options,
+    /// The folder of the logs: `logs` beside the output folder, or in the root where that is the output folder.
+    pub logs: PathBuf,
     /// What works but should be looked at, such as old spellings.
     pub warnings: Vec<String>,
 }
@@ -166,6 +168,8 @@ pub enum PersonaSource {
     Off,
     /// The shipped personas.
     Shipped,
+    /// One for each side: the file that is asked for does not exist.
+    Fallback,
     /// A file that exists.
     File(PathBuf),
 }

@@ -1,5 +1,6 @@
 //! From a tree to a layer: known keys with values that fit, everything else to the report.
 
+use super::capabilities::is_unread;
 use super::check;
 use super::error::{Place, Report};
 use super::forbidden;
@@ -80,6 +81,7 @@ impl Reading<'_> {
                 let entry = Entry { value, place };
                 self.leaves.push(Leaf { key, written: written.to_owned(), entry, old });
             }
+            Err(_) if is_unread(key.path) => {}
             Err(why) => self.report.problem(key.path, place, why),
         }
     }

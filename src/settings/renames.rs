@@ -81,6 +81,17 @@ pub(super) fn renamed(path: &str) -> Option<(&'static str, Wins)> {
     RENAMES.iter().find(|rename| rename.old == path).map(|rename| (rename.new, rename.wins))
 }
 
+/// A path with what old keys and sections of it are called now in their place.
+pub(super) fn current(path: &str) -> String {
+    let renamed = |path: &String| {
+        RENAMES.iter().find_map(|Rename { old, new, .. }| {
+            let rest = path.strip_prefix(old).filter(|rest| rest.is_empty() || rest.starts_with('.'))?;
+            Some(format!("{new}{rest}"))
+        })
+    };
+    std::iter::successors(Some(path.to_owned()), renamed).last().unwrap_or_default()
+}
+
 /// Whether old keys lie below this section.
 pub(super) fn is_section(path: &str) -> bool {
     RENAMES.iter().any(|rename| keys::is_below(rename.old, path))

@@ -33,10 +33,13 @@ pub(super) fn settings(
     let assistant = agent(&ASSISTANT, values, env, report);
     let is_judged = values.boolean("judge.enabled") && values.text("judge.mode") == "online";
     let judge = is_judged.then(|| agent(&JUDGE, values, env, report));
+    hint_at_the_judge(values, report);
     let judge_agent = judge.iter().map(|agent| (&JUDGE, agent));
     let agents: Vec<_> = [(&USER, &user), (&ASSISTANT, &assistant)].into_iter().chain(judge_agent).collect();
     agents::demand_models(&agents, report);
     let budget = agents::budget(values, &agents, report);
+    let output = output_options(values, folders, report);
+    let beside = output.folder.parent().filter(|_| output.folder != folders.root);
     Settings {
         root: folders.root.clone(),
         config_dir: folders.config_dir(),
@@ -66,8 +69,21 @@ pub(super) fn settings(
         budget,
         prices: prices(values, folders, report),
         prompts: PromptOptions { folder: prompts(values, folders, report) },
-        output: output_options(values, folders, report),
+        logs: beside.unwrap_or(&folders.root).join("logs"),
+        output,
         warnings: Vec::new(),
+    }
+}
+
+/// Says that nothing is judged, to those who have configured a judge.
+fn hint_at_the_judge(values: &Values, report: &mut Report) {
+    let is_offline = values.boolean("judge.enabled") && values.text("judge.mode") == "offline";
+    let given = ["provider", "model"].map(|name| JUDGE.key(name)).into_iter().find(|key| values.place(key).is_some());
+    if let Some(key) = given.filter(|_| is_offline) {
+        report.warn(format!(
+            "`{key}` is not used: `judge.mode` is `offline`, so nothing is judged. Set `judge.mode: online` to judge, or \
+             `judge.enabled: false` to hear no more of it."
+        ));
     }
 }
 
@@ -123,15 +139,8 @@ fn plan(values: &Values, folders: &Folders, report: &mut Report) -> PlanSettings
         question: values.text("run.data.seeding.question").trim().to_owned(),
         topics_variant: values.text("run.data.seeding.topics.variant").trim().to_owned(),
         topics_probability: values.number("run.data.seeding.topics.probability"),
-        topics: match source("run.data.seeding.topics", "topics", values, folders, report) {
-            Source::Off | Source::Shipped => TopicSource::Off,
-            Source::At(path) => TopicSource::File(path),
-        },
-        personas: match source("personas", "personas", values, folders, report) {
-            Source::Off => PersonaSource::Off,
-            Source::Shipped => PersonaSource::Shipped,
-            Source::At(path) => PersonaSource::File(path),
-        },
+        topics: topics(values, folders, report),
+        personas: personas(values, folders, report),
         coverage: plan::CoverageOptions {
             balanced: values.text("coverage.doc_coverage_mode") != "off",
             epsilon: values.number("coverage.doc_coverage_epsilon"),
@@ -204,33 +213,42 @@ fn turns(values: &Values, report: &mut Report) -> plan::TurnOptions {
     plan::TurnOptions { min, max, distribution, mean: values.optional_number("run.turns.mean") }
 }
 
-enum Source {
-    Off,
-    Shipped,
-    At(PathBuf),
+fn topics(values: &Values, folders: &Folders, report: &mut Report) -> TopicSource {
+    const KEY: &str = "run.data.seeding.topics.path";
+    let path = values.text(KEY).trim();
+    if !values.boolean("run.data.seeding.topics.enabled") || path.is_empty() {
+        return TopicSource::Off;
+    }
+    let Some(found) = folders.find(path) else {
+        let text = format!(
+            "`{KEY}`: there is no {}; write such a file, or leave the key empty for conversations without seed topics",
+            folders.tried(path)
+        );
+        report.conflict(&[KEY], values.place(KEY), text);
+        return TopicSource::Off;
+    };
+    TopicSource::File(found)
 }
 
-/// Where the `path` of a section leads.
-fn source(section: &str, what: &str, values: &Values, folders: &Folders, report: &mut Report) -> Source {
-    let key = format!("{section}.path");
-    let path = values.text(&key).trim();
-    if !values.boolean(&format!("{section}.enabled")) {
-        return Source::Off;
+fn personas(values: &Values, folders: &Folders, report: &mut Report) -> PersonaSource {
+    const KEY: &str = "personas.path";
+    let path = values.text(KEY).trim();
+    if !values.boolean("personas.enabled") {
+        return PersonaSource::Off;
     }
     if path.is_empty() {
-        return Source::Shipped;
+        return PersonaSource::Shipped;
     }
     folders.find(path).map_or_else(
         || {
-            let text = format!(
-                "`{key}`: `{path}` is neither below {} nor below {}; leave it empty for the shipped {what}",
-                folders.root.display(),
-                folders.config.display()
-            );
-            report.conflict(&[&key], values.place(&key), text);
-            Source::Shipped
+            let tried = folders.tried(path);
+            report.warn(format!(
+                "`{KEY}`: there is no {tried}; one persona for each side stands in for it. Leave the key empty for the many \
+                 shipped ones."
+            ));
+            PersonaSource::Fallback
         },
-        Source::At,
+        PersonaSource::File,
     )
 }
 

@@ -49,8 +49,9 @@ pub(super) fn endpoints(
     let list = theirs.as_ref().unwrap_or_else(|| values.entry(LIST));
     let path = if theirs.is_some() { variable.path } else { LIST };
     let items = list.value.as_array().into_iter().flatten().filter_map(Value::as_object).enumerate();
-    let mut items: Vec<_> =
-        items.map(|(number, says)| Item { key: format!("{path}[{number}]"), place: Some(&list.place), says }).collect();
+    let mut items: Vec<_> = items
+        .map(|(number, says)| Item { key: format!("{path}[{number}]"), place: Some(&list.place), address: None, says })
+        .collect();
     let own = Map::from_iter([
         ("provider".to_owned(), agent.provider.into()),
         ("base_url".to_owned(), agent.base_url.into()),
@@ -58,7 +59,7 @@ pub(super) fn endpoints(
     let place = values.place(&agent.role.key("provider"));
     if items.is_empty() {
         let key = format!("llm.agents.{}", agent.role.name);
-        items.push(Item { key, place: place.as_ref(), says: &own });
+        items.push(Item { key, place: place.as_ref(), address: values.place(&agent.role.key("base_url")), says: &own });
     }
     let mut endpoints: Vec<EndpointOptions> = Vec::new();
     for item in &items {
@@ -93,6 +94,8 @@ fn give_key(role: &Role, endpoints: &mut [EndpointOptions], env: &BTreeMap<Strin
 struct Item<'a> {
     key: String,
     place: Option<&'a Place>,
+    /// Where its `base_url` stands, if that is known apart.
+    address: Option<Place>,
     says: &'a Map<String, Value>,
 }
 
@@ -137,6 +140,9 @@ impl Item<'_> {
             };
             let text = format!(" must be set for provider `{}`, such as {example}", provider.name);
             self.wrong("base_url", &text, report);
+        } else if let Some(wrong) = misaddressed(provider, base_url) {
+            let key = self.key("base_url");
+            report.conflict(&[&key], self.address.clone().or_else(|| self.place.cloned()), format!("`{key}` {wrong}"));
         }
         EndpointOptions {
             key: self.key.clone(),
@@ -181,6 +187,32 @@ impl Item<'_> {
             }
         };
         Some(Secret::new(key.to_owned()))
+    }
+}
+
+/// What is wrong with an address for a provider, at first sight. It is not quoted: it may hold a secret.
+fn misaddressed(provider: &Provider, base_url: &str) -> Option<String> {
+    let address = base_url.to_ascii_lowercase();
+    let path = address.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+    let native = match provider.protocol {
+        Protocol::GenerateContent => "Gemini's own (`:generateContent`)",
+        Protocol::Messages => "Anthropic's own (`/v1/messages`)",
+        Protocol::ChatCompletions | Protocol::Builtin => "",
+    };
+    if address.is_empty() {
+        None
+    } else if !address.starts_with("http://") && !address.starts_with("https://") {
+        Some("must begin with `http://` or `https://`, such as http://127.0.0.1:8000/v1".to_owned())
+    } else if !native.is_empty() && (path.ends_with("/openai") || path.ends_with("/chat/completions")) {
+        let name = provider.name;
+        Some(format!(
+            "is an address of OpenAI's protocol, but the provider `{name}` is spoken to in {native}: leave it empty for \
+             that, or set the provider to `openai` for this address"
+        ))
+    } else if path.ends_with("/chat/completions") {
+        Some("must be the root of the API: leave off `/chat/completions`".to_owned())
+    } else {
+        None
     }
 }
 

@@ -84,6 +84,86 @@ fn the_quickstart_needs_nothing() {
     assert_eq!(settings.warnings, Vec::<String>::new());
 }
 
+/// A configuration with every key of the Python original, as its documentation has them.
+const ORIGINAL: &str = "\
+run:
+  batch_size: 64
+  total_samples: 1024
+  target_languages: [morocco, msa, english]
+  run_id: ''
+  resume_run_id: ''
+  turns: {mode: range, exact: null, min: 2, max: 12, distribution: poisson, mean: 6.0}
+  data: {seeding: {question: '', topics: {path: data/seeds/topics.yaml, enabled: false, variant: '', probability: 0.35}}}
+  distributed:
+    enabled: false
+    backend: ray
+    spawn: {coordinator: true, workers: true}
+    ray:
+      address: auto
+      auto_start_local: true
+      namespace: mine
+      actor: {num_cpus: 2.0, num_gpus: 0.5, coordinator_num_cpus: 1.0, replicas_qa: 2, replicas_complete: 2}
+store:
+  backend: postgres
+  postgres: {dsn: '${DLGFORGE_POSTGRES_DSN}', min_pool_size: 5, max_pool_size: 30, statement_timeout_ms: 30000}
+llm:
+  mode: api
+  routing: {strategy: weighted_least_inflight, endpoints: []}
+  vllm:
+    {model: openai/gpt-oss-20b, served_model_name: gpt_oss_20b, replicas: 2, num_gpus_per_replica: 1, host: 0.0.0.0,
+     advertise_host: 10.0.0.1, port_start: 18001, tensor_parallel_size: 2, gpu_memory_utilization: 0.8,
+     max_num_seqs: 64, health_timeout_s: 60, auto_stop_on_exit: false}
+  agents:
+    user: {provider: openai, model: gpt-5.2, base_url: https://api.openai.com/v1, temperature: null, extra: {}}
+    assistant: {provider: gemini, model: gemini/gemini-3-flash, max_tokens: null, timeout: null, max_retries: null}
+    judge: {provider: gemini, model: gemini/gemini-3-flash, base_url: '', top_p: null}
+coverage: {doc_coverage_mode: balanced, doc_coverage_epsilon: 0.15, doc_coverage_fraction: 0.2, question_dedup_retries: 3}
+tools:
+  web_search: {enabled: false, serper_num_results: 9, serper_timeout: 60}
+  retrieval:
+    top_k: 4
+    chunking: {chunk_size: 750, chunk_overlap: 150}
+    index: {persist_dir: my_index, rebuild: true, skip_if_unchanged: false}
+    embeddings:
+      {backend: sentence_transformers, model: google/embeddinggemma-300m, fallback_model: m, device: cuda,
+       fallback_on_cpu: false, model_kwargs: {a: 1}, tokenizer_kwargs: {}, encode_kwargs: {}}
+    reranker:
+      {enabled: false, model: m, candidates: 9, batch_size: 8, backend: qwen3, instruction: Decide., max_length: 99,
+       cmd: ''}
+personas: {enabled: true, path: src/dlgforge/prompts/personas.yaml}
+judge: {enabled: true, mode: online, granularity: turn, reasons: [irrelevant, incorrect, other]}
+saving:
+  output_dir: outputs
+  output_columns:
+    {messages: messages, messages_with_tools: messages_with_tools, metadata: metadata, user_reasoning: user_reasoning,
+     assistant_reasoning: assistant_reasoning, judge: judge}
+  hf_push:
+    {enabled: false, auto_push_on_run: true, repo_id: org/name, repo_type: dataset, export_dir: export,
+     include_run_state: true, private: false, commit_message: New, source_file: conversations_sharegpt.jsonl,
+     generate_stats: true, stats_file: s.json, generate_plots: true, plots_dir: p, clean_remote: true}
+";
+
+#[test]
+fn a_configuration_of_the_original_loads_unchanged() {
+    let keys = ["LLM_USER_API_KEY_ENV", "LLM_ASSISTANT_API_KEY_ENV", "LLM_JUDGE_API_KEY_ENV"].map(|name| (name, "K"));
+    let env = [&keys[..], &[("K", "k"), ("RAY_ADDRESS", "ray://h"), ("HF_PUSH_PRIVATE", "0")]].concat();
+    let settings = load(ORIGINAL, &env, &[]).unwrap();
+    assert_eq!((settings.batch_size, settings.total_samples, settings.plan.turns.max), (64, 1024, 12));
+    assert_eq!(settings.assistant.endpoints[0].model, "gemini-3-flash");
+    assert!(settings.judge.is_some());
+    let starts = [
+        "`store.backend`: `postgres` is not",
+        "`tools.retrieval.embeddings.backend`: `sentence_transformers`",
+        "`personas.path`: there is no file",
+    ];
+    assert_eq!(settings.warnings.len(), starts.len(), "{:?}", settings.warnings);
+    assert!(settings.warnings.iter().zip(starts).all(|(warning, start)| warning.starts_with(start)));
+    for switched in ["saving.hf_push.enabled=true", "run.distributed.enabled=true", "llm.mode=vllm_managed"] {
+        let error = load(ORIGINAL, &env, &[switched]).unwrap_err();
+        assert!(error.starts_with(&format!("not supported yet: {}: ", switched.split_once('=').unwrap().0)), "{error}");
+    }
+}
+
 #[test]
 fn the_judge_counts_only_when_it_is_online() {
     for (judge, is_there) in [
@@ -194,14 +274,9 @@ fn what_keys_mean_together_is_checked() {
             "`run.run_id`: `../x` must be letters, digits, `-`, `_` and `.`, and not start with `.` (c.yaml:2:15)",
         ),
         (
-            "personas: {path: personas.yaml}",
-            "`personas.path`: `personas.yaml` is neither below ROOT nor below ROOT/config; leave it empty for the shipped \
-             personas (c.yaml:2:18)",
-        ),
-        (
             "run: {data: {seeding: {topics: {path: t.yaml}}}}",
-            "`run.data.seeding.topics.path`: `t.yaml` is neither below ROOT nor below ROOT/config; leave it empty for the \
-             shipped topics (c.yaml:2:39)",
+            "`run.data.seeding.topics.path`: there is no file ROOT/t.yaml, nor ROOT/config/t.yaml; write such a file, or leave \
+             the key empty for conversations without seed topics (c.yaml:2:39)",
         ),
         (
             "prompts: {path: p}",
@@ -218,6 +293,47 @@ fn what_keys_mean_together_is_checked() {
 }
 
 #[test]
+fn a_persona_file_that_is_missing_is_stood_in_for() {
+    let settings = with_builtin("personas: {path: src/dlgforge/prompts/personas.yaml}").unwrap();
+    assert_eq!(settings.plan.personas, PersonaSource::Fallback);
+    let [warning] = settings.warnings.as_slice() else { panic!("{:?}", settings.warnings) };
+    assert!(warning.starts_with("`personas.path`: there is no file "), "{warning}");
+    assert!(warning.contains("src/dlgforge/prompts/personas.yaml; one persona for each side"), "{warning}");
+    let settings = with_builtin("personas: {path: p.yaml, enabled: false}").unwrap();
+    assert_eq!((settings.plan.personas, settings.warnings), (PersonaSource::Off, vec![]));
+}
+
+#[test]
+fn a_judge_that_is_not_asked_is_hinted_at() {
+    let judged = BUILTIN.replace("}}}", "}, judge: {model: m}}}");
+    let warnings = |text: &str, env: &[(&str, &str)]| load(text, env, &[]).unwrap().warnings;
+    let [hint] = &warnings(&judged, &[])[..] else { panic!("one hint") };
+    assert!(hint.starts_with("`llm.agents.judge.model` is not used: `judge.mode` is `offline`"), "{hint}");
+    assert_eq!(warnings(BUILTIN, &[("LLM_JUDGE_PROVIDER", "builtin")]).len(), 1);
+    for quiet in [BUILTIN.to_owned(), format!("{judged}judge: {{enabled: false}}")] {
+        assert_eq!(warnings(&quiet, &[]), Vec::<String>::new(), "{quiet}");
+    }
+    let online = format!("{}judge: {{mode: online}}", judged.replace("model: m", "provider: builtin"));
+    assert_eq!(warnings(&online, &[]), Vec::<String>::new());
+}
+
+#[test]
+fn the_example_of_dotenv_is_taken_whole() {
+    let example = include_str!("../../.env.example");
+    let project = Project::new();
+    project.write(".env", example);
+    let settings = project.load(BUILTIN, &[], &[]).unwrap();
+    assert_eq!(settings.warnings, Vec::<String>::new(), "as it is, it is no hindrance");
+    project.write(".env", &example.replace("# LLM_", "LLM_").replace("_API_KEY=\n", "_API_KEY=k  # mine\n"));
+    let agents = "{user: {model: m}, assistant: {provider: anthropic, model: m}, judge: {provider: gemini, model: m}}";
+    let settings = project.load(&format!("llm: {{agents: {agents}}}\njudge: {{mode: online}}"), &[], &[]).unwrap();
+    assert_eq!(settings.warnings, Vec::<String>::new());
+    for agent in [&settings.user, &settings.assistant, &settings.judge.unwrap().0] {
+        assert_eq!(agent.endpoints[0].api_key, Some(llm::Secret::new("k".to_owned())), "{}", agent.role);
+    }
+}
+
+#[test]
 fn everything_wrong_is_reported_at_once() {
     let text = "\
 run:
@@ -227,14 +343,14 @@ llm:
   model: m
   mode: vllm_managed
   agents: {user: {api_key: k, provider: gemeni}, assistant: {provider: builtin, model: 1}}
-tools: {retrieval: {embeddings: {backend: sentence_transformers}}}
+tools: {retrieval: {embeddings: {backend: sentence_transformers}}, web_search: {serper_timeout: never}}
 ";
     let found = load(text, &[("KB_DEFAULT_K", "x")], &["judge.mod=online"]).unwrap_err();
     let starts: Vec<_> = found.lines().map(|line| line.trim().split(": ").next().unwrap().to_owned()).collect();
     assert_eq!(
         starts,
         [
-            "11 problems in the configuration:",
+            "10 problems in the configuration:",
             "`run.batch_size`",
             "`run.turns.min`",
             "Forbidden LLM global key(s) in YAML",
@@ -242,7 +358,6 @@ tools: {retrieval: {embeddings: {backend: sentence_transformers}}}
             "Forbidden credential key(s) in YAML",
             "`llm.agents.user.provider`",
             "`llm.agents.assistant.model`",
-            "not supported yet",
             "`tools.retrieval.top_k`",
             "unknown key `judge.mod`; did you mean `judge.mode`? (--set judge.mod)",
             "Missing LLM model for required agent(s)",
@@ -310,6 +425,14 @@ fn other_meanings() {
     assert_eq!((settings.plan.coverage.balanced, settings.plan.coverage.fraction), (false, 0.05));
     let columns = settings.output.columns;
     assert_eq!((columns.messages.as_str(), columns.judge.as_str()), ("conversations", "judge"));
+}
+
+#[test]
+fn a_byte_order_mark_and_line_ends_of_windows_are_no_part_of_a_configuration() {
+    let text = format!("\u{feff}{BUILTIN}run:\n  batch_size: 3\n").replace('\n', "\r\n");
+    assert_eq!(load(&text, &[], &[]).unwrap().batch_size, 3);
+    let error = load(&text.replace(": 3", ": x"), &[], &[]).unwrap_err();
+    assert_eq!(error, "`run.batch_size`: found text `x`, wanted an integer (c.yaml:3:15)");
 }
 
 #[test]

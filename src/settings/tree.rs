@@ -3,8 +3,10 @@
 //! Booleans are `true` and `false` alone, so that the language `no` stays a word; numbers with leading zeros or
 //! underscores stay text.
 
+use super::capabilities::is_unread;
 use super::error::{Place, Report};
 use super::expand::expand;
+use super::renames::current;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use serde_saphyr::{DuplicateKeyPolicy, Spanned, UserMessageFormatter};
@@ -204,6 +206,7 @@ impl Located {
             Node::Text { text, expanded } => match expand(text, env) {
                 Ok(Some((new, replaced))) => (*text, *expanded) = (new, replaced),
                 Ok(None) => {}
+                Err(_) if is_unread(&current(path)) => {}
                 Err(why) => report.problem(path, source.at(line, column), format!("`{path}`: {why}")),
             },
             Node::List(items) => items.iter_mut().for_each(|item| item.expand(path, env, source, report)),

@@ -172,7 +172,7 @@ fn variables_override_for_one_agent() {
 #[test]
 fn what_is_wrong_with_variables_is_named() {
     for (name, text, error) in [
-        (JSON, "[{", "`LLM_USER_ROUTING_ENDPOINTS_JSON` must be a JSON list of objects"),
+        (JSON, "[{", "`LLM_USER_ROUTING_ENDPOINTS_JSON` must be a JSON list of objects or addresses"),
         (JSON, "[{\"rpm\": 0}]", "`LLM_USER_ROUTING_ENDPOINTS_JSON[0].rpm` must be > 0."),
         (
             JSON,
@@ -233,4 +233,47 @@ fn no_message_shows_a_key() {
         let error = user("[]", &[(name, &json)]).unwrap_err();
         assert!(error.contains("[0].weight`: found text `<secret>`, wanted a number"), "{error}");
     }
+}
+
+#[test]
+fn addresses_that_can_not_be_meant_are_named_where_they_stand() {
+    let own = |provider: &str, base_url: &str| {
+        let user = format!("provider: {provider}, model: m, base_url: '{base_url}'");
+        let text = format!("llm: {{agents: {{user: {{{user}}}, assistant: {{provider: builtin}}}}}}");
+        load(&text, &[("LLM_USER_API_KEY_ENV", "K"), ("K", "k")], &[]).map(|_| ())
+    };
+    let scheme = "must begin with `http://` or `https://`, such as http://127.0.0.1:8000/v1";
+    for (provider, base_url, wrong) in [
+        ("openai", "localhost:8000/v1", scheme),
+        ("vllm", "127.0.0.1:8000/v1", scheme),
+        ("gemini", "generativelanguage.googleapis.com", scheme),
+        ("vllm", "ftp://h/v1", scheme),
+        ("vllm", "http://h/v1/chat/completions/", "must be the root of the API: leave off `/chat/completions`"),
+        (
+            "gemini",
+            "https://generativelanguage.googleapis.com/v1beta/openai/",
+            "is an address of OpenAI's protocol, but the provider `gemini` is spoken to in Gemini's own (`:generateContent`)",
+        ),
+        (
+            "anthropic",
+            "https://api.anthropic.com/v1/chat/completions",
+            "is an address of OpenAI's protocol, but the provider `anthropic` is spoken to in Anthropic's own",
+        ),
+    ] {
+        let error = own(provider, base_url).unwrap_err();
+        assert!(error.starts_with(&format!("`llm.agents.user.base_url` {wrong}")), "{error}");
+        let column = format!("provider: {provider}, model: m, base_url: ").len() + "llm: {agents: {user: {".len() + 1;
+        assert!(error.ends_with(&format!(" (c.yaml:1:{column})")), "{error}");
+    }
+    for (provider, base_url) in [
+        ("openai", "HTTP://h/v1"),
+        ("openai", "https://generativelanguage.googleapis.com/v1beta/openai"),
+        ("gemini", "https://generativelanguage.googleapis.com/v1beta"),
+        ("groq", "https://api.groq.com/openai/v1"),
+        ("anthropic", "https://api.anthropic.com/v1"),
+    ] {
+        assert_eq!(own(provider, base_url), Ok(()), "{provider} {base_url}");
+    }
+    let error = user("[h:8000/v1]", &[]).unwrap_err();
+    assert_eq!(error, format!("`llm.routing.endpoints[0].base_url` {scheme} (c.yaml:1:28)"));
 }
