@@ -99,18 +99,30 @@ fn knowledge_missing_empty_or_unusable() {
     project.write("knowledge/picture.png", b"no text");
     fails(&project, &["No supported knowledge files found."]);
     project.write("knowledge/empty.md", b"  \n");
-    fails(&project, &["No supported knowledge files found."]);
+    fails(
+        &project,
+        &["No supported knowledge files found.", "1 file of types .png (1) left out", "it is empty: empty.md"],
+    );
 }
 
 #[test]
-fn knowledge_not_utf8_is_read_as_latin_1_and_empty_files_are_named() {
+fn knowledge_not_utf8_is_read_as_what_it_is_and_what_is_left_out_is_named() {
     let project = Project::empty();
     project.write("config.yaml", builtin(SMALL, "").as_bytes());
     let sentence = b"The caf\xe9 in the old harbour opens at seven in the morning and closes at nine in the evening. ";
     project.write("knowledge/latin.txt", &sentence.repeat(12));
     project.write("knowledge/empty.md", b"");
+    project.write("knowledge/page.html", b"<p>");
+    project.write("knowledge/notes.txt", b"\0\x01\x02");
     let ran = project.generate(&[]);
-    assert!(ran.stderr.contains("latin.txt") && ran.stderr.contains("empty.md"), "{}", ran.stderr);
+    for part in [
+        "windows-1252, which it looks like: latin.txt",
+        "empty: empty.md",
+        ".html (1)",
+        "NUL bytes, as no text does: notes.txt",
+    ] {
+        assert!(ran.stderr.contains(part), "no `{part}` in {}", ran.stderr);
+    }
     assert!(project.read("outputs/turns.jsonl").contains("café"));
 }
 

@@ -1,26 +1,57 @@
-//! Finds and reads the documents of the knowledge folder.
+//! Reads the documents of the knowledge folder.
 
-use super::KnowledgeError;
+use super::encoding::{Decoded, decoded};
 use super::outline::Outline;
-use std::path::{Path, PathBuf};
-use std::{fs, io};
-use walkdir::WalkDir;
+use super::walk::{self, Found};
+use super::{KnowledgeError, blobs};
+use crate::words::control_tokens::neutralised;
+use std::borrow::Cow;
+use std::fs;
+use std::path::Path;
 
 /// A document with text in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Document {
     /// Path relative to the knowledge folder, with `/` between parts.
     pub path: String,
-    /// Its text, trimmed, lines ending in `\n`.
+    /// Its text, trimmed, lines ending in `\n`, without comments, bytes written out and control tokens.
     pub text: String,
 }
 
 impl Document {
+    /// The document at a path; nothing where its bytes hold no text.
+    fn read(path: String, bytes: &[u8], warnings: &mut Vec<String>) -> Option<Self> {
+        let mut warn = |what: &str| warnings.push(format!("{what}: {path}"));
+        let Decoded { text, note } = match decoded(bytes) {
+            Ok(decoded) => decoded,
+            Err(reason) => {
+                warn(&format!("skipped, {reason}"));
+                return None;
+            }
+        };
+        note.iter().for_each(|note| warn(note));
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        let text = if is_markdown(&path) { blobs::without_markup(&text) } else { Cow::Borrowed(text.as_str()) };
+        let mut text = blobs::without_bytes(&text).trim().to_owned();
+        if text.is_empty() {
+            warn("skipped, it is empty");
+            return None;
+        }
+        if let Some((safe, count)) = neutralised(&text) {
+            warn(&format!("blanks set into control tokens of chat templates ({count}), as in `<| im_start |>`"));
+            text = safe;
+        }
+        Some(Self { path, text })
+    }
+
     /// Its structure: that of Markdown where its name says so.
     pub fn outline(&self) -> Outline {
-        let is_markdown = self.path.to_ascii_lowercase().ends_with(".md");
-        if is_markdown { Outline::markdown(&self.text) } else { Outline::plain(&self.text) }
+        if is_markdown(&self.path) { Outline::markdown(&self.text) } else { Outline::plain(&self.text) }
     }
+}
+
+fn is_markdown(path: &str) -> bool {
+    path.to_ascii_lowercase().ends_with(".md")
 }
 
 /// All documents of a folder.
@@ -28,95 +59,25 @@ impl Document {
 pub(super) struct Documents {
     /// At least one, sorted by path.
     pub documents: Vec<Document>,
-    /// What was skipped or read in an unexpected way, one line per file.
+    /// What was left out, one line per kind, then what was skipped or read in an unexpected way, one line per file.
     pub warnings: Vec<String>,
 }
 
-/// How a file is read, by the ending of its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Format {
-    Text,
-    Pdf,
-}
-
-/// Reads every document below a folder, links followed, each folder once.
-pub(super) fn read_all(folder: &Path) -> Result<Documents, KnowledgeError> {
+/// Reads every document below a folder.
+pub(super) fn read_all(folder: &Path, follow_links: bool) -> Result<Documents, KnowledgeError> {
     if !folder.is_dir() {
         return Err(KnowledgeError::MissingFolder(folder.to_path_buf()));
     }
-    let (mut documents, mut warnings) = (Vec::new(), Vec::new());
-    let (mut empty, mut unsupported) = (0, 0);
-    for (path, format, file) in find(folder, &mut warnings)? {
-        if format == Format::Pdf {
-            unsupported += 1;
-            warnings.push(format!("not supported yet: {path}"));
-            continue;
-        }
+    let Found { documents: found, mut warnings } = walk::find(folder, follow_links)?;
+    let mut documents = Vec::new();
+    for (path, file) in found {
         let bytes = fs::read(&file).map_err(|cause| KnowledgeError::Unreadable { path: file, cause })?;
-        let text = decoded(bytes).unwrap_or_else(|latin| {
-            warnings.push(format!("not UTF-8, read as Latin-1: {path}"));
-            latin
-        });
-        let text = text.replace("\r\n", "\n").replace('\r', "\n").trim().to_owned();
-        if text.is_empty() {
-            empty += 1;
-            warnings.push(format!("skipped, it is empty: {path}"));
-        } else {
-            documents.push(Document { path, text });
-        }
+        documents.extend(Document::read(path, &bytes, &mut warnings));
     }
     if documents.is_empty() {
-        return Err(KnowledgeError::NothingToRead { empty, unsupported });
+        return Err(KnowledgeError::NothingToRead(warnings));
     }
     Ok(Documents { documents, warnings })
-}
-
-/// The documents' relative paths, sorted, each with its format and where it lies.
-fn find(folder: &Path, warnings: &mut Vec<String>) -> Result<Vec<(String, Format, PathBuf)>, KnowledgeError> {
-    let mut found = Vec::new();
-    for entry in WalkDir::new(folder).follow_links(true).sort_by_file_name() {
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) if error.loop_ancestor().is_some() => {
-                let link = error.path().unwrap_or(folder);
-                warnings.push(format!("skipped, it links back to a folder around it: {}", relative(folder, link)?));
-                continue;
-            }
-            Err(error) => {
-                let path = error.path().unwrap_or(folder).to_path_buf();
-                let cause = error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into());
-                return Err(KnowledgeError::Unreadable { path, cause });
-            }
-        };
-        if let Some(format) = format(entry.path()).filter(|_| entry.file_type().is_file()) {
-            found.push((relative(folder, entry.path())?, format, entry.into_path()));
-        }
-    }
-    // By the whole path, not part by part: the catalogue is searched by path.
-    found.sort();
-    Ok(found)
-}
-
-fn format(path: &Path) -> Option<Format> {
-    match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-        "txt" | "md" => Some(Format::Text),
-        "pdf" => Some(Format::Pdf),
-        _ => None,
-    }
-}
-
-fn relative(folder: &Path, path: &Path) -> Result<String, KnowledgeError> {
-    let parts = path.strip_prefix(folder).unwrap_or(path).iter();
-    let parts: Option<Vec<&str>> = parts.map(|part| part.to_str()).collect();
-    parts.map(|parts| parts.join("/")).ok_or_else(|| KnowledgeError::Name(path.to_path_buf()))
-}
-
-/// UTF-8 without its byte order mark; as an error the same bytes as Latin-1, in which every byte is a character.
-fn decoded(bytes: Vec<u8>) -> Result<String, String> {
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)),
-        Err(error) => Err(error.as_bytes().iter().map(|&byte| char::from(byte)).collect()),
-    }
 }
 
 #[cfg(test)]
@@ -140,70 +101,92 @@ mod tests {
     }
 
     #[test]
-    fn documents_come_sorted_by_path_whatever_the_case_of_their_ending() {
-        let folder = folder(&[("b.TXT", b"1"), ("a/z.Md", b"2"), ("a-b.md", b"3"), ("c.rst", b"4"), ("txt", b"5")]);
-        let read = read_all(folder.path()).unwrap();
-        assert_eq!(paths(&read), ["a-b.md", "a/z.Md", "b.TXT"]);
-        assert!(read.warnings.is_empty());
-    }
-
-    #[test]
     fn text_is_decoded_and_trimmed() {
         for (bytes, text, warnings) in [
-            ("\u{feff} é\u{a0}\n".as_bytes(), "é", vec![]),
-            (b"caf\xe9", "café", vec!["not UTF-8, read as Latin-1: x.txt"]),
-            (b"\n one\r\ntwo\rthree ", "one\ntwo\nthree", vec![]),
+            ("\u{feff} é\u{a0}\n".as_bytes(), "é", &[][..]),
+            (b"caf\xe9", "café", &["not UTF-8, read as windows-1252, which it looks like: x.txt"]),
+            (b"\xfe\xff\0a\0\r\0\n\0b", "a\nb", &[]),
+            (b"\n one\r\ntwo\rthree ", "one\ntwo\nthree", &[]),
         ] {
-            let read = read_all(folder(&[("x.txt", bytes)]).path()).unwrap();
-            assert_eq!(
-                (read.documents[0].text.as_str(), read.warnings),
-                (text, warnings.iter().map(|w| (*w).to_owned()).collect())
-            );
+            let read = read_all(folder(&[("x.txt", bytes)]).path(), false).unwrap();
+            assert_eq!(read.documents[0].text, text);
+            assert_eq!(read.warnings, warnings);
         }
     }
 
     #[test]
     fn what_is_skipped_is_said() {
-        let folder = folder(&[("a.md", b" \n"), ("b/c.PDF", b"%PDF"), ("d.txt", b"text")]);
-        let read = read_all(folder.path()).unwrap();
+        let noise: Vec<u8> = (0..3_u32 << 20).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let folder = folder(&[
+            ("a.md", b" \n"),
+            ("b/c.PDF", b"%PDF"),
+            ("d.txt", b"text"),
+            ("e.md", b"<!-- nothing else -->"),
+            ("notes.txt", &noise),
+        ]);
+        let read = read_all(folder.path(), false).unwrap();
         assert_eq!(paths(&read), ["d.txt"]);
-        assert_eq!(read.warnings, ["skipped, it is empty: a.md", "not supported yet: b/c.PDF"]);
+        assert_eq!(
+            read.warnings,
+            [
+                "1 file of types .pdf (1) left out, which this version does not read",
+                "skipped, it is empty: a.md",
+                "skipped, it is empty: e.md",
+                "skipped, it holds NUL bytes, as no text does: notes.txt",
+            ]
+        );
+    }
+
+    #[test]
+    fn only_markdown_has_markup_and_no_document_has_control_tokens() {
+        let text = b"one <!-- two --> ![three](data:image/png;base64,AAAA) <|im_start|> [INST]";
+        let read = read_all(folder(&[("a.md", text), ("b.txt", text)]).path(), false).unwrap();
+        let texts: Vec<&str> = read.documents.iter().map(|document| document.text.as_str()).collect();
+        assert_eq!(
+            texts,
+            ["one  three <| im_start |> [ INST ]", "one <!-- two --> ![three]() <| im_start |> [ INST ]"]
+        );
+        let said = "blanks set into control tokens of chat templates (2), as in `<| im_start |>`";
+        assert_eq!(read.warnings, [format!("{said}: a.md"), format!("{said}: b.txt")]);
     }
 
     #[test]
     fn a_folder_without_text_is_an_error_that_says_why() {
         let stem = "No supported knowledge files found. Add at least one .txt, .md, or .pdf under knowledge/.";
         for (files, note) in [
-            (&[("x.json", b"{}" as &[u8])][..], ""),
-            (&[("x.md", b"" as &[u8]), ("y.txt", b"\n")], " Empty files skipped: 2."),
-            (&[("x.pdf", b"%PDF" as &[u8])], " Files skipped because .pdf is not supported yet: 1."),
+            (&[][..], ""),
+            (
+                &[("x.docx", b"PK" as &[u8]), ("y.docx", b"PK"), ("z.html", b"<p>")],
+                " There are: 3 files of types .docx (2), .html (1) left out, which this version does not read.",
+            ),
+            (
+                &[("x.pdf", b"%PDF" as &[u8])],
+                " There are: 1 file of types .pdf (1) left out, which this version does not read.",
+            ),
+            (
+                &[("x.md", b"" as &[u8]), ("y.txt", b"\0\0")],
+                " There are: skipped, it is empty: x.md; skipped, it holds NUL bytes, as no text does: y.txt.",
+            ),
         ] {
-            assert_eq!(read_all(folder(files).path()).unwrap_err().to_string(), format!("{stem}{note}"));
+            assert_eq!(read_all(folder(files).path(), false).unwrap_err().to_string(), format!("{stem}{note}"));
         }
+        let empty: Vec<String> = (0..30).map(|n| format!("{n:02}.md")).collect();
+        let empty: Vec<(&str, &[u8])> = empty.iter().map(|path| (path.as_str(), b"" as &[u8])).collect();
+        let error = read_all(folder(&empty).path(), false).unwrap_err().to_string();
+        assert!(error.ends_with("; skipped, it is empty: 07.md; and 22 more."), "{error}");
         let missing = folder(&[]).path().join("knowledge");
         assert_eq!(
-            read_all(&missing).unwrap_err().to_string(),
+            read_all(&missing, false).unwrap_err().to_string(),
             format!("Missing knowledge directory: {}", missing.display())
         );
     }
 
-    #[cfg(unix)]
-    #[test]
-    fn links_are_followed_and_loops_end() {
-        let (here, there) = (folder(&[("a/x.md", b"x")]), folder(&[("y.md", b"y")]));
-        std::os::unix::fs::symlink(there.path(), here.path().join("other")).unwrap();
-        std::os::unix::fs::symlink(here.path(), here.path().join("a/up")).unwrap();
-        let read = read_all(here.path()).unwrap();
-        assert_eq!(paths(&read), ["a/x.md", "other/y.md"]);
-        assert_eq!(read.warnings, ["skipped, it links back to a folder around it: a/up"]);
-    }
-
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     #[test]
     fn a_document_that_cannot_be_read_is_named() {
         let folder = folder(&[("x.md", b"x")]);
-        std::os::unix::fs::symlink(folder.path().join("nowhere"), folder.path().join("gone.md")).unwrap();
-        let error = read_all(folder.path()).unwrap_err();
+        std::os::unix::fs::symlink("/proc/self/mem", folder.path().join("gone.md")).unwrap();
+        let error = read_all(folder.path(), true).unwrap_err();
         assert!(error.to_string().contains("gone.md"), "{error}");
     }
 }

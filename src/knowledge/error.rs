@@ -9,14 +9,9 @@ pub enum KnowledgeError {
     /// The folder does not exist, or is not a folder.
     #[error("Missing knowledge directory: {}", .0.display())]
     MissingFolder(PathBuf),
-    /// No document holds any text.
-    #[error("No supported knowledge files found. Add at least one .txt, .md, or .pdf under knowledge/.{}", skipped(*.empty, *.unsupported))]
-    NothingToRead {
-        /// Documents found without any text in them.
-        empty: usize,
-        /// Documents found in a format that cannot be read yet.
-        unsupported: usize,
-    },
+    /// No document holds any text. It has what was left out instead, one line each.
+    #[error("No supported knowledge files found. Add at least one .txt, .md, or .pdf under knowledge/.{}", instead(.0))]
+    NothingToRead(Vec<String>),
     /// A document or a folder cannot be read.
     #[error("read {}: {cause}; make it readable or move it out of the knowledge folder", .path.display())]
     Unreadable {
@@ -43,13 +38,10 @@ pub enum KnowledgeError {
     Index(#[from] tantivy::TantivyError),
 }
 
-fn skipped(empty: usize, unsupported: usize) -> String {
-    let mut note = String::new();
-    if empty > 0 {
-        note += &format!(" Empty files skipped: {empty}.");
-    }
-    if unsupported > 0 {
-        note += &format!(" Files skipped because .pdf is not supported yet: {unsupported}.");
-    }
-    note
+/// What is there instead of documents; the first lines are enough to see why.
+fn instead(left_out: &[String]) -> String {
+    const MOST: usize = 8;
+    let mut lines = left_out.iter().take(MOST).cloned().collect::<Vec<_>>();
+    lines.extend((left_out.len() > MOST).then(|| format!("and {} more", left_out.len() - MOST)));
+    if lines.is_empty() { String::new() } else { format!(" There are: {}.", lines.join("; ")) }
 }

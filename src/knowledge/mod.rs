@@ -1,13 +1,16 @@
 //! The knowledge base: documents become chunks, chunks become an index, a query becomes passages.
 
+mod blobs;
 mod chunk;
 mod document;
+mod encoding;
 mod error;
 mod index;
 mod language;
 mod outline;
 mod structure;
 mod terms;
+mod walk;
 
 pub use error::KnowledgeError;
 pub use index::{Hit, Index};
@@ -18,11 +21,13 @@ use document::Document;
 use std::path::PathBuf;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// `tools.retrieval.chunking` and the folder to read.
+/// `tools.retrieval.chunking`, and the folder to read with `knowledge.follow_links`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// The folder, `<root>/knowledge`.
     pub folder: PathBuf,
+    /// Whether links that lead out of the folder are followed.
+    pub follow_links: bool,
     /// Where a document is cut.
     pub strategy: Strategy,
     /// Longest chunk, in characters.
@@ -66,7 +71,8 @@ impl Strategy {
 pub struct Loaded {
     /// Every chunk of every document.
     pub catalogue: Catalogue,
-    /// One line per file that was skipped or read in an unexpected way, each naming its file.
+    /// What was left out, one line per kind with a count, then one line per file that was skipped or read in an
+    /// unexpected way, each naming its file.
     pub warnings: Vec<String>,
 }
 
@@ -81,7 +87,7 @@ pub fn load(options: &Options) -> Result<Loaded, KnowledgeError> {
     if overlap >= size {
         return Err(KnowledgeError::Chunking { size, overlap });
     }
-    let document::Documents { documents, warnings } = document::read_all(&options.folder)?;
+    let document::Documents { documents, warnings } = document::read_all(&options.folder, options.follow_links)?;
     let mut catalogue = Catalogue::default();
     for document in documents {
         add(&mut catalogue, document, options);
@@ -128,7 +134,13 @@ mod tests {
     use std::sync::Arc;
 
     fn options(folder: &Path) -> Options {
-        Options { folder: folder.to_path_buf(), strategy: Strategy::Structure, chunk_size: 750, chunk_overlap: 0 }
+        Options {
+            folder: folder.to_path_buf(),
+            follow_links: false,
+            strategy: Strategy::Structure,
+            chunk_size: 750,
+            chunk_overlap: 0,
+        }
     }
 
     fn windows(folder: &Path) -> Options {
@@ -184,6 +196,27 @@ mod tests {
         assert_eq!(catalogue.sources[0].language.as_deref(), Some("en"));
         fs::write(folder.path().join("a.txt"), "{\"k\": 12}").unwrap();
         assert_eq!(load(&options).unwrap().catalogue.sources[0].language, None);
+    }
+
+    #[test]
+    fn no_chunk_holds_bytes_comments_or_control_tokens() {
+        let folder = tempfile::tempdir().unwrap();
+        let bytes = "iVBORw0KGgoAAAANSUhEUgAAAAUA".repeat(1_500);
+        let text = format!(
+            "# The lamp\n\nThe keeper lights ![the old lamp](data:image/png;base64,{bytes}) at dusk.\n\n<!-- todo -->\n\n\
+             Say <|im_end|> twice.\n\n```\n{bytes}\n```\n"
+        );
+        fs::write(folder.path().join("a.md"), text).unwrap();
+        for options in [options(folder.path()), windows(folder.path())] {
+            let chunks = load(&options).unwrap().catalogue.chunks;
+            let texts: Vec<&str> = chunks.iter().map(|chunk| &*chunk.text).collect();
+            let [text] = texts[..] else { panic!("{} chunks", texts.len()) };
+            assert!(
+                text.contains("lights the old lamp at dusk.") && text.contains("Say <| im_end |> twice."),
+                "{text}"
+            );
+            assert!(!text.contains("iVBOR") && !text.contains("todo"), "{text}");
+        }
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Reads off a document where it may be cut: its headings, its tables, and which of its line ends are breaks.
 
+use crate::words::control_tokens::neutralised;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use std::ops::Range;
 
 /// The extensions of Markdown that say something about structure.
-const EXTENSIONS: Options = Options::ENABLE_TABLES
+pub(super) const EXTENSIONS: Options = Options::ENABLE_TABLES
     .union(Options::ENABLE_FOOTNOTES)
     .union(Options::ENABLE_TASKLISTS)
     .union(Options::ENABLE_HEADING_ATTRIBUTES)
@@ -68,7 +69,11 @@ impl Outline {
                     outline.join(range);
                 }
                 Event::End(TagEnd::Heading(_)) => {
-                    if let Some(heading) = open.take() {
+                    if let Some(mut heading) = open.take() {
+                        // Without its markup it may have what its source has not: `&lt;s>`.
+                        if let Some((title, _)) = neutralised(&heading.title) {
+                            heading.title = title;
+                        }
                         outline.keep_with_next(text, heading.range.clone());
                         outline.headings.push(heading);
                     }
@@ -243,6 +248,8 @@ mod tests {
         assert_eq!(seen, [(1, "The Aurora 8"), (2, "Set wide"), (3, "Deep")]);
         assert_eq!(&text[outline.headings[1].range.clone()], "Set\nwide\n---");
         assert_eq!(Outline::markdown("---\ntitle: x\n---\n\nText").headings, []);
+        let escaped = Outline::markdown("# The &lt;s> of <\\|im_end|>\n\nText");
+        assert_eq!(escaped.headings[0].title, "The < s > of <| im_end |>");
     }
 
     #[test]

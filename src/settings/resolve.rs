@@ -268,6 +268,7 @@ fn knowledge_options(values: &Values, folders: &Folders, report: &mut Report) ->
     }
     knowledge::Options {
         folder: folders.root.join("knowledge"),
+        follow_links: values.boolean("knowledge.follow_links"),
         strategy,
         chunk_size,
         chunk_overlap: within.unwrap_or_default(),

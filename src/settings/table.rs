@@ -7,7 +7,7 @@ use super::keys::{Choice, Key, Limit};
 
 /// Every key, by area.
 pub(super) const TABLE: &[&[Key]] =
-    &[RUN, STORE, LLM, USER, ASSISTANT, ANSWERS, JUDGE_AGENT, COVERAGE, TOOLS, REST, SAVING];
+    &[RUN, STORE, LLM, USER, ASSISTANT, ANSWERS, JUDGE_AGENT, KNOWLEDGE, COVERAGE, TOOLS, REST, SAVING];
 
 const fn from(least: f64) -> Limit {
     Limit { least, exclusive: false, most: f64::INFINITY }
@@ -171,6 +171,8 @@ const ASSISTANT: &[Key] = agent!("assistant", "ASSISTANT", "KB_RESPONDER");
 const ANSWERS: &[Key] =
     &[key("llm.agents.assistant.trace", OneOf(&[word("light"), word("full")])).env(&["LLM_ASSISTANT_TRACE"])];
 const JUDGE_AGENT: &[Key] = agent!("judge", "JUDGE", "QA_JUDGE");
+
+const KNOWLEDGE: &[Key] = &[key("knowledge.follow_links", Boolean).env(&["KB_FOLLOW_LINKS"])];
 
 const COVERAGE: &[Key] = &[
     key("coverage.doc_coverage_mode", OneOf(&[word("balanced"), word("off")])).env(&["DOC_COVERAGE_MODE"]),

@@ -52,6 +52,8 @@ fn an_almost_empty_file_means_the_defaults() {
     assert_eq!(settings.knowledge.folder, settings.root.join("knowledge"));
     assert_eq!((settings.knowledge.chunk_size, settings.knowledge.chunk_overlap), (750, 0));
     assert_eq!(settings.knowledge.strategy, knowledge::Strategy::Structure);
+    assert!(!settings.knowledge.follow_links);
+    assert!(load(BUILTIN, &[("KB_FOLLOW_LINKS", "yes")], &[]).unwrap().knowledge.follow_links);
     assert_eq!(settings.output.folder, settings.root.join("outputs"));
     assert_eq!(settings.output.columns.messages_with_tools, "messages_with_tools");
     assert_eq!((settings.judge, settings.judge_granularity), (None, Granularity::Turn));

@@ -1,6 +1,7 @@
 //! The vocabulary: plain data that every room speaks, without I/O, async or timely.
 
 pub mod clock;
+pub mod control_tokens;
 pub mod conversation;
 pub mod corpus;
 pub mod coverage;
