@@ -159,7 +159,7 @@ impl Endpoint {
         let read = read(&mut response, &mut body).await;
         if !response.status().is_success() {
             // Whatever could be read of the body is its explanation; the status alone decides.
-            return Err(self.refused(&response, &body, request, form));
+            return Err(self.refused(response.status(), response.headers(), &body, request, form));
         }
         match read {
             Ok(()) => match self.wire.reply(&body, request, &self.model) {
@@ -170,7 +170,11 @@ impl Endpoint {
                     self.capabilities.heard(request, form, &reply);
                     Ok((reply, std::mem::take(response.headers_mut())))
                 }
-                Err(detail) => Err(self.malformed(&detail)),
+                // Gateways pass on what the endpoint behind them said under a status of their own.
+                Err(detail) => Err(match response::status_inside(&body) {
+                    Some(status) => self.refused(status, response.headers(), &body, request, form),
+                    None => self.malformed(&detail),
+                }),
             },
             Err(Unread::TooLong) => Err(self.malformed(&format!("longer than {} MiB", BODY_LIMIT >> 20))),
             Err(Unread::Lost(error)) if error.is_timeout() => Err(self.unreachable(error, tries)),
@@ -199,9 +203,15 @@ impl Endpoint {
         Setback { error, fault, charged: connected, headers: HeaderMap::new() }
     }
 
-    fn refused(&self, response: &Response, body: &[u8], request: &ChatRequest, form: &Form) -> Setback {
-        let status = response.status();
-        let (text, headers) = (String::from_utf8_lossy(body), response.headers().clone());
+    fn refused(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+        request: &ChatRequest,
+        form: &Form,
+    ) -> Setback {
+        let (text, headers) = (String::from_utf8_lossy(body), headers.clone());
         let mut detail = self.redacted(response::error_detail(&self.redacted(text.clone().into_owned())));
         if let Some(reason) = withheld(status, &text) {
             let error = ModelError::Filtered { endpoint: self.shown.clone(), detail: format!("{reason}: {detail}") };
@@ -210,7 +220,7 @@ impl Endpoint {
         let fault = if self.capabilities.learn(status.as_u16(), &text, request, form) {
             Fault::Form
         } else {
-            fault(status, &text, retry_after(response.headers(), clock::now()))
+            fault(status, &text, retry_after(&headers, clock::now()))
         };
         if fault == Fault::Settings {
             detail = format!("{detail}; {}", self.advice(status, &text));
@@ -277,12 +287,22 @@ fn fault(status: StatusCode, text: &str, asked: Option<Duration>) -> Fault {
         429 if text.contains("insufficient_quota") => Fault::Settings,
         // Gemini and Anthropic say so of a wrong key and of an account without credit.
         400 if text.contains("API_KEY_INVALID") || text.contains(LOW_BALANCE) => Fault::Settings,
-        // 529 is Anthropic's.
-        429 | 529 => Fault::Busy(asked),
+        // Groq says so of a call that its model wrote wrongly: asked again, it may write it rightly.
+        400 if text.contains("tool_use_failed") => Fault::Broken(asked),
+        // 498 is Groq's, 529 Anthropic's.
+        429 | 498 | 529 => Fault::Busy(asked),
+        503 if asked.is_some() || is_busy(text) => Fault::Busy(asked),
         408 | 409 | 425 | 500..=599 => Fault::Broken(asked),
         300..=399 | 401..=404 => Fault::Settings,
         _ => Fault::Request,
     }
+}
+
+/// Whether an error says that the server is there and has no room yet, and not that it is down.
+fn is_busy(text: &str) -> bool {
+    const SIGNS: [&str; 6] = ["queue", "busy", "overloaded", "capacity", "too many requests", "loading model"];
+    let text = text.to_lowercase();
+    SIGNS.iter().any(|sign| text.contains(sign))
 }
 
 impl fmt::Debug for Endpoint {

@@ -47,12 +47,16 @@ pub struct Turns {
     pub unsupported: u64,
     /// Those whose verdict does not meet `judge.accept`.
     pub flagged: u64,
+    /// Those without a verdict, of their own or on the whole conversation.
+    pub unjudged: u64,
 }
 
 impl Turns {
     fn of(conversation: &Conversation) -> Self {
         let count = |marked: fn(&Turn) -> bool| conversation.turns.iter().filter(|turn| marked(turn)).count() as u64;
+        let unjudged = count(|turn| turn.judgement.is_none());
         Self {
+            unjudged: if conversation.judgement.is_some() { 0 } else { unjudged },
             all: count(|_| true),
             unretrieved: count(|turn| turn.answer.retrieved.is_empty()),
             unsupported: count(|turn| !turn.answer.unsupported_numbers.is_empty()),
@@ -67,6 +71,7 @@ impl Turns {
         self.unretrieved += more.unretrieved;
         self.unsupported += more.unsupported;
         self.flagged += more.flagged;
+        self.unjudged += more.unjudged;
     }
 }
 

@@ -36,13 +36,14 @@ impl Judge {
         Self { model, prompts, catalogue, options }
     }
 
-    /// The verdict on what there is to judge; none where there is nothing.
+    /// The verdict on what there is to judge; none where there is nothing, and where the model makes none that can be read:
+    /// what it was to judge is paid for and stays, unjudged, unless `judge.accept` drops what is not accepted.
     ///
     /// Turn by turn, that is the turn being made, once it has its answer. For whole conversations it is the conversation
     /// with the turn being made, once that turn is its last; or the complete turns of one that was dropped.
     ///
     /// # Errors
-    /// When the model can't be asked, or two replies running can't be used.
+    /// When the model can't be asked; when it makes no verdict, and only what is accepted is kept.
     pub async fn judge(&self, conversation: &Conversation) -> Result<Option<Judgement>, Failure> {
         let task = match self.options.granularity {
             Granularity::Turn => self.turn(conversation),
@@ -52,7 +53,16 @@ impl Judge {
         let schema = schemas::judge_schema(&self.options.reasons);
         let request = request(&self.prompts, ROLE, (conversation, Stage::Judge), &[], task, schema)?;
         let read = |object: &serde_json::Map<_, _>| Ok(reply::judge(object, &self.options.reasons)?);
-        let Usable { value, reasoning, raw, calls } = exchange(&*self.model, ROLE, request, read).await?;
+        let Usable { value, reasoning, raw, calls } = match exchange(&*self.model, ROLE, request, read).await {
+            Ok(usable) => usable,
+            Err(failure @ (Failure::Reply { .. } | Failure::Refused { .. } | Failure::Filtered { .. }))
+                if !self.options.accept.drop =>
+            {
+                tracing::warn!(target: "dlgforge.judge", "[judge] conversation={} not judged: {failure}", conversation.id);
+                return Ok(None);
+            }
+            Err(failure) => return Err(failure),
+        };
         tracing::info!(target: "dlgforge.judge", "{}", line(self.options.granularity, conversation, &value));
         let acceptance = self.options.accept.of(&value);
         Ok(Some(Judgement { reply: value, acceptance, reasoning, raw: raw.into(), calls }))
@@ -255,6 +265,19 @@ mod tests {
         assert_eq!(task.judge_conversation_turns[2].turn_index, 3);
         assert_eq!(task.judge_conversation_evidence.len(), 2 + 3 * 2, "every passage once");
         assert!(task.public_conversation_history.ends_with("Turn 3 - Assistant: Answer 3."));
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_cannot_be_judged_stays_unless_only_accepted_ones_do() {
+        for drop in [false, true] {
+            let mut stage = stage(Script::texts(&["Good.", "Well."]), Granularity::Turn);
+            stage.options.accept.drop = drop;
+            let verdict = stage.judge(&answered(1)).await;
+            assert!(
+                if drop { matches!(verdict, Err(Failure::Reply { .. })) } else { verdict == Ok(None) },
+                "{verdict:?}"
+            );
+        }
     }
 
     #[tokio::test]

@@ -26,6 +26,7 @@ use tokio::sync::oneshot;
 const LOGGED: usize = 4096;
 
 /// A response.
+#[derive(Clone)]
 pub struct Reply {
     /// HTTP status.
     pub status: u16,

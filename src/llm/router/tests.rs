@@ -155,11 +155,40 @@ async fn a_bad_request_may_be_the_key_s_the_account_s_or_the_filter_s() {
 
 #[tokio::test]
 async fn an_endpoint_that_has_no_room_is_asked_later_whatever_the_retries() {
-    for status in [429, 529] {
-        let server = first(5, move || Reply::error(status, "slow down"));
+    let inside = |code: u16| json!({"error": {"code": code, "message": "busy upstream"}});
+    let in_choice = json!({"choices": [{"finish_reason": "error", "error": inside(429)["error"], "message": {}}]});
+    for reply in [
+        Reply::error(429, "slow down"),
+        Reply::error(498, "capacity_exceeded"),
+        Reply::error(529, "slow down"),
+        Reply::error(503, "queue is full"),
+        Reply::error(503, "Loading model"),
+        Reply { headers: vec![("retry-after".into(), "0".into())], ..Reply::error(503, "later") },
+        Reply::json(200, &inside(429)),
+        Reply::json(200, &in_choice),
+    ] {
+        let told = format!("{} {}", reply.status, String::from_utf8_lossy(&reply.body));
+        let server = first(5, move || reply.clone());
         let (outcome, counts) = call(&server, 0).await;
-        assert!(outcome.is_ok(), "{status}: {outcome:?}");
-        assert_eq!(counts, [6, 0, 1, 0], "{status}");
+        assert!(outcome.is_ok(), "{told}: {outcome:?}");
+        assert_eq!(counts, [6, 0, 1, 0], "{told}");
+    }
+    let server = first(5, || Reply::error(503, "down"));
+    assert!(call(&server, 0).await.0.is_err(), "that is no want of room");
+    let server = first(u64::MAX, move || Reply::json(200, &inside(401)));
+    let (outcome, counts) = call(&server, 5).await;
+    assert!(matches!(outcome, Err(ModelError::Halted(_))), "as over HTTP: {outcome:?}");
+    assert_eq!(counts[0], 1);
+}
+
+#[tokio::test]
+async fn a_slip_of_the_model_s_is_asked_again() {
+    let slipped = json!({"choices": [{"finish_reason": "malformed_function_call", "message": {"content": null}}]});
+    for reply in [Reply::error(400, "tool_use_failed"), Reply::json(200, &slipped)] {
+        let server = first(1, move || reply.clone());
+        let (outcome, counts) = call(&server, 1).await;
+        assert!(outcome.is_ok(), "{outcome:?}");
+        assert_eq!(counts[..2], [2, 1]);
     }
 }
 

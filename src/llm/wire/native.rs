@@ -3,7 +3,7 @@
 use super::lenient::parse;
 use super::messages::messages;
 use super::request::Preset;
-use super::response::{ids, name, object};
+use super::response::{ids, is_slip, name, object};
 use super::{Outgoing, Wire};
 use crate::llm::form::{Field, Form, Format};
 use crate::llm::{ChatReply, ChatRequest, Finish, Message, Protocol, Role, Usage};
@@ -103,6 +103,10 @@ where
         any.accept_unknown_finish_reasons = true;
         let answered = Model::new(self.wire.clone(), canned.clone()).call(any).now_or_never();
         let raw = Arc::unwrap_or_clone(canned.0);
+        let reason = raw.pointer("/candidates/0/finishReason").and_then(Value::as_str).unwrap_or_default();
+        if is_slip(reason) {
+            return Err(format!("it ends with finishReason {reason}"));
+        }
         match answered.ok_or("the response was not decoded")? {
             Ok(response) => Ok(read(response, raw, request, model)),
             // Gemini blocks a prompt with a response that has no candidates.

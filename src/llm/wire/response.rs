@@ -4,6 +4,7 @@ use super::lenient::parse;
 use super::tool_text::unfenced;
 use crate::llm::{ChatReply, ChatRequest, Finish, Usage};
 use crate::words::ToolCall;
+use reqwest::StatusCode;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,6 +24,10 @@ pub(in crate::llm) fn reply(body: &[u8], request: &ChatRequest, model: &Arc<str>
     let Some(choice) = raw.get("choices").and_then(|choices| choices.get(0)) else {
         return Err(error_message(&raw).map_or("no choices".to_owned(), |message| format!("no choices: {message}")));
     };
+    let reason = choice.get("finish_reason").and_then(Value::as_str).unwrap_or_default();
+    if reason == "error" || is_slip(reason) {
+        return Err(error_message(choice).unwrap_or_else(|| format!("it ends with finish_reason {reason}")));
+    }
     let Some(message) = choice.get("message").filter(|message| message.is_object()) else {
         return Err("the first choice has no message".to_owned());
     };
@@ -38,10 +43,31 @@ pub(in crate::llm) fn reply(body: &[u8], request: &ChatRequest, model: &Arc<str>
     })
 }
 
+/// Whether a reply ends for a slip of the model's, such as a tool call that it wrote wrongly: asked again, it may not slip.
+pub(super) fn is_slip(reason: &str) -> bool {
+    const SLIPS: [&str; 5] = [
+        "MALFORMED_FUNCTION_CALL",
+        "MALFORMED_RESPONSE",
+        "UNEXPECTED_TOOL_CALL",
+        "TOO_MANY_TOOL_CALLS",
+        "MISSING_THOUGHT_SIGNATURE",
+    ];
+    SLIPS.iter().any(|slip| slip.eq_ignore_ascii_case(reason))
+}
+
 /// The endpoint's words about an error on one line: the message of a JSON body, else the body's first characters.
 pub(in crate::llm) fn error_detail(body: &str) -> String {
     let message = parse(body.as_bytes()).ok().and_then(|value| error_message(&value));
     one_line(message.as_deref().unwrap_or(body))
+}
+
+/// The status of an error that stands in the body of a response: of the whole, or of its first choice.
+pub(in crate::llm) fn status_inside(body: &[u8]) -> Option<StatusCode> {
+    let body = parse(body).ok()?;
+    let error = body.get("error").or_else(|| body.pointer("/choices/0/error"))?;
+    let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok());
+    let status = ["code", "status"].into_iter().find_map(|key| error.get(key).and_then(number))?;
+    StatusCode::from_u16(u16::try_from(status).ok()?).ok().filter(|it| it.is_client_error() || it.is_server_error())
 }
 
 /// A text on one line and shortened, for messages.
@@ -56,7 +82,8 @@ pub(in crate::llm) fn one_line(text: &str) -> String {
 /// `error.message`, or the other places where servers put it: `error`, `message`, `detail`.
 fn error_message(body: &Value) -> Option<String> {
     let nested = body.get("error").and_then(|error| error.get("message"));
-    let places = [nested, body.get("error"), body.get("message"), body.get("detail")];
+    let of_choice = body.pointer("/choices/0/error/message");
+    let places = [nested, of_choice, body.get("error"), body.get("message"), body.get("detail")];
     places.into_iter().flatten().find_map(|place| place.as_str().filter(|text| !text.is_empty())).map(str::to_owned)
 }
 
@@ -367,6 +394,30 @@ mod tests {
         ] {
             let told = reply(body.as_bytes(), &request(""), &"m".into()).unwrap_err();
             assert!(told.starts_with(expected), "{body}: {told}");
+        }
+    }
+
+    #[test]
+    fn errors_inside_a_reply_have_a_status() {
+        for (body, status, detail) in [
+            (json!({"error": {"code": 429, "message": "busy upstream"}}), Some(429), "no choices: busy upstream"),
+            (json!({"error": {"status": "401", "message": "no key"}}), Some(401), "no choices: no key"),
+            (json!({"error": "late"}), None, "no choices: late"),
+            (json!({"error": {"code": 200, "message": "odd"}}), None, "no choices: odd"),
+            (
+                json!({"choices": [{"finish_reason": "error", "error": {"code": 429, "message": "busy"}, "message": {}}]}),
+                Some(429),
+                "busy",
+            ),
+            (
+                json!({"choices": [{"finish_reason": "malformed_function_call", "message": {"content": null}}]}),
+                None,
+                "it ends with finish_reason malformed_function_call",
+            ),
+        ] {
+            let body = body.to_string();
+            assert_eq!(status_inside(body.as_bytes()).map(|status| status.as_u16()), status, "{body}");
+            assert_eq!(reply(body.as_bytes(), &request(""), &"m".into()).unwrap_err(), detail, "{body}");
         }
     }
 

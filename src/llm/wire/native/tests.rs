@@ -343,6 +343,10 @@ fn endings_are_told_apart() {
     ] {
         assert_eq!(read(protocol, &request(), &body).unwrap().finish, expected, "{body}");
     }
+    for slip in ["MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL"] {
+        let error = read(GEMINI, &request(), &gemini(slip, "")).unwrap_err();
+        assert_eq!(error, format!("it ends with finishReason {slip}"), "a slip, and no filter");
+    }
     let refused = read(ANTHROPIC, &request(), &anthropic("refusal", "I won't.")).unwrap();
     assert!(matches!(refused.finish, Finish::Refused(_)), "{:?}", refused.finish);
 }
