@@ -105,6 +105,7 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
         "[run] accepted={} dropped={} duplicates={} rollbacks={} wasted_calls={} watermark_lag={}",
         tally.accepted(), tally.dropped(), tally.duplicates, tally.rollbacks, tally.wasted, tally.lag
     );
+    let unjudged = tally.turns.unjudged;
     let (left, end) = (recorder.left(), End::of(settings, &tally, signalled.get().copied(), shared.halt.reason()));
     let files = conclude(recorder, failure, &journal, &end).map_err(|cause| RunError::Stopped {
         cause: Box::new(cause),
@@ -127,6 +128,7 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
         meter: shared.meter.read(),
         bill,
         sample,
+        unjudged: settings.judge.as_ref().map(|_| unjudged),
         elapsed,
         busy: desk.busy(),
         files,

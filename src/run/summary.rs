@@ -75,6 +75,8 @@ pub struct Summary {
     pub bill: Bill,
     /// What its conversations are like.
     pub sample: Sample,
+    /// Turns of which the judge made nothing; none where there is no judge.
+    pub unjudged: Option<u64>,
     /// From the first opening to the last row.
     pub elapsed: Duration,
     /// Time seats were taken, summed over the seats.
@@ -173,12 +175,21 @@ impl Summary {
             turns.all, turns.unretrieved, turns.unsupported
         );
         row(f, "turns", &text)?;
-        if let Some(score) = self.sample.mean_score() {
-            row(f, "judge", &format!("{score:.1} of 10 on average, over {} verdicts", self.sample.verdicts))?;
+        if let Some(verdicts) = self.verdicts() {
+            row(f, "judge", &verdicts)?;
         }
         row(f, "duplicates", &format!("{duplicates} questions rejected"))?;
         let ahead = format!("at most {lag} conversations ahead of the watermark");
         row(f, "roll-backs", &format!("{rollbacks}, {wasted} calls wasted; {ahead}"))
+    }
+
+    /// What the judge came to; none where it was not asked.
+    fn verdicts(&self) -> Option<String> {
+        let score = self.sample.mean_score().map(|score| format!("{score:.1} of 10 on average"));
+        let over = score.map(|score| format!("{score}, over {} verdicts", self.sample.verdicts));
+        let left = self.unjudged.filter(|&count| count > 0).map(|count| format!("{count} turns not judged"));
+        let parts: Vec<String> = over.into_iter().chain(left).collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
     }
 
     fn tell_calls(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

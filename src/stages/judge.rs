@@ -343,7 +343,9 @@ mod tests {
     #[tokio::test]
     async fn failures_say_whose_they_are() {
         let model = Script::texts(&["fine", r#"{"score": 11}"#]);
-        let failure = stage(model.clone(), Granularity::Turn).judge(&answered(0)).await.unwrap_err();
+        let mut strict = stage(model.clone(), Granularity::Turn);
+        strict.options.accept.drop = true;
+        let failure = strict.judge(&answered(0)).await.unwrap_err();
         let detail = "`score` must be a whole number from 0 to 10".to_owned();
         assert_eq!((failure, model.calls()), (Failure::Reply { role: "judge", detail }, 2));
         let model = Script::new(|_, _| Err(refused()));

@@ -94,7 +94,7 @@ impl Behaviour {
     /// Refuses the first requests with 503, then plays all roles.
     pub fn flaky(failures: u64) -> Self {
         Self::new(move |request, number| {
-            if number < failures { Reply::error(503, "overloaded") } else { dialogue::reply(request, Latency::NONE) }
+            if number < failures { Reply::error(503, "unavailable") } else { dialogue::reply(request, Latency::NONE) }
         })
     }
 
