@@ -58,13 +58,16 @@ pub enum Ran {
 /// When the input can't be used (before anything is generated), or when the outputs or the state of the run can't be
 /// written. A run that could not reach its total is no error here: [`Summary::end`] tells.
 pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
+    let began = Instant::now();
     let display = Display::new();
     let _logs = crate::output::logs::start(&settings.logs, display.console())?;
     for warning in &settings.warnings {
         tracing::warn!(target: "dlgforge.config", "{warning}");
     }
     let shared = shared(settings)?;
-    let sources = Sources::read(settings, &shared)?;
+    let preparation = display.prepare();
+    let sources = Sources::read(settings, &shared, &|progress| preparation.show(progress))?;
+    preparation.finish();
     let stamp = Stamp::from_env(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?;
     let begun = match begin(settings, &sources, stamp)? {
         Ok(begun) => begun,
@@ -129,6 +132,7 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
         bill,
         sample,
         unjudged: settings.judge.as_ref().map(|_| unjudged),
+        prepared: started - began,
         elapsed,
         busy: desk.busy(),
         files,

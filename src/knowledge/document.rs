@@ -2,9 +2,11 @@
 
 use super::encoding::{Decoded, decoded};
 use super::outline::Outline;
+use super::progress::Counter;
 use super::walk::{self, Found};
-use super::{KnowledgeError, blobs};
+use super::{KnowledgeError, Step, Watch, blobs};
 use crate::words::control_tokens::neutralised;
+use rayon::prelude::*;
 use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
@@ -54,25 +56,41 @@ fn is_markdown(path: &str) -> bool {
     path.to_ascii_lowercase().ends_with(".md")
 }
 
-/// All documents of a folder.
+/// All documents of a folder, or what became of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Documents {
+pub(super) struct Documents<T> {
     /// At least one, sorted by path.
-    pub documents: Vec<Document>,
+    pub documents: Vec<T>,
     /// What was left out, one line per kind, then what was skipped or read in an unexpected way, one line per file.
     pub warnings: Vec<String>,
 }
 
-/// Reads every document below a folder.
-pub(super) fn read_all(folder: &Path, follow_links: bool) -> Result<Documents, KnowledgeError> {
+/// Reads every document below a folder, and makes something of each, on all cores.
+pub(super) fn read_all<T: Send>(
+    folder: &Path,
+    follow_links: bool,
+    watch: Watch<'_>,
+    made: impl Fn(Document) -> T + Sync,
+) -> Result<Documents<T>, KnowledgeError> {
     if !folder.is_dir() {
         return Err(KnowledgeError::MissingFolder(folder.to_path_buf()));
     }
     let Found { documents: found, mut warnings } = walk::find(folder, follow_links)?;
-    let mut documents = Vec::new();
-    for (path, file) in found {
+    let counter = Counter::new(Step::Documents, found.len(), watch);
+    let read = |(path, file)| {
         let bytes = fs::read(&file).map_err(|cause| KnowledgeError::Unreadable { path: file, cause })?;
-        documents.extend(Document::read(path, &bytes, &mut warnings));
+        let mut warnings = Vec::new();
+        let made = Document::read(path, &bytes, &mut warnings).map(&made);
+        counter.add(1);
+        Ok((made, warnings))
+    };
+    // Collected before an error is looked for, so that it is the first one's whichever thread is faster.
+    let read: Vec<Result<_, KnowledgeError>> = found.into_par_iter().map(read).collect();
+    let mut documents = Vec::new();
+    for one in read {
+        let (made, more) = one?;
+        documents.extend(made);
+        warnings.extend(more);
     }
     if documents.is_empty() {
         return Err(KnowledgeError::NothingToRead(warnings));
@@ -96,7 +114,11 @@ mod tests {
         folder
     }
 
-    fn paths(read: &Documents) -> Vec<&str> {
+    fn read_all(folder: &Path, follow_links: bool) -> Result<Documents<Document>, KnowledgeError> {
+        super::read_all(folder, follow_links, &|_| (), |document| document)
+    }
+
+    fn paths(read: &Documents<Document>) -> Vec<&str> {
         read.documents.iter().map(|document| document.path.as_str()).collect()
     }
 

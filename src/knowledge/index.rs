@@ -2,8 +2,10 @@
 
 use super::KnowledgeError;
 use super::language::{self, Language};
-use super::terms;
+use super::progress::Counter;
+use super::{Step, Watch, terms};
 use crate::words::{Catalogue, Chunk, ChunkIndex};
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tantivy::collector::TopDocs;
@@ -24,6 +26,9 @@ const SLIGHT: f32 = 0.1;
 
 /// Bytes from which the index writer sizes its first hash table; the table grows as needed.
 const FIRST_TABLE: usize = 1_000_000;
+
+/// Chunks whose words are found at a time.
+const BATCH: usize = 4_096;
 
 /// Why reading the index does not fail.
 const HELD_IN_MEMORY: &str = "an index held in memory has nothing that could fail when terms are looked up";
@@ -46,11 +51,11 @@ pub struct Index {
 }
 
 impl Index {
-    /// Indexes every chunk of a catalogue.
+    /// Indexes every chunk of a catalogue, on all cores.
     ///
     /// # Errors
     /// When the search engine refuses: it has no reason to, short of a lack of memory.
-    pub fn build(catalogue: Arc<Catalogue>) -> Result<Self, KnowledgeError> {
+    pub fn build(catalogue: Arc<Catalogue>, watch: Watch<'_>) -> Result<Self, KnowledgeError> {
         let (schema, field) = schema();
         // One segment, written in order by this thread, makes a chunk's position its document number: hits need no
         // stored field, equal scores come in chunk order, and scores do not depend on how the work was scheduled.
@@ -58,15 +63,25 @@ impl Index {
         let builder = IndexBuilder::new().schema(schema).settings(settings);
         let mut writer: SingleSegmentIndexWriter =
             builder.single_segment_index_writer(RamDirectory::create(), FIRST_TABLE)?;
-        let mut languages: Vec<&'static Language> = Vec::new();
-        for chunks in catalogue.chunks.chunk_by(|one, next| one.source == next.source) {
-            let source = catalogue.source(chunks[0].source);
-            let language = source.language.as_deref().and_then(language::named);
-            for chunk in chunks {
-                writer.add_document(document(field, chunk, language.as_slice()))?;
-            }
-            languages.extend(language);
+        let of_sources: Vec<Option<&'static Language>> =
+            catalogue.sources.iter().map(|source| source.language.as_deref().and_then(language::named)).collect();
+        let analysed = |chunks: &[Chunk]| -> Vec<TantivyDocument> {
+            let language = |chunk: &Chunk| of_sources[chunk.source.0 as usize];
+            chunks.par_iter().map(|chunk| document(field, chunk, language(chunk).as_slice())).collect()
+        };
+        let counter = Counter::new(Step::Chunks, catalogue.chunks.len(), watch);
+        // While the words of some chunks are added, other cores find those of the next.
+        let mut batches = catalogue.chunks.chunks(BATCH);
+        let mut ready = batches.next().map(analysed);
+        while let Some(documents) = ready {
+            let count = documents.len();
+            let add = || documents.into_iter().try_for_each(|document| writer.add_document(document));
+            let (added, next) = rayon::join(add, || batches.next().map(analysed));
+            added?;
+            counter.add(count);
+            ready = next;
         }
+        let mut languages: Vec<&'static Language> = of_sources.iter().copied().flatten().collect();
         languages.sort_by_key(|language| language.code);
         languages.dedup_by_key(|language| language.code);
         let reader = writer.finalize()?.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
@@ -110,7 +125,7 @@ impl Index {
     /// # let source = Source { path: "pump.md".to_owned(), language: Some("en".into()), chunks: 0..1 };
     /// # let catalogue = Catalogue { sources: vec![source], chunks: vec![chunk] };
     /// // One chunk: "Wash the filters with cold water every month."
-    /// let index = Index::build(catalogue.into())?;
+    /// let index = Index::build(catalogue.into(), &|_| ())?;
     /// assert_eq!(index.nearness("How is the filter washed?", ChunkIndex(0)), 1.0);
     /// assert_eq!(index.nearness("When is a sourdough starter ready?", ChunkIndex(0)), 0.0);
     /// # Ok::<(), dlgforge::knowledge::KnowledgeError>(())
@@ -246,7 +261,7 @@ mod tests {
 
     #[test]
     fn queries_find_their_chunk_in_every_language() {
-        let index = Index::build(catalogue(&TEXTS)).unwrap();
+        let index = Index::build(catalogue(&TEXTS), &|_| ()).unwrap();
         for (query, expected) in [
             ("lighthouse keepers", 0),
             ("LAMP trimming", 0),
@@ -268,7 +283,7 @@ mod tests {
     #[test]
     fn rare_words_outweigh_frequent_ones() {
         let texts = ["a hive of bees", "hive by hive", "the hive and its comb", "a smoker"];
-        let index = Index::build(catalogue(&texts)).unwrap();
+        let index = Index::build(catalogue(&texts), &|_| ()).unwrap();
         assert_eq!(found(&index, "hive smoker", 2), [3, 1]);
     }
 
@@ -276,7 +291,7 @@ mod tests {
     fn the_words_of_asking_weigh_little_unless_they_are_all_there_is() {
         let texts =
             ["What a day it does look, as if it were like to rain.", "A meteor is dust.", "The or of the king."];
-        let index = Index::build(catalogue(&texts)).unwrap();
+        let index = Index::build(catalogue(&texts), &|_| ()).unwrap();
         assert_eq!(found(&index, "What does a meteor look like?", 1), [1]);
         assert_eq!(found(&index, "what does", 3), [0]);
         assert_eq!(found(&index, "or", 1), [2]);
@@ -284,7 +299,7 @@ mod tests {
 
     #[test]
     fn text_that_is_no_query_finds_nothing() {
-        let index = Index::build(catalogue(&TEXTS)).unwrap();
+        let index = Index::build(catalogue(&TEXTS), &|_| ()).unwrap();
         for query in ["", "  \n", "((:\"*", "+-!(){}[]^~?\\/", "\u{0}", "zzzz"] {
             assert_eq!(index.search(query, 5), [], "{query:?}");
         }
@@ -298,7 +313,7 @@ mod tests {
     fn the_headings_above_a_chunk_are_searched_too() {
         let mut catalogue = Arc::unwrap_or_clone(catalogue(&["Wash it with cold water.", "Turn it to the right."]));
         catalogue.chunks[1].context = "Aurora 8 heat pump › Filters".into();
-        let index = Index::build(Arc::new(catalogue)).unwrap();
+        let index = Index::build(Arc::new(catalogue), &|_| ()).unwrap();
         assert_eq!(found(&index, "filters of the Aurora", 2), [1]);
         assert_eq!(index.nearness("filters of the Aurora", ChunkIndex(1)), 1.0);
         assert_eq!(index.nearness("filters of the Aurora", ChunkIndex(0)), 0.0);
@@ -316,7 +331,7 @@ mod tests {
 
     #[test]
     fn a_question_is_near_the_passage_that_has_its_words_in_other_inflections() {
-        let index = Index::build(catalogue(&MANUAL)).unwrap();
+        let index = Index::build(catalogue(&MANUAL), &|_| ()).unwrap();
         for (query, chunk) in [
             ("How is the pump's filter cleaned?", 0),
             ("What does the error 12 show?", 1),
@@ -332,7 +347,7 @@ mod tests {
 
     #[test]
     fn a_question_about_something_else_is_near_nothing() {
-        let index = Index::build(catalogue(&MANUAL)).unwrap();
+        let index = Index::build(catalogue(&MANUAL), &|_| ()).unwrap();
         for query in [
             "When is a sourdough starter ready?",
             "Quand le levain est-il prêt ?",
@@ -351,7 +366,7 @@ mod tests {
     #[test]
     fn rare_and_unknown_words_weigh_most() {
         let texts = ["pump filter", "pump water", "pump hose", "pump valve"];
-        let index = Index::build(catalogue(&texts)).unwrap();
+        let index = Index::build(catalogue(&texts), &|_| ()).unwrap();
         let near = |query: &str| index.nearness(query, ChunkIndex(0));
         assert!(near("pump water") < 0.2 && near("filter water") == 0.5 && near("hose valve") == 0.0);
         assert_eq!(near("filter sourdough"), near("filter hose"));
@@ -360,23 +375,24 @@ mod tests {
 
     #[test]
     fn k_is_a_limit() {
-        let index = Index::build(catalogue(&["wax comb", "wax", "honey"])).unwrap();
+        let index = Index::build(catalogue(&["wax comb", "wax", "honey"]), &|_| ()).unwrap();
         for (k, hits) in [(0, 0), (1, 1), (2, 2), (usize::MAX, 2)] {
             assert_eq!(index.search("wax", k).len(), hits, "{k}");
         }
-        assert_eq!(Index::build(catalogue(&[])).unwrap().search("wax", 3), []);
+        assert_eq!(Index::build(catalogue(&[]), &|_| ()).unwrap().search("wax", 3), []);
     }
 
     #[test]
     fn equal_scores_come_in_catalogue_order() {
         let texts = ["pollen and nectar"; 40];
-        let index = Index::build(catalogue(&texts)).unwrap();
+        let index = Index::build(catalogue(&texts), &|_| ()).unwrap();
         assert_eq!(found(&index, "nectar pollen", 25), (0..25).collect::<Vec<_>>());
     }
 
     #[test]
     fn scores_do_not_depend_on_threads_builds_or_word_order() {
-        let (one, other) = (Index::build(catalogue(&TEXTS)).unwrap(), Index::build(catalogue(&TEXTS)).unwrap());
+        let (one, other) =
+            (Index::build(catalogue(&TEXTS), &|_| ()).unwrap(), Index::build(catalogue(&TEXTS), &|_| ()).unwrap());
         let expected = other.search("the lens of lamps, honig", 7);
         assert!(expected.len() > 1 && expected.is_sorted_by(|a, b| a.score >= b.score));
         std::thread::scope(|scope| {
@@ -394,7 +410,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn any_text_can_be_indexed_and_asked(text in any::<String>(), query in any::<String>(), k in 0usize..5) {
-            let index = Index::build(catalogue(&[&text, "honey"])).unwrap();
+            let index = Index::build(catalogue(&[&text, "honey"]), &|_| ()).unwrap();
             prop_assert!(index.search(&query, k).len() <= k.min(2));
             prop_assert_eq!(index.search(&text, 2).iter().any(|hit| hit.chunk.0 == 0), !terms::words(&text).is_empty());
         }

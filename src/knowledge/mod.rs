@@ -8,16 +8,18 @@ mod error;
 mod index;
 mod language;
 mod outline;
+mod progress;
 mod structure;
 mod terms;
 mod walk;
 
 pub use error::KnowledgeError;
 pub use index::{Hit, Index};
+pub use progress::{Progress, Step, Watch};
 
 use crate::words::{Catalogue, Chunk, Source, SourceIndex};
 use chunk::Piece;
-use document::Document;
+use document::{Document, Documents};
 use std::path::PathBuf;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -76,44 +78,44 @@ pub struct Loaded {
     pub warnings: Vec<String>,
 }
 
-/// Reads every document below the folder and cuts it into chunks. The result depends on the files' relative paths and
-/// contents only: it is the same on every machine.
+/// Reads every document below the folder and cuts it into chunks, on all cores. The result depends on the files' relative
+/// paths and contents only: it is the same on every machine.
 ///
 /// # Errors
 /// When the folder is missing, when a document in it cannot be read, when no document holds any text, and when the
 /// chunking settings would never reach the end of a document.
-pub fn load(options: &Options) -> Result<Loaded, KnowledgeError> {
+pub fn load(options: &Options, watch: Watch<'_>) -> Result<Loaded, KnowledgeError> {
     let Options { chunk_size: size, chunk_overlap: overlap, .. } = *options;
     if overlap >= size {
         return Err(KnowledgeError::Chunking { size, overlap });
     }
-    let document::Documents { documents, warnings } = document::read_all(&options.folder, options.follow_links)?;
+    let chunks = |document| chunks(document, options);
+    let Documents { documents, warnings } = document::read_all(&options.folder, options.follow_links, watch, chunks)?;
     let mut catalogue = Catalogue::default();
-    for document in documents {
-        add(&mut catalogue, document, options);
+    for (mut source, chunks) in documents {
+        let (number, first) = (SourceIndex(catalogue.sources.len() as u32), catalogue.chunks.len() as u32);
+        catalogue.chunks.extend(chunks.into_iter().map(|chunk| Chunk { source: number, ..chunk }));
+        source.chunks = first..catalogue.chunks.len() as u32;
+        catalogue.sources.push(source);
     }
     Ok(Loaded { catalogue, warnings })
 }
 
-fn add(catalogue: &mut Catalogue, document: Document, options: &Options) {
-    let source = SourceIndex(catalogue.sources.len() as u32);
-    let first = catalogue.chunks.len();
+/// A document as a source and its chunks, as if it were the first of the knowledge base.
+fn chunks(document: Document, options: &Options) -> (Source, Vec<Chunk>) {
     let path_digits = xxh3_128(document.path.as_bytes());
-    catalogue.chunks.extend(cut(&document, options).into_iter().zip(0..).map(|(piece, chunk_index)| Chunk {
+    let chunk = |(piece, chunk_index): (Piece<'_>, _)| Chunk {
         id: format!("{path_digits:032x}-{chunk_index}"),
         text: piece.text.into(),
         context: piece.context,
-        source,
+        source: SourceIndex(0),
         chunk_index,
         char_start: piece.char_start,
         char_end: piece.char_end,
-    }));
-    let language = language::of(catalogue.chunks[first..].iter().map(|chunk| &*chunk.text));
-    catalogue.sources.push(Source {
-        path: document.path,
-        language: language.map(|language| language.code.into()),
-        chunks: first as u32..catalogue.chunks.len() as u32,
-    });
+    };
+    let chunks: Vec<Chunk> = cut(&document, options).into_iter().zip(0..).map(chunk).collect();
+    let language = language::of(chunks.iter().map(|chunk| &*chunk.text)).map(|language| language.code.into());
+    (Source { path: document.path, language, chunks: 0..chunks.len() as u32 }, chunks)
 }
 
 fn cut<'a>(document: &'a Document, options: &Options) -> Vec<Piece<'a>> {
@@ -152,7 +154,7 @@ mod tests {
     }
 
     fn shipped() -> Catalogue {
-        load(&options(&shipped_folder())).unwrap().catalogue
+        load(&options(&shipped_folder()), &|_| ()).unwrap().catalogue
     }
 
     #[test]
@@ -161,7 +163,7 @@ mod tests {
         fs::create_dir(folder.path().join("b")).unwrap();
         fs::write(folder.path().join("b/two.md"), "abcdefghij").unwrap();
         fs::write(folder.path().join("a.txt"), "short").unwrap();
-        let loaded = load(&Options { chunk_size: 6, chunk_overlap: 2, ..windows(folder.path()) }).unwrap();
+        let loaded = load(&Options { chunk_size: 6, chunk_overlap: 2, ..windows(folder.path()) }, &|_| ()).unwrap();
         let seen: Vec<_> = loaded
             .catalogue
             .chunks
@@ -190,12 +192,12 @@ mod tests {
             fs::write(folder.path().join(name), text).unwrap();
         }
         let options = Options { chunk_size: 60, ..options(folder.path()) };
-        let catalogue = load(&options).unwrap().catalogue;
+        let catalogue = load(&options, &|_| ()).unwrap().catalogue;
         let contexts: Vec<_> = catalogue.chunks.iter().map(|chunk| (chunk.source.0, &*chunk.context)).collect();
         assert_eq!(contexts, [(0, ""), (0, ""), (1, ""), (1, "The light"), (2, ""), (2, "The light")]);
         assert_eq!(catalogue.sources[0].language.as_deref(), Some("en"));
         fs::write(folder.path().join("a.txt"), "{\"k\": 12}").unwrap();
-        assert_eq!(load(&options).unwrap().catalogue.sources[0].language, None);
+        assert_eq!(load(&options, &|_| ()).unwrap().catalogue.sources[0].language, None);
     }
 
     #[test]
@@ -208,7 +210,7 @@ mod tests {
         );
         fs::write(folder.path().join("a.md"), text).unwrap();
         for options in [options(folder.path()), windows(folder.path())] {
-            let chunks = load(&options).unwrap().catalogue.chunks;
+            let chunks = load(&options, &|_| ()).unwrap().catalogue.chunks;
             let texts: Vec<&str> = chunks.iter().map(|chunk| &*chunk.text).collect();
             let [text] = texts[..] else { panic!("{} chunks", texts.len()) };
             assert!(
@@ -221,7 +223,7 @@ mod tests {
 
     #[test]
     fn an_overlap_as_long_as_the_chunk_is_refused() {
-        let error = load(&Options { chunk_overlap: 750, ..options(Path::new("knowledge")) }).unwrap_err();
+        let error = load(&Options { chunk_overlap: 750, ..options(Path::new("knowledge")) }, &|_| ()).unwrap_err();
         assert!(matches!(error, KnowledgeError::Chunking { size: 750, overlap: 750 }), "{error}");
     }
 
@@ -252,7 +254,7 @@ mod tests {
 
     #[test]
     fn questions_find_their_shipped_document() {
-        let index = Index::build(Arc::new(shipped())).unwrap();
+        let index = Index::build(Arc::new(shipped()), &|_| ()).unwrap();
         for (query, path) in [
             ("How long does a water molecule stay in the ocean?", "en/water-cycle-and-rivers.md"),
             ("feeding a sourdough starter", "en/sourdough-bread.md"),

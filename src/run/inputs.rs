@@ -2,7 +2,7 @@
 
 use super::identity::Identity;
 use crate::dataflows::generate::{Stage, Stages};
-use crate::knowledge::{self, Index, KnowledgeError};
+use crate::knowledge::{self, Index, KnowledgeError, Watch};
 use crate::llm::{self, AgentOptions, Model, ModelError, Shared, builtin};
 use crate::operators::Opening;
 use crate::output::{self, OutputError, RunFacts};
@@ -120,9 +120,9 @@ pub struct Sources {
 }
 
 impl Sources {
-    pub fn read(settings: &Settings, shared: &Shared) -> Result<Self, RunError> {
+    pub fn read(settings: &Settings, shared: &Shared, watch: Watch<'_>) -> Result<Self, RunError> {
         check_languages(settings)?;
-        let loaded = knowledge::load(&settings.knowledge)?;
+        let loaded = knowledge::load(&settings.knowledge, watch)?;
         for warning in &loaded.warnings {
             tracing::warn!(target: "dlgforge.retrieval", "[vector-db] {warning}");
         }
@@ -131,7 +131,8 @@ impl Sources {
             target: "dlgforge.retrieval",
             "[vector-db] indexed documents={} chunks={}", catalogue.sources.len(), catalogue.chunks.len()
         );
-        let toolbox = Arc::new(Toolbox::new(Arc::new(Index::build(catalogue.clone())?), settings.top_k));
+        let index = Index::build(catalogue.clone(), watch)?;
+        let toolbox = Arc::new(Toolbox::new(Arc::new(index), settings.top_k));
         let topics = topics(settings)?;
         check_documents(settings, &catalogue)?;
         Ok(Self {

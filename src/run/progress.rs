@@ -2,6 +2,7 @@
 
 use super::layout::COLUMNS;
 use super::repeats::Repeats;
+use crate::knowledge::{self, Step};
 use crate::llm::Meter;
 use crate::operators::Tally;
 use crate::output::logs::Console;
@@ -14,6 +15,10 @@ use tokio::sync::watch;
 
 const REDRAW: Duration = Duration::from_millis(100);
 const LINE_EVERY: Duration = Duration::from_secs(2);
+/// What takes less than this is not shown.
+const BRIEF: Duration = Duration::from_millis(500);
+/// How the bar looks.
+const STYLE: &str = "{bar:16} {msg}";
 /// Columns of the bar, and of the space after it.
 const BAR: usize = 17;
 
@@ -48,13 +53,18 @@ impl Display {
         })
     }
 
+    /// Shows how reading the documents comes along, where that takes a while.
+    pub fn prepare(&self) -> Preparation {
+        self.bar.set_style(style());
+        Preparation { bar: self.bar.clone(), began: Instant::now(), said: Mutex::new(Instant::now()) }
+    }
+
     /// Shows progress towards `total` accepted conversations until it is told to finish. What has ended counts from then
     /// on; it is settled when nothing before it can change it any more.
     pub fn watch(&self, total: u32, tally: watch::Receiver<Tally>, meter: Arc<Meter>) -> Watch {
         let bar = self.bar.clone();
-        if let Ok(style) = ProgressStyle::with_template("{bar:16} {msg}") {
-            bar.set_style(style);
-        }
+        bar.set_style(style());
+        bar.reset();
         bar.set_length(u64::from(total));
         let (done, ended) = mpsc::channel();
         let thread = std::thread::spawn(move || follow(&bar, total, &tally, &meter, &ended));
@@ -65,6 +75,49 @@ impl Display {
 /// Writes a line to standard error; a reader that has gone away misses it.
 fn say(line: &str) {
     _ = writeln!(std::io::stderr(), "{line}");
+}
+
+fn style() -> ProgressStyle {
+    ProgressStyle::with_template(STYLE).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// The preparation of a run being shown.
+pub struct Preparation {
+    bar: ProgressBar,
+    began: Instant,
+    /// When a line was written last.
+    said: Mutex<Instant>,
+}
+
+impl Preparation {
+    /// Shows how far it is.
+    pub fn show(&self, progress: knowledge::Progress) {
+        let line = || {
+            let knowledge::Progress { step, done, total } = progress;
+            match step {
+                Step::Documents => format!("{done}/{total} documents read"),
+                Step::Chunks => format!("{done}/{total} chunks of documents indexed"),
+            }
+        };
+        if self.bar.is_hidden() {
+            // While one thread writes, others need not wait to do the same.
+            if let Ok(mut said) = self.said.try_lock()
+                && said.elapsed() >= LINE_EVERY
+            {
+                *said = Instant::now();
+                say(&line());
+            }
+        } else if self.began.elapsed() >= BRIEF {
+            self.bar.set_length(progress.total as u64);
+            self.bar.set_position(progress.done as u64);
+            self.bar.set_message(line());
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(self) {
+        self.bar.finish_and_clear();
+    }
 }
 
 /// Progress being shown.

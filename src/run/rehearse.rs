@@ -31,7 +31,7 @@ pub struct Rehearsal {
 /// # Errors
 /// When the input can't be used, or the store can't be read.
 pub fn rehearse(settings: &Settings) -> Result<Rehearsal, RunError> {
-    let sources = Sources::read(settings, &super::shared(settings)?)?;
+    let sources = Sources::read(settings, &super::shared(settings)?, &|_| ())?;
     let folder = Folder::look(&settings.output.folder)?;
     let runs = folder.as_ref().map(|folder| folder.runs.as_slice()).unwrap_or_default();
     let identity = Identity::of(settings, runs)?;

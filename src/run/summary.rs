@@ -77,6 +77,8 @@ pub struct Summary {
     pub sample: Sample,
     /// Turns of which the judge made nothing; none where there is no judge.
     pub unjudged: Option<u64>,
+    /// Before the first opening, for reading documents above all.
+    pub prepared: Duration,
     /// From the first opening to the last row.
     pub elapsed: Duration,
     /// Time seats were taken, summed over the seats.
@@ -142,7 +144,9 @@ impl fmt::Display for Summary {
         writeln!(f, "run {} {state} (seed {})", self.run_id, self.seed)?;
         self.tell_conversations(f)?;
         self.tell_calls(f)?;
-        row(f, "time", &format!("{:.2} s, seats busy {:.1} %", self.elapsed.as_secs_f64(), 100.0 * self.seats_busy()))?;
+        let (prepared, all) = (self.prepared.as_secs_f64(), (self.prepared + self.elapsed).as_secs_f64());
+        let busy = 100.0 * self.seats_busy();
+        row(f, "time", &format!("{all:.2} s, {prepared:.2} of them to prepare; then seats busy {busy:.1} %"))?;
         writeln!(f, "  files")?;
         for (path, rows, bytes) in by_kind(&self.files) {
             let rows = rows.map(|rows| format!("{rows} rows, ")).unwrap_or_default();

@@ -230,7 +230,7 @@ mod tests {
         AnswerOptions { retrieval: RetrievalMode::Both, require_retrieval: true, full_trace: false };
 
     fn stage(model: Arc<Script>, options: AnswerOptions) -> Responder {
-        let toolbox = Toolbox::new(Arc::new(Index::build(catalogue()).unwrap()), 4);
+        let toolbox = Toolbox::new(Arc::new(Index::build(catalogue(), &|_| ()).unwrap()), 4);
         let prompts = Prompts::load(&PromptOptions::default()).unwrap();
         let checks = Arc::new(Checks::new(&prompts, &toolbox.definitions()));
         Responder::new(model, Arc::new(prompts), checks, Arc::new(toolbox), options)

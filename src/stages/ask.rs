@@ -195,7 +195,7 @@ mod tests {
     }
 
     fn stage(model: Arc<Script>, options: Options) -> Ask {
-        let toolbox = Toolbox::new(Arc::new(Index::build(catalogue()).unwrap()), 4);
+        let toolbox = Toolbox::new(Arc::new(Index::build(catalogue(), &|_| ()).unwrap()), 4);
         let prompts = Prompts::load(&PromptOptions::default()).unwrap();
         let checks = Arc::new(Checks::new(&prompts, &toolbox.definitions()));
         Ask::new(model, Arc::new(prompts), checks, Arc::new(Plan::new(options, catalogue())), Arc::new(toolbox))

@@ -159,7 +159,7 @@ mod tests {
     use std::sync::Arc;
 
     fn toolbox() -> Toolbox {
-        Toolbox::new(Arc::new(Index::build(catalogue()).unwrap()), 4)
+        Toolbox::new(Arc::new(Index::build(catalogue(), &|_| ()).unwrap()), 4)
     }
 
     #[test]

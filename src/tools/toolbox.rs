@@ -89,7 +89,7 @@ mod tests {
         });
         let sources = vec![Source { path: "en/bees.md".to_owned(), language: Some("en".into()), chunks: 0..60 }];
         let catalogue = Catalogue { sources, chunks: chunks.collect() };
-        Toolbox::new(Arc::new(Index::build(Arc::new(catalogue)).unwrap()), 4)
+        Toolbox::new(Arc::new(Index::build(Arc::new(catalogue), &|_| ()).unwrap()), 4)
     }
 
     #[test]
