@@ -46,8 +46,10 @@ fn shares_run(one: &[String], other: &[String], length: usize) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::plan::personas::Pool;
 
     const PASSAGE: &str = "The logger records the temperature every 5 minutes. A reading above 12 °C must be reported.";
     const PERSON: &str =
@@ -70,6 +72,17 @@ mod tests {
             ("ไปไหนมา", false),
         ] {
             assert_eq!(statement(message, &[PASSAGE]).is_some(), fault, "{message}");
+        }
+    }
+
+    #[test]
+    fn no_question_of_the_built_in_model_is_taken_for_a_shipped_persona() {
+        let pool = Pool::shipped().unwrap();
+        let sheet = include_str!("../../llm/builtin/languages/en.rs");
+        for line in sheet.lines() {
+            for persona in &pool.user {
+                assert_eq!(description(line, &persona.rendered(), &[]), None, "{line}");
+            }
         }
     }
 
