@@ -70,12 +70,20 @@ pub struct ChatRequest {
     pub conversation: Arc<str>,
     /// What is asked, as data: endpoints read `messages`, the built-in model reads this.
     pub task: Arc<Task>,
-    /// What is asked, as text: the rendered prompt and, in a tool loop, what followed.
-    pub messages: Vec<Message>,
+    /// What is asked, as text: the rendered prompt and, in a tool loop, what followed. Shared: thousands of requests wait at a
+    /// time, each in the hands of who asks and of who keeps the replies.
+    pub messages: Arc<Vec<Message>>,
     /// Tools the model may call.
     pub tools: Vec<ToolDefinition>,
     /// The form the reply must have.
     pub schema: ReplySchema,
+}
+
+impl ChatRequest {
+    /// The messages, to add to them: no other holder of the request sees that.
+    pub fn messages_mut(&mut self) -> &mut Vec<Message> {
+        Arc::make_mut(&mut self.messages)
+    }
 }
 
 /// Tokens a call cost; none where the endpoint does not say.

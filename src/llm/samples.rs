@@ -59,7 +59,7 @@ pub(super) fn request(prompt: &str) -> ChatRequest {
         place: crate::words::Place::default(),
         conversation: "c".into(),
         task: Arc::new(Task::JudgeConversation(task)),
-        messages: vec![Message::new(Role::User, prompt)],
+        messages: vec![Message::new(Role::User, prompt)].into(),
         tools: Vec::new(),
         schema: ReplySchema::new("any", Value::Null),
     }

@@ -74,14 +74,14 @@ impl Responder {
             let last = progress.calls == CALLS;
             if last && !request.tools.is_empty() {
                 request.tools.clear();
-                say(&mut request.messages, ANSWER_NOW);
+                say(request.messages_mut(), ANSWER_NOW);
             }
             let reply = chat(&*self.model, ROLE, &request).await?;
             request.place = request.place.next();
             let offered = !request.tools.is_empty();
             if offered && !reply.tool_calls.is_empty() && reply.finish == Finish::Stop {
                 progress.thoughts.push(reply.reasoning.clone());
-                progress.retrieved.use_tools(&self.toolbox, reply, &mut request.messages);
+                progress.retrieved.use_tools(&self.toolbox, reply, request.messages_mut());
                 self.found(&mut request, conversation, question, &progress.retrieved);
                 continue;
             }
@@ -91,7 +91,7 @@ impl Responder {
                 Err(Fault::Form(_)) if offered => request.tools.clear(),
                 Err(fault) if progress.complained => return Err(fault.failure(ROLE)),
                 Err(fault) => {
-                    complain(&mut request.messages, &reply.text, &fault);
+                    complain(request.messages_mut(), &reply.text, &fault);
                     progress.complained = true;
                 }
             }
@@ -371,7 +371,7 @@ mod tests {
             let first = AnswerOptions { retrieval: RetrievalMode::First, ..BOTH };
             let answer = stage(model.clone(), first).answer(&asked()).await.unwrap();
             assert_eq!((answer.calls, answer.reply.assistant_message.as_str()), (2, "Dried soon."));
-            let complaint = model.request(1).messages.pop().unwrap().content;
+            let complaint = model.request(1).messages_mut().pop().unwrap().content;
             let complaint = complaint.rsplit("Your reply can't be used: ").next().unwrap();
             assert!(complaint.contains(told), "{complaint}");
         }

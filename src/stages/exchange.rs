@@ -68,7 +68,7 @@ pub(super) fn request(
         place: conversation.place(stage),
         conversation: conversation.id.clone(),
         task: Arc::new(task),
-        messages,
+        messages: messages.into(),
         tools: Vec::new(),
         schema,
     })
@@ -83,7 +83,7 @@ pub(super) async fn exchange<T>(
 ) -> Result<Usable<T>, Failure> {
     let (mut reply, mut calls) = (chat(model, role, &request).await?, 1);
     if let Err(fault) = usable(&reply, role, &read)? {
-        complain(&mut request.messages, &reply.text, &fault);
+        complain(request.messages_mut(), &reply.text, &fault);
         request.place = request.place.next();
         (reply, calls) = (chat(model, role, &request).await?, 2);
     }

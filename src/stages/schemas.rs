@@ -5,6 +5,8 @@ use crate::llm::ReplySchema;
 use crate::words::Passage;
 use crate::words::reply::{Difficulty, Intent};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The form of the user model's reply about these passages.
 pub(super) fn user_schema(shown: &[Passage]) -> ReplySchema {
@@ -53,7 +55,14 @@ pub(super) fn judge_schema(reasons: &[String]) -> ReplySchema {
 }
 
 fn schema(name: &'static str, properties: impl IntoIterator<Item = (&'static str, Value)>) -> ReplySchema {
-    ReplySchema::new(name, object(properties))
+    ReplySchema { name, schema: shared(object(properties)) }
+}
+
+/// The same tree for equal schemas: they are few, and thousands of requests wait at a time.
+fn shared(schema: Value) -> Arc<Value> {
+    static KNOWN: Mutex<BTreeMap<String, Arc<Value>>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    known.entry(schema.to_string()).or_insert_with(|| Arc::new(schema)).clone()
 }
 
 /// An object with all of these properties, in this order, and no others.

@@ -42,7 +42,7 @@ impl Script {
 
     /// The messages after the prompt of a request.
     pub fn after_prompt(&self, number: usize) -> Vec<Message> {
-        self.request(number).messages.split_off(2)
+        self.request(number).messages_mut().split_off(2)
     }
 }
 

@@ -146,7 +146,7 @@ fn request() -> ChatRequest {
         place: Place::default(),
         conversation: "c".into(),
         task: Arc::new(Task::JudgeConversation(task)),
-        messages: vec![Message::new(Role::User, "words of a question ".repeat(80))],
+        messages: vec![Message::new(Role::User, "words of a question ".repeat(80))].into(),
         tools: Vec::new(),
         schema: ReplySchema::new("any", schema),
     }

@@ -367,8 +367,8 @@ async fn the_three_roles_are_played() {
     let reply = endpoint.chat(&answer).await.unwrap();
     assert_eq!((reply.text.as_str(), reply.tool_calls[0].name.as_str()), ("", "vector_db_search"));
     let answers = Some((reply.tool_calls[0].id.clone(), "vector_db_search".to_owned()));
-    answer.messages.push(Message { tool_calls: reply.tool_calls, ..Message::new(Role::Assistant, "") });
-    answer.messages.push(Message { answers, ..Message::new(Role::Tool, "[P1]\nFound it.") });
+    answer.messages_mut().push(Message { tool_calls: reply.tool_calls, ..Message::new(Role::Assistant, "") });
+    answer.messages_mut().push(Message { answers, ..Message::new(Role::Tool, "[P1]\nFound it.") });
     let answered: Value = serde_json::from_str(&endpoint.chat(&answer).await.unwrap().text).unwrap();
     assert!(answered["assistant_message"].as_str().unwrap().starts_with("It is as in "), "{answered}");
 

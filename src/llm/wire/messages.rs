@@ -7,7 +7,7 @@ use std::borrow::Cow;
 /// The messages in this form; those that stay as they are are borrowed.
 pub(super) fn messages<'a>(request: &'a ChatRequest, form: &Form) -> Vec<Cow<'a, Message>> {
     let mut messages: Vec<Cow<Message>> = Vec::with_capacity(request.messages.len() + 1);
-    for message in &request.messages {
+    for message in request.messages.iter() {
         match message.role {
             Role::Assistant if !form.tools && !message.tool_calls.is_empty() => {
                 if !message.content.trim().is_empty() {
@@ -93,11 +93,11 @@ mod tests {
     fn request() -> ChatRequest {
         let mut request = samples::request("What is tea?");
         request.schema = ReplySchema { name: "any", schema: Arc::new(json!({"type": "object"})) };
-        request.messages.insert(0, Message::new(Role::System, "Be brief."));
+        request.messages_mut().insert(0, Message::new(Role::System, "Be brief."));
         let call = ToolCall { id: "c1".into(), name: "search".into(), arguments: json!({"query": "tea"}) };
-        request.messages.push(Message { tool_calls: vec![call], ..Message::new(Role::Assistant, "") });
+        request.messages_mut().push(Message { tool_calls: vec![call], ..Message::new(Role::Assistant, "") });
         let answers = Some(("c1".to_owned(), "search".to_owned()));
-        request.messages.push(Message { answers, ..Message::new(Role::Tool, "[]") });
+        request.messages_mut().push(Message { answers, ..Message::new(Role::Tool, "[]") });
         request
     }
 
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn there_is_a_user_message_for_what_has_to_be_said() {
         let mut request = request();
-        request.messages.truncate(1);
+        request.messages_mut().truncate(1);
         let form = Form { system: false, format: Format::Text, ..Form::WHOLE };
         let sent = messages(&request, &form);
         assert_eq!((sent.len(), sent[0].content.as_str()), (1, format!("Be brief.\n\n{TOLD}").as_str()));

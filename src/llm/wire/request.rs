@@ -309,9 +309,9 @@ mod tests {
     fn a_tool_loop_is_written_as_the_protocol_has_it() {
         let mut request = request("Hi");
         let call = ToolCall { id: "c1".into(), name: "search".into(), arguments: json!({"query": "a \"b\""}) };
-        request.messages.push(Message { tool_calls: vec![call], ..Message::new(Role::Assistant, "") });
+        request.messages_mut().push(Message { tool_calls: vec![call], ..Message::new(Role::Assistant, "") });
         let answers = Some(("c1".to_owned(), "search".to_owned()));
-        request.messages.push(Message { answers, ..Message::new(Role::Tool, "{}") });
+        request.messages_mut().push(Message { answers, ..Message::new(Role::Tool, "{}") });
         let (_, value) = written(&options("http://127.0.0.1/v1"), &request, Format::Schema);
         let function = json!({"name": "search", "arguments": r#"{"query":"a \"b\""}"#});
         let expected = json!([

@@ -308,7 +308,7 @@ mod tests {
         let mut request = request("");
         let earlier = |id: &str| ToolCall { id: id.into(), name: "search".into(), arguments: json!({}) };
         let tool_calls = vec![earlier("earlier"), earlier("call_3")];
-        request.messages.push(Message { tool_calls, ..Message::new(Role::Assistant, "") });
+        request.messages_mut().push(Message { tool_calls, ..Message::new(Role::Assistant, "") });
         let reply = reply(body.as_bytes(), &request, &"m".into()).unwrap();
         let ids: Vec<&str> = reply.tool_calls.iter().map(|call| call.id.as_str()).collect();
         assert_eq!(ids, ["call_1", "call_2", "call_4", "a", "call_5", "call_6", "call_7"]);

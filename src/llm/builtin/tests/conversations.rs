@@ -114,7 +114,7 @@ fn calls_are_counted_and_look_like_an_endpoints() {
         place: crate::words::Place::default(),
         conversation: "".into(),
         task: Arc::new(Task::Ask(ask_task(language, QuestionMode::Fresh, snippets("en"), 1))),
-        messages: vec![Message::new(Role::System, "Ask a question."), Message::new(Role::User, "Now, please!")],
+        messages: vec![Message::new(Role::System, "Ask a question."), Message::new(Role::User, "Now, please!")].into(),
         tools: Vec::new(),
         schema: ReplySchema::new("reply", json!({})),
     };

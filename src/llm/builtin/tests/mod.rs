@@ -28,7 +28,7 @@ fn chat(task: Task, messages: Vec<Message>, tools: bool) -> Result<ChatReply, Mo
         place: crate::words::Place::default(),
         conversation: "".into(),
         task: Arc::new(task),
-        messages,
+        messages: messages.into(),
         tools: tools.collect(),
         schema: ReplySchema::new("reply", json!({})),
     };

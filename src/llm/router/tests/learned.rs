@@ -63,7 +63,7 @@ async fn learned(
     let mut replies = Vec::new();
     for number in 0..count {
         let mut request = with_tools(&format!("question {number}"));
-        request.messages.insert(0, Message::new(Role::System, "Be brief."));
+        request.messages_mut().insert(0, Message::new(Role::System, "Be brief."));
         request.schema = ReplySchema::new("any", json!({"type": "object", "required": ["text"]}));
         let digest = router.digest(&request).unwrap();
         replies.push(router.chat(&request).await.unwrap());

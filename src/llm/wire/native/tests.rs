@@ -24,7 +24,7 @@ fn wire(protocol: Protocol, agent: &AgentOptions) -> Box<dyn Wire> {
 
 fn request() -> ChatRequest {
     let mut request = samples::request("What is tea?");
-    request.messages.insert(0, Message::new(Role::System, "Be brief."));
+    request.messages_mut().insert(0, Message::new(Role::System, "Be brief."));
     let properties = json!({"text": {"type": "string"}});
     let schema =
         json!({"type": "object", "properties": properties, "required": ["text"], "additionalProperties": false});
@@ -58,11 +58,11 @@ fn read(protocol: Protocol, request: &ChatRequest, body: &Value) -> Result<ChatR
 fn continued(mut request: ChatRequest, reply: &ChatReply) -> ChatRequest {
     let mut asked = Message::new(Role::Assistant, reply.text.clone());
     (asked.tool_calls, asked.carried) = (reply.tool_calls.clone(), reply.carried.clone());
-    request.messages.push(asked);
+    request.messages_mut().push(asked);
     for call in &reply.tool_calls {
         let mut result = Message::new(Role::Tool, format!("found {}", call.arguments["query"]));
         result.answers = Some((call.id.clone(), call.name.clone()));
-        request.messages.push(result);
+        request.messages_mut().push(result);
     }
     request
 }
@@ -226,7 +226,7 @@ fn anthropic_is_told_up_to_where_a_prompt_stays_the_same() {
     for (role, text) in
         [(Role::Assistant, "Leaves."), (Role::User, "Which?"), (Role::Assistant, "Green."), (Role::User, "Why?")]
     {
-        request.messages.push(Message::new(role, text));
+        request.messages_mut().push(Message::new(role, text));
     }
     assert_eq!(marks(&sent(ANTHROPIC, &agent(), &request, Format::Schema).1), [json!("Be brief."), json!("Green.")]);
     for (block, expected) in [
