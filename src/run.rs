@@ -73,7 +73,7 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
     let Begun { facts, store, reuse, recorder, waves, work } = begun;
     let runtime = signals::runtime().map_err(RunError::Runtime)?;
     let stop = Stop::default();
-    let signalled = signals::listen(&runtime, stop.clone(), display.console()).map_err(RunError::Runtime)?;
+    let signalled = signals::listen(stop.clone(), display.console()).map_err(RunError::Runtime)?;
     let desk = Desk::new(runtime.handle().clone(), settings.batch_size as usize, stop.clone());
     shared.open(&store, &facts.run_id)?;
     let (halted, handle) = (stop.clone(), runtime.handle().clone());
