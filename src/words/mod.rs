@@ -15,6 +15,7 @@ pub mod reply;
 pub mod script;
 pub mod slot;
 pub mod task;
+pub mod terminal;
 pub mod tool;
 
 pub use conversation::{
