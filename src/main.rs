@@ -5,6 +5,7 @@ use dlgforge::cli::{Cli, Command, EstimateArgs, Place, RunArgs, StatusArgs};
 use dlgforge::run::{End, Ran};
 use dlgforge::settings::{Resume, Settings};
 use dlgforge::store::{Run, State};
+use dlgforge::words::terminal::shown;
 use std::error::Error;
 use std::ffi::OsString;
 use std::io::Write;
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
             message.push_str("; raise the limit on open files (`ulimit -n`), or lower run.batch_size");
         }
         // A reader that has gone away misses it.
-        _ = writeln!(std::io::stderr(), "dlgforge {name} failed: {message}");
+        _ = writeln!(std::io::stderr(), "dlgforge {name} failed: {}", shown(&message));
         ExitCode::FAILURE
     })
 }
@@ -70,7 +71,7 @@ fn over(run: &Run) -> Result<ExitCode, String> {
 
 fn rehearse(settings: &Settings) -> Result<ExitCode, String> {
     for warning in &settings.warnings {
-        _ = writeln!(std::io::stderr(), "{warning}");
+        _ = writeln!(std::io::stderr(), "{}", shown(warning));
     }
     say(&dlgforge::run::rehearse(settings).map_err(|error| told(&error))?);
     Ok(ExitCode::SUCCESS)
@@ -98,7 +99,7 @@ fn status(args: &StatusArgs) -> Result<ExitCode, String> {
 
 /// Prints. A reader that has gone away (`| head`) does not make the command a failure.
 fn say(text: &impl std::fmt::Display) {
-    _ = write!(std::io::stdout(), "{text}");
+    _ = write!(std::io::stdout(), "{}", shown(&text.to_string()));
 }
 
 /// An error with its causes.

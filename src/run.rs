@@ -32,7 +32,7 @@ use crate::operators::{Desk, Outcome, Quota, Settlement, Stop, Tally, Target};
 use crate::output::{OutputError, Recorder, Stamp, WrittenFile};
 use crate::settings::Settings;
 use crate::store::{Journal, Reuse, Run, State, Store};
-use crate::words::{Attempt, Coverage, Fingerprint};
+use crate::words::{Attempt, Coverage, Fingerprint, Normalisation};
 use begin::{Begun, begin};
 use earlier::Earlier;
 use inputs::Sources;
@@ -76,13 +76,13 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
     let Begun { facts, store, reuse, recorder, waves, work } = begun;
     let runtime = signals::runtime().map_err(RunError::Runtime)?;
     let stop = Stop::default();
-    let signalled = signals::listen(&runtime, stop.clone(), display.console()).map_err(RunError::Runtime)?;
+    let signalled = signals::listen(stop.clone(), display.console()).map_err(RunError::Runtime)?;
     let desk = Desk::new(runtime.handle().clone(), settings.batch_size as usize, stop.clone());
     shared.open(&store, &facts.run_id)?;
     let (halted, handle) = (stop.clone(), runtime.handle().clone());
     shared.halt.tell(move || signals::land(&handle, halted.clone()));
     let journal = Arc::new(journal(store.clone(), &facts.run_id, reuse, stop.clone()));
-    let stages = sources.stages(settings, &facts, |model, agent| {
+    let stages = sources.stages(settings, (&facts, work.normalisation), |model, agent| {
         let (prices, meter) = (shared.prices.clone(), shared.meter.clone());
         Arc::new(Journalled::new(model.clone(), agent.role, prices, journal.clone(), meter))
     });
@@ -190,14 +190,17 @@ struct Work {
     retries: Attempt,
     /// The questions asked before.
     earlier: Arc<[Fingerprint]>,
+    /// How questions are compared.
+    normalisation: Normalisation,
 }
 
 impl Work {
     /// What these settings ask for beyond what is settled.
     fn new(settings: &Settings, run_id: &Arc<str>, earlier: Earlier) -> Result<Self, RunError> {
-        let Earlier { coverage, questions, outcomes } = earlier;
+        let Earlier { coverage, questions, normalisation, outcomes } = earlier;
         let quota = quota(settings, run_id, coverage, outcomes)?;
-        Ok(Self { quota, retries: Attempt(settings.plan.coverage.dedup_retries), earlier: questions })
+        let retries = Attempt(settings.plan.coverage.dedup_retries);
+        Ok(Self { quota, retries, earlier: questions, normalisation })
     }
 }
 

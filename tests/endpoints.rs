@@ -6,7 +6,7 @@ use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint, Reply};
 use crate::support::misbehaviour::Misbehaviour::{self, *};
 use crate::support::misbehaviour::altered;
-use crate::support::{Files, Project, Ran, expect_same, moved_to, remote};
+use crate::support::{Files, Project, Ran, edited, expect_same, moved_to, remote};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
@@ -441,4 +441,80 @@ fn what_a_reply_is_called_does_not_matter() {
     let project = project(&endpoint);
     Ran::of(project.stamped(&[])).succeeded();
     expect_same(&UNDISTURBED, &project.outputs(), "called a web page");
+}
+
+#[test]
+fn control_tokens_of_replies_get_blanks_in_rows_and_are_cut_off_at_the_end() {
+    let endpoint = Endpoint::start(Behaviour::new(|request, number| {
+        edited(reply(request, Latency::NONE), |message| {
+            let text = message["content"].as_str().map(|text| {
+                let begun = text.replace("It is", "<|start_header_id|>It [INST] is");
+                let ended = begun.replace(").\"", ")</s>.\"").replace(")?\"", ")?<end_of_turn>\"");
+                format!("<think>So <|im_start|>.</think>{}<|im_end|>", ended.replace(".\",", ".<|eot_id|>\","))
+            });
+            message["content"] = text.into();
+            if number % 3 == 0 && message["tool_calls"].is_array() {
+                message["tool_calls"][0]["function"]["arguments"] = json!({"query": "backup <｜User｜>"});
+            }
+        })
+    }));
+    let project = project(&endpoint);
+    let ran = Ran::of(project.stamped(&[])).succeeded();
+    dropped_none(&project, &ran);
+    let told = ran.stderr.matches("writes control tokens of its chat template into replies").count();
+    assert_eq!(told, 1, "{}", ran.stderr);
+    assert!(project.read("logs/llm.log").contains("[llm] control tokens="));
+    let rows = project.read("outputs/conversations_sharegpt.jsonl");
+    assert!(
+        rows.contains("< |start_header_id| >It [ INST ] is") || rows.contains("<| start_header_id |>It [ INST ] is")
+    );
+    for token in ["<|", "<｜", "[INST]", "</s>", "<end_of_turn>", "<think>"] {
+        let at = rows.match_indices(token).find(|(at, _)| !rows[at + token.len()..].starts_with(' '));
+        assert_eq!(at.map(|(at, _)| &rows[at..]), None, "{token}");
+    }
+    assert!(!rows.contains("eot_id"), "what ends a message is cut off");
+}
+
+#[test]
+fn a_reply_without_measure_costs_little() {
+    for (what, expected) in [("calls", 0), ("objects", 1), ("tags", 1), ("items", 1), ("words", 1)] {
+        let endpoint = Endpoint::start(Behaviour::new(move |request, number| {
+            edited(reply(request, Latency::NONE), |message| match (what, message["tool_calls"].is_array()) {
+                ("calls", true) => {
+                    let call = |at: usize| json!({"id": format!("c{at}"), "function": {"name": "vector_db_search", "arguments": "{\"query\": \"backup\"}"}});
+                    message["tool_calls"] = (0..20_000).map(call).collect();
+                }
+                ("objects", _) if number == 0 => {
+                    message["content"] = (0..60_000).map(|at| format!("{{\"{at}\": {{}}}}")).collect::<String>().into();
+                }
+                ("items" | "words", false) if number < 4 => {
+                    let text = message["content"].as_str().unwrap_or_default();
+                    let mut object: Value = serde_json::from_str(text).expect("JSON");
+                    if what == "items" {
+                        let item =
+                            |at: usize| json!({"id": format!("E{at}"), "content": format!("quoted {at} words of it")});
+                        object["evidence"] = (0..60_000).map(item).collect();
+                    } else {
+                        let key =
+                            ["user_message", "assistant_message"].into_iter().find(|key| object.get(key).is_some());
+                        let _ =
+                            key.map(|key| object[key] = "A starter is ready when it doubles. ".repeat(50_000).into());
+                    }
+                    message["content"] = object.to_string().into();
+                }
+                ("tags", true) => *message = json!({"content": "<tool_call>".repeat(100_000)}),
+                _ => {}
+            })
+        }));
+        let project = project(&endpoint);
+        let began = Instant::now();
+        let mut child = project.stamped(&["--set", "run.total_samples=1"]).spawn().expect("the binary runs");
+        let Cost { peak, .. } = Cost::to_the_end(&mut child);
+        let ran = Ran::from(child.wait_with_output().expect("it ends")).succeeded();
+        let took = began.elapsed();
+        println!("{what}: {peak:.0} MiB, {took:?}");
+        assert!(peak < 200.0 && took < Duration::from_secs(8), "{what}: {peak} MiB, {took:?}");
+        let told = ran.stderr.contains("tool calls in one reply: the first 32 count");
+        assert_eq!(told, expected == 0, "{what}: {}", ran.stderr);
+    }
 }

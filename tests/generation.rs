@@ -170,3 +170,47 @@ fn offline_judging_makes_no_judge_call() {
     assert!(project.rows("outputs/conversations_sharegpt_judged.jsonl").is_empty());
     assert_eq!(project.rows("outputs/conversations_sharegpt.jsonl").len(), 4);
 }
+
+/// The same question, written in ten ways.
+const ONE_QUESTION: [&str; 10] = [
+    "What is the storage rule?",
+    "What is the\u{200f} storage rule?",
+    "What is the stor\u{200b}age rule?",
+    "What is the “storage rule”?",
+    "What is the storage rule",
+    "What is the storage rule?!",
+    "Ｗhat is the storage rule？",
+    "What is the storage rule…",
+    "\u{202a}What is the storage rule?\u{202c}",
+    "What, is the storage rule.",
+];
+
+#[test]
+fn a_question_in_other_marks_is_the_same_question_unless_the_folder_began_without() {
+    let ways = Behaviour::new(|request, number| {
+        asking(reply(request, Latency::NONE), || Some(ONE_QUESTION[number as usize % 10].to_owned()))
+    });
+    let endpoint = Endpoint::start(ways);
+    let run = "  batch_size: 1\n  total_samples: 2\n  turns: {mode: exact, exact: 1}";
+    let config = remote(&endpoint.base_url(), run, "");
+    let project = Project::with(&config);
+    let ran = project.run(&["run", "config.yaml"]);
+    assert!(ran.stderr.contains("en: 1 of 2 accepted"), "{}", ran.stderr);
+
+    let contract = Project::with(&config);
+    contract.generate(&["--set", "coverage.normalisation=contract"]);
+    assert_eq!(questions(&contract).len(), 2, "told apart by a mark");
+    let ran = contract.generate(&[]);
+    let told = ran.stderr.matches("coverage.normalisation: the output folder goes on as it began").count();
+    assert_eq!((told, questions(&contract).len()), (1, 4), "{}", ran.stderr);
+
+    // What the Python original left.
+    let foreign = Project::with(&config);
+    foreign.write("outputs/coverage_ledger.jsonl", FOREIGN.as_bytes());
+    let ran = foreign.generate(&[]);
+    assert!(ran.stderr.contains("by case and white space alone (`contract`)"), "{}", ran.stderr);
+    assert_eq!(questions(&foreign).len(), 2);
+}
+
+const FOREIGN: &str = r#"{"timestamp": "t", "topic_id": "", "source_path": "", "question": "What is the storage rule?", "question_hash": "0", "question_mode": "fresh", "seed_topic": "", "seed_question": "", "seed_question_hash": ""}
+"#;

@@ -1,8 +1,8 @@
 //! Keys of providers: sent to their endpoint, and to nowhere else.
 
-use crate::support::endpoint::dialogue::Latency;
+use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint, Reply};
-use crate::support::{Project, remote};
+use crate::support::{Project, edited, remote};
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -143,4 +143,39 @@ fn a_key_stays_unseen_in_every_protocol() {
         assert!(told.contains("HTTP 404") && told.contains("check llm.agents.user.model (`test-model`)"), "{told}");
         assert_eq!(code(&project, with_key(&project)), Some(1), "{provider}");
     }
+}
+
+#[test]
+fn a_key_that_a_reply_repeats_is_masked_and_no_terminal_obeys_a_reply() {
+    let said = format!("I can't: {KEY} \u{1b}[31m\u{9b}1m\u{202e}!");
+    let behaviour = Behaviour::new(move |request, number| {
+        let said = said.clone();
+        edited(reply(request, Latency::NONE), |message| match number % 11 {
+            0 => message["refusal"] = said.into(),
+            1 => message["reasoning_content"] = said.into(),
+            2 => {
+                let function = json!({"name": format!("find {said}"), "arguments": {KEY: said, "query": [KEY]}});
+                message["tool_calls"] = json!([{"id": KEY, "function": function}]);
+            }
+            _ => {
+                let text = message["content"].as_str().map(|text| text.replacen("It is", &format!("It is {KEY}"), 1));
+                message["content"] = text.map(|text| text.replace('/', "\\/")).into();
+            }
+        })
+    });
+    let endpoint = Endpoint::start(behaviour);
+    let project = Project::with(&remote(
+        &endpoint.base_url(),
+        "  batch_size: 2\n  total_samples: 6\n  turns: {mode: exact, exact: 1}",
+        "",
+    ));
+    assert_eq!(code(&project, with_key(&project)), Some(0));
+    let output = with_key(&project).output().expect("the binary runs");
+    let told = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned()).concat();
+    assert!(told.contains(r"I can't: <secret> \u{1b}[31m\u{9b}1m\u{202e}!"), "{told}");
+    let log = project.read("logs/run.log");
+    for text in [&told, &log] {
+        assert!(!text.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{text}");
+    }
+    assert!(project.read("outputs/turns.jsonl").contains("It is <secret>"));
 }

@@ -8,6 +8,7 @@ use super::refusals::{
     words,
 };
 use super::{ChatReply, ChatRequest, Finish, Provider};
+use crate::words::control_tokens::neutralised;
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
@@ -123,6 +124,18 @@ impl Capabilities {
     /// Says that tool calls were found in the text of a reply.
     pub(super) fn calls_in_text(&self) {
         self.tell("writes tool calls into its text; they are read from there".to_owned());
+    }
+
+    /// Takes note of control tokens of a chat template in what a reply says, apart from its thoughts' tags.
+    pub(super) fn hear_control_tokens(&self, reply: &ChatReply) {
+        let said = reply.text.rsplit_once("</think>").map_or(reply.text.as_str(), |(_, said)| said);
+        let Some((_, count)) = neutralised(said) else { return };
+        let (endpoint, model) = (&self.endpoint, &self.model);
+        tracing::info!(target: "dlgforge.llm", "[llm] control tokens={count} endpoint={endpoint} model={model}");
+        self.tell(
+            "writes control tokens of its chat template into replies; they are cut off at the end, and get blanks"
+                .to_owned(),
+        );
     }
 
     fn tell(&self, text: String) {

@@ -8,10 +8,11 @@ use super::shared::causes;
 use super::wire::native::native;
 use super::wire::request::Preset;
 use super::wire::{ChatCompletions, Wire, response, tool_text};
-use super::{AgentOptions, ChatReply, ChatRequest, EndpointOptions, ModelError, Secret, Shared, display_name};
+use super::{AgentOptions, ChatReply, ChatRequest, EndpointOptions, Finish, ModelError, Secret, Shared, display_name};
 use crate::words::clock;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Response, StatusCode, Url};
+use serde_json::Value;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -19,6 +20,9 @@ use std::time::{Duration, Instant};
 
 /// Longest response body, in bytes.
 pub(super) const BODY_LIMIT: usize = 32 * 1024 * 1024;
+
+/// What stands where a secret was.
+const HIDDEN: &str = "<secret>";
 
 const NO_CREDIT: &str = "the account has no credit left";
 /// What Anthropic says then.
@@ -164,10 +168,12 @@ impl Endpoint {
         match read {
             Ok(()) => match self.wire.reply(&body, request, &self.model) {
                 Ok(mut reply) => {
+                    self.hide(&mut reply);
                     if form.tools && tool_text::take_calls(&mut reply, request) {
                         self.capabilities.calls_in_text();
                     }
                     self.capabilities.heard(request, form, &reply);
+                    self.capabilities.hear_control_tokens(&reply);
                     Ok((reply, std::mem::take(response.headers_mut())))
                 }
                 // Gateways pass on what the endpoint behind them said under a status of their own.
@@ -254,15 +260,67 @@ impl Endpoint {
         Setback { error, fault: Fault::Broken(None), charged: true, headers: HeaderMap::new() }
     }
 
+    /// Takes the key, and what the address has beside the path, out of a reply, where it is no word that texts may hold.
+    fn hide(&self, reply: &mut ChatReply) {
+        let telling: Vec<&str> = self.secrets.iter().map(Secret::reveal).filter(|secret| is_telling(secret)).collect();
+        if telling.is_empty() {
+            return;
+        }
+        let hide = |text: &mut String| {
+            for secret in &telling {
+                // Within JSON text a slash may be escaped.
+                for secret in [(*secret).to_owned(), secret.replace('/', "\\/")] {
+                    if text.contains(&secret) {
+                        *text = text.replace(&secret, HIDDEN);
+                    }
+                }
+            }
+        };
+        hide(&mut reply.text);
+        reply.reasoning.iter_mut().for_each(hide);
+        if let Finish::Refused(words) | Finish::Filtered(words) = &mut reply.finish {
+            hide(words);
+        }
+        for call in &mut reply.tool_calls {
+            hide(&mut call.id);
+            hide(&mut call.name);
+            hide_in(&mut call.arguments, &hide);
+        }
+        reply.carried.iter_mut().for_each(|carried| hide_in(carried, &hide));
+        hide_in(&mut reply.raw, &hide);
+    }
+
     /// A text without the key and without what the address has beside the path: some endpoints quote them in their errors.
     fn redacted(&self, mut text: String) -> String {
         for secret in self.secrets.iter().map(Secret::reveal) {
             if text.contains(secret) {
-                text = text.replace(secret, "<secret>");
+                text = text.replace(secret, HIDDEN);
             }
         }
         text
     }
+}
+
+/// Does this to every text of a value, the keys of objects included.
+fn hide_in(value: &mut Value, hide: &impl Fn(&mut String)) {
+    match value {
+        Value::String(text) => hide(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| hide_in(item, hide)),
+        Value::Object(object) => {
+            let hidden = std::mem::take(object).into_iter().map(|(mut key, mut value)| {
+                hide(&mut key);
+                hide_in(&mut value, hide);
+                (key, value)
+            });
+            *object = hidden.collect();
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Whether a key is one, and not a word for servers that want none (`EMPTY`, `lm-studio`): texts may hold such a word.
+fn is_telling(secret: &str) -> bool {
+    secret.len() >= 20 || secret.len() >= 8 && secret.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 /// The key, and the query of the address as a whole and by its values.

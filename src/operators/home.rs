@@ -186,7 +186,7 @@ impl Home {
         let Some(path) = current(&mut self.paths, &conversation) else { return };
         match question {
             Ok(question) => {
-                let fingerprint = Fingerprint::of(&question.used.question);
+                let fingerprint = question.fingerprint;
                 let (turn, attempt, question) =
                     (conversation.turn_index(), conversation.round.attempt, question.into());
                 self.decided.push(((fingerprint, conversation.rank()), 1));
@@ -300,7 +300,7 @@ fn current<'a>(paths: &'a mut BTreeMap<Slot, Path>, conversation: &Conversation)
 mod tests {
     use super::*;
     use crate::output::sample::sample_conversation;
-    use crate::words::Turn;
+    use crate::words::{Normalisation, Turn};
 
     const RETRIES: Attempt = Attempt(1);
 
@@ -308,9 +308,14 @@ mod tests {
         Conversation { turns: vec![], target_turns: 2, ending: None, ..sample_conversation() }
     }
 
+    fn of(question: &str) -> Fingerprint {
+        Fingerprint::of(question, Normalisation::default())
+    }
+
     fn question(text: &str) -> Question {
         let mut question = (*sample_conversation().turns[0].question).clone();
         (question.reply.user_message, question.used.question) = (text.into(), text.into());
+        question.fingerprint = of(text);
         question
     }
 
@@ -342,7 +347,7 @@ mod tests {
         home.ask(conversation(), Ok(question("a")));
         let first = conversation().rank();
         assert_eq!(sent(&mut home, 0), [(first, 1)]);
-        home.rule(first, Fingerprint::of("a"), true);
+        home.rule(first, of("a"), true);
         assert_eq!(home.close(Tick(0), vec![]).bound, conversation().rank_at(TurnIndex(2), Attempt(0)));
         let (way, accepted) = moved(&mut home);
         assert_eq!(way, Way::Accepted);
@@ -373,10 +378,10 @@ mod tests {
     #[test]
     fn a_late_loss_takes_back_what_came_after_and_tries_again() {
         let (mut home, first, second) = at_second_turn();
-        home.rule(second, Fingerprint::of("b"), true);
+        home.rule(second, of("b"), true);
         let (_, mut stale) = moved(&mut home);
         assert_eq!(home.close(Tick(1), vec![]).bound.turn, TurnIndex(3));
-        home.rule(first, Fingerprint::of("a"), false);
+        home.rule(first, of("a"), false);
         let (way, again) = moved(&mut home);
         assert_eq!(
             (way, again.rank(), again.turns.len()),
@@ -401,15 +406,15 @@ mod tests {
         let mut home = Home::new(0, RETRIES);
         home.register(conversation());
         home.ask(conversation(), Ok(question("a")));
-        home.rule(conversation().rank(), Fingerprint::of("a"), false);
+        home.rule(conversation().rank(), of("a"), false);
         let (_, again) = moved(&mut home);
         home.ask(again.clone(), Ok(question("b")));
-        home.rule(again.rank(), Fingerprint::of("b"), false);
+        home.rule(again.rank(), of("b"), false);
         let (way, dropped) = moved(&mut home);
         assert_eq!((way, dropped.ending.clone()), (Way::Ended, Some(Ending::Dropped(DropReason::DedupExhausted))));
         home.end(&dropped);
         _ = sent(&mut home, 0);
-        let report = home.close(Tick(0), vec![(conversation().rank(), Fingerprint::of("a"), true)]);
+        let report = home.close(Tick(0), vec![(conversation().rank(), of("a"), true)]);
         assert_eq!(report.bound, again.rank(), "to be withdrawn");
         let (way, accepted) = moved(&mut home);
         assert_eq!((way, &accepted.ending, accepted.round.attempt), (Way::Accepted, &None, Attempt(0)));
@@ -422,15 +427,15 @@ mod tests {
     #[test]
     fn a_claim_is_pending_until_its_own_tick_has_closed() {
         let (mut home, first, second) = at_second_turn();
-        home.close(Tick(1), vec![(first, Fingerprint::of("a"), false)]);
+        home.close(Tick(1), vec![(first, of("a"), false)]);
         _ = moved(&mut home);
         assert_eq!(sent(&mut home, 7), [(second, -1)]);
-        home.close(Tick(2), vec![(first, Fingerprint::of("a"), true)]);
+        home.close(Tick(2), vec![(first, of("a"), true)]);
         let (_, accepted) = moved(&mut home);
         home.ask(answered(accepted), Ok(question("b")));
         assert_eq!(sent(&mut home, 8), [(second, 1)]);
         // A verdict on the claim that was withdrawn looks like one on the claim that was made again.
-        home.close(Tick(3), vec![(second, Fingerprint::of("b"), true)]);
+        home.close(Tick(3), vec![(second, of("b"), true)]);
         assert_eq!(home.close(Tick(7), vec![]).bound, second);
         assert_eq!(home.close(Tick(8), vec![]).bound.turn, TurnIndex(3));
     }
@@ -438,12 +443,12 @@ mod tests {
     #[test]
     fn a_report_tells_of_the_verdicts_of_its_tick() {
         let (mut home, first, second) = at_second_turn();
-        home.close(Tick(1), vec![(second, Fingerprint::of("b"), false)]);
+        home.close(Tick(1), vec![(second, of("b"), false)]);
         let (_, again) = moved(&mut home);
         home.ask(again.clone(), Ok(question("c")));
         _ = sent(&mut home, 2);
         // The other one is late, and would be news to this tick's report if it came after.
-        let verdicts = vec![(again.rank(), Fingerprint::of("c"), true), (first, Fingerprint::of("a"), false)];
+        let verdicts = vec![(again.rank(), of("c"), true), (first, of("a"), false)];
         let report = home.close(Tick(2), verdicts);
         assert_eq!(report.bound, conversation().rank_at(TurnIndex(1), Attempt(1)));
         assert_eq!(sent(&mut home, 3), [(second, -1), (again.rank(), -1)]);
@@ -452,10 +457,10 @@ mod tests {
     #[test]
     fn a_verdict_for_a_withdrawn_claim_is_ignored() {
         let (mut home, first, second) = at_second_turn();
-        home.rule(first, Fingerprint::of("a"), false);
+        home.rule(first, of("a"), false);
         _ = moved(&mut home);
-        home.rule(second, Fingerprint::of("b"), true);
-        home.rule(first, Fingerprint::of("another"), true);
+        home.rule(second, of("b"), true);
+        home.rule(first, of("another"), true);
         assert_eq!(home.moves().count(), 0);
     }
 
@@ -464,6 +469,6 @@ mod tests {
     fn a_final_verdict_never_changes() {
         let (mut home, first, second) = at_second_turn();
         home.settle(second);
-        home.rule(first, Fingerprint::of("a"), false);
+        home.rule(first, of("a"), false);
     }
 }

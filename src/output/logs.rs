@@ -3,6 +3,7 @@
 use super::OutputError;
 use super::files::create_folder;
 use crate::words::clock;
+use crate::words::terminal::shown;
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 use std::fmt::{self, Write as _};
@@ -95,7 +96,7 @@ impl<S: Subscriber> Layer<S> for LogLayer {
         let (level, target) = (*event.metadata().level(), event.metadata().target());
         let mut message = Message::default();
         event.record(&mut message);
-        let message = message.whole();
+        let message = shown(&message.whole()).into_owned();
         if level <= Level::WARN {
             (self.console)(&message);
         }
@@ -217,6 +218,7 @@ mod tests {
             info!(target: "dlgforge.llm", model = "openai/fake", attempt = 2, "[llm] request");
             warn!(target: "dlgforge.judge", "no score");
             error!("disk\nfull");
+            warn!("a model said \u{1b}[31m\u{9b}1m\u{202e}x");
             debug!("not kept");
         });
         let own = "dlgforge.output.logs.tests";
@@ -229,12 +231,13 @@ mod tests {
                 "INFO | dlgforge.llm | [llm] request model=openai/fake attempt=2".to_owned(),
                 "WARNING | dlgforge.judge | no score".to_owned(),
                 format!("ERROR | {own} | disk\\nfull"),
+                format!(r"WARNING | {own} | a model said \u{{1b}}[31m\u{{9b}}1m\u{{202e}}x"),
             ]
         );
         assert_eq!(read("llm.log"), [read("run.log")[1].as_str()]);
         assert_eq!(read("judge.log"), [read("run.log")[2].as_str()]);
         assert!(read("tools.log").is_empty() && read("retrieval.log").is_empty());
-        assert_eq!(shown, ["no score", "disk\nfull"]);
+        assert_eq!(shown, ["no score", "disk\nfull", r"a model said \u{1b}[31m\u{9b}1m\u{202e}x"]);
     }
 
     #[test]

@@ -7,8 +7,8 @@ use crate::words::reply::{
 };
 use crate::words::{
     Acceptance, Answer, AssistantReply, Attempt, Catalogue, Chunk, ChunkIndex, Conversation, Coverage, DropReason,
-    Ending, Incarnation, Json, JudgeReply, Judgement, LanguageIndex, Persona, Question, QuestionMode, Round, Slot,
-    Source, SourceIndex, ToolDefinition, ToolEvent, Turn, TurnIndex, Used, UserReply, Wave,
+    Ending, Fingerprint, Incarnation, Json, JudgeReply, Judgement, LanguageIndex, Normalisation, Persona, Question,
+    QuestionMode, Round, Slot, Source, SourceIndex, ToolDefinition, ToolEvent, Turn, TurnIndex, Used, UserReply, Wave,
 };
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -198,6 +198,7 @@ fn asked(question: &str) -> Question {
             notes_for_assistant: vec!["be concise".into()],
         },
         used: Used { chunk: None, source: None, question: question.into(), seed: None },
+        fingerprint: Fingerprint::of(question, Normalisation::default()),
         agent: "openai/asker".into(),
         reasoning: None,
         raw: raw("asked"),

@@ -159,13 +159,21 @@ mod tests {
     use super::*;
     use crate::plan::CoverageOptions;
     use crate::plan::fixtures;
+    use crate::words::Normalisation;
     use crate::words::{Coverage, TurnIndex, Wave};
     use std::collections::BTreeSet;
     use std::sync::Arc;
 
     fn options(balanced: bool, epsilon: f64, fraction: f64) -> Options {
         Options {
-            coverage: CoverageOptions { balanced, epsilon, fraction, own_language: true, dedup_retries: 3 },
+            coverage: CoverageOptions {
+                balanced,
+                epsilon,
+                fraction,
+                own_language: true,
+                dedup_retries: 3,
+                normalisation: Normalisation::Full,
+            },
             ..fixtures::options()
         }
     }

@@ -4,8 +4,9 @@ use super::{CoverageOptions, Distribution, Options, TopicOptions, TurnOptions};
 use crate::words::conversation::Round;
 use crate::words::reply::{Confidence, Difficulty, Intent, ReasoningTrace, RetrievalQueries};
 use crate::words::{
-    Answer, AssistantReply, Attempt, Catalogue, Chunk, ChunkIndex, Conversation, Coverage, Incarnation, LanguageIndex,
-    Question, QuestionMode, Slot, Source, SourceIndex, Turn, TurnIndex, Used, UserReply, Wave,
+    Answer, AssistantReply, Attempt, Catalogue, Chunk, ChunkIndex, Conversation, Coverage, Fingerprint, Incarnation,
+    LanguageIndex, Normalisation, Question, QuestionMode, Slot, Source, SourceIndex, Turn, TurnIndex, Used, UserReply,
+    Wave,
 };
 use serde_json::Value;
 use std::sync::Arc;
@@ -17,7 +18,14 @@ pub fn options() -> Options {
         turns: TurnOptions { min: 2, max: 6, distribution: Distribution::Poisson, mean: None },
         question: String::new(),
         topics: TopicOptions::default(),
-        coverage: CoverageOptions { balanced: true, epsilon: 0.0, fraction: 0.2, own_language: true, dedup_retries: 3 },
+        coverage: CoverageOptions {
+            balanced: true,
+            epsilon: 0.0,
+            fraction: 0.2,
+            own_language: true,
+            dedup_retries: 3,
+            normalisation: Normalisation::Full,
+        },
         user_personas: Vec::new(),
         assistant_personas: Vec::new(),
     }
@@ -81,6 +89,7 @@ pub fn turn(index: TurnIndex, chunk: Option<ChunkIndex>) -> Arc<Turn> {
         seed_topic: String::new(),
         seed_question: String::new(),
         reply,
+        fingerprint: Fingerprint::of(&question, Normalisation::default()),
         used: Used { chunk, source: None, question, seed: None },
         agent: "test/user".into(),
         reasoning: None,

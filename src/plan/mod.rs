@@ -19,7 +19,7 @@ mod turns;
 pub use brief::{Brief, Opening, Plan};
 pub use error::PlanError;
 
-use crate::words::Persona;
+use crate::words::{Normalisation, Persona};
 use std::sync::Arc;
 
 /// Settings of the plan.
@@ -90,4 +90,6 @@ pub struct CoverageOptions {
     pub own_language: bool,
     /// Further attempts after a rejected question.
     pub dedup_retries: u16,
+    /// Which questions are the same.
+    pub normalisation: Normalisation,
 }

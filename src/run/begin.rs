@@ -27,7 +27,7 @@ pub fn begin(settings: &Settings, sources: &Sources, stamp: Stamp) -> Result<Res
     let path = settings.output.folder.as_path();
     let folder = Folder::claim(path)?;
     let identity = Identity::of(settings, &folder.runs)?;
-    let manifest = manifest::manifest(settings, sources, identity.seed);
+    let manifest = manifest::manifest(settings, sources, &identity);
     if let Some(run) = &identity.resumed {
         identity::check(run, &manifest)?;
         if run.state.is_over() {
@@ -39,6 +39,9 @@ pub fn begin(settings: &Settings, sources: &Sources, stamp: Stamp) -> Result<Res
     if identity.resumed.is_none() {
         identity::other_model(&folder.runs, &manifest).into_iter().for_each(|line| tracing::warn!("{line}"));
     }
+    identity::other_normalisation(settings, identity.normalisation)
+        .into_iter()
+        .for_each(|line| tracing::warn!("{line}"));
     let (facts, store) = (sources.facts(settings, &identity), folder.store.clone());
     let reuse = identity::reuse(settings, &folder.runs)?;
     let settled = if identity.resumed.is_some() { store.settled(&facts.run_id)? } else { Vec::new() };
@@ -57,7 +60,8 @@ pub fn begin(settings: &Settings, sources: &Sources, stamp: Stamp) -> Result<Res
     };
     let remade = reuse.as_ref().map_or(Ok(Vec::new()), |reuse| store.settled(&reuse.run))?;
     let unfinished = identity::unfinished(store.unfinished()?, reuse.as_ref());
-    let past = Past { folder: path, length: ledger, known: identity.known, settled, unfinished, remade };
+    let Identity { known, normalisation, .. } = identity;
+    let past = Past { folder: path, length: ledger, known, normalisation, settled, unfinished, remade };
     let earlier = Earlier::read(past, &sources.catalogue)?;
     let waves = Waves::new(settings.total_samples, &settings.languages, &earlier.outcomes);
     let work = Work::new(settings, &facts.run_id, earlier)?;

@@ -4,7 +4,7 @@ use crate::operators::Outcome;
 use crate::operators::tally::{Fate, Turns};
 use crate::output::{OutputError, ledger};
 use crate::store::Settled;
-use crate::words::{Catalogue, ChunkIndex, Coverage, Fingerprint, Used};
+use crate::words::{Catalogue, ChunkIndex, Coverage, Fingerprint, Normalisation, Used};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
@@ -16,6 +16,8 @@ pub struct Earlier {
     pub coverage: Coverage,
     /// Fingerprints of the questions that must not be asked again, in order.
     pub questions: Arc<[Fingerprint]>,
+    /// How questions are compared.
+    pub normalisation: Normalisation,
     /// What this run has settled, in slot order.
     pub outcomes: Vec<Outcome>,
 }
@@ -30,6 +32,8 @@ pub struct Past<'a> {
     /// either, but of what they used nothing is known: or else a run would ask something else after another one has come
     /// between.
     pub known: Option<u64>,
+    /// How questions are compared in the folder.
+    pub normalisation: Normalisation,
     /// What this run has settled, in slot order.
     pub settled: Vec<Settled>,
     /// Questions that settled conversations hold and the ledger does not tell of.
@@ -45,7 +49,7 @@ impl Earlier {
     /// # Errors
     /// When it can't be read.
     pub fn read(past: Past, catalogue: &Catalogue) -> Result<Self, OutputError> {
-        let Past { folder, length, known, settled, unfinished, remade } = past;
+        let Past { folder, length, known, normalisation, settled, unfinished, remade } = past;
         let positions = (0u32..).map(ChunkIndex);
         let chunks: HashMap<&str, ChunkIndex> =
             catalogue.chunks.iter().map(|chunk| chunk.id.as_str()).zip(positions).collect();
@@ -57,7 +61,7 @@ impl Earlier {
             if other.position(&bytes).is_some() {
                 return;
             }
-            questions.push(Fingerprint::of(&row.question));
+            questions.push(Fingerprint::of(&row.question, normalisation));
             let seeded = !row.seed_topic.is_empty() && !row.seed_question.is_empty();
             let one = Used {
                 chunk: chunks.get(row.topic_id.as_str()).copied(),
@@ -78,7 +82,7 @@ impl Earlier {
         questions.sort_unstable();
         questions.dedup();
         let outcomes = settled.into_iter().zip(used).map(|(settled, used)| outcome(settled, used)).collect();
-        Ok(Self { coverage, questions: questions.into(), outcomes })
+        Ok(Self { coverage, questions: questions.into(), normalisation, outcomes })
     }
 }
 

@@ -1,10 +1,11 @@
 //! Which run this is: a new one, or one that goes on; and whether it may.
 
 use super::RunError;
+use crate::output::ledger;
 use crate::settings::{Resume, Settings};
 use crate::store::{Reuse, Run, StoreError};
 use crate::words::slot::conversation_prefix;
-use crate::words::{Fingerprint, LanguageIndex};
+use crate::words::{Fingerprint, LanguageIndex, Normalisation};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -17,6 +18,9 @@ pub(super) const BATCH_SIZE: &str = "run.batch_size";
 /// The key of the languages in a manifest, as a JSON list.
 pub(super) const LANGUAGES: &str = "run.target_languages";
 
+/// The key of how questions are compared in a manifest; manifests of earlier releases do not have it.
+pub(super) const NORMALISATION: &str = "coverage.normalisation";
+
 /// A run's name and seed.
 #[derive(Debug, Clone)]
 pub struct Identity {
@@ -26,11 +30,14 @@ pub struct Identity {
     pub resumed: Option<Run>,
     /// How much of the ledger its conversations know of beside their own, in bytes; all when none.
     pub known: Option<u64>,
+    /// How questions are compared in its folder.
+    pub normalisation: Normalisation,
 }
 
 impl Identity {
     /// Of the run these settings ask for, among those of the output folder.
     pub fn of(settings: &Settings, runs: &[Run]) -> Result<Self, RunError> {
+        let normalisation = normalisation(settings, runs)?;
         let id = match &settings.resume {
             None => {
                 let run_id = settings.run_id.as_deref().map_or_else(drawn_id, Arc::from);
@@ -38,7 +45,7 @@ impl Identity {
                 let reused = settings.reuse_from.as_deref().map(|id| found(runs, Some(id))).transpose()?;
                 let seed = settings.plan.seed.or_else(|| seed_of(reused?)).unwrap_or_else(|| drawn() >> 11);
                 distinct(&run_id, &settings.languages, runs)?;
-                return Ok(Self { run_id, seed, resumed: None, known: reused.map(|run| run.ledger) });
+                return Ok(Self { run_id, seed, resumed: None, known: reused.map(|run| run.ledger), normalisation });
             }
             Some(Resume::Last) => None,
             Some(Resume::Run(id)) => Some(id.as_str()),
@@ -49,8 +56,38 @@ impl Identity {
             .seed
             .or_else(|| seed_of(run))
             .ok_or_else(|| RunError::Changed(run.id.clone(), SEED.to_owned()))?;
-        Ok(Self { run_id: run.id.as_str().into(), seed, resumed: Some(run.clone()), known: Some(run.ledger) })
+        let (run_id, known) = (run.id.as_str().into(), Some(run.ledger));
+        Ok(Self { run_id, seed, resumed: Some(run.clone()), known, normalisation })
     }
+}
+
+/// How questions are compared in the output folder: as by its first run; where there is none, as the Python original did if
+/// the ledger is the original's, else as the settings say.
+fn normalisation(settings: &Settings, runs: &[Run]) -> Result<Normalisation, RunError> {
+    if let Some(first) = runs.first() {
+        let Some(name) = first.manifest.get(NORMALISATION) else { return Ok(Normalisation::Compatible) };
+        return Normalisation::named(name).ok_or_else(|| RunError::Normalisation(first.id.clone(), name.clone()));
+    }
+    let mut is_foreign = None;
+    ledger::read(&settings.output.folder, u64::MAX, |_, row| _ = is_foreign.get_or_insert(row.run_id.is_empty()))?;
+    Ok(if is_foreign == Some(true) { Normalisation::Contract } else { settings.plan.coverage.normalisation })
+}
+
+/// What the user is told where questions are not compared as the settings say.
+pub fn other_normalisation(settings: &Settings, found: Normalisation) -> Option<String> {
+    let wanted = settings.plan.coverage.normalisation;
+    let how = match found {
+        Normalisation::Contract => "by case and white space alone (`contract`)",
+        Normalisation::Compatible => "without case, white space and width, as by earlier releases",
+        Normalisation::Full => "without punctuation, vowel signs and invisible characters too (`full`)",
+    };
+    (found != wanted).then(|| {
+        format!(
+            "coverage.normalisation: the output folder goes on as it began and compares questions {how}; for `{}` set \
+             `saving.output_dir` to another folder",
+            wanted.as_str()
+        )
+    })
 }
 
 fn seed_of(run: &Run) -> Option<u64> {

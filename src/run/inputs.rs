@@ -12,7 +12,7 @@ use crate::stages::{Ask, Checks, Granularity, Judge, PromptError, Prompts, Respo
 use crate::store::StoreError;
 use crate::tools::Toolbox;
 use crate::words::slot::{conversation_id, language_tag};
-use crate::words::{Catalogue, Conversation, Failure, Incarnation, Judged, Round};
+use crate::words::{Catalogue, Conversation, Failure, Incarnation, Judged, Normalisation, Round};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -65,6 +65,12 @@ pub enum RunError {
         /// The run.
         run_id: Arc<str>,
     },
+    /// A newer release began the folder.
+    #[error(
+        "the questions of run {0} in this folder are compared by `{1}` (coverage.normalisation), which this release does \
+         not know; use the release that made it, or set saving.output_dir to another folder"
+    )]
+    Normalisation(String, String),
     /// Two languages would share conversation ids.
     #[error("run.target_languages: `{0}` and `{1}` both become `{2}` in conversation ids; rename one")]
     LanguagesCollide(Arc<str>, Arc<str>, String),
@@ -151,12 +157,12 @@ impl Sources {
     pub fn stages(
         &self,
         settings: &Settings,
-        facts: &RunFacts,
+        (facts, normalisation): (&RunFacts, Normalisation),
         behind: impl Fn(&Arc<dyn Model>, &AgentOptions) -> Arc<dyn Model>,
     ) -> Stages {
         let (prompts, toolbox) = (&self.prompts, &self.toolbox);
         let checks = Arc::new(Checks::new(prompts, &toolbox.definitions()));
-        let plan = Arc::new(Plan::new(self.plan_options(settings, facts.seed), self.catalogue.clone()));
+        let plan = Arc::new(Plan::new(self.plan_options(settings, facts.seed, normalisation), self.catalogue.clone()));
         let user = behind(&self.user, &settings.user);
         let ask = Arc::new(Ask::new(user, prompts.clone(), checks.clone(), plan.clone(), toolbox.clone()));
         let assistant = behind(&self.assistant, &settings.assistant);
@@ -178,7 +184,7 @@ impl Sources {
         }
     }
 
-    fn plan_options(&self, settings: &Settings, seed: u64) -> plan::Options {
+    fn plan_options(&self, settings: &Settings, seed: u64, normalisation: Normalisation) -> plan::Options {
         let plan = &settings.plan;
         plan::Options {
             seed,
@@ -189,7 +195,7 @@ impl Sources {
                 probability: if self.topics.is_some() { plan.topics_probability } else { 0.0 },
                 topics: self.topics.clone(),
             },
-            coverage: plan.coverage,
+            coverage: plan::CoverageOptions { normalisation, ..plan.coverage },
             user_personas: self.personas.user.clone(),
             assistant_personas: self.personas.assistant.clone(),
         }

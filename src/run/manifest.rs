@@ -2,19 +2,20 @@
 //!
 //! What can't alter the data is left out: addresses, keys, time-outs, retries, threads, where files go.
 
-use super::identity::{BATCH_SIZE, LANGUAGES, SEED};
+use super::identity::{BATCH_SIZE, Identity, LANGUAGES, NORMALISATION, SEED};
 use super::inputs::Sources;
 use crate::llm::AgentOptions;
 use crate::settings::Settings;
+use crate::words::Normalisation;
 use std::collections::{BTreeMap, BTreeSet};
 use xxhash_rust::xxh3::xxh3_128;
 
-/// The manifest of a run with these settings and this seed.
-pub fn manifest(settings: &Settings, sources: &Sources, seed: u64) -> BTreeMap<String, String> {
+/// The manifest of a run with these settings.
+pub fn manifest(settings: &Settings, sources: &Sources, identity: &Identity) -> BTreeMap<String, String> {
     let mut manifest = BTreeMap::new();
     let mut tell = |key: &str, value: String| _ = manifest.insert(key.to_owned(), value);
     tell("dlgforge", env!("CARGO_PKG_VERSION").to_owned());
-    tell(SEED, seed.to_string());
+    tell(SEED, identity.seed.to_string());
     tell(BATCH_SIZE, settings.batch_size.to_string());
     tell("run.lookahead", settings.lookahead.to_string());
     tell("run.total_samples", settings.total_samples.to_string());
@@ -35,6 +36,10 @@ pub fn manifest(settings: &Settings, sources: &Sources, seed: u64) -> BTreeMap<S
     tell("coverage.doc_coverage_fraction", plan.coverage.fraction.to_string());
     tell("coverage.document_language", if plan.coverage.own_language { "own" } else { "any" }.to_owned());
     tell("coverage.question_dedup_retries", plan.coverage.dedup_retries.to_string());
+    if identity.normalisation != Normalisation::Compatible {
+        // A run that an earlier release began goes on.
+        tell(NORMALISATION, identity.normalisation.as_str().to_owned());
+    }
     tell("coverage.require_retrieval", settings.answers.require_retrieval.to_string());
     tell("tools.retrieval.mode", settings.answers.retrieval.as_str().to_owned());
     tell("llm.agents.assistant.trace", if settings.answers.full_trace { "full" } else { "light" }.to_owned());

@@ -37,7 +37,7 @@ pub fn rehearse(settings: &Settings) -> Result<Rehearsal, RunError> {
     let identity = Identity::of(settings, runs)?;
     let mut settled = Vec::new();
     if let Some((run, folder)) = identity.resumed.as_ref().zip(folder.as_ref()) {
-        identity::check(run, &manifest::manifest(settings, &sources, identity.seed))?;
+        identity::check(run, &manifest::manifest(settings, &sources, &identity))?;
         settled = folder.store.settled(&run.id)?;
     }
     let facts = sources.facts(settings, &identity);
@@ -50,7 +50,8 @@ pub fn rehearse(settings: &Settings) -> Result<Rehearsal, RunError> {
     let length = folder.as_ref().map_or(Ok(u64::MAX), |folder| folder.ledger_length(path))?;
     let unfinished = folder.as_ref().map_or(Ok(Vec::new()), |folder| folder.store.unfinished())?;
     let unfinished = identity::unfinished(unfinished, reuse.as_ref());
-    let past = Past { folder: path, length, known: identity.known, settled, unfinished, remade };
+    let Identity { known, normalisation, .. } = identity;
+    let past = Past { folder: path, length, known, normalisation, settled, unfinished, remade };
     let earlier = Earlier::read(past, &sources.catalogue)?;
     let work = Work::new(settings, &facts.run_id, earlier)?;
     let runtime = signals::runtime().map_err(RunError::Runtime)?;
@@ -62,7 +63,7 @@ pub fn rehearse(settings: &Settings) -> Result<Rehearsal, RunError> {
         stop.now();
     });
     let rehearsed = Arc::new(Rehearsed::default());
-    let stages = sources.stages(settings, &facts, |model, _| {
+    let stages = sources.stages(settings, (&facts, work.normalisation), |model, _| {
         Arc::new(rehearsal::Rehearsal {
             model: model.clone(),
             journal: folder.as_ref().map(|folder| (folder.store.clone(), facts.run_id.clone())),

@@ -39,30 +39,43 @@ pub fn land(runtime: &Handle, stop: Stop) {
 
 /// The runtime of a process that obeys signals.
 pub fn runtime() -> std::io::Result<Runtime> {
-    // Tokio panics, instead of telling, when it finds no descriptors for signals once it has taken those for its own events:
-    // eight are more than it wants in all.
-    #[cfg(unix)]
-    (0..4).map(|_| std::os::unix::net::UnixStream::pair()).collect::<Result<Vec<_>, _>>()?;
+    demand_descriptors()?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
-/// Obeys signals from now on; the cell tells which came first.
-pub fn listen(runtime: &Runtime, stop: Stop, say: Console) -> std::io::Result<Arc<OnceLock<Signal>>> {
-    let _context = runtime.enter();
-    let mut signals = Signals::new()?;
+/// Tokio panics, instead of telling, when it finds no descriptors for signals once it has taken those for its own events:
+/// eight are more than it wants in all.
+fn demand_descriptors() -> std::io::Result<()> {
+    #[cfg(unix)]
+    (0..4).map(|_| std::os::unix::net::UnixStream::pair()).collect::<Result<Vec<_>, _>>()?;
+    Ok(())
+}
+
+/// Obeys signals from now on, on a thread of its own: whatever the run's tasks do, it is there. The cell tells which signal
+/// came first.
+pub fn listen(stop: Stop, say: Console) -> std::io::Result<Arc<OnceLock<Signal>>> {
+    demand_descriptors()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut signals = {
+        let _context = runtime.enter();
+        Signals::new()?
+    };
     let first = Arc::new(OnceLock::new());
     let told = first.clone();
-    runtime.spawn(async move {
+    let obey = async move {
         let signal = signals.next().await;
         _ = told.set(signal);
-        say("stopping: calls in flight may land for 10 s; press Ctrl-C again to end at once");
         stop.admitting.cancel();
+        // A terminal that is held up takes no line, and must not hold up the next signal.
+        let line = "stopping: calls in flight may land for 10 s; press Ctrl-C again to end at once";
+        std::thread::spawn(move || say(line));
         if tokio::time::timeout(LANDING, signals.next()).await.is_err() {
             stop.flying.cancel();
             signals.next().await;
         }
         std::process::exit(signal.exit_code().into());
-    });
+    };
+    std::thread::Builder::new().name("signals".into()).spawn(move || runtime.block_on(obey))?;
     Ok(first)
 }
 

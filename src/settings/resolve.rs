@@ -10,6 +10,7 @@ use crate::output;
 use crate::plan;
 use crate::stages::{Accept, AnswerOptions, Granularity, JudgeOptions, PromptOptions};
 use crate::store;
+use crate::words::Normalisation;
 use crate::words::task::RetrievalMode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -147,6 +148,7 @@ fn plan(values: &Values, folders: &Folders, report: &mut Report) -> PlanSettings
             fraction: values.number("coverage.doc_coverage_fraction").clamp(0.05, 1.0),
             own_language: values.text("coverage.document_language") != "any",
             dedup_retries: values.integer("coverage.question_dedup_retries"),
+            normalisation: Normalisation::named(values.text("coverage.normalisation")).unwrap_or_default(),
         },
     }
 }

@@ -180,6 +180,7 @@ const COVERAGE: &[Key] = &[
     key("coverage.doc_coverage_fraction", Number(SIGNED)).env(&["DOC_COVERAGE_FRACTION"]),
     key("coverage.document_language", OneOf(&[word("own"), word("any")])).env(&["DOCUMENT_LANGUAGE"]),
     key("coverage.question_dedup_retries", Integer(between(0.0, 10_000.0))).env(&["QUESTION_DEDUP_RETRIES"]),
+    key("coverage.normalisation", OneOf(&[word("full"), word("contract")])).env(&["COVERAGE_NORMALISATION"]),
     key("coverage.require_retrieval", Boolean).env(&["REQUIRE_RETRIEVAL"]),
 ];
 

@@ -62,8 +62,14 @@ fn an_almost_empty_file_means_the_defaults() {
     assert_eq!((settings.topics_enabled, settings.topics_path.as_str()), (true, ""));
     let plan = settings.plan;
     let turns = plan::TurnOptions { min: 2, max: 2, distribution: plan::Distribution::Poisson, mean: None };
-    let coverage =
-        plan::CoverageOptions { balanced: true, epsilon: 0.15, fraction: 0.2, own_language: true, dedup_retries: 3 };
+    let coverage = plan::CoverageOptions {
+        balanced: true,
+        epsilon: 0.15,
+        fraction: 0.2,
+        own_language: true,
+        dedup_retries: 3,
+        normalisation: crate::words::Normalisation::Full,
+    };
     assert_eq!((plan.turns, plan.coverage), (turns, coverage));
     assert_eq!((plan.topics, plan.personas), (TopicSource::Off, PersonaSource::Shipped));
     assert_eq!((plan.topics_probability, plan.question.as_str()), (0.35, ""));

@@ -72,7 +72,7 @@ impl Responder {
         loop {
             progress.calls += 1;
             let last = progress.calls == CALLS;
-            if last && !request.tools.is_empty() {
+            if (last || progress.retrieved.is_full()) && !request.tools.is_empty() {
                 request.tools.clear();
                 say(request.messages_mut(), ANSWER_NOW);
             }

@@ -13,7 +13,8 @@ use crate::plan::{Brief, Plan};
 use crate::tools::Toolbox;
 use crate::words::task::AskTask;
 use crate::words::{
-    ChunkIndex, Conversation, Failure, Language, Passage, Question, QuestionMode, Stage, Task, Used, UserReply,
+    ChunkIndex, Conversation, Failure, Fingerprint, Language, Passage, Question, QuestionMode, Stage, Task, Used,
+    UserReply,
 };
 use std::sync::Arc;
 
@@ -155,6 +156,7 @@ impl Ask {
             seed_topic: brief.seed_topic,
             seed_question: brief.seed_question,
             reply,
+            fingerprint: Fingerprint::of(&used.question, self.plan.options().coverage.normalisation),
             used,
             agent: self.model.name().clone(),
             reasoning: made.reasoning,
@@ -173,7 +175,7 @@ mod tests {
     use crate::plan::{CoverageOptions, Distribution, Options, TopicOptions, TurnOptions, topics::Topics};
     use crate::stages::PromptOptions;
     use crate::stages::script::{Script, catalogue, conversation, refused, turn};
-    use crate::words::{Attempt, SourceIndex};
+    use crate::words::{Attempt, Normalisation, SourceIndex};
     use serde_json::json;
 
     fn options() -> Options {
@@ -188,6 +190,7 @@ mod tests {
                 fraction: 0.2,
                 own_language: true,
                 dedup_retries: 1,
+                normalisation: Normalisation::Full,
             },
             user_personas: Vec::new(),
             assistant_personas: Vec::new(),

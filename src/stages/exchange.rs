@@ -139,7 +139,7 @@ pub(super) fn usable<T>(
 pub(super) fn complain(messages: &mut Vec<Message>, reply: &str, fault: &Fault) {
     // Many endpoints take no empty message.
     if matches!(fault, Fault::Form(_)) && !reply.trim().is_empty() {
-        messages.push(Message::new(Role::Assistant, reply));
+        messages.push(Message::new(Role::Assistant, text::clean(reply)));
     }
     say(messages, &format!("Your reply can't be used: {}. {AGAIN}", fault.detail()));
 }
@@ -160,7 +160,7 @@ pub(super) fn joined(thoughts: impl IntoIterator<Item = Option<String>>) -> Opti
     let thoughts: Vec<String> = thoughts
         .into_iter()
         .flatten()
-        .map(|thought| text::without_nul(thought.trim()))
+        .map(|thought| text::clean(thought.trim()))
         .filter(|thought| !thought.is_empty())
         .collect();
     (!thoughts.is_empty()).then(|| thoughts.join("\n\n"))

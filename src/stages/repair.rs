@@ -1,11 +1,14 @@
 //! From a model's text to the JSON object in it, where there is no doubt which one is meant.
 //!
 //! Repaired: reasoning in `<think>` tags (kept), prose and code fences around the object, an object inside a JSON
-//! text, trailing commas, comments, raw line breaks and stray backslashes in texts, half surrogate pairs and NUL.
+//! text, trailing commas, comments, raw line breaks and stray backslashes in texts, half surrogate pairs, NUL, and control tokens of chat templates.
 
-use super::text::{REPLACEMENT, shortened, strip_nul, without_nul};
+use super::text::{REPLACEMENT, clean, clean_object, shortened};
 use jsonc_parser::{ParseOptions, parse_to_serde_value};
 use serde_json::{Map, Value};
+
+/// Objects that are looked at in one reply.
+const MOST: usize = 100;
 
 /// What was found in a reply.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +29,7 @@ pub(super) fn object(text: &str) -> Result<Found, String> {
         return Err("the reply is empty".to_owned());
     }
     let mut object = whole(rest)?;
-    object.values_mut().for_each(strip_nul);
+    clean_object(&mut object);
     Ok(Found { object, reasoning })
 }
 
@@ -46,7 +49,7 @@ fn split_reasoning(text: &str) -> Result<(Option<String>, &str), String> {
         rest = after.trim();
     }
     thoughts.retain(|thought| !thought.is_empty());
-    Ok(((!thoughts.is_empty()).then(|| without_nul(&thoughts.join("\n\n"))), rest))
+    Ok(((!thoughts.is_empty()).then(|| clean(&thoughts.join("\n\n"))), rest))
 }
 
 fn whole(text: &str) -> Result<Map<String, Value>, String> {
@@ -71,6 +74,9 @@ fn not_an_object(value: &Value) -> String {
 /// The only object among the balanced regions of a text. Empty objects count only where there is no other.
 fn embedded(text: &str) -> Result<Map<String, Value>, String> {
     let (regions, unclosed) = regions(text);
+    if regions.len() > MOST {
+        return Err(format!("the reply holds more than {MOST} JSON objects instead of one"));
+    }
     let mut first_error = None;
     let mut objects: Vec<Map<String, Value>> = Vec::new();
     for region in regions {
@@ -92,7 +98,8 @@ fn embedded(text: &str) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// Outermost `{…}` of a text, braces inside of JSON strings not counted; and whether a last one is left open.
+/// Outermost `{…}` of a text, braces inside of JSON strings not counted, one more than are looked at; and whether a last one
+/// is left open.
 fn regions(text: &str) -> (Vec<&str>, bool) {
     let mut regions = Vec::new();
     let (mut depth, mut start) = (0_usize, 0);
@@ -113,6 +120,9 @@ fn regions(text: &str) -> (Vec<&str>, bool) {
                 depth -= 1;
                 if depth == 0 {
                     regions.push(&text[start..=at]);
+                    if regions.len() > MOST {
+                        break;
+                    }
                 }
             }
             _ => {}
@@ -232,7 +242,7 @@ mod tests {
             ("\"```json\\n{\\\"a\\\": 1,}\\n```\"", json!({"a": 1})),
             ("<think>{\"a\": 0}</think>{\"a\": 1}", json!({"a": 1})),
             ("well, {\"a\": 0}\n</think>\n\n{\"a\": 1}", json!({"a": 1})),
-            (r#"{"a": "<think>no</think>"}"#, json!({"a": "<think>no</think>"})),
+            (r#"{"a": "<think>no</think>"}"#, json!({"a": "< think >no< /think >"})),
             ("{\"a\": \"one\ntwo\tthree\u{1}\"}", json!({"a": "one\ntwo\tthree\u{fffd}"})),
             (r#"{"a": "l\'eau \(x\) \alpha \u12 \d"}"#, json!({"a": r"l'eau \(x\) \alpha \u12 \d"})),
             (r#"{"a": "\ud800x\udc00 \ud83d\ude00 \u0000"}"#, json!({"a": "\u{fffd}x\u{fffd} 😀 \u{fffd}"})),
@@ -289,7 +299,7 @@ mod tests {
 
         #[test]
         fn valid_objects_survive_any_wrapping(key in ".{0,10}", value in ".{0,30}") {
-            let expected = json!({ without_nul(&key): without_nul(&value), "fixed": [1, true, null] });
+            let expected = json!({ clean(&key): clean(&value), "fixed": [1, true, null] });
             let text = expected.to_string();
             prop_assert_eq!(read(&text), Ok(expected.clone()));
             prop_assert_eq!(read(&format!("Here:\n```json\n{text}\n```\n")), Ok(expected.clone()));

@@ -1,15 +1,19 @@
 //! Retrieval for an answer: what is searched for, what was found so far, and the calls that found it.
 
-use super::text::{shortened, strip_nul};
+use super::text::{clean, clean_value, shortened};
 use crate::llm::{ChatReply, Message, Role};
 use crate::tools::{Called, SEARCH, Toolbox};
 use crate::words::conversation::ToolEvent;
 use crate::words::reply::RetrievalQueries;
 use crate::words::{ChunkIndex, Conversation, Json, Language, Passage, Question, QuestionMode, ToolCall};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Words that a question's query borrows from what was said before, or from the passage it is about.
 const BORROWED: usize = 8;
+
+/// Calls after which no more are asked for: the searches of one answer.
+const MOST_CALLS: usize = 64;
 
 /// What was retrieved for one answer.
 #[derive(Debug, Default)]
@@ -34,22 +38,27 @@ impl Retrieved {
     /// Carries out the tool calls of a reply, in order. Reply and results join the messages. A call's id stays unless an
     /// earlier call of the turn has it.
     pub fn use_tools(&mut self, toolbox: &Toolbox, reply: ChatReply, messages: &mut Vec<Message>) {
-        let first = self.events.len();
+        let mut asked = Message::new(Role::Assistant, clean(&reply.text));
         let mut results = Vec::with_capacity(reply.tool_calls.len());
         for call in reply.tool_calls {
-            let (id, known) = (unique(call.id, &self.events), self.chunks.len());
-            let found = self.carry_out(toolbox, ToolCall { id, ..call });
-            results.push(self.told(&found, known));
+            let known = self.chunks.len();
+            let calls = messages.iter().flat_map(|message| &message.tool_calls).chain(&asked.tool_calls);
+            let taken = self.events.iter().map(|event| &event.id).chain(calls.map(|call| &call.id));
+            let id = unique(call.id, &taken.map(String::as_str).collect());
+            let (call, found) = self.carry_out(toolbox, ToolCall { id, ..call });
+            let mut result = Message::new(Role::Tool, self.told(&found, known));
+            result.answers = Some((call.id.clone(), call.name.clone()));
+            asked.tool_calls.push(call);
+            results.push(result);
         }
-        let mut asked = Message::new(Role::Assistant, reply.text);
-        asked.tool_calls = self.events[first..].iter().map(called).collect();
         asked.carried = reply.carried;
         messages.push(asked);
-        messages.extend(self.events[first..].iter().zip(results).map(|(event, told)| {
-            let mut result = Message::new(Role::Tool, told);
-            result.answers = Some((event.id.clone(), event.name.clone()));
-            result
-        }));
+        messages.extend(results);
+    }
+
+    /// Whether no more calls are carried out for the answer.
+    pub fn is_full(&self) -> bool {
+        self.events.len() >= MOST_CALLS
     }
 
     /// What was searched for.
@@ -61,23 +70,29 @@ impl Retrieved {
         RetrievalQueries { vector_db_search: of(SEARCH), web_search: of("web_search") }
     }
 
-    fn carry_out(&mut self, toolbox: &Toolbox, call: ToolCall) -> Called {
-        let ToolCall { id, name, mut arguments } = call;
-        strip_nul(&mut arguments);
+    /// Carries a call out, as it is understood. One of a tool that there is not is told of to the model alone: no row has it.
+    fn carry_out(&mut self, toolbox: &Toolbox, call: ToolCall) -> (ToolCall, Called) {
+        let ToolCall { id, name, arguments } = call;
+        let mut arguments = toolbox.understood(&name, arguments);
+        clean_value(&mut arguments);
         tracing::info!(target: "dlgforge.tools", "{}", tool_line(&name, &arguments));
         let mut found = toolbox.call(&name, &arguments);
-        strip_nul(&mut found.result);
+        clean_value(&mut found.result);
         if let Some(query) = found.result["query"].as_str() {
             tracing::info!(target: "dlgforge.retrieval", "{}", retrieval_line(query, found.chunks.len()));
         }
-        self.events.push(ToolEvent { id, name, arguments, result: Json::from(&found.result) });
+        let call = ToolCall { id, name, arguments };
+        if toolbox.has(&call.name) {
+            let ToolCall { id, name, arguments } = call.clone();
+            self.events.push(ToolEvent { id, name, arguments, result: Json::from(&found.result) });
+        }
         for chunk in &found.chunks {
             if !self.chunks.contains(chunk) {
                 self.chunks.push(*chunk);
                 self.passages.push(toolbox.catalogue().passage(*chunk, self.chunks.len()));
             }
         }
-        found
+        (call, found)
     }
 
     /// What the model is told of a call's result: the passages beyond the `known` first ones, and the numbers of those
@@ -131,19 +146,15 @@ pub(super) fn retrieval_line(query: &str, hits: usize) -> String {
     format!("[retrieval] query={} hits={hits}", shortened(query, 200))
 }
 
-fn called(event: &ToolEvent) -> ToolCall {
-    ToolCall { id: event.id.clone(), name: event.name.clone(), arguments: event.arguments.clone() }
-}
-
 /// The id, with a number where an earlier call of the turn has it already or it is blank.
-fn unique(id: String, earlier: &[ToolEvent]) -> String {
-    let taken = |id: &str| earlier.iter().any(|event| event.id == id);
-    if !id.trim().is_empty() && !taken(&id) {
+fn unique(id: String, taken: &BTreeSet<&str>) -> String {
+    let id = clean(&id);
+    if !id.trim().is_empty() && !taken.contains(id.as_str()) {
         return id;
     }
     let stem = if id.trim().is_empty() { "call" } else { id.as_str() };
-    let mut number = earlier.len() + 1;
-    while taken(&format!("{stem}_{number}")) {
+    let mut number = taken.len() + 1;
+    while taken.contains(format!("{stem}_{number}").as_str()) {
         number += 1;
     }
     format!("{stem}_{number}")
@@ -209,21 +220,35 @@ mod tests {
         retrieved.use_tools(&toolbox(), wants(&[("y", SEARCH, search("green black", 2))]), &mut messages);
 
         let ids: Vec<&str> = retrieved.events.iter().map(|event| event.id.as_str()).collect();
-        assert_eq!(ids, ["call_1", "x", "x_3", "y"]);
+        assert_eq!(ids, ["call_1", "x_3", "y"], "rows have no call of a tool that there is not");
         assert_eq!(retrieved.events[0].arguments, search("green\u{fffd}tea", 1));
-        assert_eq!(retrieved.events[1].result.value(), json!({"error": "Unknown tool: shell"}));
         assert_eq!(retrieved.chunks.len(), 2);
 
         assert_eq!((messages[0].role, messages[0].content.as_str()), (Role::Assistant, "Searching."));
-        assert_eq!(messages[0].tool_calls, retrieved.events[..3].iter().map(called).collect::<Vec<_>>());
-        assert_eq!(messages[4].tool_calls, [called(&retrieved.events[3])]);
-        for (at, event) in [1, 2, 3, 5].into_iter().zip(&retrieved.events) {
-            let result = &messages[at];
-            assert_eq!((result.role, &result.answers), (Role::Tool, &Some((event.id.clone(), event.name.clone()))));
+        let called = |at: usize| messages[at].tool_calls.iter().map(|call| call.id.as_str()).collect::<Vec<_>>();
+        assert_eq!((called(0), called(4)), (vec!["call_1", "x", "x_3"], vec!["y"]));
+        for (at, id, name) in [(1, "call_1", SEARCH), (2, "x", "shell"), (3, "x_3", SEARCH), (5, "y", SEARCH)] {
+            assert_eq!((messages[at].role, &messages[at].answers), (Role::Tool, &Some((id.into(), name.into()))));
         }
         assert_eq!(messages[1].content, retrieved.passages[0].to_string());
         assert_eq!(messages[2].content, json!({"error": "Unknown tool: shell"}).to_string());
         assert_eq!(messages[5].content, format!("{}\n\nFound again: P1.", retrieved.passages[1]));
+    }
+
+    #[test]
+    fn calls_are_recorded_as_they_were_understood() {
+        let (mut messages, mut retrieved) = (Vec::new(), Retrieved::default());
+        let query = json!({"query": ["green<|im_start|>", 7, " tea "]});
+        retrieved.use_tools(&toolbox(), wants(&[("a", SEARCH, query)]), &mut messages);
+        let understood = json!({"query": "green<| im_start |> tea"});
+        assert_eq!((&retrieved.events[0].arguments, &messages[0].tool_calls[0].arguments), (&understood, &understood));
+        assert_eq!(retrieved.events[0].result.value()["query"], understood["query"]);
+        assert!(!retrieved.is_full());
+        (0..2).for_each(|_| {
+            let calls = vec![("", SEARCH, json!({"query": "tea"})); 32];
+            retrieved.use_tools(&toolbox(), wants(&calls), &mut messages);
+        });
+        assert!(retrieved.is_full());
     }
 
     #[test]

@@ -4,8 +4,9 @@ use crate::llm::chat::Replying;
 use crate::llm::{ChatReply, ChatRequest, Message, Model, ModelError};
 use crate::words::reply::{Confidence, Difficulty, Intent, ReasoningTrace, RetrievalQueries};
 use crate::words::{
-    Answer, AssistantReply, Attempt, Catalogue, Chunk, Conversation, Coverage, Digest, Incarnation, Passage, Persona,
-    Question, QuestionMode, Round, Slot, Source, SourceIndex, ToolCall, Turn, TurnIndex, Used, UserReply, Wave,
+    Answer, AssistantReply, Attempt, Catalogue, Chunk, Conversation, Coverage, Digest, Fingerprint, Incarnation,
+    Normalisation, Passage, Persona, Question, QuestionMode, Round, Slot, Source, SourceIndex, ToolCall, Turn,
+    TurnIndex, Used, UserReply, Wave,
 };
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -148,6 +149,7 @@ pub(super) fn question(text: &str) -> Question {
             notes_for_assistant: Vec::new(),
         },
         used: Used { chunk: None, source: None, question: text.into(), seed: None },
+        fingerprint: Fingerprint::of(text, Normalisation::default()),
         agent: "fake/script".into(),
         reasoning: None,
         raw: Value::Null.into(),

@@ -1,22 +1,33 @@
 //! Text made fit for outputs and logs.
 
-use serde_json::Value;
+use crate::words::control_tokens::{neutralised, without_end};
+use serde_json::{Map, Value};
 
 /// What stands in for a character that some output can't hold.
 pub(super) const REPLACEMENT: char = '\u{fffd}';
 
-/// NUL characters replaced: databases and C readers refuse them.
-pub(super) fn without_nul(text: &str) -> String {
-    text.chars().map(|c| if c == '\0' { REPLACEMENT } else { c }).collect()
+/// A model's text as it may stand in a row. NUL characters are replaced: databases and C readers refuse them. Control tokens
+/// of chat templates are cut off at its end and get blanks elsewhere: they would be obeyed by whoever trains on them.
+pub(super) fn clean(text: &str) -> String {
+    let text = without_end(text).replace('\0', &REPLACEMENT.to_string());
+    neutralised(&text).map_or(text, |(safe, _)| safe)
 }
 
-/// NUL characters replaced in every text of a value. Keys are left as they are.
-pub(super) fn strip_nul(value: &mut Value) {
+/// Every text of a value as [`clean`] has it, the keys of objects included.
+pub(super) fn clean_value(value: &mut Value) {
     match value {
-        Value::String(text) if text.contains('\0') => *text = without_nul(text),
-        Value::Array(items) => items.iter_mut().for_each(strip_nul),
-        Value::Object(object) => object.values_mut().for_each(strip_nul),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        Value::String(text) => *text = clean(text),
+        Value::Array(items) => items.iter_mut().for_each(clean_value),
+        Value::Object(object) => clean_object(object),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The same for an object.
+pub(super) fn clean_object(object: &mut Map<String, Value>) {
+    object.values_mut().for_each(clean_value);
+    if object.keys().any(|key| clean(key) != *key) {
+        *object = std::mem::take(object).into_iter().map(|(key, value)| (clean(&key), value)).collect();
     }
 }
 
@@ -35,10 +46,13 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn nul_is_replaced_at_every_depth() {
-        let mut value = json!({"a": ["x\0", {"b": "\0y"}], "c": 1, "d": null});
-        strip_nul(&mut value);
-        assert_eq!(value, json!({"a": ["x\u{fffd}", {"b": "\u{fffd}y"}], "c": 1, "d": null}));
+    fn texts_are_clean_at_every_depth() {
+        let mut value =
+            json!({"a": ["x\0", {"b": "\0y <|im_start|>z<|im_end|>"}], "c": 1, "d": null, "[INST]\0": "<s>"});
+        clean_value(&mut value);
+        let safe = json!({"b": "\u{fffd}y <| im_start |>z"});
+        assert_eq!(value, json!({"a": ["x\u{fffd}", safe], "c": 1, "d": null, "[ INST ]\u{fffd}": "< s >"}));
+        assert_eq!(clean("<|eot_id|>"), "");
     }
 
     #[test]

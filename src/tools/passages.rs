@@ -36,6 +36,17 @@ pub(super) fn definition(top_k: usize) -> ToolDefinition {
     }
 }
 
+/// The arguments as they are understood: a list for the query is its texts.
+pub(super) fn understood(mut arguments: Value) -> Value {
+    if let Some(query) = arguments.get_mut("query")
+        && let Value::Array(parts) = query
+    {
+        let texts: Vec<&str> = parts.iter().filter_map(Value::as_str).map(str::trim).collect();
+        *query = texts.join(" ").into();
+    }
+    arguments
+}
+
 /// The passages for a call's arguments: `{query, results: [{source, chunk_index, content}], rendered}`, and which chunks
 /// they are. A `k` that is no positive integer counts as left out.
 pub(super) fn call(index: &Index, top_k: usize, arguments: &Value) -> (Value, Vec<ChunkIndex>) {

@@ -35,6 +35,16 @@ impl Toolbox {
         vec![passages::definition(self.top_k)]
     }
 
+    /// Whether there is a tool of this name.
+    pub fn has(&self, name: &str) -> bool {
+        name == SEARCH
+    }
+
+    /// A call's arguments in the form that the tool takes, where they can be understood in another one.
+    pub fn understood(&self, name: &str, arguments: Value) -> Value {
+        if self.has(name) { passages::understood(arguments) } else { arguments }
+    }
+
     /// Calls a tool.
     pub fn call(&self, name: &str, arguments: &Value) -> Called {
         let (result, chunks) = match name {

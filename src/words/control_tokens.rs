@@ -32,6 +32,26 @@ const FIXED: &[&str] = &[
     "[/TOOL_RESULTS]",
 ];
 
+/// Control tokens that end what a model says.
+const ENDS: &[&str] = &[
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|end|>",
+    "<|return|>",
+    "<|call|>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<|endofturn|>",
+    "<|END_OF_TURN_TOKEN|>",
+    "[|endofturn|]",
+    "<end_of_turn>",
+    "<turn|>",
+    "<eos>",
+    "</s>",
+    "<｜end▁of▁sentence｜>",
+];
+
 /// Bytes of the longest name between bars, `<|name|>`.
 const LONGEST: usize = 64;
 
@@ -62,6 +82,23 @@ pub fn neutralised(text: &str) -> Option<(String, usize)> {
     }
     safe.push_str(&text[copied..]);
     (count > 0).then_some((safe, count))
+}
+
+/// A text without the control tokens at its very end, and the white space in front of them: a server that hands out what
+/// ends a reply has slipped.
+///
+/// ```
+/// use dlgforge::words::control_tokens::without_end;
+///
+/// assert_eq!(without_end("So it is. <|im_end|>\n</s>"), "So it is.");
+/// assert_eq!(without_end("<|im_end|> ends a turn.\n"), "<|im_end|> ends a turn.\n");
+/// ```
+pub fn without_end(text: &str) -> &str {
+    let mut rest = text;
+    while let Some(cut) = ENDS.iter().find_map(|end| rest.trim_end().strip_suffix(end)) {
+        rest = cut.trim_end();
+    }
+    rest
 }
 
 /// The token that a text starts with: what opens it, its name, what closes it.
@@ -128,6 +165,14 @@ mod tests {
             &format!("<|{}|>", "x".repeat(65)),
         ] {
             assert_eq!(neutralised(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_ends_a_text_is_known_as_a_token() {
+        for end in ENDS {
+            assert_eq!(neutralised(end).map(|(_, count)| count), Some(1), "{end}");
+            assert_eq!(without_end(&format!("{end} a{end}\n{end}{end} ")), format!("{end} a"));
         }
     }
 

@@ -61,7 +61,7 @@ impl Conversation {
     pub fn unfinished(&self) -> Option<Fingerprint> {
         let claimed = matches!(&self.ending, Some(Ending::Dropped(reason)) if *reason != DropReason::DedupExhausted);
         let question = self.round.question.as_ref().filter(|_| claimed);
-        question.map(|question| Fingerprint::of(&question.reply.user_message))
+        question.map(|question| question.fingerprint)
     }
 
     /// With its question answered, or ended by the failure to answer it.
@@ -168,6 +168,8 @@ pub struct Question {
     pub reply: UserReply,
     /// What it uses of the knowledge base.
     pub used: Used,
+    /// Which question it is: others with this fingerprint are the same.
+    pub fingerprint: Fingerprint,
     /// Name of the model that asked, `provider/model`.
     pub agent: Arc<str>,
     /// Text the model thought aloud before its reply.

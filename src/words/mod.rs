@@ -8,12 +8,14 @@ pub mod coverage;
 pub mod fingerprint;
 pub mod json;
 pub mod language;
+pub mod normalisation;
 pub mod persona;
 pub mod place;
 pub mod reply;
 pub mod script;
 pub mod slot;
 pub mod task;
+pub mod terminal;
 pub mod tool;
 
 pub use conversation::{
@@ -25,6 +27,7 @@ pub use coverage::{Coverage, Used};
 pub use fingerprint::{Fingerprint, question_hash};
 pub use json::Json;
 pub use language::Language;
+pub use normalisation::Normalisation;
 pub use persona::Persona;
 pub use place::{Digest, Place, Stage};
 pub use reply::{AssistantReply, JudgeReply, UserReply};

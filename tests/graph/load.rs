@@ -111,7 +111,9 @@ fn sight(load: &Load, verb: Verb, conversation: &Conversation) -> u64 {
 impl Load {
     /// What earlier runs asked, in another spelling.
     pub fn earlier(&self) -> BTreeSet<Fingerprint> {
-        (0..self.earlier).map(|number| Fingerprint::of(&format!(" question  {number}?"))).collect()
+        (0..self.earlier)
+            .map(|number| Fingerprint::of(&format!(" question  {number}?"), Normalisation::default()))
+            .collect()
     }
 
     /// What earlier runs used.

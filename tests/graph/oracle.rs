@@ -116,7 +116,8 @@ impl Lockstep<'_> {
                 match self.load.ask(conversation) {
                     Err(failure) => self.drop(conversation, DropReason::Failed(failure)),
                     Ok(question) => {
-                        let is_new = self.asked.insert(Fingerprint::of(&question.reply.user_message));
+                        let is_new =
+                            self.asked.insert(Fingerprint::of(&question.reply.user_message, Normalisation::default()));
                         conversation.round.question = Some(Arc::new(question));
                         if is_new {
                             self.answer(conversation);

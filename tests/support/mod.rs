@@ -264,6 +264,13 @@ pub fn asking(reply: Reply, question: impl FnOnce() -> Option<String>) -> Reply 
     Reply { body: body.to_string().into(), ..reply }
 }
 
+/// The reply with its message changed.
+pub fn edited(reply: Reply, edit: impl FnOnce(&mut Value)) -> Reply {
+    let mut body: Value = serde_json::from_slice(&reply.body).expect("JSON");
+    edit(&mut body["choices"][0]["message"]);
+    Reply { body: body.to_string().into(), ..reply }
+}
+
 /// The turn that a request is about, from 1: a judge is told it, the others have the turns before as messages.
 pub fn turn(request: &Value) -> usize {
     let messages = request["messages"].as_array().map_or(&[][..], Vec::as_slice);

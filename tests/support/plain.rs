@@ -38,6 +38,7 @@ pub fn question(text: &str, used: Used) -> Question {
             coverage_target: String::new(),
             notes_for_assistant: vec![],
         },
+        fingerprint: Fingerprint::of(&used.question, Normalisation::default()),
         used,
         agent: "plain".into(),
         reasoning: None,

@@ -6,7 +6,8 @@ use super::languages::{Language, fill};
 use super::material::Material;
 use super::persona;
 use super::text::is_said;
-use crate::words::fingerprint::normalised;
+use crate::words::Normalisation;
+use crate::words::normalisation::compatible;
 use crate::words::task::{AskTask, QuestionMode};
 
 /// Noun groups of a passage that are worth asking about.
@@ -48,18 +49,18 @@ impl<'a> Scene<'a> {
         keep_if_any(&mut materials, Material::has_subjects);
         let heard = (task.turn_index > 1 && language.fits(&task.last_assistant_message))
             .then(|| Material::of_text(&task.last_assistant_message, true, language));
-        let recent = task.recent_user_questions.iter().map(|question| normalised(question)).collect();
+        let recent = task.recent_user_questions.iter().map(|question| Normalisation::Full.of(question)).collect();
         Self { task, language, materials, heard, recent }
     }
 
     /// Whether this very question was asked lately.
     pub(super) fn was_asked(&self, message: &str) -> bool {
-        self.recent.contains(&normalised(message))
+        self.recent.contains(&Normalisation::Full.of(message))
     }
 
     /// Whether a question with these words was asked lately.
     pub(super) fn was_asked_about(&self, subject: &str) -> bool {
-        let subject = normalised(subject);
+        let subject = compatible(subject);
         !subject.is_empty() && self.recent.iter().any(|asked| asked.contains(&subject))
     }
 

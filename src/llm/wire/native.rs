@@ -3,7 +3,7 @@
 use super::lenient::parse;
 use super::messages::messages;
 use super::request::Preset;
-use super::response::{ids, is_slip, name, object};
+use super::response::{first_calls, ids, is_slip, name, object};
 use super::{Outgoing, Wire};
 use crate::llm::form::{Field, Form, Format};
 use crate::llm::{ChatReply, ChatRequest, Finish, Message, Protocol, Role, Usage};
@@ -264,6 +264,8 @@ fn read(response: CompletionResponse, raw: Value, request: &ChatRequest, model: 
         CallId::Provider(id) => Some(id.as_str().to_owned()),
         CallId::Local(_) => None,
     };
+    let wanted = calls.len();
+    let calls = first_calls(&calls);
     let given: Vec<Option<String>> = calls.iter().map(given).collect();
     let ids = ids(&given.iter().map(Option::as_deref).collect::<Vec<_>>(), request);
     let tool_calls: Vec<_> = calls
@@ -271,14 +273,17 @@ fn read(response: CompletionResponse, raw: Value, request: &ChatRequest, model: 
         .zip(ids)
         .map(|(call, id)| ToolCall {
             id,
-            name: name(call.function.name.as_str()).to_owned(),
+            name: name(call.function.name.as_str(), request),
             arguments: object(&Value::Object(call.function.arguments.clone())).unwrap_or_default(),
         })
         .collect();
-    let carried = response.message().filter(|_| !tool_calls.is_empty()).and_then(|message| match message {
-        RigMessage::Assistant(said) => serde_json::to_value(said).ok(),
-        _ => None,
-    });
+    let carried =
+        response.message().filter(|_| !tool_calls.is_empty() && tool_calls.len() == wanted).and_then(|message| {
+            match message {
+                RigMessage::Assistant(said) => serde_json::to_value(said).ok(),
+                _ => None,
+            }
+        });
     // Of Anthropic's counts rig adds up what was read, cached and put into the cache: all of it was read.
     let usage = Usage {
         prompt_tokens: response.usage.input_tokens,

@@ -15,6 +15,15 @@ const DETAIL_CHARS: usize = 300;
 /// Most tokens that a response can say of itself; a higher number is none.
 const MOST_TOKENS: u64 = 1 << 40;
 
+/// Tool calls that count in one reply, the first ones.
+pub(super) const MOST_CALLS: usize = 32;
+
+/// Longest arguments of a tool call as JSON text, in bytes; longer ones are none.
+const LONGEST_ARGUMENTS: usize = 64 * 1024;
+
+/// Longest name of a tool, in characters: what OpenAI takes.
+const LONGEST_NAME: usize = 64;
+
 /// Reads a reply: the first choice's text, tool calls and reasoning, and the usage.
 ///
 /// # Errors
@@ -149,14 +158,23 @@ fn usage(raw: &Value) -> Usage {
 /// The calls asked for, in the order in which they are asked for.
 fn tool_calls(message: &Value, request: &ChatRequest) -> Vec<ToolCall> {
     let Some(calls) = message.get("tool_calls").and_then(Value::as_array) else { return Vec::new() };
+    let calls = first_calls(calls);
     let ids = ids(&calls.iter().map(given_id).collect::<Vec<_>>(), request);
     let read = |(call, id): (&Value, String)| {
         let function = call.get("function").unwrap_or(call);
         let given = function.get("name").and_then(Value::as_str).unwrap_or_default();
         let arguments = function.get("arguments").and_then(object).unwrap_or_else(|| Value::Object(Map::new()));
-        ToolCall { id, name: name(given).to_owned(), arguments }
+        ToolCall { id, name: name(given, request), arguments }
     };
     calls.iter().zip(ids).map(read).collect()
+}
+
+/// The calls that count.
+pub(super) fn first_calls<T>(calls: &[T]) -> &[T] {
+    if calls.len() > MOST_CALLS {
+        tracing::warn!(target: "dlgforge.llm", "[llm] {} tool calls in one reply: the first {MOST_CALLS} count", calls.len());
+    }
+    &calls[..calls.len().min(MOST_CALLS)]
 }
 
 /// The ids of calls. Those that are missing, or were used before in the same exchange, are made up anew.
@@ -181,17 +199,31 @@ fn given_id(call: &Value) -> Option<&str> {
     call.get("id").and_then(Value::as_str).filter(|id| !id.is_empty())
 }
 
-/// The name of a tool, without a token of the chat template that stuck to it.
-pub(super) fn name(given: &str) -> &str {
-    given.split("<|").next().unwrap_or(given).trim()
+/// The name of a tool, without a token of the chat template that stuck to it: of the tool of the request that is called so
+/// but for case, hyphens, blanks and a space of names in front (`functions.`), if there is one. Every name is one that
+/// endpoints take back: of ASCII letters, digits, `_` and `-`.
+pub(super) fn name(given: &str, request: &ChatRequest) -> String {
+    let bare = given.split("<|").next().unwrap_or(given).trim();
+    let own = |name: &str| name.rsplit(['.', ':', '/']).next().map(folded).unwrap_or_default();
+    let known = request.tools.iter().find(|tool| folded(&tool.name) == own(bare));
+    if let Some(tool) = known {
+        return tool.name.clone();
+    }
+    let takes = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let safe: String = bare.chars().take(LONGEST_NAME).map(|c| if takes(c) { c } else { '_' }).collect();
+    if safe.is_empty() { "unknown".to_owned() } else { safe }
+}
+
+fn folded(name: &str) -> String {
+    name.chars().take(LONGEST_NAME).filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// The object that arguments are meant to be. They come as JSON text, from some servers as an object; models encode that text
 /// once more, put it into a code fence, let something follow it, or put the arguments into an object `arguments`.
 pub(super) fn object(given: &Value) -> Option<Value> {
     let object = match given {
-        Value::Object(_) => given.clone(),
-        Value::String(text) => match first(unfenced(text))? {
+        Value::Object(_) if given.to_string().len() <= LONGEST_ARGUMENTS => given.clone(),
+        Value::String(text) if text.len() <= LONGEST_ARGUMENTS => match first(unfenced(text))? {
             Value::String(inner) => first(unfenced(&inner))?,
             value => value,
         },
@@ -219,6 +251,7 @@ mod tests {
     use super::*;
     use crate::llm::samples::request;
     use crate::llm::{Message, Role};
+    use crate::words::ToolDefinition;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -293,10 +326,34 @@ mod tests {
             ("vector_db_search", "vector_db_search"),
             ("vector_db_search<|channel|>commentary", "vector_db_search"),
             ("vector_db_search <|end|>", "vector_db_search"),
-            ("<|x|>", ""),
+            ("<|x|>", "unknown"),
+            ("rm -rf\u{1b}", "rm_-rf_"),
+            (" vector_db_search\n", "vector_db_search"),
+            ("Vector-DB search", "vector_db_search"),
+            ("functions.vector_db_search", "vector_db_search"),
+            ("web_search", "web_search"),
+            (&"x".repeat(1000), &"x".repeat(64)),
         ] {
             let calls = json!([{"function": {"name": given, "arguments": "{}"}}]);
-            assert_eq!(read(json!({"tool_calls": calls})).tool_calls[0].name, expected, "{given}");
+            let body = json!({"choices": [{"message": {"tool_calls": calls}}]}).to_string();
+            let mut request = request("");
+            let (description, parameters) = (String::new(), json!({}));
+            request.tools = vec![ToolDefinition { name: "vector_db_search".into(), description, parameters }];
+            let reply = reply(body.as_bytes(), &request, &"m".into()).unwrap();
+            assert_eq!(reply.tool_calls[0].name, expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn what_a_reply_may_ask_for_has_bounds() {
+        let calls: Vec<Value> =
+            (0..20_000).map(|at| json!({"function": {"name": "s", "arguments": {"at": at}}})).collect();
+        let calls = read(json!({"tool_calls": calls})).tool_calls;
+        assert_eq!((calls.len(), &calls[31].arguments), (MOST_CALLS, &json!({"at": 31})));
+        let long = "x".repeat(LONGEST_ARGUMENTS);
+        for arguments in [json!({"query": long}), json!(json!({"query": long}).to_string())] {
+            let calls = json!([{"function": {"name": "s", "arguments": arguments}}]);
+            assert_eq!(read(json!({"tool_calls": calls})).tool_calls[0].arguments, json!({}));
         }
     }
 

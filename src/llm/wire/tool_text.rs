@@ -1,7 +1,7 @@
 //! Tool calls that a model has written into its text, because its server does not take them out of it.
 
 use super::lenient::parse;
-use super::response::{ids, name, object};
+use super::response::{MOST_CALLS, ids, name, object};
 use crate::llm::{ChatReply, ChatRequest};
 use crate::words::ToolCall;
 use serde_json::Value;
@@ -17,7 +17,7 @@ pub(in crate::llm) fn take_calls(reply: &mut ChatReply, request: &ChatRequest) -
     if request.tools.is_empty() || !reply.tool_calls.is_empty() {
         return false;
     }
-    let (calls, rest) = match tagged(&reply.text) {
+    let (calls, rest) = match tagged(&reply.text, request) {
         (calls, _) if calls.is_empty() => (whole(&reply.text, request).into_iter().collect(), String::new()),
         found => found,
     };
@@ -30,16 +30,18 @@ pub(in crate::llm) fn take_calls(reply: &mut ChatReply, request: &ChatRequest) -
     !reply.tool_calls.is_empty()
 }
 
-/// The calls between tags, each as name and arguments, and the text without them. What is no call stays in the text.
-fn tagged(text: &str) -> (Vec<(String, Value)>, String) {
+/// The calls between tags, each as name and arguments, and the text without them. What is no call stays in the text, and so
+/// does what comes after as many tags as calls count.
+fn tagged(text: &str, request: &ChatRequest) -> (Vec<(String, Value)>, String) {
     let start = text.rfind(THOUGHT).map_or(0, |at| at + THOUGHT.len());
     let (mut calls, mut rest) = (Vec::new(), text[..start].to_owned());
     let mut left = &text[start..];
-    while let Some((before, after)) = left.split_once(OPENING) {
+    for _ in 0..MOST_CALLS {
+        let Some((before, after)) = left.split_once(OPENING) else { break };
         // Some models end with their last call instead of closing it.
         let (inside, following) = after.split_once(CLOSING).unwrap_or((after, ""));
         rest.push_str(before);
-        match parse(inside.trim().as_bytes()).ok().and_then(|value| call(&value)) {
+        match parse(inside.trim().as_bytes()).ok().and_then(|value| call(&value, request)) {
             Some(call) => {
                 calls.push(call);
                 left = following;
@@ -58,13 +60,13 @@ fn tagged(text: &str) -> (Vec<(String, Value)>, String) {
 fn whole(text: &str, request: &ChatRequest) -> Option<(String, Value)> {
     let said = text.rsplit_once(THOUGHT).map_or(text, |(_, said)| said).trim();
     let value = parse(unfenced(said).as_bytes()).ok()?;
-    call(&value).filter(|(name, _)| request.tools.iter().any(|tool| tool.name == *name))
+    call(&value, request).filter(|(name, _)| request.tools.iter().any(|tool| tool.name == *name))
 }
 
-fn call(value: &Value) -> Option<(String, Value)> {
-    let name = name(value.get("name")?.as_str()?).to_owned();
+fn call(value: &Value, request: &ChatRequest) -> Option<(String, Value)> {
+    let given = value.get("name")?.as_str().filter(|name| !name.trim().is_empty())?;
     let arguments = value.get("arguments").or_else(|| value.get("parameters")).and_then(object)?;
-    Some((name, arguments)).filter(|(name, _)| !name.is_empty())
+    Some((name(given, request), arguments))
 }
 
 /// A text without the code fence around it, if there is one.
@@ -120,6 +122,16 @@ mod tests {
         ] {
             assert_eq!(taken(text), (calls.iter().map(ToString::to_string).collect(), rest.to_owned()), "{text}");
         }
+    }
+
+    #[test]
+    fn no_more_calls_are_taken_than_count_and_many_tags_take_no_time() {
+        let many = r#"<tool_call>{"name": "search", "arguments": {}}</tool_call>"#.repeat(20_000);
+        assert_eq!(taken(&many).0.len(), MOST_CALLS);
+        let broken = OPENING.repeat(200_000);
+        let start = std::time::Instant::now();
+        assert_eq!(taken(&broken), (Vec::new(), broken.clone()));
+        assert!(start.elapsed().as_secs() < 2, "{:?}", start.elapsed());
     }
 
     #[test]

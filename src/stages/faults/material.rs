@@ -1,7 +1,7 @@
 //! A message that speaks of the passages it was made from, which the person asking has never seen.
 
 use super::{is_sign, phrase};
-use crate::words::fingerprint::normalised;
+use crate::words::normalisation::compatible;
 
 /// How one language speaks of a text that lies before it: words and phrases as [`phrase`] writes them, with `|` between
 /// them.
@@ -148,7 +148,7 @@ fn numbered(said: &str, known: &[&str]) -> Option<String> {
 }
 
 fn plain(text: &str) -> String {
-    normalised(text).chars().filter(|c| !is_sign(*c)).collect()
+    compatible(text).chars().filter(|c| !is_sign(*c)).collect()
 }
 
 /// The fault of an answer that names a tool of the model's, which whoever reads it does not have.

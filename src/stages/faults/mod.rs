@@ -24,11 +24,11 @@ pub(super) use quotes::misquote;
 pub(super) use refusal::refusal;
 pub(super) use statement::{description, statement};
 
-use crate::words::fingerprint::normalised;
+use crate::words::normalisation::compatible;
 
 /// The words of a text, in lower case, without punctuation and vowel signs: what is compared where texts are.
 fn words(text: &str) -> Vec<String> {
-    let plain: String = normalised(text).chars().filter(|c| !is_sign(*c)).collect();
+    let plain: String = compatible(text).chars().filter(|c| !is_sign(*c)).collect();
     plain.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 

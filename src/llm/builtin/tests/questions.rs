@@ -2,7 +2,7 @@
 
 use super::super::languages::detect;
 use super::*;
-use crate::words::fingerprint::normalised;
+use crate::words::normalisation::compatible;
 use crate::words::reply::Intent;
 use proptest::prelude::*;
 
@@ -33,7 +33,7 @@ fn five_hundred_questions_are_seldom_the_same() {
         let asked: BTreeSet<String> = (0..500)
             .map(|variety| {
                 let shown = some(&snippets, variety as usize * 3);
-                normalised(&ask(ask_task(code, QuestionMode::Fresh, shown, variety)).user_message)
+                compatible(&ask(ask_task(code, QuestionMode::Fresh, shown, variety)).user_message)
             })
             .collect();
         assert!(asked.len() >= 400, "{code}: {}", asked.len());
@@ -75,7 +75,7 @@ fn what_was_asked_is_not_asked_again() {
             ..ask_task("en", QuestionMode::Fresh, snippets.clone(), variety % 3)
         };
         let question = ask(task).user_message;
-        assert!(!recent.iter().any(|asked| normalised(asked) == normalised(&question)), "{question}");
+        assert!(!recent.iter().any(|asked| compatible(asked) == compatible(&question)), "{question}");
         recent.push(question.into());
     }
 }
