@@ -5,7 +5,9 @@ use crate::llm::{ChatReply, Message, Role};
 use crate::tools::{Called, SEARCH, Toolbox};
 use crate::words::conversation::ToolEvent;
 use crate::words::reply::RetrievalQueries;
-use crate::words::{ChunkIndex, Conversation, Json, Language, Passage, Question, QuestionMode, ToolCall};
+use crate::words::{
+    ChunkIndex, Conversation, Json, Language, Passage, Question, QuestionMode, ToolCall, TurnIndex, made_up_id,
+};
 use serde_json::{Value, json};
 
 /// Words that a question's query borrows from what was said before, or from the passage it is about.
@@ -33,11 +35,11 @@ impl Retrieved {
 
     /// Carries out the tool calls of a reply, in order. Reply and results join the messages. A call's id stays unless an
     /// earlier call of the turn has it.
-    pub fn use_tools(&mut self, toolbox: &Toolbox, reply: ChatReply, messages: &mut Vec<Message>) {
+    pub fn use_tools(&mut self, toolbox: &Toolbox, turn: TurnIndex, reply: ChatReply, messages: &mut Vec<Message>) {
         let first = self.events.len();
         let mut results = Vec::with_capacity(reply.tool_calls.len());
         for call in reply.tool_calls {
-            let (id, known) = (unique(call.id, &self.events), self.chunks.len());
+            let (id, known) = (unique(call.id, turn, &self.events), self.chunks.len());
             let found = self.carry_out(toolbox, ToolCall { id, ..call });
             results.push(self.told(&found, known));
         }
@@ -135,18 +137,14 @@ fn called(event: &ToolEvent) -> ToolCall {
     ToolCall { id: event.id.clone(), name: event.name.clone(), arguments: event.arguments.clone() }
 }
 
-/// The id, with a number where an earlier call of the turn has it already or it is blank.
-fn unique(id: String, earlier: &[ToolEvent]) -> String {
+/// The id; one that is made up where an earlier call of the turn has it already or it is blank.
+fn unique(id: String, turn: TurnIndex, earlier: &[ToolEvent]) -> String {
     let taken = |id: &str| earlier.iter().any(|event| event.id == id);
     if !id.trim().is_empty() && !taken(&id) {
         return id;
     }
-    let stem = if id.trim().is_empty() { "call" } else { id.as_str() };
-    let mut number = earlier.len() + 1;
-    while taken(&format!("{stem}_{number}")) {
-        number += 1;
-    }
-    format!("{stem}_{number}")
+    let mut made_up = (earlier.len() + 1..).map(|number| made_up_id(turn, number));
+    made_up.find(|id| !taken(id)).unwrap_or(id)
 }
 
 #[cfg(test)]
@@ -205,11 +203,11 @@ mod tests {
         let calls = [("", SEARCH, search("green\0tea", 1)), ("x", "shell", json!({})), ("x", SEARCH, json!({}))];
         let (mut messages, mut retrieved) = (Vec::new(), Retrieved::default());
         let reply = ChatReply { text: "Searching.".to_owned(), ..wants(&calls) };
-        retrieved.use_tools(&toolbox(), reply, &mut messages);
-        retrieved.use_tools(&toolbox(), wants(&[("y", SEARCH, search("green black", 2))]), &mut messages);
+        retrieved.use_tools(&toolbox(), TurnIndex(0), reply, &mut messages);
+        retrieved.use_tools(&toolbox(), TurnIndex(0), wants(&[("y", SEARCH, search("green black", 2))]), &mut messages);
 
         let ids: Vec<&str> = retrieved.events.iter().map(|event| event.id.as_str()).collect();
-        assert_eq!(ids, ["call_1", "x", "x_3", "y"]);
+        assert_eq!(ids, ["c00000001", "x", "c00000003", "y"]);
         assert_eq!(retrieved.events[0].arguments, search("green\u{fffd}tea", 1));
         assert_eq!(retrieved.events[1].result.value(), json!({"error": "Unknown tool: shell"}));
         assert_eq!(retrieved.chunks.len(), 2);
@@ -229,7 +227,12 @@ mod tests {
     #[test]
     fn a_search_that_finds_nothing_says_so() {
         let (mut messages, mut retrieved) = (Vec::new(), Retrieved::default());
-        retrieved.use_tools(&toolbox(), wants(&[("a", SEARCH, json!({"query": "zeppelin"}))]), &mut messages);
+        retrieved.use_tools(
+            &toolbox(),
+            TurnIndex(0),
+            wants(&[("a", SEARCH, json!({"query": "zeppelin"}))]),
+            &mut messages,
+        );
         assert!(messages[1].content.starts_with("No passage"));
         assert!(retrieved.chunks.is_empty() && retrieved.events.len() == 1);
     }
