@@ -125,6 +125,10 @@ pub struct Place {
     /// when that folder is called `config`.
     #[arg(long, value_name = "FOLDER")]
     pub root: Option<PathBuf>,
+    /// Leaves out the look at every endpoint before the first conversation: whether a server is there and takes the key. It
+    /// asks for the list of models, which costs nothing.
+    #[arg(long)]
+    pub no_check: bool,
     /// Worker threads of the dataflow, 1 to 256; model calls do not need any.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub workers: u16,
@@ -142,6 +146,6 @@ impl Place {
     /// The part that settings are made of.
     pub fn flags(&self, resume: Option<Resume>) -> Flags {
         let config = if self.config.is_dir() { self.config.join(CONFIG) } else { self.config.clone() };
-        Flags { config, set: self.set.clone(), resume, root: self.root.clone() }
+        Flags { config, set: self.set.clone(), resume, root: self.root.clone(), no_check: self.no_check }
     }
 }

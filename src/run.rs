@@ -171,7 +171,8 @@ fn journal(store: Arc<dyn Store>, run_id: &Arc<str>, reuse: Option<Reuse>, stop:
 
 /// What the models of a run share.
 fn shared(settings: &Settings) -> Result<Shared, RunError> {
-    Ok(Shared::new(Prices::load(settings.prices.as_deref())?, settings.budget, settings.max_outage))
+    let shared = Shared::new(Prices::load(settings.prices.as_deref())?, settings.budget, settings.max_outage);
+    Ok(if settings.check { shared.checking(settings.max_outage) } else { shared })
 }
 
 fn announce(settings: &Settings) {

@@ -90,8 +90,87 @@ fn errors_of_the_server_are_outages() {
 #[test]
 fn responses_that_are_no_replies_are_outages() {
     stops_then_survives(HalfJson, "malformed response: not JSON");
-    stops_then_survives(WebPage, "malformed response: not JSON");
+    stops_then_survives(NoJson, "malformed response: not JSON");
     stops_then_survives(NoChoices, "malformed response: no choices");
+}
+
+#[test]
+fn a_web_page_is_told_by_its_words_and_not_waited_for() {
+    let portal = Endpoint::start(Behaviour::always(WebPage));
+    let project = project(&portal);
+    let began = Instant::now();
+    let ran = Ran::of(project.stamped(&[]));
+    let ran =
+        ran.failed(&["a web page instead of JSON (Please log in.)", "check llm.agents.user.base_url", "--resume r"]);
+    assert!(began.elapsed() < Duration::from_secs(30) && portal.requests() <= 4, "{} requests", portal.requests());
+    dropped_none(&project, &ran);
+    let shaky = Endpoint::start(Behaviour::at(WebPage, |number| number % 5 == 4));
+    resumed(&project, &shaky, &[]).succeeded();
+    expect_same(&UNDISTURBED, &project.outputs(), "a page now and then");
+}
+
+#[test]
+fn bodies_are_read_where_their_meaning_is_plain() {
+    let text = |reply: &Reply| String::from_utf8(reply.body.to_vec()).expect("UTF-8");
+    let with = |change: fn(String) -> String| {
+        Behaviour::new(move |request, _| {
+            let good = reply(request, Latency::NONE);
+            Reply { body: change(text(&good)).into(), ..good }
+        })
+    };
+    let streamed: fn(String) -> String = |body| {
+        let mut chunk: Value = serde_json::from_str(&body).expect("JSON");
+        let choice = &mut chunk["choices"][0];
+        choice["delta"] = choice["message"].take();
+        choice.as_object_mut().expect("an object").remove("message");
+        format!(": waiting\n\ndata: {chunk}\n\ndata: [DONE]\n\n")
+    };
+    for (what, change, same) in [
+        ("a byte order mark", (|body| format!("\u{feff}{body}")) as fn(String) -> String, true),
+        ("more JSON", |body| format!("{body}\n{{\"usage\": null}}\n"), true),
+        ("numbers that are none", |body| body.replacen('{', "{\"seed\": 1e999, \"top\": NaN, ", 1), false),
+        ("a stream", streamed, false),
+    ] {
+        let endpoint = Endpoint::start(with(change));
+        let project = project(&endpoint);
+        let ran = Ran::of(project.stamped(&[])).succeeded();
+        dropped_none(&project, &ran);
+        assert_eq!((endpoint.requests(), project.rows("outputs/turns.jsonl").len()), (16, 4), "{what}");
+        if same {
+            expect_same(&UNDISTURBED, &project.outputs(), what);
+        }
+    }
+}
+
+#[test]
+fn an_answer_among_thoughts_is_found_and_said_once() {
+    let endpoint = Endpoint::start(Behaviour::altering(|choice| {
+        let message = &mut choice["message"];
+        message["reasoning_content"] = message["content"].take();
+    }));
+    let project = project(&endpoint);
+    let ran = Ran::of(project.stamped(&[])).succeeded();
+    dropped_none(&project, &ran);
+    assert_eq!(
+        ran.stderr.matches("sends its answers as thoughts; they are read from there").count(),
+        1,
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn an_endpoint_that_refuses_everything_stops_the_run_in_its_words() {
+    for status in [400, 413, 422] {
+        let endpoint = Endpoint::start(Behaviour::always(Status(status)));
+        let project = project(&endpoint);
+        let ran = Ran::of(project.stamped(&[]));
+        let ran = ran.failed(&[&format!("HTTP {status}: no, said the endpoint"), "--resume r"]);
+        dropped_none(&project, &ran);
+        assert_eq!(endpoint.requests(), 4, "those that were out together");
+        resumed(&project, &Endpoint::start(Behaviour::dialogue(Latency::NONE)), &[]).succeeded();
+        expect_same(&UNDISTURBED, &project.outputs(), "refused, then not");
+    }
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Bad input: each case with the text it must be answered with.
 
 use crate::support::endpoint::dialogue::Latency;
-use crate::support::endpoint::{Behaviour, Endpoint};
+use crate::support::endpoint::{Address, Behaviour, Endpoint, Reply};
 use crate::support::{Project, builtin, remote};
+use serde_json::json;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 const SMALL: &str = "  batch_size: 2\n  total_samples: 2\n  turns: {mode: exact, exact: 1}";
 
@@ -150,6 +152,69 @@ fn endpoint_refusing_connections() {
     fails(&project, &["no reply for 1 s (`llm.max_outage`)", "Connection refused", &base_url, "--resume r"]);
     assert!(project.rows("outputs/conversations_sharegpt.jsonl").is_empty());
     assert!(project.drops().is_empty(), "no conversation is to blame");
+}
+
+/// A configuration with every agent at its own address.
+fn apart(user: &str, assistant: &str, judge: &str) -> Project {
+    let config = remote("USER", &format!("{SMALL}\n  run_id: r"), "");
+    let (first, rest) = config.split_once("    assistant:").expect("an assistant");
+    let (second, third) = rest.split_once("    judge:").expect("a judge");
+    let [first, second, third] =
+        [(first, user), (second, assistant), (third, judge)].map(|(part, url)| part.replace("USER", url));
+    Project::with(&format!("{first}    assistant:{second}    judge:{third}"))
+}
+
+#[test]
+fn endpoints_are_looked_at_before_the_first_conversation_and_all_problems_told_together() {
+    let dialogue = || Behaviour::dialogue(Latency::NONE);
+    let locked = Endpoint::start(dialogue().listing(Reply::error(401, "No such key")));
+    let (absent, good) = (Address::free(), Endpoint::start(dialogue()));
+    let project = apart(&locked.base_url(), &absent.base_url, &good.base_url());
+    let began = Instant::now();
+    fails(
+        &project,
+        &[
+            &format!("{}: HTTP 401: No such key; check the key", locked.base_url()),
+            &format!("{}: ", absent.base_url),
+            "Connection refused",
+            "is the server running, and is llm.agents.assistant.base_url its address?",
+            "`--no-check` leaves this check out",
+            "--resume r",
+        ],
+    );
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}: an outage would be waited for", began.elapsed());
+    assert_eq!([&locked, &good].map(|one| (one.requests(), one.looks())), [(0, 1), (0, 1)]);
+    assert!(project.drops().is_empty() && project.rows("outputs/conversations_sharegpt.jsonl").is_empty());
+}
+
+#[test]
+fn a_look_at_an_endpoint_costs_nothing_and_any_response_will_do() {
+    let models = |names: &[&str]| {
+        Reply::json(200, &json!({"data": names.iter().map(|id| json!({"id": id})).collect::<Vec<_>>()}))
+    };
+    let scopes = "You have insufficient permissions for this operation. Missing scopes: api.model.read";
+    let page = Reply { body: "<html>".into(), ..Reply::json(200, &json!(null)) };
+    for (listed, hint) in [
+        (models(&["org/test-model", "other"]), None),
+        (models(&["a", "b"]), Some("does not list the model `test-model` of llm.agents.user.model; it lists a, b")),
+        (Reply::error(503, "Loading model"), None),
+        (Reply::error(405, "POST only"), None),
+        (Reply::error(401, scopes), None),
+        (page, None),
+    ] {
+        let told = format!("{} {:?}", listed.status, listed.body);
+        let endpoint = Endpoint::start(Behaviour::dialogue(Latency::NONE).listing(listed));
+        let ran = Project::with(&remote(&endpoint.base_url(), SMALL, "")).generate(&[]);
+        assert_eq!((endpoint.looks(), endpoint.requests()), (1, 2 * 4), "{told}: three agents, one look");
+        let hinted = ran.stderr.lines().find(|line| line.contains("does not list"));
+        assert_eq!(hinted.is_some(), hint.is_some(), "{told}: {}", ran.stderr);
+        assert!(hint.is_none_or(|hint| ran.stderr.contains(hint)), "{told}: {}", ran.stderr);
+    }
+    let endpoint = Endpoint::start(Behaviour::dialogue(Latency::NONE).listing(Reply::error(401, "No such key")));
+    let project = Project::with(&remote(&endpoint.base_url(), SMALL, ""));
+    project.generate(&["--dry-run"]);
+    project.generate(&["--no-check"]);
+    assert_eq!(endpoint.looks(), 0);
 }
 
 #[test]

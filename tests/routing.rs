@@ -5,6 +5,7 @@ use crate::support::endpoint::{Address, Behaviour, Endpoint, Reply};
 use crate::support::misbehaviour::Misbehaviour;
 use crate::support::{Files, Project, Ran, expect_same, remote};
 use hyper::HeaderMap;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -169,6 +170,35 @@ fn an_endpoint_that_takes_nothing_is_left_out() {
     assert!(ran.stderr.contains("not used any more: wrong: HTTP 401"), "{}", ran.stderr);
     assert!(wrong.requests() <= 12, "{}", wrong.requests());
     expect_same(&ALONE, &project.outputs(), "one left out");
+}
+
+#[test]
+fn nothing_is_left_out_of_a_request_while_another_endpoint_takes_it() {
+    let error = |message: &str| Reply::error(400, message);
+    let forbidden = json!({"detail": [{"type": "extra_forbidden", "loc": ["body", "response_format"]}]});
+    for (what, refusal) in [
+        ("tools", error("\"auto\" tool choice requires a tool call parser")),
+        ("system", error("System role not supported")),
+        ("response_format", Reply::json(422, &forbidden)),
+        ("messages", error("no reason is given")),
+    ] {
+        let bad = Endpoint::start(Behaviour::new(move |request, _| match what {
+            "system" if request["messages"][0]["role"] != "system" => reply(request, Latency::NONE),
+            "system" => refusal.clone(),
+            field if request.get(field).is_none() => reply(request, Latency::NONE),
+            _ => refusal.clone(),
+        }));
+        let good = dialogue(2.0);
+        let project = routed(&[(bad.base_url(), "name: bad"), (good.base_url(), "name: good")], "");
+        let ran = Ran::of(project.stamped(&[])).succeeded();
+        assert_eq!(project.drops(), BTreeMap::new(), "{what}: {}", ran.stderr);
+        expect_same(&ALONE, &project.outputs(), what);
+        let refused = bad.log().iter().filter(|request| request.get(what).is_some()).count();
+        assert!(refused <= 4, "{what}: {refused} refused, more than were out together");
+        // Before tools are offered there is nothing to refuse; from then on it gets nothing.
+        let most = if what == "tools" { 12 } else { 4 };
+        assert!((1..=most).contains(&bad.requests()), "{what}: {} of {}", bad.requests(), good.requests());
+    }
 }
 
 #[test]

@@ -2,10 +2,10 @@
 //! is not known to refuse.
 
 use super::facts::Facts;
-use super::form::{Field, Form, Format, NEW_LIMIT, OLD_LIMIT};
+use super::form::{FIELDS, Field, Form, Format, NEW_LIMIT, OLD_LIMIT};
 use super::refusals::{
-    refuses_beside_tools, refuses_field, refuses_format, refuses_json, refuses_schema, refuses_system, refuses_tools,
-    words,
+    refuses_beside_tools, refuses_field, refuses_format, refuses_json, refuses_name, refuses_schema, refuses_system,
+    refuses_tools, words,
 };
 use super::{ChatReply, ChatRequest, Finish, Provider};
 use crate::words::control_tokens::neutralised;
@@ -38,7 +38,7 @@ pub(super) struct Capabilities {
     refuses_system: AtomicBool,
     new_limit: AtomicBool,
     /// By [`Field`].
-    fields: [AtomicBool; 3],
+    fields: [AtomicBool; FIELDS],
     facts: Arc<Facts>,
 }
 
@@ -56,7 +56,7 @@ impl Capabilities {
             without_calls: AtomicU32::default(),
             refuses_system: AtomicBool::default(),
             new_limit: AtomicBool::default(),
-            fields: [true, true, provider.prompt_cache_key].map(AtomicBool::new),
+            fields: Field::ALL.map(|field| AtomicBool::new(field != Field::CacheKey || provider.prompt_cache_key)),
             facts,
         }
     }
@@ -82,6 +82,15 @@ impl Capabilities {
         }
     }
 
+    /// Whether it is known to refuse part of a request that matters.
+    pub(super) fn takes_less(&self) -> bool {
+        let refuses = |field: Field| field.matters() && !self.fields[field as usize].load(Ordering::Relaxed);
+        self.refuses_tools.load(Ordering::Relaxed)
+            || self.refuses_system.load(Ordering::Relaxed)
+            || self.best.load(Ordering::Relaxed) > Format::Schema as u8
+            || Field::ALL.into_iter().any(refuses)
+    }
+
     fn takes_tools(&self) -> bool {
         let is_silent = self.without_calls.load(Ordering::Relaxed) >= REPLIES_WITHOUT_CALLS;
         !self.refuses_tools.load(Ordering::Relaxed) && (!is_silent || self.has_called.load(Ordering::Relaxed))
@@ -94,7 +103,7 @@ impl Capabilities {
         let telling = TELLING.contains(&status);
         self.learn_limit(&error, tried)
             || telling && self.learn_system(&error, tried)
-            || telling && self.learn_field(&error, tried)
+            || telling && self.learn_field(&error, request, tried)
             || telling && self.learn_tools(&error, !request.tools.is_empty(), tried)
             || self.learn_format(&error, !request.tools.is_empty(), tried)
     }
@@ -138,6 +147,14 @@ impl Capabilities {
         );
     }
 
+    /// Says that an answer was found in the thoughts of a reply.
+    pub(super) fn answers_in_thoughts(&self) {
+        self.tell(
+            "sends its answers as thoughts; they are read from there (its reasoning parser is another model's)"
+                .to_owned(),
+        );
+    }
+
     fn tell(&self, text: String) {
         self.facts.learn(&self.endpoint, format!("{text} (model {})", self.model));
     }
@@ -161,8 +178,13 @@ impl Capabilities {
         true
     }
 
-    fn learn_field(&self, error: &str, tried: &Form) -> bool {
-        let refused = Field::ALL.into_iter().find(|field| tried.has(*field) && refuses_field(error, field.name()));
+    fn learn_field(&self, error: &str, request: &ChatRequest, tried: &Form) -> bool {
+        let has_results = request.messages.iter().any(|message| message.answers.is_some());
+        let is_refused = |field: &Field| match field {
+            Field::Name => has_results && refuses_name(error),
+            field => refuses_field(error, field.name()),
+        };
+        let refused = Field::ALL.into_iter().find(|field| tried.has(*field) && is_refused(field));
         let Some(field) = refused else { return false };
         self.fields[field as usize].store(false, Ordering::Relaxed);
         self.tell(format!("does not take {}; it is left out", field.name()));
@@ -286,7 +308,7 @@ mod tests {
             (
                 400,
                 r#"{"error": {"code": "unsupported_value", "param": "temperature"}}"#,
-                Form { fields: [false, true, true], ..capabilities.form(true) },
+                Form { fields: Field::ALL.map(|field| field != Field::Temperature), ..capabilities.form(true) },
             ),
             (
                 422,
@@ -298,9 +320,11 @@ mod tests {
             let capabilities = self::capabilities(&OPENAI);
             let tried = capabilities.form(true);
             let learn = |form| capabilities.learn(status, error, &request(true), form);
+            assert!(!capabilities.takes_less());
             // Two requests that were out together.
             assert!(learn(&tried) && learn(&tried), "{error}");
             assert_eq!(capabilities.form(true), changed, "{error}");
+            assert_eq!(capabilities.takes_less(), changed.limit == OLD_LIMIT, "{error}: another name loses nothing");
             assert!(!learn(&changed), "{error}: it is not tried for ever");
         }
         assert!(!capabilities.learn(400, "max_tokens is too large", &request(true), &capabilities.form(true)));
@@ -316,7 +340,7 @@ mod tests {
             let capabilities = capabilities(Provider::named(name).unwrap());
             let form = capabilities.form(true);
             assert_eq!(form.format, if together { Format::Schema } else { Format::Text }, "{name}");
-            assert_eq!((form.tools, form.fields[2]), (true, cache_key), "{name}");
+            assert_eq!((form.tools, form.has(Field::CacheKey)), (true, cache_key), "{name}");
             assert_eq!(capabilities.form(false).format, Format::Schema, "{name}");
         }
         let own = capabilities(&COMPATIBLE);

@@ -58,6 +58,13 @@ impl ReplySchema {
     pub fn new(name: &'static str, schema: Value) -> Self {
         Self { name, schema: Arc::new(schema) }
     }
+
+    /// Whether a value is an object with any of what must be in it: a reply in this form, however faulty.
+    pub(super) fn is_met_by(&self, value: &Value) -> bool {
+        let wanted = self.schema["required"].as_array().map_or(&[][..], Vec::as_slice);
+        let mut names = wanted.iter().filter_map(Value::as_str);
+        value.as_object().is_some_and(|object| wanted.is_empty() || names.any(|name| object.contains_key(name)))
+    }
 }
 
 /// One call to a model.

@@ -4,11 +4,14 @@ use super::address::{bad_setting, base_url, headers, shown, with_path};
 use super::capabilities::Capabilities;
 use super::form::Form;
 use super::patience::retry_after;
+use super::refusals;
 use super::shared::causes;
 use super::wire::native::native;
 use super::wire::request::Preset;
-use super::wire::{ChatCompletions, Wire, response, tool_text};
-use super::{AgentOptions, ChatReply, ChatRequest, EndpointOptions, Finish, ModelError, Secret, Shared, display_name};
+use super::wire::{ChatCompletions, Wire, page, response, thoughts, tool_text};
+use super::{
+    AgentOptions, ChatReply, ChatRequest, EndpointOptions, Finish, ModelError, Protocol, Secret, Shared, display_name,
+};
 use crate::words::clock;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Response, StatusCode, Url};
@@ -17,12 +20,16 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use xxhash_rust::xxh3::xxh3_128;
 
 /// Longest response body, in bytes.
 pub(super) const BODY_LIMIT: usize = 32 * 1024 * 1024;
 
 /// What stands where a secret was.
 const HIDDEN: &str = "<secret>";
+
+/// How long a look at an endpoint may take.
+const LOOK: Duration = Duration::from_secs(10);
 
 const NO_CREDIT: &str = "the account has no credit left";
 /// What Anthropic says then.
@@ -36,6 +43,8 @@ pub(super) struct Endpoint {
     pub shown: String,
     role: &'static str,
     settings: String,
+    /// The names of what the agent's `extra` adds to requests.
+    extra: Vec<String>,
     sent_model: String,
     wire: Box<dyn Wire>,
     headers: HeaderMap,
@@ -44,6 +53,19 @@ pub(super) struct Endpoint {
     timeout: Duration,
     client: Client,
     capabilities: Arc<Capabilities>,
+    /// Where its models are listed.
+    models: Url,
+}
+
+/// What a look at an endpoint finds.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// Somebody, with the models it lists, if it does.
+    There(Vec<String>),
+    /// Nobody, and how that shows.
+    Nobody(String),
+    /// Somebody who does not let this agent in, or does not answer.
+    Refused(String),
 }
 
 /// What a request came to beside its reply.
@@ -69,6 +91,8 @@ pub(super) enum Fault {
     Unreachable,
     /// The endpoint gave no usable response, and may ask for so much time.
     Broken(Option<Duration>),
+    /// Something else answers there, with web pages.
+    Page,
     /// The endpoint takes no request with these settings.
     Settings,
     /// The endpoint does not take this request.
@@ -96,6 +120,7 @@ impl Endpoint {
             shown: name.unwrap_or_else(|| shown(&base)),
             role: agent.role,
             settings: options.key.clone(),
+            extra: agent.extra.keys().cloned().collect(),
             sent_model: options.model.clone(),
             wire,
             headers: headers(options)?,
@@ -103,7 +128,56 @@ impl Endpoint {
             timeout: options.timeout,
             client: shared_state.client(base.scheme() == "https")?,
             capabilities: shared_state.capabilities(&base, &options.model, options.provider),
+            models: models(options.provider.protocol, &base),
         })
+    }
+
+    /// What tells it from others but for the model: endpoints that have it in common need one look.
+    pub fn site(&self) -> String {
+        let secrets: Vec<&str> = self.secrets.iter().map(Secret::reveal).collect();
+        format!("{} {:x}", self.models, xxh3_128(secrets.join("\n").as_bytes()))
+    }
+
+    /// Looks whether somebody is there, and lets this agent in. It asks for what costs nothing.
+    pub async fn look(&self) -> Found {
+        let get = self.client.get(self.models.clone()).headers(self.headers.clone()).timeout(LOOK);
+        let mut response = match get.send().await {
+            Ok(response) => response,
+            Err(error) if error.is_timeout() => {
+                return Found::Refused(format!("no answer within {} s; is the server running?", LOOK.as_secs()));
+            }
+            Err(error) => return Found::Nobody(self.redacted(self.absent(&error.without_url()))),
+        };
+        let (mut body, status) = (Vec::new(), response.status());
+        // What could be read will do.
+        _ = read(&mut response, &mut body).await;
+        let text = String::from_utf8_lossy(&body);
+        // Keys may be good for calls alone.
+        let is_shut_out = status == StatusCode::UNAUTHORIZED && !text.contains("scope") && !text.contains("permission");
+        if is_shut_out || text.contains("API_KEY_INVALID") {
+            let detail = self.redacted(response::error_detail(&self.redacted(text.clone().into_owned())));
+            return Found::Refused(format!("HTTP {}: {detail}; {}", status.as_u16(), self.advice(status, &text)));
+        }
+        Found::There(if status.is_success() { response::models(&body) } else { Vec::new() })
+    }
+
+    /// Says that a list of models has not the one that is asked for.
+    pub fn hint(&self, models: &[String]) {
+        let named = |model: &String| model.rsplit('/').next() == self.sent_model.rsplit('/').next();
+        if models.is_empty() || models.iter().any(named) {
+            return;
+        }
+        let listed = response::one_line(&self.redacted(models.join(", ")));
+        let (model, shown, settings) = (&self.sent_model, &self.shown, &self.settings);
+        tracing::warn!(
+            target: "dlgforge.llm",
+            "[llm] {shown} does not list the model `{model}` of {settings}.model; it lists {listed}"
+        );
+    }
+
+    /// Whether it is known to refuse part of a request that matters.
+    pub fn takes_less(&self) -> bool {
+        self.capabilities.takes_less()
     }
 
     /// Sends one request and reads its response; the reply comes with the response's headers.
@@ -169,6 +243,9 @@ impl Endpoint {
             Ok(()) => match self.wire.reply(&body, request, &self.model) {
                 Ok(mut reply) => {
                     self.hide(&mut reply);
+                    if thoughts::take_answer(&mut reply, request) {
+                        self.capabilities.answers_in_thoughts();
+                    }
                     if form.tools && tool_text::take_calls(&mut reply, request) {
                         self.capabilities.calls_in_text();
                     }
@@ -177,9 +254,10 @@ impl Endpoint {
                     Ok((reply, std::mem::take(response.headers_mut())))
                 }
                 // Gateways pass on what the endpoint behind them said under a status of their own.
-                Err(detail) => Err(match response::status_inside(&body) {
-                    Some(status) => self.refused(status, response.headers(), &body, request, form),
-                    None => self.malformed(&detail),
+                Err(detail) => Err(match (response::status_inside(&body), page::words(&body)) {
+                    (Some(status), _) => self.refused(status, response.headers(), &body, request, form),
+                    (None, Some(words)) => Setback { fault: Fault::Page, ..self.malformed(&self.misled(&words)) },
+                    (None, None) => self.malformed(&detail),
                 }),
             },
             Err(Unread::TooLong) => Err(self.malformed(&format!("longer than {} MiB", BODY_LIMIT >> 20))),
@@ -195,10 +273,10 @@ impl Endpoint {
     fn unreachable(&self, error: reqwest::Error, tries: u32) -> Setback {
         let connected = !error.is_connect();
         let error = error.without_url();
-        let detail = if error.is_timeout() && connected {
-            format!("no complete response within {} s", self.timeout.as_secs_f64())
-        } else {
-            causes(&error)
+        let detail = match connected {
+            true if error.is_timeout() => format!("no complete response within {} s", self.timeout.as_secs_f64()),
+            false if !is_out_of_files(&error) => self.absent(&error),
+            _ => causes(&error),
         };
         let fault = match connected {
             true => Fault::Broken(None),
@@ -207,6 +285,11 @@ impl Endpoint {
         };
         let error = ModelError::Unreachable { endpoint: self.shown.clone(), detail: self.redacted(detail), tries };
         Setback { error, fault, charged: connected, headers: HeaderMap::new() }
+    }
+
+    /// What there is to say where nobody can be reached.
+    fn absent(&self, error: &reqwest::Error) -> String {
+        format!("{}; is the server running, and is {}.base_url its address?", causes(error), self.settings)
     }
 
     fn refused(
@@ -223,12 +306,17 @@ impl Endpoint {
             let error = ModelError::Filtered { endpoint: self.shown.clone(), detail: format!("{reason}: {detail}") };
             return Setback { error, fault: Fault::Request, charged: false, headers };
         }
-        let fault = if self.capabilities.learn(status.as_u16(), &text, request, form) {
+        let mut fault = if self.capabilities.learn(status.as_u16(), &text, request, form) {
             Fault::Form
         } else {
             fault(status, &text, retry_after(&headers, clock::now()))
         };
-        if fault == Fault::Settings {
+        let words = refusals::words(&text);
+        let unknown = self.extra.iter().find(|key| refusals::refuses_field(&words, &key.to_lowercase()));
+        if let Some(key) = unknown.filter(|_| fault == Fault::Request) {
+            fault = Fault::Settings;
+            detail = format!("{detail}; remove `{key}` from llm.agents.{}.extra", self.role);
+        } else if fault == Fault::Settings {
             detail = format!("{detail}; {}", self.advice(status, &text));
         }
         let error = ModelError::Refused { endpoint: self.shown.clone(), status: status.as_u16(), detail };
@@ -237,12 +325,20 @@ impl Endpoint {
         Setback { error, fault, charged, headers }
     }
 
+    /// What a web page instead of a reply tells.
+    fn misled(&self, words: &str) -> String {
+        format!(
+            "a web page instead of JSON ({words}); a login page or a proxy answers there: check {}.base_url",
+            self.settings
+        )
+    }
+
     /// What to look at when no request is taken.
     fn advice(&self, status: StatusCode, text: &str) -> String {
         let settings = &self.settings;
         match status.as_u16() {
             300..400 => format!("redirects are not followed; set {settings}.base_url to the final address"),
-            404 => format!("check {settings}.model (`{}`) and {settings}.base_url", self.sent_model),
+            404 | 405 => format!("check {settings}.model (`{}`) and {settings}.base_url", self.sent_model),
             402 | 429 => NO_CREDIT.to_owned(),
             _ if text.contains(LOW_BALANCE) => NO_CREDIT.to_owned(),
             _ => {
@@ -323,6 +419,16 @@ fn is_telling(secret: &str) -> bool {
     secret.len() >= 20 || secret.len() >= 8 && secret.bytes().any(|byte| byte.is_ascii_digit())
 }
 
+/// Where the models are listed.
+fn models(protocol: Protocol, base: &Url) -> Url {
+    let version = match protocol {
+        Protocol::Messages => "/v1",
+        Protocol::GenerateContent if !base.path().ends_with("/v1beta") => "/v1beta",
+        _ => "",
+    };
+    with_path(base, &format!("{version}/models"))
+}
+
 /// The key, and the query of the address as a whole and by its values.
 fn secrets(options: &EndpointOptions, base: &Url) -> Vec<Secret> {
     let query = base.query().map(str::to_owned);
@@ -351,7 +457,7 @@ fn fault(status: StatusCode, text: &str, asked: Option<Duration>) -> Fault {
         429 | 498 | 529 => Fault::Busy(asked),
         503 if asked.is_some() || is_busy(text) => Fault::Busy(asked),
         408 | 409 | 425 | 500..=599 => Fault::Broken(asked),
-        300..=399 | 401..=404 => Fault::Settings,
+        300..=399 | 401..=405 => Fault::Settings,
         _ => Fault::Request,
     }
 }

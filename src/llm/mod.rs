@@ -13,6 +13,7 @@ mod budget;
 pub mod builtin;
 mod capabilities;
 pub mod chat;
+mod check;
 mod endpoint;
 mod facts;
 mod form;

@@ -69,7 +69,14 @@ pub(super) fn refuses_system(error: &str) -> bool {
 pub(super) fn refuses_field(error: &str, name: &str) -> bool {
     // Some models take one way of sampling, not both.
     let both = name == "top_p" && error.contains("cannot both be specified");
-    mentions(error, name) && (both || not_taken(error)) || unknown(error, name)
+    let only_one = error.contains("is allowed for this model");
+    mentions(error, name) && (both || only_one || not_taken(error)) || unknown(error, name)
+}
+
+/// Whether messages with the result of a tool may not have the tool's `name`. A word like that stands in many errors.
+pub(super) fn refuses_name(error: &str) -> bool {
+    let is_quoted = |line: &str| ["'name'", "`name`", "\"name\"", ".name:"].iter().any(|name| line.contains(name));
+    error.lines().any(|line| is_quoted(line) && (is_unknown(line) || line.contains("is unsupported")))
 }
 
 fn not_taken(error: &str) -> bool {
@@ -78,15 +85,27 @@ fn not_taken(error: &str) -> bool {
 
 /// Whether a field is not known there, as servers say that read strictly.
 fn unknown(error: &str, name: &str) -> bool {
-    let refusals = [
+    error.lines().any(|line| mentions(line, name) && is_unknown(line))
+}
+
+fn is_unknown(line: &str) -> bool {
+    const REFUSALS: [&str; 14] = [
         "extra_forbidden",
         "extra inputs are not permitted",
         "extra fields not permitted",
         "unrecognized request argument",
+        "unrecognized field",
+        "unrecognized key",
         "unknown field",
+        "unknown name",
         "unknown parameter",
+        "unknown_parameter",
+        "unexpected keyword argument",
+        "unexpected field",
+        "additional properties are not allowed",
+        "cannot find field",
     ];
-    error.lines().any(|line| mentions(line, name) && refusals.iter().any(|refusal| line.contains(refusal)))
+    REFUSALS.iter().any(|refusal| line.contains(refusal))
 }
 
 /// Whether a text has this name as a whole word.
@@ -101,7 +120,7 @@ mod tests {
     use super::*;
 
     /// Real words of servers, with what they say is not taken.
-    const SAID: [(&str, &str); 26] = [
+    const SAID: [(&str, &str); 35] = [
         (r#""auto" tool choice requires a tool call parser"#, "tools"),
         (
             r#"{"message": "\"auto\" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set"}"#,
@@ -136,7 +155,19 @@ mod tests {
         ),
         ("`temperature` and `top_p` cannot both be specified for this model. Please use only one.", "top_p"),
         (r#"{"error": {"message": "Unrecognized request argument supplied: prompt_cache_key"}}"#, "prompt_cache_key"),
+        ("invalid temperature: only 1 is allowed for this model", "temperature"),
+        ("Additional properties are not allowed ('seed' was unexpected)", "seed"),
+        ("Unknown name \"seed\": Cannot find field.", "seed"),
+        ("json: unknown field \"name\"", "name"),
+        ("unknown field `name`, expected one of `role`, `content`", "name"),
+        ("'messages.2' : for 'role:tool' the following must be satisfied: property 'name' is unsupported", "name"),
+        (
+            r#"{"detail": [{"type": "extra_forbidden", "loc": ["body", "messages", 2, "tool", "name"], "input": "x"}]}"#,
+            "name",
+        ),
         // These are about something else.
+        ("The model name is not supported, try 'name' of another", ""),
+        ("seed must be an integer", ""),
         ("Tool call id was call_1 but must be a-z, A-Z, 0-9, with a length of 9.", ""),
         ("An assistant message with 'tool_calls' must be followed by tool messages", ""),
         ("Failed to call a function. Please adjust your prompt. tool_use_failed", ""),
@@ -156,6 +187,8 @@ mod tests {
                 ("system", refuses_system(&error)),
                 ("temperature", refuses_field(&error, "temperature")),
                 ("top_p", refuses_field(&error, "top_p")),
+                ("seed", refuses_field(&error, "seed")),
+                ("name", refuses_name(&error)),
                 ("prompt_cache_key", refuses_field(&error, "prompt_cache_key")),
             ];
             let found: Vec<&str> = found.iter().filter(|(_, found)| *found).map(|(what, _)| *what).collect();

@@ -2,11 +2,13 @@
 
 use super::budget::{Cost, Purse, Reservation};
 use super::chat::Replying;
+use super::check::Check;
 use super::endpoint::{Endpoint, Fault, Setback};
 use super::form::Form;
+use super::halt::Halt;
 use super::patience::Patience;
 use super::prices::Price;
-use super::traffic::{LaneOptions, Request, Traffic};
+use super::traffic::{LaneOptions, Refusal, Request, Traffic};
 use super::wire::request::{self, Preset};
 use super::{AgentOptions, ChatReply, ChatRequest, EndpointOptions, Meter, Model, ModelError, Shared};
 use crate::words::Digest;
@@ -24,7 +26,9 @@ pub(super) struct Router {
     role: &'static str,
     /// What tells requests apart: of the agent's model, whichever endpoint is asked.
     canonical: Preset,
-    endpoints: Vec<(Endpoint, Option<Price>)>,
+    endpoints: Vec<(Arc<Endpoint>, Option<Price>)>,
+    check: Option<Arc<Check>>,
+    halt: Arc<Halt>,
     traffic: Traffic,
     route: usize,
     patience: Patience,
@@ -59,14 +63,17 @@ impl Router {
                 )));
             }
             lanes.push(lane(own, &endpoint));
-            endpoints.push((endpoint, price));
+            endpoints.push((Arc::new(endpoint), price));
         }
+        shared.check.iter().for_each(|check| check.add(endpoints.iter().map(|(endpoint, _)| endpoint.clone())));
         let per_minute = [options.rpm.map(f64::from), options.tpm.map(|tokens| tokens as f64)];
         Ok(Self {
             name,
             role: options.role,
             canonical: Preset::new(options, &options.model),
             endpoints,
+            check: shared.check.clone(),
+            halt: shared.halt.clone(),
             traffic: shared.traffic.clone(),
             route: shared.traffic.route(lanes, options.strategy, per_minute),
             patience: Patience::new(options.max_retries),
@@ -94,25 +101,36 @@ impl Router {
 
     /// Asks until there is a reply, the failure is final, or patience is exhausted.
     async fn persist(&self, request: &ChatRequest) -> Result<ChatReply, ModelError> {
+        if let Some(check) = &self.check {
+            check.pass(&self.halt).await?;
+        }
         let bytes: usize = request.messages.iter().map(|message| message.content.len()).sum();
         let mut wanted = Request {
             call: self.traffic.next_call(),
             tokens: bytes as f64 / BYTES_PER_TOKEN + self.max_tokens.min(REPLY_TOKENS) as f64,
             avoid: None,
+            refused: Vec::new(),
         };
-        let (mut tries, mut retries) = (0, 0);
+        let (mut tries, mut retries, mut refusal) = (0, 0, None);
         loop {
+            if let Some(error) = refusal.take_if(|_| self.traffic.has_refused(self.route, &wanted)) {
+                return Err(error);
+            }
             tries += 1;
             let mut reservation = match &self.purse {
                 Some(purse) => Some(purse.reserve(self.worst(request)?).await?),
                 None => None,
             };
-            let permit = self.traffic.enter(self.route, wanted).await?;
+            let permit = self.traffic.enter(self.route, wanted.clone()).await?;
             let (endpoint, price) = &self.endpoints[permit.endpoint];
             if let Some(reservation) = &mut reservation {
                 reservation.sent().await?;
             }
-            let setback = match endpoint.ask(request, tries).await {
+            let outcome = endpoint.ask(request, tries).await;
+            if endpoint.takes_less() {
+                self.traffic.takes_less(self.route, permit.endpoint);
+            }
+            let setback = match outcome {
                 Ok((reply, headers)) => {
                     let usage = &reply.usage;
                     permit.answered(usage.prompt_tokens.zip(usage.completion_tokens).map(|(a, b)| a + b), &headers);
@@ -131,6 +149,12 @@ impl Router {
             wanted.avoid = None;
             match fault {
                 Fault::Form => drop(permit),
+                Fault::Request if matches!(error, ModelError::Refused { .. }) => {
+                    if permit.refused(&mut wanted, &error.to_string()).await == Refusal::Final {
+                        return Err(error);
+                    }
+                    refusal = Some(error);
+                }
                 Fault::Request => return Err(error),
                 Fault::Settings => permit.gone(&error.to_string()),
                 Fault::Busy(asked) => {
@@ -139,10 +163,15 @@ impl Router {
                     permit.complained(asked, &headers, &error.to_string());
                     continue;
                 }
-                Fault::Unreachable | Fault::Broken(_) => {
+                Fault::Unreachable | Fault::Broken(_) | Fault::Page => {
                     wanted.avoid = Some(permit.endpoint);
+                    let told = error.to_string();
+                    let is_down = match fault {
+                        Fault::Page => permit.misled(&told),
+                        _ => permit.failed(fault == Fault::Unreachable, &told),
+                    };
                     // What is the endpoint's doing is not held against the request: it waits for the end of the outage.
-                    if !permit.failed(fault == Fault::Unreachable, &error.to_string()) {
+                    if !is_down {
                         if retries == self.patience.max_retries {
                             return Err(error);
                         }

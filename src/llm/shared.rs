@@ -3,6 +3,7 @@
 use super::address::shown;
 use super::budget::Purse;
 use super::capabilities::Capabilities;
+use super::check::Check;
 use super::facts::Facts;
 use super::halt::Halt;
 use super::traffic::Traffic;
@@ -35,6 +36,8 @@ pub struct Shared {
     capabilities: Mutex<BTreeMap<(String, String), Arc<Capabilities>>>,
     /// What was learned of endpoints.
     facts: Arc<Facts>,
+    /// The check before the first request, if there is to be one.
+    pub(super) check: Option<Arc<Check>>,
 }
 
 impl Shared {
@@ -51,7 +54,13 @@ impl Shared {
             clients: Mutex::default(),
             capabilities: Mutex::default(),
             facts: Arc::default(),
+            check: None,
         }
+    }
+
+    /// The same, with a check of all endpoints before the first request. They may be down for so long at other times.
+    pub fn checking(self, max_outage: Duration) -> Self {
+        Self { check: Some(Arc::new(Check::new(max_outage))), ..self }
     }
 
     /// Takes note of the run: what it spent before it was resumed, and where that and what is learned of endpoints is kept.

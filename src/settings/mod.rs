@@ -53,6 +53,8 @@ pub struct Flags {
     pub resume: Option<Resume>,
     /// `--root`: where relative paths start, instead of what follows from the file's place.
     pub root: Option<PathBuf>,
+    /// `--no-check`: endpoints are not looked at before the first conversation.
+    pub no_check: bool,
 }
 
 /// A run to go on with.
@@ -117,6 +119,8 @@ pub struct Settings {
     pub judge_accept: stages::Accept,
     /// How long all endpoints may be down before the run stops.
     pub max_outage: Duration,
+    /// Whether endpoints are looked at before the first conversation.
+    pub check: bool,
     /// What the run may cost.
     pub budget: llm::Budget,
     /// A file of prices over the shipped ones.
@@ -198,6 +202,7 @@ impl Settings {
         }
         capabilities::refuse(&values, &defaults, &mut report);
         let mut settings = resolve::settings(&Values::new(values), &folders, &env, flags.resume.as_ref(), &mut report);
+        settings.check = !flags.no_check;
         let file = flags.config.file_name().unwrap_or_default().to_string_lossy().into_owned();
         settings.config = if settings.config_dir == "." { file } else { format!("{}/{file}", settings.config_dir) };
         settings.config_path = name;

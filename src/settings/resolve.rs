@@ -67,6 +67,7 @@ pub(super) fn settings(
         judge_accept: accept,
         judge: judge.map(|agent| (agent, judge_options)),
         max_outage: Duration::from_secs_f64(values.number("llm.max_outage")),
+        check: true,
         budget,
         prices: prices(values, folders, report),
         prompts: PromptOptions { folder: prompts(values, folders, report) },

@@ -406,7 +406,8 @@ fn a_run_to_go_on_with_is_named_by_the_flag_or_the_key() {
     let project = Project::new();
     let with = |set: &[&str], resume: Option<Resume>| {
         let config = project.write("c.yaml", BUILTIN);
-        let flags = Flags { config, set: set.iter().map(|&text| text.to_owned()).collect(), resume, root: None };
+        let flags =
+            Flags { config, set: set.iter().map(|&text| text.to_owned()).collect(), resume, ..Flags::default() };
         Settings::load(&flags, &BTreeMap::new()).map(|settings| settings.resume).map_err(|error| error.to_string())
     };
     let named = |id: &str| Some(Resume::Run(id.to_owned()));

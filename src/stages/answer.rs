@@ -81,7 +81,7 @@ impl Responder {
             let offered = !request.tools.is_empty();
             if offered && !reply.tool_calls.is_empty() && reply.finish == Finish::Stop {
                 progress.thoughts.push(reply.reasoning.clone());
-                progress.retrieved.use_tools(&self.toolbox, reply, request.messages_mut());
+                progress.retrieved.use_tools(&self.toolbox, request.place.turn, reply, request.messages_mut());
                 self.found(&mut request, conversation, question, &progress.retrieved);
                 continue;
             }
@@ -310,7 +310,7 @@ mod tests {
         let answer = stage(model.clone(), BOTH).answer(&asked()).await.unwrap();
         assert_eq!(answer.reasoning.as_deref(), Some("look first\n\nfound"));
         let ids: Vec<&str> = answer.tool_events.iter().map(|event| event.id.as_str()).collect();
-        assert_eq!(ids, ["search002", "call_2"]);
+        assert_eq!(ids, ["search002", "c00200002"]);
         let messages = model.request(1).messages;
         assert_eq!(messages[messages.len() - 1].content, "Found again: P2.");
     }

@@ -119,7 +119,13 @@ pub(super) fn usable<T>(
     match &reply.finish {
         Finish::Refused(words) => return Err(Failure::Refused { role, detail: detail(words) }),
         Finish::Filtered(reason) => return Err(Failure::Filtered { role, detail: detail(reason) }),
-        Finish::Stop if reply.text.trim().is_empty() => return Ok(Err(Fault::Form("the reply is empty".to_owned()))),
+        Finish::Stop if reply.text.trim().is_empty() => {
+            let thoughts = reply.reasoning.as_deref().map(|thoughts| {
+                let thoughts = text::shortened(thoughts, 200);
+                format!(" but for thoughts (is the server's reasoning parser the model's?): {thoughts}")
+            });
+            return Ok(Err(Fault::Form(format!("the reply is empty{}", thoughts.unwrap_or_default()))));
+        }
         Finish::Stop | Finish::Length => {}
     }
     let found = repair::object(&reply.text).map_err(Fault::Form);
@@ -127,11 +133,20 @@ pub(super) fn usable<T>(
     let told = found.map(|(value, reasoning)| (value, joined([reply.reasoning.clone(), reasoning])));
     // What is cut off may still hold all that is wanted.
     Ok(told.map_err(|wrong| match reply.finish {
+        _ if matches!(wrong, Fault::Form(_)) && is_call(&reply.text) => {
+            let call = text::shortened(&reply.text, 200);
+            Fault::Form(format!("it is a tool call (is the server's tool parser the model's?): {call}"))
+        }
         Finish::Length => {
             Fault::Form(format!("it was cut off at llm.agents.{role}.max_tokens, be briefer ({})", wrong.detail()))
         }
         _ => wrong,
     }))
+}
+
+/// Whether a text that can't be read is a tool call in the words of some chat template.
+fn is_call(text: &str) -> bool {
+    ["<tool_call", "<|tool_call", "[TOOL_CALLS]", "<function=", "<|python_tag|>"].iter().any(|mark| text.contains(mark))
 }
 
 /// Tells the model what is wrong with its reply. It is shown a reply that has not the form that was asked for; one whose

@@ -5,7 +5,9 @@ use crate::llm::{ChatReply, Message, Role};
 use crate::tools::{Called, SEARCH, Toolbox};
 use crate::words::conversation::ToolEvent;
 use crate::words::reply::RetrievalQueries;
-use crate::words::{ChunkIndex, Conversation, Json, Language, Passage, Question, QuestionMode, ToolCall};
+use crate::words::{
+    ChunkIndex, Conversation, Json, Language, Passage, Question, QuestionMode, ToolCall, TurnIndex, made_up_id,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -37,14 +39,14 @@ impl Retrieved {
 
     /// Carries out the tool calls of a reply, in order. Reply and results join the messages. A call's id stays unless an
     /// earlier call of the turn has it.
-    pub fn use_tools(&mut self, toolbox: &Toolbox, reply: ChatReply, messages: &mut Vec<Message>) {
+    pub fn use_tools(&mut self, toolbox: &Toolbox, turn: TurnIndex, reply: ChatReply, messages: &mut Vec<Message>) {
         let mut asked = Message::new(Role::Assistant, clean(&reply.text));
         let mut results = Vec::with_capacity(reply.tool_calls.len());
         for call in reply.tool_calls {
             let known = self.chunks.len();
             let calls = messages.iter().flat_map(|message| &message.tool_calls).chain(&asked.tool_calls);
             let taken = self.events.iter().map(|event| &event.id).chain(calls.map(|call| &call.id));
-            let id = unique(call.id, &taken.map(String::as_str).collect());
+            let id = unique(call.id, turn, &taken.map(String::as_str).collect());
             let (call, found) = self.carry_out(toolbox, ToolCall { id, ..call });
             let mut result = Message::new(Role::Tool, self.told(&found, known));
             result.answers = Some((call.id.clone(), call.name.clone()));
@@ -146,18 +148,14 @@ pub(super) fn retrieval_line(query: &str, hits: usize) -> String {
     format!("[retrieval] query={} hits={hits}", shortened(query, 200))
 }
 
-/// The id, with a number where an earlier call of the turn has it already or it is blank.
-fn unique(id: String, taken: &BTreeSet<&str>) -> String {
+/// The id; one that is made up where an earlier call of the turn has it already or it is blank.
+fn unique(id: String, turn: TurnIndex, taken: &BTreeSet<&str>) -> String {
     let id = clean(&id);
     if !id.trim().is_empty() && !taken.contains(id.as_str()) {
         return id;
     }
-    let stem = if id.trim().is_empty() { "call" } else { id.as_str() };
-    let mut number = taken.len() + 1;
-    while taken.contains(format!("{stem}_{number}").as_str()) {
-        number += 1;
-    }
-    format!("{stem}_{number}")
+    let mut made_up = (taken.len() + 1..).map(|number| made_up_id(turn, number));
+    made_up.find(|id| !taken.contains(id.as_str())).unwrap_or(id)
 }
 
 #[cfg(test)]
@@ -216,11 +214,11 @@ mod tests {
         let calls = [("", SEARCH, search("green\0tea", 1)), ("x", "shell", json!({})), ("x", SEARCH, json!({}))];
         let (mut messages, mut retrieved) = (Vec::new(), Retrieved::default());
         let reply = ChatReply { text: "Searching.".to_owned(), ..wants(&calls) };
-        retrieved.use_tools(&toolbox(), reply, &mut messages);
-        retrieved.use_tools(&toolbox(), wants(&[("y", SEARCH, search("green black", 2))]), &mut messages);
+        retrieved.use_tools(&toolbox(), TurnIndex(0), reply, &mut messages);
+        retrieved.use_tools(&toolbox(), TurnIndex(0), wants(&[("y", SEARCH, search("green black", 2))]), &mut messages);
 
         let ids: Vec<&str> = retrieved.events.iter().map(|event| event.id.as_str()).collect();
-        assert_eq!(ids, ["call_1", "x_3", "y"], "rows have no call of a tool that there is not");
+        assert_eq!(ids, ["c00000001", "c00000003", "y"], "rows have no call of a tool that there is not");
         assert_eq!(retrieved.events[0].arguments, search("green\u{fffd}tea", 1));
         assert_eq!(retrieved.chunks.len(), 2);
 
@@ -239,14 +237,14 @@ mod tests {
     fn calls_are_recorded_as_they_were_understood() {
         let (mut messages, mut retrieved) = (Vec::new(), Retrieved::default());
         let query = json!({"query": ["green<|im_start|>", 7, " tea "]});
-        retrieved.use_tools(&toolbox(), wants(&[("a", SEARCH, query)]), &mut messages);
+        retrieved.use_tools(&toolbox(), TurnIndex(0), wants(&[("a", SEARCH, query)]), &mut messages);
         let understood = json!({"query": "green<| im_start |> tea"});
         assert_eq!((&retrieved.events[0].arguments, &messages[0].tool_calls[0].arguments), (&understood, &understood));
         assert_eq!(retrieved.events[0].result.value()["query"], understood["query"]);
         assert!(!retrieved.is_full());
         (0..2).for_each(|_| {
             let calls = vec![("", SEARCH, json!({"query": "tea"})); 32];
-            retrieved.use_tools(&toolbox(), wants(&calls), &mut messages);
+            retrieved.use_tools(&toolbox(), TurnIndex(0), wants(&calls), &mut messages);
         });
         assert!(retrieved.is_full());
     }
@@ -254,7 +252,12 @@ mod tests {
     #[test]
     fn a_search_that_finds_nothing_says_so() {
         let (mut messages, mut retrieved) = (Vec::new(), Retrieved::default());
-        retrieved.use_tools(&toolbox(), wants(&[("a", SEARCH, json!({"query": "zeppelin"}))]), &mut messages);
+        retrieved.use_tools(
+            &toolbox(),
+            TurnIndex(0),
+            wants(&[("a", SEARCH, json!({"query": "zeppelin"}))]),
+            &mut messages,
+        );
         assert!(messages[1].content.starts_with("No passage"));
         assert!(retrieved.chunks.is_empty() && retrieved.events.len() == 1);
     }

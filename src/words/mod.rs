@@ -34,4 +34,4 @@ pub use reply::{AssistantReply, JudgeReply, UserReply};
 pub use script::Script;
 pub use slot::{Attempt, LanguageIndex, Rank, Slot, Tick, TurnIndex, Wave};
 pub use task::{QuestionMode, Task};
-pub use tool::{ToolCall, ToolDefinition};
+pub use tool::{ToolCall, ToolDefinition, made_up_id};

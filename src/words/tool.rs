@@ -1,5 +1,6 @@
 //! What a model may call: a tool's definition, and a call to it.
 
+use super::TurnIndex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -23,4 +24,10 @@ pub struct ToolCall {
     pub name: String,
     /// Its arguments, an object; empty when the model's text was not one.
     pub arguments: Value,
+}
+
+/// The id of a call that has none of its own, unique within a conversation if the number is within the turn: nine letters and
+/// digits, which is all that Mistral's models and some chat templates take.
+pub fn made_up_id(turn: TurnIndex, number: usize) -> String {
+    format!("c{:03}{number:05}", turn.0)
 }

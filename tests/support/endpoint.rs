@@ -72,12 +72,22 @@ type Answer = dyn Fn(&Value, u64) -> Reply + Send + Sync;
 
 /// What an endpoint answers.
 #[derive(Clone)]
-pub struct Behaviour(Arc<Answer>);
+pub struct Behaviour {
+    answer: Arc<Answer>,
+    /// The list of models, if there is one.
+    models: Option<Reply>,
+}
 
 impl Behaviour {
     /// Answers with this function.
     pub fn new(reply: impl Fn(&Value, u64) -> Reply + Send + Sync + 'static) -> Self {
-        Self(Arc::new(reply))
+        Self { answer: Arc::new(reply), models: None }
+    }
+
+    /// The same, with this response to `GET /v1/models`; without one there is no such place.
+    #[allow(dead_code, reason = "not every binary of tests looks at models")]
+    pub fn listing(self, models: Reply) -> Self {
+        Self { models: Some(models), ..self }
     }
 
     /// Plays user, assistant and judge.
@@ -136,6 +146,7 @@ impl Address {
         let state = Arc::new(State {
             behaviour,
             requests: AtomicU64::new(0),
+            looks: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
             max_in_flight: AtomicU64::new(0),
             log: Mutex::new(Vec::new()),
@@ -159,6 +170,7 @@ pub struct Endpoint {
 struct State {
     behaviour: Behaviour,
     requests: AtomicU64,
+    looks: AtomicU64,
     in_flight: AtomicU64,
     max_in_flight: AtomicU64,
     log: Mutex<Vec<(HeaderMap, Bytes)>>,
@@ -178,6 +190,12 @@ impl Endpoint {
     /// Requests received.
     pub fn requests(&self) -> u64 {
         self.state.requests.load(Ordering::SeqCst)
+    }
+
+    /// Requests for the list of models, which count for nothing else.
+    #[allow(dead_code, reason = "not every binary of tests looks at models")]
+    pub fn looks(&self) -> u64 {
+        self.state.looks.load(Ordering::SeqCst)
     }
 
     /// The most requests that were being answered at one moment.
@@ -228,6 +246,11 @@ async fn accept(listener: TcpListener, state: Arc<State>, mut stopped: oneshot::
 async fn respond(state: &State, request: Request<Incoming>) -> io::Result<Response<Payload>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    if head.method == "GET" && head.uri.path() == "/v1/models" {
+        state.looks.fetch_add(1, Ordering::SeqCst);
+        let models = state.behaviour.models.clone();
+        return response(models.unwrap_or_else(|| Reply::error(404, "there are no models to list")));
+    }
     if head.method != "POST" || head.uri.path() != "/v1/chat/completions" {
         return response(Reply::error(404, "there is only POST /v1/chat/completions"));
     }
@@ -235,7 +258,7 @@ async fn respond(state: &State, request: Request<Incoming>) -> io::Result<Respon
         return response(Reply::error(400, "the body is not JSON"));
     };
     let _flight = Flight::start(state);
-    let reply = (state.behaviour.0)(&request, state.number(head.headers, body));
+    let reply = (state.behaviour.answer)(&request, state.number(head.headers, body));
     if !reply.delay.is_zero() {
         tokio::time::sleep(reply.delay).await;
     }

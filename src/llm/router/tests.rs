@@ -306,7 +306,7 @@ async fn retry_after_is_obeyed() {
 async fn unusable_bodies_are_tried_again() {
     let cut = || Reply { close: true, ..Reply::json(200, &json!({"choices": [{"message": {"content": "half"}}]})) };
     let closed = move || Reply { body: Vec::new().into(), ..cut() };
-    let garbage = move || Reply { body: "<html>".into(), close: false, ..cut() };
+    let garbage = move || Reply { body: "What?".into(), close: false, ..cut() };
     for (server, expected) in [
         (first(1, cut), "malformed response: cut short: "),
         (first(1, closed), "connection"),
@@ -322,6 +322,30 @@ async fn unusable_bodies_are_tried_again() {
         assert!(outcome.is_ok(), "{outcome:?}");
         assert_eq!(counts, [2, 1, 1, 0]);
     }
+}
+
+#[tokio::test]
+async fn a_web_page_is_no_outage() {
+    let page =
+        || Reply { body: "<html><script>a</script>Please <b>log in</b>".into(), ..Reply::json(200, &Value::Null) };
+    let told = "malformed response: a web page instead of JSON (Please log in); a login page or a proxy answers there: check \
+                llm.agents.user.base_url";
+    let (outcome, counts) = call(&first(1, page), 5).await;
+    let error = outcome.unwrap_err();
+    assert!(matches!(error, ModelError::Halted(_)) && error.to_string().ends_with(told), "{error}");
+    assert_eq!(counts[0], 1);
+    // Now and then, it is one reply that went wrong; after each other, it is the endpoint.
+    let server = fake::Endpoint::start(Behaviour::new(move |request, number| match number {
+        1 | 3 | 5.. => page(),
+        _ => fake::dialogue::reply(request, Latency::NONE),
+    }));
+    let router = hurried(&AgentOptions { max_retries: 1, ..options(&server.base_url()) }, &Shared::default());
+    let mut outcomes = Vec::new();
+    for number in 0..6 {
+        outcomes.push(router.chat(&request(&number.to_string())).await.is_ok());
+    }
+    assert_eq!(outcomes, [true, true, true, false, false, false]);
+    assert!(server.requests() <= 10, "{}", server.requests());
 }
 
 #[tokio::test]

@@ -89,6 +89,11 @@ pub(super) struct Lane {
     /// No request before this time, and how many complaints in a row said so.
     hold: Option<Instant>,
     complaints: u32,
+    /// Whether it has ever replied, and whether it has ever given a sign that it will, such as a complaint.
+    pub has_replied: bool,
+    pub is_known: bool,
+    /// Whether it does not take all of a request, and is sent part of it.
+    pub takes_less: bool,
     last_told: Option<Instant>,
 }
 
@@ -105,6 +110,9 @@ impl Lane {
             told: Rates::default(),
             hold: None,
             complaints: 0,
+            has_replied: false,
+            is_known: false,
+            takes_less: false,
             last_told: None,
         }
     }
@@ -118,8 +126,8 @@ impl Lane {
         f64::from(self.in_flight + 1) / self.options.weight.max(1e-6) * self.latency.max(1e-3)
     }
 
-    /// Whether a request would be the one that tries whether it is up again.
-    pub fn wants_probe(&self) -> bool {
+    /// Whether it counts as down: the next request tries whether it is up again.
+    pub fn is_down(&self) -> bool {
         self.health.is_down()
     }
 
@@ -165,6 +173,7 @@ impl Lane {
         self.latency += MEMORY * (seconds - self.latency);
         self.rates.take([0.0, more]);
         self.complaints = 0;
+        (self.has_replied, self.is_known) = (true, true);
         self.pace.answered(now);
         if self.flights.answered(flight.route.min(ROUTES - 1), flight.era, seconds, self.in_flight) {
             self.tell(now, "gets slow");
@@ -189,6 +198,7 @@ impl Lane {
             self.health.unprobed(now);
         }
         self.health.complained(complaint, now);
+        self.is_known = true;
         if self.flights.complained(flight.era, self.in_flight) {
             self.complaints = (self.complaints + 1).min(16);
             // Where the pace is not known, or slower is not slow enough, it waits.
@@ -202,6 +212,12 @@ impl Lane {
         self.tell(now, complaint);
     }
 
+    /// A refusal or a failure is slower than a reply, however fast it is: it must not draw more requests.
+    pub fn refused(&mut self, took: Duration) {
+        let seconds = took.as_secs_f64().max(4.0 * self.latency).min(LONGEST_LATENCY);
+        self.latency += MEMORY * (seconds - self.latency);
+    }
+
     /// Whether it counts as down now.
     pub fn failed(
         &mut self,
@@ -212,11 +228,9 @@ impl Lane {
         complaint: &str,
         now: Instant,
     ) -> bool {
-        // A failure is slower than a reply, however fast it is: it must not draw more requests. Once it counts as down, its
-        // breaker sees to that.
+        // Once it counts as down, its breaker keeps requests away.
         if !self.health.is_down() {
-            let seconds = took.as_secs_f64().max(4.0 * self.latency).min(LONGEST_LATENCY);
-            self.latency += MEMORY * (seconds - self.latency);
+            self.refused(took);
         }
         if self.health.failed(call, unreachable, flight.probe, complaint, now) {
             tracing::warn!(

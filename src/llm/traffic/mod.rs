@@ -21,8 +21,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
+
+/// How long an endpoint that has never replied may give no sign of it: that is no outage, but most often a mistake.
+const FIRST_REPLY: Duration = Duration::from_secs(10);
+/// Refused requests, without any reply before, after which an endpoint takes none.
+const REFUSALS: usize = 3;
+/// How long a request that is refused before the first reply waits for what becomes of others.
+const VERDICT: Duration = Duration::from_secs(1);
 
 /// The traffic of a run.
 #[derive(Clone)]
@@ -33,6 +40,8 @@ struct Inner {
     halt: Arc<Halt>,
     max_outage: Duration,
     calls: AtomicU64,
+    /// A request has ended.
+    ended: Notify,
 }
 
 #[derive(Default)]
@@ -55,6 +64,26 @@ struct Route {
     owed: Vec<f64>,
     /// Why a lane is of no use to this agent.
     gone: Vec<Option<String>>,
+    /// What came of this agent's requests to a lane.
+    tries: Vec<Tries>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Tries {
+    /// Those that are out.
+    out: u32,
+    has_replied: bool,
+    /// Calls that were refused before the first reply.
+    refused: Vec<u64>,
+}
+
+/// What becomes of a request that an endpoint does not take, for no reason that is understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// There is another endpoint to ask, or none that takes anything.
+    GoOn,
+    /// It is the request's own fault.
+    Final,
 }
 
 struct Waiting {
@@ -63,7 +92,7 @@ struct Waiting {
 }
 
 /// What a request is to the traffic.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Request {
     /// Tells calls apart: tries of one are the same.
     pub call: u64,
@@ -71,6 +100,8 @@ pub(super) struct Request {
     pub tokens: f64,
     /// The position of an endpoint that another is better than: it has just failed.
     pub avoid: Option<usize>,
+    /// The positions of endpoints that do not take it.
+    pub refused: Vec<usize>,
 }
 
 /// Leave to send one request.
@@ -88,7 +119,13 @@ pub(super) struct Permit {
 impl Traffic {
     /// None yet. What an endpoint takes may be down for so long before `halt` is told.
     pub fn new(halt: Arc<Halt>, max_outage: Duration) -> Self {
-        Self(Arc::new(Inner { state: Mutex::default(), halt, max_outage, calls: AtomicU64::new(0) }))
+        Self(Arc::new(Inner {
+            state: Mutex::default(),
+            halt,
+            max_outage,
+            calls: AtomicU64::new(0),
+            ended: Notify::new(),
+        }))
     }
 
     /// Opens an agent's way to these endpoints, with so many requests and tokens per minute. Endpoints of the same
@@ -104,9 +141,10 @@ impl Traffic {
             }
             lanes.push(at);
         }
-        let (owed, gone) = (vec![0.0; lanes.len()], vec![None; lanes.len()]);
+        let (owed, gone, tries) =
+            (vec![0.0; lanes.len()], vec![None; lanes.len()], vec![Tries::default(); lanes.len()]);
         let (rates, waiting) = (lane::Rates::new(per_minute, now), VecDeque::new());
-        state.routes.push(Route { lanes, strategy, rates, flights: 0, waiting, owed, gone });
+        state.routes.push(Route { lanes, strategy, rates, flights: 0, waiting, owed, gone, tries });
         state.routes.len() - 1
     }
 
@@ -165,6 +203,58 @@ impl Traffic {
         drop(unwanted);
     }
 
+    /// Takes note that an endpoint sends only part of a request on.
+    pub fn takes_less(&self, route: usize, endpoint: usize) {
+        let mut state = self.lock();
+        let lane = state.routes[route].lanes[endpoint];
+        state.lanes[lane].takes_less = true;
+    }
+
+    /// Whether all endpoints have refused a request that take others. Those that are down are not waited for.
+    pub fn has_refused(&self, route: usize, request: &Request) -> bool {
+        let state = self.lock();
+        state.routes[route].gone.iter().any(Option::is_none) && !state.has_way(route, request)
+    }
+
+    fn has_replied(&self, route: usize, endpoint: usize) -> bool {
+        let state = self.lock();
+        state.lanes[state.routes[route].lanes[endpoint]].has_replied
+    }
+
+    fn give_up(&self, route: usize, endpoint: usize, complaint: &str) {
+        let mut state = self.lock();
+        let gone = &mut state.routes[route].gone[endpoint];
+        if gone.is_none() {
+            tracing::error!(target: "dlgforge.llm", "[llm] not used any more: {complaint}");
+            *gone = Some(complaint.to_owned());
+        }
+        self.0.ended.notify_waiters();
+    }
+
+    /// Whose fault a refusal is. Before the first reply that is not known: then it waits a little for others to be replied
+    /// to, or refused as well.
+    async fn verdict(&self, route: usize, endpoint: usize) -> Refusal {
+        let told = async {
+            loop {
+                let ended = self.0.ended.notified();
+                tokio::pin!(ended);
+                ended.as_mut().enable();
+                {
+                    let state = self.lock();
+                    let route = &state.routes[route];
+                    if route.gone[endpoint].is_some() || self.0.halt.reason().is_some() {
+                        return Refusal::GoOn;
+                    }
+                    if route.tries[endpoint].has_replied {
+                        return Refusal::Final;
+                    }
+                }
+                ended.await;
+            }
+        };
+        tokio::time::timeout(VERDICT, told).await.unwrap_or(Refusal::Final)
+    }
+
     fn look_again(&self, wake: Instant) {
         let traffic = self.clone();
         // At the end of a run there is nothing to wait for any more.
@@ -177,7 +267,20 @@ impl Traffic {
     }
 }
 
+impl Route {
+    /// Positions and lanes that can be asked this.
+    fn usable(&self, request: &Request) -> impl Iterator<Item = (usize, usize)> {
+        let lanes = self.lanes.iter().copied().enumerate();
+        lanes.filter(|(at, _)| self.gone[*at].is_none() && !request.refused.contains(at))
+    }
+}
+
 impl State {
+    /// Whether there is an endpoint for a request that is not down.
+    fn has_way(&self, route: usize, request: &Request) -> bool {
+        self.routes[route].usable(request).any(|(_, lane)| !self.lanes[lane].is_down())
+    }
+
     /// The position of the endpoint a request goes to: now, or what it waits for. Some lanes are kept for others.
     fn choose(
         &mut self,
@@ -191,9 +294,14 @@ impl State {
         route.rates.ready(request.tokens, now).map_err(Some)?;
         let mut open = Vec::with_capacity(route.lanes.len());
         let mut wake: Option<Instant> = None;
-        let usable = route.lanes.iter().enumerate();
-        for (position, lane) in usable.filter(|(at, lane)| route.gone[*at].is_none() && !kept.contains(lane)) {
-            match lanes[*lane].admits(request.tokens, now) {
+        let usable: Vec<_> = route.usable(request).collect();
+        // Nothing is left out of a request while another endpoint can take it whole.
+        let whole = usable.iter().any(|(_, lane)| !lanes[*lane].takes_less && !lanes[*lane].is_down());
+        for (position, lane) in usable.into_iter().filter(|(_, lane)| !kept.contains(lane)) {
+            if whole && lanes[lane].takes_less {
+                continue;
+            }
+            match lanes[lane].admits(request.tokens, now) {
                 Ok(()) => open.push(position),
                 Err(Some(later)) => wake = Some(wake.map_or(later, |wake| wake.min(later))),
                 Err(None) => {}
@@ -204,7 +312,7 @@ impl State {
         }
         let lane = |position: usize| &lanes[route.lanes[position]];
         // Nothing else tells whether it is up again.
-        if let Some(probe) = open.iter().find(|position| lane(**position).wants_probe()) {
+        if let Some(probe) = open.iter().find(|position| lane(**position).is_down()) {
             return Ok(*probe);
         }
         let least = |score: &dyn Fn(&Lane) -> f64| {
@@ -234,6 +342,7 @@ impl State {
     fn admit(&mut self, traffic: &Traffic, route: usize, endpoint: usize, request: Request) -> Permit {
         let lane = self.routes[route].lanes[endpoint];
         self.routes[route].flights += 1;
+        self.routes[route].tries[endpoint].out += 1;
         self.routes[route].rates.take([1.0, request.tokens]);
         let since = Instant::now();
         let flight = self.lanes[lane].sent(route, request.tokens, since);
@@ -257,7 +366,7 @@ impl State {
                 while waiting.front().is_some_and(|first| first.admitted.is_closed()) {
                     waiting.pop_front();
                 }
-                let Some(request) = waiting.front().map(|first| first.request) else { continue };
+                let Some(request) = waiting.front().map(|first| first.request.clone()) else { continue };
                 match self.choose(route, &request, &kept, now) {
                     Err(Some(later)) => {
                         wake = Some(wake.map_or(later, |wake| wake.min(later)));
@@ -293,13 +402,12 @@ impl State {
             // Down as a whole since the last of them is.
             let since = ways().filter(|(_, gone)| gone.is_none()).map(|(lane, _)| lane.ailing_since());
             let since = since.collect::<Option<Vec<_>>>().and_then(|since| since.into_iter().max());
-            let Some(over) = since.map(|since| since + max_outage) else { continue };
+            let is_known = ways().any(|(lane, _)| lane.is_known);
+            let most = if is_known { max_outage } else { max_outage.min(FIRST_REPLY) };
+            let Some(over) = since.map(|since| since + most) else { continue };
             if now >= over {
-                return Ok(format!(
-                    "no reply for {} s (`llm.max_outage`): {}",
-                    max_outage.as_secs_f64(),
-                    told.join("; ")
-                ));
+                let key = if most == max_outage { " (`llm.max_outage`)" } else { " since the start" };
+                return Ok(format!("no reply for {} s{key}: {}", most.as_secs_f64(), told.join("; ")));
             }
             soonest = Some(soonest.map_or(over, |soonest| soonest.min(over)));
         }
@@ -310,6 +418,7 @@ impl State {
 impl Permit {
     /// The request was answered, with so many tokens in all, as far as the reply says.
     pub fn answered(mut self, tokens: Option<u64>, headers: &HeaderMap) {
+        self.traffic.lock().routes[self.route].tries[self.endpoint].has_replied = true;
         self.end(|lane, permit, now| {
             let more = tokens.map_or(0.0, |tokens| tokens as f64 - permit.request.tokens);
             lane.answered(permit.flight, now - permit.since, more, headers, now);
@@ -338,8 +447,46 @@ impl Permit {
 
     /// The endpoint will not take any request of this agent.
     pub fn gone(self, complaint: &str) {
-        tracing::error!(target: "dlgforge.llm", "[llm] not used any more: {complaint}");
-        self.traffic.lock().routes[self.route].gone[self.endpoint] = Some(complaint.to_owned());
+        self.traffic.give_up(self.route, self.endpoint, complaint);
+    }
+
+    /// Something else answers there. Waiting does not change that: unless there were replies of late, the endpoint is not used
+    /// any more. Whether it is so.
+    pub fn misled(self, complaint: &str) -> bool {
+        let (traffic, route, endpoint) = (self.traffic.clone(), self.route, self.endpoint);
+        let is_gone = !traffic.has_replied(route, endpoint) | self.failed(false, complaint);
+        if is_gone {
+            traffic.give_up(route, endpoint, complaint);
+        }
+        is_gone
+    }
+
+    /// The endpoint does not take this request, which `request` says from now on. One that has refused all requests so far
+    /// is not used any more.
+    pub async fn refused(mut self, request: &mut Request, complaint: &str) -> Refusal {
+        let (traffic, route, endpoint) = (self.traffic.clone(), self.route, self.endpoint);
+        request.refused.push(endpoint);
+        let mut is_useless = false;
+        self.end(|lane, permit, now| {
+            lane.refused(now - permit.since);
+            lane.untold(permit.flight.probe, now);
+            -permit.request.tokens
+        });
+        let has_way = {
+            let mut state = traffic.lock();
+            let has_way = state.has_way(route, request);
+            let tries = &mut state.routes[route].tries[endpoint];
+            if !tries.has_replied && !tries.refused.contains(&request.call) {
+                tries.refused.push(request.call);
+                // What is out elsewhere may say otherwise yet; another endpoint need not wait for that.
+                is_useless = tries.refused.len() >= REFUSALS && (has_way || tries.out == 0);
+            }
+            has_way
+        };
+        if is_useless {
+            traffic.give_up(route, endpoint, complaint);
+        }
+        if has_way { Refusal::GoOn } else { traffic.verdict(route, endpoint).await }
     }
 
     /// Ends the flight; `change` tells how many tokens more there were than thought.
@@ -352,8 +499,10 @@ impl Permit {
             let more = change(&mut state.lanes[lane], self, now);
             state.lanes[lane].landed();
             state.routes[self.route].flights -= 1;
+            state.routes[self.route].tries[self.endpoint].out -= 1;
             state.routes[self.route].rates.take([0.0, more]);
         });
+        self.traffic.0.ended.notify_waiters();
     }
 }
 

@@ -16,7 +16,7 @@ fn traffic() -> Traffic {
 }
 
 fn request(call: u64) -> Request {
-    Request { call, tokens: 100.0, avoid: None }
+    Request { call, tokens: 100.0, avoid: None, refused: Vec::new() }
 }
 
 /// Runs so many calls over a route, all at once, each of them so long; how many went to which endpoint.
@@ -182,6 +182,9 @@ async fn what_nobody_waits_for_takes_no_place() {
 async fn an_outage_of_all_ends_the_run_when_it_lasts_too_long() {
     let traffic = traffic();
     let route = traffic.route(vec![options("a"), options("b")], Strategy::default(), [None; 2]);
+    for _ in 0..2 {
+        traffic.enter(route, request(0)).await.unwrap().answered(None, &HeaderMap::new());
+    }
     let start = Instant::now();
     let mut probes = 0;
     let error = loop {
@@ -197,6 +200,79 @@ async fn an_outage_of_all_ends_the_run_when_it_lasts_too_long() {
     assert_eq!(error.to_string(), "no reply for 600 s (`llm.max_outage`): connection refused; connection refused");
     assert!((40..80).contains(&probes), "{probes}");
     assert!(traffic.enter(route, request(1)).await.is_err(), "nothing is sent any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_never_gave_a_sign_is_not_waited_for() {
+    for (complains, expected) in
+        [(false, "no reply for 10 s since the start: refused"), (true, "no reply for 600 s (`llm.max_outage`)")]
+    {
+        let traffic = traffic();
+        let route = traffic.route(vec![options("a")], Strategy::default(), [None; 2]);
+        if complains {
+            traffic.enter(route, request(0)).await.unwrap().complained(None, &HeaderMap::new(), "Loading model");
+        }
+        let mut call = 1;
+        let error = loop {
+            match traffic.enter(route, request(call)).await {
+                Ok(permit) => _ = permit.failed(true, "refused"),
+                Err(error) => break error.to_string(),
+            }
+            call += 1;
+        };
+        assert!(error.starts_with(expected), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_refuses_all_from_the_start_is_given_up() {
+    let refuse = async |traffic: &Traffic, route, calls: [u64; 4]| {
+        let mut tasks = tokio::task::JoinSet::new();
+        for call in calls {
+            let (traffic, mut request) = (traffic.clone(), request(call));
+            tasks.spawn(async move {
+                let permit = traffic.enter(route, request.clone()).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(call)).await;
+                permit.refused(&mut request, "HTTP 400").await
+            });
+        }
+        tasks.join_all().await
+    };
+    let alone = |traffic: &Traffic| traffic.route(vec![options("a")], Strategy::default(), [None; 2]);
+    let traffic = traffic();
+    let route = alone(&traffic);
+    assert_eq!(refuse(&traffic, route, [1, 2, 3, 4]).await, [Refusal::GoOn; 4]);
+    assert_eq!(traffic.enter(route, request(5)).await.map(drop).unwrap_err().to_string(), "HTTP 400");
+    // One call that is refused again and again tells nothing of the endpoint, nor do refusals after a reply.
+    for (replies, calls) in [(false, [1; 4]), (true, [1, 2, 3, 4])] {
+        let traffic = super::tests::traffic();
+        let route = alone(&traffic);
+        if replies {
+            traffic.enter(route, request(0)).await.unwrap().answered(None, &HeaderMap::new());
+        }
+        assert_eq!(refuse(&traffic, route, calls).await, [Refusal::Final; 4]);
+        assert!(traffic.enter(route, request(5)).await.is_ok());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_takes_less_is_asked_when_no_other_can_be() {
+    for strategy in [Strategy::WeightedLeastInflight, Strategy::LowestLatency, Strategy::RoundRobin] {
+        let traffic = traffic();
+        let route = traffic.route(vec![options("less"), options("all")], strategy, [None; 2]);
+        traffic.takes_less(route, 0);
+        let permits = async |traffic: &Traffic| {
+            let mut permits = Vec::new();
+            for call in 0..4 {
+                permits.push(traffic.enter(route, request(call)).await.unwrap());
+            }
+            permits
+        };
+        let all = permits(&traffic).await;
+        assert!(all.iter().all(|permit| permit.endpoint == 1), "{strategy:?}");
+        all.into_iter().for_each(|permit| _ = permit.failed(true, "refused"));
+        assert!(permits(&traffic).await.iter().all(|permit| permit.endpoint == 0), "{strategy:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,10 +1,13 @@
 //! Protocols: a request as bytes, and bytes as a reply.
 
+mod events;
 mod lenient;
 mod messages;
 pub(super) mod native;
+pub(super) mod page;
 pub(super) mod request;
 pub(super) mod response;
+pub(super) mod thoughts;
 pub(super) mod tool_text;
 
 use super::form::Form;

@@ -1,9 +1,8 @@
 //! Anthropic's and Gemini's own protocols, by rig's wires: they write and read bodies, and see neither key nor socket.
 
-use super::lenient::parse;
 use super::messages::messages;
 use super::request::Preset;
-use super::response::{first_calls, ids, is_slip, name, object};
+use super::response::{first_calls, ids, is_count, is_slip, name, object, parsed};
 use super::{Outgoing, Wire};
 use crate::llm::form::{Field, Form, Format};
 use crate::llm::{ChatReply, ChatRequest, Finish, Message, Protocol, Role, Usage};
@@ -97,18 +96,24 @@ where
     }
 
     fn reply(&self, body: &[u8], request: &ChatRequest, model: &Arc<str>) -> Result<ChatReply, String> {
-        let raw = parse(body).map_err(|error| format!("not JSON: {error}"))?;
+        let mut raw = parsed(body)?;
+        let odd = take_odd_usage(&mut raw);
         let canned = Canned(Arc::new(raw));
         let mut any = CompletionRequest::new("-");
         any.accept_unknown_finish_reasons = true;
         let answered = Model::new(self.wire.clone(), canned.clone()).call(any).now_or_never();
-        let raw = Arc::unwrap_or_clone(canned.0);
+        let mut raw = Arc::unwrap_or_clone(canned.0);
+        let is_odd = odd.is_some();
+        odd.into_iter().for_each(|(key, usage)| raw[key] = usage);
         let reason = raw.pointer("/candidates/0/finishReason").and_then(Value::as_str).unwrap_or_default();
         if is_slip(reason) {
             return Err(format!("it ends with finishReason {reason}"));
         }
         match answered.ok_or("the response was not decoded")? {
-            Ok(response) => Ok(read(response, raw, request, model)),
+            Ok(response) => {
+                let reply = read(response, raw, request, model);
+                Ok(ChatReply { usage: if is_odd { Usage::default() } else { reply.usage }, ..reply })
+            }
             // Gemini blocks a prompt with a response that has no candidates.
             Err(error) => match raw.pointer("/promptFeedback/blockReason").and_then(Value::as_str).map(str::to_owned) {
                 Some(reason) => {
@@ -144,7 +149,7 @@ impl<W> Native<W> {
 
     /// What has no field in rig's request: `extra`, nucleus sampling, and JSON without a schema where that exists.
     fn further(&self, form: &Form, temperature: Option<f64>) -> Option<Value> {
-        let mut further = self.preset.extra.clone();
+        let mut further = form.of(&self.preset.extra).into_owned();
         let mut set = |name: &str, value: Value| {
             let place = match self.settings {
                 None => Some(&mut further),
@@ -248,6 +253,20 @@ fn said(message: &Message, text: impl Fn() -> AssistantContent) -> Result<Assist
         content.push(AssistantContent::ToolCall(RigCall::from_wire(id.clone(), function)));
     }
     Ok(AssistantMessage::new(content))
+}
+
+/// Takes the usage out of a response and puts zeros into its place, where it has counts that can't be any: rig would refuse
+/// the whole response.
+fn take_odd_usage(raw: &mut Value) -> Option<(&'static str, Value)> {
+    let key = ["usage", "usageMetadata"].into_iter().find(|key| raw.get(*key).is_some())?;
+    let mut usage = raw[key].clone();
+    let mut is_odd = false;
+    let counts = usage.as_object_mut()?.values_mut().filter(|count| count.is_number() && !is_count(count));
+    counts.for_each(|count| {
+        *count = json!(0);
+        is_odd = true;
+    });
+    is_odd.then(|| (key, std::mem::replace(&mut raw[key], usage)))
 }
 
 fn read(response: CompletionResponse, raw: Value, request: &ChatRequest, model: &Arc<str>) -> ChatReply {

@@ -56,11 +56,12 @@ const CACHE_KEY_BYTES: usize = 64;
 pub(in crate::llm) fn body(preset: &Preset, request: &ChatRequest, form: &Form) -> serde_json::Result<Vec<u8>> {
     let tools: &[ToolDefinition] = if form.tools { &request.tools } else { &[] };
     let extra = if request.tools.is_empty() { &preset.extra } else { &preset.extra_beside_tools };
-    let messages = messages(request, form);
+    let (extra, messages) = (form.of(extra), messages(request, form));
+    let named = |message| WireMessage::named(message, form.has(Field::Name));
     let body = Body {
-        extra,
+        extra: &extra,
         model: &preset.model,
-        messages: messages.iter().map(|message| WireMessage::from(&**message)).collect(),
+        messages: messages.iter().map(|message| named(&**message)).collect(),
         temperature: preset.temperature.filter(|_| form.has(Field::Temperature)),
         max_tokens: preset.max_tokens.filter(|_| form.limit == OLD_LIMIT),
         max_completion_tokens: preset.max_tokens.filter(|_| form.limit != OLD_LIMIT),
@@ -149,14 +150,15 @@ struct WireMessage<'a> {
     name: Option<&'a str>,
 }
 
-impl<'a> From<&'a Message> for WireMessage<'a> {
-    fn from(message: &'a Message) -> Self {
+impl<'a> WireMessage<'a> {
+    /// The message, with the tool's name in the result of a call or without.
+    fn named(message: &'a Message, with_name: bool) -> Self {
         Self {
             role: message.role,
             content: &message.content,
             tool_calls: message.tool_calls.iter().map(WireCall::from).collect(),
             tool_call_id: message.answers.as_ref().map(|(id, _)| id.as_str()),
-            name: message.answers.as_ref().map(|(_, name)| name.as_str()),
+            name: message.answers.as_ref().filter(|_| with_name).map(|(_, name)| name.as_str()),
         }
     }
 }
@@ -187,7 +189,7 @@ impl<'a> From<&'a ToolCall> for WireCall<'a> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::llm::form::NEW_LIMIT;
+    use crate::llm::form::{FIELDS, NEW_LIMIT};
     use crate::llm::samples::{options, request};
     use serde_json::json;
 
@@ -199,6 +201,10 @@ mod tests {
         let bytes = body(&Preset::new(options, &options.model), request, form).unwrap();
         let value = serde_json::from_slice(&bytes).unwrap();
         (String::from_utf8(bytes).unwrap(), value)
+    }
+
+    fn without(fields: &[Field]) -> [bool; FIELDS] {
+        Field::ALL.map(|field| !fields.contains(&field))
     }
 
     fn search() -> ToolDefinition {
@@ -236,13 +242,18 @@ mod tests {
         };
         for (fields, tools, limit, expected) in [
             (
-                [true; 3],
+                [true; FIELDS],
                 true,
                 OLD_LIMIT,
                 "messages temperature max_tokens top_p tools tool_choice prompt_cache_key response_format",
             ),
-            ([false, true, false], true, OLD_LIMIT, "messages max_tokens top_p tools tool_choice response_format"),
-            ([false; 3], false, NEW_LIMIT, "messages max_completion_tokens response_format"),
+            (
+                without(&[Field::Temperature, Field::CacheKey]),
+                true,
+                OLD_LIMIT,
+                "messages max_tokens top_p tools tool_choice response_format",
+            ),
+            ([false; FIELDS], false, NEW_LIMIT, "messages max_completion_tokens response_format"),
         ] {
             assert_eq!(keys(fields, tools, limit), expected);
         }
@@ -253,15 +264,33 @@ mod tests {
             (Format::Json, true, false, NEW_LIMIT),
             (Format::Text, false, false, NEW_LIMIT),
         ] {
-            assert!(longest(&Form { format, tools, system, limit, fields: [true; 3] }) <= most);
+            assert!(longest(&Form { format, tools, system, limit, fields: [true; FIELDS] }) <= most);
         }
+    }
+
+    #[test]
+    fn settings_beside_the_fields_are_left_out_too() {
+        let mut options = options("http://127.0.0.1/v1");
+        options.extra = json!({"seed": 7, "top_k": 5, "prompt_cache_key": "mine"}).as_object().unwrap().clone();
+        let mut request = request("Hi");
+        let answers = Some(("c1".to_owned(), "search".to_owned()));
+        request.messages_mut().push(Message { answers, ..Message::new(Role::Tool, "{}") });
+        let sent = |fields| written_as(&options, &request, &Form { fields, ..Form::WHOLE }).1;
+        let whole = sent(without(&[Field::CacheKey]));
+        assert_eq!(
+            (&whole["seed"], &whole["top_k"], &whole["prompt_cache_key"]),
+            (&json!(7), &json!(5), &json!("mine"))
+        );
+        assert_eq!(whole["messages"][1]["name"], "search");
+        let least = sent(without(&[Field::Seed, Field::Name]));
+        assert_eq!((least.get("seed"), &least["top_k"], least["messages"][1].get("name")), (None, &json!(5), None));
     }
 
     #[test]
     fn a_conversation_is_named_where_the_field_is_known() {
         let mut options = options("http://127.0.0.1/v1");
         let mut request = request("Hi");
-        let form = Form { fields: [true; 3], ..Form::WHOLE };
+        let form = Form { fields: [true; FIELDS], ..Form::WHOLE };
         for (conversation, expected) in [("", Value::Null), ("run-en-7", json!("run-en-7"))] {
             request.conversation = conversation.into();
             assert_eq!(written_as(&options, &request, &form).1["prompt_cache_key"], expected);

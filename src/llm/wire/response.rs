@@ -1,9 +1,9 @@
 //! The body of a response: parsed once, and read as a reply or as an error.
 
-use super::lenient::parse;
+use super::lenient::{self, first, parse};
 use super::tool_text::unfenced;
 use crate::llm::{ChatReply, ChatRequest, Finish, Usage};
-use crate::words::ToolCall;
+use crate::words::{ToolCall, made_up_id};
 use reqwest::StatusCode;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
@@ -11,6 +11,9 @@ use std::sync::Arc;
 
 /// Longest error detail, in characters.
 const DETAIL_CHARS: usize = 300;
+
+/// Characters that are shown of a body that can't be read.
+const BODY_CHARS: usize = 200;
 
 /// Most tokens that a response can say of itself; a higher number is none.
 const MOST_TOKENS: u64 = 1 << 40;
@@ -29,16 +32,16 @@ const LONGEST_NAME: usize = 64;
 /// # Errors
 /// What is wrong, when the body is not JSON or has no first choice with a message.
 pub(in crate::llm) fn reply(body: &[u8], request: &ChatRequest, model: &Arc<str>) -> Result<ChatReply, String> {
-    let raw = parse(body).map_err(|error| format!("not JSON: {error}"))?;
+    let raw = parsed(body)?;
     let Some(choice) = raw.get("choices").and_then(|choices| choices.get(0)) else {
-        return Err(error_message(&raw).map_or("no choices".to_owned(), |message| format!("no choices: {message}")));
+        return Err(format!("no choices: {}", error_message(&raw).unwrap_or_else(|| beginning(body))));
     };
     let reason = choice.get("finish_reason").and_then(Value::as_str).unwrap_or_default();
     if reason == "error" || is_slip(reason) {
         return Err(error_message(choice).unwrap_or_else(|| format!("it ends with finish_reason {reason}")));
     }
     let Some(message) = choice.get("message").filter(|message| message.is_object()) else {
-        return Err("the first choice has no message".to_owned());
+        return Err(format!("the first choice has no message: {}", beginning(body)));
     };
     Ok(ChatReply {
         text: message.get("content").map(text).unwrap_or_default(),
@@ -50,6 +53,24 @@ pub(in crate::llm) fn reply(body: &[u8], request: &ChatRequest, model: &Arc<str>
         carried: None,
         raw,
     })
+}
+
+/// The JSON of a body.
+///
+/// # Errors
+/// That it is none, with its first characters.
+pub(super) fn parsed(body: &[u8]) -> Result<Value, String> {
+    lenient::body(body).map_err(|error| format!("not JSON: {error}: {}", beginning(body)))
+}
+
+/// The first characters of a body.
+fn beginning(body: &[u8]) -> String {
+    shortened(&String::from_utf8_lossy(&body[..body.len().min(BODY_CHARS * 8)]))
+}
+
+/// The first characters of a text on one line.
+pub(super) fn shortened(text: &str) -> String {
+    one_line(text).chars().take(BODY_CHARS).collect::<String>().trim_end().to_owned()
 }
 
 /// Whether a reply ends for a slip of the model's, such as a tool call that it wrote wrongly: asked again, it may not slip.
@@ -70,9 +91,17 @@ pub(in crate::llm) fn error_detail(body: &str) -> String {
     one_line(message.as_deref().unwrap_or(body))
 }
 
+/// The names in a list of models, such as `GET /models` gives; Gemini's and Ollama's too.
+pub(in crate::llm) fn models(body: &[u8]) -> Vec<String> {
+    let list = parse(body).unwrap_or_default();
+    let items = ["data", "models"].iter().find_map(|key| list.get(key)?.as_array()).or_else(|| list.as_array());
+    let name = |item: &Value| ["id", "name"].iter().find_map(|key| item.get(key)?.as_str()).map(str::to_owned);
+    items.into_iter().flatten().filter_map(name).collect()
+}
+
 /// The status of an error that stands in the body of a response: of the whole, or of its first choice.
 pub(in crate::llm) fn status_inside(body: &[u8]) -> Option<StatusCode> {
-    let body = parse(body).ok()?;
+    let body = lenient::body(body).ok()?;
     let error = body.get("error").or_else(|| body.pointer("/choices/0/error"))?;
     let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok());
     let status = ["code", "status"].into_iter().find_map(|key| error.get(key).and_then(number))?;
@@ -131,8 +160,13 @@ fn finish(choice: &Value, message: &Value) -> Finish {
     }
 }
 
+/// Whether a number of tokens can be one.
+pub(super) fn is_count(tokens: &Value) -> bool {
+    tokens.as_u64().is_some_and(|count| count <= MOST_TOKENS)
+}
+
 fn usage(raw: &Value) -> Usage {
-    let tokens = |path: &str| raw.pointer(path).and_then(Value::as_u64).filter(|count| *count <= MOST_TOKENS);
+    let tokens = |path: &str| raw.pointer(path).filter(|count| is_count(count)).and_then(Value::as_u64);
     let any = |paths: &[&str]| paths.iter().find_map(|path| tokens(path));
     let (prompt_tokens, mut completion_tokens) = (tokens("/usage/prompt_tokens"), tokens("/usage/completion_tokens"));
     let reasoning_tokens = tokens("/usage/completion_tokens_details/reasoning_tokens");
@@ -181,14 +215,13 @@ pub(super) fn first_calls<T>(calls: &[T]) -> &[T] {
 pub(super) fn ids(given: &[Option<&str>], request: &ChatRequest) -> Vec<String> {
     let earlier = request.messages.iter().flat_map(|message| &message.tool_calls);
     let mut taken: BTreeSet<String> = earlier.map(|call| call.id.clone()).collect();
-    let mut numbers = 1_u32..;
-    let mut unused = |taken: &BTreeSet<String>| {
-        let mut ids = numbers.by_ref().map(|number| format!("call_{number}"));
-        ids.find(|id| !taken.contains(id) && !given.contains(&Some(id.as_str()))).unwrap_or_default()
-    };
+    let theirs: BTreeSet<&str> = given.iter().flatten().copied().collect();
+    let mut made_up = (1..).map(|number| made_up_id(request.place.turn, number));
     let mut ids = Vec::with_capacity(given.len());
     for id in given {
-        let id = id.filter(|id| !taken.contains(*id)).map_or_else(|| unused(&taken), str::to_owned);
+        let own = id.filter(|id| !taken.contains(*id)).map(str::to_owned);
+        let mut unused = || made_up.find(|id| !taken.contains(id) && !theirs.contains(id.as_str())).unwrap_or_default();
+        let id = own.unwrap_or_else(&mut unused);
         taken.insert(id.clone());
         ids.push(id);
     }
@@ -237,12 +270,6 @@ pub(super) fn object(given: &Value) -> Option<Value> {
         inner => Some(inner.clone()).filter(Value::is_object),
     });
     Some(inner.unwrap_or(object))
-}
-
-/// The first JSON value of a text, whatever follows it.
-fn first(text: &str) -> Option<Value> {
-    let value = parse(text.as_bytes());
-    value.ok().or_else(|| serde_json::Deserializer::from_str(text).into_iter().next()?.ok())
 }
 
 #[cfg(test)]
@@ -360,15 +387,15 @@ mod tests {
     #[test]
     fn ids_are_made_up_where_they_are_missing_or_repeated() {
         let call = |id: Value| json!({"id": id, "function": {"name": "search", "arguments": "{}"}});
-        let calls = [json!(null), json!("call_2"), json!(""), json!("a"), json!("a"), json!("earlier"), json!(7)];
+        let calls = [json!(null), json!("c00000002"), json!(""), json!("a"), json!("a"), json!("earlier"), json!(7)];
         let body = json!({"choices": [{"message": {"tool_calls": calls.map(call)}}]}).to_string();
         let mut request = request("");
         let earlier = |id: &str| ToolCall { id: id.into(), name: "search".into(), arguments: json!({}) };
-        let tool_calls = vec![earlier("earlier"), earlier("call_3")];
+        let tool_calls = vec![earlier("earlier"), earlier("c00000003")];
         request.messages_mut().push(Message { tool_calls, ..Message::new(Role::Assistant, "") });
         let reply = reply(body.as_bytes(), &request, &"m".into()).unwrap();
         let ids: Vec<&str> = reply.tool_calls.iter().map(|call| call.id.as_str()).collect();
-        assert_eq!(ids, ["call_1", "call_2", "call_4", "a", "call_5", "call_6", "call_7"]);
+        assert_eq!(ids, ["c00000001", "c00000002", "c00000004", "a", "c00000005", "c00000006", "c00000007"]);
     }
 
     #[test]
@@ -408,6 +435,9 @@ mod tests {
             json!({}),
             json!({"prompt_tokens": -1, "completion_tokens": "2"}),
             json!({"prompt_tokens": u64::MAX / 2}),
+            json!({"prompt_tokens": 9_223_372_036_854_775_808_u64, "completion_tokens": 7.5}),
+            json!({"prompt_tokens": [7], "completion_tokens": {"total": 2}}),
+            json!("7"),
         ] {
             assert_eq!(reading(usage), Usage::default());
         }

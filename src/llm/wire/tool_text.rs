@@ -2,23 +2,24 @@
 
 use super::lenient::parse;
 use super::response::{MOST_CALLS, ids, name, object};
+use super::thoughts::THOUGHT;
 use crate::llm::{ChatReply, ChatRequest};
 use crate::words::ToolCall;
 use serde_json::Value;
 
 const OPENING: &str = "<tool_call>";
 const CLOSING: &str = "</tool_call>";
-/// Where thoughts end that a model has written into its text: a call in them is only thought of.
-const THOUGHT: &str = "</think>";
+/// What Mistral's and Llama's templates put before calls.
+const MARKS: [&str; 2] = ["[TOOL_CALLS]", "<|python_tag|>"];
 
 /// Makes tool calls of those in the text of a reply that has none: between `<tool_call>` and `</tool_call>`, or the whole text
-/// as one JSON object that calls a tool of the request by its name. The rest of the text stays. Whether there were any.
+/// as JSON that calls tools of the request by their names. The rest of the text stays. Whether there were any.
 pub(in crate::llm) fn take_calls(reply: &mut ChatReply, request: &ChatRequest) -> bool {
     if request.tools.is_empty() || !reply.tool_calls.is_empty() {
         return false;
     }
     let (calls, rest) = match tagged(&reply.text, request) {
-        (calls, _) if calls.is_empty() => (whole(&reply.text, request).into_iter().collect(), String::new()),
+        (calls, _) if calls.is_empty() => (whole(&reply.text, request), String::new()),
         found => found,
     };
     let ids = ids(&vec![None; calls.len()], request);
@@ -56,11 +57,18 @@ fn tagged(text: &str, request: &ChatRequest) -> (Vec<(String, Value)>, String) {
     (calls, rest.trim().to_owned())
 }
 
-/// The call that a text is as a whole, apart from thoughts before it and a code fence around it.
-fn whole(text: &str, request: &ChatRequest) -> Option<(String, Value)> {
+/// The calls that a text is as a whole, apart from thoughts and a mark before it and a code fence around it.
+fn whole(text: &str, request: &ChatRequest) -> Vec<(String, Value)> {
     let said = text.rsplit_once(THOUGHT).map_or(text, |(_, said)| said).trim();
-    let value = parse(unfenced(said).as_bytes()).ok()?;
-    call(&value, request).filter(|(name, _)| request.tools.iter().any(|tool| tool.name == *name))
+    let said = MARKS.iter().find_map(|mark| said.strip_prefix(mark)).unwrap_or(said);
+    let values = match parse(unfenced(said).as_bytes()) {
+        Ok(Value::Array(values)) => values,
+        Ok(value) => vec![value],
+        Err(_) => return Vec::new(),
+    };
+    let known = |(name, _): &(String, Value)| request.tools.iter().any(|tool| tool.name == *name);
+    let calls = values.iter().take(MOST_CALLS).map(|value| call(value, request).filter(known));
+    calls.collect::<Option<_>>().unwrap_or_default()
 }
 
 fn call(value: &Value, request: &ChatRequest) -> Option<(String, Value)> {
@@ -97,7 +105,7 @@ mod tests {
 
     #[test]
     fn calls_are_taken_out_of_the_text() {
-        let one = "call_1 search \"tea\"";
+        let one = "c00000001 search \"tea\"";
         for (text, calls, rest) in [
             (r#"<tool_call>{"name": "search", "arguments": {"query": "tea"}}</tool_call>"#, vec![one], ""),
             (
@@ -107,7 +115,7 @@ mod tests {
             ),
             (
                 r#"a<tool_call>{"name": "search", "arguments": {"query": "tea"}}</tool_call>b<tool_call>{"name": "other", "arguments": {"query": 2}}</tool_call>"#,
-                vec![one, "call_2 other 2"],
+                vec![one, "c00000002 other 2"],
                 "ab",
             ),
             (r#"<tool_call>{"name": "search", "parameters": "{\"query\": \"tea\"}"}"#, vec![one], ""),
@@ -118,6 +126,12 @@ mod tests {
             ),
             (r#"{"name": "search", "arguments": {"query": "tea"}}"#, vec![one], ""),
             ("```json\n{\"name\": \"search\", \"parameters\": {\"query\": \"tea\"}}\n```", vec![one], ""),
+            (r#"<|python_tag|>{"name": "search", "parameters": {"query": "tea"}}"#, vec![one], ""),
+            (
+                r#"[TOOL_CALLS][{"name": "search", "arguments": {"query": "tea"}}, {"name": "search", "arguments": {"query": 2}}]"#,
+                vec![one, "c00000002 search 2"],
+                "",
+            ),
             (r#"<think>Hm.</think> {"name": "search<|channel|>x", "arguments": {"query": "tea"}}"#, vec![one], ""),
         ] {
             assert_eq!(taken(text), (calls.iter().map(ToString::to_string).collect(), rest.to_owned()), "{text}");
@@ -142,6 +156,8 @@ mod tests {
             r#"{"name": "Ada", "arguments": {"query": "tea"}}"#,
             r#"{"name": "search", "arguments": [1]}"#,
             r#"{"name": "search"}"#,
+            "[]",
+            r#"[{"name": "search", "arguments": {}}, {"name": "Ada", "arguments": {}}]"#,
             r#"Call {"name": "search", "arguments": {}} for it."#,
             "<tool_call>not JSON</tool_call>",
             r#"<tool_call>{"name": "", "arguments": {}}</tool_call>"#,

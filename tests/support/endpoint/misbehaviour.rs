@@ -18,6 +18,8 @@ pub enum Misbehaviour {
     BreaksOff,
     /// It is whole, and its JSON half.
     HalfJson,
+    /// It is whole, and no JSON at all.
+    NoJson,
     /// It is a web page, as a captive portal has it.
     WebPage,
     /// It has no choices.
@@ -48,6 +50,7 @@ impl Misbehaviour {
             Self::Closes => Reply { body: Bytes::new(), close: true, ..good },
             Self::BreaksOff => Reply { body: half, close: true, ..good },
             Self::HalfJson => Reply { body: half, ..good },
+            Self::NoJson => Reply { body: "upstream said nothing".into(), ..good },
             Self::WebPage => Reply {
                 headers: vec![("content-type".into(), "text/html".into())],
                 body: "<html><body>Please log in.</body></html>".into(),

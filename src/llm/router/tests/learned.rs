@@ -214,3 +214,78 @@ async fn an_endpoint_that_refuses_every_format_fails() {
     assert!(outcome.unwrap_err().to_string().ends_with(message));
     assert_eq!(counts, [3, 2, 0, 1]);
 }
+
+#[tokio::test]
+async fn settings_beside_the_fields_are_left_out_or_stop_the_run() {
+    let refusing = |field: &'static str| {
+        fake::Endpoint::start(Behaviour::new(move |request, _| match request.get(field) {
+            Some(_) => Reply::error(400, &format!("Unrecognized request argument supplied: {field}")),
+            None => fake::dialogue::reply(request, Latency::NONE),
+        }))
+    };
+    let asked = async |server: &fake::Endpoint, field: &str| {
+        let mut options = options(&server.base_url());
+        options.extra.insert(field.into(), json!(1));
+        hurried(&options, &Shared::default()).chat(&request("Hi")).await
+    };
+    for field in ["seed", "top_k", "min_p", "frequency_penalty"] {
+        let server = refusing(field);
+        assert!(asked(&server, field).await.is_ok() && server.requests() == 2, "{field}");
+    }
+    let server = refusing("guided_choice");
+    let error = asked(&server, "guided_choice").await.unwrap_err();
+    assert!(matches!(error, ModelError::Halted(_)), "{error:?}");
+    let advice = "guided_choice; remove `guided_choice` from llm.agents.user.extra";
+    assert!(error.to_string().ends_with(advice) && server.requests() == 1, "{error}");
+}
+
+/// What comes of so many calls at a time over these endpoints.
+async fn over(endpoints: &[&fake::Endpoint], calls: u32) -> Vec<Result<(), ModelError>> {
+    let urls = endpoints.iter().map(|one| endpoint(&one.base_url()));
+    let options = AgentOptions { temperature: Some(0.5), endpoints: urls.collect(), ..options("") };
+    let router = Arc::new(hurried(&options, &Shared::default()));
+    let mut outcomes = Vec::new();
+    for round in 0..calls / 4 {
+        let mut tasks = tokio::task::JoinSet::new();
+        for number in 0..4 {
+            let (router, request) = (router.clone(), with_tools(&format!("{round} {number}")));
+            tasks.spawn(async move { router.chat(&request).await.map(drop) });
+        }
+        outcomes.extend(tasks.join_all().await);
+    }
+    outcomes
+}
+
+#[tokio::test]
+async fn an_endpoint_that_refuses_what_another_takes_loses_the_traffic() {
+    for (what, refusal) in [
+        ("tools", Reply::error(400, "\"auto\" tool choice requires a tool call parser")),
+        ("temperature", Reply::error(400, "Unsupported value: 'temperature' does not support 0.5")),
+        ("messages", Reply::error(400, "no")),
+        ("messages", Reply::error(422, "no")),
+    ] {
+        let bad = fake::Endpoint::start(Behaviour::new(move |request, _| match request.get(what) {
+            Some(_) => refusal.clone(),
+            None => fake::dialogue::reply(request, Latency::NONE),
+        }));
+        let good = fake::Endpoint::start(Behaviour::dialogue(Latency { median_ms: 3.0, sigma: 0.1, seed: 1 }));
+        let outcomes = over(&[&bad, &good], 200).await;
+        assert!(outcomes.iter().all(Result::is_ok), "{what}: {outcomes:?}");
+        assert_eq!(good.requests(), 200, "{what}: nothing is left out of a request while it can be whole");
+        assert!(good.log().iter().all(|body| body["tools"].is_array() && body["temperature"] == 0.5), "{what}");
+        assert!(bad.requests() <= 4, "{what}: {}", bad.requests());
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_refuses_everything_stops_the_run_in_its_words() {
+    let bad = fake::Endpoint::start(Behaviour::status(400, &[]));
+    let outcomes = over(&[&bad], 8).await;
+    let is_halted = |outcome: &Result<_, _>| matches!(outcome, Err(ModelError::Halted(_)));
+    assert!(outcomes.iter().all(is_halted), "no request is to blame: {outcomes:?}");
+    assert!(format!("{outcomes:?}").contains("HTTP 400: no, said the endpoint"), "{outcomes:?}");
+    assert_eq!(bad.requests(), 4);
+    let other = fake::Endpoint::start(Behaviour::status(422, &[]));
+    assert!(over(&[&bad, &other], 8).await.iter().all(is_halted));
+    assert!(bad.requests() + other.requests() <= 12);
+}

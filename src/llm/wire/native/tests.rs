@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
+use crate::llm::form::FIELDS;
 use crate::llm::samples;
 use crate::llm::{AgentOptions, ReplySchema};
 use crate::words::ToolDefinition as Tool;
@@ -243,7 +244,7 @@ fn anthropic_is_told_up_to_where_a_prompt_stays_the_same() {
 
 #[test]
 fn tools_and_settings_that_are_not_taken_are_not_sent() {
-    let form = Form { tools: false, system: false, fields: [false; 3], ..Form::WHOLE };
+    let form = Form { tools: false, system: false, fields: [false; FIELDS], ..Form::WHOLE };
     for (protocol, tools) in [(ANTHROPIC, "tools"), (GEMINI, "tools")] {
         let body = wire(protocol, &agent()).outgoing(&with_tool(), &form).unwrap().body;
         let body: Value = serde_json::from_slice(&body).unwrap();
@@ -300,7 +301,7 @@ fn gemini_s_calls_have_ids_that_are_the_same_every_time_and_keep_their_signature
     });
     let reply = read(GEMINI, &with_tool(), &body).unwrap();
     let ids: Vec<&str> = reply.tool_calls.iter().map(|call| call.id.as_str()).collect();
-    assert_eq!(ids, ["call_1", "call_2"]);
+    assert_eq!(ids, ["c00000001", "c00000002"]);
     let request = continued(with_tool(), &reply);
     let (_, sent) = sent(GEMINI, &agent(), &request, Format::Schema);
     let contents = sent["contents"].as_array().unwrap();
@@ -312,7 +313,7 @@ fn gemini_s_calls_have_ids_that_are_the_same_every_time_and_keep_their_signature
     assert_eq!(results, ["search", "search"]);
     // The next round's calls get ids of their own.
     let again = read(GEMINI, &request, &body).unwrap();
-    assert_eq!(again.tool_calls[0].id, "call_3");
+    assert_eq!(again.tool_calls[0].id, "c00000003");
 }
 
 #[test]
@@ -357,6 +358,27 @@ fn what_is_no_reply_is_told() {
         for body in ["{\"a\"", "[]", "{}", "{\"error\": {\"message\": \"busy\"}}", "<html>", ""] {
             let told = wire(protocol, &agent()).reply(body.as_bytes(), &request(), &"m".into()).unwrap_err();
             assert!(!told.is_empty(), "{body}");
+        }
+    }
+}
+
+#[test]
+fn counts_of_tokens_that_can_not_be_are_unknown() {
+    let anthropic = |usage: Value| {
+        json!({"id": "m", "type": "message", "role": "assistant", "model": "x", "stop_reason": "end_turn",
+            "stop_sequence": null, "content": [{"type": "text", "text": "a"}], "usage": usage})
+    };
+    let gemini = |usage: Value| {
+        let content = json!({"role": "model", "parts": [{"text": "a"}]});
+        json!({"candidates": [{"content": content, "finishReason": "STOP", "index": 0}], "usageMetadata": usage})
+    };
+    for odd in [json!(9_223_372_036_854_775_808_u64), json!(-1), json!(1.5)] {
+        for (protocol, body) in [
+            (ANTHROPIC, anthropic(json!({"input_tokens": odd, "output_tokens": 2}))),
+            (GEMINI, gemini(json!({"promptTokenCount": odd, "candidatesTokenCount": 2, "totalTokenCount": 9}))),
+        ] {
+            let reply = read(protocol, &request(), &body).unwrap();
+            assert_eq!((reply.text.as_str(), reply.usage, reply.raw), ("a", Usage::default(), body));
         }
     }
 }
