@@ -78,6 +78,7 @@ impl Capabilities {
             system: !self.refuses_system.load(Ordering::Relaxed),
             limit: if self.new_limit.load(Ordering::Relaxed) { NEW_LIMIT } else { OLD_LIMIT },
             fields: self.fields.each_ref().map(|field| field.load(Ordering::Relaxed)),
+            tier: None,
         }
     }
 
@@ -123,6 +124,11 @@ impl Capabilities {
     /// Says that tool calls were found in the text of a reply.
     pub(super) fn calls_in_text(&self) {
         self.tell("writes tool calls into its text; they are read from there".to_owned());
+    }
+
+    /// Says that there was no room for a request in the tier [`Tier::Flex`](super::Tier::Flex).
+    pub(super) fn no_room(&self) {
+        self.tell("had no room for a request in the tier flex".to_owned());
     }
 
     fn tell(&self, text: String) {

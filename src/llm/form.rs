@@ -1,5 +1,7 @@
 //! The ways in which one and the same request can be sent: endpoints differ in what they take.
 
+use super::Tier;
+
 /// The `response_format` of a request, from the most to the least that an endpoint can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Format {
@@ -62,17 +64,28 @@ pub(super) struct Form {
     pub limit: &'static str,
     /// Which of [`Field::ALL`] may be sent.
     pub fields: [bool; 3],
+    /// The service tier to ask for, with the provider's name of it. It is no part of what is asked.
+    pub tier: Option<(Tier, &'static str)>,
 }
 
 impl Form {
     /// The form that says most, which tells requests apart: whatever an endpoint takes, the same is asked.
-    pub(super) const WHOLE: Self =
-        Self { format: Format::Schema, tools: true, system: true, limit: OLD_LIMIT, fields: [true, true, false] };
+    pub(super) const WHOLE: Self = Self {
+        format: Format::Schema,
+        tools: true,
+        system: true,
+        limit: OLD_LIMIT,
+        fields: [true, true, false],
+        tier: None,
+    };
+
+    /// The longest name of a tier.
+    const TIER: Option<(Tier, &'static str)> = Some((Tier::Standard, "on_demand"));
 
     /// The forms of which one is the longest there is.
     pub(super) const LONGEST: [Self; 2] = [
-        Self { limit: NEW_LIMIT, fields: [true; 3], ..Self::WHOLE },
-        Self { format: Format::Json, limit: NEW_LIMIT, fields: [true; 3], ..Self::WHOLE },
+        Self { limit: NEW_LIMIT, fields: [true; 3], tier: Self::TIER, ..Self::WHOLE },
+        Self { format: Format::Json, limit: NEW_LIMIT, fields: [true; 3], tier: Self::TIER, ..Self::WHOLE },
     ];
 
     /// Whether this field may be sent.

@@ -8,7 +8,7 @@ use super::patience::Patience;
 use super::prices::Price;
 use super::traffic::{LaneOptions, Request, Traffic};
 use super::wire::request::{self, Preset};
-use super::{AgentOptions, ChatReply, ChatRequest, EndpointOptions, Meter, Model, ModelError, Shared};
+use super::{AgentOptions, ChatReply, ChatRequest, EndpointOptions, Meter, Model, ModelError, Shared, Tier};
 use crate::words::Digest;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
@@ -29,6 +29,7 @@ pub(super) struct Router {
     route: usize,
     patience: Patience,
     purse: Option<Arc<Purse>>,
+    tiers: &'static [Tier],
     max_tokens: u64,
     meter: Arc<Meter>,
 }
@@ -51,7 +52,7 @@ impl Router {
         let mut lanes = Vec::with_capacity(options.endpoints.len());
         for own in &options.endpoints {
             let endpoint = Endpoint::new(options, own, shared)?;
-            let price = shared.prices.of(&endpoint.model);
+            let price = shared.prices.of(own.provider, &own.model).cloned();
             if shared.budget.usd.is_some() && price.is_none() {
                 return Err(ModelError::Settings(format!(
                     "run.budget.usd: the price of `{}` is unknown; set it in the file of `llm.prices`",
@@ -71,6 +72,7 @@ impl Router {
             route: shared.traffic.route(lanes, options.strategy, per_minute),
             patience: Patience::new(options.max_retries),
             purse: shared.purse.clone(),
+            tiers: options.tiers,
             max_tokens: options.max_tokens.unwrap_or(0),
             meter: shared.meter.clone(),
         })
@@ -87,7 +89,7 @@ impl Router {
         for (endpoint, price) in &self.endpoints {
             let read = endpoint.length(request)? as u64;
             worst.tokens = worst.tokens.max(read + self.max_tokens);
-            worst.nanousd = worst.nanousd.max(price.map_or(0, |price| price.most(read, self.max_tokens)));
+            worst.nanousd = worst.nanousd.max(price.as_ref().map_or(0, |price| price.most(read, self.max_tokens)));
         }
         Ok(worst)
     }
@@ -101,6 +103,7 @@ impl Router {
             avoid: None,
         };
         let (mut tries, mut retries) = (0, 0);
+        let mut tiers = self.tiers;
         loop {
             tries += 1;
             let mut reservation = match &self.purse {
@@ -112,12 +115,13 @@ impl Router {
             if let Some(reservation) = &mut reservation {
                 reservation.sent().await?;
             }
-            let setback = match endpoint.ask(request, tries).await {
-                Ok((reply, headers)) => {
+            let setback = match endpoint.ask(request, tiers.first().copied(), tries).await {
+                Ok((mut reply, headers)) => {
+                    reply.cost_nanousd = price.as_ref().and_then(|price| price.nanousd(&reply.usage));
                     let usage = &reply.usage;
                     permit.answered(usage.prompt_tokens.zip(usage.completion_tokens).map(|(a, b)| a + b), &headers);
                     if let Some(reservation) = &mut reservation {
-                        reservation.settle(usage, price.and_then(|price| price.nanousd(usage)));
+                        reservation.settle(usage, reply.cost_nanousd);
                     }
                     return Ok(reply);
                 }
@@ -127,9 +131,14 @@ impl Router {
                 reservation.iter_mut().for_each(Reservation::spared);
             }
             drop(reservation);
-            let Setback { error, fault, headers, .. } = setback;
+            let Setback { error, fault, no_room, headers, .. } = setback;
             wanted.avoid = None;
             match fault {
+                // The account's limits are not to blame: it is sent again at once.
+                _ if no_room && tiers.len() > 1 => {
+                    tiers = &tiers[1..];
+                    drop(permit);
+                }
                 Fault::Form => drop(permit),
                 Fault::Request => return Err(error),
                 Fault::Settings => permit.gone(&error.to_string()),
