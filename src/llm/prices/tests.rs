@@ -1,3 +1,5 @@
+//! Prices: how they are found and read, and that no bill is above what was reserved for it.
+
 use super::*;
 use crate::llm::provider::{self, COMPATIBLE, OPENAI};
 use proptest::prelude::*;
