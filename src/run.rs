@@ -12,6 +12,7 @@ mod progress;
 mod rehearse;
 mod repeats;
 mod sample;
+mod shutdown;
 mod signals;
 mod status;
 mod summary;
@@ -68,7 +69,8 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
     let preparation = display.prepare();
     let sources = Sources::read(settings, &shared, &|progress| preparation.show(progress))?;
     preparation.finish();
-    let stamp = Stamp::from_env(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?;
+    let stamp = stamp()?;
+    shutdown::warn(settings, &shared.prices, stamp.now());
     let begun = match begin(settings, &sources, stamp)? {
         Ok(begun) => begun,
         Err(over) => return Ok(Ran::Over(over)),
@@ -83,8 +85,7 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
     shared.halt.tell(move || signals::land(&handle, halted.clone()));
     let journal = Arc::new(journal(store.clone(), &facts.run_id, reuse, stop.clone()));
     let stages = sources.stages(settings, (&facts, work.normalisation), |model, agent| {
-        let (prices, meter) = (shared.prices.clone(), shared.meter.clone());
-        Arc::new(Journalled::new(model.clone(), agent.role, prices, journal.clone(), meter))
+        Arc::new(Journalled::new(model.clone(), agent.role, journal.clone(), shared.meter.clone()))
     });
     let (tallies, tally) = watch::channel(work.quota.tally().clone());
 
@@ -117,7 +118,7 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
     })?;
     runtime.shutdown_background();
     let languages = settings.languages.iter().map(ToString::to_string).collect();
-    let bill = Bill { spent: store.spent(&facts.run_id)?, languages };
+    let bill = Bill { spent: store.spent(&facts.run_id)?, tiers: store.tiers(&facts.run_id)?, languages };
     Ok(Ran::Made(Box::new(Summary {
         run_id: facts.run_id.clone(),
         config: settings.config_path.clone(),
@@ -173,6 +174,11 @@ fn journal(store: Arc<dyn Store>, run_id: &Arc<str>, reuse: Option<Reuse>, stop:
 fn shared(settings: &Settings) -> Result<Shared, RunError> {
     let shared = Shared::new(Prices::load(settings.prices.as_deref())?, settings.budget, settings.max_outage);
     Ok(if settings.check { shared.checking(settings.max_outage) } else { shared })
+}
+
+/// The clock of a run.
+fn stamp() -> Result<Stamp, RunError> {
+    Ok(Stamp::from_env(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?)
 }
 
 fn announce(settings: &Settings) {

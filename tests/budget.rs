@@ -128,6 +128,67 @@ fn tokens_that_go_into_a_cache_cost_more_and_stay_under_the_cap() {
     }
 }
 
+/// An endpoint of Groq's that has no room for every third request in the tier flex, and replies as if there were no tiers.
+fn tiered() -> Endpoint {
+    Endpoint::start(Behaviour::new(|request, number| {
+        let mut request = request.clone();
+        let tier = request.as_object_mut().expect("an object").remove("service_tier");
+        if tier == Some("flex".into()) && number % 3 == 0 {
+            return Reply::error(498, "capacity_exceeded");
+        }
+        let reply = reply(&request, Latency::NONE);
+        let mut body: Value = serde_json::from_slice(&reply.body).expect("JSON");
+        body["service_tier"] = tier.into();
+        body["usage"] = json!({"prompt_tokens": 1000, "completion_tokens": 0});
+        Reply { body: body.to_string().into(), ..reply }
+    }))
+}
+
+#[test]
+fn tiers_are_paid_and_told_apart_and_may_change_when_a_run_goes_on() {
+    let endpoint = tiered();
+    let project = project(&endpoint);
+    let routing = format!(
+        "llm:\n  routing: {{endpoints: [{{provider: groq, base_url: \"{}\", api_key: k}}]}}\n",
+        endpoint.base_url()
+    );
+    let config = project.read("config.yaml").replacen("llm:\n", &routing, 1);
+    project.write("config.yaml", config.as_bytes());
+    let price = "{input: 2, output: 0, flex: {input: 1, output: 0}}";
+    project.write("prices.yaml", format!("version: x\nusd_per_million_tokens: {{test-model: {price}}}\n").as_bytes());
+    let tier = |word: &str| ["user", "assistant", "judge"].map(|role| format!("llm.agents.{role}.service_tier={word}"));
+    let run = |word: &str, more: &[&str]| {
+        let tiers = tier(word);
+        let sets = tiers.iter().flat_map(|set| ["--set", set.as_str()]);
+        Ran::of(project.stamped(&sets.chain(more.iter().copied()).collect::<Vec<_>>()))
+    };
+    run("flex_then_standard", &["--set", "run.budget.calls=40"]).failed(&["run.budget.calls (40)"]);
+    let asked = |name: &str| endpoint.log().iter().filter(|body| body["service_tier"] == name).count();
+    let standard = asked("on_demand");
+    let flex = 40 - standard;
+    let refused = asked("flex") - flex;
+    assert!(standard > 0 && flex > 0 && refused >= standard, "{flex} and {standard}, {refused} refused");
+    let told = project.run(&["status"]).stdout;
+    let usd = |flex: usize, standard: usize| {
+        let (cheap, dear) = (flex as f64 / 1e3, 2.0 * standard as f64 / 1e3);
+        format!(
+            "  cost           {:.4} USD\n  tiers          flex {flex} calls, {cheap:.4} USD; standard {standard} calls, {dear:.4} USD\n",
+            cheap + dear
+        )
+    };
+    assert!(told.contains(&usd(flex, standard)), "{told}");
+    let ran = run("default", &["--resume"]).succeeded();
+    let standard = REQUESTS as usize - flex;
+    assert!(
+        ran.stdout.contains(&format!("flex {flex} calls, {:.4} USD; standard {standard} calls", flex as f64 / 1e3))
+    );
+    assert_eq!(endpoint.requests(), REQUESTS + refused as u64, "nothing is asked twice");
+    assert!(project.run(&["status"]).stdout.contains(&usd(flex, standard)));
+    let wrong = run("priority", &["--resume"]);
+    let told = "`llm.agents.user.service_tier`: `priority`: `groq`, the provider of `llm.routing.endpoints[0]`, has no such tier";
+    assert!(wrong.code == Some(1) && wrong.stderr.contains(told), "{}", wrong.stderr);
+}
+
 #[test]
 fn a_cap_that_is_not_met_changes_nothing() {
     let counting = Counting::start();

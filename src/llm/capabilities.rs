@@ -79,6 +79,7 @@ impl Capabilities {
             system: !self.refuses_system.load(Ordering::Relaxed),
             limit: if self.new_limit.load(Ordering::Relaxed) { NEW_LIMIT } else { OLD_LIMIT },
             fields: self.fields.each_ref().map(|field| field.load(Ordering::Relaxed)),
+            tier: None,
         }
     }
 
@@ -153,6 +154,11 @@ impl Capabilities {
             "sends its answers as thoughts; they are read from there (its reasoning parser is another model's)"
                 .to_owned(),
         );
+    }
+
+    /// Says that there was no room for a request in the tier [`Tier::Flex`](super::Tier::Flex).
+    pub(super) fn no_room(&self) {
+        self.tell("had no room for a request in the tier flex".to_owned());
     }
 
     fn tell(&self, text: String) {

@@ -1,5 +1,6 @@
 //! The conversation between a stage and a model: request, reply, and the trait both sides meet at.
 
+use super::Tier;
 use crate::store::StoreError;
 use crate::words::{Digest, Place, Task, ToolCall, ToolDefinition};
 use serde::{Deserialize, Serialize};
@@ -107,6 +108,9 @@ pub struct Usage {
     pub cache_write_tokens: Option<u64>,
     /// Those of the tokens written that were thoughts.
     pub reasoning_tokens: Option<u64>,
+    /// The tier in which it was served, which decides their price.
+    #[serde(default)]
+    pub tier: Tier,
 }
 
 /// How a reply came to its end.
@@ -137,6 +141,9 @@ pub struct ChatReply {
     pub finish: Finish,
     /// What the reply cost.
     pub usage: Usage,
+    /// Its price in billionths of a USD; none when it is unknown. The journal keeps it apart.
+    #[serde(skip)]
+    pub cost_nanousd: Option<u64>,
     /// The model that replied, as `provider/model`.
     pub model: Arc<str>,
     /// What the protocol wants back with the results of its tool calls, such as signed thoughts.

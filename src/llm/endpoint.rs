@@ -10,7 +10,8 @@ use super::wire::native::native;
 use super::wire::request::Preset;
 use super::wire::{ChatCompletions, Wire, page, response, thoughts, tool_text};
 use super::{
-    AgentOptions, ChatReply, ChatRequest, EndpointOptions, Finish, ModelError, Protocol, Secret, Shared, display_name,
+    AgentOptions, ChatReply, ChatRequest, EndpointOptions, Finish, ModelError, Protocol, Provider, Secret, Shared,
+    Tier, display_name,
 };
 use crate::words::clock;
 use reqwest::header::HeaderMap;
@@ -30,6 +31,9 @@ const HIDDEN: &str = "<secret>";
 
 /// How long a look at an endpoint may take.
 const LOOK: Duration = Duration::from_secs(10);
+
+/// Where Gemini says in which tier it has served a request.
+const SERVED: &str = "x-gemini-service-tier";
 
 const NO_CREDIT: &str = "the account has no credit left";
 /// What Anthropic says then.
@@ -51,6 +55,8 @@ pub(super) struct Endpoint {
     /// What must not be shown.
     secrets: Vec<Secret>,
     timeout: Duration,
+    flex_timeout: Duration,
+    provider: &'static Provider,
     client: Client,
     capabilities: Arc<Capabilities>,
     /// Where its models are listed.
@@ -76,6 +82,8 @@ pub(super) struct Setback {
     pub fault: Fault,
     /// Whether the request may be charged.
     pub charged: bool,
+    /// Whether only the tier it was sent in has no room for it.
+    pub no_room: bool,
     /// The headers of the response, if there was one.
     pub headers: HeaderMap,
 }
@@ -126,6 +134,8 @@ impl Endpoint {
             headers: headers(options)?,
             secrets: secrets(options, &base),
             timeout: options.timeout,
+            flex_timeout: options.flex_timeout,
+            provider: options.provider,
             client: shared_state.client(base.scheme() == "https")?,
             capabilities: shared_state.capabilities(&base, &options.model, options.provider),
             models: models(options.provider.protocol, &base),
@@ -180,25 +190,34 @@ impl Endpoint {
         self.capabilities.takes_less()
     }
 
-    /// Sends one request and reads its response; the reply comes with the response's headers.
-    pub async fn ask(&self, request: &ChatRequest, tries: u32) -> Result<(ChatReply, HeaderMap), Setback> {
+    /// Sends one request, in this tier if there is one, and reads its response; the reply comes with the response's headers.
+    pub async fn ask(
+        &self,
+        request: &ChatRequest,
+        tier: Option<Tier>,
+        tries: u32,
+    ) -> Result<(ChatReply, HeaderMap), Setback> {
         let start = Instant::now();
         let (model, endpoint) = (&self.sent_model, &self.shown);
-        let form = self.capabilities.form(!request.tools.is_empty());
+        let mut form = self.capabilities.form(!request.tools.is_empty());
+        form.tier = tier.and_then(|tier| Some((tier, self.provider.tier(tier)?)));
         let (messages, tools) = (request.messages.len(), if form.tools { request.tools.len() } else { 0 });
         tracing::info!(
             target: "dlgforge.llm",
             "[llm] request model={model} endpoint={endpoint} messages={messages} tools={tools}"
         );
-        let outcome = self.exchange(request, &form, tries).await;
-        match &outcome {
-            Ok((reply, _)) => tracing::info!(
-                target: "dlgforge.llm",
-                "[llm] response model={model} tool_calls={} content_chars={} elapsed={:.2}s",
-                reply.tool_calls.len(),
-                reply.text.chars().count(),
-                start.elapsed().as_secs_f64()
-            ),
+        let mut outcome = self.exchange(request, &form, tries).await;
+        match &mut outcome {
+            Ok((reply, headers)) => {
+                reply.usage.tier = served(&reply.raw, headers, tier);
+                tracing::info!(
+                    target: "dlgforge.llm",
+                    "[llm] response model={model} tool_calls={} content_chars={} elapsed={:.2}s",
+                    reply.tool_calls.len(),
+                    reply.text.chars().count(),
+                    start.elapsed().as_secs_f64()
+                );
+            }
             Err(setback) => {
                 tracing::warn!(target: "dlgforge.llm", "[llm] request failed model={model}: {}", setback.error);
             }
@@ -223,16 +242,18 @@ impl Endpoint {
         form: &Form,
         tries: u32,
     ) -> Result<(ChatReply, HeaderMap), Setback> {
+        let timeout = if is_flex(form) { self.flex_timeout } else { self.timeout };
         let outgoing = self.wire.outgoing(request, form).map_err(|detail| Setback {
             error: self.unwritable(&detail),
             fault: Fault::Request,
             charged: false,
+            no_room: false,
             headers: HeaderMap::new(),
         })?;
         let mut headers = outgoing.headers;
         headers.extend(self.headers.clone());
-        let post = self.client.post(outgoing.url).headers(headers).timeout(self.timeout).body(outgoing.body);
-        let mut response = post.send().await.map_err(|error| self.unreachable(error, tries))?;
+        let post = self.client.post(outgoing.url).headers(headers).timeout(timeout).body(outgoing.body);
+        let mut response = post.send().await.map_err(|error| self.unreachable(error, timeout, tries))?;
         let mut body = Vec::new();
         let read = read(&mut response, &mut body).await;
         if !response.status().is_success() {
@@ -261,7 +282,7 @@ impl Endpoint {
                 }),
             },
             Err(Unread::TooLong) => Err(self.malformed(&format!("longer than {} MiB", BODY_LIMIT >> 20))),
-            Err(Unread::Lost(error)) if error.is_timeout() => Err(self.unreachable(error, tries)),
+            Err(Unread::Lost(error)) if error.is_timeout() => Err(self.unreachable(error, timeout, tries)),
             Err(Unread::Lost(error)) => Err(self.malformed(&format!("cut short: {}", causes(&error.without_url())))),
         }
     }
@@ -270,11 +291,11 @@ impl Endpoint {
         ModelError::Settings(format!("{}: request body: {detail}", self.settings))
     }
 
-    fn unreachable(&self, error: reqwest::Error, tries: u32) -> Setback {
+    fn unreachable(&self, error: reqwest::Error, timeout: Duration, tries: u32) -> Setback {
         let connected = !error.is_connect();
         let error = error.without_url();
         let detail = match connected {
-            true if error.is_timeout() => format!("no complete response within {} s", self.timeout.as_secs_f64()),
+            true if error.is_timeout() => format!("no complete response within {} s", timeout.as_secs_f64()),
             false if !is_out_of_files(&error) => self.absent(&error),
             _ => causes(&error),
         };
@@ -284,7 +305,7 @@ impl Endpoint {
             false => Fault::Unreachable,
         };
         let error = ModelError::Unreachable { endpoint: self.shown.clone(), detail: self.redacted(detail), tries };
-        Setback { error, fault, charged: connected, headers: HeaderMap::new() }
+        Setback { error, fault, charged: connected, no_room: false, headers: HeaderMap::new() }
     }
 
     /// What there is to say where nobody can be reached.
@@ -304,7 +325,7 @@ impl Endpoint {
         let mut detail = self.redacted(response::error_detail(&self.redacted(text.clone().into_owned())));
         if let Some(reason) = withheld(status, &text) {
             let error = ModelError::Filtered { endpoint: self.shown.clone(), detail: format!("{reason}: {detail}") };
-            return Setback { error, fault: Fault::Request, charged: false, headers };
+            return Setback { error, fault: Fault::Request, charged: false, no_room: false, headers };
         }
         let mut fault = if self.capabilities.learn(status.as_u16(), &text, request, form) {
             Fault::Form
@@ -322,7 +343,11 @@ impl Endpoint {
         let error = ModelError::Refused { endpoint: self.shown.clone(), status: status.as_u16(), detail };
         // A gateway that gave up may have had the reply made, and paid for.
         let charged = matches!(status.as_u16(), 408 | 502 | 504 | 524);
-        Setback { error, fault, charged, headers }
+        let no_room = is_flex(form) && lacks_room(status, &text);
+        if no_room {
+            self.capabilities.no_room();
+        }
+        Setback { error, fault, charged, no_room, headers }
     }
 
     /// What a web page instead of a reply tells.
@@ -353,7 +378,7 @@ impl Endpoint {
     fn malformed(&self, detail: &str) -> Setback {
         let detail = response::one_line(&self.redacted(detail.to_owned()));
         let error = ModelError::Malformed { endpoint: self.shown.clone(), detail };
-        Setback { error, fault: Fault::Broken(None), charged: true, headers: HeaderMap::new() }
+        Setback { error, fault: Fault::Broken(None), charged: true, no_room: false, headers: HeaderMap::new() }
     }
 
     /// Takes the key, and what the address has beside the path, out of a reply, where it is no word that texts may hold.
@@ -467,6 +492,29 @@ fn is_busy(text: &str) -> bool {
     const SIGNS: [&str; 6] = ["queue", "busy", "overloaded", "capacity", "too many requests", "loading model"];
     let text = text.to_lowercase();
     SIGNS.iter().any(|sign| text.contains(sign))
+}
+
+/// Whether a request in this form may have to wait for room.
+fn is_flex(form: &Form) -> bool {
+    form.tier.is_some_and(|(tier, _)| tier == Tier::Flex)
+}
+
+/// Whether an error says of a request in the tier [`Tier::Flex`] that there is no room in it: what is left there changes from
+/// moment to moment, and is none of the limits of the account, which other tiers share.
+fn lacks_room(status: StatusCode, text: &str) -> bool {
+    let text = text.to_lowercase();
+    match status.as_u16() {
+        429 => ["resource_unavailable", "resource unavailable", "capacity"].iter().any(|sign| text.contains(sign)),
+        498 | 503 => true,
+        _ => false,
+    }
+}
+
+/// The tier in which a reply was made, as the response says. Where it does not, nothing is counted as cheaper for it.
+fn served(raw: &serde_json::Value, headers: &HeaderMap, asked: Option<Tier>) -> Tier {
+    let told = || headers.get(SERVED).and_then(|tier| Tier::named(tier.to_str().ok()?));
+    let dearest = if asked == Some(Tier::Priority) { Tier::Priority } else { Tier::Standard };
+    response::tier(raw).or_else(told).unwrap_or(dearest)
 }
 
 impl fmt::Debug for Endpoint {

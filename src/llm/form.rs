@@ -1,5 +1,6 @@
 //! The ways in which one and the same request can be sent: endpoints differ in what they take.
 
+use super::Tier;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 
@@ -106,17 +107,22 @@ pub(super) struct Form {
     pub limit: &'static str,
     /// Which of [`Field::ALL`] may be sent.
     pub fields: [bool; FIELDS],
+    /// The service tier to ask for, with the provider's name of it. It is no part of what is asked.
+    pub tier: Option<(Tier, &'static str)>,
 }
 
 impl Form {
     /// The form that says most, which tells requests apart: whatever an endpoint takes, the same is asked.
     pub(super) const WHOLE: Self =
-        Self { format: Format::Schema, tools: true, system: true, limit: OLD_LIMIT, fields: usual() };
+        Self { format: Format::Schema, tools: true, system: true, limit: OLD_LIMIT, fields: usual(), tier: None };
+
+    /// The longest name of a tier.
+    const TIER: Option<(Tier, &'static str)> = Some((Tier::Standard, "on_demand"));
 
     /// The forms of which one is the longest there is.
     pub(super) const LONGEST: [Self; 2] = [
-        Self { limit: NEW_LIMIT, fields: [true; FIELDS], ..Self::WHOLE },
-        Self { format: Format::Json, limit: NEW_LIMIT, fields: [true; FIELDS], ..Self::WHOLE },
+        Self { limit: NEW_LIMIT, fields: [true; FIELDS], tier: Self::TIER, ..Self::WHOLE },
+        Self { format: Format::Json, limit: NEW_LIMIT, fields: [true; FIELDS], tier: Self::TIER, ..Self::WHOLE },
     ];
 
     /// The settings that may be sent, of those that have no field of their own.

@@ -1,7 +1,7 @@
 //! A model with the journal in front: what was replied before is not asked again.
 
 use super::chat::Replying;
-use super::{ChatReply, ChatRequest, Meter, Model, ModelError, Prices, Usage};
+use super::{ChatReply, ChatRequest, Meter, Model, ModelError, Usage};
 use crate::store::journal::{Found, Paid};
 use crate::store::{Journal, StoreError};
 use crate::words::{Digest, Place};
@@ -42,21 +42,14 @@ pub struct Journalled {
 struct Front {
     model: Arc<dyn Model>,
     role: &'static str,
-    prices: Arc<Prices>,
     journal: Arc<Journal>,
     meter: Arc<Meter>,
 }
 
 impl Journalled {
-    /// This model in this role, with what tokens cost, behind this journal.
-    pub fn new(
-        model: Arc<dyn Model>,
-        role: &'static str,
-        prices: Arc<Prices>,
-        journal: Arc<Journal>,
-        meter: Arc<Meter>,
-    ) -> Self {
-        Self { front: Arc::new(Front { model, role, prices, journal, meter }), flights: Flights::default() }
+    /// This model in this role, behind this journal.
+    pub fn new(model: Arc<dyn Model>, role: &'static str, journal: Arc<Journal>, meter: Arc<Meter>) -> Self {
+        Self { front: Arc::new(Front { model, role, journal, meter }), flights: Flights::default() }
     }
 
     /// The request on its way: a new one, unless the same is out already. It stays known until its reply is durable, and
@@ -92,7 +85,7 @@ impl Front {
         }
         let start = Instant::now();
         let reply = self.model.chat(request).await?;
-        let Usage { prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, .. } = reply.usage;
+        let Usage { prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, tier, .. } = reply.usage;
         let paid = Paid {
             role: self.role,
             model: reply.model.clone(),
@@ -101,7 +94,8 @@ impl Front {
             cached_tokens,
             reasoning_tokens,
             latency_us: start.elapsed().as_micros() as u64,
-            cost_nanousd: self.prices.of(&reply.model).and_then(|price| price.nanousd(&reply.usage)),
+            cost_nanousd: reply.cost_nanousd,
+            tier: tier.as_str(),
         };
         let unwritable = |error: serde_json::Error| StoreError::Pack { cause: error.to_string() };
         let written = serde_json::to_vec(&reply).map_err(|error| self.journal.fail(unwritable(error)))?;
@@ -174,7 +168,7 @@ mod tests {
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(folder).unwrap());
         let journal = Arc::new(Journal::start(store, "r".into(), None, broken));
         let slow = Arc::new(Slow { name: "slow".into(), asked: AtomicU64::new(0), leave: Semaphore::new(0) });
-        (slow.clone(), Journalled::new(slow, "user", Arc::default(), journal, Arc::default()))
+        (slow.clone(), Journalled::new(slow, "user", journal, Arc::default()))
     }
 
     #[tokio::test]

@@ -37,7 +37,7 @@ pub use chat::{ChatReply, ChatRequest, Finish, Message, Model, ModelError, Reply
 pub use halt::Halt;
 pub use journalled::Journalled;
 pub use meter::{Meter, Reading};
-pub use prices::Prices;
+pub use prices::{Prices, Tier};
 pub use provider::{Protocol, Provider};
 pub use shared::Shared;
 
@@ -85,6 +85,8 @@ pub struct AgentOptions {
     pub top_p: Option<f64>,
     /// Further tries after a failed request.
     pub max_retries: u32,
+    /// The service tiers it is asked in: the next one when one has no room. Empty leaves it to the provider.
+    pub tiers: &'static [Tier],
     /// Further fields of the request body; explicit fields win.
     pub extra: Map<String, Value>,
     /// Most requests per minute in this role, over all endpoints.
@@ -126,6 +128,8 @@ pub struct EndpointOptions {
     pub api_key: Option<Secret>,
     /// Time allowed to one request.
     pub timeout: Duration,
+    /// The same in the tier [`Tier::Flex`], which may take its time.
+    pub flex_timeout: Duration,
     /// Its share of the work, relative to the others.
     pub weight: f64,
     /// Most requests at a time; a hard limit.

@@ -1,5 +1,7 @@
 //! Providers: what they are called, where they are reached, and which protocol they speak.
 
+use super::Tier;
+
 /// How a provider is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
@@ -31,6 +33,8 @@ pub struct Provider {
     pub(super) tools_with_schema: bool,
     /// Whether it knows the field `prompt_cache_key`.
     pub(super) prompt_cache_key: bool,
+    /// The service tiers that a request can ask for, with its names of them.
+    pub tiers: &'static [(Tier, &'static str)],
 }
 
 const fn hosted(name: &'static str, base_url: &'static str) -> Provider {
@@ -46,12 +50,17 @@ const fn own(name: &'static str, base_url: Option<&'static str>) -> Provider {
         wants_key: false,
         tools_with_schema: false,
         prompt_cache_key: false,
+        tiers: &[],
     }
 }
 
 /// OpenAI's own API.
-pub const OPENAI: Provider =
-    Provider { tools_with_schema: true, prompt_cache_key: true, ..hosted("openai", "https://api.openai.com/v1") };
+pub const OPENAI: Provider = Provider {
+    tools_with_schema: true,
+    prompt_cache_key: true,
+    tiers: &[(Tier::Standard, "default"), (Tier::Flex, "flex"), (Tier::Priority, "priority")],
+    ..hosted("openai", "https://api.openai.com/v1")
+};
 
 /// A server of the user's own that speaks OpenAI's protocol.
 pub const COMPATIBLE: Provider = own("openai", None);
@@ -59,9 +68,12 @@ pub const COMPATIBLE: Provider = own("openai", None);
 /// OpenAI's models in Azure; its base URL is the deployment's.
 const AZURE: Provider = Provider { name: "azure", base_url: None, ..OPENAI };
 
+/// The model that is part of the program.
+pub(super) const BUILTIN: Provider = Provider { protocol: Protocol::Builtin, ..own("builtin", None) };
+
 /// All providers that settings can name.
 pub const ALL: &[&Provider] = &[
-    &Provider { protocol: Protocol::Builtin, ..own("builtin", None) },
+    &BUILTIN,
     &OPENAI,
     &Provider {
         protocol: Protocol::Messages,
@@ -72,10 +84,14 @@ pub const ALL: &[&Provider] = &[
         protocol: Protocol::GenerateContent,
         tools_with_schema: true,
         alias: Some("google"),
+        tiers: &[(Tier::Standard, "standard"), (Tier::Flex, "flex"), (Tier::Priority, "priority")],
         ..hosted("gemini", "https://generativelanguage.googleapis.com")
     },
     &hosted("deepseek", "https://api.deepseek.com/v1"),
-    &hosted("groq", "https://api.groq.com/openai/v1"),
+    &Provider {
+        tiers: &[(Tier::Standard, "on_demand"), (Tier::Flex, "flex")],
+        ..hosted("groq", "https://api.groq.com/openai/v1")
+    },
     &Provider { prompt_cache_key: true, ..hosted("mistral", "https://api.mistral.ai/v1") },
     &hosted("openrouter", "https://openrouter.ai/api/v1"),
     &Provider { alias: Some("together_ai"), ..hosted("together", "https://api.together.xyz/v1") },
@@ -115,10 +131,19 @@ impl Provider {
         Some((provider, provider.stripped(model)))
     }
 
+    /// What it goes by.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        [Some(self.name), self.alias].into_iter().flatten()
+    }
+
+    /// The name that it has for a service tier; none where it has no such tier.
+    pub(super) fn tier(&self, tier: Tier) -> Option<&'static str> {
+        self.tiers.iter().find(|(known, _)| *known == tier).map(|(_, name)| *name)
+    }
+
     /// The name of a model without the provider's.
     fn stripped<'a>(&self, model: &'a str) -> &'a str {
-        let prefixes = [Some(self.name), self.alias].into_iter().flatten();
-        prefixes.into_iter().find_map(|prefix| model.strip_prefix(prefix)?.strip_prefix('/')).unwrap_or(model)
+        self.names().find_map(|prefix| model.strip_prefix(prefix)?.strip_prefix('/')).unwrap_or(model)
     }
 }
 

@@ -10,7 +10,7 @@ use super::patience::Patience;
 use super::prices::Price;
 use super::traffic::{LaneOptions, Refusal, Request, Traffic};
 use super::wire::request::{self, Preset};
-use super::{AgentOptions, ChatReply, ChatRequest, EndpointOptions, Meter, Model, ModelError, Shared};
+use super::{AgentOptions, ChatReply, ChatRequest, EndpointOptions, Meter, Model, ModelError, Shared, Tier};
 use crate::words::Digest;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
@@ -33,6 +33,7 @@ pub(super) struct Router {
     route: usize,
     patience: Patience,
     purse: Option<Arc<Purse>>,
+    tiers: &'static [Tier],
     max_tokens: u64,
     meter: Arc<Meter>,
 }
@@ -55,7 +56,7 @@ impl Router {
         let mut lanes = Vec::with_capacity(options.endpoints.len());
         for own in &options.endpoints {
             let endpoint = Endpoint::new(options, own, shared)?;
-            let price = shared.prices.of(&endpoint.model);
+            let price = shared.prices.of(own.provider, &own.model).cloned();
             if shared.budget.usd.is_some() && price.is_none() {
                 return Err(ModelError::Settings(format!(
                     "run.budget.usd: the price of `{}` is unknown; set it in the file of `llm.prices`",
@@ -78,6 +79,7 @@ impl Router {
             route: shared.traffic.route(lanes, options.strategy, per_minute),
             patience: Patience::new(options.max_retries),
             purse: shared.purse.clone(),
+            tiers: options.tiers,
             max_tokens: options.max_tokens.unwrap_or(0),
             meter: shared.meter.clone(),
         })
@@ -94,7 +96,7 @@ impl Router {
         for (endpoint, price) in &self.endpoints {
             let read = endpoint.length(request)? as u64;
             worst.tokens = worst.tokens.max(read + self.max_tokens);
-            worst.nanousd = worst.nanousd.max(price.map_or(0, |price| price.most(read, self.max_tokens)));
+            worst.nanousd = worst.nanousd.max(price.as_ref().map_or(0, |price| price.most(read, self.max_tokens)));
         }
         Ok(worst)
     }
@@ -112,6 +114,7 @@ impl Router {
             refused: Vec::new(),
         };
         let (mut tries, mut retries, mut refusal) = (0, 0, None);
+        let mut tiers = self.tiers;
         loop {
             if let Some(error) = refusal.take_if(|_| self.traffic.has_refused(self.route, &wanted)) {
                 return Err(error);
@@ -126,16 +129,17 @@ impl Router {
             if let Some(reservation) = &mut reservation {
                 reservation.sent().await?;
             }
-            let outcome = endpoint.ask(request, tries).await;
+            let outcome = endpoint.ask(request, tiers.first().copied(), tries).await;
             if endpoint.takes_less() {
                 self.traffic.takes_less(self.route, permit.endpoint);
             }
             let setback = match outcome {
-                Ok((reply, headers)) => {
+                Ok((mut reply, headers)) => {
+                    reply.cost_nanousd = price.as_ref().and_then(|price| price.nanousd(&reply.usage));
                     let usage = &reply.usage;
                     permit.answered(usage.prompt_tokens.zip(usage.completion_tokens).map(|(a, b)| a + b), &headers);
                     if let Some(reservation) = &mut reservation {
-                        reservation.settle(usage, price.and_then(|price| price.nanousd(usage)));
+                        reservation.settle(usage, reply.cost_nanousd);
                     }
                     return Ok(reply);
                 }
@@ -145,9 +149,14 @@ impl Router {
                 reservation.iter_mut().for_each(Reservation::spared);
             }
             drop(reservation);
-            let Setback { error, fault, headers, .. } = setback;
+            let Setback { error, fault, no_room, headers, .. } = setback;
             wanted.avoid = None;
             match fault {
+                // The account's limits are not to blame: it is sent again at once.
+                _ if no_room && tiers.len() > 1 => {
+                    tiers = &tiers[1..];
+                    drop(permit);
+                }
                 Fault::Form => drop(permit),
                 Fault::Request if matches!(error, ModelError::Refused { .. }) => {
                     if permit.refused(&mut wanted, &error.to_string()).await == Refusal::Final {

@@ -34,7 +34,8 @@ impl Stamp {
         self.now().strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
     }
 
-    fn now(&self) -> Timestamp {
+    /// Now.
+    pub fn now(&self) -> Timestamp {
         self.fixed.unwrap_or_else(clock::now)
     }
 }

@@ -1,6 +1,6 @@
 //! What models have cost, for people: by role and model, in all, and by language.
 
-use crate::store::Spent;
+use crate::store::{Spent, Tiered};
 use std::fmt;
 
 /// What a run has spent so far, over all its resumes.
@@ -8,6 +8,8 @@ use std::fmt;
 pub struct Bill {
     /// By role, model and language.
     pub spent: Vec<Spent>,
+    /// Those parts of it that were not served as standard, by service tier.
+    pub tiers: Vec<Tiered>,
     /// The languages, by number.
     pub languages: Vec<String>,
 }
@@ -42,12 +44,7 @@ impl Sum {
     }
 
     fn cost(self) -> String {
-        let usd = self.nanousd as f64 / 1e9;
-        match self.unpriced {
-            0 => format!("{usd:.4} USD"),
-            unpriced if unpriced == self.calls => "unknown (`llm.prices` sets prices)".to_owned(),
-            unpriced => format!("{usd:.4} USD, and {unpriced} calls of unknown price (`llm.prices`)"),
-        }
+        cost(self.calls, self.nanousd, self.unpriced)
     }
 
     fn tokens(self) -> String {
@@ -57,10 +54,38 @@ impl Sum {
     }
 }
 
+/// What so many calls have cost, where some may be of unknown price.
+fn cost(calls: u64, nanousd: u64, unpriced: u64) -> String {
+    let usd = nanousd as f64 / 1e9;
+    match unpriced {
+        0 => format!("{usd:.4} USD"),
+        unpriced if unpriced == calls => "unknown (`llm.prices` sets prices)".to_owned(),
+        unpriced => format!("{usd:.4} USD, and {unpriced} calls of unknown price (`llm.prices`)"),
+    }
+}
+
 impl Bill {
     /// What it comes to.
     pub fn cost(&self) -> String {
         Sum::of(&self.spent).cost()
+    }
+
+    /// Calls and cost by service tier; none where all were standard.
+    pub fn tiers(&self) -> Option<String> {
+        let all = Sum::of(&self.spent);
+        let apart = |of: fn(&Tiered) -> u64| self.tiers.iter().map(of).sum::<u64>();
+        let rest = Tiered {
+            tier: "standard".to_owned(),
+            calls: all.calls.saturating_sub(apart(|tier| tier.calls)),
+            cost_nanousd: all.nanousd.saturating_sub(apart(|tier| tier.cost_nanousd)),
+            unpriced: all.unpriced.saturating_sub(apart(|tier| tier.unpriced)),
+        };
+        let told = |Tiered { tier, calls, cost_nanousd, unpriced }: &Tiered| {
+            format!("{tier} {calls} calls, {}", cost(*calls, *cost_nanousd, *unpriced))
+        };
+        let rest = Some(&rest).filter(|rest| rest.calls > 0);
+        let parts: Vec<String> = self.tiers.iter().chain(rest).map(told).collect();
+        (!self.tiers.is_empty()).then(|| parts.join("; "))
     }
 }
 
@@ -80,6 +105,9 @@ impl fmt::Display for Bill {
         }
         writeln!(f)?;
         writeln!(f, "  cost           {}", all.cost())?;
+        if let Some(tiers) = self.tiers() {
+            writeln!(f, "  tiers          {tiers}")?;
+        }
         if self.languages.len() > 1 {
             for (number, language) in self.languages.iter().enumerate() {
                 let sum = Sum::of(self.spent.iter().filter(|one| usize::from(one.language.0) == number));

@@ -3,7 +3,7 @@
 use super::earlier::{Earlier, Past};
 use super::identity::{self, Identity};
 use super::inputs::Sources;
-use super::{RunError, Work, generate_on_workers, manifest, signals};
+use super::{RunError, Work, generate_on_workers, manifest, shutdown, signals};
 use crate::llm::rehearsal::{self, Rehearsed};
 use crate::operators::{Desk, Stop};
 use crate::output::Folder;
@@ -31,7 +31,9 @@ pub struct Rehearsal {
 /// # Errors
 /// When the input can't be used, or the store can't be read.
 pub fn rehearse(settings: &Settings) -> Result<Rehearsal, RunError> {
-    let sources = Sources::read(settings, &super::shared(settings)?, &|_| ())?;
+    let shared = super::shared(settings)?;
+    let sources = Sources::read(settings, &shared, &|_| ())?;
+    shutdown::warn(settings, &shared.prices, super::stamp()?.now());
     let folder = Folder::look(&settings.output.folder)?;
     let runs = folder.as_ref().map(|folder| folder.runs.as_slice()).unwrap_or_default();
     let identity = Identity::of(settings, runs)?;

@@ -3,7 +3,7 @@
 use super::identity::{BATCH_SIZE, LANGUAGES};
 use super::{Bill, RunError};
 use crate::output::Folder;
-use crate::store::{Fact, Run, Settled, Spent, State};
+use crate::store::{Fact, Run, Settled, Spent, State, Tiered};
 use std::fmt;
 use std::path::Path;
 
@@ -15,6 +15,7 @@ pub struct Report {
     busy: bool,
     settled: Vec<Settled>,
     spent: Vec<Spent>,
+    tiers: Vec<Tiered>,
     learned: Vec<Fact>,
 }
 
@@ -27,7 +28,8 @@ pub fn status(outputs: &Path) -> Result<Vec<Report>, RunError> {
     let busy = Folder::is_busy(outputs)?;
     let report = |run: &Run| {
         let (settled, spent) = (folder.store.settled(&run.id)?, folder.store.spent(&run.id)?);
-        Ok(Report { run: run.clone(), busy, settled, spent, learned: folder.store.learned(&run.id)? })
+        let (tiers, learned) = (folder.store.tiers(&run.id)?, folder.store.learned(&run.id)?);
+        Ok(Report { run: run.clone(), busy, settled, spent, tiers, learned })
     };
     folder.runs.iter().map(report).collect()
 }
@@ -64,7 +66,7 @@ impl fmt::Display for Report {
             let (accepted, dropped): (Vec<_>, Vec<_>) = of_it.partition(|one| one.dropped.is_none());
             writeln!(f, "  {language:<14} {} of {total} accepted, {} dropped", accepted.len(), dropped.len())?;
         }
-        let bill = Bill { spent: self.spent.clone(), languages: self.languages() };
+        let bill = Bill { spent: self.spent.clone(), tiers: self.tiers.clone(), languages: self.languages() };
         write!(f, "{bill}")?;
         for Fact { endpoint, text } in &self.learned {
             writeln!(f, "  endpoint {endpoint}: {text}")?;

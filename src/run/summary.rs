@@ -212,7 +212,8 @@ impl Summary {
         let share = 100.0 * cached as f64 / read.max(1) as f64;
         let of_them = if cached > 0 { format!(" ({share:.0} % from caches)") } else { String::new() };
         row(f, "tokens", &format!("{read} read{of_them}, {} written", meter.completion_tokens))?;
-        row(f, "cost", &self.bill.cost())
+        row(f, "cost", &self.bill.cost())?;
+        self.bill.tiers().map_or(Ok(()), |tiers| row(f, "tiers", &tiers))
     }
 
     /// A sample of what was made, where the rest of it is, and how to go on.

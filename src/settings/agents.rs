@@ -5,7 +5,7 @@ use super::keys::{Key, Kind};
 use super::routing::{self, demand_known};
 use super::table::{ENDPOINT, STRATEGIES};
 use super::values::Values;
-use crate::llm::{AgentOptions, Budget, Protocol, Provider};
+use crate::llm::{AgentOptions, Budget, EndpointOptions, Protocol, Provider, Tier};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -58,6 +58,9 @@ pub(super) const USER: Role = role!("user", "qa_generator", "USER", "QA_GENERATO
 pub(super) const ASSISTANT: Role = role!("assistant", "kb_responder", "ASSISTANT", "KB_RESPONDER");
 pub(super) const JUDGE: Role = role!("judge", "qa_judge", "JUDGE", "QA_JUDGE");
 
+/// Time allowed to one request in the tier [`Tier::Flex`], where nobody says: as OpenAI advises.
+const FLEX_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
 /// Provider of the model that is part of the program: it needs no name, no endpoint and no key.
 const BUILTIN: &str = "builtin";
 
@@ -69,8 +72,11 @@ pub(super) fn agent(role: &Role, values: &Values, env: &BTreeMap<String, String>
     let who = Provider::of(provider, model, base_url);
     let is_builtin = who.is_some_and(|(who, _)| who.protocol == Protocol::Builtin);
     let timeout = Duration::from_secs_f64(values.number(&path("timeout")));
-    let asked = routing::Agent { role, provider, model, base_url, timeout };
+    let flex_timeout = values.place(&path("timeout")).map_or(FLEX_TIMEOUT, |_| timeout);
+    let asked = routing::Agent { role, provider, model, base_url, timeout, flex_timeout };
     let endpoints = if is_builtin { Vec::new() } else { routing::endpoints(&asked, values, env, report) };
+    let tiers = tiers(values.text(&path("service_tier")));
+    demand_tiers(role, tiers, is_builtin, &endpoints, values, report);
     let first = endpoints.first().map_or("", |endpoint| &endpoint.model);
     AgentOptions {
         role: role.name,
@@ -80,12 +86,58 @@ pub(super) fn agent(role: &Role, values: &Values, env: &BTreeMap<String, String>
         max_tokens: values.optional_integer(&path("max_tokens")),
         top_p: values.optional_number(&path("top_p")),
         max_retries: values.integer(&path("max_retries")),
+        tiers,
         extra: values.mapping(&path("extra")),
         rpm: values.optional_integer(&path("rpm")),
         tpm: values.optional_integer(&path("tpm")),
         strategy: routing::strategy(role, values, env, report),
         endpoints,
     }
+}
+
+/// The service tiers that a word asks for, one after the other.
+fn tiers(word: &str) -> &'static [Tier] {
+    match word {
+        "default" => &[Tier::Standard],
+        "flex" => &[Tier::Flex],
+        "flex_then_standard" => &[Tier::Flex, Tier::Standard],
+        "priority" => &[Tier::Priority],
+        _ => &[],
+    }
+}
+
+/// Reports an agent that asks for a service tier where there is none.
+fn demand_tiers(
+    role: &Role,
+    tiers: &[Tier],
+    is_builtin: bool,
+    endpoints: &[EndpointOptions],
+    values: &Values,
+    report: &mut Report,
+) {
+    let key = role.key("service_tier");
+    let word = values.text(&key);
+    let takes = |provider: &Provider| tiers.iter().all(|tier| provider.tiers.iter().any(|(known, _)| known == tier));
+    let what = if is_builtin && !tiers.is_empty() {
+        "the built-in model has no service tiers; leave it at `auto`".to_owned()
+    } else if let Some(endpoint) = endpoints.iter().find(|endpoint| !takes(endpoint.provider)) {
+        let EndpointOptions { provider, key: at, .. } = endpoint;
+        match provider.tiers.is_empty() {
+            true if provider.name == "openai" => format!(
+                "`{at}.base_url` is not OpenAI's own, and what it knows of service tiers is not known; leave it at `auto`, or \
+                 send the field as it is: `{}: {{service_tier: …}}`",
+                role.key("extra")
+            ),
+            true => format!(
+                "`{}`, the provider of `{at}`, has no service tiers; leave it at `auto`, or ask openai, gemini or groq",
+                provider.name
+            ),
+            false => format!("`{}`, the provider of `{at}`, has no such tier; leave it at `auto`", provider.name),
+        }
+    } else {
+        return;
+    };
+    report.conflict(&[&key], values.place(&key), format!("`{key}`: `{word}`: {what}"));
 }
 
 /// Reports providers that there are none of, also those of an agent that is not asked.
@@ -186,6 +238,58 @@ mod tests {
         assert_eq!((endpoint.provider.name, endpoint.base_url.as_str()), ("vllm", "http://127.0.0.1:2/v1"));
         assert_eq!(endpoint.api_key, Some(Secret::new("s3cret".to_owned())));
         assert!(!format!("{settings:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_tier_is_asked_for_where_the_provider_has_it() {
+        let key = [("LLM_USER_API_KEY_ENV", "K"), ("K", "k")];
+        let user = |agent: &str, more: &[(&str, &str)]| {
+            let text = format!("llm: {{agents: {{user: {{model: m, {agent}}}, assistant: {{provider: builtin}}}}}}");
+            load(&text, &[&key[..], more].concat(), &[]).map(|settings| settings.user)
+        };
+        let seconds = |agent: &AgentOptions| {
+            let endpoint = &agent.endpoints[0];
+            (endpoint.timeout.as_secs(), endpoint.flex_timeout.as_secs())
+        };
+        for (agent, env, tiers, times) in [
+            ("provider: openai", "", &[][..], (120, 900)),
+            ("provider: mistral, service_tier: auto", "", &[], (120, 900)),
+            ("provider: openai, service_tier: flex", "", &[Tier::Flex], (120, 900)),
+            (
+                "provider: gemini, service_tier: flex_then_standard, timeout: 300",
+                "",
+                &[Tier::Flex, Tier::Standard],
+                (300, 300),
+            ),
+            ("provider: gemini", "priority", &[Tier::Priority], (120, 900)),
+            ("provider: groq, service_tier: flex", "default", &[Tier::Standard], (120, 900)),
+        ] {
+            let agent = user(agent, &[("LLM_USER_SERVICE_TIER", env)]).unwrap();
+            assert_eq!((agent.tiers, seconds(&agent)), (tiers, times));
+        }
+        for (agent, expected) in [
+            (
+                "provider: mistral, service_tier: flex",
+                "`flex`: `mistral`, the provider of `llm.agents.user`, has no service tiers; leave it at `auto`, or ask openai, \
+                 gemini or groq",
+            ),
+            (
+                "provider: groq, service_tier: priority",
+                "`priority`: `groq`, the provider of `llm.agents.user`, has no such tier; leave it at `auto`",
+            ),
+            (
+                "base_url: 'http://h/v1', service_tier: flex",
+                "`flex`: `llm.agents.user.base_url` is not OpenAI's own, and what it knows of service tiers is not known; leave \
+                 it at `auto`, or send the field as it is: `llm.agents.user.extra: {service_tier: …}`",
+            ),
+            (
+                "provider: builtin, service_tier: default",
+                "`default`: the built-in model has no service tiers; leave it at `auto`",
+            ),
+        ] {
+            let error = user(agent, &[]).unwrap_err();
+            assert!(error.starts_with(&format!("`llm.agents.user.service_tier`: {expected} (c.yaml:1:")), "{error}");
+        }
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(super) struct Agent<'a> {
     pub model: &'a str,
     pub base_url: &'a str,
     pub timeout: Duration,
+    /// The same in the tier `flex`.
+    pub flex_timeout: Duration,
 }
 
 /// How an agent's endpoint is chosen.
@@ -144,6 +146,7 @@ impl Item<'_> {
             let key = self.key("base_url");
             report.conflict(&[&key], self.address.clone().or_else(|| self.place.cloned()), format!("`{key}` {wrong}"));
         }
+        let timeout = self.number("timeout_s").map(Duration::from_secs_f64);
         EndpointOptions {
             key: self.key.clone(),
             name: self.text("name").to_owned(),
@@ -151,7 +154,8 @@ impl Item<'_> {
             model: model.to_owned(),
             base_url: base_url.to_owned(),
             api_key: self.api_key(provider, env, report),
-            timeout: self.number("timeout_s").map_or(agent.timeout, Duration::from_secs_f64),
+            timeout: timeout.unwrap_or(agent.timeout),
+            flex_timeout: timeout.unwrap_or(agent.flex_timeout),
             weight: self.number("weight").unwrap_or(1.0),
             max_in_flight: self.integer("max_in_flight"),
             rpm: self.integer("rpm"),

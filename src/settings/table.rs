@@ -128,6 +128,10 @@ const LLM: &[Key] = &[
 pub(super) const STRATEGIES: &[Choice] =
     &[word("weighted_least_inflight"), word("round_robin"), word("lowest_latency")];
 
+/// How soon a provider serves a request.
+const SERVICE_TIERS: &[Choice] =
+    &[word("auto"), word("default"), word("flex"), word("flex_then_standard"), word("priority")];
+
 /// The keys of an item of `llm.routing.endpoints`.
 pub(super) const ENDPOINT: &[Key] = &[
     key("name", Text),
@@ -156,6 +160,11 @@ macro_rules! agent {
             agent!($role, "max_retries", Integer(COUNT), $env, $stage, "_MAX_RETRIES"),
             agent!($role, "rpm", Integer(POSITIVE), $env, $stage, "_RPM"),
             agent!($role, "tpm", Integer(MANY), $env, $stage, "_TPM"),
+            key(concat!("llm.agents.", $role, ".service_tier"), OneOf(SERVICE_TIERS)).env(&[concat!(
+                "LLM_",
+                $env,
+                "_SERVICE_TIER"
+            )]),
             key(concat!("llm.agents.", $role, ".extra"), Mapping),
         ]
     };

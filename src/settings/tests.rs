@@ -35,7 +35,7 @@ impl Project {
 }
 
 /// The settings a configuration stands for, in a fresh folder.
-pub(super) fn load(text: &str, env: &[(&str, &str)], set: &[&str]) -> Result<Settings, String> {
+pub(crate) fn load(text: &str, env: &[(&str, &str)], set: &[&str]) -> Result<Settings, String> {
     Project::new().load(text, env, set)
 }
 

@@ -1,7 +1,7 @@
 //! One SQLite file: opened so that a commit is on disk when it returns, and told apart when it is damaged.
 
 use super::StoreError;
-use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags, OptionalExtension};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -25,6 +25,12 @@ pub(super) struct Database {
 pub(super) enum Access {
     Write,
     Read,
+}
+
+/// Whether a file has a table of this name.
+pub(super) fn has_table(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    let table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1";
+    Ok(connection.query_row(table, [name], |_| Ok(())).optional()?.is_some())
 }
 
 impl Database {

@@ -19,7 +19,8 @@ mod tests;
 
 pub use error::StoreError;
 pub use journal::{Delays, Journal, Recalled, Reuse, recall};
-pub use records::{Admission, Charge, Entry, Fact, Mark, Paid, Run, Settled, Spending, Spent, State};
+pub use records::{Admission, Charge, Entry, Fact, Mark, Paid, Run, STANDARD, Settled, Spending, Spent, State, Tiered};
+
 pub use sqlite::Sqlite;
 
 use crate::words::{Digest, Fingerprint, Place};
@@ -69,6 +70,12 @@ pub trait Store: Send + Sync {
 
     /// What a run has spent so far, by role, model and language.
     fn spent(&self, run: &str) -> Result<Vec<Spent>, StoreError>;
+
+    /// What the replies of a run have cost in every service tier but the standard one.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    fn tiers(&self, run: &str) -> Result<Vec<Tiered>, StoreError>;
 
     /// Records what a run may have spent in all, requests that are out among it.
     fn record_spending(&self, run: &str, spending: Spending) -> Result<(), StoreError>;

@@ -110,7 +110,12 @@ pub struct Paid {
     pub latency_us: u64,
     /// Its price in billionths of a USD; none when it is unknown.
     pub cost_nanousd: Option<u64>,
+    /// The service tier it was made in, such as [`STANDARD`].
+    pub tier: &'static str,
 }
+
+/// The service tier of replies that are not counted apart.
+pub const STANDARD: &str = "standard";
 
 /// What became of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,6 +213,19 @@ pub struct Charge {
     pub prompt_tokens: u64,
     /// Tokens written, as far as endpoints say.
     pub completion_tokens: u64,
+    /// What they cost, as far as it is known, in billionths of a USD.
+    pub cost_nanousd: u64,
+    /// Replies of unknown cost.
+    pub unpriced: u64,
+}
+
+/// What the replies of a run that were made in one service tier, other than [`STANDARD`], have cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tiered {
+    /// The tier.
+    pub tier: String,
+    /// Replies.
+    pub calls: u64,
     /// What they cost, as far as it is known, in billionths of a USD.
     pub cost_nanousd: u64,
     /// Replies of unknown cost.

@@ -1,9 +1,9 @@
 //! `journal.sqlite`: what models replied, by place and request, and what it cost.
 
-use super::database::{Access, Database};
+use super::database::{Access, Database, has_table};
 use super::packing::unpacked;
-use super::records::Paid;
-use super::{Charge, Entry, Settled, Spent, StoreError};
+use super::records::{Paid, STANDARD};
+use super::{Charge, Entry, Settled, Spent, StoreError, Tiered};
 use crate::words::{Digest, LanguageIndex, Place, Slot};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
@@ -27,8 +27,19 @@ CREATE TABLE replies (
 );
 CREATE UNIQUE INDEX replies_by_place ON replies (run, language, slot, turn, attempt, stage, round, digest)";
 
+/// Earlier releases had no such table: it is made when a journal is opened for writing, and journals without it can be read.
+const LATER: &str = "
+CREATE TABLE IF NOT EXISTS tiers (
+    run TEXT NOT NULL, tier TEXT NOT NULL, calls INTEGER NOT NULL, cost_nanousd INTEGER NOT NULL,
+    unpriced INTEGER NOT NULL, PRIMARY KEY (run, tier)
+) WITHOUT ROWID";
+
 pub(super) fn open(path: &Path, access: Access) -> Result<Database, StoreError> {
-    Database::open(path, FORMAT, SCHEMA, access)
+    let mut database = Database::open(path, FORMAT, SCHEMA, access)?;
+    if access == Access::Write {
+        database.run("write to", |connection| connection.execute_batch(LATER))?;
+    }
+    Ok(database)
 }
 
 pub(super) fn append(connection: &mut Connection, run: &str, entries: &[Entry]) -> rusqlite::Result<()> {
@@ -46,6 +57,10 @@ pub(super) fn append(connection: &mut Connection, run: &str, entries: &[Entry]) 
              calls = calls + 1, prompt_tokens = prompt_tokens + ?5, completion_tokens = completion_tokens + ?6,
              cached_tokens = cached_tokens + ?7, reasoning_tokens = reasoning_tokens + ?8, untold = untold + ?9,
              latency_us = latency_us + ?10, cost_nanousd = cost_nanousd + ?11, unpriced = unpriced + ?12",
+        )?;
+        let mut count = transaction.prepare_cached(
+            "INSERT INTO tiers (run, tier, calls, cost_nanousd, unpriced) VALUES (?1, ?2, 1, ?3, ?4)
+             ON CONFLICT DO UPDATE SET calls = calls + 1, cost_nanousd = cost_nanousd + ?3, unpriced = unpriced + ?4",
         )?;
         for Entry { place, digest, body, paid } in entries {
             let Place { slot, turn, attempt, stage, round } = place;
@@ -66,7 +81,12 @@ pub(super) fn append(connection: &mut Connection, run: &str, entries: &[Entry]) 
                 paid.map(|paid| paid.latency_us),
                 body
             ])?;
-            if let Some(Paid { role, model, cached_tokens, reasoning_tokens, latency_us, cost_nanousd, .. }) = paid {
+            if let Some(Paid { role, model, cached_tokens, reasoning_tokens, latency_us, cost_nanousd, tier, .. }) =
+                paid
+            {
+                if *tier != STANDARD {
+                    count.execute(params![run, tier, cost_nanousd.unwrap_or(0), cost_nanousd.is_none()])?;
+                }
                 charge.execute(params![
                     run,
                     role,
@@ -152,6 +172,18 @@ pub(super) fn spent(connection: &Connection, run: &str) -> rusqlite::Result<Vec<
     spent.collect()
 }
 
+pub(super) fn tiers(connection: &Connection, run: &str) -> rusqlite::Result<Vec<Tiered>> {
+    if !has_table(connection, "tiers")? {
+        return Ok(Vec::new());
+    }
+    let mut found = connection
+        .prepare_cached("SELECT tier, calls, cost_nanousd, unpriced FROM tiers WHERE run = ?1 ORDER BY tier")?;
+    let tiers = found.query_map([run], |row| {
+        Ok(Tiered { tier: row.get(0)?, calls: row.get(1)?, cost_nanousd: row.get(2)?, unpriced: row.get(3)? })
+    })?;
+    tiers.collect()
+}
+
 pub(super) fn charges(connection: &Connection, run: &str) -> rusqlite::Result<Vec<Charge>> {
     let mut found = connection.prepare_cached(
         "SELECT language, slot, count(*), coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0),
@@ -179,6 +211,7 @@ pub(super) fn rescue(from: &Connection, to: &mut Connection) -> rusqlite::Result
                            completion_tokens, cost_nanousd, latency_us, body";
     let transaction = to.transaction()?;
     copy(from, &transaction, "spent", SPENT, None)?;
+    copy(from, &transaction, "tiers", "run, tier, calls, cost_nanousd, unpriced", None)?;
     let (mut copied, mut after, mut step) = (0, 0, 1);
     // Where a row can't be read the copy goes on behind it, in longer and longer steps until there are rows again.
     while step < 1 << 40 {

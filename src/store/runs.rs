@@ -1,6 +1,6 @@
 //! `runs.sqlite`: which runs there are, what they have settled, and how long their files are.
 
-use super::database::{Access, Database};
+use super::database::{Access, Database, has_table};
 use super::{Admission, Fact, Mark, Run, Settled, Spending, State, StoreError};
 use crate::words::{Fingerprint, LanguageIndex, Slot, Wave};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -194,11 +194,6 @@ pub(super) fn spending(connection: &Connection, run: &str) -> rusqlite::Result<S
     let mut found = connection.prepare_cached("SELECT nanousd, tokens, calls FROM spending WHERE run = ?1")?;
     let spending = |row: &Row| Ok(Spending { nanousd: row.get(0)?, tokens: row.get(1)?, calls: row.get(2)? });
     Ok(found.query_row([run], spending).optional()?.unwrap_or_default())
-}
-
-fn has_table(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
-    let table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1";
-    Ok(connection.query_row(table, [name], |_| Ok(())).optional()?.is_some())
 }
 
 fn unreadable(column: usize, detail: String) -> rusqlite::Error {

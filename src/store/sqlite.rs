@@ -2,8 +2,8 @@
 
 use super::database::{Access, Database};
 use super::{
-    Admission, Charge, Entry, Fact, Mark, Run, Settled, Spending, Spent, State, Store, StoreError, replies, runs,
-    salvage,
+    Admission, Charge, Entry, Fact, Mark, Run, Settled, Spending, Spent, State, Store, StoreError, Tiered, replies,
+    runs, salvage,
 };
 use crate::words::{Digest, Fingerprint, Place};
 use rusqlite::Connection;
@@ -189,6 +189,10 @@ impl Store for Sqlite {
 
     fn spent(&self, run: &str) -> Result<Vec<Spent>, StoreError> {
         self.journal(&self.journal, "read", |connection| replies::spent(connection, run))
+    }
+
+    fn tiers(&self, run: &str) -> Result<Vec<Tiered>, StoreError> {
+        self.journal(&self.journal, "read", |connection| replies::tiers(connection, run))
     }
 
     fn record_spending(&self, run: &str, spending: Spending) -> Result<(), StoreError> {

@@ -26,6 +26,7 @@ fn entry(place: Place, digest: u128, body: &[u8], tokens: Option<u64>) -> Entry 
         reasoning_tokens: None,
         latency_us: 7,
         cost_nanousd: tokens,
+        tier: if tokens == Some(1) { "flex" } else { STANDARD },
     };
     Entry { place, digest: Digest(digest), body: body.to_vec(), paid: Some(paid) }
 }
@@ -115,6 +116,9 @@ fn conformance<S: Store>(store: S, reopened: impl Fn(S) -> S) {
     assert_eq!((spent.cost_nanousd, spent.unpriced), (12, 1));
     assert_eq!((spent.language, spent.cached_tokens, spent.reasoning_tokens), (LanguageIndex(0), 5, 0));
     assert_eq!(store.spent("a").unwrap(), []);
+    let [flex] = <[Tiered; 1]>::try_from(store.tiers("b").unwrap()).unwrap();
+    assert_eq!((flex.tier.as_str(), flex.calls, flex.cost_nanousd, flex.unpriced), ("flex", 2, 2, 0));
+    assert_eq!(store.tiers("a").unwrap(), []);
     let [charge] = <[Charge; 1]>::try_from(store.charges("b").unwrap()).unwrap();
     assert_eq!((charge.slot, charge.calls), (here.slot, 3));
     assert_eq!((charge.prompt_tokens, charge.completion_tokens, charge.cost_nanousd, charge.unpriced), (11, 13, 11, 1));
@@ -210,6 +214,10 @@ impl<S: Store> Store for Faulty<S> {
     fn files(&self) -> Result<BTreeMap<String, Mark>, StoreError> {
         self.store.files()
     }
+    fn tiers(&self, run: &str) -> Result<Vec<Tiered>, StoreError> {
+        self.store.tiers(run)
+    }
+
     fn spent(&self, run: &str) -> Result<Vec<Spent>, StoreError> {
         self.store.spent(run)
     }
@@ -270,9 +278,15 @@ fn a_store_of_an_earlier_release_learns_too() {
     drop(store);
     let runs = rusqlite::Connection::open(folder.path().join("store/runs.sqlite")).unwrap();
     runs.execute_batch("DROP TABLE facts").unwrap();
-    drop(runs);
-    assert_eq!(Sqlite::look(folder.path()).unwrap().unwrap().learned("b").unwrap(), []);
+    let journal = rusqlite::Connection::open(folder.path().join("store/journal.sqlite")).unwrap();
+    journal.execute_batch("DROP TABLE tiers").unwrap();
+    drop((runs, journal));
+    let looked = Sqlite::look(folder.path()).unwrap().unwrap();
+    assert_eq!((looked.learned("b").unwrap(), looked.tiers("b").unwrap()), (vec![], vec![]));
+    drop(looked);
     let store = Sqlite::open(folder.path()).unwrap();
+    store.append("b", &[entry(place(0, 0, Stage::Ask, 0), 1, b"one", Some(1))]).unwrap();
+    assert_eq!(store.tiers("b").unwrap().len(), 1);
     store.learn("b", &fact("z")).unwrap();
     assert_eq!(Sqlite::look(folder.path()).unwrap().unwrap().learned("b").unwrap(), [fact("z")]);
 }

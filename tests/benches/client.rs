@@ -108,6 +108,7 @@ fn model(base_url: &str) -> Arc<dyn Model> {
         base_url: base_url.into(),
         api_key: None,
         timeout: Duration::from_secs(120),
+        flex_timeout: Duration::from_secs(900),
         weight: 1.0,
         max_in_flight: None,
         rpm: None,
@@ -124,6 +125,7 @@ fn model(base_url: &str) -> Arc<dyn Model> {
         extra: serde_json::Map::new(),
         rpm: None,
         tpm: None,
+        tiers: &[],
         strategy: Strategy::default(),
         endpoints: vec![own],
     };

@@ -32,6 +32,8 @@ use super::Shared;
 use super::budget::{Cost, Purse};
 use super::chat::{ChatReply, ChatRequest, Finish, Model, ModelError, Replying, Role, Usage};
 use super::meter::Meter;
+use super::prices::Price;
+use super::provider;
 use crate::words::{Digest, Task, ToolCall};
 use languages::Language;
 use serde::Serialize;
@@ -51,13 +53,15 @@ pub struct Builtin {
     name: Arc<str>,
     meter: Arc<Meter>,
     purse: Option<Arc<Purse>>,
+    price: Option<Price>,
 }
 
 impl Builtin {
-    /// A model of this name that counts its calls as the others of a run do. They cost nothing but are calls, and their
-    /// words are tokens: a budget caps them.
+    /// A model of this name that counts its calls as the others of a run do. They cost nothing, unless the table of prices has
+    /// another price for them, but are calls, and their words are tokens: a budget caps them.
     pub fn new(name: Arc<str>, shared: &Shared) -> Self {
-        Self { name, meter: shared.meter.clone(), purse: shared.purse.clone() }
+        let price = shared.prices.of(&provider::BUILTIN, ENDPOINT).cloned();
+        Self { name, meter: shared.meter.clone(), purse: shared.purse.clone(), price }
     }
 
     /// Takes what a reply is out of the budget of the run.
@@ -65,8 +69,9 @@ impl Builtin {
         let Some(purse) = &self.purse else { return Ok(()) };
         let Usage { prompt_tokens, completion_tokens, .. } = reply.usage;
         let tokens = prompt_tokens.unwrap_or(0) + completion_tokens.unwrap_or(0);
-        let mut reservation = purse.reserve(Cost { nanousd: 0, tokens, calls: 1 }).await?;
-        reservation.settle(&reply.usage, Some(0));
+        let nanousd = reply.cost_nanousd.unwrap_or(0);
+        let mut reservation = purse.reserve(Cost { nanousd, tokens, calls: 1 }).await?;
+        reservation.settle(&reply.usage, Some(nanousd));
         Ok(())
     }
 
@@ -93,6 +98,7 @@ impl Builtin {
             reasoning: None,
             finish: Finish::Stop,
             usage,
+            cost_nanousd: self.price.as_ref().and_then(|price| price.nanousd(&usage)),
             model: self.name.clone(),
             carried: None,
             raw,

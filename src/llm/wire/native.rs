@@ -168,6 +168,9 @@ impl<W> Native<W> {
         if form.format == Format::Json && self.settings.is_some() {
             set("responseMimeType", "application/json".into());
         }
+        if let Some((_, name)) = form.tier {
+            further.insert("serviceTier".to_owned(), name.into());
+        }
         (!further.is_empty()).then_some(Value::Object(further))
     }
 }
@@ -310,6 +313,7 @@ fn read(response: CompletionResponse, raw: Value, request: &ChatRequest, model: 
         cached_tokens: response.usage.cached_input_tokens,
         cache_write_tokens: response.usage.cache_creation_input_tokens,
         reasoning_tokens: response.usage.reasoning_tokens,
+        ..Usage::default()
     };
     ChatReply {
         text,
@@ -317,6 +321,7 @@ fn read(response: CompletionResponse, raw: Value, request: &ChatRequest, model: 
         reasoning: (!reasoning.is_empty()).then(|| reasoning.join("\n\n")),
         finish: finish(&response, &raw),
         usage,
+        cost_nanousd: None,
         model: model.clone(),
         carried,
         raw,

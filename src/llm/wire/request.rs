@@ -29,6 +29,7 @@ impl Preset {
             "temperature" => options.temperature.is_some(),
             "max_tokens" | "max_completion_tokens" => options.max_tokens.is_some(),
             "top_p" => options.top_p.is_some(),
+            "service_tier" | "serviceTier" => !options.tiers.is_empty(),
             _ => false,
         };
         let mut extra = options.extra.clone();
@@ -71,6 +72,7 @@ pub(in crate::llm) fn body(preset: &Preset, request: &ChatRequest, form: &Form) 
         prompt_cache_key: Some(cache_key(&request.conversation))
             .filter(|key| form.has(Field::CacheKey) && !key.is_empty() && !extra.contains_key(Field::CacheKey.name())),
         response_format: ResponseFormat::of(form.format, &request.schema),
+        service_tier: form.tier.map(|(_, name)| name),
     };
     let text: usize = messages.iter().map(|message| message.content.len()).sum();
     let mut bytes = Vec::with_capacity(text + text / 8 + 1024);
@@ -108,6 +110,8 @@ struct Body<'a> {
     prompt_cache_key: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     response_format: Option<ResponseFormat<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -191,6 +195,7 @@ mod tests {
     use super::*;
     use crate::llm::form::{FIELDS, NEW_LIMIT};
     use crate::llm::samples::{options, request};
+    use crate::llm::{Tier, provider};
     use serde_json::json;
 
     fn written(options: &AgentOptions, request: &ChatRequest, format: Format) -> (String, Value) {
@@ -264,7 +269,12 @@ mod tests {
             (Format::Json, true, false, NEW_LIMIT),
             (Format::Text, false, false, NEW_LIMIT),
         ] {
-            assert!(longest(&Form { format, tools, system, limit, fields: [true; FIELDS] }) <= most);
+            for provider in provider::ALL {
+                let tiers = provider.tiers.iter().copied().map(Some).chain([None]);
+                for tier in tiers {
+                    assert!(longest(&Form { format, tools, system, limit, fields: [true; FIELDS], tier }) <= most);
+                }
+            }
         }
     }
 
@@ -284,6 +294,24 @@ mod tests {
         assert_eq!(whole["messages"][1]["name"], "search");
         let least = sent(without(&[Field::Seed, Field::Name]));
         assert_eq!((least.get("seed"), &least["top_k"], least["messages"][1].get("name")), (None, &json!(5), None));
+    }
+
+    #[test]
+    fn the_tier_is_sent_and_makes_no_other_question() {
+        let mut options = options("http://127.0.0.1/v1");
+        let request = request("Hi");
+        let tier = Some((Tier::Standard, "on_demand"));
+        let (_, value) = written_as(&options, &request, &Form { tier, ..Form::WHOLE });
+        assert_eq!(value["service_tier"], "on_demand");
+        let plain = written(&options, &request, Format::Schema);
+        options.tiers = &[Tier::Flex, Tier::Standard];
+        assert_eq!(written(&options, &request, Format::Schema), plain);
+        // A field of that name in `extra` is sent as it is, unless a tier is asked for.
+        options.extra.insert("service_tier".into(), "mine".into());
+        let (text, value) = written_as(&options, &request, &Form { tier, ..Form::WHOLE });
+        assert_eq!((&value["service_tier"], text.matches("service_tier").count()), (&json!("on_demand"), 1));
+        options.tiers = &[];
+        assert_eq!(written(&options, &request, Format::Schema).1["service_tier"], "mine");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::lenient::{self, first, parse};
 use super::tool_text::unfenced;
-use crate::llm::{ChatReply, ChatRequest, Finish, Usage};
+use crate::llm::{ChatReply, ChatRequest, Finish, Tier, Usage};
 use crate::words::{ToolCall, made_up_id};
 use reqwest::StatusCode;
 use serde_json::{Map, Value};
@@ -49,6 +49,7 @@ pub(in crate::llm) fn reply(body: &[u8], request: &ChatRequest, model: &Arc<str>
         reasoning: reasoning(message),
         finish: finish(choice, message),
         usage: usage(&raw),
+        cost_nanousd: None,
         model: model.clone(),
         carried: None,
         raw,
@@ -186,7 +187,14 @@ fn usage(raw: &Value) -> Usage {
             "/usage/cache_creation_input_tokens",
         ]),
         reasoning_tokens,
+        ..Usage::default()
     }
+}
+
+/// The tier in which a response of any provider says that it was made.
+pub(in crate::llm) fn tier(raw: &Value) -> Option<Tier> {
+    let places = ["/service_tier", "/usage/service_tier", "/usageMetadata/serviceTier", "/serviceTier"];
+    places.iter().find_map(|place| Tier::named(raw.pointer(place)?.as_str()?))
 }
 
 /// The calls asked for, in the order in which they are asked for.
@@ -440,6 +448,21 @@ mod tests {
             json!("7"),
         ] {
             assert_eq!(reading(usage), Usage::default());
+        }
+    }
+
+    #[test]
+    fn the_tier_stands_where_each_provider_says_it() {
+        for (body, expected) in [
+            (json!({"service_tier": "flex"}), Some(Tier::Flex)),
+            (json!({"service_tier": "default"}), Some(Tier::Standard)),
+            (json!({"service_tier": "on_demand"}), Some(Tier::Standard)),
+            (json!({"usage": {"service_tier": "batch"}}), Some(Tier::Batch)),
+            (json!({"usageMetadata": {"serviceTier": "PRIORITY"}}), Some(Tier::Priority)),
+            (json!({"service_tier": null, "usage": {}}), None),
+            (json!({"service_tier": "unheard-of"}), None),
+        ] {
+            assert_eq!(tier(&body), expected, "{body}");
         }
     }
 

@@ -5,7 +5,7 @@
 use super::*;
 use crate::llm::form::FIELDS;
 use crate::llm::samples;
-use crate::llm::{AgentOptions, ReplySchema};
+use crate::llm::{AgentOptions, ReplySchema, Tier};
 use crate::words::ToolDefinition as Tool;
 
 const ANTHROPIC: Protocol = Protocol::Messages;
@@ -140,6 +140,15 @@ fn gemini_is_asked_in_its_protocol() {
 }
 
 #[test]
+fn gemini_is_told_the_tier() {
+    let tier = Some((Tier::Flex, "flex"));
+    let outgoing = wire(GEMINI, &agent()).outgoing(&request(), &Form { tier, ..form(Format::Schema) }).unwrap();
+    let body: Value = serde_json::from_slice(&outgoing.body).unwrap();
+    assert_eq!(body["serviceTier"], "flex", "{body}");
+    assert_eq!(body["generationConfig"].get("serviceTier"), None);
+}
+
+#[test]
 fn both_have_their_addresses() {
     for (name, expected) in [
         ("anthropic", "https://api.anthropic.com/v1/messages"),
@@ -171,6 +180,7 @@ fn anthropic_replies_are_read() {
         cached_tokens: Some(4),
         cache_write_tokens: Some(3),
         reasoning_tokens: reply.usage.reasoning_tokens,
+        ..Usage::default()
     };
     assert_eq!((reply.usage, reply.finish, &*reply.model), (usage, Finish::Stop, "p/m"));
     assert_eq!((reply.raw, reply.carried), (body, None));
@@ -282,6 +292,7 @@ fn gemini_replies_are_read() {
         cached_tokens: Some(3),
         cache_write_tokens: None,
         reasoning_tokens: Some(5),
+        ..Usage::default()
     };
     assert_eq!((reply.usage, reply.finish), (usage, Finish::Stop));
     assert_eq!(reply.raw, body);
