@@ -85,7 +85,6 @@ impl Behaviour {
     }
 
     /// The same, with this response to `GET /v1/models`; without one there is no such place.
-    #[allow(dead_code, reason = "not every binary of tests looks at models")]
     pub fn listing(self, models: Reply) -> Self {
         Self { models: Some(models), ..self }
     }
@@ -193,7 +192,6 @@ impl Endpoint {
     }
 
     /// Requests for the list of models, which count for nothing else.
-    #[allow(dead_code, reason = "not every binary of tests looks at models")]
     pub fn looks(&self) -> u64 {
         self.state.looks.load(Ordering::SeqCst)
     }

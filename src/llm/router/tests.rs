@@ -284,9 +284,9 @@ async fn a_budget_is_never_exceeded() {
 
 #[tokio::test]
 async fn patience_ends() {
-    let server = fake::Endpoint::start(Behaviour::flaky(3));
+    let server = first(3, || Reply::error(503, "down"));
     let (outcome, counts) = call(&server, 2).await;
-    assert_eq!(outcome.unwrap_err().to_string(), format!("{}: HTTP 503: unavailable", server.base_url()));
+    assert_eq!(outcome.unwrap_err().to_string(), format!("{}: HTTP 503: down", server.base_url()));
     assert_eq!(counts, [3, 2, 0, 1]);
     let (outcome, counts) = call(&server, 2).await;
     assert!(outcome.is_ok());
@@ -322,6 +322,33 @@ async fn unusable_bodies_are_tried_again() {
         assert!(outcome.is_ok(), "{outcome:?}");
         assert_eq!(counts, [2, 1, 1, 0]);
     }
+}
+
+#[tokio::test]
+async fn endpoints_are_looked_at_once_before_the_first_request() {
+    let models = Reply::json(200, &json!({"data": [{"id": "m"}]}));
+    let server = fake::Endpoint::start(Behaviour::dialogue(Latency::NONE).listing(models));
+    let outage = Duration::from_millis(300);
+    let shared = Shared::default().checking(outage);
+    let routers = ["user", "judge"].map(|role| hurried(&AgentOptions { role, ..options(&server.base_url()) }, &shared));
+    assert_eq!(server.looks(), 0, "nobody has asked for anything");
+    for router in &routers {
+        router.chat(&request("Hi")).await.unwrap();
+    }
+    assert_eq!((server.looks(), server.requests(), shared.meter.read().calls), (1, 2, 2));
+    // Another agent has nobody to ask: the run stops before anybody is asked.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let shared = Shared::default().checking(outage);
+    let router = hurried(&options(&server.base_url()), &shared);
+    let judge = AgentOptions { role: "judge", ..options(&format!("http://{address}/v1")) };
+    let _judge = hurried(&judge, &shared);
+    let error = router.chat(&request("Hi")).await.unwrap_err().to_string();
+    assert!(error.starts_with(&format!("no reply for 0.3 s (`llm.max_outage`): http://{address}/v1: ")), "{error}");
+    assert_eq!(server.requests(), 2);
+    // Where an agent has another endpoint, that is only said.
+    let endpoints = [format!("http://{address}/v1"), server.base_url()].map(|url| endpoint(&url));
+    let options = AgentOptions { endpoints: endpoints.into(), ..options("") };
+    hurried(&options, &Shared::default().checking(outage)).chat(&request("Hi")).await.unwrap();
 }
 
 #[tokio::test]

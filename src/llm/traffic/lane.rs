@@ -131,6 +131,11 @@ impl Lane {
         self.health.is_down()
     }
 
+    /// Whether it can be expected to take a request: it is not down, and has not complained for long without a reply.
+    pub fn is_well(&self, now: Instant) -> bool {
+        !self.is_down() && self.health.ailing_since().is_none_or(|since| now - since < LONGEST_HOLD)
+    }
+
     /// Since when nothing has come of requests, where nothing more may come of those that are out.
     pub fn ailing_since(&self) -> Option<Instant> {
         self.health.ailing_since().filter(|_| self.in_flight == 0)

@@ -203,14 +203,14 @@ impl Traffic {
         drop(unwanted);
     }
 
-    /// Takes note that an endpoint sends only part of a request on.
+    /// Takes note that an endpoint is sent only part of a request.
     pub fn takes_less(&self, route: usize, endpoint: usize) {
         let mut state = self.lock();
         let lane = state.routes[route].lanes[endpoint];
         state.lanes[lane].takes_less = true;
     }
 
-    /// Whether all endpoints have refused a request that take others. Those that are down are not waited for.
+    /// Whether all endpoints that can be expected to take a request have refused this one.
     pub fn has_refused(&self, route: usize, request: &Request) -> bool {
         let state = self.lock();
         state.routes[route].gone.iter().any(Option::is_none) && !state.has_way(route, request)
@@ -231,9 +231,9 @@ impl Traffic {
         self.0.ended.notify_waiters();
     }
 
-    /// Whose fault a refusal is. Before the first reply that is not known: then it waits a little for others to be replied
-    /// to, or refused as well.
-    async fn verdict(&self, route: usize, endpoint: usize) -> Refusal {
+    /// Whose fault it is that all endpoints of an agent refuse a request. Before the first reply that is not known: then it
+    /// waits a little for others to be replied to, or refused as well.
+    async fn verdict(&self, route: usize) -> Refusal {
         let told = async {
             loop {
                 let ended = self.0.ended.notified();
@@ -242,10 +242,11 @@ impl Traffic {
                 {
                     let state = self.lock();
                     let route = &state.routes[route];
-                    if route.gone[endpoint].is_some() || self.0.halt.reason().is_some() {
+                    let mut left = route.tries.iter().zip(&route.gone).filter(|(_, gone)| gone.is_none()).peekable();
+                    if left.peek().is_none() || self.0.halt.reason().is_some() {
                         return Refusal::GoOn;
                     }
-                    if route.tries[endpoint].has_replied {
+                    if left.any(|(tries, _)| tries.has_replied) {
                         return Refusal::Final;
                     }
                 }
@@ -276,9 +277,10 @@ impl Route {
 }
 
 impl State {
-    /// Whether there is an endpoint for a request that is not down.
+    /// Whether there is an endpoint for a request that can be expected to take one.
     fn has_way(&self, route: usize, request: &Request) -> bool {
-        self.routes[route].usable(request).any(|(_, lane)| !self.lanes[lane].is_down())
+        let now = Instant::now();
+        self.routes[route].usable(request).any(|(_, lane)| self.lanes[lane].is_well(now))
     }
 
     /// The position of the endpoint a request goes to: now, or what it waits for. Some lanes are kept for others.
@@ -296,7 +298,7 @@ impl State {
         let mut wake: Option<Instant> = None;
         let usable: Vec<_> = route.usable(request).collect();
         // Nothing is left out of a request while another endpoint can take it whole.
-        let whole = usable.iter().any(|(_, lane)| !lanes[*lane].takes_less && !lanes[*lane].is_down());
+        let whole = usable.iter().any(|(_, lane)| !lanes[*lane].takes_less && lanes[*lane].is_well(now));
         for (position, lane) in usable.into_iter().filter(|(_, lane)| !kept.contains(lane)) {
             if whole && lanes[lane].takes_less {
                 continue;
@@ -486,7 +488,7 @@ impl Permit {
         if is_useless {
             traffic.give_up(route, endpoint, complaint);
         }
-        if has_way { Refusal::GoOn } else { traffic.verdict(route, endpoint).await }
+        if has_way { Refusal::GoOn } else { traffic.verdict(route).await }
     }
 
     /// Ends the flight; `change` tells how many tokens more there were than thought.
