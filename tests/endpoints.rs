@@ -556,7 +556,7 @@ fn control_tokens_of_replies_get_blanks_in_rows_and_are_cut_off_at_the_end() {
 
 #[test]
 fn a_reply_without_measure_costs_little() {
-    for (what, expected) in [("calls", 0), ("objects", 1), ("tags", 1), ("items", 1), ("words", 1)] {
+    for (what, expected) in [("calls", 0), ("objects", 1), ("tags", 1), ("items", 1), ("words", 1), ("long", 1)] {
         let endpoint = Endpoint::start(Behaviour::new(move |request, number| {
             edited(reply(request, Latency::NONE), |message| match (what, message["tool_calls"].is_array()) {
                 ("calls", true) => {
@@ -566,7 +566,7 @@ fn a_reply_without_measure_costs_little() {
                 ("objects", _) if number == 0 => {
                     message["content"] = (0..60_000).map(|at| format!("{{\"{at}\": {{}}}}")).collect::<String>().into();
                 }
-                ("items" | "words", false) if number < 4 => {
+                ("items" | "words" | "long", false) if number < 4 => {
                     let text = message["content"].as_str().unwrap_or_default();
                     let mut object: Value = serde_json::from_str(text).expect("JSON");
                     if what == "items" {
@@ -576,8 +576,11 @@ fn a_reply_without_measure_costs_little() {
                     } else {
                         let key =
                             ["user_message", "assistant_message"].into_iter().find(|key| object.get(key).is_some());
-                        let _ =
-                            key.map(|key| object[key] = "A starter is ready when it doubles. ".repeat(50_000).into());
+                        let _ = key.map(|key| {
+                            object[key] = "A starter is ready when it doubles. "
+                                .repeat(if what == "long" { 1_500 } else { 50_000 })
+                                .into()
+                        });
                     }
                     message["content"] = object.to_string().into();
                 }

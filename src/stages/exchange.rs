@@ -152,8 +152,8 @@ fn is_call(text: &str) -> bool {
 /// Tells the model what is wrong with its reply. It is shown a reply that has not the form that was asked for; one whose
 /// content is wrong it would only write again.
 pub(super) fn complain(messages: &mut Vec<Message>, reply: &str, fault: &Fault) {
-    // Many endpoints take no empty message.
-    if matches!(fault, Fault::Form(_)) && !reply.trim().is_empty() {
+    // Many endpoints take no empty message, and none needs one without measure.
+    if matches!(fault, Fault::Form(_)) && !reply.trim().is_empty() && reply.len() <= repair::LONGEST {
         messages.push(Message::new(Role::Assistant, text::clean(reply)));
     }
     say(messages, &format!("Your reply can't be used: {}. {AGAIN}", fault.detail()));

@@ -56,11 +56,14 @@ pub(super) fn part(item: &Value, keys: &[&str], bare: bool) -> String {
     }
 }
 
+/// Items of one list that count, the first ones.
+const MOST: usize = 100;
+
 /// A list; what is not a list is a list of one.
 pub(super) fn items(value: Option<&Value>) -> Vec<&Value> {
     match value {
         None | Some(Value::Null) => Vec::new(),
-        Some(Value::Array(items)) => items.iter().filter(|item| !item.is_null()).collect(),
+        Some(Value::Array(items)) => items.iter().filter(|item| !item.is_null()).take(MOST).collect(),
         Some(item) => vec![item],
     }
 }

@@ -7,6 +7,9 @@ use super::text::{REPLACEMENT, clean, clean_object, shortened};
 use jsonc_parser::{ParseOptions, parse_to_serde_value};
 use serde_json::{Map, Value};
 
+/// Longest reply that is looked at, apart from its reasoning, in bytes: some checks of a message grow faster than it does.
+pub(super) const LONGEST: usize = 64 * 1024;
+
 /// Objects that are looked at in one reply.
 const MOST: usize = 100;
 
@@ -27,6 +30,9 @@ pub(super) fn object(text: &str) -> Result<Found, String> {
     let (reasoning, rest) = split_reasoning(text)?;
     if rest.is_empty() {
         return Err("the reply is empty".to_owned());
+    }
+    if rest.len() > LONGEST {
+        return Err(format!("the reply is longer than {} kB", LONGEST / 1024));
     }
     let mut object = whole(rest)?;
     clean_object(&mut object);
