@@ -215,7 +215,11 @@ fn the_usual_proxy_variables_work() {
 
 #[test]
 fn warnings_that_are_alike_are_told_once_and_counted() {
-    let failing = Endpoint::start(Behaviour::new(|_, _| Reply::error(400, "no such luck")));
+    // One that refused everything from the start would stop the run.
+    let failing = Endpoint::start(Behaviour::new(|request, number| {
+        let asks = request["response_format"]["json_schema"]["name"] == "user_reply";
+        if asks && number > 0 { Reply::error(400, "no such luck") } else { reply(request, Latency::NONE) }
+    }));
     let run = "  run_id: r\n  batch_size: 2\n  total_samples: 2\n  turns: {mode: exact, exact: 1}";
     let project = Project::with(&remote(&failing.base_url(), run, ""));
     let ran = project.run(&["run", "config.yaml"]);

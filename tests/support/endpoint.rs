@@ -102,9 +102,11 @@ impl Behaviour {
 
     /// Refuses the first requests with 503, then plays all roles.
     pub fn flaky(failures: u64) -> Self {
-        Self::new(move |request, number| {
-            if number < failures { Reply::error(503, "unavailable") } else { dialogue::reply(request, Latency::NONE) }
-        })
+        Self::new(
+            move |request, number| {
+                if number < failures { Reply::error(503, "down") } else { dialogue::reply(request, Latency::NONE) }
+            },
+        )
     }
 
     /// Plays all roles, but takes no format other than text.

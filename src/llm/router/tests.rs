@@ -286,7 +286,7 @@ async fn a_budget_is_never_exceeded() {
 async fn patience_ends() {
     let server = fake::Endpoint::start(Behaviour::flaky(3));
     let (outcome, counts) = call(&server, 2).await;
-    assert_eq!(outcome.unwrap_err().to_string(), format!("{}: HTTP 503: unavailable", server.base_url()));
+    assert_eq!(outcome.unwrap_err().to_string(), format!("{}: HTTP 503: down", server.base_url()));
     assert_eq!(counts, [3, 2, 0, 1]);
     let (outcome, counts) = call(&server, 2).await;
     assert!(outcome.is_ok());
