@@ -224,8 +224,9 @@ mod tests {
 
         assert_eq!((messages[0].role, messages[0].content.as_str()), (Role::Assistant, "Searching."));
         let called = |at: usize| messages[at].tool_calls.iter().map(|call| call.id.as_str()).collect::<Vec<_>>();
-        assert_eq!((called(0), called(4)), (vec!["call_1", "x", "x_3"], vec!["y"]));
-        for (at, id, name) in [(1, "call_1", SEARCH), (2, "x", "shell"), (3, "x_3", SEARCH), (5, "y", SEARCH)] {
+        assert_eq!((called(0), called(4)), (vec!["c00000001", "x", "c00000003"], vec!["y"]));
+        for (at, id, name) in [(1, "c00000001", SEARCH), (2, "x", "shell"), (3, "c00000003", SEARCH), (5, "y", SEARCH)]
+        {
             assert_eq!((messages[at].role, &messages[at].answers), (Role::Tool, &Some((id.into(), name.into()))));
         }
         assert_eq!(messages[1].content, retrieved.passages[0].to_string());
