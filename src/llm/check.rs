@@ -79,9 +79,11 @@ impl Check {
 
     fn tell(&self, halt: &Halt, is_lost: bool, agents: &[Vec<Arc<Endpoint>>], found: &BTreeMap<String, Found>) {
         let (mut told, mut seen, mut waited) = (Vec::new(), BTreeSet::new(), false);
+        let mut hinted = BTreeSet::new();
         for endpoint in agents.iter().flatten() {
             match &found[&endpoint.site()] {
-                Found::There(models) => endpoint.hint(models),
+                Found::There(models) if hinted.insert((endpoint.site(), &endpoint.model)) => endpoint.hint(models),
+                Found::There(_) => {}
                 Found::Nobody(trouble) | Found::Refused(trouble) if seen.insert(endpoint.site()) => {
                     waited |= matches!(&found[&endpoint.site()], Found::Nobody(_));
                     told.push(format!("{}: {trouble}", endpoint.shown));
