@@ -126,6 +126,11 @@ impl Router {
             };
             let permit = self.traffic.enter(self.route, wanted.clone()).await?;
             let (endpoint, price) = &self.endpoints[permit.endpoint];
+            // What it refuses may have been learned while this one waited: another endpoint may take all of it.
+            if permit.is_whole && endpoint.takes_less() {
+                self.traffic.takes_less(self.route, permit.endpoint);
+                continue;
+            }
             if let Some(reservation) = &mut reservation {
                 reservation.sent().await?;
             }

@@ -110,6 +110,8 @@ pub(super) struct Permit {
     route: usize,
     /// The endpoint, by its position among the agent's.
     pub endpoint: usize,
+    /// Whether the endpoint counted as one that takes all of a request.
+    pub is_whole: bool,
     request: Request,
     flight: Flight,
     since: Instant,
@@ -348,7 +350,8 @@ impl State {
         self.routes[route].rates.take([1.0, request.tokens]);
         let since = Instant::now();
         let flight = self.lanes[lane].sent(route, request.tokens, since);
-        Permit { traffic: traffic.clone(), route, endpoint, request, flight, since, ended: false }
+        let is_whole = !self.lanes[lane].takes_less;
+        Permit { traffic: traffic.clone(), route, endpoint, is_whole, request, flight, since, ended: false }
     }
 
     /// Admits who can be admitted; what nobody waited for any more, and when to look again.
