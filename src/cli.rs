@@ -26,19 +26,19 @@ pub enum Command {
     Estimate(EstimateArgs),
     /// Tell what runs an output folder has, how far they are, and how to go on with them.
     Status(StatusArgs),
-    /// Not supported yet.
+    /// Judges the conversations of an earlier run; not supported yet.
     #[command(hide = true)]
     Judge(Later),
-    /// Not supported yet.
+    /// Publishes an output folder on the Hub; not supported yet.
     #[command(hide = true)]
     Push(Later),
-    /// Not supported yet.
+    /// Writes seed topics of an old form anew; not supported yet.
     #[command(hide = true)]
     SeedsMigrate(Later),
-    /// Not supported yet.
+    /// Writes an output folder in another form; not supported yet.
     #[command(hide = true)]
     Export(Later),
-    /// Not supported yet.
+    /// Shows runs in a browser; not supported yet.
     #[command(hide = true)]
     Serve(Later),
 }

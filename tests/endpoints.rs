@@ -6,7 +6,7 @@ use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint, Reply};
 use crate::support::misbehaviour::Misbehaviour::{self, *};
 use crate::support::misbehaviour::altered;
-use crate::support::{Files, Project, Ran, edited, expect_same, moved_to, remote};
+use crate::support::{Files, Project, Ran, expect_same, moved_to, remote};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock};
@@ -18,7 +18,7 @@ const RUN: &str = "  run_id: r\n  batch_size: 4\n  total_samples: 4\n  turns: {m
 const MEMORY: f64 = 300.0;
 
 /// What a run makes with an endpoint that does nothing wrong.
-static UNDISTURBED: LazyLock<Files> = LazyLock::new(|| {
+pub static UNDISTURBED: LazyLock<Files> = LazyLock::new(|| {
     let endpoint = Endpoint::start(Behaviour::dialogue(Latency::NONE));
     let project = project(&endpoint);
     Ran::of(project.stamped(&[])).succeeded();
@@ -26,7 +26,7 @@ static UNDISTURBED: LazyLock<Files> = LazyLock::new(|| {
 });
 
 /// A project with all agents on this endpoint, and the usual retries.
-fn project(endpoint: &Endpoint) -> Project {
+pub fn project(endpoint: &Endpoint) -> Project {
     Project::with(&remote(&endpoint.base_url(), RUN, "").replace("max_retries: 1", "max_retries: 3, timeout: 20"))
 }
 
@@ -38,13 +38,13 @@ fn resumed(project: &Project, endpoint: &Endpoint, more: &[&str]) -> Ran {
 }
 
 /// Demands that nothing was given up: not a single conversation.
-fn dropped_none(project: &Project, ran: &Ran) {
+pub fn dropped_none(project: &Project, ran: &Ran) {
     assert_eq!(project.drops(), BTreeMap::new(), "{}{}", ran.stdout, ran.stderr);
 }
 
 /// Runs against an endpoint that does nothing else, until the run has enough of it, then against one that does it now and
 /// then: that one is asked again, and the run ends with the files of an undisturbed one.
-fn stops_then_survives(misbehaviour: Misbehaviour, told: &str) {
+pub fn stops_then_survives(misbehaviour: Misbehaviour, told: &str) {
     let what = format!("{misbehaviour:?}");
     let sets = ["--set", "llm.max_outage=0.5"];
     let broken = Endpoint::start(Behaviour::always(misbehaviour));
@@ -110,56 +110,6 @@ fn a_web_page_is_told_by_its_words_and_not_waited_for() {
 }
 
 #[test]
-fn bodies_are_read_where_their_meaning_is_plain() {
-    let text = |reply: &Reply| String::from_utf8(reply.body.to_vec()).expect("UTF-8");
-    let with = |change: fn(String) -> String| {
-        Behaviour::new(move |request, _| {
-            let good = reply(request, Latency::NONE);
-            Reply { body: change(text(&good)).into(), ..good }
-        })
-    };
-    let streamed: fn(String) -> String = |body| {
-        let mut chunk: Value = serde_json::from_str(&body).expect("JSON");
-        let choice = &mut chunk["choices"][0];
-        choice["delta"] = choice["message"].take();
-        choice.as_object_mut().expect("an object").remove("message");
-        format!(": waiting\n\ndata: {chunk}\n\ndata: [DONE]\n\n")
-    };
-    for (what, change, same) in [
-        ("a byte order mark", (|body| format!("\u{feff}{body}")) as fn(String) -> String, true),
-        ("more JSON", |body| format!("{body}\n{{\"usage\": null}}\n"), true),
-        ("numbers that are none", |body| body.replacen('{', "{\"seed\": 1e999, \"top\": NaN, ", 1), false),
-        ("a stream", streamed, false),
-    ] {
-        let endpoint = Endpoint::start(with(change));
-        let project = project(&endpoint);
-        let ran = Ran::of(project.stamped(&[])).succeeded();
-        dropped_none(&project, &ran);
-        assert_eq!((endpoint.requests(), project.rows("outputs/turns.jsonl").len()), (16, 4), "{what}");
-        if same {
-            expect_same(&UNDISTURBED, &project.outputs(), what);
-        }
-    }
-}
-
-#[test]
-fn an_answer_among_thoughts_is_found_and_said_once() {
-    let endpoint = Endpoint::start(Behaviour::altering(|choice| {
-        let message = &mut choice["message"];
-        message["reasoning_content"] = message["content"].take();
-    }));
-    let project = project(&endpoint);
-    let ran = Ran::of(project.stamped(&[])).succeeded();
-    dropped_none(&project, &ran);
-    assert_eq!(
-        ran.stderr.matches("sends its answers as thoughts; they are read from there").count(),
-        1,
-        "{}",
-        ran.stderr
-    );
-}
-
-#[test]
 fn an_endpoint_that_refuses_everything_stops_the_run_in_its_words() {
     for status in [400, 413, 422] {
         let endpoint = Endpoint::start(Behaviour::always(Status(status)));
@@ -170,13 +120,6 @@ fn an_endpoint_that_refuses_everything_stops_the_run_in_its_words() {
         assert_eq!(endpoint.requests(), 4, "those that were out together");
         resumed(&project, &Endpoint::start(Behaviour::dialogue(Latency::NONE)), &[]).succeeded();
         expect_same(&UNDISTURBED, &project.outputs(), "refused, then not");
-    }
-}
-
-#[test]
-fn responses_without_measure_cost_no_memory() {
-    for misbehaviour in [HugeAnnounced, Huge, Endless] {
-        stops_then_survives(misbehaviour, "malformed response: longer than 32 MiB");
     }
 }
 
@@ -398,31 +341,6 @@ fn an_endpoint_that_never_says_anything_usable_ends_the_run_short() {
     }
 }
 
-#[test]
-fn thoughts_are_kept_apart_from_what_is_said() {
-    for (behaviour, thought) in
-        [(Behaviour::thinks_apart(), "let me think apart"), (Behaviour::thinks_aloud(), "let me think aloud")]
-    {
-        let endpoint = Endpoint::start(behaviour);
-        let project = project(&endpoint);
-        Ran::of(project.stamped(&[])).succeeded();
-        let rows = project.rows("outputs/conversations_sharegpt.jsonl");
-        assert_eq!(rows.len(), 4);
-        for row in rows {
-            let reasoning = |of: &str| row[of][0]["model_reasoning"].as_str().unwrap_or_default().to_owned();
-            assert_eq!(reasoning("user_reasoning"), thought);
-            assert!(reasoning("assistant_reasoning").contains(thought), "{row}");
-            for said in ["messages", "messages_with_tools"] {
-                let said = row[said].to_string();
-                assert!(
-                    !said.contains("think apart") && !said.contains("<think>") && !said.contains("aloud"),
-                    "{said}"
-                );
-            }
-        }
-    }
-}
-
 /// As vLLM does by report: with a schema beside them it never calls tools, and makes up an answer.
 #[test]
 fn tools_and_a_schema_never_travel_together() {
@@ -472,19 +390,6 @@ fn ids_of_tool_calls_are_unique_and_answered() {
 }
 
 #[test]
-fn bytes_that_are_no_text_become_replacement_characters() {
-    let endpoint = Endpoint::start(Behaviour::broken_text());
-    let project = project(&endpoint);
-    let ran = Ran::of(project.stamped(&[])).succeeded();
-    dropped_none(&project, &ran);
-    for row in project.rows("outputs/turns.jsonl") {
-        for said in ["user_message", "assistant_message"] {
-            assert!(row[said].as_str().expect("text").contains('\u{fffd}'), "{row}");
-        }
-    }
-}
-
-#[test]
 fn what_is_learned_of_an_endpoint_is_said_once_and_kept_with_the_run() {
     let endpoint = Endpoint::start(Behaviour::new(|request, _| match request["tools"].is_array() {
         true => Reply::error(400, "\"auto\" tool choice requires a tool call parser"),
@@ -512,91 +417,4 @@ fn shares_that_came_from_caches_are_told() {
     }));
     let ran = Ran::of(project(&endpoint).stamped(&[])).succeeded();
     assert!(ran.stdout.contains("  tokens         1600 read (12 % from caches), 16 written\n"), "{}", ran.stdout);
-}
-
-#[test]
-fn what_a_reply_is_called_does_not_matter() {
-    let endpoint = Endpoint::start(Behaviour::wrong_type());
-    let project = project(&endpoint);
-    Ran::of(project.stamped(&[])).succeeded();
-    expect_same(&UNDISTURBED, &project.outputs(), "called a web page");
-}
-
-#[test]
-fn control_tokens_of_replies_get_blanks_in_rows_and_are_cut_off_at_the_end() {
-    let endpoint = Endpoint::start(Behaviour::new(|request, number| {
-        edited(reply(request, Latency::NONE), |message| {
-            let text = message["content"].as_str().map(|text| {
-                let begun = text.replace("It is", "<|start_header_id|>It [INST] is");
-                let ended = begun.replace(").\"", ")</s>.\"").replace(")?\"", ")?<end_of_turn>\"");
-                format!("<think>So <|im_start|>.</think>{}<|im_end|>", ended.replace(".\",", ".<|eot_id|>\","))
-            });
-            message["content"] = text.into();
-            if number % 3 == 0 && message["tool_calls"].is_array() {
-                message["tool_calls"][0]["function"]["arguments"] = json!({"query": "backup <｜User｜>"});
-            }
-        })
-    }));
-    let project = project(&endpoint);
-    let ran = Ran::of(project.stamped(&[])).succeeded();
-    dropped_none(&project, &ran);
-    let told = ran.stderr.matches("writes control tokens of its chat template into replies").count();
-    assert_eq!(told, 1, "{}", ran.stderr);
-    assert!(project.read("logs/llm.log").contains("[llm] control tokens="));
-    let rows = project.read("outputs/conversations_sharegpt.jsonl");
-    assert!(
-        rows.contains("< |start_header_id| >It [ INST ] is") || rows.contains("<| start_header_id |>It [ INST ] is")
-    );
-    for token in ["<|", "<｜", "[INST]", "</s>", "<end_of_turn>", "<think>"] {
-        let at = rows.match_indices(token).find(|(at, _)| !rows[at + token.len()..].starts_with(' '));
-        assert_eq!(at.map(|(at, _)| &rows[at..]), None, "{token}");
-    }
-    assert!(!rows.contains("eot_id"), "what ends a message is cut off");
-}
-
-#[test]
-fn a_reply_without_measure_costs_little() {
-    for (what, expected) in [("calls", 0), ("objects", 1), ("tags", 1), ("items", 1), ("words", 1), ("long", 1)] {
-        let endpoint = Endpoint::start(Behaviour::new(move |request, number| {
-            edited(reply(request, Latency::NONE), |message| match (what, message["tool_calls"].is_array()) {
-                ("calls", true) => {
-                    let call = |at: usize| json!({"id": format!("c{at}"), "function": {"name": "vector_db_search", "arguments": "{\"query\": \"backup\"}"}});
-                    message["tool_calls"] = (0..20_000).map(call).collect();
-                }
-                ("objects", _) if number == 0 => {
-                    message["content"] = (0..60_000).map(|at| format!("{{\"{at}\": {{}}}}")).collect::<String>().into();
-                }
-                ("items" | "words" | "long", false) if number < 4 => {
-                    let text = message["content"].as_str().unwrap_or_default();
-                    let mut object: Value = serde_json::from_str(text).expect("JSON");
-                    if what == "items" {
-                        let item =
-                            |at: usize| json!({"id": format!("E{at}"), "content": format!("quoted {at} words of it")});
-                        object["evidence"] = (0..60_000).map(item).collect();
-                    } else {
-                        let key =
-                            ["user_message", "assistant_message"].into_iter().find(|key| object.get(key).is_some());
-                        let _ = key.map(|key| {
-                            object[key] = "A starter is ready when it doubles. "
-                                .repeat(if what == "long" { 1_500 } else { 50_000 })
-                                .into()
-                        });
-                    }
-                    message["content"] = object.to_string().into();
-                }
-                ("tags", true) => *message = json!({"content": "<tool_call>".repeat(100_000)}),
-                _ => {}
-            })
-        }));
-        let project = project(&endpoint);
-        let began = Instant::now();
-        let mut child = project.stamped(&["--set", "run.total_samples=1"]).spawn().expect("the binary runs");
-        let Cost { peak, .. } = Cost::to_the_end(&mut child);
-        let ran = Ran::from(child.wait_with_output().expect("it ends")).succeeded();
-        let took = began.elapsed();
-        println!("{what}: {peak:.0} MiB, {took:?}");
-        assert!(peak < 200.0 && took < Duration::from_secs(8), "{what}: {peak} MiB, {took:?}");
-        let told = ran.stderr.contains("tool calls in one reply: the first 32 count");
-        assert_eq!(told, expected == 0, "{what}: {}", ran.stderr);
-    }
 }

@@ -1,5 +1,6 @@
 //! All integration tests, in one binary.
 
+mod bodies;
 mod budget;
 mod determinism;
 mod durability;

@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub enum Step {
     /// Documents are read and cut into chunks.
     Documents,
-    /// Chunks are indexed.
+    /// The words of chunks are found and indexed.
     Chunks,
 }
 
 /// How far a step has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// The step.
+    /// The step that is under way.
     pub step: Step,
     /// Documents or chunks that are done.
     pub done: usize,
-    /// All of them.
+    /// As many as there are in the step.
     pub total: usize,
 }
 

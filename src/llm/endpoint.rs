@@ -1,36 +1,30 @@
 //! One endpoint of an agent: a request to it, and what comes of it.
 
+mod look;
+
+pub(super) use look::Found;
+
 use super::address::{bad_setting, base_url, headers, shown, with_path};
 use super::capabilities::Capabilities;
 use super::form::Form;
 use super::patience::retry_after;
 use super::refusals;
+use super::secrets::Secrets;
 use super::shared::causes;
 use super::wire::native::native;
 use super::wire::request::Preset;
 use super::wire::{ChatCompletions, Wire, page, response, thoughts, tool_text};
-use super::{
-    AgentOptions, ChatReply, ChatRequest, EndpointOptions, Finish, ModelError, Protocol, Provider, Secret, Shared,
-    Tier, display_name,
-};
+use super::{AgentOptions, ChatReply, ChatRequest, EndpointOptions, ModelError, Provider, Shared, Tier, display_name};
 use crate::words::clock;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Response, StatusCode, Url};
-use serde_json::Value;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use xxhash_rust::xxh3::xxh3_128;
 
 /// Longest response body, in bytes.
 pub(super) const BODY_LIMIT: usize = 32 * 1024 * 1024;
-
-/// What stands where a secret was.
-const HIDDEN: &str = "<secret>";
-
-/// How long a look at an endpoint may take.
-const LOOK: Duration = Duration::from_secs(10);
 
 /// Where Gemini says in which tier it has served a request.
 const SERVED: &str = "x-gemini-service-tier";
@@ -53,7 +47,7 @@ pub(super) struct Endpoint {
     wire: Box<dyn Wire>,
     headers: HeaderMap,
     /// What must not be shown.
-    secrets: Vec<Secret>,
+    secrets: Secrets,
     timeout: Duration,
     flex_timeout: Duration,
     provider: &'static Provider,
@@ -61,17 +55,6 @@ pub(super) struct Endpoint {
     capabilities: Arc<Capabilities>,
     /// Where its models are listed.
     models: Url,
-}
-
-/// What a look at an endpoint finds.
-#[derive(Debug)]
-pub(super) enum Found {
-    /// Somebody, with the models it lists, if it does.
-    There(Vec<String>),
-    /// Nobody, and how that shows.
-    Nobody(String),
-    /// Somebody who does not let this agent in, or does not answer.
-    Refused(String),
 }
 
 /// What a request came to beside its reply.
@@ -132,57 +115,14 @@ impl Endpoint {
             sent_model: options.model.clone(),
             wire,
             headers: headers(options)?,
-            secrets: secrets(options, &base),
+            secrets: Secrets::of(options, &base),
             timeout: options.timeout,
             flex_timeout: options.flex_timeout,
             provider: options.provider,
             client: shared_state.client(base.scheme() == "https")?,
             capabilities: shared_state.capabilities(&base, &options.model, options.provider),
-            models: models(options.provider.protocol, &base),
+            models: look::models(options.provider.protocol, &base),
         })
-    }
-
-    /// What tells it from others but for the model: endpoints that have it in common need one look.
-    pub fn site(&self) -> String {
-        let secrets: Vec<&str> = self.secrets.iter().map(Secret::reveal).collect();
-        format!("{} {:x}", self.models, xxh3_128(secrets.join("\n").as_bytes()))
-    }
-
-    /// Looks whether somebody is there, and lets this agent in. It asks for what costs nothing.
-    pub async fn look(&self) -> Found {
-        let get = self.client.get(self.models.clone()).headers(self.headers.clone()).timeout(LOOK);
-        let mut response = match get.send().await {
-            Ok(response) => response,
-            Err(error) if error.is_timeout() => {
-                return Found::Refused(format!("no answer within {} s; is the server running?", LOOK.as_secs()));
-            }
-            Err(error) => return Found::Nobody(self.redacted(self.absent(&error.without_url()))),
-        };
-        let (mut body, status) = (Vec::new(), response.status());
-        // What could be read will do.
-        _ = read(&mut response, &mut body).await;
-        let text = String::from_utf8_lossy(&body);
-        // Keys may be good for calls alone.
-        let is_shut_out = status == StatusCode::UNAUTHORIZED && !text.contains("scope") && !text.contains("permission");
-        if is_shut_out || text.contains("API_KEY_INVALID") {
-            let detail = self.redacted(response::error_detail(&self.redacted(text.clone().into_owned())));
-            return Found::Refused(format!("HTTP {}: {detail}; {}", status.as_u16(), self.advice(status, &text)));
-        }
-        Found::There(if status.is_success() { response::models(&body) } else { Vec::new() })
-    }
-
-    /// Says that a list of models has not the one that is asked for.
-    pub fn hint(&self, models: &[String]) {
-        let named = |model: &String| model.rsplit('/').next() == self.sent_model.rsplit('/').next();
-        if models.is_empty() || models.iter().any(named) {
-            return;
-        }
-        let listed = response::one_line(&self.redacted(models.join(", ")));
-        let (model, shown, settings) = (&self.sent_model, &self.shown, &self.settings);
-        tracing::warn!(
-            target: "dlgforge.llm",
-            "[llm] {shown} does not list the model `{model}` of {settings}.model; it lists {listed}"
-        );
     }
 
     /// Whether it is known to refuse part of a request that matters.
@@ -263,7 +203,7 @@ impl Endpoint {
         match read {
             Ok(()) => match self.wire.reply(&body, request, &self.model) {
                 Ok(mut reply) => {
-                    self.hide(&mut reply);
+                    self.secrets.hide(&mut reply);
                     if thoughts::take_answer(&mut reply, request) {
                         self.capabilities.answers_in_thoughts();
                     }
@@ -304,7 +244,8 @@ impl Endpoint {
             false if is_out_of_files(&error) => Fault::Settings,
             false => Fault::Unreachable,
         };
-        let error = ModelError::Unreachable { endpoint: self.shown.clone(), detail: self.redacted(detail), tries };
+        let error =
+            ModelError::Unreachable { endpoint: self.shown.clone(), detail: self.secrets.redacted(detail), tries };
         Setback { error, fault, charged: connected, no_room: false, headers: HeaderMap::new() }
     }
 
@@ -322,7 +263,8 @@ impl Endpoint {
         form: &Form,
     ) -> Setback {
         let (text, headers) = (String::from_utf8_lossy(body), headers.clone());
-        let mut detail = self.redacted(response::error_detail(&self.redacted(text.clone().into_owned())));
+        let mut detail =
+            self.secrets.redacted(response::error_detail(&self.secrets.redacted(text.clone().into_owned())));
         if let Some(reason) = withheld(status, &text) {
             let error = ModelError::Filtered { endpoint: self.shown.clone(), detail: format!("{reason}: {detail}") };
             return Setback { error, fault: Fault::Request, charged: false, no_room: false, headers };
@@ -376,91 +318,10 @@ impl Endpoint {
     }
 
     fn malformed(&self, detail: &str) -> Setback {
-        let detail = response::one_line(&self.redacted(detail.to_owned()));
+        let detail = response::one_line(&self.secrets.redacted(detail.to_owned()));
         let error = ModelError::Malformed { endpoint: self.shown.clone(), detail };
         Setback { error, fault: Fault::Broken(None), charged: true, no_room: false, headers: HeaderMap::new() }
     }
-
-    /// Takes the key, and what the address has beside the path, out of a reply, where it is no word that texts may hold.
-    fn hide(&self, reply: &mut ChatReply) {
-        let telling: Vec<&str> = self.secrets.iter().map(Secret::reveal).filter(|secret| is_telling(secret)).collect();
-        if telling.is_empty() {
-            return;
-        }
-        let hide = |text: &mut String| {
-            for secret in &telling {
-                // Within JSON text a slash may be escaped.
-                for secret in [(*secret).to_owned(), secret.replace('/', "\\/")] {
-                    if text.contains(&secret) {
-                        *text = text.replace(&secret, HIDDEN);
-                    }
-                }
-            }
-        };
-        hide(&mut reply.text);
-        reply.reasoning.iter_mut().for_each(hide);
-        if let Finish::Refused(words) | Finish::Filtered(words) = &mut reply.finish {
-            hide(words);
-        }
-        for call in &mut reply.tool_calls {
-            hide(&mut call.id);
-            hide(&mut call.name);
-            hide_in(&mut call.arguments, &hide);
-        }
-        reply.carried.iter_mut().for_each(|carried| hide_in(carried, &hide));
-        hide_in(&mut reply.raw, &hide);
-    }
-
-    /// A text without the key and without what the address has beside the path: some endpoints quote them in their errors.
-    fn redacted(&self, mut text: String) -> String {
-        for secret in self.secrets.iter().map(Secret::reveal) {
-            if text.contains(secret) {
-                text = text.replace(secret, HIDDEN);
-            }
-        }
-        text
-    }
-}
-
-/// Does this to every text of a value, the keys of objects included.
-fn hide_in(value: &mut Value, hide: &impl Fn(&mut String)) {
-    match value {
-        Value::String(text) => hide(text),
-        Value::Array(items) => items.iter_mut().for_each(|item| hide_in(item, hide)),
-        Value::Object(object) => {
-            let hidden = std::mem::take(object).into_iter().map(|(mut key, mut value)| {
-                hide(&mut key);
-                hide_in(&mut value, hide);
-                (key, value)
-            });
-            *object = hidden.collect();
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-/// Whether a key is one, and not a word for servers that want none (`EMPTY`, `lm-studio`): texts may hold such a word.
-fn is_telling(secret: &str) -> bool {
-    secret.len() >= 20 || secret.len() >= 8 && secret.bytes().any(|byte| byte.is_ascii_digit())
-}
-
-/// Where the models are listed.
-fn models(protocol: Protocol, base: &Url) -> Url {
-    let version = match protocol {
-        Protocol::Messages => "/v1",
-        Protocol::GenerateContent if !base.path().ends_with("/v1beta") => "/v1beta",
-        _ => "",
-    };
-    with_path(base, &format!("{version}/models"))
-}
-
-/// The key, and the query of the address as a whole and by its values.
-fn secrets(options: &EndpointOptions, base: &Url) -> Vec<Secret> {
-    let query = base.query().map(str::to_owned);
-    let values = base.query_pairs().map(|(_, value)| value.into_owned()).filter(|value| value.len() >= 6);
-    let key = options.api_key.as_ref().map(|key| key.reveal().to_owned());
-    let all = query.into_iter().chain(values).chain(key).filter(|text| !text.is_empty());
-    all.map(Secret::new).collect()
 }
 
 /// Whether a response tells that the provider's filter has caught the request, and how.

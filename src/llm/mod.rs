@@ -28,6 +28,7 @@ pub mod rehearsal;
 mod router;
 #[cfg(test)]
 mod samples;
+mod secrets;
 pub mod shared;
 mod traffic;
 mod wire;

@@ -34,7 +34,7 @@ impl Stamp {
         self.now().strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
     }
 
-    /// Now.
+    /// The present time, or the fixed one.
     pub fn now(&self) -> Timestamp {
         self.fixed.unwrap_or_else(clock::now)
     }

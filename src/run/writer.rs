@@ -19,7 +19,7 @@ const ADMIT_PACE: u32 = 10;
 pub struct Written {
     /// Everything is recorded, unless something went wrong.
     pub recorder: Recorder,
-    /// What went wrong.
+    /// What could not be written, if that ended the writing.
     pub failure: Option<OutputError>,
     /// What the conversations are like.
     pub sample: Sample,

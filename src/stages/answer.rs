@@ -161,7 +161,9 @@ impl Responder {
             let grounded = reply::assistant(object, basis)?;
             let message = grounded.reply.assistant_message.as_str();
             let history = &exchanged(&conversation.turns);
-            let answered = Answered { message, question: asked, history, quotes: &grounded.quotes, passages };
+            let assistant = &conversation.assistant_persona.rendered();
+            let answered =
+                Answered { message, assistant, question: asked, history, quotes: &grounded.quotes, passages };
             self.checks.answer(&answered, &request.schema, &Language::of(&conversation.language))?;
             Ok(grounded)
         })

@@ -5,7 +5,7 @@ use super::exchange::{AGAIN, Fault};
 use super::faults::{self, PromptText};
 use super::history::Exchanged;
 use super::language;
-use super::prompts::Prompts;
+use super::prompts::{BEGIN, Prompts};
 use crate::llm::ReplySchema;
 use crate::words::{Language, Passage, ToolDefinition};
 
@@ -32,6 +32,8 @@ pub(super) struct Asked<'a> {
 pub(super) struct Answered<'a> {
     /// The answer that was given.
     pub message: &'a str,
+    /// The description of the assistant.
+    pub assistant: &'a str,
     /// The question that was asked.
     pub question: &'a str,
     /// What was said before in the conversation.
@@ -47,7 +49,7 @@ impl Checks {
     pub fn new(prompts: &Prompts, tools: &[ToolDefinition]) -> Self {
         let told: Vec<String> = tools.iter().map(|tool| format!("{} {}", tool.description, tool.parameters)).collect();
         let texts = prompts.sources().values().chain(&told).map(String::as_str).chain([AGAIN]);
-        Self { prompts: PromptText::new(texts), tools: tools.iter().map(|tool| tool.name.clone()).collect() }
+        Self { prompts: PromptText::new(texts, &[BEGIN]), tools: tools.iter().map(|tool| tool.name.clone()).collect() }
     }
 
     /// Whether a message can be the person's.
@@ -68,11 +70,13 @@ impl Checks {
 
     /// Whether a message can be the assistant's.
     pub(super) fn answer(&self, answer: &Answered<'_>, schema: &ReplySchema, target: &Language) -> Result<(), Fault> {
-        let Answered { message, question, history, quotes, passages } = answer;
+        let Answered { message, assistant, question, history, quotes, passages } = answer;
         let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
         let known: Vec<&str> = texts(passages).into_iter().chain([*question]).collect();
         let found = faults::placeholder(message, &schema.schema)
             .or_else(|| faults::echo(message, question))
+            .or_else(|| faults::heading(message, passages.iter().map(|passage| &*passage.title)))
+            .or_else(|| faults::self_description(message, assistant, &known))
             .or_else(|| faults::unfinished(message))
             .or_else(|| faults::answers_again(message, &answers(history)))
             .or_else(|| self.prompts.found_in(message))
@@ -112,12 +116,15 @@ mod tests {
         let checks = Checks::new(&Prompts::load(&PromptOptions::default()).unwrap(), &[]);
         let schema = ReplySchema::new("any", Value::Null);
         let said = |message: &str| {
-            let answered = Answered { message, question: "Why?", history: &[], quotes: &[], passages: &[] };
+            let answered =
+                Answered { message, assistant: "", question: "Why?", history: &[], quotes: &[], passages: &[] };
             checks.answer(&answered, &schema, &Language::of("en")).is_ok()
         };
         assert!(!said("One JSON object of the same form, and nothing else."));
         assert!(!said("Say only what the passages say, or what you said before."));
         assert!(!said("The person wants to know what to do about something that goes wrong."));
+        assert!(!said("The conversation begins. It is of the same form."));
+        assert!(said("The conversation began when it was of the same form."));
         assert!(said("Because the other one is of the same form."));
     }
 }

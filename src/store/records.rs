@@ -222,7 +222,7 @@ pub struct Charge {
 /// What the replies of a run that were made in one service tier, other than [`STANDARD`], have cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tiered {
-    /// The tier.
+    /// The name of the tier in which the replies were served.
     pub tier: String,
     /// Replies.
     pub calls: u64,

@@ -16,9 +16,9 @@ const DEAREST: f64 = 1e9;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Row {
-    /// Tokens read.
+    /// Tokens read that no other rate is for.
     pub input: f64,
-    /// Tokens written.
+    /// Tokens written, thoughts among them.
     pub output: f64,
     /// Tokens read that the provider had in its cache; as `input` when none.
     pub cached_input: Option<f64>,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A service tier.
+/// How soon a request is served: a service tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tier {
@@ -13,7 +13,7 @@ pub enum Tier {
     Batch,
     /// When there is room, or not at all.
     Flex,
-    /// Before others.
+    /// Before the requests of others, at a higher price.
     Priority,
 }
 
@@ -21,7 +21,7 @@ impl Tier {
     /// All of them, in the order of their numbers.
     pub const ALL: [Self; 4] = [Self::Standard, Self::Batch, Self::Flex, Self::Priority];
 
-    /// Its name.
+    /// The name it is stored and shown under.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Standard => "standard",

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
+use reqwest::header::HeaderMap;
 
 const OUTAGE: Duration = Duration::from_secs(600);
 

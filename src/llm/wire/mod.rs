@@ -1,5 +1,6 @@
 //! Protocols: a request as bytes, and bytes as a reply.
 
+mod calls;
 mod events;
 mod lenient;
 mod messages;

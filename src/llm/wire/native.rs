@@ -1,8 +1,9 @@
 //! Anthropic's and Gemini's own protocols, by rig's wires: they write and read bodies, and see neither key nor socket.
 
+use super::calls::{first_calls, ids, name, object};
 use super::messages::messages;
 use super::request::Preset;
-use super::response::{first_calls, ids, is_count, is_slip, name, object, parsed};
+use super::response::{is_count, is_slip, parsed};
 use super::{Outgoing, Wire};
 use crate::llm::form::{Field, Form, Format};
 use crate::llm::{ChatReply, ChatRequest, Finish, Message, Protocol, Role, Usage};

@@ -1,7 +1,7 @@
 //! Tool calls that a model has written into its text, because its server does not take them out of it.
 
+use super::calls::{MOST_CALLS, ids, name, object};
 use super::lenient::parse;
-use super::response::{MOST_CALLS, ids, name, object};
 use super::thoughts::THOUGHT;
 use crate::llm::{ChatReply, ChatRequest};
 use crate::words::ToolCall;

@@ -16,12 +16,16 @@ pub(in crate::stages) struct PromptText {
     runs: HashSet<u64>,
     /// A hash of the first five words of every line that begins with so many.
     openings: HashSet<u64>,
+    /// The words of each direction.
+    directions: Vec<Vec<String>>,
 }
 
 impl PromptText {
-    /// The text of MiniJinja templates, without what they fill in, and without statements and comments.
-    pub(in crate::stages) fn new<'a>(templates: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut own = Self::default();
+    /// The text of MiniJinja templates, without what they fill in, and without statements and comments; and directions,
+    /// short messages that nobody says.
+    pub(in crate::stages) fn new<'a>(templates: impl IntoIterator<Item = &'a str>, directions: &[&str]) -> Self {
+        let directions = directions.iter().map(|direction| words(direction)).collect();
+        let mut own = Self { directions, ..Self::default() };
         for template in templates {
             own.runs.extend(pieces(template).into_iter().flat_map(|piece| runs(&words(piece), RUN)));
             let openings = template.lines().filter_map(|line| pieces(line).first().map(|piece| words(piece)));
@@ -31,12 +35,13 @@ impl PromptText {
     }
 
     /// The fault of a message with eight words in a row of the prompts' own, or that begins with the first five of a line
-    /// of theirs, case and punctuation aside.
+    /// of theirs or with a direction, case and punctuation aside.
     pub(in crate::stages) fn found_in(&self, message: &str) -> Option<String> {
         let words = words(message);
         let run = runs(&words, RUN).iter().position(|run| self.runs.contains(run)).map(|at| &words[at..at + RUN]);
         let opening = || opening(&words).filter(|opening| self.openings.contains(opening)).map(|_| &words[..OPENING]);
-        let said = run.or_else(opening)?.join(" ");
+        let direction = || self.directions.iter().find(|direction| words.starts_with(direction)).map(Vec::as_slice);
+        let said = run.or_else(opening).or_else(direction)?.join(" ");
         Some(format!("the message repeats its instructions ({said:?}): write only what its writer would say"))
     }
 }
@@ -94,7 +99,7 @@ mod tests {
 
     #[test]
     fn words_of_a_prompt_are_told() {
-        let prompts = PromptText::new([TEMPLATE]);
+        let prompts = PromptText::new([TEMPLATE], &[]);
         for message in [
             "Ask the one question this person would really ask next",
             "Okay: \"ask THE one question, this person would really ask\" it is.",
@@ -110,7 +115,7 @@ mod tests {
 
     #[test]
     fn other_text_passes() {
-        let prompts = PromptText::new([TEMPLATE, "How long does"]);
+        let prompts = PromptText::new([TEMPLATE, "How long does"], &[]);
         for message in [
             "So ask the one question this person would",
             "a note that no model ever reads, whatever it says",

@@ -22,7 +22,7 @@ pub(super) use order::obeys;
 pub(super) use placeholder::{placeholder, wordless};
 pub(super) use quotes::misquote;
 pub(super) use refusal::refusal;
-pub(super) use statement::{description, statement};
+pub(super) use statement::{description, heading, self_description, statement};
 
 use crate::words::normalisation::compatible;
 

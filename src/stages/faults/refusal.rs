@@ -11,6 +11,7 @@ const AGREEMENTS: &str = "sure|certainly|of course|okay|ok|great|absolutely|bien
 /// Ways to speak of the task instead of doing it, at the start of a message, as words.
 const REMARKS: &str = "here is a question|here s a question|here is the question|here s the question|here is the next|here s the next|\
     here is the user|here s the user|here are some questions|here is a possible question|here s a possible question|\
+    please provide the answer|please provide an answer|please answer the following|answer the following question|\
     voici une question|voici la question|voici le prochain message|voici le message|hier ist eine frage|\
     hier ist die frage|hier ist die nächste|aquí está la pregunta|aquí tienes una pregunta|aquí tienes la pregunta|\
     ecco una domanda|ecco la domanda|aqui está a pergunta|aqui está uma pergunta|hier is een vraag|hier is de vraag|\
@@ -79,6 +80,7 @@ mod tests {
             "Here's the next message: how long does it rest?",
             "User message: how long does it rest?",
             "**User:** how long does it rest?",
+            "Please provide the answer to the following question in English: how long does it rest?",
             "Je suis désolé, mais je ne peux pas poser de question.",
             "Voici une question : combien de temps ?",
             "En tant que modèle de langage, je n'ai pas de questions.",
@@ -100,6 +102,7 @@ mod tests {
     fn questions_are_no_refusals() {
         for message in [
             "Sorry, but how do I open it?",
+            "Please answer my last question: how do I open it?",
             "Sorry, I can't find the valve. Where is it?",
             "Can I cancel the order?",
             "Sure, here's my setup: two pumps and a tank. What is missing?",

@@ -1,4 +1,4 @@
-//! A "question" that is no question: a piece of its passage, a bare label, or the description of the person.
+//! A message that says nothing of its own: a piece of its passage, a bare label or heading, or the description of a person.
 
 use super::{is_question, phrase, words};
 
@@ -38,6 +38,28 @@ pub(in crate::stages) fn description(message: &str, person: &str, passages: &[&s
     (third || shares_run(&words(message), &words(person), OF_PERSON)).then(|| {
         "the message repeats the description of the person: write what this person asks about the passage".to_owned()
     })
+}
+
+/// The fault of an answer that is a piece of the description of the assistant, or repeats one, as neither the question nor
+/// any of the passages does.
+pub(in crate::stages) fn self_description(answer: &str, assistant: &str, known: &[&str]) -> Option<String> {
+    let (said, described) = (words(answer), words(assistant));
+    let is_known = |part: &[String]| known.iter().any(|text| shares_run(part, &words(text), part.len()));
+    let is_piece = !said.is_empty() && shares_run(&said, &described, said.len()) && !is_known(&said);
+    let repeats = said.windows(OF_PERSON).any(|run| shares_run(run, &described, OF_PERSON) && !is_known(run));
+    (is_piece || repeats).then(|| {
+        "the message repeats the description of the assistant: answer the question, from the passages".to_owned()
+    })
+}
+
+/// The fault of an answer that is one of the headings above the passages and nothing else.
+pub(in crate::stages) fn heading<'a>(answer: &str, titles: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let said = words(answer);
+    let is_heading = |title: &str| title.split(" › ").any(|heading| !said.is_empty() && words(heading) == said);
+    titles
+        .into_iter()
+        .any(is_heading)
+        .then(|| "the answer is only a heading: answer the question in a sentence, from the passages".to_owned())
 }
 
 /// Whether two texts have so many words in a row in common.
@@ -83,6 +105,38 @@ mod tests {
             for persona in &pool.user {
                 assert_eq!(description(line, &persona.rendered(), &[]), None, "{line}");
             }
+        }
+    }
+
+    #[test]
+    fn the_assistants_description_is_no_answer() {
+        let vet =
+            "Livestock vet | matter-of-fact, humane, quick | Gives the figure, its unit and the assumption behind it.";
+        for (answer, fault) in [
+            ("Livestock vet, matter-of-fact, humane, quick", true),
+            ("Livestock vet", true),
+            ("Give it the figure, its unit and the assumption behind it.", true),
+            ("The logger records the temperature.", false),
+            ("A quick one.", false),
+            ("", false),
+        ] {
+            assert_eq!(self_description(answer, vet, &[PASSAGE, "Who reads it?"]).is_some(), fault, "{answer}");
+        }
+        assert_eq!(self_description("A livestock vet.", vet, &["It is read by a livestock vet."]), None);
+        assert_eq!(self_description("Livestock vet", vet, &["The livestock vet reads it."]), None, "passages have it");
+        assert_eq!(self_description("Anything", "", &[]), None);
+    }
+
+    #[test]
+    fn a_heading_is_no_answer() {
+        let titles = ["Policy for the transport of vaccines › Temperature", ""];
+        for (answer, fault) in [
+            ("Policy for the transport of vaccines", true),
+            ("**Temperature**", true),
+            ("The temperature is recorded every 5 minutes.", false),
+            ("", false),
+        ] {
+            assert_eq!(heading(answer, titles).is_some(), fault, "{answer}");
         }
     }
 

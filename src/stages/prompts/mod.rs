@@ -42,7 +42,7 @@ const SHIPPED: [(&str, &str); 8] = [
 ];
 
 /// Where the person has not spoken yet: a chat begins with the other side, which is the user's.
-const BEGIN: &str = "(The conversation begins.)";
+pub(super) const BEGIN: &str = "(The conversation begins.)";
 
 /// The templates of a run.
 #[derive(Debug)]
