@@ -43,7 +43,7 @@ impl Relay {
         self.port
     }
 
-    /// The bodies of all requests so far.
+    /// The bodies of all requests so far that have one.
     pub fn requests(&self) -> Vec<Value> {
         let connections = self.connections.lock().expect("connections");
         connections.iter().flat_map(|sent| bodies(&sent.lock().expect("bytes"))).collect()
@@ -62,7 +62,7 @@ fn copy(mut from: TcpStream, mut to: TcpStream, mut keep: impl FnMut(&[u8])) {
     let _ = to.shutdown(Shutdown::Both);
 }
 
-/// The bodies of whole requests sent one after another.
+/// The bodies of whole requests sent one after another; a look at the list of models has none.
 fn bodies(mut sent: &[u8]) -> Vec<Value> {
     let mut bodies = Vec::new();
     while let Some(end) = sent.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -70,7 +70,7 @@ fn bodies(mut sent: &[u8]) -> Vec<Value> {
         let length =
             head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok()).unwrap_or(0);
         let Some(body) = sent.get(end + 4..end + 4 + length) else { break };
-        bodies.push(serde_json::from_slice(body).expect("JSON"));
+        bodies.extend((length > 0).then(|| serde_json::from_slice::<Value>(body).expect("JSON")));
         sent = &sent[end + 4 + length..];
     }
     bodies
