@@ -6,19 +6,22 @@ use std::path::{Path, PathBuf};
 
 /// `A: B C` means that A may import B and C.
 const MAY_IMPORT: &str = "
-    words:
-    plan: words
-    knowledge: words
-    output: words store
-    store: words
-    llm: words store
-    tools: words knowledge
-    stages: words plan llm tools
-    operators: words
-    dataflows: words operators
-    settings: knowledge llm output plan stages store words
+    domain:
+    plan: domain
+    knowledge: domain
+    output: domain store
+    store: domain
+    llm: domain store
+    traffic: domain llm store
+    builtin: domain llm traffic
+    providers: builtin domain llm store traffic
+    tools: domain knowledge
+    stages: domain plan llm tools
+    operators: domain
+    dataflows: domain operators
+    settings: domain knowledge llm output plan providers stages store traffic
     cli: settings
-    run: words plan knowledge store output llm tools stages operators dataflows settings
+    run: builtin domain plan knowledge store output llm providers traffic tools stages operators dataflows settings
     main: cli run settings
     lib:
 ";
