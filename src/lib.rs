@@ -42,6 +42,7 @@ pub mod cli;
 #[path = "../dataflows/mod.rs"]
 pub mod dataflows;
 pub mod domain;
+pub mod files;
 pub mod knowledge;
 pub mod llm;
 pub mod operators;

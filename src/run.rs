@@ -29,10 +29,11 @@ pub use summary::{End, Summary};
 
 use crate::dataflows::generate::{Order, Stages, generate};
 use crate::domain::{Attempt, Coverage, Fingerprint, Normalisation};
+use crate::files::WrittenFile;
 use crate::llm::Journalled;
 use crate::llm::Prices;
 use crate::operators::{Desk, Outcome, Quota, Settlement, Stop, Tally, Target};
-use crate::output::{OutputError, Recorder, Stamp, WrittenFile};
+use crate::output::{OutputError, Recorder, Stamp};
 use crate::providers::Shared;
 use crate::settings::Settings;
 use crate::store::{Journal, Reuse, Run, State, Store};

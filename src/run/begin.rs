@@ -5,7 +5,8 @@ use super::identity::{self, Identity};
 use super::inputs::Sources;
 use super::writer::Waves;
 use super::{RunError, Work, manifest};
-use crate::output::{Begins, Folder, Recorder, RunFacts, Stamp};
+use crate::files::Folder;
+use crate::output::{self, Begins, Recorder, RunFacts, Stamp, coverage_ledger};
 use crate::settings::Settings;
 use crate::store::{Reuse, Run, State, Store};
 use std::sync::Arc;
@@ -31,13 +32,14 @@ pub fn begin(settings: &Settings, sources: &Sources, stamp: Stamp) -> Result<Res
     if let Some(run) = &identity.resumed {
         identity::check(run, &manifest)?;
         if run.state.is_over() {
-            folder.clear_leftovers(path)?;
-            folder.expect_whole(path, &sources.facts(settings, &identity))?;
+            output::clear_leftovers(&folder, path)?;
+            output::expect_whole(&folder, path, &sources.facts(settings, &identity))?;
             return Ok(Err(run.clone()));
         }
     }
     if identity.resumed.is_none() {
-        identity::other_model(&folder.runs, &manifest).into_iter().for_each(|line| tracing::warn!("{line}"));
+        let others = [identity::other_model(&folder.runs, &manifest), identity::other_rows(&folder.runs, &manifest)];
+        others.into_iter().flatten().for_each(|line| tracing::warn!("{line}"));
     }
     identity::other_normalisation(settings, identity.normalisation)
         .into_iter()
@@ -45,7 +47,7 @@ pub fn begin(settings: &Settings, sources: &Sources, stamp: Stamp) -> Result<Res
     let (facts, store) = (sources.facts(settings, &identity), folder.store.clone());
     let reuse = identity::reuse(settings, &folder.runs)?;
     let settled = if identity.resumed.is_some() { store.settled(&facts.run_id)? } else { Vec::new() };
-    let ledger = folder.ledger_length(path)?;
+    let ledger = folder.length(path, coverage_ledger::FILE_NAME)?;
     let begins = match &identity.resumed {
         Some(_) => Begins::Resumed(settled.clone()),
         None => Begins::New(Run {

@@ -3,7 +3,7 @@
 use super::RunError;
 use crate::domain::slot::conversation_prefix;
 use crate::domain::{Fingerprint, LanguageIndex, Normalisation};
-use crate::output::ledger;
+use crate::output::coverage_ledger;
 use crate::settings::{Resume, Settings};
 use crate::store::{Reuse, Run, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +20,12 @@ pub(super) const LANGUAGES: &str = "run.target_languages";
 
 /// The key of how questions are compared in a manifest; manifests of earlier releases do not have it.
 pub(super) const NORMALISATION: &str = "coverage.normalisation";
+
+/// The key of the format of a run's files in a manifest; manifests of format 1 do not have it.
+pub(super) const FORMAT: &str = "format of the files";
+
+/// The key of whether every file tells everything in a manifest; manifests of format 1 do not have it: theirs do.
+pub(super) const RAW: &str = "saving.raw";
 
 /// A run's name and seed.
 #[derive(Debug, Clone)]
@@ -69,7 +75,9 @@ fn normalisation(settings: &Settings, runs: &[Run]) -> Result<Normalisation, Run
         return Normalisation::named(name).ok_or_else(|| RunError::Normalisation(first.id.clone(), name.clone()));
     }
     let mut is_foreign = None;
-    ledger::read(&settings.output.folder, u64::MAX, |_, row| _ = is_foreign.get_or_insert(row.run_id.is_empty()))?;
+    coverage_ledger::read(&settings.output.folder, u64::MAX, |_, row| {
+        _ = is_foreign.get_or_insert(row.run_id.is_empty())
+    })?;
     Ok(if is_foreign == Some(true) { Normalisation::Contract } else { settings.plan.coverage.normalisation })
 }
 
@@ -108,6 +116,18 @@ pub fn other_model(runs: &[Run], manifest: &BTreeMap<String, String>) -> Option<
              `run_id`, or set `saving.output_dir` to another folder"
         ))
     })
+}
+
+/// The last run of an output folder whose rows have other fields than those of one with this manifest, in a line for its user.
+pub fn other_rows(runs: &[Run], manifest: &BTreeMap<String, String>) -> Option<String> {
+    let raw = |manifest: &BTreeMap<String, String>| manifest.get(RAW).cloned().unwrap_or_else(|| "true".to_owned());
+    let run = runs.iter().rev().find(|run| raw(&run.manifest) != raw(manifest))?;
+    Some(format!(
+        "the output folder has rows of run {}, made as with `saving.raw: {}`, which have other fields than those to come: set \
+         `saving.output_dir` to another folder, or `saving.raw` as it was",
+        run.id,
+        raw(&run.manifest)
+    ))
 }
 
 /// Demands that no run has conversations with ids that this one would give to others.
@@ -165,6 +185,12 @@ pub fn check(run: &Run, manifest: &BTreeMap<String, String>) -> Result<(), RunEr
         && requested != state
     {
         return Err(RunError::BatchSize { requested: requested.clone(), state: state.clone() });
+    }
+    let format = |manifest: &BTreeMap<String, String>| manifest.get(FORMAT).cloned().unwrap_or_else(|| "1".to_owned());
+    let (now, then) = (format(manifest), format(&run.manifest));
+    if now != then {
+        let version = run.manifest.get("dlgforge").cloned().unwrap_or_default();
+        return Err(RunError::Format { id: run.id.clone(), version, then, now });
     }
     let keys: BTreeSet<_> = manifest.keys().chain(run.manifest.keys()).collect();
     let changes: Vec<_> =

@@ -2,9 +2,10 @@
 //!
 //! What can't alter the data is left out: addresses, keys, time-outs, retries, threads, where files go.
 
-use super::identity::{BATCH_SIZE, Identity, LANGUAGES, NORMALISATION, SEED};
+use super::identity::{BATCH_SIZE, FORMAT, Identity, LANGUAGES, NORMALISATION, RAW, SEED};
 use super::inputs::Sources;
 use crate::domain::Normalisation;
+use crate::output::FORMAT_VERSION;
 use crate::providers::AgentOptions;
 use crate::settings::Settings;
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,6 +57,9 @@ pub fn manifest(settings: &Settings, sources: &Sources, identity: &Identity) -> 
     tell("judge.accept.min_score", accept.min_score.to_string());
     tell("judge.accept.require", required.join(", "));
     tell("judge.accept.on_fail", if accept.drop { "drop" } else { "keep" }.to_owned());
+    tell(FORMAT, FORMAT_VERSION.to_string());
+    tell("saving.files", settings.output.files.listed());
+    tell(RAW, settings.output.raw.to_string());
     tell("saving.keep_dropped_rows", settings.output.keep_dropped_rows.to_string());
     let columns = &settings.output.columns;
     for (key, name) in [

@@ -5,9 +5,10 @@ use super::identity::{self, Identity};
 use super::inputs::Sources;
 use super::{RunError, Work, generate_on_workers, manifest, shutdown, signals};
 use crate::domain::Stage;
+use crate::files::Folder;
 use crate::llm::rehearsal::{self, Rehearsed};
 use crate::operators::{Desk, Stop};
-use crate::output::Folder;
+use crate::output::coverage_ledger;
 use crate::settings::Settings;
 use crate::store::StoreError;
 use std::fmt;
@@ -49,7 +50,7 @@ pub fn rehearse(settings: &Settings) -> Result<Rehearsal, RunError> {
         None => Vec::new(),
     };
     let (count, path) = (settled.len(), settings.output.folder.as_path());
-    let length = folder.as_ref().map_or(Ok(u64::MAX), |folder| folder.ledger_length(path))?;
+    let length = folder.as_ref().map_or(Ok(u64::MAX), |folder| folder.length(path, coverage_ledger::FILE_NAME))?;
     let unfinished = folder.as_ref().map_or(Ok(Vec::new()), |folder| folder.store.unfinished())?;
     let unfinished = identity::unfinished(unfinished, reuse.as_ref());
     let Identity { known, normalisation, .. } = identity;

@@ -2,7 +2,7 @@
 
 use super::identity::{BATCH_SIZE, LANGUAGES};
 use super::{Bill, RunError};
-use crate::output::Folder;
+use crate::files::Folder;
 use crate::store::{Fact, Run, Settled, Spent, State, Tiered};
 use std::fmt;
 use std::path::Path;

@@ -3,6 +3,7 @@
 use super::agents::{self, ASSISTANT, JUDGE, USER, agent};
 use super::error::Report;
 use super::folders::Folders;
+use super::keys;
 use super::values::Values;
 use super::{PersonaSource, PlanSettings, Resume, Settings, TopicSource};
 use crate::domain::Normalisation;
@@ -323,7 +324,19 @@ fn output_options(values: &Values, folders: &Folders, report: &mut Report) -> ou
         root: folders.root.clone(),
         columns: columns(values, report),
         keep_dropped_rows: values.boolean("saving.keep_dropped_rows"),
+        files: files(values, report),
+        raw: values.boolean("saving.raw"),
     }
+}
+
+fn files(values: &Values, report: &mut Report) -> output::Files {
+    const KEY: &str = "saving.files";
+    let names = values.texts(KEY);
+    output::Files::named(&names).unwrap_or_else(|unknown| {
+        let known = keys::listed(output::Files::names().into_iter());
+        report.conflict(&[KEY], values.place(KEY), format!("`{KEY}`: there is no file `{unknown}`; there are {known}"));
+        output::Files::all()
+    })
 }
 
 fn columns(values: &Values, report: &mut Report) -> output::Columns {

@@ -247,6 +247,8 @@ const REST: &[Key] = &[
 
 const SAVING: &[Key] = &[
     key("saving.output_dir", Text).env(&["OUTPUT_DIR"]),
+    key("saving.files", Texts).env(&["SAVING_FILES"]),
+    key("saving.raw", Boolean).env(&["SAVING_RAW"]),
     key("saving.keep_dropped_rows", Boolean).env(&["KEEP_DROPPED_ROWS"]),
     key("saving.output_columns.messages", Text),
     key("saving.output_columns.messages_with_tools", Text),
