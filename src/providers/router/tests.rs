@@ -492,7 +492,7 @@ fn settings_that_make_no_client_are_refused_by_name() {
 #[test]
 fn plain_http_needs_no_certificates() {
     let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "llm::router::tests::a_reply_is_read_and_counted"])
+        .args(["--exact", "providers::router::tests::a_reply_is_read_and_counted"])
         .env("SSL_CERT_FILE", "/nonexistent")
         .env("SSL_CERT_DIR", "/nonexistent")
         .output()
