@@ -91,5 +91,5 @@ fn a_checkout_in_any_folder_is_read_alike() {
     assert_eq!(broken(&Project::read(&copy)), Vec::<String>::new());
 
     std::fs::write(copy.join("src/domain/new.rs"), "//! New.\nuse crate::llm;").expect("a file");
-    assert_eq!(broken(&Project::read(&copy)), ["src/domain/new.rs:2: `words` may not import crate::llm"]);
+    assert_eq!(broken(&Project::read(&copy)), ["src/domain/new.rs:2: `domain` may not import crate::llm"]);
 }

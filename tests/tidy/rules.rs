@@ -31,13 +31,13 @@ const MAY_IMPORT: &str = "
     builtin: domain llm traffic
     providers: builtin domain llm store traffic
     tools: domain knowledge
-    stages: domain plan llm tools
+    stages: domain knowledge plan llm tools
     operators: domain
     dataflows: domain operators
     settings: domain knowledge llm output plan providers stages store traffic
     cli: settings
     run: builtin domain plan knowledge store output llm providers traffic tools stages operators dataflows settings
-    main: cli domain run settings store
+    main: cli domain output run settings store
     lib:
 ";
 

@@ -1,22 +1,21 @@
 //! `--dry-run`: the graph of a run with the journal for all its models. Nothing is asked, nothing is written.
 
-use super::earlier::{Earlier, Past};
-use super::identity::{self, Identity};
-use super::inputs::Sources;
-use super::{RunError, Work, generate_on_workers, manifest, shutdown, signals};
+use super::events::Listeners;
+use super::execute::on_workers;
+use super::open::{Looked, look};
+use super::prepare::prepare;
+use super::{RunError, signals};
 use crate::domain::Stage;
-use crate::llm::rehearsal::{self, Rehearsed};
+use crate::llm::dry_run::{Counts, StandIn};
 use crate::operators::{Executor, Stop};
-use crate::output::Folder;
 use crate::settings::Settings;
 use crate::store::StoreError;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use tokio::sync::watch;
 
 /// What a run would cost in calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rehearsal {
+pub struct DryRun {
     /// The run to go on with; none for a new one.
     pub resumed: Option<Arc<str>>,
     /// Conversations it has settled.
@@ -30,32 +29,9 @@ pub struct Rehearsal {
 ///
 /// # Errors
 /// When the input can't be used, or the store can't be read.
-pub fn rehearse(settings: &Settings) -> Result<Rehearsal, RunError> {
-    let shared = super::shared(settings)?;
-    let sources = Sources::read(settings, &shared, &|_| ())?;
-    shutdown::warn(settings, &shared.prices, super::stamp()?.now());
-    let folder = Folder::look(&settings.output.folder)?;
-    let runs = folder.as_ref().map(|folder| folder.runs.as_slice()).unwrap_or_default();
-    let identity = Identity::of(settings, runs)?;
-    let mut settled = Vec::new();
-    if let Some((run, folder)) = identity.resumed.as_ref().zip(folder.as_ref()) {
-        identity::check(run, &manifest::manifest(settings, &sources, &identity))?;
-        settled = folder.store.settled(&run.id)?;
-    }
-    let facts = sources.facts(settings, &identity);
-    let reuse = identity::reuse(settings, runs)?;
-    let remade = match reuse.as_ref().zip(folder.as_ref()) {
-        Some((reuse, folder)) => folder.store.settled(&reuse.run)?,
-        None => Vec::new(),
-    };
-    let (count, path) = (settled.len(), settings.output.folder.as_path());
-    let length = folder.as_ref().map_or(Ok(u64::MAX), |folder| folder.ledger_length(path))?;
-    let unfinished = folder.as_ref().map_or(Ok(Vec::new()), |folder| folder.store.unfinished())?;
-    let unfinished = identity::unfinished(unfinished, reuse.as_ref());
-    let Identity { known, normalisation, .. } = identity;
-    let past = Past { folder: path, length, known, normalisation, settled, unfinished, remade };
-    let earlier = Earlier::read(past, &sources.catalogue)?;
-    let work = Work::new(settings, &facts.run_id, earlier)?;
+pub fn dry_run(settings: &Settings, listeners: &Listeners) -> Result<DryRun, RunError> {
+    let prepared = prepare(settings, listeners)?;
+    let Looked { folder, resumed, facts, settled, work } = look(settings, &prepared)?;
     let runtime = signals::runtime().map_err(RunError::Runtime)?;
     let (stop, failure) = (Stop::default(), Arc::new(OnceLock::new()));
     let executor = Executor::new(runtime.handle().clone(), settings.batch_size as usize, stop.clone());
@@ -64,26 +40,25 @@ pub fn rehearse(settings: &Settings) -> Result<Rehearsal, RunError> {
         _ = failed.set(error.clone());
         stop.now();
     });
-    let rehearsed = Arc::new(Rehearsed::default());
-    let stages = sources.stages(settings, (&facts, work.normalisation), |model, _| {
-        Arc::new(rehearsal::Rehearsal {
+    let counts = Arc::new(Counts::default());
+    let stages = prepared.sources.stages(settings, (&facts, work.normalisation), |model, _| {
+        Arc::new(StandIn {
             model: model.clone(),
             journal: folder.as_ref().map(|folder| (folder.store.clone(), facts.run_id.clone())),
-            reuse: reuse.clone(),
-            rehearsed: rehearsed.clone(),
+            reuse: work.reuse.clone(),
+            counts: counts.clone(),
             broken: broken.clone(),
         })
     });
-    let (tallies, _tally) = watch::channel(work.quota.tally().clone());
-    generate_on_workers(1, &work, &stages, &executor, &tallies, |_, _| {})?;
+    on_workers(1, &work, &stages, &executor, listeners, |_, _| {})?;
     if let Some(failure) = failure.get() {
         return Err(failure.clone().into());
     }
-    let calls = Stage::ALL.map(|stage| rehearsed.of(stage));
-    Ok(Rehearsal { resumed: identity.resumed.map(|run| run.id.into()), settled: count, calls })
+    let calls = Stage::ALL.map(|stage| counts.of(stage));
+    Ok(DryRun { resumed: resumed.map(|run| run.id.into()), settled, calls })
 }
 
-impl fmt::Display for Rehearsal {
+impl fmt::Display for DryRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (found, missing) = self.calls.iter().fold((0, 0), |sum, calls| (sum.0 + calls.0, sum.1 + calls.1));
         let run = self.resumed.as_ref().map_or("a new run".to_owned(), |run| format!("run {run}"));
