@@ -1,5 +1,6 @@
 //! The vocabulary: plain data that every room speaks, without I/O, async or timely.
 
+pub mod agent;
 pub mod clock;
 pub mod control_tokens;
 pub mod conversation;
@@ -18,9 +19,9 @@ pub mod task;
 pub mod terminal;
 pub mod tool;
 
+pub use agent::Agent;
 pub use conversation::{
-    Acceptance, Answer, Conversation, DropReason, Ending, Failure, Incarnation, Judged, Judgement, Question, Round,
-    ToolEvent, Turn,
+    Acceptance, Answer, Conversation, DropReason, Ending, Failure, Judged, Judgement, Question, Round, ToolEvent, Turn,
 };
 pub use corpus::{Catalogue, Chunk, ChunkIndex, Passage, Source, SourceIndex};
 pub use coverage::{Coverage, Used};

@@ -4,11 +4,11 @@
 //! asks the model behind it for what is not there; a reply is durable before the stage sees it.
 
 pub mod chat;
+pub mod dry_run;
 pub mod halt;
 mod journalled;
 pub mod meter;
 pub mod prices;
-pub mod rehearsal;
 #[cfg(test)]
 pub(crate) mod samples;
 mod tier;

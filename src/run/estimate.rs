@@ -1,6 +1,6 @@
 //! `dlgforge estimate`: what a run will cost, from a pilot of a few of its conversations.
 
-use super::{End, Ran, RunError, run};
+use super::{End, Host, Ran, RunError, run};
 use crate::files::Folder;
 use crate::settings::Settings;
 use crate::store::{Charge, Settled};
@@ -35,7 +35,7 @@ pub struct Forecast {
 ///
 /// # Errors
 /// When the pilot can't be run, or does not get its conversations.
-pub fn estimate(settings: &Settings, pilot: u32, workers: usize) -> Result<Forecast, RunError> {
+pub fn estimate(settings: &Settings, pilot: u32, workers: usize, host: &Host) -> Result<Forecast, RunError> {
     let folder = tempfile::tempdir().map_err(RunError::Pilot)?;
     let mut piloted = settings.clone();
     piloted.output.folder = folder.path().join("pilot");
@@ -43,7 +43,9 @@ pub fn estimate(settings: &Settings, pilot: u32, workers: usize) -> Result<Forec
     piloted.batch_size = settings.batch_size.min(piloted.total_samples);
     (piloted.run_id, piloted.resume, piloted.reuse_from) = (None, None, None);
     piloted.store.keep_calls = true;
-    let Ran::Made(summary) = run(&piloted, workers)? else { return Err(RunError::Unpiloted("it is over".to_owned())) };
+    let Ran::Made(summary) = run(&piloted, workers, host)? else {
+        return Err(RunError::Unpiloted("it is over".to_owned()));
+    };
     match &summary.end {
         End::Complete => {}
         End::Halted(reason) => return Err(RunError::Unpiloted(reason.clone())),

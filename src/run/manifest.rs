@@ -104,7 +104,7 @@ pub fn manifest(settings: &Settings, sources: &Sources, identity: &Identity) -> 
 
 fn tell_agent(agent: &AgentOptions, tell: &mut impl FnMut(&str, String)) {
     let optional = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
-    let role = agent.role;
+    let role = agent.agent.as_str();
     tell(&format!("llm.agents.{role}.provider"), agent.provider.clone());
     tell(&format!("llm.agents.{role}.model"), agent.model.clone());
     // Wherever it is asked.

@@ -5,6 +5,7 @@ use super::keys::{Key, Kind};
 use super::routing::{self, demand_known};
 use super::table::{ENDPOINT, STRATEGIES};
 use super::values::Values;
+use crate::domain::Agent;
 use crate::llm::Tier;
 use crate::providers::{AgentOptions, EndpointOptions, Protocol, Provider};
 use crate::traffic::Budget;
@@ -14,8 +15,8 @@ use std::time::Duration;
 /// An agent, with the names it goes by.
 #[derive(Debug)]
 pub(super) struct Role {
-    /// Its name in `llm.agents`.
-    pub name: &'static str,
+    /// Which it is.
+    pub agent: Agent,
     /// Its stage, as messages and outputs call it.
     pub stage: &'static str,
     /// Its name in environment variables.
@@ -31,14 +32,14 @@ pub(super) struct Role {
 impl Role {
     /// The path of one of its keys.
     pub fn key(&self, name: &str) -> String {
-        format!("llm.agents.{}.{name}", self.name)
+        format!("llm.agents.{}.{name}", self.agent)
     }
 }
 
 macro_rules! role {
-    ($name:literal, $stage:literal, $env:literal, $old_env:literal) => {
+    ($agent:expr, $stage:literal, $env:literal, $old_env:literal) => {
         Role {
-            name: $name,
+            agent: $agent,
             stage: $stage,
             env: $env,
             old_env: $old_env,
@@ -56,9 +57,9 @@ macro_rules! role {
     };
 }
 
-pub(super) const USER: Role = role!("user", "qa_generator", "USER", "QA_GENERATOR");
-pub(super) const ASSISTANT: Role = role!("assistant", "kb_responder", "ASSISTANT", "KB_RESPONDER");
-pub(super) const JUDGE: Role = role!("judge", "qa_judge", "JUDGE", "QA_JUDGE");
+pub(super) const USER: Role = role!(Agent::User, "qa_generator", "USER", "QA_GENERATOR");
+pub(super) const ASSISTANT: Role = role!(Agent::Assistant, "kb_responder", "ASSISTANT", "KB_RESPONDER");
+pub(super) const JUDGE: Role = role!(Agent::Judge, "qa_judge", "JUDGE", "QA_JUDGE");
 
 /// Time allowed to one request in the tier [`Tier::Flex`], where nobody says: as OpenAI advises.
 const FLEX_TIMEOUT: Duration = Duration::from_secs(15 * 60);
@@ -81,7 +82,7 @@ pub(super) fn agent(role: &Role, values: &Values, env: &BTreeMap<String, String>
     demand_tiers(role, tiers, is_builtin, &endpoints, values, report);
     let first = endpoints.first().map_or("", |endpoint| &endpoint.model);
     AgentOptions {
-        role: role.name,
+        agent: role.agent,
         provider: if is_builtin { BUILTIN } else { provider }.to_owned(),
         model: if model.is_empty() { first } else { model }.to_owned(),
         temperature: values.optional_number(&path("temperature")),

@@ -18,7 +18,7 @@ pub(super) fn key(role: &Role, wanted: bool, env: &BTreeMap<String, String>, rep
             let text = format!(
                 "Missing required API key mapping environment variable `{canonical}` for agent `{}`. Set it to the name \
                  of the variable that holds the key, such as OPENAI_API_KEY.",
-                role.name
+                role.agent
             );
             report.conflict(&keys, None, text);
         }
@@ -27,7 +27,7 @@ pub(super) fn key(role: &Role, wanted: bool, env: &BTreeMap<String, String>, rep
     match env.get(name).map(|secret| secret.trim()).filter(|secret| !secret.is_empty()) {
         Some(secret) => Some(Secret::new(secret.to_owned())),
         None => {
-            report.conflict(&keys, None, no_key(&format!(" for agent `{}`", role.name), mapping, name));
+            report.conflict(&keys, None, no_key(&format!(" for agent `{}`", role.agent), mapping, name));
             None
         }
     }

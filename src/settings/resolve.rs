@@ -164,6 +164,7 @@ fn answers(values: &Values) -> AnswerOptions {
         },
         require_retrieval: values.boolean("coverage.require_retrieval"),
         full_trace: values.text("llm.agents.assistant.trace") == "full",
+        top_k: values.integer("tools.retrieval.top_k"),
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) fn endpoints(
     ]);
     let place = values.place(&agent.role.key("provider"));
     if items.is_empty() {
-        let key = format!("llm.agents.{}", agent.role.name);
+        let key = format!("llm.agents.{}", agent.role.agent);
         items.push(Item { key, place: place.as_ref(), address: values.place(&agent.role.key("base_url")), says: &own });
     }
     let mut endpoints: Vec<EndpointOptions> = Vec::new();
@@ -81,7 +81,7 @@ pub(super) fn endpoints(
 /// Gives the agent's key to its own address, and to endpoints without a key whose provider wants one: a server of the
 /// user's own gets no key that was not meant for it.
 fn give_key(role: &Role, endpoints: &mut [EndpointOptions], env: &BTreeMap<String, String>, report: &mut Report) {
-    let own = format!("llm.agents.{}", role.name);
+    let own = format!("llm.agents.{}", role.agent);
     let may_have = |endpoint: &EndpointOptions| endpoint.key == own || endpoint.provider.wants_key;
     let keyless: Vec<_> =
         endpoints.iter_mut().filter(|endpoint| endpoint.api_key.is_none() && may_have(endpoint)).collect();
