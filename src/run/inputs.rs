@@ -55,7 +55,7 @@ pub enum RunError {
     /// The run to go on with was begun by a version that wrote other files.
     #[error(
         "run {id} was begun by dlgforge {version}, whose files have format {then} and not {now}: go on with it by the version \
-         that began it, or start a new run in another `saving.output_dir`"
+         that began it, or start a new run, with `run.reuse_from: {id}` to take over its replies"
     )]
     Format {
         /// The run.
