@@ -37,6 +37,10 @@
 //! There are as many graphs as there are commands, written out by hand; a trait has two implementations or it does not
 //! exist; a room owns its options and never sees the whole configuration.
 
+/// Fixtures are shared with the tests of the folder `tests`, which know the library by its name.
+#[cfg(test)]
+extern crate self as dlgforge;
+
 pub mod cli;
 #[path = "../dataflows/mod.rs"]
 pub mod dataflows;

@@ -1,10 +1,11 @@
 //! Requests and settings for the tests of this room.
 
 use super::provider::COMPATIBLE;
-use super::{AgentOptions, ChatRequest, EndpointOptions, Message, ReplySchema, Role, Strategy};
+use super::wire::response;
+use super::{AgentOptions, ChatReply, ChatRequest, EndpointOptions, Message, ReplySchema, Role, Strategy};
 use crate::words::Task;
 use crate::words::task::JudgeConversationTask;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,16 +48,7 @@ pub(super) fn endpoint(base_url: &str) -> EndpointOptions {
 
 /// A request of one user message, without tools.
 pub(super) fn request(prompt: &str) -> ChatRequest {
-    let task = JudgeConversationTask {
-        public_conversation_history: String::new(),
-        user_persona: String::new(),
-        assistant_persona: String::new(),
-        judge_turn_count: 0,
-        judge_conversation_turns: Vec::new(),
-        judge_conversation_evidence: Vec::new(),
-        judge_reasons: Vec::new(),
-        target_language: "en".into(),
-    };
+    let task = JudgeConversationTask { target_language: "en".into(), ..Default::default() };
     ChatRequest {
         place: crate::words::Place::default(),
         conversation: "c".into(),
@@ -65,4 +57,10 @@ pub(super) fn request(prompt: &str) -> ChatRequest {
         tools: Vec::new(),
         schema: ReplySchema::new("any", Value::Null),
     }
+}
+
+/// What is read of a chat completion with this message.
+pub(super) fn read(message: Value) -> ChatReply {
+    let body = json!({"choices": [{"message": message}]}).to_string();
+    response::reply(body.as_bytes(), &request(""), &"m".into()).unwrap_or_else(|error| panic!("{error}"))
 }

@@ -299,13 +299,12 @@ fn current<'a>(paths: &'a mut BTreeMap<Slot, Path>, conversation: &Conversation)
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::output::sample::sample_conversation;
-    use crate::words::{Normalisation, Turn};
+    use crate::words::{Normalisation, Slot, Turn, Used, fixtures};
 
     const RETRIES: Attempt = Attempt(1);
 
     fn conversation() -> Conversation {
-        Conversation { turns: vec![], target_turns: 2, ending: None, ..sample_conversation() }
+        fixtures::conversation(Slot::default(), 2)
     }
 
     fn of(question: &str) -> Fingerprint {
@@ -313,17 +312,20 @@ mod tests {
     }
 
     fn question(text: &str) -> Question {
-        let mut question = (*sample_conversation().turns[0].question).clone();
-        (question.reply.user_message, question.used.question) = (text.into(), text.into());
-        question.fingerprint = of(text);
-        question
+        fixtures::question(text, Used { chunk: Some(ChunkIndex(1)), ..fixtures::used(text) })
     }
 
     /// The conversation as it comes back with its question answered.
     fn answered(mut conversation: Conversation) -> Conversation {
         let (index, attempt) = (conversation.turn_index(), conversation.round.attempt);
         let question = std::mem::take(&mut conversation.round).question.unwrap();
-        let made = Turn { index, attempt, question, ..(*sample_conversation().turns[0]).clone() };
+        let made = Turn {
+            index,
+            attempt,
+            question,
+            answer: fixtures::answer("Yes."),
+            judgement: Some(fixtures::judgement(8)),
+        };
         conversation.turns.push(made.into());
         conversation
     }

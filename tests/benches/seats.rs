@@ -77,7 +77,11 @@ impl Load {
     }
 
     fn stages(self, log: &Log) -> Stages {
-        let open = move |opening: Opening| plain::conversation(opening, self.turns);
+        let open = move |Opening { slot, wave, coverage }| Conversation {
+            wave,
+            coverage,
+            ..plain::conversation(slot, self.turns)
+        };
         Stages {
             open: Arc::new(open),
             ask: self.stage(log, Call::Ask, question),

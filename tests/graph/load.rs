@@ -126,7 +126,8 @@ impl Load {
     /// Begins a conversation.
     pub fn open(&self, opening: Opening) -> Conversation {
         let turns = 1 + (hash((self.seed, opening.slot)) % u64::from(self.turns)) as u16;
-        plain::conversation(opening, turns)
+        let Opening { slot, wave, coverage } = opening;
+        Conversation { wave, coverage, ..plain::conversation(slot, turns) }
     }
 
     /// The user model asks.

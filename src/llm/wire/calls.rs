@@ -104,14 +104,10 @@ pub(super) fn object(given: &Value) -> Option<Value> {
 mod tests {
     use super::super::response::reply;
     use super::*;
-    use crate::llm::samples::request;
-    use crate::llm::{ChatReply, Message, Role};
+    use crate::llm::samples::{read, request};
+    use crate::llm::{Message, Role};
     use crate::words::ToolDefinition;
     use serde_json::json;
-
-    fn read(message: Value) -> ChatReply {
-        reply(json!({"choices": [{"message": message}]}).to_string().as_bytes(), &request(""), &"m".into()).unwrap()
-    }
 
     #[test]
     fn arguments_are_always_an_object() {

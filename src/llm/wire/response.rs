@@ -3,6 +3,7 @@
 use super::calls::tool_calls;
 use super::lenient::{self, parse};
 use crate::llm::{ChatReply, ChatRequest, Finish, Tier, Usage};
+use crate::words::normalisation::collapsed;
 use reqwest::StatusCode;
 use serde_json::Value;
 use std::sync::Arc;
@@ -100,7 +101,7 @@ pub(in crate::llm) fn status_inside(body: &[u8]) -> Option<StatusCode> {
 
 /// A text on one line and shortened, for messages.
 pub(in crate::llm) fn one_line(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = collapsed(text);
     if line.is_empty() {
         return "no details".to_owned();
     }
@@ -190,13 +191,9 @@ pub(in crate::llm) fn tier(raw: &Value) -> Option<Tier> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::llm::samples::request;
+    use crate::llm::samples::{read, request};
     use proptest::prelude::*;
     use serde_json::json;
-
-    fn read(message: Value) -> ChatReply {
-        reply(json!({"choices": [{"message": message}]}).to_string().as_bytes(), &request(""), &"m".into()).unwrap()
-    }
 
     #[test]
     fn content_of_every_kind_is_text() {
