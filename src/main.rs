@@ -2,10 +2,10 @@
 
 use clap::Parser;
 use dlgforge::cli::{Cli, Command, EstimateArgs, Place, RunArgs, StatusArgs};
+use dlgforge::domain::terminal::shown;
 use dlgforge::run::{End, Ran};
 use dlgforge::settings::{Resume, Settings};
 use dlgforge::store::{Run, State};
-use dlgforge::words::terminal::shown;
 use std::error::Error;
 use std::ffi::OsString;
 use std::io::Write;

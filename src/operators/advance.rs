@@ -1,7 +1,7 @@
 //! `advance`: a judged round becomes a turn, and the conversation goes on or is finished.
 
 use super::Flow;
-use crate::words::{Acceptance, Conversation, DropReason, Ending, Failure, Judged, Judgement, Round, Turn};
+use crate::domain::{Acceptance, Conversation, DropReason, Ending, Failure, Judged, Judgement, Round, Turn};
 use std::sync::Arc;
 use timely::dataflow::operators::vec::{Map, Partition};
 
@@ -68,7 +68,7 @@ fn rejection(judgement: &Judgement) -> Option<DropReason> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::words::{Slot, fixtures};
+    use crate::domain::{Slot, fixtures};
 
     #[test]
     fn a_dropped_conversation_keeps_its_reason_unless_the_run_stops_before_it_is_judged() {

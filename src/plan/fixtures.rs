@@ -1,7 +1,7 @@
 //! Small catalogues and conversations for the tests of this room.
 
 use super::{CoverageOptions, Distribution, Options, TopicOptions, TurnOptions};
-use crate::words::{Catalogue, ChunkIndex, Conversation, Normalisation, Slot, Turn, TurnIndex, Used, fixtures};
+use crate::domain::{Catalogue, ChunkIndex, Conversation, Normalisation, Slot, Turn, TurnIndex, Used, fixtures};
 use std::sync::Arc;
 
 /// Balanced, without topics, personas or exploration.

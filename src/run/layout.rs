@@ -1,6 +1,6 @@
 //! Text for people, laid out for a terminal of 80 columns.
 
-use crate::words::normalisation::collapsed;
+use crate::domain::normalisation::collapsed;
 use std::fmt;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 

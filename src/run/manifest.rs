@@ -4,9 +4,9 @@
 
 use super::identity::{BATCH_SIZE, Identity, LANGUAGES, NORMALISATION, SEED};
 use super::inputs::Sources;
-use crate::llm::AgentOptions;
+use crate::domain::Normalisation;
+use crate::providers::AgentOptions;
 use crate::settings::Settings;
-use crate::words::Normalisation;
 use std::collections::{BTreeMap, BTreeSet};
 use xxhash_rust::xxh3::xxh3_128;
 

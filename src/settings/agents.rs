@@ -5,7 +5,9 @@ use super::keys::{Key, Kind};
 use super::routing::{self, demand_known};
 use super::table::{ENDPOINT, STRATEGIES};
 use super::values::Values;
-use crate::llm::{AgentOptions, Budget, EndpointOptions, Protocol, Provider, Tier};
+use crate::llm::Tier;
+use crate::providers::{AgentOptions, EndpointOptions, Protocol, Provider};
+use crate::traffic::Budget;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -192,7 +194,7 @@ pub(super) fn demand_models(agents: &[(&Role, &AgentOptions)], report: &mut Repo
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::llm::{Secret, provider};
+    use crate::providers::{Secret, provider};
     use crate::settings::tests::load;
 
     #[test]

@@ -1,11 +1,11 @@
 //! Doubles for the tests of the stages: a model that follows a script, and small conversations.
 
-use crate::llm::chat::Replying;
-use crate::llm::{ChatReply, ChatRequest, Message, Model, ModelError};
-pub(super) use crate::words::fixtures::answer;
-use crate::words::{
+pub(super) use crate::domain::fixtures::answer;
+use crate::domain::{
     Catalogue, Conversation, Coverage, Digest, Passage, Persona, Question, Slot, ToolCall, Turn, fixtures,
 };
+use crate::llm::chat::Replying;
+use crate::llm::{ChatReply, ChatRequest, Message, Model, ModelError};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 

@@ -1,7 +1,7 @@
 //! Words that carry a text and nothing else: what the graphs of the tests work on, and what fixtures of all rooms begin with.
 
-use dlgforge::words::reply::{Confidence, Difficulty, Intent, ReasoningTrace};
-use dlgforge::words::*;
+use dlgforge::domain::reply::{Confidence, Difficulty, Intent, ReasoningTrace};
+use dlgforge::domain::*;
 use std::sync::Arc;
 
 /// A conversation that begins: of the first wave, with so many turns ahead and none made, between personas without a name.

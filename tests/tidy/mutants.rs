@@ -12,17 +12,17 @@ pub struct Mutants {
     pub allowed: &'static [&'static str],
 }
 
-/// A file of `words`, which may import nothing of ours.
-const WORD: &str = "src/words/slot.rs";
+/// A file of `domain`, which may import nothing of ours.
+const DATUM: &str = "src/domain/slot.rs";
 
 /// All that are written out.
 pub const MUTANTS: &[Mutants] = &[
     Mutants {
         rule: "imports",
-        path: WORD,
+        path: DATUM,
         broken: &[
             "use crate::llm;",
-            "use crate::{words::Slot, llm::{self, Chat}};",
+            "use crate::{domain::Slot, llm::{self, Chat}};",
             "use crate::llm as models;",
             "use crate::llm::*;",
             "use crate::*;",
@@ -38,7 +38,7 @@ pub const MUTANTS: &[Mutants] = &[
             "#[derive(crate::llm::Chat)] struct A;",
             "fn f() { println!(\"{}\", crate::llm::chat()) }",
             "fn f() { vec![(1, [crate::llm::chat()])] }",
-            "macro_rules! m { () => { use $crate::{words::Slot, llm::{Chat}}; } }",
+            "macro_rules! m { () => { use $crate::{domain::Slot, llm::{Chat}}; } }",
             "macro_rules! m { () => { use crate::llm::*; } }",
             "#[cfg(not(test))] use crate::llm::Chat;",
         ],
@@ -47,27 +47,27 @@ pub const MUTANTS: &[Mutants] = &[
             "/// See [`crate::llm::Chat`].\npub struct A;",
             "const A: &str = \"use crate::llm;\";",
             "fn f() { print!(\"crate::llm::Chat\") }",
-            "use super::llm; use crate::words::{self, llm::Chat};",
-            "use crate::words::Slot as llm; fn f() { llm::new() }",
+            "use super::llm; use crate::domain::{self, llm::Chat};",
+            "use crate::domain::Slot as llm; fn f() { llm::new() }",
             "fn f() { other::llm::chat(); self::llm::chat() }",
             "mod llm {} fn f() { llm::chat() }",
             "#[cfg(test)] mod tests { use crate::{llm::Chat, run}; }",
             "struct A; impl A { #[cfg(test)] fn f() { crate::llm::chat() } }",
             "fn f() { #[cfg(test)] crate::llm::chat(); }",
             "#![cfg(test)] use crate::llm::Chat;",
-            "pub(in crate::words) fn f() {}",
+            "pub(in crate::domain) fn f() {}",
         ],
     },
-    Mutants { rule: "imports", path: "src/words/mod.rs", broken: &["pub use super::llm::Chat;"], allowed: &[] },
+    Mutants { rule: "imports", path: "src/domain/mod.rs", broken: &["pub use super::llm::Chat;"], allowed: &[] },
     Mutants { rule: "imports", path: "src/run.rs", broken: &["use super::cli;"], allowed: &[] },
     Mutants {
         rule: "imports",
         path: "dataflows/generate.rs",
         broken: &["use crate::settings;"],
-        allowed: &["use crate::{operators, words::Slot};"],
+        allowed: &["use crate::{operators, domain::Slot};"],
     },
     Mutants { rule: "imports", path: "src/main.rs", broken: &["use dlgforge::{cli, llm};"], allowed: &[] },
-    Mutants { rule: "imports", path: "tests/words.rs", broken: &[], allowed: &["use crate::llm::Chat;"] },
+    Mutants { rule: "imports", path: "tests/domain.rs", broken: &[], allowed: &["use crate::llm::Chat;"] },
     Mutants {
         rule: "places",
         path: "src/plan/draw.rs",
@@ -164,6 +164,6 @@ pub const MUTANTS: &[Mutants] = &[
     },
     Mutants { rule: "rooms", path: "src/helpers/mod.rs", broken: &["fn f() {}"], allowed: &[] },
     Mutants { rule: "rooms", path: "src/helpers.rs", broken: &["fn f() {}"], allowed: &[] },
-    Mutants { rule: "rooms", path: "src/words/helpers.rs", broken: &[], allowed: &["fn f() {}"] },
-    Mutants { rule: "rooms", path: "src/lib.rs", broken: &[], allowed: &["mod words;"] },
+    Mutants { rule: "rooms", path: "src/domain/helpers.rs", broken: &[], allowed: &["fn f() {}"] },
+    Mutants { rule: "rooms", path: "src/lib.rs", broken: &[], allowed: &["mod domain;"] },
 ];

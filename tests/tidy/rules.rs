@@ -21,31 +21,34 @@ pub const RULES: [(&str, Rule); 7] = [
 
 /// `A: B C` means that A may import B and C.
 const MAY_IMPORT: &str = "
-    words:
-    plan: words
-    knowledge: words
-    output: words store
-    store: words
-    llm: words store
-    tools: words knowledge
-    stages: words plan llm tools
-    operators: words
-    dataflows: words operators
-    settings: knowledge llm output plan stages store words
+    domain:
+    plan: domain
+    knowledge: domain
+    output: domain store
+    store: domain
+    llm: domain store
+    traffic: domain llm store
+    builtin: domain llm traffic
+    providers: builtin domain llm store traffic
+    tools: domain knowledge
+    stages: domain plan llm tools
+    operators: domain
+    dataflows: domain operators
+    settings: domain knowledge llm output plan providers stages store traffic
     cli: settings
-    run: words plan knowledge store output llm tools stages operators dataflows settings
-    main: cli run settings store words
+    run: builtin domain plan knowledge store output llm providers traffic tools stages operators dataflows settings
+    main: cli domain run settings store
     lib:
 ";
 
 /// What only some modules (and those below them) may name.
 const PLACES: [(&[&str], &str); 5] = [
     (&["timely", "differential_dataflow"], "operators dataflows run"),
-    (&["async"], "llm stages tools store run operators::call"),
+    (&["async"], "llm providers traffic builtin stages tools store run operators::call"),
     (&["tokio::runtime::Runtime", "tokio::runtime::Builder", "tokio::main"], "run"),
     (
         &["std::thread::spawn", "std::thread::scope", "std::thread::Builder"],
-        "run store::journal output::logs llm::budget",
+        "run store::journal output::logs traffic::budget",
     ),
     (&["std::process::exit", "std::process::abort"], "main run::signals"),
 ];

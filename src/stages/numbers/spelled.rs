@@ -1,7 +1,7 @@
 //! Number words: what they are worth one by one ("seven"), joined ("fünfundzwanzig") and in a row ("two hundred").
 
-use crate::words::language::number_words;
-use crate::words::normalisation::is_optional;
+use crate::domain::language::number_words;
+use crate::domain::normalisation::is_optional;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 
