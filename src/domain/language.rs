@@ -1,5 +1,6 @@
 //! The language of a conversation: what it is called, its code and its script, by any of its spellings.
 
+use super::normalisation::collapsed;
 use super::script::Script;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -109,7 +110,7 @@ struct Entry {
 
 /// A spelling without its case, with hyphens for `_` and single spaces.
 fn folded(spelled: &str) -> String {
-    spelled.to_lowercase().replace('_', "-").split_whitespace().collect::<Vec<_>>().join(" ")
+    collapsed(&spelled.to_lowercase().replace('_', "-"))
 }
 
 /// Two letters of ISO 3166, or three digits of UN M49.

@@ -7,6 +7,8 @@ pub mod conversation;
 pub mod corpus;
 pub mod coverage;
 pub mod fingerprint;
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub mod json;
 pub mod language;
 pub mod normalisation;

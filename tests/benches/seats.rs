@@ -77,7 +77,8 @@ impl Load {
     }
 
     fn stages(self, log: &Log) -> Stages {
-        let open = move |opening: &Opening| plain::conversation(opening, self.turns);
+        let open =
+            move |&Opening { slot, wave, .. }: &Opening| Conversation { wave, ..plain::conversation(slot, self.turns) };
         Stages {
             open: Arc::new(open),
             ask: self.stage(log, Call::Ask, question),
