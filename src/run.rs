@@ -29,8 +29,7 @@ pub use summary::{End, Summary};
 
 use crate::dataflows::generate::{Order, Stages, generate};
 use crate::domain::{Attempt, Coverage, Fingerprint, Normalisation};
-use crate::llm::Journalled;
-use crate::llm::Prices;
+use crate::llm::{Journalled, Prices};
 use crate::operators::{Desk, Outcome, Quota, Settlement, Stop, Tally, Target};
 use crate::output::{OutputError, Recorder, Stamp, WrittenFile};
 use crate::providers::Shared;

@@ -5,13 +5,11 @@ use super::address::shown;
 use super::capabilities::Capabilities;
 use super::check::Check;
 use super::facts::Facts;
-use crate::llm::Prices;
 use crate::llm::halt::Halt;
-use crate::llm::{Meter, ModelError};
+use crate::llm::{Meter, ModelError, Prices};
 use crate::store::{Store, StoreError};
-use crate::traffic::Budget;
-use crate::traffic::Traffic;
 use crate::traffic::budget::Purse;
+use crate::traffic::{Budget, Traffic};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Url};
 use std::collections::BTreeMap;
@@ -124,4 +122,20 @@ pub(super) fn causes(error: &dyn Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    #[test]
+    fn plain_http_needs_no_certificates() {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "providers::router::tests::a_reply_is_read_and_counted"])
+            .env("SSL_CERT_FILE", "/nonexistent")
+            .env("SSL_CERT_DIR", "/nonexistent")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    }
 }

@@ -10,8 +10,7 @@ mod tiers;
 use super::super::endpoint::BODY_LIMIT;
 use super::*;
 use crate::domain::{JudgeReply, ToolDefinition};
-use crate::llm::Prices;
-use crate::llm::{Message, Role, Usage};
+use crate::llm::{Message, Prices, Role, Usage};
 use crate::providers::Secret;
 use crate::providers::samples::{endpoint, options, request};
 use crate::traffic::Budget;
@@ -489,14 +488,3 @@ fn settings_that_make_no_client_are_refused_by_name() {
 }
 
 /// Minimal containers have no certificates; models beside the program are reached over plain HTTP.
-#[test]
-fn plain_http_needs_no_certificates() {
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "providers::router::tests::a_reply_is_read_and_counted"])
-        .env("SSL_CERT_FILE", "/nonexistent")
-        .env("SSL_CERT_DIR", "/nonexistent")
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
-}

@@ -5,9 +5,8 @@
 use super::*;
 use crate::domain::ToolDefinition as Tool;
 use crate::llm::{ReplySchema, Tier};
-use crate::providers::AgentOptions;
 use crate::providers::form::FIELDS;
-use crate::providers::samples;
+use crate::providers::{AgentOptions, samples};
 
 const ANTHROPIC: Protocol = Protocol::Messages;
 const GEMINI: Protocol = Protocol::GenerateContent;
