@@ -127,6 +127,7 @@ pub(super) fn causes(error: &dyn Error) -> String {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    /// Minimal containers have no certificates; models beside the program are reached over plain HTTP.
     #[test]
     fn plain_http_needs_no_certificates() {
         let output = std::process::Command::new(std::env::current_exe().unwrap())

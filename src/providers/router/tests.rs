@@ -486,5 +486,3 @@ fn settings_that_make_no_client_are_refused_by_name() {
         assert!(error.starts_with(&format!("llm.agents.user.{expected}: ")), "{error}");
     }
 }
-
-/// Minimal containers have no certificates; models beside the program are reached over plain HTTP.
