@@ -22,7 +22,7 @@ pub struct Target {
 
 impl Target {
     /// Drops in a row after which a language is given up.
-    fn patience(self) -> u32 {
+    fn give_up_after(self) -> u32 {
         (2 * self.batch_size).max(16)
     }
 
@@ -237,7 +237,7 @@ impl Quota {
     /// Admits the waves that waited for the end of this one.
     fn admit_after(&mut self, (language, wave): Place) {
         let progress = &mut self.tally.languages[usize::from(language.0)];
-        progress.given_up |= progress.drought >= self.target.patience();
+        progress.given_up |= progress.consecutive_drops >= self.target.give_up_after();
         let next = (language, Wave(wave.0 + self.target.lookahead));
         let later = self.target.first_wave_after((language, wave));
         [Some(next), later].into_iter().flatten().for_each(|place| self.admit(place));

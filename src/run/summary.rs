@@ -113,9 +113,9 @@ impl Summary {
         };
         let figures = short.iter().map(|short| {
             let language = &self.languages[usize::from(short.language.0)];
-            let Shortfall { accepted, dropped, drought, .. } = short;
+            let Shortfall { accepted, dropped, consecutive_drops, .. } = short;
             let given_up =
-                if *drought > 0 { format!(", given up after {drought} drops in a row") } else { String::new() };
+                if *consecutive_drops > 0 { format!(", given up after {consecutive_drops} drops in a row") } else { String::new() };
             format!("{language}: {accepted} of {} accepted, {dropped} dropped{given_up}", self.total_samples)
         });
         let mut text = format!(

@@ -100,10 +100,10 @@ fn waves_open_and_know_by_the_wave_one_lookahead_before() {
 }
 
 #[test]
-fn gives_a_language_up_after_a_drought_and_goes_on_with_the_next() {
+fn gives_a_language_up_after_drops_in_a_row_and_goes_on_with_the_next() {
     let fate = |slot: Slot| if slot.language.0 == 0 { dropped() } else { Fate::Accepted };
     let (quota, opened) = run(Target { total: 4, languages: 2, batch_size: 1, lookahead: 1 }, 0, fate);
-    let shortfall = Shortfall { language: LanguageIndex(0), accepted: 0, dropped: 16, drought: 16 };
+    let shortfall = Shortfall { language: LanguageIndex(0), accepted: 0, dropped: 16, consecutive_drops: 16 };
     assert_eq!(quota.tally().shortfalls(4), [shortfall]);
     assert_eq!((quota.tally().languages[1].accepted, opened.len()), (4, 20));
 }
