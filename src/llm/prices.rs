@@ -5,6 +5,7 @@ mod row;
 mod tier;
 
 use super::{ModelError, Provider, Usage};
+use crate::words::yaml::{self, Dialect};
 use jiff::civil::Date;
 use row::Row;
 use serde::Deserialize;
@@ -112,7 +113,7 @@ fn parse(text: &str, name: &str) -> Result<Table, ModelError> {
     let rows = match litellm::rows(text) {
         Some(rows) => rows,
         None => {
-            let file: File = serde_saphyr::from_str(text).map_err(|error| wrong(error.to_string()))?;
+            let file: File = yaml::read(text, Dialect::Typed).map_err(|error| wrong(error.to_string()))?;
             if file.version.trim().is_empty() {
                 return Err(wrong("`version` is empty; say when the prices were valid".to_owned()));
             }

@@ -9,10 +9,10 @@ use super::halt::Halt;
 use super::traffic::Traffic;
 use super::{Budget, Meter, ModelError, Prices, Provider};
 use crate::store::{Store, StoreError};
+use crate::words::causes::causes;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Url};
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -109,16 +109,4 @@ impl Default for Shared {
 
 fn builder() -> ClientBuilder {
     Client::builder().user_agent(concat!("dlgforge/", env!("CARGO_PKG_VERSION"))).redirect(Policy::none())
-}
-
-/// An error and its causes on one line.
-pub(super) fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -1,5 +1,6 @@
 //! The vocabulary: plain data that every room speaks, without I/O, async or timely.
 
+pub mod causes;
 pub mod clock;
 pub mod control_tokens;
 pub mod conversation;
@@ -17,6 +18,7 @@ pub mod slot;
 pub mod task;
 pub mod terminal;
 pub mod tool;
+pub mod yaml;
 
 pub use conversation::{
     Acceptance, Answer, Conversation, DropReason, Ending, Failure, Incarnation, Judged, Judgement, Question, Round,
