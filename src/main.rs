@@ -5,8 +5,8 @@ use dlgforge::cli::{Cli, Command, EstimateArgs, Place, RunArgs, StatusArgs};
 use dlgforge::run::{End, Ran};
 use dlgforge::settings::{Resume, Settings};
 use dlgforge::store::{Run, State};
+use dlgforge::words::causes::causes;
 use dlgforge::words::terminal::shown;
-use std::error::Error;
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     };
     result.unwrap_or_else(|mut message| {
         if message.contains("Too many open files") {
-            message.push_str("; raise the limit on open files (`ulimit -n`), or lower run.batch_size");
+            message.push_str("; raise the limit on open files (`ulimit -n`), or lower run.concurrency");
         }
         // A reader that has gone away misses it.
         _ = writeln!(std::io::stderr(), "dlgforge {name} failed: {}", shown(&message));
@@ -40,7 +40,7 @@ fn later(command: &Command) -> ExitCode {
 fn settings(place: &Place, resume: Option<Resume>) -> Result<Settings, String> {
     let unicode = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     let environment = std::env::vars_os().filter_map(unicode).collect();
-    Settings::load(&place.flags(resume), &environment).map_err(|error| told(&error))
+    Settings::load(&place.flags(resume), &environment).map_err(|error| causes(&error))
 }
 
 fn run(args: &RunArgs) -> Result<ExitCode, String> {
@@ -48,7 +48,7 @@ fn run(args: &RunArgs) -> Result<ExitCode, String> {
     if args.dry_run {
         return rehearse(&settings);
     }
-    let summary = match dlgforge::run::run(&settings, usize::from(args.run.workers)).map_err(|error| told(&error))? {
+    let summary = match dlgforge::run::run(&settings, usize::from(args.run.workers)).map_err(|error| causes(&error))? {
         Ran::Made(summary) => summary,
         Ran::Over(run) => return over(&run),
     };
@@ -73,14 +73,14 @@ fn rehearse(settings: &Settings) -> Result<ExitCode, String> {
     for warning in &settings.warnings {
         _ = writeln!(std::io::stderr(), "{}", shown(warning));
     }
-    say(&dlgforge::run::rehearse(settings).map_err(|error| told(&error))?);
+    say(&dlgforge::run::rehearse(settings).map_err(|error| causes(&error))?);
     Ok(ExitCode::SUCCESS)
 }
 
 fn estimate(args: &EstimateArgs) -> Result<ExitCode, String> {
     let settings = settings(&args.run, None)?;
     let forecast = dlgforge::run::estimate(&settings, args.pilot, usize::from(args.run.workers));
-    say(&forecast.map_err(|error| told(&error))?);
+    say(&forecast.map_err(|error| causes(&error))?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -89,7 +89,7 @@ fn status(args: &StatusArgs) -> Result<ExitCode, String> {
     if !args.outputs.is_dir() {
         return Err(format!("there is no folder {folder}; name the output folder of a project (`saving.output_dir`)"));
     }
-    let reports = dlgforge::run::status(&args.outputs).map_err(|error| told(&error))?;
+    let reports = dlgforge::run::status(&args.outputs).map_err(|error| causes(&error))?;
     if reports.is_empty() {
         say(&format!("{folder} has no runs\n"));
     }
@@ -100,12 +100,6 @@ fn status(args: &StatusArgs) -> Result<ExitCode, String> {
 /// Prints. A reader that has gone away (`| head`) does not make the command a failure.
 fn say(text: &impl std::fmt::Display) {
     _ = write!(std::io::stdout(), "{}", shown(&text.to_string()));
-}
-
-/// An error with its causes.
-fn told(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// A worker of the dataflow that panics leaves its peers waiting for it: end the process instead. Tasks may panic:
