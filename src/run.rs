@@ -79,7 +79,7 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
     let runtime = signals::runtime().map_err(RunError::Runtime)?;
     let stop = Stop::default();
     let signalled = signals::listen(stop.clone(), display.console()).map_err(RunError::Runtime)?;
-    let desk = Desk::new(runtime.handle().clone(), settings.batch_size as usize, stop.clone());
+    let desk = Desk::new(runtime.handle().clone(), settings.concurrency as usize, stop.clone());
     shared.open(&store, &facts.run_id)?;
     let (halted, handle) = (stop.clone(), runtime.handle().clone());
     shared.halt.tell(move || signals::land(&handle, halted.clone()));
@@ -125,7 +125,7 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
         seed: facts.seed,
         languages: settings.languages.clone(),
         total_samples: settings.total_samples,
-        batch_size: settings.batch_size,
+        concurrency: settings.concurrency,
         end,
         tally,
         left,
@@ -221,6 +221,7 @@ fn quota(
         total: settings.total_samples,
         languages: settings.languages.len() as u16,
         batch_size: settings.batch_size,
+        concurrency: settings.concurrency,
         lookahead: settings.lookahead,
     };
     let mut quota = Quota::new(target, coverage);

@@ -58,7 +58,7 @@ pub fn rehearse(settings: &Settings) -> Result<Rehearsal, RunError> {
     let work = Work::new(settings, &facts.run_id, earlier)?;
     let runtime = signals::runtime().map_err(RunError::Runtime)?;
     let (stop, failure) = (Stop::default(), Arc::new(OnceLock::new()));
-    let desk = Desk::new(runtime.handle().clone(), settings.batch_size as usize, stop.clone());
+    let desk = Desk::new(runtime.handle().clone(), settings.concurrency as usize, stop.clone());
     let failed = failure.clone();
     let broken: Arc<dyn Fn(&StoreError) + Send + Sync> = Arc::new(move |error| {
         _ = failed.set(error.clone());
