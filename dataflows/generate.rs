@@ -6,11 +6,11 @@
 //! slots ─▶ ask ─▶ accept ─▶ answer ─▶ judge ─▶ advance ─▶ settle ─▶ record
 //! ```
 
+use crate::domain::{Answer, Attempt, Conversation, Failure, Fingerprint, Judged, Question};
 use crate::operators::{
     Accepted, Desk, Heard, Opening, Outcome, Quota, Settlement, Tally, accept, advance, call, dedup, record, settle,
     slots,
 };
-use crate::words::{Answer, Attempt, Conversation, Failure, Fingerprint, Judged, Question};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;

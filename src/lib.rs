@@ -3,8 +3,8 @@
 //! # How a run goes
 //!
 //! [`cli`] reads what the user typed, [`settings`] what it means, [`run`] carries it out: it reads the [`knowledge`]
-//! base, sets up models ([`llm`]), prompts ([`stages`]) and the [`plan`], and builds one graph on every worker thread.
-//! The graph is [`dataflows::generate()`], top to bottom; its verbs are [`operators`], the data that flows are [`words`].
+//! base, sets up models ([`llm`], [`providers`]), prompts ([`stages`]) and the [`plan`], and builds one graph on every worker thread.
+//! The graph is [`dataflows::generate()`], top to bottom; its verbs are [`operators`], the data that flows are [`domain`].
 //! Every reply goes through the journal of the [`store`] first; a writer thread hands settled conversations to [`output`],
 //! and has the store admit them. A run that goes on is the same graph, with what is settled counted and the journal
 //! answering first.
@@ -19,9 +19,9 @@
 //! | a conversation | its home, [`operators::accept()`], which keeps its path until it is final |
 //! | what models have replied | the journal of the [`store`]: durable before the graph sees it |
 //! | what is settled, which questions stay taken, which bytes of which file count | the [`store`], by one transaction for each admission |
-//! | what an endpoint can't do | the capabilities of [`llm`], learned from its refusals and kept by the [`store`] |
-//! | which endpoint takes a request and when, and which of them are up | the traffic of [`llm`], one for all models |
-//! | what may still be spent | the purse of [`llm`], which every request reserves from |
+//! | what an endpoint can't do | the capabilities of [`providers`], learned from its refusals and kept by the [`store`] |
+//! | which endpoint takes a request and when, and which of them are up | [`traffic`], one for all models |
+//! | what may still be spent | the budget of [`traffic`], which every request reserves from |
 //! | how many calls are out | the seats of [`operators::Desk`], taken inside the tasks |
 //! | the order of rows | [`operators::settle()`] on each worker, the writer thread over all of them |
 //! | every random choice | [`plan`], from the run's seed and the place in the run |
@@ -37,17 +37,20 @@
 //! There are as many graphs as there are commands, written out by hand; a trait has two implementations or it does not
 //! exist; a room owns its options and never sees the whole configuration.
 
+pub mod builtin;
 pub mod cli;
 #[path = "../dataflows/mod.rs"]
 pub mod dataflows;
+pub mod domain;
 pub mod knowledge;
 pub mod llm;
 pub mod operators;
 pub mod output;
 pub mod plan;
+pub mod providers;
 pub mod run;
 pub mod settings;
 pub mod stages;
 pub mod store;
 pub mod tools;
-pub mod words;
+pub mod traffic;

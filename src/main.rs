@@ -2,11 +2,11 @@
 
 use clap::Parser;
 use dlgforge::cli::{Cli, Command, EstimateArgs, Place, RunArgs, StatusArgs};
+use dlgforge::domain::causes::causes;
+use dlgforge::domain::terminal::shown;
 use dlgforge::run::{End, Ran};
 use dlgforge::settings::{Resume, Settings};
 use dlgforge::store::{Run, State};
-use dlgforge::words::causes::causes;
-use dlgforge::words::terminal::shown;
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;

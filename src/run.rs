@@ -28,12 +28,13 @@ pub use status::{Report, status};
 pub use summary::{End, Summary};
 
 use crate::dataflows::generate::{Order, Stages, generate};
-use crate::llm::{Journalled, Prices, Shared};
+use crate::domain::{Attempt, Coverage, Fingerprint, Normalisation};
+use crate::llm::{Journalled, Prices};
 use crate::operators::{Desk, Outcome, Quota, Settlement, Stop, Tally, Target};
 use crate::output::{OutputError, Recorder, Stamp, WrittenFile};
+use crate::providers::Shared;
 use crate::settings::Settings;
 use crate::store::{Journal, Reuse, Run, State, Store};
-use crate::words::{Attempt, Coverage, Fingerprint, Normalisation};
 use begin::{Begun, begin};
 use earlier::Earlier;
 use inputs::Sources;

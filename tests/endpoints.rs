@@ -117,7 +117,11 @@ fn an_endpoint_that_refuses_everything_stops_the_run_in_its_words() {
         let ran = Ran::of(project.stamped(&[]));
         let ran = ran.failed(&[&format!("HTTP {status}: no, said the endpoint"), "--resume r"]);
         dropped_none(&project, &ran);
-        assert!((1..=4).contains(&endpoint.requests()), "{} requests: those that were out together", endpoint.requests());
+        assert!(
+            (1..=4).contains(&endpoint.requests()),
+            "{} requests: those that were out together",
+            endpoint.requests()
+        );
         resumed(&project, &Endpoint::start(Behaviour::dialogue(Latency::NONE)), &[]).succeeded();
         expect_same(&UNDISTURBED, &project.outputs(), "refused, then not");
     }

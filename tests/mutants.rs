@@ -76,7 +76,7 @@ pub const MUTANTS: [Mutant; 16] = [
         undone: "waves that have not opened count",
         file: "src/operators/slots.rs",
         find: "homes.get(quota.unopened())",
-        replace: "homes.get(if quota.is_met() { quota.unopened() } else { Rank { turn: crate::words::TurnIndex(9), ..quota.unopened() } })",
+        replace: "homes.get(if quota.is_met() { quota.unopened() } else { Rank { turn: crate::domain::TurnIndex(9), ..quota.unopened() } })",
     },
     Mutant {
         undone: "replies to an earlier course of a conversation are dropped",

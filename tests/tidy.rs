@@ -1,133 +1,95 @@
-//! Holds the house together: which room may import which, and what no file may hold.
+//! Holds the house together: which room may import which, and what no file may hold. A rule is proved by sources that
+//! break it and by sources that only look as if they did.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+mod mutants;
+mod names;
+mod project;
+mod rules;
 
-/// `A: B C` means that A may import B and C.
-const MAY_IMPORT: &str = "
-    words:
-    plan: words
-    knowledge: words
-    output: words store
-    store: words
-    llm: words store
-    tools: words knowledge
-    stages: words plan llm tools
-    operators: words
-    dataflows: words operators
-    settings: knowledge llm output plan stages store words
-    cli: settings
-    run: words plan knowledge store output llm tools stages operators dataflows settings
-    main: cli run settings
-    lib:
-";
+use mutants::MUTANTS;
+use project::Project;
+use rules::{RULES, Rule};
+use std::path::Path;
 
-/// Rooms whose code may name timely or differential.
-const TIMELY: [&str; 3] = ["operators", "dataflows", "run"];
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn files(folder: &Path, into: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("a folder of the project") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            files(&path, into);
-        } else {
-            into.push(path);
-        }
-    }
+fn rule(name: &str) -> Rule {
+    RULES.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("no rule `{name}`")).1
 }
 
-fn sources(folders: &[&str]) -> Vec<(PathBuf, String)> {
-    let mut paths = Vec::new();
-    folders.iter().for_each(|folder| files(&root().join(folder), &mut paths));
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "rs"));
-    paths.sort();
-    paths.into_iter().map(|path| (path.clone(), fs::read_to_string(path).expect("UTF-8"))).collect()
+fn of_one_file(path: &str, text: &str) -> Project {
+    Project::of([(path.to_owned(), text.to_owned())], String::new())
 }
 
-fn room(path: &Path) -> String {
-    let inside = path.strip_prefix(root()).expect("a path of the project");
-    let mut parts = inside.components().map(|part| part.as_os_str().to_string_lossy().into_owned());
-    match (parts.next().as_deref(), parts.next()) {
-        (Some("dataflows"), _) => "dataflows".into(),
-        (_, Some(part)) => part.trim_end_matches(".rs").into(),
-        _ => panic!("{} lies in no room", path.display()),
-    }
-}
-
-/// The rooms that a file's code imports; its unit tests may import more.
-fn imports(text: &str) -> BTreeSet<String> {
-    let code = text
-        .split("\nmod tests {")
-        .next()
-        .unwrap_or_default()
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"));
-    let after = code.flat_map(|line| line.split("crate::").skip(1).map(str::to_owned).collect::<Vec<_>>());
-    after.map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("").to_owned()).collect()
+fn broken(project: &Project) -> Vec<String> {
+    RULES.iter().flat_map(|(_, rule)| rule(project)).collect()
 }
 
 #[test]
-fn rooms_import_only_what_they_may() {
-    let may: BTreeMap<&str, BTreeSet<&str>> = MAY_IMPORT
-        .lines()
-        .filter_map(|line| line.trim().split_once(':'))
-        .map(|(room, others)| (room, others.split_whitespace().collect()))
-        .collect();
-    let mut wrong = Vec::new();
-    for (path, text) in sources(&["src", "dataflows"]) {
-        let room = room(&path);
-        let allowed = may.get(room.as_str()).unwrap_or_else(|| panic!("room `{room}` is not in the list of this test"));
-        for import in imports(&text) {
-            if import != room
-                && !import.is_empty()
-                && may.contains_key(import.as_str())
-                && !allowed.contains(import.as_str())
-            {
-                wrong.push(format!("{} ({room}) imports {import}", path.display()));
+fn every_rule_holds() {
+    let broken = broken(&Project::read(root()));
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn every_rule_finds_what_breaks_it_and_nothing_else() {
+    for mutant in MUTANTS {
+        let found = rule(mutant.rule)(&of_one_file(mutant.path, mutant.text));
+        assert_eq!(!found.is_empty(), mutant.broken, "{}: {}: {found:?}", mutant.rule, mutant.text);
+        assert!(found.iter().all(|line| line.starts_with(mutant.path)), "{found:?}");
+    }
+}
+
+#[test]
+fn a_file_may_have_five_hundred_lines() {
+    let lengths = |path, lines| rule("lengths")(&of_one_file(path, &"//\n".repeat(lines)));
+    assert!(lengths("src/plan/draw.rs", 500).is_empty() && lengths("tests/graph.rs", 501).is_empty());
+    assert_eq!(lengths("src/plan/draw.rs", 501), ["src/plan/draw.rs: 501 lines, split it below 500"]);
+}
+
+#[test]
+fn another_tls_is_found_in_the_lock_file() {
+    let with = |lock: &str| rule("rustls alone")(&Project::of([], lock.to_owned()));
+    assert!(with("name = \"rustls\"\nname = \"openssl-probe\"\n").is_empty());
+    assert_eq!(with("name = \"native-tls\"\n").len(), 1);
+    assert_eq!(with("name = \"openssl-sys\"\nname = \"native-tls\"\n").len(), 2);
+}
+
+#[test]
+fn modules_for_tests_are_left_out_wherever_they_lie() {
+    let files = |gate: &str| {
+        let files = [
+            ("src/plan/mod.rs", format!("{gate} mod sample; mod draw;")),
+            ("src/plan/sample.rs", "use crate::run;".to_owned()),
+            ("src/plan/sample/turns.rs", "use crate::run;".to_owned()),
+            ("src/plan/draw.rs", "use crate::domain;".to_owned()),
+        ];
+        Project::of(files.map(|(path, text)| (path.to_owned(), text)), String::new())
+    };
+    assert_eq!(rule("imports")(&files("#[cfg(test)]")), Vec::<String>::new());
+    assert_eq!(rule("imports")(&files("#[cfg(unix)]")).len(), 2);
+}
+
+#[test]
+fn a_checkout_in_any_folder_is_read_alike() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let copy = folder.path().join("latest/tests/src/use crate::llm");
+    for inside in ["src/words", "src/llm", "dataflows", "tests/tidy"] {
+        for entry in walkdir::WalkDir::new(root().join(inside)) {
+            let entry = entry.expect("a file of the project");
+            let to = copy.join(entry.path().strip_prefix(root()).expect("a path below the root"));
+            if entry.file_type().is_dir() {
+                std::fs::create_dir_all(&to).expect("a folder");
+            } else {
+                std::fs::copy(entry.path(), &to).expect("a copy");
             }
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
+    std::fs::copy(root().join("Cargo.lock"), copy.join("Cargo.lock")).expect("a copy");
+    assert_eq!(broken(&Project::read(&copy)), Vec::<String>::new());
 
-#[test]
-fn only_the_graph_names_timely() {
-    for (path, text) in sources(&["src", "dataflows"]) {
-        let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-        if code.contains("timely::") || code.contains("differential_dataflow::") {
-            assert!(TIMELY.contains(&room(&path).as_str()), "{} names timely", path.display());
-        }
-    }
-}
-
-#[test]
-fn every_module_says_what_it_is_for() {
-    for (path, text) in sources(&["src", "dataflows", "tests"]) {
-        assert!(text.starts_with("//!"), "{} has no module documentation", path.display());
-    }
-}
-
-#[test]
-fn one_path_attribute_in_the_library() {
-    let lib: Vec<_> =
-        sources(&["src"]).into_iter().filter(|(path, _)| !path.to_string_lossy().contains("test")).collect();
-    let with: Vec<_> = lib
-        .iter()
-        .flat_map(|(path, text)| text.lines().map(move |line| (path, line)))
-        .filter(|(_, line)| line.trim_start().starts_with("#[path"))
-        .filter(|(_, line)| !line.contains("tests/support"))
-        .collect();
-    assert_eq!(with.len(), 1, "{with:?}");
-}
-
-#[test]
-fn tls_is_rustls_alone() {
-    let lock = std::fs::read_to_string(crate::support::shipped("Cargo.lock")).expect("a lock file");
-    let has = |package: &str| lock.contains(&format!("name = \"{package}\"\n"));
-    assert!(has("rustls") && !has("openssl-sys") && !has("native-tls"));
+    std::fs::write(copy.join("src/words/new.rs"), "//! New.\nuse crate::llm;").expect("a file");
+    assert_eq!(broken(&Project::read(&copy)), ["src/words/new.rs:2: `words` may not import crate::llm"]);
 }

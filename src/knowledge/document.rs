@@ -5,7 +5,7 @@ use super::outline::Outline;
 use super::progress::Counter;
 use super::walk::{self, Found};
 use super::{KnowledgeError, Step, Watch, blobs};
-use crate::words::control_tokens::neutralised;
+use crate::domain::control_tokens::neutralised;
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::fs;

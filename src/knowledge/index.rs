@@ -4,7 +4,7 @@ use super::KnowledgeError;
 use super::language::{self, Language};
 use super::progress::Counter;
 use super::{Step, Watch, terms};
-use crate::words::{Catalogue, Chunk, ChunkIndex};
+use crate::domain::{Catalogue, Chunk, ChunkIndex};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -116,7 +116,7 @@ impl Index {
     ///
     /// ```
     /// # use dlgforge::knowledge::Index;
-    /// # use dlgforge::words::{Catalogue, Chunk, ChunkIndex, Source, SourceIndex};
+    /// # use dlgforge::domain::{Catalogue, Chunk, ChunkIndex, Source, SourceIndex};
     /// # let text = "Wash the filters with cold water every month.";
     /// # let chunk = Chunk {
     /// #     id: "0-0".to_owned(), text: text.into(), context: "".into(), source: SourceIndex(0), chunk_index: 0,
@@ -222,7 +222,7 @@ fn document(field: Field, chunk: &Chunk, languages: &[&'static Language]) -> Tan
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::words::{Source, SourceIndex};
+    use crate::domain::{Source, SourceIndex};
     use proptest::prelude::*;
 
     /// A catalogue with one document per text.

@@ -17,7 +17,7 @@ pub use error::KnowledgeError;
 pub use index::{Hit, Index};
 pub use progress::{Progress, Step, Watch};
 
-use crate::words::{Catalogue, Chunk, Source, SourceIndex};
+use crate::domain::{Catalogue, Chunk, Source, SourceIndex};
 use chunk::Piece;
 use document::{Document, Documents};
 use std::path::PathBuf;

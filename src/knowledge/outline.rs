@@ -1,6 +1,6 @@
 //! Reads off a document where it may be cut: its headings, its tables, and which of its line ends are breaks.
 
-use crate::words::control_tokens::neutralised;
+use crate::domain::control_tokens::neutralised;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use std::ops::Range;
 

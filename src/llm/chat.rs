@@ -1,8 +1,8 @@
 //! The conversation between a stage and a model: request, reply, and the trait both sides meet at.
 
 use super::Tier;
+use crate::domain::{Digest, Place, Task, ToolCall, ToolDefinition};
 use crate::store::StoreError;
-use crate::words::{Digest, Place, Task, ToolCall, ToolDefinition};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::future::Future;
@@ -61,7 +61,7 @@ impl ReplySchema {
     }
 
     /// Whether a value is an object with any of what must be in it: a reply in this form, however faulty.
-    pub(super) fn is_met_by(&self, value: &Value) -> bool {
+    pub fn is_met_by(&self, value: &Value) -> bool {
         let wanted = self.schema["required"].as_array().map_or(&[][..], Vec::as_slice);
         let mut names = wanted.iter().filter_map(Value::as_str);
         value.as_object().is_some_and(|object| wanted.is_empty() || names.any(|name| object.contains_key(name)))

@@ -21,7 +21,7 @@ impl Halt {
     }
 
     /// Asks for the stop; the first reason counts.
-    pub(super) fn halt(&self, reason: String) -> ModelError {
+    pub fn halt(&self, reason: String) -> ModelError {
         if self.reason.set(reason).is_ok() {
             tracing::error!(target: "dlgforge.llm", "[llm] stopping the run: {}", self.reason().unwrap_or_default());
             self.call();

@@ -2,9 +2,9 @@
 
 use super::chat::Replying;
 use super::{ChatReply, ChatRequest, Meter, Model, ModelError, Usage};
+use crate::domain::{Digest, Place};
 use crate::store::journal::{Found, Paid};
 use crate::store::{Journal, StoreError};
-use crate::words::{Digest, Place};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use std::collections::HashMap;

@@ -2,16 +2,14 @@
 
 mod litellm;
 mod row;
-mod tier;
 
-use super::{ModelError, Provider, Usage};
-use crate::words::yaml::{self, Dialect};
+use super::{ModelError, Tier, Usage};
+use crate::domain::yaml::{self, Dialect};
 use jiff::civil::Date;
 use row::Row;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
-pub use tier::Tier;
 
 const SHIPPED: &str = include_str!("../../config/prices.yaml");
 
@@ -63,10 +61,10 @@ impl Prices {
         Ok(Self(layers))
     }
 
-    /// The price of a provider's model: by the names of both, by the model's, or by what follows a `/` in that. None is unknown,
-    /// not free.
-    pub fn of(&self, provider: &Provider, model: &str) -> Option<&Price> {
-        let mut names: Vec<String> = provider.names().map(|provider| format!("{provider}/{model}")).collect();
+    /// The price of a model at the provider that has these names: by the names of both, by the model's, or by what follows a
+    /// `/` in that. None is unknown, not free.
+    pub fn of<'a>(&self, provider: impl Iterator<Item = &'a str>, model: &str) -> Option<&Price> {
+        let mut names: Vec<String> = provider.map(|provider| format!("{provider}/{model}")).collect();
         names.push(model.to_owned());
         names.extend(model.split_once('/').map(|(_, alone)| alone.to_owned()));
         self.0.iter().find_map(|table| names.iter().find_map(|name| table.get(name)))
@@ -87,7 +85,7 @@ impl Price {
 
     /// The most that so many tokens can cost, in billionths of a USD: in the dearest tier, for a prompt of any length up to that
     /// one, whatever of it is cached.
-    pub(super) fn most(&self, read: u64, written: u64) -> u64 {
+    pub fn most(&self, read: u64, written: u64) -> u64 {
         let most = |rates: &Rates| {
             let dearest = rates.input.max(rates.cached_input).max(rates.cache_write);
             nano(&[(read, dearest), (written, rates.output)])

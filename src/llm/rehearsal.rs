@@ -2,9 +2,9 @@
 
 use super::chat::Replying;
 use super::{ChatReply, ChatRequest, Model, ModelError};
+use crate::domain::{Digest, Place, Stage, Task, ToolCall};
 use crate::store::journal::Reuse;
 use crate::store::{Recalled, Store, StoreError, recall};
-use crate::words::{Digest, Place, Stage, Task, ToolCall};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,52 +1,13 @@
-//! Requests and settings for the tests of this room.
+//! A request for tests.
 
-use super::provider::COMPATIBLE;
-use super::{AgentOptions, ChatRequest, EndpointOptions, Message, ReplySchema, Role, Strategy};
-use crate::words::Task;
-use crate::words::task::JudgeConversationTask;
-use serde_json::{Map, Value};
+use super::{ChatRequest, Message, ReplySchema, Role};
+use crate::domain::Task;
+use crate::domain::task::JudgeConversationTask;
+use serde_json::Value;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// The user model `m` at this address, without a key or retries.
-pub(super) fn options(base_url: &str) -> AgentOptions {
-    AgentOptions {
-        role: "user",
-        provider: "openai".into(),
-        model: "m".into(),
-        temperature: None,
-        max_tokens: None,
-        top_p: None,
-        max_retries: 0,
-        tiers: &[],
-        extra: Map::new(),
-        rpm: None,
-        tpm: None,
-        strategy: Strategy::default(),
-        endpoints: vec![endpoint(base_url)],
-    }
-}
-
-/// The model `m` at this address, without a key.
-pub(super) fn endpoint(base_url: &str) -> EndpointOptions {
-    EndpointOptions {
-        key: "llm.agents.user".into(),
-        name: String::new(),
-        provider: &COMPATIBLE,
-        model: "m".into(),
-        base_url: base_url.into(),
-        api_key: None,
-        timeout: Duration::from_secs(20),
-        flex_timeout: Duration::from_secs(900),
-        weight: 1.0,
-        max_in_flight: None,
-        rpm: None,
-        tpm: None,
-    }
-}
 
 /// A request of one user message, without tools.
-pub(super) fn request(prompt: &str) -> ChatRequest {
+pub(crate) fn request(prompt: &str) -> ChatRequest {
     let task = JudgeConversationTask {
         public_conversation_history: String::new(),
         user_persona: String::new(),
@@ -58,7 +19,7 @@ pub(super) fn request(prompt: &str) -> ChatRequest {
         target_language: "en".into(),
     };
     ChatRequest {
-        place: crate::words::Place::default(),
+        place: crate::domain::Place::default(),
         conversation: "c".into(),
         task: Arc::new(Task::JudgeConversation(task)),
         messages: vec![Message::new(Role::User, prompt)].into(),

@@ -5,7 +5,7 @@ use super::clock::{Clock, Nudge};
 use super::dedup::{Claim, Verdict};
 use super::home::{Home, Ruling, Way};
 use super::watermark::Report;
-use crate::words::{Attempt, Conversation, Failure, Question, Rank, Tick};
+use crate::domain::{Attempt, Conversation, Failure, Question, Rank, Tick};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};

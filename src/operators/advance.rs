@@ -1,7 +1,7 @@
 //! `advance`: a judged round becomes a turn, and the conversation goes on or is finished.
 
 use super::Flow;
-use crate::words::{Acceptance, Conversation, DropReason, Ending, Failure, Judged, Judgement, Round, Turn};
+use crate::domain::{Acceptance, Conversation, DropReason, Ending, Failure, Judged, Judgement, Round, Turn};
 use std::sync::Arc;
 use timely::dataflow::operators::vec::{Map, Partition};
 

@@ -1,7 +1,7 @@
 //! `call`: from a stream of requests to a stream of outcomes, through asynchronous tasks.
 
 use super::Flow;
-use crate::words::{Conversation, Failure};
+use crate::domain::{Conversation, Failure};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -5,7 +5,7 @@
 
 use super::dedup::Claim;
 use super::home::Change;
-use crate::words::Tick;
+use crate::domain::Tick;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::OutputBuilder;

@@ -1,7 +1,7 @@
 //! `dedup`: which claim to a question wins.
 
 use super::Flow;
-use crate::words::{Fingerprint, Rank};
+use crate::domain::{Fingerprint, Rank};
 use differential_dataflow::operators::arrange::arrangement::arrange_core;
 use differential_dataflow::trace::implementations::{ValBatcher, ValBuilder, ValSpine};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -144,7 +144,7 @@ impl Claimed {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::words::{Attempt, LanguageIndex, TurnIndex, Wave};
+    use crate::domain::{Attempt, LanguageIndex, TurnIndex, Wave};
     use differential_dataflow::input::InputSession;
     use proptest::prelude::*;
     use std::sync::mpsc;

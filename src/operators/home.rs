@@ -5,7 +5,7 @@
 //! there.
 
 use super::watermark::Report;
-use crate::words::{
+use crate::domain::{
     Attempt, ChunkIndex, Conversation, DropReason, Ending, Failure, Fingerprint, Question, Rank, Round, Slot, Tick,
     TurnIndex,
 };
@@ -299,8 +299,8 @@ fn current<'a>(paths: &'a mut BTreeMap<Slot, Path>, conversation: &Conversation)
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::domain::{Normalisation, Turn};
     use crate::output::sample::sample_conversation;
-    use crate::words::{Normalisation, Turn};
 
     const RETRIES: Attempt = Attempt(1);
 

@@ -2,7 +2,7 @@
 
 use super::tally::{Outcome, Progress, Tally};
 use super::watermark::Watermark;
-use crate::words::{Attempt, Coverage, LanguageIndex, Rank, Slot, TurnIndex, Used, Wave};
+use crate::domain::{Attempt, Coverage, LanguageIndex, Rank, Slot, TurnIndex, Used, Wave};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

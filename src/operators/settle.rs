@@ -2,7 +2,7 @@
 
 use super::Flow;
 use super::tally::Outcome;
-use crate::words::{Conversation, Rank};
+use crate::domain::{Conversation, Rank};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use timely::container::CapacityContainerBuilder;

@@ -5,7 +5,7 @@ use super::call::Stop;
 use super::quota::{Opening, Quota};
 use super::tally::{Outcome, Tally};
 use super::watermark::{Report, Watermark};
-use crate::words::Rank;
+use crate::domain::Rank;
 use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;

@@ -1,7 +1,7 @@
 //! What became of conversations, and how far a run is.
 
 use super::watermark::Watermark;
-use crate::words::{Acceptance, Conversation, Ending, LanguageIndex, Slot, Turn, Used, Wave};
+use crate::domain::{Acceptance, Conversation, Ending, LanguageIndex, Slot, Turn, Used, Wave};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

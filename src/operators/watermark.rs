@@ -1,6 +1,6 @@
 //! The watermark: the lowest rank that anything in the run can still claim or withdraw.
 
-use crate::words::{Rank, Tick};
+use crate::domain::{Rank, Tick};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -83,7 +83,7 @@ impl Watermark {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::words::{LanguageIndex, Wave};
+    use crate::domain::{LanguageIndex, Wave};
 
     fn rank(wave: u32) -> Rank {
         Rank::lowest(LanguageIndex(0), Wave(wave))

@@ -1,7 +1,7 @@
 //! The columns of the Parquet files: Arrow schemas, and the rows that fill them.
 
 use super::rows::{Message, Metadata, Parts, ToolMessage, TurnRow, mean_score};
-use crate::words::{Catalogue, JudgeReply, Turn};
+use crate::domain::{Catalogue, JudgeReply, Turn};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use serde::Serialize;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The coverage ledger: every accepted question of every run in an output folder, one line each.
 
 use super::OutputError;
-use crate::words::{Catalogue, Turn, question_hash};
+use crate::domain::{Catalogue, Turn, question_hash};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read};

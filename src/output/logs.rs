@@ -2,8 +2,8 @@
 
 use super::OutputError;
 use super::files::create_folder;
-use crate::words::clock;
-use crate::words::terminal::shown;
+use crate::domain::clock;
+use crate::domain::terminal::shown;
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 use std::fmt::{self, Write as _};

@@ -1,15 +1,15 @@
 //! A small run made by hand, for tests: its facts, its knowledge base, a completed and a dropped conversation.
 
 use super::{Columns, Options, RunFacts, Stamp, Tools};
-use crate::store::{Run, State};
-use crate::words::reply::{
+use crate::domain::reply::{
     Confidence, Difficulty, Evidence, GroundingFact, Intent, Premise, ReasoningTrace, RetrievalQueries, Thought,
 };
-use crate::words::{
+use crate::domain::{
     Acceptance, Answer, AssistantReply, Attempt, Catalogue, Chunk, ChunkIndex, Conversation, Coverage, DropReason,
     Ending, Fingerprint, Incarnation, Json, JudgeReply, Judgement, LanguageIndex, Normalisation, Persona, Question,
     QuestionMode, Round, Slot, Source, SourceIndex, ToolDefinition, ToolEvent, Turn, TurnIndex, Used, UserReply, Wave,
 };
+use crate::store::{Run, State};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;

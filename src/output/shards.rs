@@ -9,8 +9,8 @@ use super::files::{self, WrittenFile};
 use super::json::Lines;
 use super::table::{self, Known, Table};
 use super::{OutputError, RunFacts};
+use crate::domain::{LanguageIndex, Slot};
 use crate::store::Mark;
-use crate::words::{LanguageIndex, Slot};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::json::ReaderBuilder;
@@ -249,7 +249,7 @@ mod tests {
     use super::super::rows::Parts;
     use super::super::sample;
     use super::*;
-    use crate::words::Conversation;
+    use crate::domain::Conversation;
     use arrow::array::{Array, AsArray, RecordBatch};
     use arrow::datatypes::{Float64Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type};
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;

@@ -1,7 +1,7 @@
 //! The time of day as the outputs record it: the only clock whose reading reaches a row.
 
 use super::OutputError;
-use crate::words::clock;
+use crate::domain::clock;
 use jiff::Timestamp;
 
 /// Source of timestamps: one fixed moment for reproducible outputs, else the wall clock.

@@ -1,6 +1,6 @@
 //! The tools the assistant could call, as rows tell them: the same beside every conversation of a run.
 
-use crate::words::ToolDefinition;
+use crate::domain::ToolDefinition;
 use serde::Serialize;
 use serde_json::{Value, json};
 

@@ -3,8 +3,8 @@
 use super::draw::{self, Purpose};
 use super::seeds::Seed;
 use super::{Options, coverage, modes, passages, personas, seeds, turns};
-use crate::words::reply::Intent;
-use crate::words::{Catalogue, ChunkIndex, Conversation, Passage, Persona, QuestionMode, Slot, SourceIndex};
+use crate::domain::reply::Intent;
+use crate::domain::{Catalogue, ChunkIndex, Conversation, Passage, Persona, QuestionMode, Slot, SourceIndex};
 use rand::{Rng, RngExt};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -168,8 +168,8 @@ impl Plan {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::domain::{Attempt, Coverage, LanguageIndex, Used};
     use crate::plan::{CoverageOptions, Distribution, TopicOptions, TurnOptions, fixtures, topics};
-    use crate::words::{Attempt, Coverage, LanguageIndex, Used};
 
     fn plan(options: Options) -> Plan {
         Plan::new(options, Arc::new(fixtures::catalogue(&[3; 12])))

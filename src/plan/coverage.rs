@@ -6,7 +6,7 @@
 
 use super::Options;
 use super::draw::{self, Purpose};
-use crate::words::{Catalogue, ChunkIndex, Conversation, Language, SourceIndex};
+use crate::domain::{Catalogue, ChunkIndex, Conversation, Language, SourceIndex};
 use rand::{Rng, RngExt};
 use std::collections::BTreeSet;
 
@@ -157,10 +157,10 @@ fn least_used<T: Copy + Ord>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Normalisation;
+    use crate::domain::{Coverage, TurnIndex, Wave};
     use crate::plan::CoverageOptions;
     use crate::plan::fixtures;
-    use crate::words::Normalisation;
-    use crate::words::{Coverage, TurnIndex, Wave};
     use std::collections::BTreeSet;
     use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! The room's only source of randomness: streams and permutations that are functions of the run's seed, a purpose and
 //! a place in the run. Nothing is carried from one draw to the next, so draws can be made in any order.
 
-use crate::words::Conversation;
+use crate::domain::Conversation;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};

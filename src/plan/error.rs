@@ -1,6 +1,6 @@
 //! What can be wrong with a persona or topic file.
 
-use crate::words::yaml::YamlError;
+use crate::domain::yaml::YamlError;
 use std::path::Path;
 use std::{fs, io};
 

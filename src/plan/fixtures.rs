@@ -1,9 +1,9 @@
 //! Small catalogues and conversations for the tests of this room.
 
 use super::{CoverageOptions, Distribution, Options, TopicOptions, TurnOptions};
-use crate::words::conversation::Round;
-use crate::words::reply::{Confidence, Difficulty, Intent, ReasoningTrace, RetrievalQueries};
-use crate::words::{
+use crate::domain::conversation::Round;
+use crate::domain::reply::{Confidence, Difficulty, Intent, ReasoningTrace, RetrievalQueries};
+use crate::domain::{
     Answer, AssistantReply, Attempt, Catalogue, Chunk, ChunkIndex, Conversation, Coverage, Fingerprint, Incarnation,
     LanguageIndex, Normalisation, Question, QuestionMode, Slot, Source, SourceIndex, Turn, TurnIndex, Used, UserReply,
     Wave,

@@ -19,7 +19,7 @@ mod turns;
 pub use brief::{Brief, Opening, Plan};
 pub use error::PlanError;
 
-use crate::words::{Normalisation, Persona};
+use crate::domain::{Normalisation, Persona};
 use std::sync::Arc;
 
 /// Settings of the plan.

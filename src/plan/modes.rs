@@ -2,7 +2,7 @@
 
 use super::Options;
 use super::draw::{self, Purpose};
-use crate::words::{Conversation, QuestionMode};
+use crate::domain::{Conversation, QuestionMode};
 use rand::RngExt;
 
 /// Shares of the modes in the second turn; the last takes what is left.
@@ -56,8 +56,8 @@ fn picked(shares: [(QuestionMode, f64); 4], mut point: f64) -> QuestionMode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Attempt;
     use crate::plan::fixtures;
-    use crate::words::Attempt;
     use std::collections::BTreeMap;
     use std::sync::Arc;
 

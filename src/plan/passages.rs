@@ -3,7 +3,7 @@
 use super::Options;
 use super::coverage;
 use super::draw::{self, Permutation, Purpose};
-use crate::words::{Catalogue, ChunkIndex, Conversation, SourceIndex};
+use crate::domain::{Catalogue, ChunkIndex, Conversation, SourceIndex};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -166,8 +166,8 @@ impl Walk<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{Coverage, TurnIndex, Used, Wave};
     use crate::plan::{Brief, CoverageOptions, Options, Plan, fixtures};
-    use crate::words::{Coverage, TurnIndex, Used, Wave};
     use std::collections::VecDeque;
     use std::sync::Arc;
 

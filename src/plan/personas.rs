@@ -2,8 +2,8 @@
 
 use super::draw::{self, Purpose};
 use super::error::{self, PlanError};
-use crate::words::yaml::{self, Dialect, Spanned};
-use crate::words::{Persona, Slot};
+use crate::domain::yaml::{self, Dialect, Spanned};
+use crate::domain::{Persona, Slot};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -115,7 +115,7 @@ pub(super) fn assigned(pool: &[Arc<Persona>], seed: u64, side: Purpose, slot: Sl
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::words::LanguageIndex;
+    use crate::domain::LanguageIndex;
 
     fn slots(language: u16, range: std::ops::Range<u32>) -> impl Iterator<Item = Slot> {
         range.map(move |index| Slot { language: LanguageIndex(language), index })

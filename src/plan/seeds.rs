@@ -3,7 +3,7 @@
 use super::Options;
 use super::draw::{self, Purpose};
 use super::topics::Topic;
-use crate::words::Conversation;
+use crate::domain::Conversation;
 use rand::RngExt;
 use std::sync::Arc;
 
@@ -60,10 +60,10 @@ fn least_used<'a>(topics: Vec<&'a Topic>, conversation: &Conversation) -> Vec<(&
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::domain::{Attempt, Used};
     use crate::plan::TopicOptions;
     use crate::plan::fixtures;
     use crate::plan::topics::Topics;
-    use crate::words::{Attempt, Used};
     use std::collections::BTreeSet;
 
     fn options(probability: f64) -> Options {

@@ -1,7 +1,7 @@
 //! A topic file before its form is known.
 
 use super::error::{self, PlanError};
-use crate::words::yaml::{self, Dialect};
+use crate::domain::yaml::{self, Dialect};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 

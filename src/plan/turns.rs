@@ -2,7 +2,7 @@
 
 use super::draw::{self, Purpose};
 use super::{Distribution, TurnOptions};
-use crate::words::Slot;
+use crate::domain::Slot;
 use rand::RngExt;
 use rand_distr::{Distribution as _, Exp1, Poisson};
 
@@ -32,7 +32,7 @@ pub(super) fn count(options: &TurnOptions, seed: u64, slot: Slot) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::words::LanguageIndex;
+    use crate::domain::LanguageIndex;
     use proptest::prelude::*;
 
     const SLOTS: u32 = 4000;

@@ -1,10 +1,10 @@
 //! What the ledger tells: what earlier runs have asked, and what this run has settled so far.
 
+use crate::domain::{Catalogue, ChunkIndex, Coverage, Fingerprint, Normalisation, Used};
 use crate::operators::Outcome;
 use crate::operators::tally::{Fate, Turns};
 use crate::output::{OutputError, ledger};
 use crate::store::Settled;
-use crate::words::{Catalogue, ChunkIndex, Coverage, Fingerprint, Normalisation, Used};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;

@@ -1,12 +1,12 @@
 //! Which run this is: a new one, or one that goes on; and whether it may.
 
 use super::RunError;
+use crate::domain::slot::conversation_prefix;
+use crate::domain::{Fingerprint, LanguageIndex, Normalisation};
 use crate::output::ledger;
 use crate::settings::paths::{BATCH_SIZE, LANGUAGES, NORMALISATION, SEED, WRITERS};
 use crate::settings::{Resume, Settings};
 use crate::store::{Reuse, Run, StoreError};
-use crate::words::slot::conversation_prefix;
-use crate::words::{Fingerprint, LanguageIndex, Normalisation};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;

@@ -1,18 +1,20 @@
 //! What a run needs before its first conversation: documents, personas, topics, prompts and models.
 
 use super::identity::Identity;
+use crate::builtin;
 use crate::dataflows::generate::{Stage, Stages};
+use crate::domain::slot::{conversation_id, language_tag};
+use crate::domain::{Catalogue, Conversation, Failure, Incarnation, Judged, Normalisation, Round};
 use crate::knowledge::{self, Index, KnowledgeError, Watch};
-use crate::llm::{self, AgentOptions, Model, ModelError, Shared, builtin};
+use crate::llm::{Model, ModelError};
 use crate::operators::Opening;
 use crate::output::{self, OutputError, RunFacts};
 use crate::plan::{self, Distribution, Plan, PlanError, TopicOptions, personas::Pool, topics::Topics};
+use crate::providers::{self, AgentOptions, Shared};
 use crate::settings::{PersonaSource, Settings, TopicSource};
 use crate::stages::{Ask, Checks, Granularity, Judge, PromptError, Prompts, Responder};
 use crate::store::StoreError;
 use crate::tools::Toolbox;
-use crate::words::slot::{conversation_id, language_tag};
-use crate::words::{Catalogue, Conversation, Failure, Incarnation, Judged, Normalisation, Round};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -292,7 +294,7 @@ fn connect(agent: &AgentOptions, settings: &Settings, shared: &Shared) -> Result
     if let Some(language) = settings.languages.iter().find(speechless) {
         return Err(RunError::Speechless(language.clone(), agent.role));
     }
-    Ok(llm::connect(agent, shared)?)
+    Ok(providers::connect(agent, shared)?)
 }
 
 /// The built-in model speaks of documents in the language of a conversation alone.

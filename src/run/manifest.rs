@@ -5,10 +5,10 @@
 
 use super::identity::Identity;
 use super::inputs::Sources;
+use crate::domain::Normalisation;
 use crate::settings::paths::NORMALISATION;
 use crate::settings::sources::{ENDPOINT_MODELS, KNOWLEDGE, PERSONAS, PROMPTS};
 use crate::settings::{Settings, digest};
-use crate::words::Normalisation;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The manifest of a run with these settings.

@@ -1,6 +1,6 @@
 //! What accepted conversations are like: how they were scored, and one exchange to look at.
 
-use crate::words::{Conversation, Ending};
+use crate::domain::{Conversation, Ending};
 
 /// A sample of the conversations accepted since the process began.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -1,6 +1,7 @@
 //! Models that go out of service: said when a run starts, while there is time to choose another one.
 
-use crate::llm::{AgentOptions, Prices};
+use crate::llm::Prices;
+use crate::providers::AgentOptions;
 use crate::settings::Settings;
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
@@ -24,7 +25,7 @@ fn lines<'a>(agents: impl Iterator<Item = &'a AgentOptions>, prices: &Prices, to
     let mut leaving: BTreeMap<(&str, Date), Vec<String>> = BTreeMap::new();
     for agent in agents {
         for endpoint in &agent.endpoints {
-            let price = prices.of(endpoint.provider, &endpoint.model);
+            let price = prices.of(endpoint.provider.names(), &endpoint.model);
             let Some(day) = price.and_then(|price| price.shutdown) else { continue };
             if (day - today).get_days() <= DAYS {
                 let key = format!("llm.agents.{}.model", agent.role);

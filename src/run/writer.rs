@@ -1,10 +1,10 @@
 //! The thread that writes: settlements of all workers come in, conversations go to the recorder in slot order.
 
 use super::sample::Sample;
+use crate::domain::{Conversation, DropReason, Ending, Rank, Slot, Wave};
 use crate::operators::tally::{Fate, Outcome};
 use crate::operators::{Settlement, Stop};
 use crate::output::{OutputError, Recorder};
-use crate::words::{Conversation, DropReason, Ending, Rank, Slot, Wave};
 use std::collections::BTreeMap;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;

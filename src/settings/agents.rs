@@ -7,7 +7,9 @@ use super::routing::{self, demand_known};
 use super::table as keys;
 use super::types::{Endpoints, OneOf, word_of};
 use super::values::Values;
-use crate::llm::{AgentOptions, Budget, EndpointOptions, Protocol, Provider, Strategy, Tier};
+use crate::llm::Tier;
+use crate::providers::{AgentOptions, EndpointOptions, Protocol, Provider};
+use crate::traffic::{Budget, Strategy};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -186,7 +188,7 @@ pub(super) fn demand_models(agents: &[(&Role, &AgentOptions)], report: &mut Repo
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::llm::{Secret, provider};
+    use crate::providers::{Secret, provider};
     use crate::settings::tests::load;
 
     #[test]

@@ -1,7 +1,7 @@
 //! Whether a value is what its key holds: from YAML with its types, from the environment as text.
 
 use super::keys::{Choice, Kind, Limit};
-use crate::words::yaml::{Located, Node};
+use crate::domain::yaml::{Located, Node};
 use serde_json::{Number, Value};
 
 /// The value a YAML node gives the key at a path; null stays null.
@@ -149,8 +149,8 @@ fn json(text: &str, fits: impl Fn(&Value) -> bool) -> Option<Value> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::domain::yaml::tree;
     use crate::settings::keys::find;
-    use crate::words::yaml::tree;
     use serde_json::json;
 
     fn yaml(path: &str, text: &str) -> Result<Value, String> {

@@ -2,12 +2,12 @@
 
 use super::keys::Choice;
 use super::types::Choices;
+use crate::domain::Normalisation;
+use crate::domain::task::RetrievalMode;
 use crate::knowledge;
-use crate::llm;
 use crate::plan::Distribution;
 use crate::stages::Granularity;
-use crate::words::Normalisation;
-use crate::words::task::RetrievalMode;
+use crate::traffic;
 
 macro_rules! choices {
     ($($type:ty: $($value:ident = $word:literal $(or $alias:literal)*),+;)+) => {
@@ -21,7 +21,7 @@ macro_rules! choices {
 choices! {
     TurnMode: Exact = "exact", Range = "range";
     Distribution: Uniform = "uniform", Poisson = "poisson" or "pois", Exponential = "exponential" or "exp";
-    llm::Strategy: WeightedLeastInflight = "weighted_least_inflight", RoundRobin = "round_robin",
+    traffic::Strategy: WeightedLeastInflight = "weighted_least_inflight", RoundRobin = "round_robin",
         LowestLatency = "lowest_latency";
     ServiceTier: Auto = "auto", Default = "default", Flex = "flex", FlexThenStandard = "flex_then_standard",
         Priority = "priority";

@@ -4,7 +4,7 @@ use super::agents::Role;
 use super::error::Report;
 use super::renames::warning;
 use super::table::{BASE_URL, PROVIDER};
-use crate::llm::Secret;
+use crate::providers::Secret;
 use std::collections::BTreeMap;
 
 /// The key of an agent. The variable `LLM_<ROLE>_API_KEY_ENV` names the variable that holds it.

@@ -1,7 +1,7 @@
 //! Keys that must not stand in a configuration: settings for all agents at once, and credentials.
 
 use super::error::{Place, Report};
-use crate::words::yaml::{Located, Name};
+use crate::domain::yaml::{Located, Name};
 
 const GLOBALS: &[&str] = &[
     "provider",
@@ -65,7 +65,7 @@ fn refuse<'a>(
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::words::yaml::tree;
+    use crate::domain::yaml::tree;
 
     fn refused(text: &str) -> String {
         let mut found = Report::default();

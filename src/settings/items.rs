@@ -5,7 +5,7 @@ use super::check;
 use super::error::{Place, Report};
 use super::keys::{Key, Kind, alike, listed};
 use super::table::endpoint;
-use crate::words::yaml::{Located, Name, Node};
+use crate::domain::yaml::{Located, Name, Node};
 use serde_json::{Map, Value, json};
 
 /// Another spelling of an item's key.

@@ -4,7 +4,7 @@ use super::Settings;
 use super::renames::Wins;
 use super::table::TABLE;
 use super::types::Holds;
-use crate::llm::AgentOptions;
+use crate::providers::AgentOptions;
 use strsim::normalized_damerau_levenshtein as likeness;
 
 /// One key of the configuration: all that there is to know of it but its default and its comment, which

@@ -2,7 +2,7 @@
 
 use super::error::{Place, Problems, Report, SettingsError};
 use super::reading::read;
-use crate::words::yaml::{Node, YamlError, tree};
+use crate::domain::yaml::{Node, YamlError, tree};
 use serde_json::Value;
 use std::collections::BTreeMap;
 

@@ -35,11 +35,12 @@ pub use error::{Problems, SettingsError};
 pub use reference::{Described, reference};
 
 use crate::knowledge;
-use crate::llm;
 use crate::output;
 use crate::plan;
+use crate::providers;
 use crate::stages;
 use crate::store;
+use crate::traffic;
 use error::Report;
 use folders::Folders;
 use std::collections::BTreeMap;
@@ -152,11 +153,11 @@ pub struct Settings {
     /// How answers are made.
     pub answers: stages::AnswerOptions,
     /// Who asks.
-    pub user: llm::AgentOptions,
+    pub user: providers::AgentOptions,
     /// Who answers.
-    pub assistant: llm::AgentOptions,
+    pub assistant: providers::AgentOptions,
     /// Who scores, and how; none unless the judge is enabled and online.
-    pub judge: Option<(llm::AgentOptions, stages::JudgeOptions)>,
+    pub judge: Option<(providers::AgentOptions, stages::JudgeOptions)>,
     /// `judge.granularity`, whether or not there is a judge.
     pub judge_granularity: stages::Granularity,
     /// `judge.reasons`, whether or not there is a judge.
@@ -168,7 +169,7 @@ pub struct Settings {
     /// Whether endpoints are looked at before the first conversation.
     pub check: bool,
     /// What the run may cost.
-    pub budget: llm::Budget,
+    pub budget: traffic::Budget,
     /// A file of prices over the shipped ones.
     pub prices: Option<PathBuf>,
     /// Where prompts come from.

@@ -2,7 +2,7 @@
 
 use super::keys::{self, Choice, Data, Key, Kind, Limit};
 use super::layers::DEFAULT_YAML;
-use crate::words::yaml::{Located, tree};
+use crate::domain::yaml::{Located, tree};
 use serde_json::Value;
 
 /// A key of the configuration.

@@ -9,12 +9,13 @@ use super::choices::{CoverageMode, DocumentLanguage, JudgeMode, OnFail, ServiceT
 use super::keys::{Choice, Key, Limit};
 use super::types::{Endpoints, Mapping, OneOf, Setting, Text, Texts, word_of};
 use super::{Settings, agents, digest, sources};
+use crate::domain::Normalisation;
+use crate::domain::task::RetrievalMode;
 use crate::knowledge;
-use crate::llm::{self, AgentOptions};
 use crate::plan::Distribution;
+use crate::providers::AgentOptions;
 use crate::stages::Granularity;
-use crate::words::Normalisation;
-use crate::words::task::RetrievalMode;
+use crate::traffic;
 use serde_json::Value;
 
 /// Every key, by area.
@@ -187,7 +188,7 @@ keys! {
     LLM:
     PRICES: Text = free("llm.prices");
     MAX_OUTAGE: f64 = free("llm.max_outage"), limit(SECONDS_OF_A_YEAR);
-    ROUTING_STRATEGY: OneOf<llm::Strategy> = free("llm.routing.strategy"), env(&["LLM_ROUTING_STRATEGY"]);
+    ROUTING_STRATEGY: OneOf<traffic::Strategy> = free("llm.routing.strategy"), env(&["LLM_ROUTING_STRATEGY"]);
     ROUTING_ENDPOINTS: Endpoints = through("llm.routing.endpoints", sources::ENDPOINT_MODELS),
         env(&["LLM_ROUTING_ENDPOINTS_JSON"]);
 }

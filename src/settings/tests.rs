@@ -1,7 +1,9 @@
 //! The whole way from a file to settings; what a single step does is tested beside it.
 
 use super::*;
+use crate::providers;
 use crate::stages::Granularity;
+use crate::traffic;
 use std::fs;
 use std::path::Path;
 
@@ -68,14 +70,14 @@ fn an_almost_empty_file_means_the_defaults() {
         fraction: 0.2,
         own_language: true,
         dedup_retries: 3,
-        normalisation: crate::words::Normalisation::Full,
+        normalisation: crate::domain::Normalisation::Full,
     };
     assert_eq!((plan.turns, plan.coverage), (turns, coverage));
     assert_eq!((plan.topics, plan.personas), (TopicSource::Off, PersonaSource::Shipped));
     assert_eq!((plan.topics_probability, plan.question.as_str()), (0.35, ""));
     assert_eq!(settings.user.model, "");
     assert_eq!((settings.user.max_retries, settings.user.rpm, settings.user.tpm), (3, None, None));
-    assert_eq!((settings.max_outage, settings.budget), (Duration::from_secs(600), llm::Budget::default()));
+    assert_eq!((settings.max_outage, settings.budget), (Duration::from_secs(600), traffic::Budget::default()));
     assert_eq!(settings.warnings, Vec::<String>::new());
 }
 
@@ -202,12 +204,12 @@ fn secrets_may_stand_in_dotenv() {
     project.write(".env", "LLM_USER_API_KEY_ENV=K_TOKEN\nexport K_TOKEN='abc'\nBATCH_SIZE=9\n");
     let text = BUILTIN.replacen("provider: builtin", "model: m", 1);
     let settings = project.load(&text, &[], &[]).unwrap();
-    assert_eq!(settings.user.endpoints[0].api_key, Some(llm::Secret::new("abc".to_owned())));
+    assert_eq!(settings.user.endpoints[0].api_key, Some(providers::Secret::new("abc".to_owned())));
     assert_eq!(settings.batch_size, 1);
     assert_eq!(settings.warnings.len(), 1);
     assert!(settings.warnings[0].starts_with("[env] Ignoring non-secret .env key: BATCH_SIZE. "));
     let settings = project.load(&text, &[("K_TOKEN", "process")], &[]).unwrap();
-    assert_eq!(settings.user.endpoints[0].api_key, Some(llm::Secret::new("process".to_owned())));
+    assert_eq!(settings.user.endpoints[0].api_key, Some(providers::Secret::new("process".to_owned())));
 }
 
 #[test]
@@ -337,7 +339,7 @@ fn the_example_of_dotenv_is_taken_whole() {
     let settings = project.load(&format!("llm: {{agents: {agents}}}\njudge: {{mode: online}}"), &[], &[]).unwrap();
     assert_eq!(settings.warnings, Vec::<String>::new());
     for agent in [&settings.user, &settings.assistant, &settings.judge.unwrap().0] {
-        assert_eq!(agent.endpoints[0].api_key, Some(llm::Secret::new("k".to_owned())), "{}", agent.role);
+        assert_eq!(agent.endpoints[0].api_key, Some(providers::Secret::new("k".to_owned())), "{}", agent.role);
     }
 }
 

@@ -4,7 +4,7 @@ use super::capabilities::is_unread;
 use super::error::{Place, Report};
 use super::expand::expand;
 use super::renames::current;
-use crate::words::yaml::{Located, Node};
+use crate::domain::yaml::{Located, Node};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Located {
@@ -54,7 +54,7 @@ pub(super) fn join(path: &str, name: &str) -> String {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::words::yaml::tree;
+    use crate::domain::yaml::tree;
 
     #[test]
     fn duplicates_are_all_found() {

@@ -9,10 +9,10 @@ use super::prompts::Prompts;
 use super::reply::{self, Basis, Grounded};
 use super::retrieve::Retrieved;
 use super::schemas;
+use crate::domain::task::{AnswerTask, RetrievalMode};
+use crate::domain::{Answer, Conversation, Failure, Language, Passage, Question, Stage, Task};
 use crate::llm::{ChatReply, ChatRequest, Finish, Model};
 use crate::tools::Toolbox;
-use crate::words::task::{AnswerTask, RetrievalMode};
-use crate::words::{Answer, Conversation, Failure, Language, Passage, Question, Stage, Task};
 use std::sync::Arc;
 
 const ROLE: &str = "assistant";
@@ -221,11 +221,11 @@ fn unusable(detail: &str) -> Failure {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::domain::{ChunkIndex, DropReason};
     use crate::knowledge::Index;
     use crate::llm::Role;
     use crate::stages::PromptOptions;
     use crate::stages::script::{Script, answer_text, catalogue, conversation, question, refused, said, turn, wants};
-    use crate::words::{ChunkIndex, DropReason};
     use serde_json::json;
 
     const BOTH: AnswerOptions =

@@ -8,14 +8,14 @@ use super::prompts::Prompts;
 use super::reply;
 use super::retrieve::retrieval_line;
 use super::schemas;
-use crate::llm::Model;
-use crate::plan::{Brief, Plan};
-use crate::tools::Toolbox;
-use crate::words::task::AskTask;
-use crate::words::{
+use crate::domain::task::AskTask;
+use crate::domain::{
     ChunkIndex, Conversation, Failure, Fingerprint, Language, Passage, Question, QuestionMode, Stage, Task, Used,
     UserReply,
 };
+use crate::llm::Model;
+use crate::plan::{Brief, Plan};
+use crate::tools::Toolbox;
 use std::sync::Arc;
 
 const ROLE: &str = "user";
@@ -170,12 +170,12 @@ impl Ask {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::domain::{Attempt, Normalisation, SourceIndex};
     use crate::knowledge::Index;
     use crate::llm::{ChatRequest, Role};
     use crate::plan::{CoverageOptions, Distribution, Options, TopicOptions, TurnOptions, topics::Topics};
     use crate::stages::PromptOptions;
     use crate::stages::script::{Script, catalogue, conversation, refused, turn};
-    use crate::words::{Attempt, Normalisation, SourceIndex};
     use serde_json::json;
 
     fn options() -> Options {
@@ -386,7 +386,7 @@ mod tests {
         ] {
             let model = Script::texts(&[&reply_text(message, "P1")]);
             let outcome = stage(model.clone(), options()).ask(&conversation()).await;
-            let reason = outcome.map_or_else(|failure| crate::words::DropReason::Failed(failure).as_str(), |_| "");
+            let reason = outcome.map_or_else(|failure| crate::domain::DropReason::Failed(failure).as_str(), |_| "");
             assert_eq!((reason, model.calls()), (expected, if expected.is_empty() { 1 } else { 2 }), "{message}");
         }
     }

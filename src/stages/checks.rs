@@ -6,8 +6,8 @@ use super::faults::{self, PromptText};
 use super::history::Exchanged;
 use super::language;
 use super::prompts::{BEGIN, Prompts};
+use crate::domain::{Language, Passage, ToolDefinition};
 use crate::llm::ReplySchema;
-use crate::words::{Language, Passage, ToolDefinition};
 
 /// The checks of a run.
 pub struct Checks {

@@ -3,8 +3,8 @@
 use super::history::Exchanged;
 use super::prompts::Prompts;
 use super::{repair, text};
+use crate::domain::{Conversation, Failure, Stage, Task};
 use crate::llm::{ChatReply, ChatRequest, Finish, Message, Model, ModelError, ReplySchema, Role};
-use crate::words::{Conversation, Failure, Stage, Task};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 

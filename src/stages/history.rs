@@ -1,6 +1,6 @@
 //! What was said so far, as the prompts show it.
 
-use crate::words::{Answer, Question, Turn};
+use crate::domain::{Answer, Question, Turn};
 use std::sync::Arc;
 
 /// What stands where nothing was said yet.

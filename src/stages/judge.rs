@@ -4,11 +4,11 @@ use super::exchange::{Usable, exchange, request};
 use super::history::{Exchanged, exchanged, history};
 use super::prompts::Prompts;
 use super::{Granularity, JudgeOptions, reply, schemas};
-use crate::llm::Model;
-use crate::words::task::{JudgeConversationTask, JudgeEvidence, JudgeTurnTask, JudgedTurn};
-use crate::words::{
+use crate::domain::task::{JudgeConversationTask, JudgeEvidence, JudgeTurnTask, JudgedTurn};
+use crate::domain::{
     Catalogue, ChunkIndex, Conversation, Ending, Failure, JudgeReply, Judgement, Language, Stage, Task,
 };
+use crate::llm::Model;
 use std::sync::Arc;
 
 const ROLE: &str = "judge";
@@ -181,11 +181,11 @@ fn said(message: &str) -> String {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::domain::reply::Evidence;
+    use crate::domain::{Acceptance, Answer, DropReason, Question};
     use crate::stages::Accept;
     use crate::stages::PromptOptions;
     use crate::stages::script::{Script, answer, catalogue, conversation, question, refused, turn};
-    use crate::words::reply::Evidence;
-    use crate::words::{Acceptance, Answer, DropReason, Question};
 
     const VERDICT: &str = r#"{"score": "7.6", "reasons": ["Too Vague", "odd"], "notes": "n", "question_ok": true,
                               "answer_ok": "false",}"#;
@@ -216,7 +216,7 @@ mod tests {
         let mut conversation = conversation();
         for number in 1..=turns {
             let (question, answer) = grounded(number);
-            let turn = crate::words::Turn { question: question.into(), answer, ..(*turn(number, "", "")).clone() };
+            let turn = crate::domain::Turn { question: question.into(), answer, ..(*turn(number, "", "")).clone() };
             conversation.turns.push(turn.into());
         }
         let (question, answer) = grounded(turns + 1);

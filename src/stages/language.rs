@@ -4,8 +4,8 @@
 //! the script of most of its letters, or a detector of languages (`whichlang`) together with words that the detected
 //! language has and the target has not. Short messages of the right script are always let through.
 
-use crate::words::language::frequent;
-use crate::words::{Language, Script};
+use crate::domain::language::frequent;
+use crate::domain::{Language, Script};
 use whichlang::Lang;
 
 /// Letters a message must have for its language to be looked at.

@@ -1,6 +1,6 @@
 //! The meaning of each verb: a conversation becomes a prompt, the prompt a request, the reply a word.
 //!
-//! [`Ask`], [`Responder`] and [`Judge`] each take a [`Conversation`](crate::words::Conversation) and give back one word
+//! [`Ask`], [`Responder`] and [`Judge`] each take a [`Conversation`](crate::domain::Conversation) and give back one word
 //! of it: a question, an answer, a verdict. [`Prompts`] turns their tasks into text. Replies are repaired where their
 //! meaning is plain, read leniently, and asked for once more where it is not.
 
@@ -30,8 +30,8 @@ pub use checks::Checks;
 pub use judge::Judge;
 pub use prompts::{PromptError, Prompts};
 
-use crate::words::task::RetrievalMode;
-use crate::words::{Acceptance, JudgeReply};
+use crate::domain::task::RetrievalMode;
+use crate::domain::{Acceptance, JudgeReply};
 use std::path::PathBuf;
 
 /// How often the judge is asked.

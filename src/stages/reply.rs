@@ -8,8 +8,8 @@
 use super::faults::{misquote, without_lead};
 use super::lenient::{choice, flag, folded, items, message, part, text, texts};
 use super::schemas::labels;
-use crate::words::reply::{Evidence, GroundingFact, Premise, ReasoningTrace, RetrievalQueries, Thought};
-use crate::words::{AssistantReply, JudgeReply, Passage, UserReply};
+use crate::domain::reply::{Evidence, GroundingFact, Premise, ReasoningTrace, RetrievalQueries, Thought};
+use crate::domain::{AssistantReply, JudgeReply, Passage, UserReply};
 use serde_json::{Map, Value};
 
 type Object = Map<String, Value>;

@@ -1,13 +1,13 @@
 //! Retrieval for an answer: what is searched for, what was found so far, and the calls that found it.
 
 use super::text::{clean, clean_value, shortened};
-use crate::llm::{ChatReply, Message, Role};
-use crate::tools::{Called, SEARCH, Toolbox};
-use crate::words::conversation::ToolEvent;
-use crate::words::reply::RetrievalQueries;
-use crate::words::{
+use crate::domain::conversation::ToolEvent;
+use crate::domain::reply::RetrievalQueries;
+use crate::domain::{
     ChunkIndex, Conversation, Json, Language, Passage, Question, QuestionMode, ToolCall, TurnIndex, made_up_id,
 };
+use crate::llm::{ChatReply, Message, Role};
+use crate::tools::{Called, SEARCH, Toolbox};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -162,9 +162,9 @@ fn unique(id: String, turn: TurnIndex, taken: &BTreeSet<&str>) -> String {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::domain::Used;
     use crate::knowledge::Index;
     use crate::stages::script::{catalogue, conversation, question, turn, wants};
-    use crate::words::Used;
     use std::sync::Arc;
 
     fn toolbox() -> Toolbox {

@@ -1,9 +1,9 @@
 //! The forms that replies are asked for in, as JSON Schemas: what we know is not asked for, and what is one of a few values
 //! is an enumeration of just those that this request can mean.
 
+use crate::domain::Passage;
+use crate::domain::reply::{Difficulty, Intent};
 use crate::llm::ReplySchema;
-use crate::words::Passage;
-use crate::words::reply::{Difficulty, Intent};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,13 +1,13 @@
 //! Doubles for the tests of the stages: a model that follows a script, and small conversations.
 
-use crate::llm::chat::Replying;
-use crate::llm::{ChatReply, ChatRequest, Message, Model, ModelError};
-use crate::words::reply::{Confidence, Difficulty, Intent, ReasoningTrace, RetrievalQueries};
-use crate::words::{
+use crate::domain::reply::{Confidence, Difficulty, Intent, ReasoningTrace, RetrievalQueries};
+use crate::domain::{
     Answer, AssistantReply, Attempt, Catalogue, Chunk, Conversation, Coverage, Digest, Fingerprint, Incarnation,
     Normalisation, Passage, Persona, Question, QuestionMode, Round, Slot, Source, SourceIndex, ToolCall, Turn,
     TurnIndex, Used, UserReply, Wave,
 };
+use crate::llm::chat::Replying;
+use crate::llm::{ChatReply, ChatRequest, Message, Model, ModelError};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 

@@ -1,6 +1,6 @@
 //! Text made fit for outputs and logs.
 
-use crate::words::control_tokens::{neutralised, without_end};
+use crate::domain::control_tokens::{neutralised, without_end};
 use serde_json::{Map, Value};
 
 /// What stands in for a character that some output can't hold.

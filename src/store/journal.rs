@@ -3,7 +3,7 @@
 use super::packing::{Packer, unpacked};
 pub use super::records::Paid;
 use super::{Entry, Store, StoreError};
-use crate::words::{Digest, LanguageIndex, Place, Slot};
+use crate::domain::{Digest, LanguageIndex, Place, Slot};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};

@@ -23,7 +23,7 @@ pub use records::{Admission, Charge, Entry, Fact, Mark, Paid, Run, STANDARD, Set
 
 pub use sqlite::Sqlite;
 
-use crate::words::{Digest, Fingerprint, Place};
+use crate::domain::{Digest, Fingerprint, Place};
 use std::collections::BTreeMap;
 
 /// `store`.

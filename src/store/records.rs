@@ -1,6 +1,6 @@
 //! What a store keeps, as plain rows.
 
-use crate::words::{Digest, Fingerprint, LanguageIndex, Place, Slot, Wave};
+use crate::domain::{Digest, Fingerprint, LanguageIndex, Place, Slot, Wave};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;

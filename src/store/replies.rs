@@ -4,7 +4,7 @@ use super::database::{Access, Database, has_table};
 use super::packing::unpacked;
 use super::records::{Paid, STANDARD};
 use super::{Charge, Entry, Settled, Spent, StoreError, Tiered};
-use crate::words::{Digest, LanguageIndex, Place, Slot};
+use crate::domain::{Digest, LanguageIndex, Place, Slot};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use std::path::Path;

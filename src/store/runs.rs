@@ -2,7 +2,7 @@
 
 use super::database::{Access, Database, has_table};
 use super::{Admission, Fact, Mark, Run, Settled, Spending, State, StoreError};
-use crate::words::{Fingerprint, LanguageIndex, Slot, Wave};
+use crate::domain::{Fingerprint, LanguageIndex, Slot, Wave};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -5,7 +5,7 @@ use super::{
     Admission, Charge, Entry, Fact, Mark, Run, Settled, Spending, Spent, State, Store, StoreError, Tiered, replies,
     runs, salvage,
 };
-use crate::words::{Digest, Fingerprint, Place};
+use crate::domain::{Digest, Fingerprint, Place};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::fs;

@@ -2,7 +2,7 @@
 
 use super::journal::Found;
 use super::*;
-use crate::words::{Attempt, Fingerprint, LanguageIndex, Slot, Stage, TurnIndex, Wave};
+use crate::domain::{Attempt, Fingerprint, LanguageIndex, Slot, Stage, TurnIndex, Wave};
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::path::Path;

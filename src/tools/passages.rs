@@ -1,7 +1,7 @@
 //! `vector_db_search`: passages of the knowledge base for a query.
 
+use crate::domain::{ChunkIndex, ToolDefinition};
 use crate::knowledge::Index;
-use crate::words::{ChunkIndex, ToolDefinition};
 use serde_json::{Value, json};
 
 /// The name the model calls it by.

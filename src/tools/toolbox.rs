@@ -1,8 +1,8 @@
 //! The tools offered to the assistant model, called by name.
 
 use super::passages;
+use crate::domain::{Catalogue, ChunkIndex, ToolDefinition};
 use crate::knowledge::Index;
-use crate::words::{Catalogue, ChunkIndex, ToolDefinition};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -84,7 +84,7 @@ impl Toolbox {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::words::{Chunk, Source, SourceIndex};
+    use crate::domain::{Chunk, Source, SourceIndex};
 
     /// Sixty chunks in one document, each with its number in words of its own.
     fn toolbox() -> Toolbox {

@@ -12,12 +12,12 @@ mod cost;
 mod endpoint;
 
 use cost::Cost;
-use dlgforge::llm::provider::COMPATIBLE;
-use dlgforge::llm::{
-    AgentOptions, ChatRequest, EndpointOptions, Message, Model, ReplySchema, Role, Shared, Strategy, connect,
-};
-use dlgforge::words::task::JudgeConversationTask;
-use dlgforge::words::{Place, Task};
+use dlgforge::domain::task::JudgeConversationTask;
+use dlgforge::domain::{Place, Task};
+use dlgforge::llm::{ChatRequest, Message, Model, ReplySchema, Role};
+use dlgforge::providers::provider::COMPATIBLE;
+use dlgforge::providers::{AgentOptions, EndpointOptions, Shared, connect};
+use dlgforge::traffic::Strategy;
 use endpoint::{Behaviour, Endpoint, Reply};
 use serde_json::json;
 use std::future::Future;

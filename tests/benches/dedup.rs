@@ -4,8 +4,8 @@
 //! on two, and half a million new ones on each, every time in a process of its own. Linux only: memory is read from
 //! `/proc`.
 
+use dlgforge::domain::{Attempt, Fingerprint, LanguageIndex, Rank, TurnIndex, Wave};
 use dlgforge::operators::dedup::{Claim, dedup};
-use dlgforge::words::{Attempt, Fingerprint, LanguageIndex, Rank, TurnIndex, Wave};
 use std::cell::Cell;
 use std::process::Command;
 use std::rc::Rc;

@@ -4,8 +4,8 @@
 //! `cargo bench --bench journal -- [REPLIES [FOLDER]]`, by default 20,000 replies for each, in the system's folder for
 //! temporary files. Replies are 4 kB of words, as models write them.
 
+use dlgforge::domain::{Attempt, Digest, LanguageIndex, Place, Slot, Stage, TurnIndex};
 use dlgforge::store::{Journal, Sqlite, Store};
-use dlgforge::words::{Attempt, Digest, LanguageIndex, Place, Slot, Stage, TurnIndex};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;

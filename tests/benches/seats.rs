@@ -8,8 +8,8 @@
 mod plain;
 
 use dlgforge::dataflows::generate::{Order, Stage, Stages, generate};
+use dlgforge::domain::*;
 use dlgforge::operators::{Desk, Opening, Quota, Settlement, Stop, Tally, Target};
-use dlgforge::words::*;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, LogNormal};

@@ -3,8 +3,8 @@
 
 use crate::support::plain;
 use dlgforge::dataflows::generate::{Stage, Stages};
+use dlgforge::domain::*;
 use dlgforge::operators::Opening;
-use dlgforge::words::*;
 use std::collections::BTreeSet;
 use std::collections::hash_map::{DefaultHasher, RandomState};
 use std::hash::{BuildHasher, Hash, Hasher};

@@ -2,8 +2,8 @@
 //! Shares with the graph only the stages, the words, and how coverage grows.
 
 use super::load::Load;
+use dlgforge::domain::*;
 use dlgforge::operators::Opening;
-use dlgforge::words::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

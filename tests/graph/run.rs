@@ -3,9 +3,9 @@
 use super::load::Load;
 use super::oracle::{Outcome, oracle};
 use dlgforge::dataflows::generate::{Order, generate};
+use dlgforge::domain::*;
 use dlgforge::operators::quota::Target;
 use dlgforge::operators::{Desk, Quota, Settlement, Stop, Tally};
-use dlgforge::words::*;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, mpsc};
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Words that carry a text and nothing else, for graphs whose stages are plain functions.
 
+use dlgforge::domain::reply::{Confidence, Difficulty, Intent, ReasoningTrace};
+use dlgforge::domain::*;
 use dlgforge::operators::Opening;
-use dlgforge::words::reply::{Confidence, Difficulty, Intent, ReasoningTrace};
-use dlgforge::words::*;
 use std::sync::Arc;
 
 /// A conversation of so many turns.

@@ -1,6 +1,7 @@
 //! A model in a table of prices, as it is written.
 
-use super::{Price, Rates, Tier};
+use super::{Price, Rates};
+use crate::llm::Tier;
 use jiff::civil::Date;
 use serde::Deserialize;
 use std::collections::BTreeMap;

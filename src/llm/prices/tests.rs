@@ -1,7 +1,8 @@
 //! Prices: how they are found and read, and that no bill is above what was reserved for it.
 
 use super::*;
-use crate::llm::provider::{self, COMPATIBLE, OPENAI};
+use crate::providers::Provider;
+use crate::providers::provider::{COMPATIBLE, OPENAI};
 use proptest::prelude::*;
 
 /// The prices in such a file, and the shipped ones.
@@ -15,7 +16,7 @@ fn loaded(text: &str) -> Result<Prices, String> {
 /// The price of a model in such a file.
 fn price(row: &str) -> Price {
     let prices = loaded(&format!("version: today\nusd_per_million_tokens: {{m: {row}}}\n")).unwrap();
-    prices.of(&COMPATIBLE, "m").unwrap().clone()
+    prices.of(COMPATIBLE.names(), "m").unwrap().clone()
 }
 
 fn used(read: u64, written: u64) -> Usage {
@@ -50,7 +51,7 @@ fn a_model_is_found_with_or_without_its_provider_and_may_be_unknown() {
         ("vllm", "openai/gpt-oss-20b", None),
     ] {
         let provider = Provider::named(provider).unwrap();
-        let found = prices.of(provider, model).map(per_million);
+        let found = prices.of(provider.names(), model).map(per_million);
         assert_eq!(found, expected, "{} {model}", provider.name);
     }
 }
@@ -78,9 +79,9 @@ fn models_of_the_first_table_are_still_there_and_every_provider_is() {
         "gemini-2.5-flash-lite",
         "deepseek-chat",
     ] {
-        assert!(prices.of(&COMPATIBLE, model).is_some(), "{model}");
+        assert!(prices.of(COMPATIBLE.names(), model).is_some(), "{model}");
     }
-    let flagship = prices.of(&OPENAI, "gpt-5").unwrap();
+    let flagship = prices.of(OPENAI.names(), "gpt-5").unwrap();
     assert!(flagship.shutdown.is_some());
     let million = |tier| flagship.nanousd(&Usage { tier, ..used(200_000, 200_000) });
     assert_eq!(million(Tier::Flex).map(|usd| 2 * usd), million(Tier::Standard));
@@ -88,7 +89,7 @@ fn models_of_the_first_table_are_still_there_and_every_provider_is() {
     for (provider, model) in
         [("mistral", "mistral-large-latest"), ("xai", "grok-4.3"), ("anthropic", "claude-sonnet-5")]
     {
-        assert!(prices.of(Provider::named(provider).unwrap(), model).is_some(), "{model}");
+        assert!(prices.of(Provider::named(provider).unwrap().names(), model).is_some(), "{model}");
     }
     assert!(SHIPPED.len() < 150_000);
 }
@@ -159,16 +160,16 @@ fn litellm_s_table_is_known_by_what_stands_in_it() {
     let row = "{input: 4, output: 20, cached_input: 0.4, cache_write: 5, flex: {input: 2, output: 10, cached_input: 0.4}, \
                batch: {input: 2, output: 20, cached_input: 0.4}, priority: {input: 4, output: 40, cached_input: 0.4}, \
                above: {272000: {input: 8, output: 30, flex: {input: 4, output: 30}}}, shutdown: 2027-01-31}";
-    assert_eq!(prices.of(&OPENAI, "big"), Some(&price(row)));
+    assert_eq!(prices.of(OPENAI.names(), "big"), Some(&price(row)));
     let deep = "{input: 1, output: 3, cache_write: 1}";
     assert_eq!(
-        prices.of(&OPENAI, "deep"),
+        prices.of(OPENAI.names(), "deep"),
         Some(&price(deep)),
         "thoughts are written, and writing to the cache is free"
     );
-    assert!(prices.of(Provider::named("together").unwrap(), "org/free").is_some());
-    assert!(prices.of(&OPENAI, "picture").is_none() && prices.of(&OPENAI, "sample_spec").is_none());
-    assert!(prices.of(&provider::BUILTIN, "builtin").is_some(), "the shipped ones are still there");
+    assert!(prices.of(Provider::named("together").unwrap().names(), "org/free").is_some());
+    assert!(prices.of(OPENAI.names(), "picture").is_none() && prices.of(OPENAI.names(), "sample_spec").is_none());
+    assert!(prices.of(["builtin"].into_iter(), "builtin").is_some(), "the shipped ones are still there");
 }
 
 #[test]

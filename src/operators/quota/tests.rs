@@ -1,8 +1,8 @@
 //! Which conversations open, in which order, and when it is over.
 
 use super::*;
+use crate::domain::Used;
 use crate::operators::tally::{Fate, Shortfall};
-use crate::words::Used;
 
 const TARGET: Target = Target { total: 5, languages: 2, batch_size: 3, concurrency: 3, lookahead: 2 };
 

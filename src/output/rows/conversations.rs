@@ -4,9 +4,9 @@ use super::{
     AssistantReasoning, HistoryItem, Inputs, Message, Parts, Personas, RawResult, ToolMessage, TurnPayload,
     UserReasoning,
 };
+use crate::domain::{AssistantReply, JudgeReply, UserReply};
 use crate::output::Tools;
 use crate::output::json::or_empty;
-use crate::words::{AssistantReply, JudgeReply, UserReply};
 use serde::Serialize;
 
 /// A row of `synthetic_qa.jsonl`.

@@ -1,8 +1,8 @@
 //! The `inputs` object: the settings a conversation, or a run, was made under.
 
 use super::Personas;
+use crate::domain::{Conversation, Ending, JudgeReply};
 use crate::output::RunFacts;
-use crate::words::{Conversation, Ending, JudgeReply};
 use serde::Serialize;
 use std::sync::Arc;
 

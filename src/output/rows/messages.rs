@@ -1,8 +1,8 @@
 //! What was said: as labelled history, as chat messages, and as chat messages with tool calls.
 
+use crate::domain::reply::{Confidence, Difficulty, Intent};
+use crate::domain::{Json, ToolEvent, Turn};
 use crate::output::json::as_text;
-use crate::words::reply::{Confidence, Difficulty, Intent};
-use crate::words::{Json, ToolEvent, Turn};
 use serde::Serialize;
 use serde_json::Value;
 use std::borrow::Cow;

@@ -13,7 +13,7 @@ pub(crate) use sharegpt::{AssistantReasoning, Dropped, JudgeColumn, Metadata, Sh
 pub(crate) use turns::{RawResult, TurnPayload, TurnRow, accepted};
 
 use super::RunFacts;
-use crate::words::{Conversation, Ending, JudgeReply, Persona};
+use crate::domain::{Conversation, Ending, JudgeReply, Persona};
 use serde::Serialize;
 
 /// Who speaks, as every file names them.

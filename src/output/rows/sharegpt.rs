@@ -2,10 +2,10 @@
 
 use super::messages::messages;
 use super::{Message, Parts, Personas, accepted};
+use crate::domain::reply::{Difficulty, GroundingFact, Intent, ReasoningTrace};
+use crate::domain::{Conversation, DropReason, Ending, JudgeReply, Turn};
 use crate::output::json::or_empty;
 use crate::output::{Columns, RunFacts};
-use crate::words::reply::{Difficulty, GroundingFact, Intent, ReasoningTrace};
-use crate::words::{Conversation, DropReason, Ending, JudgeReply, Turn};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::sync::Arc;
 

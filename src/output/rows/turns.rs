@@ -1,9 +1,11 @@
 //! What the files tell of one turn: its payload, what the endpoints sent, and its row of `turns.jsonl`.
 
 use super::Parts;
+use crate::domain::reply::{Difficulty, GroundingFact, Intent, ReasoningTrace};
+use crate::domain::{
+    Acceptance, AssistantReply, Conversation, Json, JudgeReply, Judgement, ToolEvent, Turn, UserReply,
+};
 use crate::output::json::or_empty;
-use crate::words::reply::{Difficulty, GroundingFact, Intent, ReasoningTrace};
-use crate::words::{Acceptance, AssistantReply, Conversation, Json, JudgeReply, Judgement, ToolEvent, Turn, UserReply};
 use serde::Serialize;
 
 /// An item of `turns`.

@@ -1,7 +1,7 @@
 //! Lists of endpoints, from the file and from variables, and what agents get of them.
 
 use super::*;
-use crate::llm::AgentOptions;
+use crate::providers::AgentOptions;
 use crate::settings::tests::load;
 
 const AGENTS: &str = "{user: {model: m}, assistant: {provider: builtin}}";

@@ -1,7 +1,7 @@
 //! A message that speaks of the passages it was made from, which the person asking has never seen.
 
 use super::{is_sign, phrase};
-use crate::words::normalisation::compatible;
+use crate::domain::normalisation::compatible;
 
 /// How one language speaks of a text that lies before it: words and phrases as [`phrase`] writes them, with `|` between
 /// them.

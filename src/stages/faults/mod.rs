@@ -24,7 +24,7 @@ pub(super) use quotes::misquote;
 pub(super) use refusal::refusal;
 pub(super) use statement::{description, heading, self_description, statement};
 
-use crate::words::normalisation::compatible;
+use crate::domain::normalisation::compatible;
 
 /// The words of a text, in lower case, without punctuation and vowel signs: what is compared where texts are.
 fn words(text: &str) -> Vec<String> {

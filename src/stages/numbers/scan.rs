@@ -1,7 +1,7 @@
 //! Finds the numbers of a text: where they end, what their separators may mean, and whether they are numbers at all.
 
 use super::spelled;
-use crate::words::Script;
+use crate::domain::Script;
 
 /// A number of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]

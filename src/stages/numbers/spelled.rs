@@ -1,6 +1,6 @@
 //! Number words: what they are worth one by one ("seven"), joined ("fünfundzwanzig") and in a row ("two hundred").
 
-use crate::words::language::number_words;
+use crate::domain::language::number_words;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 

@@ -1,7 +1,7 @@
 //! Finds variables that a template names and its task doesn't have, also where the sample tasks don't lead.
 
 use super::{PromptError, Prompts, names};
-use crate::words::Task;
+use crate::domain::Task;
 use std::collections::BTreeSet;
 
 /// Refuses the task's templates if they name a variable unknown to them.

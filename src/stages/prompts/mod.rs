@@ -20,9 +20,9 @@ pub use error::PromptError;
 use super::PromptOptions;
 use super::exchange::say;
 use super::history::Exchanged;
+use crate::domain::task::JudgeEvidence;
+use crate::domain::{Passage, Task};
 use crate::llm::{Message, Role};
-use crate::words::task::JudgeEvidence;
-use crate::words::{Passage, Task};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
@@ -194,8 +194,8 @@ fn listed(texts: Vec<String>) -> String {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::domain::task::JudgeTurnTask;
     use crate::stages::script;
-    use crate::words::task::JudgeTurnTask;
     use std::fs;
 
     fn load(name: &str, source: impl AsRef<[u8]>) -> Result<Prompts, String> {

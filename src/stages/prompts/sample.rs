@@ -1,10 +1,10 @@
 //! Sample tasks: every template is rendered with them once at start, so that its errors show before the run does.
 
-use crate::words::reply::{Difficulty, GroundingFact, Intent};
-use crate::words::task::{
+use crate::domain::reply::{Difficulty, GroundingFact, Intent};
+use crate::domain::task::{
     AnswerTask, AskTask, JudgeConversationTask, JudgeEvidence, JudgeTurnTask, JudgedTurn, QuestionMode, RetrievalMode,
 };
-use crate::words::{Passage, Task, UserReply};
+use crate::domain::{Passage, Task, UserReply};
 use std::sync::Arc;
 
 const HISTORY: &str = "Turn 1 - User: كيف يُحفظ الشاي؟\nTurn 1 - Assistant: في علبة محكمة الإغلاق.";

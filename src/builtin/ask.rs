@@ -1,0 +1,206 @@
+//! The user's side: a question about a passage, in the manner its mode and persona call for.
+
+use super::draw::Draw;
+use super::groups::Group;
+use super::languages::{Language, fill};
+use super::material::Material;
+use super::scene::{Focus, Scene};
+use super::text::shortened;
+use super::token::terms;
+use super::wording::led;
+use crate::domain::reply::{Difficulty, GroundingFact, Intent, UserReply};
+use crate::domain::task::{AskTask, QuestionMode};
+use std::collections::BTreeSet;
+
+/// Every intent, in the order they are drawn from.
+pub(super) const INTENTS: [Intent; 8] = [
+    Intent::Clarify,
+    Intent::HowTo,
+    Intent::Troubleshoot,
+    Intent::Compare,
+    Intent::EdgeCase,
+    Intent::ExampleRequest,
+    Intent::DecisionSupport,
+    Intent::Constraints,
+];
+
+/// Questions made up before a repeated one is let through.
+const ROUNDS: u64 = 64;
+/// Rounds in which a subject that was asked about before is passed over too.
+const NEW_SUBJECT_ROUNDS: u64 = 16;
+/// Characters of a passage without sentences that are given as a fact.
+const FACT: usize = 240;
+
+/// A question and what it is about.
+struct Draft {
+    message: String,
+    subject: String,
+    intent: Intent,
+    difficulty: Difficulty,
+    place: Option<Place>,
+}
+
+/// A passage and one of its sentences.
+type Place = (usize, Option<usize>);
+
+/// The next question. The same task gives the same question; another `variety` or `attempt` most likely another one. A
+/// question listed in `recent_user_questions` is not asked again as long as another can be made.
+pub(super) fn ask(task: &AskTask, language: &Language) -> UserReply {
+    let scene = Scene::read(task, language);
+    if let Some(draft) = seeded(&scene) {
+        return reply(&scene, draft);
+    }
+    for round in 0..ROUNDS {
+        let draft = made_up(&scene, round);
+        let stale = round < NEW_SUBJECT_ROUNDS && scene.was_asked_about(&draft.subject);
+        if !stale && !scene.was_asked(&draft.message) {
+            return reply(&scene, draft);
+        }
+    }
+    reply(&scene, made_up(&scene, ROUNDS))
+}
+
+fn made_up(scene: &Scene<'_>, round: u64) -> Draft {
+    let mut draw = Draw::new(&[scene.task.variety, u64::from(scene.task.attempt), round]);
+    about_material(scene, &mut draw).unwrap_or_else(|| in_general(scene, &mut draw))
+}
+
+/// The seed question word for word, on its first attempt and when it is in the target language.
+fn seeded(scene: &Scene<'_>) -> Option<Draft> {
+    let seed =
+        seed(scene.task).filter(|_| scene.task.question_mode == QuestionMode::Seeded && scene.task.attempt == 0)?;
+    if !scene.language.fits(seed) || scene.was_asked(seed) {
+        return None;
+    }
+    let start = seed.trim_start_matches('¿').to_lowercase();
+    let how = scene.language.sheet.speech.how.iter().any(|how| start.starts_with(how));
+    Some(Draft {
+        message: seed.to_owned(),
+        subject: if scene.task.seed_topic.is_empty() { seed.to_owned() } else { scene.task.seed_topic.clone() },
+        intent: if how { Intent::HowTo } else { Intent::Clarify },
+        difficulty: Difficulty::Medium,
+        place: nearest(scene, seed),
+    })
+}
+
+fn seed(task: &AskTask) -> Option<&str> {
+    [&task.seed_question, &task.question].into_iter().map(|seed| seed.trim()).find(|seed| !seed.is_empty())
+}
+
+/// The sentence that shares most terms with a question: at least half of them, else only its passage is near.
+fn nearest(scene: &Scene<'_>, question: &str) -> Option<Place> {
+    let subject = scene.language.subject(question);
+    let wanted: BTreeSet<String> = subject.into_iter().map(|(_, term)| term).collect();
+    let mut best = scene.materials.first().map(|_| (0, None));
+    let mut most = wanted.len().div_ceil(2).saturating_sub(1);
+    for (at, material) in scene.materials.iter().enumerate() {
+        for (number, sentence) in material.sentences.iter().enumerate() {
+            let shared = terms(&sentence.text, scene.language).intersection(&wanted).count();
+            if shared > most {
+                (best, most) = (Some((at, Some(number))), shared);
+            }
+        }
+    }
+    best
+}
+
+/// A question about a noun group of a passage, or about the heading of one without.
+fn about_material(scene: &Scene<'_>, draw: &mut Draw) -> Option<Draft> {
+    let (at, material) = scene.material(draw)?;
+    let intent = INTENTS[draw.below(INTENTS.len())];
+    match scene.focus(at, material, draw) {
+        Some(focus) => about_group(scene, &focus, intent, draw),
+        None => about_name(scene, at, material, intent, draw),
+    }
+}
+
+fn about_group(scene: &Scene<'_>, focus: &Focus<'_>, intent: Intent, draw: &mut Draw) -> Option<Draft> {
+    let Focus { at, material, sentence, group } = *focus;
+    let shown = |group: &Group| group.shown(scene.language);
+    let several = group.words.contains(scene.language.sheet.speech.joints.1);
+    let others = material.groups[sentence].iter().filter(|other| other.central && !other.overlaps(group));
+    let others: Vec<&Group> = others.take(if several { 0 } else { 3 }).collect();
+    let other = draw.pick(&others).map(|other| shown(other));
+    let (difficulty, template) = *draw.pick(&askable(scene.language, intent, other.is_some()))?;
+    let question = fill(template, &[("a", &shown(group)), ("b", &other.unwrap_or_default())]);
+    let lead = scene.lead(focus, draw);
+    let message = spoken(scene.language, &lead, &question, draw);
+    let place = at.map(|at| (at, Some(sentence)));
+    Some(Draft { message, subject: group.words.clone(), intent, difficulty, place })
+}
+
+fn about_name(
+    scene: &Scene<'_>,
+    at: Option<usize>,
+    material: &Material<'_>,
+    intent: Intent,
+    draw: &mut Draw,
+) -> Option<Draft> {
+    let words = material.name()?;
+    let (difficulty, template) = *draw.pick(&askable(scene.language, intent, false))?;
+    let question = fill(template, &[("a", &scene.language.quoted(&words))]);
+    let lead = scene.introduction(draw);
+    let message = spoken(scene.language, &lead, &question, draw);
+    Some(Draft { message, subject: words, intent, difficulty, place: at.map(|at| (at, material.first_sentence())) })
+}
+
+/// Questions of an intent that can be asked with what there is.
+fn askable(language: &Language, intent: Intent, other: bool) -> Vec<(Difficulty, &'static str)> {
+    let questions = language.sheet.speech.questions.iter();
+    questions
+        .filter(|(of, _, text)| *of == intent && (other || !text.contains("{b}")))
+        .map(|(_, difficulty, text)| (*difficulty, *text))
+        .collect()
+}
+
+/// The question after its lead, half of the time with a request added.
+fn spoken(language: &Language, lead: &str, question: &str, draw: &mut Draw) -> String {
+    let message = led(lead, question, language);
+    match draw.pick(language.sheet.speech.tails).filter(|_| draw.one_in(2)) {
+        Some(tail) => format!("{message} {tail}"),
+        None => message,
+    }
+}
+
+/// A question without material: the given one if it is in the language, or an opener.
+fn in_general(scene: &Scene<'_>, draw: &mut Draw) -> Draft {
+    let (language, speech) = (scene.language, &scene.language.sheet.speech);
+    let message = match seed(scene.task).filter(|seed| language.fits(seed) && draw.one_in(2)) {
+        Some(seed) => spoken(language, "", seed, draw),
+        None => {
+            let lead = if scene.task.turn_index > 1 { draw.pick(speech.adjacent).copied() } else { None };
+            let opener = draw.pick(speech.openers).copied();
+            spoken(language, lead.unwrap_or_default(), opener.unwrap_or_default(), draw)
+        }
+    };
+    let subject = scene.task.seed_topic.clone();
+    let place = scene.materials.first().map(|_| (0, None));
+    Draft { message, subject, intent: Intent::Clarify, difficulty: Difficulty::Easy, place }
+}
+
+fn reply(scene: &Scene<'_>, draft: Draft) -> UserReply {
+    let snippet = draft.place.and_then(|(at, _)| scene.materials[at].snippet);
+    let note = fill(scene.language.sheet.speech.note, &[("a", &scene.language.quoted(&draft.subject))]);
+    UserReply {
+        user_message: draft.message,
+        intent: draft.intent,
+        difficulty: draft.difficulty,
+        grounding_facts: draft.place.map(|(at, sentence)| facts(&scene.materials[at], sentence)).unwrap_or_default(),
+        coverage_target: snippet.map(|snippet| snippet.topic_id.clone()).unwrap_or_default(),
+        notes_for_assistant: if draft.subject.is_empty() { Vec::new() } else { vec![note] },
+    }
+}
+
+/// The sentence in question and the next of its paragraph; of a passage without sentences its start. No sentence in
+/// question, no facts.
+fn facts(material: &Material<'_>, sentence: Option<usize>) -> Vec<GroundingFact> {
+    let source_descriptor = material.snippet.map(|snippet| snippet.source_descriptor.clone()).unwrap_or_default();
+    let fact = |fact: String| GroundingFact { fact, source_descriptor: source_descriptor.clone() };
+    let Some(number) = sentence else {
+        let start = shortened(material.text, FACT);
+        return if start.is_empty() || !material.sentences.is_empty() { Vec::new() } else { vec![fact(start)] };
+    };
+    let block = material.sentences[number].block;
+    let near = material.sentences[number..].iter().take(2).filter(|sentence| sentence.block == block);
+    near.map(|sentence| fact(sentence.text.clone())).collect()
+}

@@ -1,0 +1,80 @@
+//! Providers' endpoints: how each is reached, what it takes, and which of them answers a request.
+//!
+//! A request to an agent comes to its router. That reserves what the request may cost, waits until the [`traffic`](crate::traffic)
+//! admits it to one of the agent's endpoints, and asks there: a protocol of `wire` writes the request and reads the reply.
+//! What goes wrong is told to the traffic, and held against the request only where it is not the endpoint's doing.
+//!
+//! Endpoints differ in what they take. What is known of one (`capabilities`) decides in which `form` a request is sent there,
+//! and grows with its errors and replies; what a request asks, and its digest, stay the same.
+
+mod address;
+mod capabilities;
+mod check;
+mod endpoint;
+mod facts;
+mod form;
+mod options;
+pub mod provider;
+mod refusals;
+mod router;
+#[cfg(test)]
+mod samples;
+mod secret;
+mod secrets;
+pub mod shared;
+mod wire;
+
+pub use options::{AgentOptions, EndpointOptions};
+pub use provider::{Protocol, Provider};
+pub use secret::Secret;
+pub use shared::Shared;
+
+use crate::builtin::Builtin;
+use crate::llm::{Model, ModelError};
+use std::sync::Arc;
+
+/// The model an agent's settings ask for, ready to be called.
+///
+/// # Errors
+/// When the client can't be built from the settings, such as a malformed `base_url`.
+pub fn connect(options: &AgentOptions, shared: &Shared) -> Result<Arc<dyn Model>, ModelError> {
+    let name = display_name(options.role, &options.provider, &options.model);
+    Ok(match options.provider.as_str() {
+        "builtin" => Arc::new(Builtin::new(name, shared.meter.clone(), shared.purse.clone(), &shared.prices)),
+        _ => Arc::new(router::Router::new(options, name, shared)?),
+    })
+}
+
+/// `provider/model` when a provider is set and the model has no `/`, else the model; without a model, the provider.
+fn display_name(role: &str, provider: &str, model: &str) -> Arc<str> {
+    match (provider, model) {
+        ("", "") => role.into(),
+        (provider, "") => provider.into(),
+        ("", model) => model.into(),
+        (_, model) if model.contains('/') => model.into(),
+        (provider, model) => format!("{provider}/{model}").into(),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn models_are_named_by_provider_and_model() {
+        for (provider, model, expected) in [
+            ("openai", "gpt-x", "openai/gpt-x"),
+            ("vllm", "org/model", "org/model"),
+            ("", "gpt-x", "gpt-x"),
+            ("", "org/model", "org/model"),
+            ("builtin", "", "builtin"),
+            ("builtin", "small", "builtin/small"),
+        ] {
+            let mut options = samples::options("http://127.0.0.1:1/v1");
+            (options.provider, options.model) = (provider.into(), model.into());
+            let model = connect(&options, &Shared::default()).ok().unwrap();
+            assert_eq!(&**model.name(), expected);
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! An agent's model over its endpoints: which one is asked, how often, and when to give up.
+
+use super::check::Check;
+use super::endpoint::{Endpoint, Fault, Setback};
+use super::form::Form;
+use super::wire::request::{self, Preset};
+use super::{AgentOptions, EndpointOptions, Shared};
+use crate::domain::Digest;
+use crate::llm::chat::Replying;
+use crate::llm::halt::Halt;
+use crate::llm::prices::Price;
+use crate::llm::{ChatReply, ChatRequest, Meter, Model, ModelError, Tier};
+use crate::traffic::budget::{Cost, Purse, Reservation};
+use crate::traffic::patience::Patience;
+use crate::traffic::{LaneOptions, Refusal, Request, Traffic};
+use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_128;
+
+/// Bytes of a request per token, as far as one can say.
+const BYTES_PER_TOKEN: f64 = 4.0;
+/// Tokens of a reply, as far as one can say.
+const REPLY_TOKENS: u64 = 300;
+
+/// A model behind one or more endpoints.
+pub(super) struct Router {
+    name: Arc<str>,
+    role: &'static str,
+    /// What tells requests apart: of the agent's model, whichever endpoint is asked.
+    canonical: Preset,
+    endpoints: Vec<(Arc<Endpoint>, Option<Price>)>,
+    check: Option<Arc<Check>>,
+    halt: Arc<Halt>,
+    traffic: Traffic,
+    route: usize,
+    patience: Patience,
+    purse: Option<Arc<Purse>>,
+    tiers: &'static [Tier],
+    max_tokens: u64,
+    meter: Arc<Meter>,
+}
+
+impl Router {
+    /// The agent's model; sends nothing.
+    ///
+    /// # Errors
+    /// When its settings do not make a client, or a budget can't be kept with them.
+    pub fn new(options: &AgentOptions, name: Arc<str>, shared: &Shared) -> Result<Self, ModelError> {
+        let wrong =
+            |key: &str, detail: &str| Err(ModelError::Settings(format!("llm.agents.{}.{key}: {detail}", options.role)));
+        if options.extra.get("stream").is_some_and(|stream| stream != false) {
+            return wrong("extra.stream", "streaming is not supported; remove the key");
+        }
+        if options.extra.get("n").is_some_and(|n| n != 1) {
+            return wrong("extra.n", "one reply is used; remove the key");
+        }
+        let mut endpoints = Vec::with_capacity(options.endpoints.len());
+        let mut lanes = Vec::with_capacity(options.endpoints.len());
+        for own in &options.endpoints {
+            let endpoint = Endpoint::new(options, own, shared)?;
+            let price = shared.prices.of(own.provider.names(), &own.model).cloned();
+            if shared.budget.usd.is_some() && price.is_none() {
+                return Err(ModelError::Settings(format!(
+                    "run.budget.usd: the price of `{}` is unknown; set it in the file of `llm.prices`",
+                    endpoint.model
+                )));
+            }
+            lanes.push(lane(own, &endpoint));
+            endpoints.push((Arc::new(endpoint), price));
+        }
+        shared.check.iter().for_each(|check| check.add(endpoints.iter().map(|(endpoint, _)| endpoint.clone())));
+        let per_minute = [options.rpm.map(f64::from), options.tpm.map(|tokens| tokens as f64)];
+        Ok(Self {
+            name,
+            role: options.role,
+            canonical: Preset::new(options, &options.model),
+            endpoints,
+            check: shared.check.clone(),
+            halt: shared.halt.clone(),
+            traffic: shared.traffic.clone(),
+            route: shared.traffic.route(lanes, options.strategy, per_minute),
+            patience: Patience::new(options.max_retries),
+            purse: shared.purse.clone(),
+            tiers: options.tiers,
+            max_tokens: options.max_tokens.unwrap_or(0),
+            meter: shared.meter.clone(),
+        })
+    }
+
+    fn body(&self, request: &ChatRequest) -> Result<Vec<u8>, ModelError> {
+        request::body(&self.canonical, request, &Form::WHOLE)
+            .map_err(|error| ModelError::Settings(format!("llm.agents.{}: request body: {error}", self.role)))
+    }
+
+    /// The most that a request can cost wherever it is sent.
+    fn worst(&self, request: &ChatRequest) -> Result<Cost, ModelError> {
+        let mut worst = Cost { calls: 1, ..Cost::default() };
+        for (endpoint, price) in &self.endpoints {
+            let read = endpoint.length(request)? as u64;
+            worst.tokens = worst.tokens.max(read + self.max_tokens);
+            worst.nanousd = worst.nanousd.max(price.as_ref().map_or(0, |price| price.most(read, self.max_tokens)));
+        }
+        Ok(worst)
+    }
+
+    /// Asks until there is a reply, the failure is final, or patience is exhausted.
+    async fn persist(&self, request: &ChatRequest) -> Result<ChatReply, ModelError> {
+        if let Some(check) = &self.check {
+            check.pass(&self.halt).await?;
+        }
+        let bytes: usize = request.messages.iter().map(|message| message.content.len()).sum();
+        let mut wanted = Request {
+            call: self.traffic.next_call(),
+            tokens: bytes as f64 / BYTES_PER_TOKEN + self.max_tokens.min(REPLY_TOKENS) as f64,
+            avoid: None,
+            refused: Vec::new(),
+        };
+        let (mut tries, mut retries, mut refusal) = (0, 0, None);
+        let mut tiers = self.tiers;
+        loop {
+            if let Some(error) = refusal.take_if(|_| self.traffic.has_refused(self.route, &wanted)) {
+                return Err(error);
+            }
+            tries += 1;
+            let mut reservation = match &self.purse {
+                Some(purse) => Some(purse.reserve(self.worst(request)?).await?),
+                None => None,
+            };
+            let permit = self.traffic.enter(self.route, wanted.clone()).await?;
+            let (endpoint, price) = &self.endpoints[permit.endpoint];
+            // What it refuses may have been learned while this one waited: another endpoint may take all of it.
+            if permit.is_whole && endpoint.takes_less() {
+                self.traffic.takes_less(self.route, permit.endpoint);
+                continue;
+            }
+            if let Some(reservation) = &mut reservation {
+                reservation.sent().await?;
+            }
+            let outcome = endpoint.ask(request, tiers.first().copied(), tries).await;
+            if endpoint.takes_less() {
+                self.traffic.takes_less(self.route, permit.endpoint);
+            }
+            let setback = match outcome {
+                Ok((mut reply, headers)) => {
+                    reply.cost_nanousd = price.as_ref().and_then(|price| price.nanousd(&reply.usage));
+                    let usage = &reply.usage;
+                    permit.answered(usage.prompt_tokens.zip(usage.completion_tokens).map(|(a, b)| a + b), &headers);
+                    if let Some(reservation) = &mut reservation {
+                        reservation.settle(usage, reply.cost_nanousd);
+                    }
+                    return Ok(reply);
+                }
+                Err(setback) => setback,
+            };
+            if !setback.charged {
+                reservation.iter_mut().for_each(Reservation::spared);
+            }
+            drop(reservation);
+            let Setback { error, fault, no_room, headers, .. } = setback;
+            wanted.avoid = None;
+            match fault {
+                // The account's limits are not to blame: it is sent again at once.
+                _ if no_room && tiers.len() > 1 => {
+                    tiers = &tiers[1..];
+                    drop(permit);
+                }
+                Fault::Form => drop(permit),
+                Fault::Request if matches!(error, ModelError::Refused { .. }) => {
+                    if permit.refused(&mut wanted, &error.to_string()).await == Refusal::Final {
+                        return Err(error);
+                    }
+                    refusal = Some(error);
+                }
+                Fault::Request => return Err(error),
+                Fault::Settings => permit.gone(&error.to_string()),
+                Fault::Busy(asked) => {
+                    self.meter.slowed();
+                    wanted.avoid = Some(permit.endpoint);
+                    permit.complained(asked, &headers, &error.to_string());
+                    continue;
+                }
+                Fault::Unreachable | Fault::Broken(_) | Fault::Page => {
+                    wanted.avoid = Some(permit.endpoint);
+                    let told = error.to_string();
+                    let is_down = match fault {
+                        Fault::Page => permit.misled(&told),
+                        _ => permit.failed(fault == Fault::Unreachable, &told),
+                    };
+                    // What is the endpoint's doing is not held against the request: it waits for the end of the outage.
+                    if !is_down {
+                        if retries == self.patience.max_retries {
+                            return Err(error);
+                        }
+                        let asked = if let Fault::Broken(asked) = fault { asked } else { None };
+                        self.patience.wait(retries, asked).await;
+                        retries += 1;
+                    }
+                }
+            }
+            self.meter.retried();
+        }
+    }
+}
+
+/// The endpoint as the traffic knows it. An item of a list is one for all agents; agents' own endpoints are one where they
+/// have the address, the model and the key in common.
+fn lane(options: &EndpointOptions, endpoint: &Endpoint) -> LaneOptions {
+    let key = options.api_key.as_ref().map_or(0, |key| xxh3_128(key.reveal().as_bytes()));
+    LaneOptions {
+        identity: match options.key.strip_prefix("llm.agents.") {
+            Some(_) => format!("{}\n{}\n{key:x}", options.base_url, endpoint.model),
+            None => options.key.clone(),
+        },
+        name: endpoint.shown.clone(),
+        weight: options.weight,
+        max_in_flight: options.max_in_flight,
+        per_minute: [options.rpm.map(f64::from), options.tpm.map(|tokens| tokens as f64)],
+    }
+}
+
+impl Model for Router {
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Of OpenAI's body in the format that says most: neither what an endpoint takes nor which one is asked makes another
+    /// question of it.
+    fn digest(&self, request: &ChatRequest) -> Result<Digest, ModelError> {
+        Ok(Digest(xxh3_128(&self.body(request)?)))
+    }
+
+    fn chat<'a>(&'a self, request: &'a ChatRequest) -> Replying<'a> {
+        Box::pin(async move {
+            let outcome = self.persist(request).await;
+            match &outcome {
+                Ok(reply) => self.meter.answered(reply),
+                Err(ModelError::Halted(_)) => {}
+                Err(_) => self.meter.failed(),
+            }
+            outcome
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,45 @@
+//! Settings for the tests of this room.
+
+use super::provider::COMPATIBLE;
+use super::{AgentOptions, EndpointOptions};
+pub(super) use crate::llm::samples::request;
+use crate::traffic::Strategy;
+use serde_json::Map;
+use std::time::Duration;
+
+/// The user model `m` at this address, without a key or retries.
+pub(super) fn options(base_url: &str) -> AgentOptions {
+    AgentOptions {
+        role: "user",
+        provider: "openai".into(),
+        model: "m".into(),
+        temperature: None,
+        max_tokens: None,
+        top_p: None,
+        max_retries: 0,
+        tiers: &[],
+        extra: Map::new(),
+        rpm: None,
+        tpm: None,
+        strategy: Strategy::default(),
+        endpoints: vec![endpoint(base_url)],
+    }
+}
+
+/// The model `m` at this address, without a key.
+pub(super) fn endpoint(base_url: &str) -> EndpointOptions {
+    EndpointOptions {
+        key: "llm.agents.user".into(),
+        name: String::new(),
+        provider: &COMPATIBLE,
+        model: "m".into(),
+        base_url: base_url.into(),
+        api_key: None,
+        timeout: Duration::from_secs(20),
+        flex_timeout: Duration::from_secs(900),
+        weight: 1.0,
+        max_in_flight: None,
+        rpm: None,
+        tpm: None,
+    }
+}

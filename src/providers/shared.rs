@@ -1,0 +1,130 @@
+//! What the models of one run share: counters, connections, and what is known about each endpoint.
+
+use super::Provider;
+use super::address::shown;
+use super::capabilities::Capabilities;
+use super::check::Check;
+use super::facts::Facts;
+use crate::domain::causes::causes;
+use crate::llm::halt::Halt;
+use crate::llm::{Meter, ModelError, Prices};
+use crate::store::{Store, StoreError};
+use crate::traffic::budget::Purse;
+use crate::traffic::{Budget, Traffic};
+use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder, Url};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long all endpoints may be down, where nobody says.
+const MAX_OUTAGE: Duration = Duration::from_secs(600);
+
+/// One per run; given to every [`connect`](super::connect).
+pub struct Shared {
+    /// What the calls of all models cost.
+    pub meter: Arc<Meter>,
+    /// What tokens cost.
+    pub prices: Arc<Prices>,
+    /// Told when the run has to stop.
+    pub halt: Arc<Halt>,
+    pub(super) budget: Budget,
+    pub(super) purse: Option<Arc<Purse>>,
+    pub(super) traffic: Traffic,
+    /// For plain HTTP and for TLS, made when the first endpoint needs one.
+    clients: Mutex<BTreeMap<bool, Client>>,
+    /// By base URL and model.
+    capabilities: Mutex<BTreeMap<(String, String), Arc<Capabilities>>>,
+    /// What was learned of endpoints.
+    facts: Arc<Facts>,
+    /// The check before the first request, if there is to be one.
+    pub(super) check: Option<Arc<Check>>,
+}
+
+impl Shared {
+    /// Nothing counted, connected or learned yet.
+    pub fn new(prices: Prices, budget: Budget, max_outage: Duration) -> Self {
+        let halt = Arc::new(Halt::default());
+        Self {
+            meter: Arc::default(),
+            prices: Arc::new(prices),
+            budget,
+            purse: budget.is_set().then(|| Arc::new(Purse::new(budget, halt.clone()))),
+            traffic: Traffic::new(halt.clone(), max_outage),
+            halt,
+            clients: Mutex::default(),
+            capabilities: Mutex::default(),
+            facts: Arc::default(),
+            check: None,
+        }
+    }
+
+    /// The same, with a check of all endpoints before the first request. They may be down for so long at other times.
+    pub fn checking(self, max_outage: Duration) -> Self {
+        Self { check: Some(Arc::new(Check::new(max_outage))), ..self }
+    }
+
+    /// Takes note of the run: what it spent before it was resumed, and where that and what is learned of endpoints is kept.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn open(&self, store: &Arc<dyn Store>, run: &Arc<str>) -> Result<(), StoreError> {
+        self.facts.open(store.clone(), run);
+        self.purse.iter().try_for_each(|purse| purse.open(store.clone(), run))
+    }
+
+    /// An HTTP client. Its idle connections are not limited: as many are kept as were ever in flight together.
+    ///
+    /// # Errors
+    /// When `tls` is needed and the system has no certificates.
+    pub(super) fn client(&self, tls: bool) -> Result<Client, ModelError> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&tls) {
+            return Ok(client.clone());
+        }
+        let client = match builder().build() {
+            // Plain HTTP does without certificates, which minimal systems don't have.
+            Err(_) if !tls => builder().tls_certs_only([]).build(),
+            built => built,
+        };
+        let client = client.map_err(|error| {
+            ModelError::Settings(format!("HTTP client: {}; install the system's CA certificates", causes(&error)))
+        })?;
+        clients.insert(tls, client.clone());
+        Ok(client)
+    }
+
+    /// What is known about the endpoint at this base URL with this model.
+    pub(super) fn capabilities(&self, base: &Url, model: &str, provider: &Provider) -> Arc<Capabilities> {
+        let mut all = self.capabilities.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Capabilities::new(shown(base), model, provider, self.facts.clone()));
+        all.entry((base.as_str().to_owned(), model.to_owned())).or_insert_with(new).clone()
+    }
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self::new(Prices::default(), Budget::default(), MAX_OUTAGE)
+    }
+}
+
+fn builder() -> ClientBuilder {
+    Client::builder().user_agent(concat!("dlgforge/", env!("CARGO_PKG_VERSION"))).redirect(Policy::none())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    /// Minimal containers have no certificates; models beside the program are reached over plain HTTP.
+    #[test]
+    fn plain_http_needs_no_certificates() {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "providers::router::tests::a_reply_is_read_and_counted"])
+            .env("SSL_CERT_FILE", "/nonexistent")
+            .env("SSL_CERT_DIR", "/nonexistent")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    }
+}
