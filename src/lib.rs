@@ -22,7 +22,7 @@
 //! | what an endpoint can't do | the capabilities of [`providers`], learned from its refusals and kept by the [`store`] |
 //! | which endpoint takes a request and when, and which of them are up | [`traffic`], one for all models |
 //! | what may still be spent | the budget of [`traffic`], which every request reserves from |
-//! | how many calls are out | the seats of [`operators::Desk`], taken inside the tasks |
+//! | how many calls are out | the permits of [`operators::Executor`], taken inside the tasks |
 //! | the order of rows | [`operators::settle()`] on each worker, the writer thread over all of them |
 //! | every random choice | [`plan`], from the run's seed and the place in the run |
 //!

@@ -30,7 +30,7 @@ pub use summary::{End, Summary};
 use crate::dataflows::generate::{Order, Stages, generate};
 use crate::domain::{Attempt, Coverage, Fingerprint, Normalisation};
 use crate::llm::{Journalled, Prices};
-use crate::operators::{Desk, Outcome, Quota, Settlement, Stop, Tally, Target};
+use crate::operators::{Executor, Outcome, Quota, Settlement, Stop, Tally, Target};
 use crate::output::{OutputError, Recorder, Stamp, WrittenFile};
 use crate::providers::Shared;
 use crate::settings::Settings;
@@ -80,13 +80,13 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
     let runtime = signals::runtime().map_err(RunError::Runtime)?;
     let stop = Stop::default();
     let signalled = signals::listen(stop.clone(), display.console()).map_err(RunError::Runtime)?;
-    let desk = Desk::new(runtime.handle().clone(), settings.concurrency as usize, stop.clone());
+    let executor = Executor::new(runtime.handle().clone(), settings.concurrency as usize, stop.clone());
     shared.open(&store, &facts.run_id)?;
     let (halted, handle) = (stop.clone(), runtime.handle().clone());
     shared.halt.tell(move || signals::land(&handle, halted.clone()));
     let journal = Arc::new(journal(store.clone(), &facts.run_id, reuse, stop.clone()));
     let stages = sources.stages(settings, (&facts, work.normalisation), |model, agent| {
-        Arc::new(Journalled::new(model.clone(), agent.role, journal.clone(), shared.meter.clone()))
+        Arc::new(Journalled::new(model.clone(), agent.agent, journal.clone(), shared.meter.clone()))
     });
     let (tallies, tally) = watch::channel(work.quota.tally().clone());
 
@@ -97,7 +97,7 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
     let inbox = writer.inbox();
     announce(settings);
     let write = move |worker, settlement| inbox.send((worker, settlement)).expect("the writer outlives the workers");
-    generate_on_workers(workers, &work, &stages, &desk, &tallies, write)?;
+    generate_on_workers(workers, &work, &stages, &executor, &tallies, write)?;
     let Written { recorder, failure, sample } = writer.finish();
     let elapsed = started.elapsed();
     let kept = journal.end();
@@ -136,7 +136,7 @@ pub fn run(settings: &Settings, workers: usize) -> Result<Ran, RunError> {
         unjudged: settings.judge.as_ref().map(|_| unjudged),
         prepared: started - began,
         elapsed,
-        busy: desk.busy(),
+        busy: executor.busy(),
         files,
         logs: settings.logs.strip_prefix(&settings.root).unwrap_or(&settings.logs).display().to_string(),
     })))
@@ -239,7 +239,7 @@ fn generate_on_workers(
     workers: usize,
     work: &Work,
     stages: &Stages,
-    desk: &Desk,
+    executor: &Executor,
     tallies: &watch::Sender<Tally>,
     write: impl Fn(usize, Settlement) + Clone + Send + Sync + 'static,
 ) -> Result<(), RunError> {
@@ -247,7 +247,7 @@ fn generate_on_workers(
         1 => CommunicationConfig::Thread,
         threads => CommunicationConfig::Process(threads),
     };
-    let (stages, desk, tallies) = (stages.clone(), desk.clone(), tallies.clone());
+    let (stages, executor, tallies) = (stages.clone(), executor.clone(), tallies.clone());
     let (quota, retries, earlier) = (work.quota.clone(), work.retries, work.earlier.clone());
     let guards = timely::execute(Config { communication, worker: WorkerConfig::default() }, move |worker| {
         let index = worker.index();
@@ -255,7 +255,7 @@ fn generate_on_workers(
         let (tallies, write) = (tallies.clone(), write.clone());
         let report = move |tally: &Tally| _ = tallies.send_replace(tally.clone());
         let write = move |settlement| write(index, settlement);
-        worker.dataflow(|scope| generate(scope, order, stages.clone(), &desk, report, write));
+        worker.dataflow(|scope| generate(scope, order, stages.clone(), &executor, report, write));
     })
     .map_err(RunError::Workers)?;
     guards.join().into_iter().try_for_each(|worker| worker.map_err(RunError::Workers))

@@ -33,7 +33,7 @@ fn questions_of_earlier_runs_are_duplicates() {
     let questions = Questions::Pool(4);
     let load = Load { questions, earlier: 2, total: 2, languages: 1, turns: 1, retries: 30, ..CALM };
     check(load);
-    let asked: Vec<_> = oracle(&load).conversations.into_iter().flat_map(|conversation| conversation.turns).collect();
+    let asked: Vec<_> = oracle(&load).conversations.into_iter().flat_map(|made| made.conversation.turns).collect();
     let mut asked: Vec<_> = asked.iter().map(|turn| turn.question.reply.user_message.trim().to_lowercase()).collect();
     asked.sort();
     assert_eq!(asked, ["question 2?", "question 3?"]);

@@ -76,7 +76,7 @@ fn modules_for_tests_are_left_out_wherever_they_lie() {
 fn a_checkout_in_any_folder_is_read_alike() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let copy = folder.path().join("latest/tests/src/use crate::llm");
-    for inside in ["src/words", "src/llm", "dataflows", "tests/tidy"] {
+    for inside in ["src/domain", "src/llm", "dataflows", "tests/tidy"] {
         for entry in walkdir::WalkDir::new(root().join(inside)) {
             let entry = entry.expect("a file of the project");
             let to = copy.join(entry.path().strip_prefix(root()).expect("a path below the root"));
@@ -90,6 +90,6 @@ fn a_checkout_in_any_folder_is_read_alike() {
     std::fs::copy(root().join("Cargo.lock"), copy.join("Cargo.lock")).expect("a copy");
     assert_eq!(broken(&Project::read(&copy)), Vec::<String>::new());
 
-    std::fs::write(copy.join("src/words/new.rs"), "//! New.\nuse crate::llm;").expect("a file");
-    assert_eq!(broken(&Project::read(&copy)), ["src/words/new.rs:2: `words` may not import crate::llm"]);
+    std::fs::write(copy.join("src/domain/new.rs"), "//! New.\nuse crate::llm;").expect("a file");
+    assert_eq!(broken(&Project::read(&copy)), ["src/domain/new.rs:2: `words` may not import crate::llm"]);
 }

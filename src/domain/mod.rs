@@ -1,5 +1,6 @@
 //! The vocabulary: plain data that every room speaks, without I/O, async or timely.
 
+pub mod agent;
 pub mod causes;
 pub mod clock;
 pub mod control_tokens;
@@ -20,9 +21,9 @@ pub mod terminal;
 pub mod tool;
 pub mod yaml;
 
+pub use agent::Agent;
 pub use conversation::{
-    Acceptance, Answer, Conversation, DropReason, Ending, Failure, Incarnation, Judged, Judgement, Question, Round,
-    ToolEvent, Turn,
+    Acceptance, Answer, Conversation, DropReason, Ending, Failure, Judged, Judgement, Question, Round, ToolEvent, Turn,
 };
 pub use corpus::{Catalogue, Chunk, ChunkIndex, Passage, Source, SourceIndex};
 pub use coverage::{Coverage, Used};

@@ -36,6 +36,9 @@ pub enum KnowledgeError {
     /// The search index could not be built.
     #[error("index the knowledge base: {0}")]
     Index(#[from] tantivy::TantivyError),
+    /// A search has failed.
+    #[error("search the knowledge base: {0}")]
+    Search(tantivy::TantivyError),
 }
 
 /// What is there instead of documents; the first lines are enough to see why.

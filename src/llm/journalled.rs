@@ -2,7 +2,7 @@
 
 use super::chat::Replying;
 use super::{ChatReply, ChatRequest, Meter, Model, ModelError, Usage};
-use crate::domain::{Digest, Place};
+use crate::domain::{Agent, Digest, Place};
 use crate::store::journal::{Found, Paid};
 use crate::store::{Journal, StoreError};
 use futures_util::FutureExt;
@@ -41,15 +41,15 @@ pub struct Journalled {
 /// The journal and the model behind it.
 struct Front {
     model: Arc<dyn Model>,
-    role: &'static str,
+    agent: Agent,
     journal: Arc<Journal>,
     meter: Arc<Meter>,
 }
 
 impl Journalled {
-    /// This model in this role, behind this journal.
-    pub fn new(model: Arc<dyn Model>, role: &'static str, journal: Arc<Journal>, meter: Arc<Meter>) -> Self {
-        Self { front: Arc::new(Front { model, role, journal, meter }), flights: Flights::default() }
+    /// This model as this agent, behind this journal.
+    pub fn new(model: Arc<dyn Model>, agent: Agent, journal: Arc<Journal>, meter: Arc<Meter>) -> Self {
+        Self { front: Arc::new(Front { model, agent, journal, meter }), flights: Flights::default() }
     }
 
     /// The request on its way: a new one, unless the same is out already. It stays known until its reply is durable, and
@@ -87,7 +87,7 @@ impl Front {
         let reply = self.model.chat(request).await?;
         let Usage { prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, tier, .. } = reply.usage;
         let paid = Paid {
-            role: self.role,
+            role: self.agent.as_str(),
             model: reply.model.clone(),
             prompt_tokens,
             completion_tokens,
@@ -168,7 +168,7 @@ mod tests {
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(folder).unwrap());
         let journal = Arc::new(Journal::start(store, "r".into(), None, broken));
         let slow = Arc::new(Slow { name: "slow".into(), asked: AtomicU64::new(0), leave: Semaphore::new(0) });
-        (slow.clone(), Journalled::new(slow, "user", journal, Arc::default()))
+        (slow.clone(), Journalled::new(slow, Agent::User, journal, Arc::default()))
     }
 
     #[tokio::test]

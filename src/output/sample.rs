@@ -5,9 +5,9 @@ use crate::domain::reply::{
     Confidence, Difficulty, Evidence, GroundingFact, Intent, Premise, ReasoningTrace, RetrievalQueries, Thought,
 };
 use crate::domain::{
-    Acceptance, Answer, AssistantReply, Attempt, Catalogue, Chunk, ChunkIndex, Conversation, Coverage, DropReason,
-    Ending, Fingerprint, Incarnation, Json, JudgeReply, Judgement, LanguageIndex, Normalisation, Persona, Question,
-    QuestionMode, Round, Slot, Source, SourceIndex, ToolDefinition, ToolEvent, Turn, TurnIndex, Used, UserReply, Wave,
+    Acceptance, Answer, AssistantReply, Attempt, Catalogue, Chunk, ChunkIndex, Conversation, DropReason, Ending,
+    Fingerprint, Json, JudgeReply, Judgement, LanguageIndex, Normalisation, Persona, Question, QuestionMode, Round,
+    Slot, Source, SourceIndex, ToolDefinition, ToolEvent, Turn, TurnIndex, Used, UserReply, Wave,
 };
 use crate::store::{Run, State};
 use serde_json::json;
@@ -162,10 +162,8 @@ fn conversation(language: u16, name: &str, id: &str, turns: Vec<Turn>, ending: E
         target_turns: turns.len() as u16,
         user_persona: persona("auditor", "Auditor", "brief"),
         assistant_persona: persona("tutor", "Tutor", ""),
-        coverage: Arc::new(Coverage::default()),
         turns: turns.into_iter().map(Arc::new).collect(),
         round: Round::default(),
-        incarnation: Incarnation::default(),
         judgement: None,
         ending: Some(ending),
     }

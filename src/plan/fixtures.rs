@@ -1,14 +1,15 @@
 //! Small catalogues and conversations for the tests of this room.
 
+use super::Asking;
 use super::{CoverageOptions, Distribution, Options, TopicOptions, TurnOptions};
 use crate::domain::conversation::Round;
 use crate::domain::reply::{Confidence, Difficulty, Intent, ReasoningTrace, RetrievalQueries};
 use crate::domain::{
-    Answer, AssistantReply, Attempt, Catalogue, Chunk, ChunkIndex, Conversation, Coverage, Fingerprint, Incarnation,
-    LanguageIndex, Normalisation, Question, QuestionMode, Slot, Source, SourceIndex, Turn, TurnIndex, Used, UserReply,
-    Wave,
+    Answer, AssistantReply, Attempt, Catalogue, Chunk, ChunkIndex, Conversation, Coverage, Fingerprint, LanguageIndex,
+    Normalisation, Question, QuestionMode, Slot, Source, SourceIndex, Turn, TurnIndex, Used, UserReply, Wave,
 };
 use serde_json::Value;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 /// Balanced, without topics, personas or exploration.
@@ -55,8 +56,8 @@ pub fn catalogue(chunks: &[u32]) -> Catalogue {
 }
 
 /// A conversation of the first language with so many answered turns, none of which used a chunk.
-pub fn conversation(index: u32, turns: u16) -> Conversation {
-    Conversation {
+pub fn conversation(index: u32, turns: u16) -> Known {
+    let conversation = Conversation {
         slot: Slot { language: LanguageIndex(0), index },
         wave: Wave(0),
         id: format!("run-{index:04}").into(),
@@ -64,12 +65,38 @@ pub fn conversation(index: u32, turns: u16) -> Conversation {
         target_turns: 6,
         user_persona: Arc::default(),
         assistant_persona: Arc::default(),
-        coverage: Arc::new(Coverage::default()),
         turns: (1..=turns).map(|index| turn(TurnIndex(index), None)).collect(),
         round: Round::default(),
-        incarnation: Incarnation::default(),
         judgement: None,
         ending: None,
+    };
+    Known { conversation, coverage: Coverage::default() }
+}
+
+/// A conversation, with what it knows of the others.
+#[derive(Clone)]
+pub struct Known {
+    pub conversation: Conversation,
+    pub coverage: Coverage,
+}
+
+impl Known {
+    pub fn asking(&self) -> Asking<'_> {
+        Asking { conversation: &self.conversation, coverage: &self.coverage }
+    }
+}
+
+impl Deref for Known {
+    type Target = Conversation;
+
+    fn deref(&self) -> &Conversation {
+        &self.conversation
+    }
+}
+
+impl DerefMut for Known {
+    fn deref_mut(&mut self) -> &mut Conversation {
+        &mut self.conversation
     }
 }
 

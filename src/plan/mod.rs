@@ -1,6 +1,7 @@
 //! From a seed to a plan: personas, turn counts, question modes, seed topics, coverage. Pure functions of the run's
 //! seed, the place in the run and a coverage snapshot.
 
+mod asking;
 mod brief;
 mod coverage;
 mod draw;
@@ -16,6 +17,7 @@ mod topic_node;
 pub mod topics;
 mod turns;
 
+pub use asking::Asking;
 pub use brief::{Brief, Opening, Plan};
 pub use error::PlanError;
 

@@ -14,7 +14,7 @@ use super::wire::request::Preset;
 use super::wire::{ChatCompletions, Wire, page, response, thoughts, tool_text};
 use super::{AgentOptions, EndpointOptions, Provider, Shared, display_name};
 use crate::domain::causes::causes;
-use crate::domain::clock;
+use crate::domain::{Agent, clock};
 use crate::llm::{ChatReply, ChatRequest, ModelError, Tier};
 use crate::traffic::patience::retry_after;
 use reqwest::header::HeaderMap;
@@ -40,7 +40,7 @@ pub(super) struct Endpoint {
     pub model: Arc<str>,
     /// Its name in messages: as configured, else the base URL without its query.
     pub shown: String,
-    role: &'static str,
+    agent: Agent,
     settings: String,
     /// The names of what the agent's `extra` adds to requests.
     extra: Vec<String>,
@@ -108,9 +108,9 @@ impl Endpoint {
         });
         let name = Some(options.name.clone()).filter(|name| !name.is_empty());
         Ok(Self {
-            model: display_name(agent.role, options.provider.name, &options.model),
+            model: display_name(agent.agent, options.provider.name, &options.model),
             shown: name.unwrap_or_else(|| shown(&base)),
-            role: agent.role,
+            agent: agent.agent,
             settings: options.key.clone(),
             extra: agent.extra.keys().cloned().collect(),
             sent_model: options.model.clone(),
@@ -279,7 +279,7 @@ impl Endpoint {
         let unknown = self.extra.iter().find(|key| refusals::refuses_field(&words, &key.to_lowercase()));
         if let Some(key) = unknown.filter(|_| fault == Fault::Request) {
             fault = Fault::Settings;
-            detail = format!("{detail}; remove `{key}` from llm.agents.{}.extra", self.role);
+            detail = format!("{detail}; remove `{key}` from llm.agents.{}.extra", self.agent);
         } else if fault == Fault::Settings {
             detail = format!("{detail}; {}", self.advice(status, &text));
         }
@@ -310,7 +310,7 @@ impl Endpoint {
             402 | 429 => NO_CREDIT.to_owned(),
             _ if text.contains(LOW_BALANCE) => NO_CREDIT.to_owned(),
             _ => {
-                let role = self.role.to_uppercase();
+                let role = self.agent.as_str().to_uppercase();
                 let own = if settings.starts_with("llm.agents.") { "" } else { ".api_key_env, or the key" };
                 let key = if own.is_empty() { "the key".to_owned() } else { format!("{settings}{own}") };
                 format!("check {key} in the variable that LLM_{role}_API_KEY_ENV names, and {settings}.base_url")

@@ -2,6 +2,7 @@
 
 use super::provider::COMPATIBLE;
 use super::{AgentOptions, EndpointOptions};
+use crate::domain::Agent;
 pub(super) use crate::llm::samples::request;
 use crate::traffic::Strategy;
 use serde_json::Map;
@@ -10,7 +11,7 @@ use std::time::Duration;
 /// The user model `m` at this address, without a key or retries.
 pub(super) fn options(base_url: &str) -> AgentOptions {
     AgentOptions {
-        role: "user",
+        agent: Agent::User,
         provider: "openai".into(),
         model: "m".into(),
         temperature: None,

@@ -29,7 +29,7 @@ pub fn manifest(settings: &Settings, sources: &Sources, identity: &Identity) -> 
     for agent in [Some(&settings.user), Some(&settings.assistant), judge].into_iter().flatten() {
         // Wherever it is asked.
         let models: BTreeSet<&str> = agent.endpoints.iter().map(|endpoint| endpoint.model.as_str()).collect();
-        tell(&format!("llm.agents.{}, {ENDPOINT_MODELS}", agent.role), Vec::from_iter(models).join(", "));
+        tell(&format!("llm.agents.{}, {ENDPOINT_MODELS}", agent.agent), Vec::from_iter(models).join(", "));
     }
     tell(PERSONAS, digest(format!("{:?}", sources.personas).as_bytes()));
     for language in &settings.languages {

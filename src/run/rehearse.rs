@@ -6,7 +6,7 @@ use super::inputs::Sources;
 use super::{RunError, Work, generate_on_workers, manifest, shutdown, signals};
 use crate::domain::Stage;
 use crate::llm::rehearsal::{self, Rehearsed};
-use crate::operators::{Desk, Stop};
+use crate::operators::{Executor, Stop};
 use crate::output::Folder;
 use crate::settings::Settings;
 use crate::store::StoreError;
@@ -58,7 +58,7 @@ pub fn rehearse(settings: &Settings) -> Result<Rehearsal, RunError> {
     let work = Work::new(settings, &facts.run_id, earlier)?;
     let runtime = signals::runtime().map_err(RunError::Runtime)?;
     let (stop, failure) = (Stop::default(), Arc::new(OnceLock::new()));
-    let desk = Desk::new(runtime.handle().clone(), settings.concurrency as usize, stop.clone());
+    let executor = Executor::new(runtime.handle().clone(), settings.concurrency as usize, stop.clone());
     let failed = failure.clone();
     let broken: Arc<dyn Fn(&StoreError) + Send + Sync> = Arc::new(move |error| {
         _ = failed.set(error.clone());
@@ -75,7 +75,7 @@ pub fn rehearse(settings: &Settings) -> Result<Rehearsal, RunError> {
         })
     });
     let (tallies, _tally) = watch::channel(work.quota.tally().clone());
-    generate_on_workers(1, &work, &stages, &desk, &tallies, |_, _| {})?;
+    generate_on_workers(1, &work, &stages, &executor, &tallies, |_, _| {})?;
     if let Some(failure) = failure.get() {
         return Err(failure.clone().into());
     }

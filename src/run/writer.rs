@@ -3,7 +3,7 @@
 use super::sample::Sample;
 use crate::domain::{Conversation, DropReason, Ending, Rank, Slot, Wave};
 use crate::operators::tally::{Fate, Outcome};
-use crate::operators::{Settlement, Stop};
+use crate::operators::{InFlight, Settlement, Stop};
 use crate::output::{OutputError, Recorder};
 use std::collections::BTreeMap;
 use std::sync::{Arc, mpsc};
@@ -76,11 +76,11 @@ struct Order {
     floors: Vec<Rank>,
     /// The next to be written, unless its language has no more.
     due: Slot,
-    held: BTreeMap<Slot, Arc<Conversation>>,
+    held: BTreeMap<Slot, Arc<InFlight>>,
 }
 
 impl Order {
-    fn take(&mut self, worker: usize, settlement: Settlement) -> impl Iterator<Item = Arc<Conversation>> {
+    fn take(&mut self, worker: usize, settlement: Settlement) -> impl Iterator<Item = Arc<InFlight>> {
         match settlement {
             Settlement::Conversation(conversation) => _ = self.held.insert(conversation.slot, conversation),
             Settlement::Floor(floor) => self.floors[worker] = floor,
@@ -122,7 +122,7 @@ impl Pen {
         }
     }
 
-    fn write(&mut self, settled: impl Iterator<Item = Arc<Conversation>>) {
+    fn write(&mut self, settled: impl Iterator<Item = Arc<InFlight>>) {
         for conversation in settled {
             if self.failure.is_none() {
                 let written = self.recorder.record(&conversation);

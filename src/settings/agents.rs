@@ -7,6 +7,7 @@ use super::routing::{self, demand_known};
 use super::table as keys;
 use super::types::{Endpoints, OneOf, word_of};
 use super::values::Values;
+use crate::domain::Agent;
 use crate::llm::Tier;
 use crate::providers::{AgentOptions, EndpointOptions, Protocol, Provider};
 use crate::traffic::{Budget, Strategy};
@@ -16,10 +17,8 @@ use std::time::Duration;
 /// An agent, with the names it goes by.
 #[derive(Debug)]
 pub(super) struct Role {
-    /// Its number among the agents.
-    pub index: usize,
-    /// Its name in `llm.agents`.
-    pub name: &'static str,
+    /// Which it is.
+    pub agent: Agent,
     /// Its stage, as messages and outputs call it.
     pub stage: &'static str,
     /// Its name in environment variables.
@@ -33,10 +32,9 @@ pub(super) struct Role {
 }
 
 macro_rules! role {
-    ($index:literal, $name:literal, $stage:literal, $env:literal, $old_env:literal) => {
+    ($agent:expr, $stage:literal, $env:literal, $old_env:literal) => {
         Role {
-            index: $index,
-            name: $name,
+            agent: $agent,
             stage: $stage,
             env: $env,
             old_env: $old_env,
@@ -51,9 +49,9 @@ macro_rules! role {
     };
 }
 
-pub(super) const USER: Role = role!(0, "user", "qa_generator", "USER", "QA_GENERATOR");
-pub(super) const ASSISTANT: Role = role!(1, "assistant", "kb_responder", "ASSISTANT", "KB_RESPONDER");
-pub(super) const JUDGE: Role = role!(2, "judge", "qa_judge", "JUDGE", "QA_JUDGE");
+pub(super) const USER: Role = role!(Agent::User, "qa_generator", "USER", "QA_GENERATOR");
+pub(super) const ASSISTANT: Role = role!(Agent::Assistant, "kb_responder", "ASSISTANT", "KB_RESPONDER");
+pub(super) const JUDGE: Role = role!(Agent::Judge, "qa_judge", "JUDGE", "QA_JUDGE");
 
 /// Time allowed to one request in the tier [`Tier::Flex`], where nobody says: as OpenAI advises.
 const FLEX_TIMEOUT: Duration = Duration::from_secs(15 * 60);
@@ -64,28 +62,28 @@ const BUILTIN: &str = "builtin";
 /// The settings of one agent.
 pub(super) fn agent(role: &Role, values: &Values, env: &BTreeMap<String, String>, report: &mut Report) -> AgentOptions {
     let [provider, base_url, model] =
-        [keys::PROVIDER, keys::BASE_URL, keys::MODEL].map(|key| values.get(key.of(role)).trim());
+        [keys::PROVIDER, keys::BASE_URL, keys::MODEL].map(|key| values.get(key.of(role.agent)).trim());
     let who = Provider::of(provider, model, base_url);
     let is_builtin = who.is_some_and(|(who, _)| who.protocol == Protocol::Builtin);
-    let timeout = Duration::from_secs_f64(values.get(keys::TIMEOUT.of(role)));
-    let flex_timeout = values.place(keys::TIMEOUT.of(role)).map_or(FLEX_TIMEOUT, |_| timeout);
+    let timeout = Duration::from_secs_f64(values.get(keys::TIMEOUT.of(role.agent)));
+    let flex_timeout = values.place(keys::TIMEOUT.of(role.agent)).map_or(FLEX_TIMEOUT, |_| timeout);
     let asked = routing::Agent { role, provider, model, base_url, timeout, flex_timeout };
     let endpoints = if is_builtin { Vec::new() } else { routing::endpoints(&asked, values, env, report) };
-    let tiers = tiers(values.get(keys::SERVICE_TIER.of(role)));
+    let tiers = tiers(values.get(keys::SERVICE_TIER.of(role.agent)));
     demand_tiers(role, tiers, is_builtin, &endpoints, values, report);
     let first = endpoints.first().map_or("", |endpoint| &endpoint.model);
     AgentOptions {
-        role: role.name,
+        agent: role.agent,
         provider: if is_builtin { BUILTIN } else { provider }.to_owned(),
         model: if model.is_empty() { first } else { model }.to_owned(),
-        temperature: values.get(keys::TEMPERATURE.of(role)),
-        max_tokens: values.get(keys::MAX_TOKENS.of(role)),
-        top_p: values.get(keys::TOP_P.of(role)),
-        max_retries: values.get(keys::MAX_RETRIES.of(role)),
+        temperature: values.get(keys::TEMPERATURE.of(role.agent)),
+        max_tokens: values.get(keys::MAX_TOKENS.of(role.agent)),
+        top_p: values.get(keys::TOP_P.of(role.agent)),
+        max_retries: values.get(keys::MAX_RETRIES.of(role.agent)),
         tiers,
-        extra: values.get(keys::EXTRA.of(role)).clone(),
-        rpm: values.get(keys::RPM.of(role)),
-        tpm: values.get(keys::TPM.of(role)),
+        extra: values.get(keys::EXTRA.of(role.agent)).clone(),
+        rpm: values.get(keys::RPM.of(role.agent)),
+        tpm: values.get(keys::TPM.of(role.agent)),
         strategy: routing::strategy(role, values, env, report),
         endpoints,
     }
@@ -111,7 +109,7 @@ fn demand_tiers(
     values: &Values,
     report: &mut Report,
 ) {
-    let key = keys::SERVICE_TIER.of(role);
+    let key = keys::SERVICE_TIER.of(role.agent);
     let word = word_of(values.get(key));
     let takes = |provider: &Provider| tiers.iter().all(|tier| provider.tiers.iter().any(|(known, _)| known == tier));
     let what = if is_builtin && !tiers.is_empty() {
@@ -122,7 +120,7 @@ fn demand_tiers(
             true if provider.name == "openai" => format!(
                 "`{at}.base_url` is not OpenAI's own, and what it knows of service tiers is not known; leave it at `auto`, or \
                  send the field as it is: `{}: {{service_tier: …}}`",
-                keys::EXTRA.of(role)
+                keys::EXTRA.of(role.agent)
             ),
             true => format!(
                 "`{}`, the provider of `{at}`, has no service tiers; leave it at `auto`, or ask openai, gemini or groq",
@@ -139,7 +137,7 @@ fn demand_tiers(
 /// Reports providers that there are none of, also those of an agent that is not asked.
 pub(super) fn demand_providers(values: &Values, report: &mut Report) {
     for role in [USER, ASSISTANT, JUDGE] {
-        let key = keys::PROVIDER.of(&role);
+        let key = keys::PROVIDER.of(role.agent);
         demand_known(key.path, values.get(key).trim(), values.place(key).as_ref(), report);
     }
 }
@@ -157,7 +155,7 @@ pub(super) fn budget(values: &Values, agents: &[(&Role, &AgentOptions)], report:
     };
     let endless = |agent: &AgentOptions| agent.max_tokens.is_none() && agent.provider != BUILTIN;
     let endless = agents.iter().filter(|(_, agent)| endless(agent));
-    let endless: Vec<_> = endless.map(|(role, _)| keys::MAX_TOKENS.of(role).path).collect();
+    let endless: Vec<_> = endless.map(|(role, _)| keys::MAX_TOKENS.of(role.agent).path).collect();
     if (budget.usd.is_some() || budget.tokens.is_some()) && !endless.is_empty() {
         let named: Vec<_> = endless.iter().map(|key| format!("`{key}`")).collect();
         let text = format!("`{limit}` is a hard limit and must know the longest reply: set {}", named.join(", "));
@@ -174,7 +172,7 @@ pub(super) fn demand_models(agents: &[(&Role, &AgentOptions)], report: &mut Repo
         return;
     }
     let stages: Vec<_> = missing.iter().map(|role| role.stage).collect();
-    let models: Vec<_> = missing.iter().map(|role| keys::MODEL.of(role).path).collect();
+    let models: Vec<_> = missing.iter().map(|role| keys::MODEL.of(role.agent).path).collect();
     let named: Vec<_> = models.iter().map(|key| format!("`{key}`")).collect();
     let text = format!(
         "Missing LLM model for required agent(s): {}. Set {}, or the provider to `builtin`.",

@@ -52,8 +52,8 @@ use xxhash_rust::xxh3::xxh3_128;
 
 /// Paths of keys that are looked up in manifests.
 pub mod paths {
-    use super::agents::{ASSISTANT, USER};
     use super::table;
+    use crate::domain::Agent;
 
     /// The seed.
     pub const SEED: &str = table::SEED.path;
@@ -64,9 +64,9 @@ pub mod paths {
     /// How questions are compared; manifests of earlier releases do not have it.
     pub const NORMALISATION: &str = table::NORMALISATION.path;
     /// The provider and the model of the agents that write, the assistant first.
-    pub const WRITERS: [(&str, [&str; 2]); 2] = [
-        ("assistant", [table::PROVIDER.of(&ASSISTANT).path, table::MODEL.of(&ASSISTANT).path]),
-        ("user", [table::PROVIDER.of(&USER).path, table::MODEL.of(&USER).path]),
+    pub const WRITERS: [(Agent, [&str; 2]); 2] = [
+        (Agent::Assistant, [table::PROVIDER.of(Agent::Assistant).path, table::MODEL.of(Agent::Assistant).path]),
+        (Agent::User, [table::PROVIDER.of(Agent::User).path, table::MODEL.of(Agent::User).path]),
     ];
 }
 

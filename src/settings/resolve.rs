@@ -7,6 +7,7 @@ use super::folders::Folders;
 use super::types::{Setting, Text, Texts};
 use super::values::Values;
 use super::{PersonaSource, PlanSettings, Resume, Settings, TopicSource, table as keys};
+use crate::domain::Agent;
 use crate::knowledge;
 use crate::output;
 use crate::plan;
@@ -81,7 +82,7 @@ pub(super) fn settings(
 /// Says that nothing is judged, to those who have configured a judge.
 fn hint_at_the_judge(values: &Values, report: &mut Report) {
     let is_offline = values.get(keys::JUDGE_ENABLED) && values.get(keys::JUDGE_MODE) == JudgeMode::Offline;
-    let given = [keys::PROVIDER, keys::MODEL].map(|key| key.of(&JUDGE)).into_iter();
+    let given = [keys::PROVIDER, keys::MODEL].map(|key| key.of(Agent::Judge)).into_iter();
     let given = given.into_iter().find(|key| values.place(*key).is_some());
     if let Some(key) = given.filter(|_| is_offline) {
         report.warn(format!(
@@ -161,6 +162,7 @@ fn answers(values: &Values) -> AnswerOptions {
         retrieval: values.get(keys::RETRIEVAL_MODE),
         require_retrieval: values.get(keys::REQUIRE_RETRIEVAL),
         full_trace: values.get(keys::TRACE) == Trace::Full,
+        top_k: values.get(keys::TOP_K),
     }
 }
 

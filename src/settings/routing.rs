@@ -56,15 +56,11 @@ pub(super) fn endpoints(
         (endpoint::PROVIDER.path.to_owned(), agent.provider.into()),
         (endpoint::BASE_URL.path.to_owned(), agent.base_url.into()),
     ]);
-    let place = values.place(keys::PROVIDER.of(agent.role));
+    let place = values.place(keys::PROVIDER.of(agent.role.agent));
     if items.is_empty() {
-        let key = format!("llm.agents.{}", agent.role.name);
-        items.push(Item {
-            key,
-            place: place.as_ref(),
-            address: values.place(keys::BASE_URL.of(agent.role)),
-            says: &own,
-        });
+        let key = format!("llm.agents.{}", agent.role.agent);
+        let address = values.place(keys::BASE_URL.of(agent.role.agent));
+        items.push(Item { key, place: place.as_ref(), address, says: &own });
     }
     let mut endpoints: Vec<EndpointOptions> = Vec::new();
     for item in &items {
@@ -83,7 +79,7 @@ pub(super) fn endpoints(
 /// Gives the agent's key to its own address, and to endpoints without a key whose provider wants one: a server of the
 /// user's own gets no key that was not meant for it.
 fn give_key(role: &Role, endpoints: &mut [EndpointOptions], env: &BTreeMap<String, String>, report: &mut Report) {
-    let own = format!("llm.agents.{}", role.name);
+    let own = format!("llm.agents.{}", role.agent);
     let may_have = |endpoint: &EndpointOptions| endpoint.key == own || endpoint.provider.wants_key;
     let keyless: Vec<_> =
         endpoints.iter_mut().filter(|endpoint| endpoint.api_key.is_none() && may_have(endpoint)).collect();
@@ -128,7 +124,7 @@ impl Item<'_> {
         let (base_url, mut provider, mut provider_key) =
             (self.text(endpoint::BASE_URL), self.text(endpoint::PROVIDER), self.key(endpoint::PROVIDER));
         if provider.is_empty() && base_url.is_empty() {
-            (provider, provider_key) = (agent.provider, keys::PROVIDER.of(agent.role).path.to_owned());
+            (provider, provider_key) = (agent.provider, keys::PROVIDER.of(agent.role.agent).path.to_owned());
         }
         let model = Some(self.text(endpoint::MODEL)).filter(|model| !model.is_empty()).unwrap_or(agent.model);
         demand_known(&provider_key, provider, self.place, report);

@@ -8,7 +8,8 @@
 use super::choices::{CoverageMode, DocumentLanguage, JudgeMode, OnFail, ServiceTier, Trace, TurnMode};
 use super::keys::{Choice, Key, Limit};
 use super::types::{Endpoints, Mapping, OneOf, Setting, Text, Texts, word_of};
-use super::{Settings, agents, digest, sources};
+use super::{Settings, digest, sources};
+use crate::domain::Agent;
 use crate::domain::Normalisation;
 use crate::domain::task::RetrievalMode;
 use crate::knowledge;
@@ -55,13 +56,13 @@ macro_rules! unread {
     };
 }
 
-/// A key that every agent has, by which its value is asked for.
+/// A key that every agent has, by which its value is asked for; in the order of [`Agent::ALL`].
 pub(super) struct OfAgent<T>([Setting<T>; 3]);
 
 impl<T> OfAgent<T> {
     /// The key of one of them.
-    pub const fn of(&self, role: &agents::Role) -> Setting<T> {
-        self.0[role.index]
+    pub const fn of(&self, agent: Agent) -> Setting<T> {
+        self.0[agent as usize]
     }
 }
 

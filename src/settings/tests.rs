@@ -188,7 +188,7 @@ fn the_judge_counts_only_when_it_is_online() {
         let judge = load(&text, &[], &[]).unwrap().judge;
         assert_eq!(judge.is_some(), is_there, "{text}");
         if let Some((agent, options)) = judge {
-            assert_eq!((agent.role, agent.model.as_str()), ("judge", ""));
+            assert_eq!((agent.agent.as_str(), agent.model.as_str()), ("judge", ""));
             assert_eq!(options.granularity, Granularity::Conversation);
             assert_eq!(options.reasons, ["a", "b"]);
         }
@@ -341,7 +341,7 @@ fn the_example_of_dotenv_is_taken_whole() {
     let settings = project.load(&format!("llm: {{agents: {agents}}}\njudge: {{mode: online}}"), &[], &[]).unwrap();
     assert_eq!(settings.warnings, Vec::<String>::new());
     for agent in [&settings.user, &settings.assistant, &settings.judge.unwrap().0] {
-        assert_eq!(agent.endpoints[0].api_key, Some(providers::Secret::new("k".to_owned())), "{}", agent.role);
+        assert_eq!(agent.endpoints[0].api_key, Some(providers::Secret::new("k".to_owned())), "{}", agent.agent);
     }
 }
 

@@ -2,12 +2,14 @@
 
 use crate::domain::reply::{Confidence, Difficulty, Intent, ReasoningTrace, RetrievalQueries};
 use crate::domain::{
-    Answer, AssistantReply, Attempt, Catalogue, Chunk, Conversation, Coverage, Digest, Fingerprint, Incarnation,
-    Normalisation, Passage, Persona, Question, QuestionMode, Round, Slot, Source, SourceIndex, ToolCall, Turn,
-    TurnIndex, Used, UserReply, Wave,
+    Answer, AssistantReply, Attempt, Catalogue, Chunk, Conversation, Digest, Fingerprint, Normalisation, Passage,
+    Persona, Question, QuestionMode, Round, Slot, Source, SourceIndex, ToolCall, Turn, TurnIndex, Used, UserReply,
+    Wave,
 };
+use crate::knowledge::Index;
 use crate::llm::chat::Replying;
 use crate::llm::{ChatReply, ChatRequest, Message, Model, ModelError};
+use crate::tools::{KnowledgeSearch, Tool, Toolbox};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
@@ -125,10 +127,8 @@ pub(super) fn conversation() -> Conversation {
         target_turns: 3,
         user_persona: Arc::new(Persona { name: "Cook".to_owned(), ..Persona::default() }),
         assistant_persona: Arc::new(Persona { name: "Tutor".to_owned(), ..Persona::default() }),
-        coverage: Arc::new(Coverage::empty(2, 1)),
         turns: Vec::new(),
         round: Round::default(),
-        incarnation: Incarnation::default(),
         judgement: None,
         ending: None,
     }
@@ -206,4 +206,10 @@ pub(super) fn passages() -> Vec<Passage> {
         text: text.into(),
     };
     vec![passage(1, "Green tea is dried soon."), passage(2, "Black tea is left to oxidise."), passage(3, "Tea grows.")]
+}
+
+/// The knowledge search alone, over this index.
+pub(super) fn toolbox(index: &Arc<Index>) -> Toolbox {
+    let search: Arc<dyn Tool> = Arc::new(KnowledgeSearch::new(index.clone(), index.catalogue().clone(), 4));
+    Toolbox::new([search])
 }

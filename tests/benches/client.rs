@@ -13,7 +13,7 @@ mod endpoint;
 
 use cost::Cost;
 use dlgforge::domain::task::JudgeConversationTask;
-use dlgforge::domain::{Place, Task};
+use dlgforge::domain::{Agent, Place, Task};
 use dlgforge::llm::{ChatRequest, Message, Model, ReplySchema, Role};
 use dlgforge::providers::provider::COMPATIBLE;
 use dlgforge::providers::{AgentOptions, EndpointOptions, Shared, connect};
@@ -115,7 +115,7 @@ fn model(base_url: &str) -> Arc<dyn Model> {
         tpm: None,
     };
     let options = AgentOptions {
-        role: "user",
+        agent: Agent::User,
         provider: "openai".into(),
         model: "m".into(),
         temperature: None,

@@ -3,7 +3,7 @@
 
 use super::load::Load;
 use dlgforge::domain::*;
-use dlgforge::operators::Opening;
+use dlgforge::operators::{InFlight, Opening};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use std::sync::Arc;
 #[derive(Debug, Default, PartialEq)]
 pub struct Outcome {
     /// In slot order.
-    pub conversations: Vec<Conversation>,
+    pub conversations: Vec<InFlight>,
     /// Per language: opened, accepted, dropped.
     pub languages: Vec<(u32, u32, u32)>,
     pub duplicates: u64,
@@ -73,7 +73,8 @@ impl Lockstep<'_> {
         let mut conversations: Vec<_> = (first..first + size)
             .map(|index| {
                 let slot = Slot { language: LanguageIndex(language), index };
-                self.load.open(Opening { slot, wave: Wave(wave), coverage: self.basis(language.into(), wave) })
+                let opening = Opening { slot, wave: Wave(wave), coverage: self.basis(language.into(), wave) };
+                InFlight::new(self.load.open(&opening), opening.coverage)
             })
             .collect();
         for _ in 0..self.load.turns {
@@ -108,7 +109,7 @@ impl Lockstep<'_> {
     }
 
     /// All these conversations ask, in slot order, and those rejected ask again.
-    fn turn(&mut self, mut asking: Vec<&mut Conversation>) {
+    fn turn(&mut self, mut asking: Vec<&mut InFlight>) {
         for attempt in 0..=self.load.retries {
             let mut rejected = Vec::new();
             for conversation in asking {
@@ -137,7 +138,7 @@ impl Lockstep<'_> {
     }
 
     /// The question stands.
-    fn answer(&mut self, conversation: &mut Conversation) {
+    fn answer(&mut self, conversation: &mut InFlight) {
         match self.load.answer(conversation) {
             Err(failure) => return self.drop(conversation, DropReason::Failed(failure)),
             Ok(answer) => conversation.round.answer = Some(answer),
@@ -164,7 +165,7 @@ impl Lockstep<'_> {
     }
 
     /// The conversation ends here; it may be judged as a whole.
-    fn drop(&self, conversation: &mut Conversation, reason: DropReason) {
+    fn drop(&self, conversation: &mut InFlight, reason: DropReason) {
         conversation.ending = Some(Ending::Dropped(reason));
         if let Ok(Judged::Conversation(judgement)) = self.load.judge(conversation) {
             conversation.judgement = Some(judgement);

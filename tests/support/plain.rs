@@ -6,7 +6,7 @@ use dlgforge::operators::Opening;
 use std::sync::Arc;
 
 /// A conversation of so many turns.
-pub fn conversation(Opening { slot, wave, coverage }: Opening, target_turns: u16) -> Conversation {
+pub fn conversation(&Opening { slot, wave, .. }: &Opening, target_turns: u16) -> Conversation {
     Conversation {
         slot,
         wave,
@@ -15,10 +15,8 @@ pub fn conversation(Opening { slot, wave, coverage }: Opening, target_turns: u16
         target_turns,
         user_persona: Arc::default(),
         assistant_persona: Arc::default(),
-        coverage,
         turns: vec![],
         round: Round::default(),
-        incarnation: Incarnation::default(),
         judgement: None,
         ending: None,
     }
