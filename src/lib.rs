@@ -75,6 +75,10 @@
 //! - **a check** of messages: a file in `stages/faults/`, called in `stages/checks.rs`.
 //! - **a listener**: a [`run::Listener`], named where `main.rs` hosts a run.
 
+/// Fixtures are shared with the tests of the folder `tests`, which know the library by its name.
+#[cfg(test)]
+extern crate self as dlgforge;
+
 pub mod builtin;
 pub mod cli;
 #[path = "../dataflows/mod.rs"]

@@ -113,24 +113,17 @@ pub struct Passage {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fixtures;
     use super::*;
 
     #[test]
     fn a_passage_tells_its_number_and_headings() {
-        let chunk = |context: &str| Chunk {
-            id: "7-1".to_owned(),
-            text: "Every month.".into(),
-            context: context.into(),
-            source: SourceIndex(0),
-            chunk_index: 1,
-            char_start: 0,
-            char_end: 12,
-        };
-        let sources = vec![Source { path: "a/pump.md".to_owned(), language: None, chunks: 0..2 }];
-        let catalogue = Catalogue { sources, chunks: vec![chunk("Pump › Filter"), chunk("")] };
-        let passage = catalogue.passage(ChunkIndex(0), 3);
+        let texts = vec!["Once.", "Every month."];
+        let mut catalogue = fixtures::catalogue([("7".to_owned(), "a/pump.md".to_owned(), texts)]);
+        assert_eq!(catalogue.passage(ChunkIndex(1), 1).to_string(), "[P1]\nEvery month.");
+        catalogue.chunks[1].context = "Pump › Filter".into();
+        let passage = catalogue.passage(ChunkIndex(1), 3);
         assert_eq!(passage.to_string(), "[P3] Pump › Filter\nEvery month.");
         assert_eq!((&*passage.source_path, &*passage.source_descriptor), ("a/pump.md", "pump.md#chunk1"));
-        assert_eq!(catalogue.passage(ChunkIndex(1), 1).to_string(), "[P1]\nEvery month.");
     }
 }

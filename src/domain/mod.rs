@@ -1,12 +1,15 @@
 //! The vocabulary: plain data that every room speaks, without I/O, async or timely.
 
 pub mod agent;
+pub mod causes;
 pub mod clock;
 pub mod control_tokens;
 pub mod conversation;
 pub mod corpus;
 pub mod coverage;
 pub mod fingerprint;
+#[cfg(test)]
+pub(crate) mod fixtures;
 pub mod json;
 pub mod language;
 pub mod normalisation;
@@ -18,6 +21,7 @@ pub mod slot;
 pub mod task;
 pub mod terminal;
 pub mod tool;
+pub mod yaml;
 
 pub use agent::Agent;
 pub use conversation::{

@@ -148,7 +148,7 @@ pub struct JudgeEvidence {
 }
 
 /// Variables of the judge's prompt for one turn.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct JudgeTurnTask {
     /// As in [`AskTask`], whole: the turn to judge is its last.
     pub public_conversation_history: String,
@@ -186,7 +186,7 @@ pub struct JudgedTurn {
 }
 
 /// Variables of the judge's prompt for a whole conversation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct JudgeConversationTask {
     /// As in [`AskTask`], whole.
     pub public_conversation_history: String,

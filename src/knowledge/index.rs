@@ -225,27 +225,19 @@ fn document(field: Field, chunk: &Chunk, languages: &[&'static Language]) -> Tan
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::domain::{Source, SourceIndex};
+    use crate::domain::fixtures;
     use proptest::prelude::*;
 
     /// A catalogue with one document per text.
     fn catalogue(texts: &[&str]) -> Arc<Catalogue> {
-        let positions = 0..texts.len() as u32;
-        let sources = positions.clone().zip(texts).map(|(at, text)| Source {
-            path: format!("{at:03}.txt"),
-            language: language::of([*text].into_iter()).map(|language| language.code.into()),
-            chunks: at..at + 1,
-        });
-        let chunks = positions.zip(texts).map(|(at, text)| Chunk {
-            id: format!("{at:032x}-0"),
-            text: (*text).into(),
-            context: "".into(),
-            source: SourceIndex(at),
-            chunk_index: 0,
-            char_start: 0,
-            char_end: text.chars().count(),
-        });
-        Arc::new(Catalogue { sources: sources.collect(), chunks: chunks.collect() })
+        let documents = texts.iter().enumerate();
+        let mut catalogue = fixtures::catalogue(
+            documents.map(|(at, text)| (format!("{at:032x}"), format!("{at:03}.txt"), vec![*text])),
+        );
+        for (source, text) in catalogue.sources.iter_mut().zip(texts) {
+            source.language = language::of([*text].into_iter()).map(|language| language.code.into());
+        }
+        Arc::new(catalogue)
     }
 
     const TEXTS: [&str; 7] = [

@@ -71,14 +71,15 @@ fn rejection(judgement: &Judgement) -> Option<DropReason> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Conversation;
-    use crate::output::sample::{dropped_conversation, sample_conversation};
+    use crate::domain::{Conversation, Slot, fixtures};
 
     #[test]
     fn a_dropped_conversation_keeps_its_reason_unless_the_run_stops_before_it_is_judged() {
         let dropped = Some(Ending::Dropped(DropReason::DedupExhausted));
         for (failure, ending) in [(Failure::Lost, dropped), (Failure::Stopped, Some(Ending::Interrupted))] {
-            assert_eq!(advanced(in_flight(dropped_conversation()), Err(failure)).ending, ending);
+            let exhausted = Some(Ending::Dropped(DropReason::DedupExhausted));
+            let conversation = Conversation { ending: exhausted, ..fixtures::conversation(Slot::default(), 2) };
+            assert_eq!(advanced(in_flight(conversation), Err(failure)).ending, ending);
         }
     }
 
@@ -88,10 +89,12 @@ mod tests {
 
     /// The last turn of a conversation of two, as it comes from the judge.
     fn judged(acceptance: Acceptance, whole: bool) -> (InFlight, Judged) {
-        let mut conversation = Conversation { target_turns: 2, ending: None, ..sample_conversation() };
-        let last = conversation.turns.pop().map(Arc::unwrap_or_clone).expect("two turns");
-        let judgement = Judgement { acceptance, ..last.judgement.clone().expect("a verdict") };
-        conversation.round = Round { question: Some(last.question), answer: Some(last.answer), ..Round::default() };
+        let question = || fixtures::question("Why?", fixtures::used("Why?"));
+        let mut conversation = fixtures::conversation(Slot::default(), 2);
+        conversation.turns.push(fixtures::turn(1, question(), fixtures::answer("Yes.")).into());
+        let (question, answer) = (Some(question().into()), Some(fixtures::answer("No.")));
+        conversation.round = Round { question, answer, ..Round::default() };
+        let judgement = Judgement { acceptance, ..fixtures::judgement(8) };
         (in_flight(conversation), if whole { Judged::Conversation(judgement) } else { Judged::Turn(judgement) })
     }
 

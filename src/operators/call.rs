@@ -113,6 +113,47 @@ impl<I, O> Drop for Flight<I, O> {
 /// blocks: a slow task delays nothing but its own outcome. A task that panics lands as [`Failure::Lost`]; one that the
 /// executor's [`Stop`] ends, or keeps from starting, as [`Failure::Stopped`]; one whose request is recalled, at once, as
 /// [`Failure::Recalled`].
+///
+/// # Examples
+///
+/// Two squares at a time, by tasks that wait:
+///
+/// ```
+/// use dlgforge::operators::{Executor, Stop, call, call::Request};
+/// use std::{sync::mpsc, time::Duration};
+/// use timely::dataflow::operators::{Inspect, ToStream};
+/// use tokio_util::sync::CancellationToken;
+///
+/// #[derive(Clone, Default)]
+/// struct Number(u64, CancellationToken);
+///
+/// impl Request for Number {
+///     fn recalled(&self) -> &CancellationToken {
+///         &self.1
+///     }
+/// }
+///
+/// let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+/// let executor = Executor::new(runtime.handle().clone(), 2, Stop::default());
+/// let (sender, squares) = mpsc::channel();
+/// timely::execute(timely::Config::thread(), move |worker| {
+///     let (executor, sender) = (executor.clone(), sender.clone());
+///     worker.dataflow::<u64, _, _>(|scope| {
+///         let numbers = (1..4).map(|number| Number(number, CancellationToken::new()));
+///         let numbers = numbers.to_stream(scope).container::<Vec<_>>();
+///         call("square", numbers, &executor, |number| async move {
+///             tokio::time::sleep(Duration::from_millis(number.0)).await;
+///             Ok(number.0 * number.0)
+///         })
+///         .inspect(move |(_, square)| sender.send(square.clone()).expect("somebody listens"));
+///     });
+/// })
+/// .expect("a worker")
+/// .join();
+/// let mut squares: Vec<u64> = squares.into_iter().map(|square| square.expect("no task fails")).collect();
+/// squares.sort();
+/// assert_eq!(squares, [1, 4, 9]);
+/// ```
 pub fn call<'scope, I, O, W, F>(
     name: &str,
     requests: Flow<'scope, I>,

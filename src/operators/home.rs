@@ -307,14 +307,12 @@ fn current<'a>(paths: &'a mut BTreeMap<Slot, Path>, conversation: &InFlight) -> 
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::domain::{Conversation, Normalisation, Turn};
-    use crate::output::sample::sample_conversation;
+    use crate::domain::{Normalisation, Slot, Turn, Used, fixtures};
 
     const RETRIES: Attempt = Attempt(1);
 
     fn conversation() -> InFlight {
-        let conversation = Conversation { turns: vec![], target_turns: 2, ending: None, ..sample_conversation() };
-        InFlight::new(conversation, Arc::default())
+        InFlight::new(fixtures::conversation(Slot::default(), 2), Arc::default())
     }
 
     fn verdict(rank: Rank, question: &str, won: bool) -> Verdict {
@@ -326,17 +324,20 @@ mod tests {
     }
 
     fn question(text: &str) -> Question {
-        let mut question = (*sample_conversation().turns[0].question).clone();
-        (question.reply.user_message, question.used.question) = (text.into(), text.into());
-        question.fingerprint = of(text);
-        question
+        fixtures::question(text, Used { chunk: Some(ChunkIndex(1)), ..fixtures::used(text) })
     }
 
     /// The conversation as it comes back with its question answered.
     fn answered(mut conversation: InFlight) -> InFlight {
         let (index, attempt) = (conversation.turn_index(), conversation.round.attempt);
         let question = std::mem::take(&mut conversation.round).question.unwrap();
-        let made = Turn { index, attempt, question, ..(*sample_conversation().turns[0]).clone() };
+        let made = Turn {
+            index,
+            attempt,
+            question,
+            answer: fixtures::answer("Yes."),
+            judgement: Some(fixtures::judgement(8)),
+        };
         conversation.turns.push(made.into());
         conversation
     }

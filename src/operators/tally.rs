@@ -104,7 +104,7 @@ pub struct Progress {
     /// Conversations that were opened.
     pub opened: u32,
     /// Drops since the last acceptance.
-    pub(super) drought: u32,
+    pub(super) consecutive_drops: u32,
     pub(super) given_up: bool,
 }
 
@@ -138,11 +138,11 @@ impl Tally {
         match outcome.fate {
             Fate::Accepted => {
                 language.accepted += 1;
-                language.drought = 0;
+                language.consecutive_drops = 0;
             }
             Fate::Dropped { reason, detail } => {
                 language.dropped += 1;
-                language.drought += 1;
+                language.consecutive_drops += 1;
                 *self.drops.entry(reason).or_default() += 1;
                 self.last_drop = Some(detail);
             }
@@ -171,7 +171,7 @@ impl Tally {
                 language: LanguageIndex(at as u16),
                 accepted: language.accepted,
                 dropped: language.dropped,
-                drought: if language.given_up { language.drought } else { 0 },
+                consecutive_drops: if language.given_up { language.consecutive_drops } else { 0 },
             })
         };
         self.languages.iter().enumerate().filter_map(short).collect()
@@ -193,5 +193,5 @@ pub struct Shortfall {
     /// Conversations that were dropped.
     pub dropped: u32,
     /// Drops in a row after which it was given up; 0 when it was not given up.
-    pub drought: u32,
+    pub consecutive_drops: u32,
 }

@@ -62,7 +62,7 @@ impl Files {
     ///
     /// # Errors
     /// When a name is that of no file.
-    pub fn named<'a>(names: &'a [String]) -> Result<Self, &'a str> {
+    pub fn named<'a>(names: &[&'a str]) -> Result<Self, &'a str> {
         let unknown = names.iter().map(|name| name.trim()).find(|name| !Self::names().contains(name));
         let is_named = |known: &&str| names.iter().any(|name| name.trim() == *known);
         unknown.map_or_else(|| Ok(Self(Self::names().into_iter().filter(is_named).collect())), Err)
@@ -86,11 +86,7 @@ mod tests {
 
     #[test]
     fn files_are_chosen_by_name() {
-        let named = |names: &[&str]| {
-            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-            Files::named(&names).map_err(str::to_owned)
-        };
-        let lean = named(&["turns", " conversations_sharegpt "]).unwrap();
+        let lean = Files::named(&["turns", " conversations_sharegpt "]).unwrap();
         let written: Vec<_> = chosen(&lean).iter().map(Format::file_name).collect();
         assert_eq!(
             written,
@@ -98,8 +94,8 @@ mod tests {
             "the ledger is needed"
         );
         assert_eq!((lean.has("parquet"), lean.listed().as_str()), (false, "conversations_sharegpt, turns"));
-        assert_eq!(named(&["turns", "turn"]), Err("turn".to_owned()));
-        assert_eq!((named(&[]).unwrap().listed().as_str(), chosen(&named(&[]).unwrap()).len()), ("", 1));
-        assert_eq!(named(&Files::names()).unwrap(), Files::all());
+        assert_eq!(Files::named(&["turns", "turn"]), Err("turn"));
+        assert_eq!((Files::named(&[]).unwrap().listed().as_str(), chosen(&Files::named(&[]).unwrap()).len()), ("", 1));
+        assert_eq!(Files::named(&Files::names()).unwrap(), Files::all());
     }
 }

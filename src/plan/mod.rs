@@ -7,7 +7,7 @@ mod coverage;
 mod draw;
 mod error;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 mod modes;
 mod passages;
 pub mod personas;

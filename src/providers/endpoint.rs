@@ -9,11 +9,11 @@ use super::capabilities::Capabilities;
 use super::form::Form;
 use super::refusals;
 use super::secrets::Secrets;
-use super::shared::causes;
 use super::wire::native::native;
 use super::wire::request::Preset;
 use super::wire::{ChatCompletions, Wire, page, response, thoughts, tool_text};
 use super::{AgentOptions, EndpointOptions, Provider, Shared, display_name};
+use crate::domain::causes::causes;
 use crate::domain::{Agent, clock};
 use crate::llm::{ChatReply, ChatRequest, ModelError, Tier};
 use crate::traffic::patience::retry_after;
@@ -58,7 +58,17 @@ pub(super) struct Endpoint {
     models: Url,
 }
 
-/// What a request came to beside its reply.
+/// What a request came to.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub reply: ChatReply,
+    /// From the request's first byte to the response's last one.
+    pub latency: Duration,
+    /// The headers of the response.
+    pub headers: HeaderMap,
+}
+
+/// What a request came to instead of a reply.
 #[derive(Debug)]
 pub(super) struct Setback {
     /// The error, if the request is not sent again.
@@ -81,6 +91,8 @@ pub(super) enum Fault {
     Busy(Option<Duration>),
     /// The endpoint could not be reached.
     Unreachable,
+    /// The endpoint gave no complete response in time.
+    TimedOut,
     /// The endpoint gave no usable response, and may ask for so much time.
     Broken(Option<Duration>),
     /// Something else answers there, with web pages.
@@ -131,13 +143,8 @@ impl Endpoint {
         self.capabilities.takes_less()
     }
 
-    /// Sends one request, in this tier if there is one, and reads its response; the reply comes with the response's headers.
-    pub async fn ask(
-        &self,
-        request: &ChatRequest,
-        tier: Option<Tier>,
-        tries: u32,
-    ) -> Result<(ChatReply, HeaderMap), Setback> {
+    /// Sends one request, in this tier if there is one, and reads its response.
+    pub async fn ask(&self, request: &ChatRequest, tier: Option<Tier>, tries: u32) -> Result<Answer, Setback> {
         let start = Instant::now();
         let (model, endpoint) = (&self.sent_model, &self.shown);
         let mut form = self.capabilities.form(!request.tools.is_empty());
@@ -149,7 +156,7 @@ impl Endpoint {
         );
         let mut outcome = self.exchange(request, &form, tries).await;
         match &mut outcome {
-            Ok((reply, headers)) => {
+            Ok(Answer { reply, headers, .. }) => {
                 reply.usage.tier = served(&reply.raw, headers, tier);
                 tracing::info!(
                     target: "dlgforge.llm",
@@ -177,12 +184,7 @@ impl Endpoint {
         })
     }
 
-    async fn exchange(
-        &self,
-        request: &ChatRequest,
-        form: &Form,
-        tries: u32,
-    ) -> Result<(ChatReply, HeaderMap), Setback> {
+    async fn exchange(&self, request: &ChatRequest, form: &Form, tries: u32) -> Result<Answer, Setback> {
         let timeout = if is_flex(form) { self.flex_timeout } else { self.timeout };
         let outgoing = self.wire.outgoing(request, form).map_err(|detail| Setback {
             error: self.unwritable(&detail),
@@ -194,9 +196,11 @@ impl Endpoint {
         let mut headers = outgoing.headers;
         headers.extend(self.headers.clone());
         let post = self.client.post(outgoing.url).headers(headers).timeout(timeout).body(outgoing.body);
+        let sent = Instant::now();
         let mut response = post.send().await.map_err(|error| self.unreachable(error, timeout, tries))?;
         let mut body = Vec::new();
         let read = read(&mut response, &mut body).await;
+        let latency = sent.elapsed();
         if !response.status().is_success() {
             // Whatever could be read of the body is its explanation; the status alone decides.
             return Err(self.refused(response.status(), response.headers(), &body, request, form));
@@ -213,7 +217,7 @@ impl Endpoint {
                     }
                     self.capabilities.heard(request, form, &reply);
                     self.capabilities.hear_control_tokens(&reply);
-                    Ok((reply, std::mem::take(response.headers_mut())))
+                    Ok(Answer { reply, latency, headers: std::mem::take(response.headers_mut()) })
                 }
                 // Gateways pass on what the endpoint behind them said under a status of their own.
                 Err(detail) => Err(match (response::status_inside(&body), page::words(&body)) {
@@ -241,6 +245,7 @@ impl Endpoint {
             _ => causes(&error),
         };
         let fault = match connected {
+            true if error.is_timeout() => Fault::TimedOut,
             true => Fault::Broken(None),
             false if is_out_of_files(&error) => Fault::Settings,
             false => Fault::Unreachable,

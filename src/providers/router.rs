@@ -1,7 +1,7 @@
 //! An agent's model over its endpoints: which one is asked, how often, and when to give up.
 
 use super::check::Check;
-use super::endpoint::{Endpoint, Fault, Setback};
+use super::endpoint::{Answer, Endpoint, Fault, Setback};
 use super::form::Form;
 use super::wire::request::{self, Preset};
 use super::{AgentOptions, EndpointOptions, Shared};
@@ -12,7 +12,7 @@ use crate::llm::prices::Price;
 use crate::llm::{ChatReply, ChatRequest, Meter, Model, ModelError, Tier};
 use crate::traffic::budget::{Cost, Purse, Reservation};
 use crate::traffic::patience::Patience;
-use crate::traffic::{LaneOptions, Refusal, Request, Traffic};
+use crate::traffic::{EndpointLimits, Failure, Refusal, Request, RouteId, Traffic};
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -31,7 +31,7 @@ pub(super) struct Router {
     check: Option<Arc<Check>>,
     halt: Arc<Halt>,
     traffic: Traffic,
-    route: usize,
+    route: RouteId,
     patience: Patience,
     purse: Option<Arc<Purse>>,
     tiers: &'static [Tier],
@@ -55,7 +55,7 @@ impl Router {
             return wrong("extra.n", "one reply is used; remove the key");
         }
         let mut endpoints = Vec::with_capacity(options.endpoints.len());
-        let mut lanes = Vec::with_capacity(options.endpoints.len());
+        let mut limits = Vec::with_capacity(options.endpoints.len());
         for own in &options.endpoints {
             let endpoint = Endpoint::new(options, own, shared)?;
             let price = shared.prices.of(own.provider.names(), &own.model).cloned();
@@ -65,7 +65,7 @@ impl Router {
                     endpoint.model
                 )));
             }
-            lanes.push(lane(own, &endpoint));
+            limits.push(limits_of(own, &endpoint));
             endpoints.push((Arc::new(endpoint), price));
         }
         shared.check.iter().for_each(|check| check.add(endpoints.iter().map(|(endpoint, _)| endpoint.clone())));
@@ -78,7 +78,7 @@ impl Router {
             check: shared.check.clone(),
             halt: shared.halt.clone(),
             traffic: shared.traffic.clone(),
-            route: shared.traffic.route(lanes, options.strategy, per_minute),
+            route: shared.traffic.route(limits, options.strategy, per_minute),
             patience: Patience::new(options.max_retries),
             purse: shared.purse.clone(),
             tiers: options.tiers,
@@ -126,7 +126,7 @@ impl Router {
                 Some(purse) => Some(purse.reserve(self.worst(request)?).await?),
                 None => None,
             };
-            let permit = self.traffic.enter(self.route, wanted.clone()).await?;
+            let permit = self.traffic.acquire(self.route, wanted.clone()).await?;
             let (endpoint, price) = &self.endpoints[permit.endpoint];
             // What it refuses may have been learned while this one waited: another endpoint may take all of it.
             if permit.is_whole && endpoint.takes_less() {
@@ -141,10 +141,11 @@ impl Router {
                 self.traffic.takes_less(self.route, permit.endpoint);
             }
             let setback = match outcome {
-                Ok((mut reply, headers)) => {
+                Ok(Answer { mut reply, latency, headers }) => {
                     reply.cost_nanousd = price.as_ref().and_then(|price| price.nanousd(&reply.usage));
                     let usage = &reply.usage;
-                    permit.answered(usage.prompt_tokens.zip(usage.completion_tokens).map(|(a, b)| a + b), &headers);
+                    let tokens = usage.prompt_tokens.zip(usage.completion_tokens).map(|(a, b)| a + b);
+                    permit.answered(tokens, latency, &headers);
                     if let Some(reservation) = &mut reservation {
                         reservation.settle(usage, reply.cost_nanousd);
                     }
@@ -172,19 +173,21 @@ impl Router {
                     refusal = Some(error);
                 }
                 Fault::Request => return Err(error),
-                Fault::Settings => permit.gone(&error.to_string()),
+                Fault::Settings => permit.unusable(&error.to_string()),
                 Fault::Busy(asked) => {
                     self.meter.slowed();
                     wanted.avoid = Some(permit.endpoint);
-                    permit.complained(asked, &headers, &error.to_string());
+                    permit.overloaded(asked, &headers, &error.to_string());
                     continue;
                 }
-                Fault::Unreachable | Fault::Broken(_) | Fault::Page => {
+                Fault::Unreachable | Fault::TimedOut | Fault::Broken(_) | Fault::Page => {
                     wanted.avoid = Some(permit.endpoint);
                     let told = error.to_string();
                     let is_down = match fault {
                         Fault::Page => permit.misled(&told),
-                        _ => permit.failed(fault == Fault::Unreachable, &told),
+                        Fault::Unreachable => permit.failed(Failure::Unreachable, &told),
+                        Fault::TimedOut => permit.failed(Failure::TimedOut, &told),
+                        _ => permit.failed(Failure::Unusable, &told),
                     };
                     // What is the endpoint's doing is not held against the request: it waits for the end of the outage.
                     if !is_down {
@@ -204,9 +207,9 @@ impl Router {
 
 /// The endpoint as the traffic knows it. An item of a list is one for all agents; agents' own endpoints are one where they
 /// have the address, the model and the key in common.
-fn lane(options: &EndpointOptions, endpoint: &Endpoint) -> LaneOptions {
+fn limits_of(options: &EndpointOptions, endpoint: &Endpoint) -> EndpointLimits {
     let key = options.api_key.as_ref().map_or(0, |key| xxh3_128(key.reveal().as_bytes()));
-    LaneOptions {
+    EndpointLimits {
         identity: match options.key.strip_prefix("llm.agents.") {
             Some(_) => format!("{}\n{}\n{key:x}", options.base_url, endpoint.model),
             None => options.key.clone(),

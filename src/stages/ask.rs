@@ -176,32 +176,19 @@ impl Ask {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::domain::{Attempt, Normalisation, SourceIndex};
-    use crate::domain::{Conversation, Coverage};
+    use crate::domain::{Attempt, Conversation, Coverage, SourceIndex};
     use crate::llm::{ChatRequest, Role};
-    use crate::plan::{CoverageOptions, Distribution, Options, TopicOptions, TurnOptions, topics::Topics};
+    use crate::plan::{CoverageOptions, Distribution, Options, TopicOptions, TurnOptions, fixtures, topics::Topics};
     use crate::stages::PromptOptions;
     use crate::stages::script::{Script, catalogue, conversation, refused, toolbox, turn};
     use serde_json::json;
     use std::sync::LazyLock;
 
     fn options() -> Options {
-        Options {
-            seed: 1,
-            turns: TurnOptions { min: 1, max: 3, distribution: Distribution::Uniform, mean: None },
-            question: String::new(),
-            topics: TopicOptions::default(),
-            coverage: CoverageOptions {
-                balanced: true,
-                epsilon: 0.0,
-                fraction: 0.2,
-                own_language: true,
-                dedup_retries: 1,
-                normalisation: Normalisation::Full,
-            },
-            user_personas: Vec::new(),
-            assistant_personas: Vec::new(),
-        }
+        let options = fixtures::options();
+        let turns = TurnOptions { min: 1, max: 3, distribution: Distribution::Uniform, mean: None };
+        let coverage = CoverageOptions { dedup_retries: 1, ..options.coverage };
+        Options { seed: 1, turns, coverage, ..options }
     }
 
     fn stage(model: Arc<Script>, options: Options) -> Ask {

@@ -35,11 +35,7 @@ CREATE TABLE IF NOT EXISTS tiers (
 ) WITHOUT ROWID";
 
 pub(super) fn open(path: &Path, access: Access) -> Result<Database, StoreError> {
-    let mut database = Database::open(path, FORMAT, SCHEMA, access)?;
-    if access == Access::Write {
-        database.run("write to", |connection| connection.execute_batch(LATER))?;
-    }
-    Ok(database)
+    Database::open(path, FORMAT, SCHEMA, LATER, access)
 }
 
 pub(super) fn append(connection: &mut Connection, run: &str, entries: &[Entry]) -> rusqlite::Result<()> {

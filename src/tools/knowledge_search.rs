@@ -105,23 +105,15 @@ impl Tool for KnowledgeSearch {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::domain::{Chunk, Source, SourceIndex};
+    use crate::domain::fixtures;
     use crate::knowledge::Index;
     use crate::tools::Toolbox;
 
     /// Sixty chunks in one document, each with its number in words of its own.
     fn toolbox() -> Toolbox {
-        let chunks = (0..60).map(|at| Chunk {
-            id: format!("{:032x}-{at}", 7),
-            text: format!("hive number{at}").into(),
-            context: "".into(),
-            source: SourceIndex(0),
-            chunk_index: at,
-            char_start: 0,
-            char_end: 20,
-        });
-        let sources = vec![Source { path: "en/bees.md".to_owned(), language: Some("en".into()), chunks: 0..60 }];
-        let catalogue = Catalogue { sources, chunks: chunks.collect() };
+        let texts = (0..60).map(|at| format!("hive number{at}")).collect();
+        let mut catalogue = fixtures::catalogue([(format!("{:032x}", 7), "en/bees.md".to_owned(), texts)]);
+        catalogue.sources[0].language = Some("en".into());
         let catalogue = Arc::new(catalogue);
         let index = Arc::new(Index::build(catalogue.clone(), &|_| ()).unwrap());
         let search: Arc<dyn Tool> = Arc::new(KnowledgeSearch::new(index, catalogue, 4));

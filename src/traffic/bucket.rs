@@ -1,5 +1,6 @@
-//! Rates: so much per minute, spread evenly.
+//! RateLimits: so much per minute, spread evenly.
 
+use super::admission::Admission;
 use reqwest::header::HeaderMap;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -44,8 +45,8 @@ impl Bucket {
     }
 
     /// What an endpoint says is left of a limit, and when all of it will be there again.
-    pub fn told(told: Told, now: Instant) -> Self {
-        let Told { limit, remaining, reset } = told;
+    pub fn reported(reported: Reported, now: Instant) -> Self {
+        let Reported { limit, remaining, reset } = reported;
         let per_second = (limit - remaining).max(1.0) / reset.as_secs_f64().max(1e-3);
         Self { capacity: limit, per_second, level: remaining, at: now }
     }
@@ -56,16 +57,16 @@ impl Bucket {
         self.at = self.at.max(now);
     }
 
-    /// When so much may be taken: now, or later.
-    pub fn ready(&mut self, amount: f64, now: Instant) -> Result<(), Instant> {
+    /// When so much may be taken.
+    pub fn ready(&mut self, amount: f64, now: Instant) -> Admission {
         self.refill(now);
         let missing = amount.min(self.capacity) - self.level;
         // A hair below is enough: the clock and the sums are not that exact.
         if missing <= 1e-6 {
-            return Ok(());
+            return Admission::Now;
         }
         let wait = Duration::try_from_secs_f64(missing / self.per_second).unwrap_or(Duration::from_secs(86_400));
-        Err(now + wait.max(Duration::from_millis(1)))
+        Admission::At(now + wait.max(Duration::from_millis(1)))
     }
 
     /// Takes so much; a negative amount is given back.
@@ -76,7 +77,7 @@ impl Bucket {
 
 /// What response headers say of a limit.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Told {
+pub(super) struct Reported {
     pub limit: f64,
     pub remaining: f64,
     pub reset: Duration,
@@ -84,7 +85,7 @@ pub(super) struct Told {
 
 /// The limits on requests and on tokens that response headers tell of: `x-ratelimit-limit-requests` and its like (OpenAI and
 /// most others), `anthropic-ratelimit-requests-limit` and its like.
-pub(super) fn told(headers: &HeaderMap, now: jiff::Timestamp) -> [Option<Told>; 2] {
+pub(super) fn reported(headers: &HeaderMap, now: jiff::Timestamp) -> [Option<Reported>; 2] {
     ["requests", "tokens"].map(|kind| {
         let openai = |what: &str| format!("x-ratelimit-{what}-{kind}");
         let anthropic = |what: &str| format!("anthropic-ratelimit-{kind}-{what}");
@@ -92,12 +93,12 @@ pub(super) fn told(headers: &HeaderMap, now: jiff::Timestamp) -> [Option<Told>; 
     })
 }
 
-fn read(headers: &HeaderMap, name: impl Fn(&str) -> String, now: jiff::Timestamp) -> Option<Told> {
+fn read(headers: &HeaderMap, name: impl Fn(&str) -> String, now: jiff::Timestamp) -> Option<Reported> {
     let text = |what| headers.get(name(what))?.to_str().ok().map(str::trim);
     let number = |what| text(what)?.parse::<f64>().ok().filter(|number| *number >= 0.0 && number.is_finite());
     // A limit per day is met by going on with the run later, not by holding requests back.
     let reset = span(text("reset")?, now).filter(|reset| *reset <= LONGEST_RESET)?;
-    Some(Told { limit: number("limit")?, remaining: number("remaining")?, reset })
+    Some(Reported { limit: number("limit")?, remaining: number("remaining")?, reset })
 }
 
 /// A span of time as headers write it: `6m0s`, `120ms`, seconds, or the moment it ends (RFC 3339).
@@ -139,11 +140,11 @@ mod tests {
         let (mut now, mut taken) = (start, 0);
         while now < start + Duration::from_secs(30) {
             match bucket.ready(1.0, now) {
-                Ok(()) => {
+                Admission::Now => {
                     bucket.take(1.0);
                     taken += 1;
                 }
-                Err(later) => now = later,
+                later => now = later.time().unwrap(),
             }
         }
         assert!((60..=62).contains(&taken), "{taken}");
@@ -153,13 +154,13 @@ mod tests {
     fn what_is_more_than_the_bucket_holds_is_paid_off_afterwards() {
         let start = Instant::now();
         let mut bucket = Bucket::per_minute(600.0, start);
-        assert_eq!(bucket.ready(100.0, start), Ok(()));
+        assert!(bucket.ready(100.0, start).is_now());
         bucket.take(100.0);
-        let next = bucket.ready(1.0, start).unwrap_err();
+        let next = bucket.ready(1.0, start).time().unwrap();
         assert!((next - start).as_secs_f64() > 9.0);
         // Less was used than thought.
         bucket.take(-100.0);
-        assert_eq!(bucket.ready(1.0, start), Ok(()));
+        assert!(bucket.ready(1.0, start).is_now());
     }
 
     #[test]
@@ -181,10 +182,10 @@ mod tests {
         ]);
         let second = Duration::from_secs(1);
         assert_eq!(
-            super::told(&openai, now),
+            super::reported(&openai, now),
             [
-                Some(Told { limit: 60.0, remaining: 59.0, reset: second }),
-                Some(Told { limit: 150_000.0, remaining: 149_984.0, reset: 360 * second })
+                Some(Reported { limit: 60.0, remaining: 59.0, reset: second }),
+                Some(Reported { limit: 150_000.0, remaining: 149_984.0, reset: 360 * second })
             ]
         );
         let anthropic = headers(&[
@@ -193,13 +194,13 @@ mod tests {
             ("anthropic-ratelimit-requests-reset", "2026-01-01T00:00:12Z"),
         ]);
         assert_eq!(
-            super::told(&anthropic, now),
-            [Some(Told { limit: 50.0, remaining: 0.0, reset: 12 * second }), None]
+            super::reported(&anthropic, now),
+            [Some(Reported { limit: 50.0, remaining: 0.0, reset: 12 * second }), None]
         );
-        assert_eq!(super::told(&HeaderMap::new(), now), [None, None]);
+        assert_eq!(super::reported(&HeaderMap::new(), now), [None, None]);
         let start = Instant::now();
-        let mut bucket = Bucket::told(super::told(&anthropic, now)[0].unwrap(), start);
-        let next = bucket.ready(1.0, start).unwrap_err();
+        let mut bucket = Bucket::reported(super::reported(&anthropic, now)[0].unwrap(), start);
+        let next = bucket.ready(1.0, start).time().unwrap();
         assert!((0.2..0.3).contains(&(next - start).as_secs_f64()), "50 in 12 s");
     }
 
@@ -234,7 +235,7 @@ mod tests {
             let mut bucket = Bucket::per_minute(per_minute.into(), start);
             let (mut now, mut taken, mut last) = (start, 0.0, 0.0);
             for amount in amounts {
-                while let Err(later) = bucket.ready(amount.into(), now) {
+                while let Some(later) = bucket.ready(amount.into(), now).time() {
                     prop_assert!(later > now);
                     now = later;
                 }

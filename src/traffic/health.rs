@@ -1,5 +1,6 @@
 //! Whether an endpoint can be asked: a circuit breaker (M. Nygard, Release It!, 2007).
 
+use super::admission::Admission;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -17,10 +18,10 @@ pub(super) struct Health {
     state: State,
     /// Calls that failed since the last reply.
     failing: Vec<u64>,
-    /// Since when there have been failures or complaints, and no reply; and the last one.
+    /// Since when there have been failures or errors, and no reply; and the last one.
     ailing: Option<(Instant, Instant)>,
     /// What went wrong last.
-    pub complaint: String,
+    pub error: String,
     longest_pause: Duration,
 }
 
@@ -42,16 +43,16 @@ impl Health {
     /// Well; whatever happens, it is probed several times within this time.
     pub fn new(max_outage: Duration) -> Self {
         let longest_pause = (max_outage / 8).clamp(Duration::from_millis(10), LONGEST_PAUSE);
-        Self { state: State::Up, failing: Vec::new(), ailing: None, complaint: String::new(), longest_pause }
+        Self { state: State::Up, failing: Vec::new(), ailing: None, error: String::new(), longest_pause }
     }
 
-    /// Whether a request may go there: now, later, or when something changes.
-    pub fn admits(&self, now: Instant) -> Result<(), Option<Instant>> {
+    /// When a request may go there.
+    pub fn admits(&self, now: Instant) -> Admission {
         match self.state {
-            State::Up => Ok(()),
-            State::Down { until, .. } if now >= until => Ok(()),
-            State::Down { until, .. } => Err(Some(until)),
-            State::Probed { .. } => Err(None),
+            State::Up => Admission::Now,
+            State::Down { until, .. } if now >= until => Admission::Now,
+            State::Down { until, .. } => Admission::At(until),
+            State::Probed { .. } => Admission::OnChange,
         }
     }
 
@@ -60,7 +61,7 @@ impl Health {
         self.state != State::Up
     }
 
-    /// Since when there have been failures or complaints, and no reply.
+    /// Since when there have been failures or errors, and no reply.
     pub fn ailing_since(&self) -> Option<Instant> {
         self.ailing.map(|(since, _)| since)
     }
@@ -88,14 +89,14 @@ impl Health {
     }
 
     /// It has too much to do.
-    pub fn complained(&mut self, complaint: &str, now: Instant) {
+    pub fn overloaded(&mut self, error: &str, now: Instant) {
         self.ailing = Some((self.ailing.map_or(now, |(since, _)| since), now));
-        complaint.clone_into(&mut self.complaint);
+        error.clone_into(&mut self.error);
     }
 
     /// A call failed there: it could not be reached at all, or gave no usable response. Whether that begins an outage.
-    pub fn failed(&mut self, call: u64, unreachable: bool, probe: bool, complaint: &str, now: Instant) -> bool {
-        self.complained(complaint, now);
+    pub fn failed(&mut self, call: u64, unreachable: bool, probe: bool, error: &str, now: Instant) -> bool {
+        self.overloaded(error, now);
         if !self.failing.contains(&call) && self.failing.len() < FAILING_CALLS {
             self.failing.push(call);
         }
@@ -126,18 +127,18 @@ mod tests {
         assert!(!health.replied());
         assert!((1..3).all(|call| !health.failed(call, false, false, "500", now)));
         assert!(health.failed(3, false, false, "500", now));
-        assert_eq!(health.admits(now), Err(Some(now + FIRST_PAUSE)));
+        assert_eq!(health.admits(now), Admission::At(now + FIRST_PAUSE));
         let later = now + FIRST_PAUSE;
-        assert!(health.admits(later).is_ok() && health.sent(later));
-        assert_eq!(health.admits(later), Err(None), "one probe at a time");
+        assert!(health.admits(later).is_now() && health.sent(later));
+        assert_eq!(health.admits(later), Admission::OnChange, "one probe at a time");
         assert!(!health.failed(4, false, true, "500", later));
-        assert_eq!(health.admits(later), Err(Some(later + 2 * FIRST_PAUSE)));
+        assert_eq!(health.admits(later), Admission::At(later + 2 * FIRST_PAUSE));
         // What was out before the outage tells nothing new.
         assert!(!health.failed(5, false, false, "500", later));
-        assert_eq!(health.admits(later), Err(Some(later + 2 * FIRST_PAUSE)));
+        assert_eq!(health.admits(later), Admission::At(later + 2 * FIRST_PAUSE));
         assert!(health.sent(later));
         health.unprobed(later);
-        assert!(health.admits(later).is_ok() && health.sent(later));
+        assert!(health.admits(later).is_now() && health.sent(later));
         assert!(health.replied() && !health.is_down());
     }
 
@@ -147,7 +148,7 @@ mod tests {
         assert!(health.failed(1, true, false, "refused", now));
         let mut pauses = Vec::new();
         for _ in 0..9 {
-            let until = health.admits(now).expect_err("down").expect("a time");
+            let until = health.admits(now).time().expect("a time");
             pauses.push((until - now).as_secs_f64());
             now = until;
             assert!(health.sent(now));
@@ -158,7 +159,7 @@ mod tests {
         // Nobody has asked for long: what goes wrong now is another matter.
         let later = now + Duration::from_secs(100);
         health.sent(later);
-        health.complained("429", later);
+        health.overloaded("429", later);
         assert_eq!(health.ailing_since(), Some(later));
     }
 }

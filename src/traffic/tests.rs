@@ -7,9 +7,17 @@ use reqwest::header::HeaderMap;
 
 const OUTAGE: Duration = Duration::from_secs(600);
 
-fn options(name: &str) -> LaneOptions {
+fn options(name: &str) -> EndpointLimits {
     let (identity, name) = (name.to_owned(), name.to_owned());
-    LaneOptions { identity, name, weight: 1.0, max_in_flight: None, per_minute: [None; 2] }
+    EndpointLimits { identity, name, weight: 1.0, max_in_flight: None, per_minute: [None; 2] }
+}
+
+impl Permit {
+    /// It was answered just now.
+    fn replied(self, tokens: Option<u64>, headers: &HeaderMap) {
+        let latency = self.since.elapsed();
+        self.answered(tokens, latency, headers);
+    }
 }
 
 fn traffic() -> Traffic {
@@ -23,7 +31,7 @@ fn request(call: u64) -> Request {
 /// Runs so many calls over a route, all at once, each of them so long; how many went to which endpoint.
 async fn drive(
     traffic: &Traffic,
-    route: usize,
+    route: RouteId,
     calls: u64,
     took: impl Fn(usize) -> Duration + Copy + Send + 'static,
 ) -> Vec<u64> {
@@ -32,10 +40,10 @@ async fn drive(
     for call in 0..calls {
         let (traffic, counts) = (traffic.clone(), counts.clone());
         tasks.spawn(async move {
-            let permit = traffic.enter(route, request(call)).await.unwrap();
+            let permit = traffic.acquire(route, request(call)).await.unwrap();
             counts[permit.endpoint].fetch_add(1, Ordering::SeqCst);
             tokio::time::sleep(took(permit.endpoint)).await;
-            permit.answered(Some(100), &HeaderMap::new());
+            permit.replied(Some(100), &HeaderMap::new());
         });
     }
     tasks.join_all().await;
@@ -44,22 +52,22 @@ async fn drive(
 
 #[tokio::test(start_paused = true)]
 async fn endpoints_get_their_shares() {
-    let lanes = |weights: [f64; 2], most| {
-        let named = |(at, weight)| LaneOptions { weight, max_in_flight: Some(most), ..options(["a", "b"][at]) };
+    let endpoints = |weights: [f64; 2], most| {
+        let named = |(at, weight)| EndpointLimits { weight, max_in_flight: Some(most), ..options(["a", "b"][at]) };
         weights.into_iter().enumerate().map(named).collect::<Vec<_>>()
     };
     let traffic = traffic();
-    let even = traffic.route(lanes([3.0, 1.0], 50), Strategy::RoundRobin, [None; 2]);
+    let even = traffic.route(endpoints([3.0, 1.0], 50), Strategy::RoundRobin, [None; 2]);
     assert_eq!(drive(&traffic, even, 40, |_| Duration::from_secs(1)).await, [30, 10, 0]);
     let traffic = super::tests::traffic();
-    let loaded = traffic.route(lanes([3.0, 1.0], 50), Strategy::WeightedLeastInflight, [None; 2]);
+    let loaded = traffic.route(endpoints([3.0, 1.0], 50), Strategy::WeightedLeastInflight, [None; 2]);
     assert_eq!(drive(&traffic, loaded, 40, |_| Duration::from_secs(1)).await, [30, 10, 0]);
     // The faster one gets more as soon as it is known to be faster, and the hard limit holds.
     let traffic = super::tests::traffic();
-    let route = traffic.route(lanes([1.0, 1.0], 8), Strategy::WeightedLeastInflight, [None; 2]);
+    let route = traffic.route(endpoints([1.0, 1.0], 8), Strategy::WeightedLeastInflight, [None; 2]);
     let shares = drive(&traffic, route, 400, |at| Duration::from_millis([100, 800][at])).await;
     assert!(shares[0] > 6 * shares[1], "{shares:?}");
-    let fastest = traffic.route(lanes([1.0, 1.0], 8), Strategy::LowestLatency, [None; 2]);
+    let fastest = traffic.route(endpoints([1.0, 1.0], 8), Strategy::LowestLatency, [None; 2]);
     assert_eq!(drive(&traffic, fastest, 8, |_| Duration::from_millis(100)).await, [8, 0, 0]);
 }
 
@@ -69,17 +77,17 @@ async fn an_endpoint_that_fails_fast_loses_traffic() {
     let route = traffic.route(vec![options("bad"), options("good")], Strategy::WeightedLeastInflight, [None; 2]);
     let mut counts = [0, 0];
     for call in 0..200 {
-        let permit = traffic.enter(route, request(call)).await.unwrap();
+        let permit = traffic.acquire(route, request(call)).await.unwrap();
         counts[permit.endpoint] += 1;
         if permit.endpoint == 1 {
             tokio::time::sleep(Duration::from_millis(500)).await;
-            permit.answered(None, &HeaderMap::new());
+            permit.replied(None, &HeaderMap::new());
         } else {
             // Every other call is answered there, so its breaker never opens.
-            permit.failed(false, "HTTP 500");
-            let again = traffic.enter(route, Request { avoid: Some(0), ..request(call) }).await.unwrap();
+            permit.failed(Failure::Unusable, "HTTP 500");
+            let again = traffic.acquire(route, Request { avoid: Some(0), ..request(call) }).await.unwrap();
             assert_eq!(again.endpoint, 1);
-            again.answered(None, &HeaderMap::new());
+            again.replied(None, &HeaderMap::new());
         }
     }
     assert!(counts[0] < 30, "{counts:?}");
@@ -88,7 +96,7 @@ async fn an_endpoint_that_fails_fast_loses_traffic() {
 #[tokio::test(start_paused = true)]
 async fn roles_share_what_there_is_whoever_came_first() {
     let traffic = traffic();
-    let one = || vec![LaneOptions { max_in_flight: Some(4), ..options("a") }];
+    let one = || vec![EndpointLimits { max_in_flight: Some(4), ..options("a") }];
     let [judge, user] = [0, 1].map(|_| traffic.route(one(), Strategy::default(), [None; 2]));
     let start = Instant::now();
     let judging = traffic.clone();
@@ -104,7 +112,7 @@ async fn roles_share_what_there_is_whoever_came_first() {
 #[tokio::test(start_paused = true)]
 async fn rates_of_endpoints_and_of_roles_hold() {
     let traffic = traffic();
-    let limited = LaneOptions { per_minute: [Some(120.0), None], ..options("a") };
+    let limited = EndpointLimits { per_minute: [Some(120.0), None], ..options("a") };
     let route = traffic.route(vec![limited], Strategy::default(), [None; 2]);
     let start = Instant::now();
     drive(&traffic, route, 60, |_| Duration::from_millis(10)).await;
@@ -122,17 +130,17 @@ async fn rates_of_endpoints_and_of_roles_hold() {
 async fn limits_are_learned_from_headers() {
     let traffic = traffic();
     let route = traffic.route(vec![options("a")], Strategy::default(), [None; 2]);
-    let told = |remaining: &str| {
+    let reported = |remaining: &str| {
         let pairs = [("limit", "60"), ("remaining", remaining), ("reset", "20s")];
         let name = |what| format!("x-ratelimit-{what}-requests").parse::<reqwest::header::HeaderName>().unwrap();
         HeaderMap::from_iter(pairs.map(|(what, value)| (name(what), value.parse().unwrap())))
     };
     let start = Instant::now();
     for remaining in ["1", "0"] {
-        traffic.enter(route, request(1)).await.unwrap().answered(None, &told(remaining));
+        traffic.acquire(route, request(1)).await.unwrap().replied(None, &reported(remaining));
     }
     assert_eq!(start.elapsed(), Duration::ZERO);
-    traffic.enter(route, request(2)).await.unwrap();
+    traffic.acquire(route, request(2)).await.unwrap();
     // 60 come back in 20 s.
     assert!((0.3..0.4).contains(&start.elapsed().as_secs_f64()), "{:?}", start.elapsed());
 }
@@ -143,40 +151,40 @@ async fn complaints_are_obeyed_and_leave_fewer_flights() {
     let route = traffic.route(vec![options("a")], Strategy::default(), [None; 2]);
     let mut permits = Vec::new();
     for call in 0..10 {
-        permits.push(traffic.enter(route, request(call)).await.unwrap());
+        permits.push(traffic.acquire(route, request(call)).await.unwrap());
     }
     let start = Instant::now();
     let empty = HeaderMap::new();
-    permits.drain(..9).for_each(|permit| permit.complained(Some(Duration::from_secs(7)), &empty, "HTTP 429"));
+    permits.drain(..9).for_each(|permit| permit.overloaded(Some(Duration::from_secs(7)), &empty, "HTTP 429"));
     let eight = tokio::time::timeout(Duration::from_secs(60), async {
         for call in 0..7 {
-            permits.push(traffic.enter(route, request(call)).await.unwrap());
+            permits.push(traffic.acquire(route, request(call)).await.unwrap());
         }
-        permits.push(traffic.enter(route, request(9)).await.unwrap());
+        permits.push(traffic.acquire(route, request(9)).await.unwrap());
     });
     assert!(eight.await.is_err(), "seven of ten are left");
     assert_eq!(permits.len(), 7);
     assert!(start.elapsed() >= Duration::from_secs(60) && traffic.0.halt.reason().is_none());
-    permits.pop().unwrap().answered(None, &empty);
-    assert!(traffic.enter(route, request(9)).await.is_ok());
+    permits.pop().unwrap().replied(None, &empty);
+    assert!(traffic.acquire(route, request(9)).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_nobody_waits_for_takes_no_place() {
     let traffic = traffic();
     let route =
-        traffic.route(vec![LaneOptions { max_in_flight: Some(1), ..options("a") }], Strategy::default(), [None; 2]);
-    let first = traffic.enter(route, request(1)).await.unwrap();
+        traffic.route(vec![EndpointLimits { max_in_flight: Some(1), ..options("a") }], Strategy::default(), [None; 2]);
+    let first = traffic.acquire(route, request(1)).await.unwrap();
     for call in 2..5 {
-        let given_up = tokio::time::timeout(Duration::from_secs(1), traffic.enter(route, request(call))).await;
+        let given_up = tokio::time::timeout(Duration::from_secs(1), traffic.acquire(route, request(call))).await;
         assert!(given_up.is_err());
     }
     let waiting = traffic.clone();
-    let last = tokio::spawn(async move { waiting.enter(route, request(9)).await.map(drop) });
+    let last = tokio::spawn(async move { waiting.acquire(route, request(9)).await.map(drop) });
     tokio::task::yield_now().await;
     drop(first);
     last.await.unwrap().unwrap();
-    assert!(traffic.enter(route, request(10)).await.is_ok());
+    assert!(traffic.acquire(route, request(10)).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -184,14 +192,14 @@ async fn an_outage_of_all_ends_the_run_when_it_lasts_too_long() {
     let traffic = traffic();
     let route = traffic.route(vec![options("a"), options("b")], Strategy::default(), [None; 2]);
     for _ in 0..2 {
-        traffic.enter(route, request(0)).await.unwrap().answered(None, &HeaderMap::new());
+        traffic.acquire(route, request(0)).await.unwrap().replied(None, &HeaderMap::new());
     }
     let start = Instant::now();
     let mut probes = 0;
     let error = loop {
-        match traffic.enter(route, request(probes)).await {
+        match traffic.acquire(route, request(probes)).await {
             Ok(permit) => {
-                assert!(permit.failed(true, "connection refused"));
+                assert!(permit.failed(Failure::Unreachable, "connection refused"));
                 probes += 1;
             }
             Err(error) => break error,
@@ -200,7 +208,7 @@ async fn an_outage_of_all_ends_the_run_when_it_lasts_too_long() {
     assert!((OUTAGE..OUTAGE + Duration::from_secs(1)).contains(&start.elapsed()), "{:?}", start.elapsed());
     assert_eq!(error.to_string(), "no reply for 600 s (`llm.max_outage`): connection refused; connection refused");
     assert!((40..80).contains(&probes), "{probes}");
-    assert!(traffic.enter(route, request(1)).await.is_err(), "nothing is sent any more");
+    assert!(traffic.acquire(route, request(1)).await.is_err(), "nothing is sent any more");
 }
 
 #[tokio::test(start_paused = true)]
@@ -211,12 +219,12 @@ async fn an_endpoint_that_never_gave_a_sign_is_not_waited_for() {
         let traffic = traffic();
         let route = traffic.route(vec![options("a")], Strategy::default(), [None; 2]);
         if complains {
-            traffic.enter(route, request(0)).await.unwrap().complained(None, &HeaderMap::new(), "Loading model");
+            traffic.acquire(route, request(0)).await.unwrap().overloaded(None, &HeaderMap::new(), "Loading model");
         }
         let mut call = 1;
         let error = loop {
-            match traffic.enter(route, request(call)).await {
-                Ok(permit) => _ = permit.failed(true, "refused"),
+            match traffic.acquire(route, request(call)).await {
+                Ok(permit) => _ = permit.failed(Failure::Unreachable, "refused"),
                 Err(error) => break error.to_string(),
             }
             call += 1;
@@ -232,7 +240,7 @@ async fn an_endpoint_that_refuses_all_from_the_start_is_given_up() {
         for call in calls {
             let (traffic, mut request) = (traffic.clone(), request(call));
             tasks.spawn(async move {
-                let permit = traffic.enter(route, request.clone()).await.unwrap();
+                let permit = traffic.acquire(route, request.clone()).await.unwrap();
                 tokio::time::sleep(Duration::from_millis(call)).await;
                 permit.refused(&mut request, "HTTP 400").await
             });
@@ -243,16 +251,16 @@ async fn an_endpoint_that_refuses_all_from_the_start_is_given_up() {
     let traffic = traffic();
     let route = alone(&traffic);
     assert_eq!(refuse(&traffic, route, [1, 2, 3, 4]).await, [Refusal::GoOn; 4]);
-    assert_eq!(traffic.enter(route, request(5)).await.map(drop).unwrap_err().to_string(), "HTTP 400");
+    assert_eq!(traffic.acquire(route, request(5)).await.map(drop).unwrap_err().to_string(), "HTTP 400");
     // One call that is refused again and again tells nothing of the endpoint, nor do refusals after a reply.
     for (replies, calls) in [(false, [1; 4]), (true, [1, 2, 3, 4])] {
         let traffic = super::tests::traffic();
         let route = alone(&traffic);
         if replies {
-            traffic.enter(route, request(0)).await.unwrap().answered(None, &HeaderMap::new());
+            traffic.acquire(route, request(0)).await.unwrap().replied(None, &HeaderMap::new());
         }
         assert_eq!(refuse(&traffic, route, calls).await, [Refusal::Final; 4]);
-        assert!(traffic.enter(route, request(5)).await.is_ok());
+        assert!(traffic.acquire(route, request(5)).await.is_ok());
     }
 }
 
@@ -265,13 +273,13 @@ async fn an_endpoint_that_takes_less_is_asked_when_no_other_can_be() {
         let permits = async |traffic: &Traffic| {
             let mut permits = Vec::new();
             for call in 0..4 {
-                permits.push(traffic.enter(route, request(call)).await.unwrap());
+                permits.push(traffic.acquire(route, request(call)).await.unwrap());
             }
             permits
         };
         let all = permits(&traffic).await;
         assert!(all.iter().all(|permit| permit.endpoint == 1), "{strategy:?}");
-        all.into_iter().for_each(|permit| _ = permit.failed(true, "refused"));
+        all.into_iter().for_each(|permit| _ = permit.failed(Failure::Unreachable, "refused"));
         assert!(permits(&traffic).await.iter().all(|permit| permit.endpoint == 0), "{strategy:?}");
     }
 }
@@ -285,9 +293,9 @@ async fn an_endpoint_that_never_answers_is_an_outage_too() {
     for call in 0..4 {
         let traffic = traffic.clone();
         calls.spawn(async move {
-            while let Ok(permit) = traffic.enter(route, request(call)).await {
+            while let Ok(permit) = traffic.acquire(route, request(call)).await {
                 tokio::time::sleep(Duration::from_secs(120)).await;
-                permit.failed(false, "no complete response within 120 s");
+                permit.failed(Failure::Unusable, "no complete response within 120 s");
             }
         });
     }
@@ -300,17 +308,17 @@ async fn an_endpoint_that_never_answers_is_an_outage_too() {
 async fn one_that_is_gone_leaves_the_others_and_the_last_one_ends_the_run() {
     let traffic = traffic();
     let route = traffic.route(vec![options("a"), options("b")], Strategy::default(), [None; 2]);
-    traffic.enter(route, request(1)).await.unwrap().gone("HTTP 401");
+    traffic.acquire(route, request(1)).await.unwrap().unusable("HTTP 401");
     for call in 2..9 {
-        let permit = traffic.enter(route, request(call)).await.unwrap();
+        let permit = traffic.acquire(route, request(call)).await.unwrap();
         assert_eq!(permit.endpoint, 1);
-        permit.answered(None, &HeaderMap::new());
+        permit.replied(None, &HeaderMap::new());
     }
     // Another agent has another model, or another key.
     let other = traffic.route(vec![options("a")], Strategy::default(), [None; 2]);
-    assert!(traffic.enter(other, request(1)).await.is_ok());
-    traffic.enter(route, request(9)).await.unwrap().gone("HTTP 404");
-    let error = traffic.enter(route, request(10)).await.map(drop).unwrap_err();
+    assert!(traffic.acquire(other, request(1)).await.is_ok());
+    traffic.acquire(route, request(9)).await.unwrap().unusable("HTTP 404");
+    let error = traffic.acquire(route, request(10)).await.map(drop).unwrap_err();
     assert_eq!(error.to_string(), "HTTP 401; HTTP 404");
 }
 
@@ -321,21 +329,21 @@ async fn an_endpoint_that_comes_back_is_found_and_used_again() {
         let route = traffic.route(vec![options("a"), options("b")], strategy, [None; 2]);
         let mut lost = Vec::new();
         for call in 0..32 {
-            lost.push(traffic.enter(route, request(call)).await.unwrap());
+            lost.push(traffic.acquire(route, request(call)).await.unwrap());
         }
         for permit in lost {
             match permit.endpoint {
-                0 => permit.answered(None, &HeaderMap::new()),
-                _ => _ = permit.failed(true, "connection reset"),
+                0 => permit.replied(None, &HeaderMap::new()),
+                _ => _ = permit.failed(Failure::Unreachable, "connection reset"),
             }
         }
         // It is up again before the first probe.
         let mut counts = [0, 0];
         for call in 100..200 {
-            let permit = traffic.enter(route, request(call)).await.unwrap();
+            let permit = traffic.acquire(route, request(call)).await.unwrap();
             counts[permit.endpoint] += 1;
             tokio::time::sleep(Duration::from_millis([200, 100][permit.endpoint])).await;
-            permit.answered(None, &HeaderMap::new());
+            permit.replied(None, &HeaderMap::new());
         }
         assert!(strategy == Strategy::LowestLatency || counts[1] > 30, "{strategy:?}: {counts:?}");
     }
@@ -344,15 +352,15 @@ async fn an_endpoint_that_comes_back_is_found_and_used_again() {
 #[tokio::test(start_paused = true)]
 async fn a_large_request_is_not_starved_by_small_ones() {
     let traffic = traffic();
-    let limited = || vec![LaneOptions { per_minute: [None, Some(60_000.0)], ..options("a") }];
+    let limited = || vec![EndpointLimits { per_minute: [None, Some(60_000.0)], ..options("a") }];
     let [large, small] = [0, 1].map(|_| traffic.route(limited(), Strategy::default(), [None; 2]));
     let judging = traffic.clone();
     let judges = tokio::spawn(async move { drive(&judging, small, 200, |_| Duration::from_secs(5)).await });
     tokio::task::yield_now().await;
     let start = Instant::now();
     for call in 0..5 {
-        let permit = traffic.enter(large, Request { tokens: 900.0, ..request(1000 + call) }).await.unwrap();
-        permit.answered(Some(900), &HeaderMap::new());
+        let permit = traffic.acquire(large, Request { tokens: 900.0, ..request(1000 + call) }).await.unwrap();
+        permit.replied(Some(900), &HeaderMap::new());
     }
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     judges.await.unwrap();

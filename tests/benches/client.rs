@@ -133,16 +133,7 @@ fn model(base_url: &str) -> Arc<dyn Model> {
 }
 
 fn request() -> ChatRequest {
-    let task = JudgeConversationTask {
-        public_conversation_history: String::new(),
-        user_persona: String::new(),
-        assistant_persona: String::new(),
-        judge_turn_count: 0,
-        judge_conversation_turns: Vec::new(),
-        judge_conversation_evidence: Vec::new(),
-        judge_reasons: Vec::new(),
-        target_language: "en".into(),
-    };
+    let task = JudgeConversationTask { target_language: "en".into(), ..Default::default() };
     let schema = json!({"type": "object", "properties": {"text": {"type": "string"}}});
     ChatRequest {
         place: Place::default(),

@@ -77,7 +77,8 @@ impl Load {
     }
 
     fn stages(self, log: &Log) -> Stages {
-        let open = move |opening: &Opening| plain::conversation(opening, self.turns);
+        let open =
+            move |&Opening { slot, wave, .. }: &Opening| Conversation { wave, ..plain::conversation(slot, self.turns) };
         Stages {
             open: Arc::new(open),
             ask: self.stage(log, Call::Ask, question),
@@ -108,7 +109,8 @@ struct Made {
 fn run(load: Load) -> Made {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build().expect("a runtime");
     let executor = Executor::new(runtime.handle().clone(), load.seats as usize, Stop::default());
-    let target = Target { total: load.conversations, languages: 1, batch_size: load.seats, lookahead: load.lookahead };
+    let Load { conversations: total, seats, lookahead, .. } = load;
+    let target = Target { total, languages: 1, batch_size: seats, concurrency: seats, lookahead };
     let quota = Quota::new(target, Coverage::default());
     let log = Log::default();
     let stages = load.stages(&log);

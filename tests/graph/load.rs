@@ -125,9 +125,9 @@ impl Load {
     }
 
     /// Begins a conversation.
-    pub fn open(&self, opening: &Opening) -> Conversation {
-        let turns = 1 + (hash((self.seed, opening.slot)) % u64::from(self.turns)) as u16;
-        plain::conversation(opening, turns)
+    pub fn open(&self, &Opening { slot, wave, .. }: &Opening) -> Conversation {
+        let turns = 1 + (hash((self.seed, slot)) % u64::from(self.turns)) as u16;
+        Conversation { wave, ..plain::conversation(slot, turns) }
     }
 
     /// The user model asks.

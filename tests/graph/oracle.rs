@@ -33,7 +33,7 @@ struct Progress {
     opened: u32,
     accepted: u32,
     dropped: u32,
-    drought: u32,
+    consecutive_drops: u32,
     given_up: bool,
 }
 
@@ -84,16 +84,17 @@ impl Lockstep<'_> {
             progress.opened += 1;
             conversation.turns.iter().for_each(|turn| self.coverage.add(&turn.question.used));
             match &conversation.ending {
-                Some(Ending::Completed) => (progress.accepted, progress.drought) = (progress.accepted + 1, 0),
+                Some(Ending::Completed) => (progress.accepted, progress.consecutive_drops) = (progress.accepted + 1, 0),
                 Some(Ending::Dropped(reason)) => {
-                    (progress.dropped, progress.drought) = (progress.dropped + 1, progress.drought + 1);
+                    (progress.dropped, progress.consecutive_drops) =
+                        (progress.dropped + 1, progress.consecutive_drops + 1);
                     *self.outcome.drops.entry(reason.as_str().into()).or_default() += 1;
                 }
                 ending => panic!("ended as {ending:?}"),
             }
             self.outcome.conversations.push(conversation);
         }
-        progress.given_up |= progress.drought >= (2 * self.load.batch_size).max(16);
+        progress.given_up |= progress.consecutive_drops >= (2 * self.load.batch_size).max(16);
         progress
     }
 

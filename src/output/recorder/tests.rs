@@ -402,8 +402,7 @@ fn a_stopped_run_goes_on_and_a_changed_file_is_named() {
 
 #[test]
 fn a_run_without_documents_and_parquet_goes_on_in_its_shard() {
-    let files =
-        |names: &[&str]| Files::named(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
+    let files = |names: &[&str]| Files::named(names).unwrap();
     for (names, expected) in [(&["parquet"][..], 5), (&["turns"], 2), (&[], 1)] {
         let roots = [(); 2].map(|()| tempfile::tempdir().unwrap());
         let options = roots.each_ref().map(|root| Options { files: files(names), ..sample::options(root.path()) });

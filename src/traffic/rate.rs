@@ -1,5 +1,6 @@
 //! How fast requests follow each other to an endpoint that has complained: the rate it admits is not told, it is found.
 
+use super::admission::Admission;
 use super::bucket::Bucket;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -20,31 +21,36 @@ const WEIGHT: f64 = 0.5;
 /// near the rate that was too much, fast again beyond it (S. Ha, I. Rhee, L. Xu, CUBIC, 2008; for request rates as in the
 /// adaptive retries of AWS' clients). Before the second complaint it doubles every second.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct AdaptiveRate {
+    /// The rate in force: none until the first complaint after a reply, then for good.
     rate: Option<Rate>,
     /// Replies a second, as measured of late.
     answered: f64,
+    /// Replies counted for the next measure, and since when; none before the first reply and after a time without any.
     counted: Option<(u32, Instant)>,
 }
 
 #[derive(Debug)]
 struct Rate {
+    /// What is left of the rate at the moment.
     bucket: Bucket,
+    /// The rate after the first complaint, from which it doubles.
     per_second: f64,
     /// The rate that led to the last complaint; none before the second one.
-    too_much: Option<f64>,
+    limit_found: Option<f64>,
+    /// The time of the last complaint.
     since: Instant,
 }
 
-impl Pace {
+impl AdaptiveRate {
     /// None as yet.
     pub fn new() -> Self {
         Self { rate: None, answered: 0.0, counted: None }
     }
 
-    /// When one more request may go: now, or later.
-    pub fn ready(&mut self, now: Instant) -> Result<(), Instant> {
-        self.rate.as_mut().map_or(Ok(()), |rate| rate.bucket.ready(1.0, now))
+    /// When one more request may go.
+    pub fn ready(&mut self, now: Instant) -> Admission {
+        self.rate.as_mut().map_or(Admission::Now, |rate| rate.bucket.ready(1.0, now))
     }
 
     pub fn sent(&mut self) {
@@ -65,11 +71,11 @@ impl Pace {
         }
         if let Some(rate) = &mut self.rate {
             let seconds = (now - rate.since).as_secs_f64();
-            let per_second = match rate.too_much {
+            let per_second = match rate.limit_found {
                 None => rate.per_second.max(1.0) * (seconds.min(60.0)).exp2(),
-                Some(too_much) => {
-                    let plateau = PLATEAU * too_much;
-                    let until = ((plateau - DECREASE * too_much) / GROWTH).cbrt();
+                Some(limit_found) => {
+                    let plateau = PLATEAU * limit_found;
+                    let until = ((plateau - DECREASE * limit_found) / GROWTH).cbrt();
                     GROWTH * (seconds - until).powi(3) + plateau
                 }
             };
@@ -78,20 +84,20 @@ impl Pace {
     }
 
     /// The endpoint complained of the rate. Whether there is one now: not before it has answered something.
-    pub fn complained(&mut self, now: Instant) -> bool {
+    pub fn exceeded(&mut self, now: Instant) -> bool {
         let Some(rate) = &mut self.rate else {
             if self.answered > 0.0 {
                 let (per_second, since) = ((DECREASE * self.answered).max(LEAST), now);
                 let bucket = Bucket::paced(per_second, now);
-                self.rate = Some(Rate { bucket, per_second, too_much: None, since });
+                self.rate = Some(Rate { bucket, per_second, limit_found: None, since });
             }
             return self.rate.is_some();
         };
         // What was answered of late is what is admitted, unless it was little for want of requests.
         let now_at = rate.bucket.rate();
-        let too_much = now_at.min(self.answered.max(0.5 * now_at));
-        rate.bucket.set_rate((DECREASE * too_much).max(LEAST), now);
-        (rate.too_much, rate.since) = (Some(too_much), now);
+        let limit_found = now_at.min(self.answered.max(0.5 * now_at));
+        rate.bucket.set_rate((DECREASE * limit_found).max(LEAST), now);
+        (rate.limit_found, rate.since) = (Some(limit_found), now);
         true
     }
 }
@@ -100,42 +106,42 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// Sends as fast as the pace allows to an endpoint that admits 100 a second and answers after 200 ms; the share of what
+    /// Sends as fast as the rate allows to an endpoint that admits 100 a second and answers after 200 ms; the share of what
     /// it admits that is answered, and the share of requests that it refuses, from the second second on.
     fn drive(seconds: u64) -> (f64, f64) {
         let start = Instant::now();
-        let (mut pace, mut now) = (Pace::new(), start);
+        let (mut rate, mut now) = (AdaptiveRate::new(), start);
         let (mut level, mut answers, mut answered, mut refused) = (10.0_f64, Vec::new(), 0_u64, 0_u64);
-        let (mut era, mut decreases) = (0, 0);
+        let (mut epoch, mut decreases) = (0, 0);
         while now < start + Duration::from_secs(seconds) {
             now += Duration::from_millis(1);
             level = (level + 0.1).min(10.0);
             answers.retain(|due| {
                 let is_due = *due <= now;
                 if is_due {
-                    pace.answered(now);
+                    rate.answered(now);
                     answered += 1;
                 }
                 !is_due
             });
             // At most 200 at a time, a few a millisecond.
             for _ in 0..5 {
-                if answers.len() >= 200 || pace.ready(now).is_err() {
+                if answers.len() >= 200 || !rate.ready(now).is_now() {
                     break;
                 }
-                pace.sent();
+                rate.sent();
                 if level >= 1.0 {
                     level -= 1.0;
                     answers.push(now + Duration::from_millis(200));
                 } else {
                     refused += u64::from(now > start + Duration::from_secs(1));
                     // Those that were on their way count once; they arrive within a few milliseconds.
-                    if decreases == era && pace.complained(now) {
+                    if decreases == epoch && rate.exceeded(now) {
                         decreases += 1;
                     }
                 }
             }
-            era = decreases;
+            epoch = decreases;
         }
         (answered as f64 / (100.0 * seconds as f64), refused as f64 / (answered + refused) as f64)
     }

@@ -1,0 +1,290 @@
+//! Which of an agent's endpoints a request goes to, and whose turn it is.
+
+use super::admission::Admission;
+use super::endpoint::{Endpoint, RateLimits};
+use super::{FIRST_REPLY, Permit, Request, Strategy, Traffic};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+/// An agent's way to its endpoints, by its number among those of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RouteId(pub(super) usize);
+
+/// An endpoint, by its number among those of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct EndpointId(usize);
+
+/// Everything the traffic of a run knows.
+#[derive(Default)]
+pub(super) struct State {
+    endpoints: Vec<Endpoint>,
+    by_identity: BTreeMap<String, EndpointId>,
+    routes: Vec<Route>,
+    /// When a timer will look for requests to admit again; none is set.
+    pub wake: Option<Instant>,
+}
+
+/// An agent's way to its endpoints.
+pub(super) struct Route {
+    /// The agent's endpoints, in the order of its settings.
+    pub targets: Vec<Target>,
+    strategy: Strategy,
+    /// The agent's own limits, beside those of the endpoints.
+    pub rates: RateLimits,
+    /// Requests that hold a permit.
+    pub in_flight: u32,
+    /// Requests that wait for one, the first one first.
+    pub waiting: VecDeque<Waiter>,
+}
+
+/// An endpoint, as one agent uses it.
+pub(super) struct Target {
+    pub endpoint: EndpointId,
+    /// What it is owed where endpoints take turns: its weight is added for every request, the sum of all weights taken off
+    /// for each of its own.
+    credit: f64,
+    /// Why it is of no use to this agent, from the moment that is known on.
+    pub unusable: Option<String>,
+    /// What came of this agent's requests to it.
+    pub attempts: Attempts,
+}
+
+/// What came of an agent's requests to an endpoint.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Attempts {
+    /// Those in flight.
+    pub in_flight: u32,
+    /// Whether any of them was answered; that stays so.
+    pub has_replied: bool,
+    /// Calls that were refused before the first reply.
+    pub refused: Vec<u64>,
+}
+
+/// A request that waits for a permit.
+pub(super) struct Waiter {
+    pub request: Request,
+    pub admitted: oneshot::Sender<Permit>,
+}
+
+/// What becomes of a request.
+enum Choice {
+    /// It goes to the endpoint at this position.
+    Position(usize),
+    /// It waits: until then, or until something changes.
+    Wait(Admission),
+}
+
+/// What dispatching has come to.
+pub(super) struct Dispatched {
+    /// Permits that nobody waited for any more.
+    pub unwanted: Vec<Permit>,
+    /// When to look again, if nothing changes before.
+    pub wake: Option<Instant>,
+}
+
+/// Whether all endpoints that a waiting request could go to are down.
+#[derive(Debug, PartialEq)]
+pub(super) enum Outage {
+    /// They are not.
+    None,
+    /// They are, and the run has to stop at this time if none of them replies.
+    Until(Instant),
+    /// No waiting request will ever be sent, for this reason.
+    Final(String),
+}
+
+impl Route {
+    /// The endpoints that can be asked this, with their positions.
+    fn usable(&self, request: &Request) -> impl Iterator<Item = (usize, EndpointId)> {
+        let targets = self.targets.iter().enumerate();
+        let usable = targets.filter(|(at, target)| target.unusable.is_none() && !request.refused.contains(at));
+        usable.map(|(at, target)| (at, target.endpoint))
+    }
+}
+
+impl State {
+    /// Adds a route over these endpoints, which are made where there is none of this identity yet.
+    pub fn add_route(
+        &mut self,
+        endpoints: impl IntoIterator<Item = (String, Endpoint)>,
+        strategy: Strategy,
+        rates: RateLimits,
+    ) -> RouteId {
+        let mut targets = Vec::new();
+        for (identity, new) in endpoints {
+            let next = EndpointId(self.endpoints.len());
+            let endpoint = *self.by_identity.entry(identity).or_insert(next);
+            if endpoint == next {
+                self.endpoints.push(new);
+            }
+            targets.push(Target { endpoint, credit: 0.0, unusable: None, attempts: Attempts::default() });
+        }
+        self.routes.push(Route { targets, strategy, rates, in_flight: 0, waiting: VecDeque::new() });
+        RouteId(self.routes.len() - 1)
+    }
+
+    /// The route.
+    pub fn route(&mut self, route: RouteId) -> &mut Route {
+        &mut self.routes[route.0]
+    }
+
+    /// The endpoint at this position of a route.
+    pub fn endpoint(&mut self, route: RouteId, position: usize) -> &mut Endpoint {
+        let endpoint = self.routes[route.0].targets[position].endpoint;
+        &mut self.endpoints[endpoint.0]
+    }
+
+    /// Drops all requests that wait.
+    pub fn drop_waiting(&mut self) {
+        self.routes.iter_mut().for_each(|route| route.waiting.clear());
+    }
+
+    /// Whether there is an endpoint for a request that can be expected to take one.
+    pub fn has_way(&self, route: RouteId, request: &Request) -> bool {
+        let now = Instant::now();
+        self.routes[route.0].usable(request).any(|(_, endpoint)| self.endpoints[endpoint.0].is_well(now))
+    }
+
+    /// A permit, if nobody waits and there is one now.
+    pub fn try_admit(&mut self, traffic: &Traffic, route: RouteId, request: &Request) -> Option<Permit> {
+        if self.routes.iter().any(|route| !route.waiting.is_empty()) {
+            return None;
+        }
+        match self.choose(route, request, &[], Instant::now()) {
+            Choice::Position(position) => Some(self.admit(traffic, route, position, request.clone())),
+            Choice::Wait(_) => None,
+        }
+    }
+
+    /// Where a request goes. Some endpoints are kept for others.
+    fn choose(&mut self, route: RouteId, request: &Request, kept: &[EndpointId], now: Instant) -> Choice {
+        let Self { endpoints, routes, .. } = self;
+        let route = &mut routes[route.0];
+        let rates = route.rates.ready(request.tokens, now);
+        if !rates.is_now() {
+            return Choice::Wait(rates);
+        }
+        let mut open = Vec::with_capacity(route.targets.len());
+        let mut wait = Admission::OnChange;
+        let usable: Vec<_> = route.usable(request).collect();
+        // Nothing is left out of a request while another endpoint can take it whole.
+        let takes_whole = |endpoint: &Endpoint| !endpoint.takes_less && endpoint.is_well(now);
+        let whole = usable.iter().any(|(_, endpoint)| takes_whole(&endpoints[endpoint.0]));
+        for (position, endpoint) in usable.into_iter().filter(|(_, endpoint)| !kept.contains(endpoint)) {
+            if whole && endpoints[endpoint.0].takes_less {
+                continue;
+            }
+            match endpoints[endpoint.0].admits(request.tokens, now) {
+                Admission::Now => open.push(position),
+                later => wait = wait.or(later),
+            }
+        }
+        if open.len() > 1 {
+            open.retain(|position| Some(*position) != request.avoid);
+        }
+        let endpoint = |position: usize| &endpoints[route.targets[position].endpoint.0];
+        // Nothing else tells whether it is up again.
+        if let Some(probe) = open.iter().find(|position| endpoint(**position).is_down()) {
+            return Choice::Position(*probe);
+        }
+        let least = |score: &dyn Fn(&Endpoint) -> f64| {
+            open.iter().copied().min_by(|a, b| score(endpoint(*a)).total_cmp(&score(endpoint(*b))))
+        };
+        let chosen = match route.strategy {
+            Strategy::WeightedLeastInflight => least(&Endpoint::load),
+            Strategy::LowestLatency => least(&|endpoint: &Endpoint| endpoint.latency),
+            Strategy::RoundRobin => {
+                // Smooth weighted round robin, as nginx has it.
+                let weights: Vec<f64> = open.iter().map(|position| endpoint(*position).weight()).collect();
+                open.iter().zip(&weights).for_each(|(position, weight)| route.targets[*position].credit += weight);
+                let credit = |position: &usize| route.targets[*position].credit;
+                // The first of those that are owed as much.
+                let most = open.iter().copied().rev().max_by(|a, b| credit(a).total_cmp(&credit(b)));
+                most.iter().for_each(|position| route.targets[*position].credit -= weights.iter().sum::<f64>());
+                most
+            }
+        };
+        chosen.map_or(Choice::Wait(wait), Choice::Position)
+    }
+
+    fn admit(&mut self, traffic: &Traffic, route: RouteId, position: usize, request: Request) -> Permit {
+        let since = Instant::now();
+        let sent = self.endpoint(route, position).sent(route, request.tokens, since);
+        let is_whole = !self.endpoint(route, position).takes_less;
+        let own = self.route(route);
+        own.in_flight += 1;
+        own.targets[position].attempts.in_flight += 1;
+        own.rates.take([1.0, request.tokens]);
+        Permit { traffic: traffic.clone(), route, endpoint: position, is_whole, request, sent, since, ended: false }
+    }
+
+    /// Admits who can be admitted.
+    pub fn admit_waiting(&mut self, traffic: &Traffic, now: Instant) -> Dispatched {
+        let mut unwanted = Vec::new();
+        if self.routes.iter().all(|route| route.waiting.is_empty()) {
+            return Dispatched { unwanted, wake: None };
+        }
+        'admitted: loop {
+            let mut wait = Admission::OnChange;
+            // What a poorer route waits for by its rate is not given to a richer one.
+            let mut kept = Vec::new();
+            let mut routes: Vec<RouteId> = (0..self.routes.len()).map(RouteId).collect();
+            routes.sort_by_key(|route| self.routes[route.0].in_flight);
+            for route in routes {
+                let waiting = &mut self.route(route).waiting;
+                while waiting.front().is_some_and(|first| first.admitted.is_closed()) {
+                    waiting.pop_front();
+                }
+                let Some(request) = waiting.front().map(|first| first.request.clone()) else { continue };
+                match self.choose(route, &request, &kept, now) {
+                    Choice::Wait(later) => {
+                        wait = wait.or(later);
+                        let own = self.route(route);
+                        if later != Admission::OnChange && own.rates.ready(request.tokens, now).is_now() {
+                            kept.extend(own.targets.iter().map(|target| target.endpoint));
+                        }
+                    }
+                    Choice::Position(position) => {
+                        let permit = self.admit(traffic, route, position, request);
+                        let first = self.route(route).waiting.pop_front();
+                        unwanted.extend(first.and_then(|first| first.admitted.send(permit).err()));
+                        continue 'admitted;
+                    }
+                }
+            }
+            return Dispatched { unwanted, wake: wait.time() };
+        }
+    }
+
+    /// Whether waiting requests can still be sent.
+    pub fn outage(&self, max_outage: Duration, now: Instant) -> Outage {
+        let mut soonest: Option<Instant> = None;
+        for route in &self.routes {
+            if route.targets.is_empty() || route.waiting.is_empty() {
+                continue;
+            }
+            let endpoint = |target: &Target| &self.endpoints[target.endpoint.0];
+            let errors =
+                route.targets.iter().map(|target| target.unusable.as_deref().unwrap_or(endpoint(target).error()));
+            let errors = errors.collect::<Vec<_>>().join("; ");
+            if route.targets.iter().all(|target| target.unusable.is_some()) {
+                return Outage::Final(errors);
+            }
+            // Down as a whole since the last of them is.
+            let usable = route.targets.iter().filter(|target| target.unusable.is_none());
+            let since = usable.map(|target| endpoint(target).ailing_since());
+            let since = since.collect::<Option<Vec<_>>>().and_then(|since| since.into_iter().max());
+            let is_known = route.targets.iter().any(|target| endpoint(target).is_known);
+            let most = if is_known { max_outage } else { max_outage.min(FIRST_REPLY) };
+            let Some(end) = since.map(|since| since + most) else { continue };
+            if now >= end {
+                let key = if most == max_outage { " (`llm.max_outage`)" } else { " since the start" };
+                return Outage::Final(format!("no reply for {} s{key}: {errors}", most.as_secs_f64()));
+            }
+            soonest = Some(soonest.map_or(end, |soonest| soonest.min(end)));
+        }
+        soonest.map_or(Outage::None, Outage::Until)
+    }
+}
