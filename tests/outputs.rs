@@ -302,11 +302,7 @@ fn the_log_tells_of_the_run_in_tagged_lines() {
 
 /// Bytes of every kind of file of the outputs, and all of them, each by the number of turns.
 fn bytes_a_turn(project: &Project) -> BTreeMap<String, usize> {
-    let turns: u64 = project
-        .rows("outputs/conversations_index.jsonl")
-        .iter()
-        .map(|row| row["n_turns"].as_u64().expect("a number"))
-        .sum();
+    let turns = project.rows("outputs/turns.jsonl").len();
     let mut kinds = BTreeMap::new();
     for (name, content) in crate::support::files(&project.path("outputs")) {
         let kind = name.split_once('/').map_or(name.as_str(), |(folder, _)| folder);
@@ -314,7 +310,7 @@ fn bytes_a_turn(project: &Project) -> BTreeMap<String, usize> {
     }
     let all = kinds.values().sum();
     kinds.insert("all".to_owned(), all);
-    kinds.values_mut().for_each(|bytes| *bytes /= turns as usize);
+    kinds.values_mut().for_each(|bytes| *bytes /= turns);
     kinds
 }
 
