@@ -6,9 +6,9 @@ use strsim::normalized_damerau_levenshtein as likeness;
 /// One key of the configuration.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Key {
-    /// Dotted path.
+    /// Dotted path of the key, such as `run.seed`.
     pub path: &'static str,
-    /// What it holds.
+    /// What kind of value it holds.
     pub kind: Kind,
     /// Environment variables that override it; the first that is set wins.
     pub env: &'static [&'static str],

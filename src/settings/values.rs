@@ -31,17 +31,17 @@ impl Values {
         Some(self.entry(path).place.clone()).filter(|place| *place != Place::Shipped)
     }
 
-    /// A text.
+    /// The text at a path.
     pub fn text(&self, path: &str) -> &str {
         self.typed(path, Value::as_str)
     }
 
-    /// A switch.
+    /// The switch at a path.
     pub fn boolean(&self, path: &str) -> bool {
         self.typed(path, Value::as_bool)
     }
 
-    /// A number.
+    /// The number at a path.
     pub fn number(&self, path: &str) -> f64 {
         self.typed(path, Value::as_f64)
     }
@@ -67,7 +67,7 @@ impl Values {
         items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
     }
 
-    /// A mapping.
+    /// The mapping at a path.
     pub fn mapping(&self, path: &str) -> Map<String, Value> {
         self.typed(path, Value::as_object).clone()
     }

@@ -50,10 +50,10 @@ impl State {
     }
 }
 
-/// A run.
+/// A run as the store knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
-    /// Its name.
+    /// Its id, unique in the output folder.
     pub id: String,
     /// How far it has come.
     pub state: State,
@@ -65,7 +65,7 @@ pub struct Run {
     pub ledger: u64,
     /// When it began, and when its state was last recorded: UTC.
     pub began: String,
-    /// See [`Run::began`].
+    /// When it was last changed, as [`Run::began`] tells time.
     pub updated: String,
 }
 
@@ -78,14 +78,14 @@ pub struct Fact {
     pub text: String,
 }
 
-/// A model's reply.
+/// A model's reply, to be kept in the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Where it was asked for.
     pub place: Place,
-    /// What was asked.
+    /// What was asked, as a digest of the request.
     pub digest: Digest,
-    /// The reply, compressed.
+    /// The reply, compressed as the journal keeps it.
     pub body: Vec<u8>,
     /// Who replied, and what it cost; none when it was taken over from another run.
     pub paid: Option<Paid>,
@@ -120,7 +120,7 @@ pub const STANDARD: &str = "standard";
 /// What became of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
-    /// Its place.
+    /// Its place among the conversations of its language.
     pub slot: Slot,
     /// The wave it belongs to.
     pub wave: Wave,
@@ -148,7 +148,7 @@ pub struct Mark {
 /// Whole waves that are settled, with the files that tell of them. All of the files' bytes are on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Admission {
-    /// When: UTC.
+    /// When it was admitted, in UTC.
     pub at: String,
     /// The conversations, in slot order.
     pub settled: Vec<Settled>,
@@ -175,7 +175,7 @@ pub struct Spending {
 }
 
 impl Spending {
-    /// Both amounts together.
+    /// Both amounts together, field by field.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         self.each(other, u64::saturating_add)
@@ -205,9 +205,9 @@ impl Spending {
 /// What the kept replies of one conversation have cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charge {
-    /// The conversation.
+    /// The conversation that they were made for.
     pub slot: Slot,
-    /// Replies.
+    /// Replies that were paid for.
     pub calls: u64,
     /// Tokens read, as far as endpoints say.
     pub prompt_tokens: u64,
@@ -224,7 +224,7 @@ pub struct Charge {
 pub struct Tiered {
     /// The name of the tier in which the replies were served.
     pub tier: String,
-    /// Replies.
+    /// Replies that were made in this tier.
     pub calls: u64,
     /// What they cost, as far as it is known, in billionths of a USD.
     pub cost_nanousd: u64,
@@ -241,7 +241,7 @@ pub struct Spent {
     pub model: String,
     /// The language of its conversations.
     pub language: LanguageIndex,
-    /// Replies.
+    /// Replies that were paid for.
     pub calls: u64,
     /// Tokens read, as far as endpoints say.
     pub prompt_tokens: u64,
