@@ -2,6 +2,7 @@
 
 use super::normalisation::collapsed;
 use super::script::Script;
+use super::yaml::{self, Dialect};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
@@ -57,7 +58,7 @@ pub fn number_words() -> &'static BTreeMap<String, BTreeMap<String, u64>> {
 static NONE: BTreeSet<String> = BTreeSet::new();
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    let file: File = serde_saphyr::from_str(include_str!("../../config/languages.yaml")).expect("a test reads it");
+    let file: File = yaml::read(include_str!("../../config/languages.yaml"), Dialect::Typed).expect("a test reads it");
     Table::new(file)
 });
 
@@ -124,7 +125,7 @@ mod tests {
     use super::*;
 
     fn file() -> File {
-        serde_saphyr::from_str(include_str!("../../config/languages.yaml")).expect("YAML of that form")
+        yaml::read(include_str!("../../config/languages.yaml"), Dialect::Typed).expect("YAML of that form")
     }
 
     #[test]

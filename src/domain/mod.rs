@@ -1,6 +1,7 @@
 //! The vocabulary: plain data that every room speaks, without I/O, async or timely.
 
 pub mod agent;
+pub mod causes;
 pub mod clock;
 pub mod control_tokens;
 pub mod conversation;
@@ -20,6 +21,7 @@ pub mod slot;
 pub mod task;
 pub mod terminal;
 pub mod tool;
+pub mod yaml;
 
 pub use agent::Agent;
 pub use conversation::{

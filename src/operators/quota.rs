@@ -14,8 +14,10 @@ pub struct Target {
     pub total: u32,
     /// Number of languages, each with a quota of its own.
     pub languages: u16,
-    /// Conversations under way at a time, and of a wave at most.
+    /// Conversations of a wave at most.
     pub batch_size: u32,
+    /// Conversations under way at a time; at least 1. It decides how fast a run is, never what it makes.
+    pub concurrency: u32,
     /// Waves from one whose end a conversation knows to its own; at least 1.
     pub lookahead: u32,
 }
@@ -181,7 +183,7 @@ impl Quota {
 
     /// The next conversation to open; none when so many are `active` that all seats are taken, or when there is none.
     pub fn open(&mut self, active: u32) -> Option<Opening> {
-        if self.stopped || active >= self.target.batch_size {
+        if self.stopped || active >= self.target.concurrency {
             return None;
         }
         let place = *self.unopened.first()?;

@@ -9,11 +9,11 @@ use super::capabilities::Capabilities;
 use super::form::Form;
 use super::refusals;
 use super::secrets::Secrets;
-use super::shared::causes;
 use super::wire::native::native;
 use super::wire::request::Preset;
 use super::wire::{ChatCompletions, Wire, page, response, thoughts, tool_text};
 use super::{AgentOptions, EndpointOptions, Provider, Shared, display_name};
+use crate::domain::causes::causes;
 use crate::domain::{Agent, clock};
 use crate::llm::{ChatReply, ChatRequest, ModelError, Tier};
 use crate::traffic::patience::retry_after;
@@ -144,12 +144,7 @@ impl Endpoint {
     }
 
     /// Sends one request, in this tier if there is one, and reads its response.
-    pub async fn ask(
-        &self,
-        request: &ChatRequest,
-        tier: Option<Tier>,
-        tries: u32,
-    ) -> Result<Answer, Setback> {
+    pub async fn ask(&self, request: &ChatRequest, tier: Option<Tier>, tries: u32) -> Result<Answer, Setback> {
         let start = Instant::now();
         let (model, endpoint) = (&self.sent_model, &self.shown);
         let mut form = self.capabilities.form(!request.tools.is_empty());
@@ -189,12 +184,7 @@ impl Endpoint {
         })
     }
 
-    async fn exchange(
-        &self,
-        request: &ChatRequest,
-        form: &Form,
-        tries: u32,
-    ) -> Result<Answer, Setback> {
+    async fn exchange(&self, request: &ChatRequest, form: &Form, tries: u32) -> Result<Answer, Setback> {
         let timeout = if is_flex(form) { self.flex_timeout } else { self.timeout };
         let outgoing = self.wire.outgoing(request, form).map_err(|detail| Setback {
             error: self.unwritable(&detail),

@@ -38,7 +38,7 @@ pub fn conclude(
         seed: facts.seed,
         languages: settings.languages.clone(),
         total_samples: settings.total_samples,
-        batch_size: settings.batch_size,
+        concurrency: settings.concurrency,
         end,
         tally,
         left,

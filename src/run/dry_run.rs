@@ -34,7 +34,7 @@ pub fn dry_run(settings: &Settings, listeners: &Listeners) -> Result<DryRun, Run
     let Looked { folder, resumed, facts, settled, work } = look(settings, &prepared)?;
     let runtime = signals::runtime().map_err(RunError::Runtime)?;
     let (stop, failure) = (Stop::default(), Arc::new(OnceLock::new()));
-    let executor = Executor::new(runtime.handle().clone(), settings.batch_size as usize, stop.clone());
+    let executor = Executor::new(runtime.handle().clone(), settings.concurrency as usize, stop.clone());
     let failed = failure.clone();
     let broken: Arc<dyn Fn(&StoreError) + Send + Sync> = Arc::new(move |error| {
         _ = failed.set(error.clone());

@@ -41,6 +41,7 @@ pub fn estimate(settings: &Settings, pilot: u32, workers: usize, host: &Host) ->
     piloted.output.folder = folder.path().join("pilot");
     piloted.total_samples = pilot.min(settings.total_samples);
     piloted.batch_size = settings.batch_size.min(piloted.total_samples);
+    piloted.concurrency = settings.concurrency.min(piloted.total_samples);
     (piloted.run_id, piloted.resume, piloted.reuse_from) = (None, None, None);
     piloted.store.keep_calls = true;
     let Ran::Made(summary) = run(&piloted, workers, host)? else {

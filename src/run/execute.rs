@@ -52,7 +52,7 @@ pub fn execute(
     let runtime = signals::runtime().map_err(RunError::Runtime)?;
     let stop = Stop::default();
     let signalled = (host.obey)(stop.clone()).map_err(RunError::Runtime)?;
-    let executor = Executor::new(runtime.handle().clone(), settings.batch_size as usize, stop.clone());
+    let executor = Executor::new(runtime.handle().clone(), settings.concurrency as usize, stop.clone());
     shared.open(&store, &facts.run_id)?;
     let (halted, handle) = (stop.clone(), runtime.handle().clone());
     shared.halt.tell(move || signals::land(&handle, halted.clone()));

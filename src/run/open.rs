@@ -174,6 +174,7 @@ fn quota(
         total: settings.total_samples,
         languages: settings.languages.len() as u16,
         batch_size: settings.batch_size,
+        concurrency: settings.concurrency,
         lookahead: settings.lookahead,
     };
     let mut quota = Quota::new(target, coverage);

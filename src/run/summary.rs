@@ -62,7 +62,7 @@ pub struct Summary {
     /// Conversations wanted per language.
     pub total_samples: u32,
     /// Conversations advanced at a time.
-    pub batch_size: u32,
+    pub concurrency: u32,
     /// How the run ended, completed or not.
     pub end: End,
     /// What became of its conversations.
@@ -92,7 +92,7 @@ pub struct Summary {
 impl Summary {
     /// Share of the seats' time that was spent in stages, from 0 to 1.
     pub fn seats_busy(&self) -> f64 {
-        self.busy.as_secs_f64() / (f64::from(self.batch_size) * self.elapsed.as_secs_f64()).max(f64::MIN_POSITIVE)
+        self.busy.as_secs_f64() / (f64::from(self.concurrency) * self.elapsed.as_secs_f64()).max(f64::MIN_POSITIVE)
     }
 
     /// Drops by reason.
@@ -114,8 +114,11 @@ impl Summary {
         let figures = short.iter().map(|short| {
             let language = &self.languages[usize::from(short.language.0)];
             let Shortfall { accepted, dropped, consecutive_drops, .. } = short;
-            let given_up =
-                if *consecutive_drops > 0 { format!(", given up after {consecutive_drops} drops in a row") } else { String::new() };
+            let given_up = if *consecutive_drops > 0 {
+                format!(", given up after {consecutive_drops} drops in a row")
+            } else {
+                String::new()
+            };
             format!("{language}: {accepted} of {} accepted, {dropped} dropped{given_up}", self.total_samples)
         });
         let mut text = format!(

@@ -3,6 +3,7 @@
 use super::agents::Role;
 use super::error::Report;
 use super::renames::warning;
+use super::table::{BASE_URL, PROVIDER};
 use crate::providers::Secret;
 use std::collections::BTreeMap;
 
@@ -11,8 +12,7 @@ use std::collections::BTreeMap;
 /// It is demanded when an endpoint wants a key; without that variable others get none.
 pub(super) fn key(role: &Role, wanted: bool, env: &BTreeMap<String, String>, report: &mut Report) -> Option<Secret> {
     let (canonical, old) = (mapping_variable(role.env), mapping_variable(role.old_env));
-    let keys = [role.key("provider"), role.key("base_url")];
-    let keys = [keys[0].as_str(), keys[1].as_str()];
+    let keys = [PROVIDER, BASE_URL].map(|key| key.of(role.agent).path);
     let Some((mapping, name)) = mapping(&canonical, &old, env, report) else {
         if wanted {
             let text = format!(

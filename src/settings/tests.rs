@@ -1,5 +1,7 @@
 //! The whole way from a file to settings; what a single step does is tested beside it.
 
+mod manifest;
+
 use super::*;
 use crate::providers;
 use crate::stages::Granularity;
@@ -453,4 +455,13 @@ fn files_that_hold_no_configuration() {
     let flags = Flags { config: "does/not/exist.yaml".into(), ..Flags::default() };
     let error = Settings::load(&flags, &BTreeMap::new()).unwrap_err().to_string();
     assert_eq!(error, "Config file not found: does/not/exist.yaml");
+}
+
+#[test]
+fn as_many_conversations_are_advanced_as_a_wave_has_unless_the_settings_say() {
+    let of = |set: &[&str]| load(&format!("{BUILTIN}run: {{batch_size: 8}}"), &[("CONCURRENCY", "3")], set).unwrap();
+    assert_eq!((of(&[]).batch_size, of(&[]).concurrency), (8, 3));
+    assert_eq!(of(&["run.concurrency=null"]).concurrency, 8);
+    let error = load(BUILTIN, &[], &["run.concurrency=0"]).unwrap_err();
+    assert_eq!(error, "`run.concurrency` must be > 0. (--set run.concurrency)");
 }

@@ -266,7 +266,8 @@ impl State {
                 continue;
             }
             let endpoint = |target: &Target| &self.endpoints[target.endpoint.0];
-            let errors = route.targets.iter().map(|target| target.unusable.as_deref().unwrap_or(endpoint(target).error()));
+            let errors =
+                route.targets.iter().map(|target| target.unusable.as_deref().unwrap_or(endpoint(target).error()));
             let errors = errors.collect::<Vec<_>>().join("; ");
             if route.targets.iter().all(|target| target.unusable.is_some()) {
                 return Outage::Final(errors);

@@ -109,7 +109,8 @@ struct Made {
 fn run(load: Load) -> Made {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build().expect("a runtime");
     let executor = Executor::new(runtime.handle().clone(), load.seats as usize, Stop::default());
-    let target = Target { total: load.conversations, languages: 1, batch_size: load.seats, lookahead: load.lookahead };
+    let Load { conversations: total, seats, lookahead, .. } = load;
+    let target = Target { total, languages: 1, batch_size: seats, concurrency: seats, lookahead };
     let quota = Quota::new(target, Coverage::default());
     let log = Log::default();
     let stages = load.stages(&log);

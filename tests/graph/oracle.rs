@@ -86,7 +86,8 @@ impl Lockstep<'_> {
             match &conversation.ending {
                 Some(Ending::Completed) => (progress.accepted, progress.consecutive_drops) = (progress.accepted + 1, 0),
                 Some(Ending::Dropped(reason)) => {
-                    (progress.dropped, progress.consecutive_drops) = (progress.dropped + 1, progress.consecutive_drops + 1);
+                    (progress.dropped, progress.consecutive_drops) =
+                        (progress.dropped + 1, progress.consecutive_drops + 1);
                     *self.outcome.drops.entry(reason.as_str().into()).or_default() += 1;
                 }
                 ending => panic!("ended as {ending:?}"),

@@ -54,7 +54,8 @@ fn run(load: Load) -> (Outcome, Course) {
     let (settled, settlements) = mpsc::channel();
     let (tallied, tallies) = mpsc::channel();
     let Load { total, languages, batch_size, lookahead, .. } = load;
-    let quota = Quota::new(Target { total, languages, batch_size, lookahead }, load.coverage());
+    let quota =
+        Quota::new(Target { total, languages, batch_size, concurrency: load.seats as u32, lookahead }, load.coverage());
     let earlier: Arc<[Fingerprint]> = load.earlier().into_iter().collect();
     let stages = load.stages();
     timely::execute(timely::Config::process(load.workers), move |worker| {

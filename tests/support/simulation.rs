@@ -103,11 +103,7 @@ impl Load {
             run.step(limit);
         }
         let calls = run.answered as f64;
-        Outcomes {
-            throughput: calls / run.now,
-            in_flight: run.area / run.now,
-            timed_out: run.timed_out as f64 / calls,
-        }
+        Outcomes { throughput: calls / run.now, in_flight: run.area / run.now, timed_out: run.timed_out as f64 / calls }
     }
 }
 
