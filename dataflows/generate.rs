@@ -25,7 +25,7 @@ pub type Stage<O> =
 /// What the verbs mean.
 #[derive(Clone)]
 pub struct Stages {
-    /// Begins a conversation.
+    /// Begins a conversation in the slot that was opened.
     pub open: Arc<dyn Fn(&Opening) -> Conversation + Send + Sync>,
     /// The user model asks.
     pub ask: Stage<Question>,

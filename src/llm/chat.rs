@@ -98,7 +98,7 @@ impl ChatRequest {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Finish {
-    /// By itself.
+    /// The model ended by itself, with its reply complete.
     #[default]
     Stop,
     /// At the limit of tokens.

@@ -19,7 +19,7 @@ pub enum Route {
     Accepted,
     /// Its question was a duplicate: to ask again.
     Rejected,
-    /// It ends here.
+    /// It has ended, completed or dropped.
     Ended,
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// What became of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fate {
-    /// It counts.
+    /// It counts towards the conversations wanted.
     Accepted,
     /// It does not; a replacement is due.
     Dropped {
@@ -22,7 +22,7 @@ pub enum Fate {
 /// The end of a conversation, as the quota sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Its place.
+    /// Its place among the conversations of its language.
     pub slot: Slot,
     /// The wave it belongs to.
     pub wave: Wave,
@@ -117,7 +117,7 @@ pub struct Tally {
     pub duplicates: u64,
     /// What the turns of conversations that ended since the process began came to.
     pub turns: Turns,
-    /// Drops by reason.
+    /// Conversations dropped, by the reason that outputs give.
     pub drops: BTreeMap<String, u32>,
     /// What happened to the conversation dropped last.
     pub last_drop: Option<String>,
@@ -186,7 +186,7 @@ impl Tally {
 /// A language that could not be completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shortfall {
-    /// Which.
+    /// The language that falls short, by its place in the settings.
     pub language: LanguageIndex,
     /// Conversations that were accepted.
     pub accepted: u32,

@@ -24,7 +24,7 @@ const MAX_OUTAGE: Duration = Duration::from_secs(600);
 pub struct Shared {
     /// What the calls of all models cost.
     pub meter: Arc<Meter>,
-    /// What tokens cost.
+    /// What tokens of each model cost.
     pub prices: Arc<Prices>,
     /// Told when the run has to stop.
     pub halt: Arc<Halt>,

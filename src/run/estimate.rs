@@ -22,7 +22,7 @@ pub struct Forecast {
     pub paid: [f64; 3],
     /// Conversations of the run, over all languages.
     pub conversations: u32,
-    /// Languages.
+    /// How many languages there are.
     pub languages: usize,
     /// The run's calls, tokens and billionths of a USD: expected, and the half of the range.
     pub expected: [(f64, f64); 3],

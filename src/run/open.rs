@@ -25,9 +25,9 @@ pub enum Opened {
 pub struct Ready {
     /// What is the same for all its conversations.
     pub facts: RunFacts,
-    /// Its state.
+    /// The store that keeps the state of the run.
     pub store: Arc<dyn Store>,
-    /// Writes its outputs.
+    /// Writes the outputs of the run.
     pub recorder: Recorder,
     /// The waves that it has settled.
     pub waves: Waves,

@@ -55,15 +55,15 @@ pub struct Summary {
     pub run_id: Arc<str>,
     /// The configuration file, as it was named.
     pub config: String,
-    /// Its seed.
+    /// The seed that every random choice followed from.
     pub seed: u64,
-    /// Its languages.
+    /// Its languages in the order of the settings.
     pub languages: Vec<Arc<str>>,
     /// Conversations wanted per language.
     pub total_samples: u32,
     /// Conversations advanced at a time.
     pub concurrency: u32,
-    /// How it ended.
+    /// How the run ended, completed or not.
     pub end: End,
     /// What became of its conversations.
     pub tally: Tally,
@@ -83,7 +83,7 @@ pub struct Summary {
     pub elapsed: Duration,
     /// Time seats were taken, summed over the seats.
     pub busy: Duration,
-    /// Files written.
+    /// Files that were written, each with its rows.
     pub files: Vec<WrittenFile>,
     /// The folder of the logs, relative to the project's root where it lies below it.
     pub logs: String,

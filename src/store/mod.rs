@@ -26,7 +26,7 @@ pub use sqlite::Sqlite;
 use crate::domain::{Digest, Fingerprint, Place};
 use std::collections::BTreeMap;
 
-/// `store`.
+/// What the section `store` of the settings says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// Whether replies stay once their conversation is settled.

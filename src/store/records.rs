@@ -50,10 +50,10 @@ impl State {
     }
 }
 
-/// A run.
+/// A run as the store knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
-    /// Its name.
+    /// Its id, unique in the output folder.
     pub id: String,
     /// How far it has come.
     pub state: State,
@@ -65,7 +65,7 @@ pub struct Run {
     pub ledger: u64,
     /// When it began, and when its state was last recorded: UTC.
     pub began: String,
-    /// See [`Run::began`].
+    /// When it was last changed, as [`Run::began`] tells time.
     pub updated: String,
 }
 
@@ -78,14 +78,14 @@ pub struct Fact {
     pub text: String,
 }
 
-/// A model's reply.
+/// A model's reply, to be kept in the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Where it was asked for.
     pub place: Place,
-    /// What was asked.
+    /// What was asked, as a digest of the request.
     pub digest: Digest,
-    /// The reply, compressed.
+    /// The reply, compressed as the journal keeps it.
     pub body: Vec<u8>,
     /// Who replied, and what it cost; none when it was taken over from another run.
     pub paid: Option<Paid>,
@@ -150,7 +150,7 @@ impl Cost {
 /// What became of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
-    /// Its place.
+    /// Its place among the conversations of its language.
     pub slot: Slot,
     /// The wave it belongs to.
     pub wave: Wave,
@@ -178,7 +178,7 @@ pub struct Mark {
 /// Whole waves that are settled, with the files that tell of them. All of the files' bytes are on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Admission {
-    /// When: UTC.
+    /// When it was admitted, in UTC.
     pub at: String,
     /// The conversations, in slot order.
     pub settled: Vec<Settled>,
@@ -205,7 +205,7 @@ pub struct Spending {
 }
 
 impl Spending {
-    /// Both amounts together.
+    /// Both amounts together, field by field.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         self.each(other, u64::saturating_add)
@@ -236,7 +236,7 @@ impl Spending {
 /// counted apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charge {
-    /// The conversation.
+    /// The conversation that they were made for.
     pub slot: Slot,
     /// What its replies cost.
     pub cost: Cost,

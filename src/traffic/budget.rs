@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 /// The caps of a run; none where there is none. What it spent before it was resumed counts.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Budget {
-    /// USD.
+    /// The most that may be spent, in USD; none without a limit.
     pub usd: Option<f64>,
     /// Tokens, read and written.
     pub tokens: Option<u64>,

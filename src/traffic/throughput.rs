@@ -124,7 +124,7 @@ pub enum Outcome {
 /// What a reply has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// Nothing that lasts.
+    /// Nothing that lasts from sample to sample.
     None,
     /// The limit is lower from now on: the endpoint answers more that way.
     Lowered,
