@@ -66,7 +66,7 @@ fn forecast(charges: &[Charge], settled: &[Settled], settings: &Settings) -> For
         conversations: settings.total_samples * languages as u32,
         languages,
         expected: [(0.0, 0.0); 3],
-        unpriced: charges.iter().any(|charge| charge.unpriced > 0),
+        unpriced: charges.iter().any(|charge| charge.cost.unpriced > 0),
     };
     for number in 0..languages {
         let here: Vec<&Settled> = settled.iter().filter(|one| usize::from(one.slot.language.0) == number).collect();
@@ -74,9 +74,9 @@ fn forecast(charges: &[Charge], settled: &[Settled], settings: &Settings) -> For
         // Those that are dropped cost too: so many are to be made for the accepted ones.
         let made = f64::from(settings.total_samples) * here.len() as f64 / accepted as f64;
         for (kind, of) in [
-            |charge: &Charge| charge.calls,
-            |charge: &Charge| charge.prompt_tokens + charge.completion_tokens,
-            |charge: &Charge| charge.cost_nanousd,
+            |charge: &Charge| charge.cost.calls,
+            |charge: &Charge| charge.cost.prompt_tokens + charge.cost.completion_tokens,
+            |charge: &Charge| charge.cost.nanousd,
         ]
         .into_iter()
         .enumerate()
