@@ -26,7 +26,7 @@ fn nothing_is_lost_where_latency_does_not_depend_on_load() {
         assert!(share >= 0.99, "sigma {sigma}: {share}");
     }
     // Short judgements beside long answers, in any proportion, are no reason either.
-    for mix in [Mix::Two, Mix::Shifts] {
+    for mix in [Mix::Two, Mix::Shifts, Mix::FirstLonger] {
         let share = share(Load { mix, ..Load::unlimited(64, 1.0, 1) });
         assert!(share >= 0.99, "{mix:?}: {share}");
     }
