@@ -8,8 +8,8 @@
 
 use crate::domain::{Answer, Attempt, Conversation, Failure, Fingerprint, Judged, Question};
 use crate::operators::{
-    Accepted, Desk, Heard, Opening, Outcome, Quota, Settlement, Tally, accept, advance, call, dedup, record, settle,
-    slots,
+    Executor, InFlight, Inputs, Opening, Outcome, Outputs, Quota, Settlement, Tally, accept, advance, call, dedup,
+    record, settle, slots,
 };
 use std::future::Future;
 use std::pin::Pin;
@@ -18,15 +18,15 @@ use timely::dataflow::Scope;
 use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Concat, ConnectLoop, Feedback};
 
-/// An asynchronous function from a conversation to what a model made of it.
+/// An asynchronous function from a conversation in flight to what a model made of it.
 pub type Stage<O> =
-    Arc<dyn Fn(Arc<Conversation>) -> Pin<Box<dyn Future<Output = Result<O, Failure>> + Send>> + Send + Sync>;
+    Arc<dyn Fn(Arc<InFlight>) -> Pin<Box<dyn Future<Output = Result<O, Failure>> + Send>> + Send + Sync>;
 
 /// What the verbs mean.
 #[derive(Clone)]
 pub struct Stages {
-    /// Begins a conversation.
-    pub open: Arc<dyn Fn(Opening) -> Conversation + Send + Sync>,
+    /// Begins a conversation in the slot that was opened.
+    pub open: Arc<dyn Fn(&Opening) -> Conversation + Send + Sync>,
     /// The user model asks.
     pub ask: Stage<Question>,
     /// The assistant model answers.
@@ -51,7 +51,7 @@ pub fn generate(
     scope: Scope<'_, u64>,
     order: Order,
     stages: Stages,
-    desk: &Desk,
+    executor: &Executor,
     report: impl Fn(&Tally) + 'static,
     write: impl FnMut(Settlement) + 'static,
 ) {
@@ -62,15 +62,15 @@ pub fn generate(
     let (more_loop, more) = scope.feedback(1);
     let (ended_loop, ended) = scope.feedback(1);
 
-    let (openings, watermarks) = slots(outcomes, reports, order.quota, desk.stop().clone(), report);
-    let opened = openings.map(move |opening| (stages.open)(opening));
+    let (openings, watermarks) = slots(outcomes, reports, order.quota, executor.stop().clone(), report);
+    let opened = openings.map(move |opening| InFlight::new((stages.open)(&opening), opening.coverage));
     let asking = opened.clone().concat(again).concat(more);
-    let asked = call("ask", asking, desk, move |conversation| (stages.ask)(conversation));
-    let heard = Heard { opened, asked, ended, verdicts, watermarks: watermarks.clone() };
-    let Accepted { accepted, rejected, dropped, claims, reports } = accept(heard, order.retries);
-    let answered = call("answer", accepted, desk, move |conversation| (stages.answer)(conversation));
+    let asked = call("ask", asking, executor, move |conversation| (stages.ask)(conversation));
+    let inputs = Inputs { opened, asked, ended, verdicts, watermarks: watermarks.clone() };
+    let Outputs { accepted, rejected, dropped, claims, reports } = accept(inputs, order.retries);
+    let answered = call("answer", accepted, executor, move |conversation| (stages.answer)(conversation));
     let judging = answered.map(|(conversation, answer)| conversation.answered(answer)).concat(dropped);
-    let judged = call("judge", judging, desk, move |conversation| (stages.judge)(conversation));
+    let judged = call("judge", judging, executor, move |conversation| (stages.judge)(conversation));
     let (unfinished, finished) = advance(judged);
     let finished = finished.map(Arc::new);
     let settled = settle(finished.clone(), watermarks.clone());

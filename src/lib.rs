@@ -1,13 +1,39 @@
 //! dlgforge turns a folder of documents into a dataset of grounded multi-turn conversations.
 //!
-//! # How a run goes
+//! # A run
 //!
-//! [`cli`] reads what the user typed, [`settings`] what it means, [`run`] carries it out: it reads the [`knowledge`]
-//! base, sets up models ([`llm`], [`providers`]), prompts ([`stages`]) and the [`plan`], and builds one graph on every worker thread.
-//! The graph is [`dataflows::generate()`], top to bottom; its verbs are [`operators`], the data that flows are [`domain`].
-//! Every reply goes through the journal of the [`store`] first; a writer thread hands settled conversations to [`output`],
-//! and has the store admit them. A run that goes on is the same graph, with what is settled counted and the journal
-//! answering first.
+//! ```text
+//! cli ─▶ settings ─▶ run: prepare ─▶ open ─▶ execute ───────────────────────────────▶ conclude ─▶ summary
+//!                         documents   store    │                                        files
+//!                         prompts     ledger   ▼
+//!                         models             dataflows::generate, on every worker thread
+//!                                              slots ─▶ ask ─▶ accept ─▶ answer ─▶ judge ─▶ advance ─▶ settle ─▶ record
+//!                                                       │        ▲         │         │                           │
+//!                                                       │      dedup       │         │                           ▼
+//!                                              tasks:  stages ─▶ llm (journal) ─▶ providers ─▶ traffic ─▶ HTTP  output
+//! ```
+//!
+//! [`cli`] reads what the user typed, [`settings`] what it means, [`run`] carries it out. It *prepares* (the [`knowledge`]
+//! base, prompts, the [`plan`], models), *opens* the run in its folder (new, or one that goes on), *executes* it, and
+//! *concludes* (the last files, the summary). What happens on the way is told to listeners, of which the terminal and the log
+//! are two. The graph is [`dataflows::generate()`], read from top to bottom; its verbs are [`operators`], the data that flows
+//! is [`domain`]. A stage makes a prompt and reads the reply; every reply goes through the journal of the [`store`] before the
+//! graph sees it. A writer thread hands settled conversations to [`output`], and has the store admit them. A run that goes
+//! on is the same graph, with what is settled counted and the journal answering first.
+//!
+//! # Words
+//!
+//! - A **slot** is the place of a conversation in the run: its language and its number there.
+//! - A **wave** is `run.batch_size` slots of a language that know the same of the conversations before them.
+//! - A **rank** is the place of a question in the order in which questions would be decided one after the other: language, wave,
+//!   turn, attempt, slot.
+//! - A **claim** is a question, by its fingerprint, at its rank: it wins if no claim of the same fingerprint ranks lower.
+//! - A **tick** is a moment of the graph's logical clock; an event moves it, not time.
+//! - A **verdict** says whether a claim wins, as of a tick; it may change when a claim of lower rank comes late, and then the
+//!   conversation is rolled back to that question: its **epoch** ends and the next begins.
+//! - The **watermark** is the lowest rank that any open conversation may still claim: what ranks below it can't change.
+//! - A conversation is **settled** when it has ended and nothing can change it any more: it leaves the graph, in slot order.
+//! - It is **admitted** when the store has recorded how long every file is with its rows in it: a crash takes nothing back of it.
 //!
 //! # Who owns which truth
 //!
@@ -22,7 +48,7 @@
 //! | what an endpoint can't do | the capabilities of [`providers`], learned from its refusals and kept by the [`store`] |
 //! | which endpoint takes a request and when, and which of them are up | [`traffic`], one for all models |
 //! | what may still be spent | the budget of [`traffic`], which every request reserves from |
-//! | how many calls are out | the seats of [`operators::Desk`], taken inside the tasks |
+//! | how many calls are out | the permits of [`operators::Executor`], taken inside the tasks |
 //! | the order of rows | [`operators::settle()`] on each worker, the writer thread over all of them |
 //! | every random choice | [`plan`], from the run's seed and the place in the run |
 //!
@@ -36,6 +62,22 @@
 //!
 //! There are as many graphs as there are commands, written out by hand; a trait has two implementations or it does not
 //! exist; a room owns its options and never sees the whole configuration.
+//!
+//! # To add …
+//!
+//! - **a provider**: a row of `providers/provider.rs`; a protocol of its own is a file in `providers/wire/`.
+//! - **a setting**: its declaration in `settings/` with its comment in `config/default.yaml`, and the field of the options that
+//!   uses it.
+//! - **a tool** of the assistant: a [`tools::Tool`], put into the toolbox where `run/inputs.rs` builds it.
+//! - **a retriever**: a [`knowledge::Retriever`], chosen in `run/inputs.rs`.
+//! - **an output format**: a file in `output/`, and a line in its list of formats.
+//! - **a document type**: `knowledge/document.rs` reads it to text and headings.
+//! - **a check** of messages: a file in `stages/faults/`, called in `stages/checks.rs`.
+//! - **a listener**: a [`run::Listener`], named where `main.rs` hosts a run.
+
+/// Fixtures are shared with the tests of the folder `tests`, which know the library by its name.
+#[cfg(test)]
+extern crate self as dlgforge;
 
 pub mod builtin;
 pub mod cli;

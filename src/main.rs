@@ -2,14 +2,16 @@
 
 use clap::Parser;
 use dlgforge::cli::{Cli, Command, EstimateArgs, Place, RunArgs, StatusArgs};
+use dlgforge::domain::causes::causes;
 use dlgforge::domain::terminal::shown;
-use dlgforge::run::{End, Ran};
+use dlgforge::output::logs;
+use dlgforge::run::{End, Host, Listener, Listeners, LogLines, Ran, RunError, Terminal};
 use dlgforge::settings::{Resume, Settings};
 use dlgforge::store::{Run, State};
-use std::error::Error;
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 fn main() -> ExitCode {
     end_with_workers();
@@ -23,7 +25,7 @@ fn main() -> ExitCode {
     };
     result.unwrap_or_else(|mut message| {
         if message.contains("Too many open files") {
-            message.push_str("; raise the limit on open files (`ulimit -n`), or lower run.batch_size");
+            message.push_str("; raise the limit on open files (`ulimit -n`), or lower run.concurrency");
         }
         // A reader that has gone away misses it.
         _ = writeln!(std::io::stderr(), "dlgforge {name} failed: {}", shown(&message));
@@ -40,15 +42,16 @@ fn later(command: &Command) -> ExitCode {
 fn settings(place: &Place, resume: Option<Resume>) -> Result<Settings, String> {
     let unicode = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     let environment = std::env::vars_os().filter_map(unicode).collect();
-    Settings::load(&place.flags(resume), &environment).map_err(|error| told(&error))
+    Settings::load(&place.flags(resume), &environment).map_err(|error| causes(&error))
 }
 
 fn run(args: &RunArgs) -> Result<ExitCode, String> {
     let settings = settings(&args.run, args.resumed())?;
     if args.dry_run {
-        return rehearse(&settings);
+        return dry_run(&settings);
     }
-    let summary = match dlgforge::run::run(&settings, usize::from(args.run.workers)).map_err(|error| told(&error))? {
+    let ran = hosted(&settings, |host| dlgforge::run::run(&settings, usize::from(args.run.workers), host))?;
+    let summary = match ran {
         Ran::Made(summary) => summary,
         Ran::Over(run) => return over(&run),
     };
@@ -60,6 +63,19 @@ fn run(args: &RunArgs) -> Result<ExitCode, String> {
     }
 }
 
+/// Runs something that the terminal and the log listen to, and that signals stop.
+fn hosted<T>(settings: &Settings, work: impl FnOnce(&Host) -> Result<T, RunError>) -> Result<T, String> {
+    let terminal = Arc::new(Terminal::default());
+    let _logs = logs::start(&settings.logs, terminal.console()).map_err(|error| causes(&error))?;
+    for warning in &settings.warnings {
+        tracing::warn!(target: "dlgforge.config", "{warning}");
+    }
+    let console = terminal.clone();
+    let obey = Arc::new(move |stop| dlgforge::run::listen(stop, console.console()));
+    let listeners: [Arc<dyn Listener>; 2] = [terminal, Arc::new(LogLines)];
+    work(&Host { listeners: Listeners::new(listeners), obey }).map_err(|error| causes(&error))
+}
+
 fn over(run: &Run) -> Result<ExitCode, String> {
     let id = &run.id;
     if run.state == State::Completed {
@@ -69,18 +85,18 @@ fn over(run: &Run) -> Result<ExitCode, String> {
     Err(format!("run {id} ended short of run.total_samples, and more attempts would not help: nothing to do"))
 }
 
-fn rehearse(settings: &Settings) -> Result<ExitCode, String> {
+fn dry_run(settings: &Settings) -> Result<ExitCode, String> {
     for warning in &settings.warnings {
         _ = writeln!(std::io::stderr(), "{}", shown(warning));
     }
-    say(&dlgforge::run::rehearse(settings).map_err(|error| told(&error))?);
+    say(&dlgforge::run::dry_run(settings, &Listeners::default()).map_err(|error| causes(&error))?);
     Ok(ExitCode::SUCCESS)
 }
 
 fn estimate(args: &EstimateArgs) -> Result<ExitCode, String> {
     let settings = settings(&args.run, None)?;
-    let forecast = dlgforge::run::estimate(&settings, args.pilot, usize::from(args.run.workers));
-    say(&forecast.map_err(|error| told(&error))?);
+    let workers = usize::from(args.run.workers);
+    say(&hosted(&settings, |host| dlgforge::run::estimate(&settings, args.pilot, workers, host))?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -89,7 +105,7 @@ fn status(args: &StatusArgs) -> Result<ExitCode, String> {
     if !args.outputs.is_dir() {
         return Err(format!("there is no folder {folder}; name the output folder of a project (`saving.output_dir`)"));
     }
-    let reports = dlgforge::run::status(&args.outputs).map_err(|error| told(&error))?;
+    let reports = dlgforge::run::status(&args.outputs).map_err(|error| causes(&error))?;
     if reports.is_empty() {
         say(&format!("{folder} has no runs\n"));
     }
@@ -100,12 +116,6 @@ fn status(args: &StatusArgs) -> Result<ExitCode, String> {
 /// Prints. A reader that has gone away (`| head`) does not make the command a failure.
 fn say(text: &impl std::fmt::Display) {
     _ = write!(std::io::stdout(), "{}", shown(&text.to_string()));
-}
-
-/// An error with its causes.
-fn told(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// A worker of the dataflow that panics leaves its peers waiting for it: end the process instead. Tasks may panic:

@@ -33,7 +33,7 @@ fn questions_of_earlier_runs_are_duplicates() {
     let questions = Questions::Pool(4);
     let load = Load { questions, earlier: 2, total: 2, languages: 1, turns: 1, retries: 30, ..CALM };
     check(load);
-    let asked: Vec<_> = oracle(&load).conversations.into_iter().flat_map(|conversation| conversation.turns).collect();
+    let asked: Vec<_> = oracle(&load).conversations.into_iter().flat_map(|made| made.conversation.turns).collect();
     let mut asked: Vec<_> = asked.iter().map(|turn| turn.question.reply.user_message.trim().to_lowercase()).collect();
     asked.sort();
     assert_eq!(asked, ["question 2?", "question 3?"]);
@@ -58,7 +58,9 @@ fn a_conversation_may_be_a_thousand_times_slower_than_the_rest() {
 /// rung that another one holds.
 #[test]
 fn roll_backs_cascade_through_all_waves() {
-    let ladders = Load { questions: Questions::Ladders(4), retries: 20, turns: 2, languages: 1, lookahead: 8, ..CALM };
+    let seats = CALM.batch_size as usize;
+    let ladders =
+        Load { questions: Questions::Ladders(4), retries: 20, turns: 2, languages: 1, lookahead: 8, seats, ..CALM };
     for workers in [1, 2, 4] {
         let tally = check(Load { total: 64, pace: Pace::Last(4), workers, ..ladders });
         // When the last one asks, all but eight have ended on a rung too low.

@@ -18,12 +18,12 @@ pub const MUTANTS: [Mutant; 16] = [
     Mutant {
         undone: "a report comes after the verdicts of its tick",
         file: "src/operators/home.rs",
-        find: "verdicts.into_iter().for_each(|(rank, fingerprint, won)| self.rule(rank, fingerprint, won));
+        find: "verdicts.into_iter().for_each(|verdict| self.apply(verdict));
         self.sent.retain(|(at, _)| *at > tick);",
         replace: "self.sent.retain(|(at, _)| *at > tick);
         if !verdicts.is_empty() {
             let report = self.close(tick, vec![]);
-            verdicts.into_iter().for_each(|(rank, fingerprint, won)| self.rule(rank, fingerprint, won));
+            verdicts.into_iter().for_each(|verdict| self.apply(verdict));
             return report;
         }",
     },
@@ -54,10 +54,10 @@ pub const MUTANTS: [Mutant; 16] = [
     Mutant {
         undone: "verdicts wait by their own time, not by that of their message",
         file: "src/operators/accept.rs",
-        find: "verdicts.for_each(|_, batch| batch.drain(..).for_each(|verdict| ruled.stash(verdict)));",
+        find: "verdicts.for_each(|_, batch| batch.drain(..).for_each(|verdict| pending.stash(verdict)));",
         replace: "verdicts.for_each(|sent, batch| {
                 let tick = sent.stamp().least().map_or(0, |tick| tick.saturating_sub(1));
-                batch.drain(..).for_each(|(verdict, _, diff)| ruled.stash((verdict, tick, diff)));
+                batch.drain(..).for_each(|(verdict, _, diff)| pending.stash((verdict, tick, diff)));
             });",
     },
     Mutant {
@@ -81,14 +81,14 @@ pub const MUTANTS: [Mutant; 16] = [
     Mutant {
         undone: "replies to an earlier course of a conversation are dropped",
         file: "src/operators/home.rs",
-        find: "path.conversation.incarnation == conversation.incarnation",
+        find: "path.conversation.epoch == conversation.epoch",
         replace: "path.conversation.slot == conversation.slot",
     },
     Mutant {
         undone: "the last course of a conversation is the one that is released",
         file: "src/operators/settle.rs",
-        find: "other.incarnation.number < conversation.incarnation.number",
-        replace: "other.incarnation.number > conversation.incarnation.number",
+        find: "held.epoch < conversation.epoch",
+        replace: "held.epoch > conversation.epoch",
     },
     Mutant {
         undone: "a wave sees what was used as of the end of its basis wave",

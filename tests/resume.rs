@@ -189,6 +189,27 @@ fn only_what_can_not_alter_the_data_may_change() {
 }
 
 #[test]
+fn concurrency_decides_how_fast_a_run_is_and_not_what_it_makes() {
+    const WAVES: &str = "  run_id: r\n  batch_size: 8\n  total_samples: 20\n  turns: {mode: exact, exact: 2}";
+    let [two, eight, many] = [2, 8, 40].map(|seats| format!("{WAVES}\n  concurrency: {seats}"));
+    let endpoint = dialogue(5.0);
+    let narrow = Project::with(&remote(&endpoint.base_url(), &two, ""));
+    succeeded(&resumed(&narrow, &[]));
+    assert_eq!(endpoint.max_in_flight(), 2, "as many as are wanted, and never more");
+    for run in [WAVES, &eight, &many] {
+        let wide = Project::with(&remote(&endpoint.base_url(), run, ""));
+        succeeded(&resumed(&wide, &[]));
+        expect_same(&narrow.outputs(), &wide.outputs(), run);
+    }
+    assert!(endpoint.max_in_flight() > 8, "more than a wave: {}", endpoint.max_in_flight());
+    for (begun, set) in [(&two, "run.concurrency=8"), (&eight, "run.concurrency=2"), (&two, "run.concurrency=null")] {
+        let project = killed(&endpoint, begun, "", 60);
+        succeeded(&resumed(&project, &["--resume", "--set", set]));
+        expect_same(&narrow.outputs(), &project.outputs(), set);
+    }
+}
+
+#[test]
 fn runs_that_are_not_there_or_files_that_have_changed_are_named() {
     let project = Project::with(&builtin(RUN, ""));
     let ran = resumed(&project, &["--resume"]);

@@ -65,16 +65,16 @@ impl Account<'_> {
     fn message(&self, draw: &mut Draw) -> String {
         let speech = &self.language.sheet.speech;
         let opening = if self.confidence() == Confidence::Low {
-            draw.pick(speech.partial).copied()
+            draw.pick(&speech.partial).map(String::as_str)
         } else {
-            draw.pick(speech.openings).copied()
+            draw.pick(&speech.openings).map(String::as_str)
         };
         let mut paragraphs = Vec::new();
         for (number, choice) in self.choices.iter().enumerate() {
-            let lead = if number == 0 { opening } else { draw.pick(speech.bridges).copied() };
+            let lead = if number == 0 { opening } else { draw.pick(&speech.bridges).map(String::as_str) };
             paragraphs.push(self.after(lead.unwrap_or_default(), &self.quoted(choice)));
         }
-        let closing = draw.pick(speech.closings).map(|closing| fill(closing, &[("s", &self.sources())]));
+        let closing = draw.pick(&speech.closings).map(|closing| fill(closing, &[("s", &self.sources())]));
         format!("{}\n\n{}", paragraphs.join("\n\n"), closing.unwrap_or_default())
     }
 
@@ -115,7 +115,7 @@ impl Account<'_> {
     fn source(&self, choice: &Choice) -> String {
         let speech = &self.language.sheet.speech;
         if let Some(heading) = self.sentences(choice).iter().find_map(|sentence| sentence.heading.as_deref()) {
-            return fill(speech.section, &[("t", &self.language.quoted(heading))]);
+            return fill(&speech.section, &[("t", &self.language.quoted(heading))]);
         }
         let passage = &self.passages[choice.passage];
         let asked = |group: &Group| group.terms.iter().any(|term| self.subject.iter().any(|(_, asked)| asked == term));
@@ -124,13 +124,13 @@ impl Account<'_> {
         let quoted = choice.sentences.iter().flat_map(|at| &groups[*at]).filter(|group| group.central);
         let best = quoted.max_by(|one, other| rank(one).total_cmp(&rank(other)));
         match best {
-            Some(group) => fill(speech.passage, &[("a", &group.shown(self.language))]),
-            None => speech.untitled.to_owned(),
+            Some(group) => fill(&speech.passage, &[("a", &group.shown(self.language))]),
+            None => speech.untitled.clone(),
         }
     }
 
     fn listed(&self, items: &[String]) -> String {
-        let (between, before_last) = self.language.sheet.speech.joints;
+        let (between, before_last) = &self.language.sheet.speech.joints;
         match items {
             [] => String::new(),
             [only] => only.clone(),
@@ -141,7 +141,7 @@ impl Account<'_> {
     fn insufficient(&self, draw: &mut Draw) -> String {
         let words: Vec<String> = self.subject.iter().take(3).map(|(word, _)| self.language.quoted(word)).collect();
         let words = if words.is_empty() { vec![self.language.quoted(&self.task.question)] } else { words };
-        let said = draw.pick(self.language.sheet.speech.insufficient).copied().unwrap_or_default();
+        let said = draw.pick(&self.language.sheet.speech.insufficient).map_or("", String::as_str);
         capitalised(&fill(said, &[("x", &self.listed(&words))]))
     }
 
@@ -195,9 +195,9 @@ impl Account<'_> {
             let words: Vec<String> =
                 self.subject.iter().filter(|(_, term)| have.contains(term)).map(|(word, _)| word.clone()).collect();
             let text = if words.is_empty() {
-                fill(said.context, &[("e", &evidence.id)])
+                fill(&said.context, &[("e", &evidence.id)])
             } else {
-                fill(said.premise, &[("e", &evidence.id), ("x", &self.listed(&words))])
+                fill(&said.premise, &[("e", &evidence.id), ("x", &self.listed(&words))])
             };
             Premise {
                 id: format!("P{}", at + 1),
@@ -221,9 +221,9 @@ impl Account<'_> {
             fill(template, &values)
         };
         let steps = [
-            fill(said.subject, &[("x", &self.listed(&words))]),
-            filled(said.found, &found),
-            if self.choices.is_empty() { said.nothing.to_owned() } else { filled(said.covered, &share) },
+            fill(&said.subject, &[("x", &self.listed(&words))]),
+            filled(&said.found, &found),
+            if self.choices.is_empty() { said.nothing.clone() } else { filled(&said.covered, &share) },
         ];
         steps.into_iter().map(|text| Thought { text }).collect()
     }
@@ -232,8 +232,8 @@ impl Account<'_> {
         let said = &self.language.sheet.speech.trace;
         let (_, missing) = self.coverage();
         let missing: Vec<String> = missing.into_iter().map(str::to_owned).collect();
-        let nothing = self.choices.is_empty().then(|| said.nothing.to_owned());
-        let uncovered = (!missing.is_empty()).then(|| fill(said.uncovered, &[("x", &self.listed(&missing))]));
+        let nothing = self.choices.is_empty().then(|| said.nothing.clone());
+        let uncovered = (!missing.is_empty()).then(|| fill(&said.uncovered, &[("x", &self.listed(&missing))]));
         nothing.into_iter().chain(uncovered).collect()
     }
 }

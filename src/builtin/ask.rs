@@ -117,7 +117,7 @@ fn about_material(scene: &Scene<'_>, draw: &mut Draw) -> Option<Draft> {
 fn about_group(scene: &Scene<'_>, focus: &Focus<'_>, intent: Intent, draw: &mut Draw) -> Option<Draft> {
     let Focus { at, material, sentence, group } = *focus;
     let shown = |group: &Group| group.shown(scene.language);
-    let several = group.words.contains(scene.language.sheet.speech.joints.1);
+    let several = group.words.contains(&scene.language.sheet.speech.joints.1);
     let others = material.groups[sentence].iter().filter(|other| other.central && !other.overlaps(group));
     let others: Vec<&Group> = others.take(if several { 0 } else { 3 }).collect();
     let other = draw.pick(&others).map(|other| shown(other));
@@ -149,14 +149,14 @@ fn askable(language: &Language, intent: Intent, other: bool) -> Vec<(Difficulty,
     let questions = language.sheet.speech.questions.iter();
     questions
         .filter(|(of, _, text)| *of == intent && (other || !text.contains("{b}")))
-        .map(|(_, difficulty, text)| (*difficulty, *text))
+        .map(|(_, difficulty, text)| (*difficulty, text.as_str()))
         .collect()
 }
 
 /// The question after its lead, half of the time with a request added.
 fn spoken(language: &Language, lead: &str, question: &str, draw: &mut Draw) -> String {
     let message = led(lead, question, language);
-    match draw.pick(language.sheet.speech.tails).filter(|_| draw.one_in(2)) {
+    match draw.pick(&language.sheet.speech.tails).filter(|_| draw.one_in(2)) {
         Some(tail) => format!("{message} {tail}"),
         None => message,
     }
@@ -168,8 +168,8 @@ fn in_general(scene: &Scene<'_>, draw: &mut Draw) -> Draft {
     let message = match seed(scene.task).filter(|seed| language.fits(seed) && draw.one_in(2)) {
         Some(seed) => spoken(language, "", seed, draw),
         None => {
-            let lead = if scene.task.turn_index > 1 { draw.pick(speech.adjacent).copied() } else { None };
-            let opener = draw.pick(speech.openers).copied();
+            let lead = if scene.task.turn_index > 1 { draw.pick(&speech.adjacent).map(String::as_str) } else { None };
+            let opener = draw.pick(&speech.openers).map(String::as_str);
             spoken(language, lead.unwrap_or_default(), opener.unwrap_or_default(), draw)
         }
     };
@@ -180,7 +180,7 @@ fn in_general(scene: &Scene<'_>, draw: &mut Draw) -> Draft {
 
 fn reply(scene: &Scene<'_>, draft: Draft) -> UserReply {
     let snippet = draft.place.and_then(|(at, _)| scene.materials[at].snippet);
-    let note = fill(scene.language.sheet.speech.note, &[("a", &scene.language.quoted(&draft.subject))]);
+    let note = fill(&scene.language.sheet.speech.note, &[("a", &scene.language.quoted(&draft.subject))]);
     UserReply {
         user_message: draft.message,
         intent: draft.intent,

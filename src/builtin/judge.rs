@@ -130,7 +130,7 @@ fn verdict(measures: &Measures, labels: &[String], question_ok: bool, language: 
     JudgeReply {
         score: score.clamp(0.0, 10.0) as u8,
         reasons: reasons(&faults, labels),
-        notes: fill(language.sheet.speech.verdict, &[("g", g), ("r", r), ("c", c), ("w", w)]),
+        notes: fill(&language.sheet.speech.verdict, &[("g", g), ("r", r), ("c", c), ("w", w)]),
         question_ok,
         answer_ok: score >= 5.0 && grounding >= 0.25,
     }
@@ -140,7 +140,7 @@ fn missing(labels: &[String], question_ok: bool, language: &Language) -> JudgeRe
     JudgeReply {
         score: 0,
         reasons: reasons(&[("incomplete", true)], labels),
-        notes: language.sheet.speech.missing.to_owned(),
+        notes: language.sheet.speech.missing.clone(),
         question_ok,
         answer_ok: false,
     }

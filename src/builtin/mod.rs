@@ -29,7 +29,8 @@ mod tests;
 pub use languages::{LANGUAGES, code, speaks};
 
 use crate::domain::{Digest, Task, ToolCall};
-use crate::llm::chat::{ChatReply, ChatRequest, Finish, Model, ModelError, Replying, Role, Usage};
+use crate::llm::Usage;
+use crate::llm::chat::{ChatReply, ChatRequest, Finish, Model, ModelError, Replying, Role};
 use crate::llm::meter::Meter;
 use crate::llm::prices::{Price, Prices};
 use crate::traffic::budget::{Cost, Purse};

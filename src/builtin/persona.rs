@@ -16,7 +16,7 @@ pub(super) fn clause(persona: &str, language: &Language) -> Option<String> {
     if !plain || detect(persona)? != language {
         return None;
     }
-    match language.sheet.code {
+    match language.sheet.code.as_str() {
         "en" => english(&words),
         "de" => Some(name.to_owned()),
         _ => {

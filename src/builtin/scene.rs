@@ -145,8 +145,8 @@ impl<'a> Scene<'a> {
         let later = self.task.turn_index > 1;
         let lead = match self.task.question_mode {
             QuestionMode::Followup => self.reference(focus, draw),
-            QuestionMode::Adjacent if later => draw.pick(speech.adjacent).map(|lead| (*lead).to_owned()),
-            QuestionMode::OffTopic if later => draw.pick(speech.off_topic).map(|lead| (*lead).to_owned()),
+            QuestionMode::Adjacent if later => draw.pick(&speech.adjacent).cloned(),
+            QuestionMode::OffTopic if later => draw.pick(&speech.off_topic).cloned(),
             _ => self.section(focus, draw),
         };
         lead.unwrap_or_else(|| self.introduction(draw))
@@ -158,8 +158,8 @@ impl<'a> Scene<'a> {
         self.heard.as_ref()?;
         let mut shared = focus.material.groups[focus.sentence].iter().filter_map(|other| self.mentioned(other));
         match shared.find(|known| !known.overlaps(focus.group)) {
-            Some(known) => Some(fill(draw.pick(speech.followup)?, &[("p", &known.shown(self.language))])),
-            None => draw.pick(speech.adjacent).map(|lead| (*lead).to_owned()),
+            Some(known) => Some(fill(draw.pick(&speech.followup)?, &[("p", &known.shown(self.language))])),
+            None => draw.pick(&speech.adjacent).cloned(),
         }
     }
 
@@ -167,14 +167,14 @@ impl<'a> Scene<'a> {
     fn section(&self, focus: &Focus<'_>, draw: &mut Draw) -> Option<String> {
         let title = focus.material.titles[focus.sentence].as_ref().filter(|_| draw.one_in(2))?;
         let shown = title.shown(self.language);
-        let lead = draw.pick(self.language.sheet.speech.on_topic).filter(|_| !title.overlaps(focus.group))?;
+        let lead = draw.pick(&self.language.sheet.speech.on_topic).filter(|_| !title.overlaps(focus.group))?;
         Some(fill(lead, &[("t", &shown)]))
     }
 
     /// Says who asks, now and then on the first turn.
     pub(super) fn introduction(&self, draw: &mut Draw) -> String {
         let clause = persona::clause(&self.task.user_persona, self.language);
-        match (self.language.sheet.speech.persona, clause) {
+        match (&self.language.sheet.speech.persona, clause) {
             (Some(frame), Some(clause)) if self.task.turn_index == 1 && draw.one_in(3) => {
                 fill(frame, &[("p", &clause)])
             }

@@ -1,6 +1,7 @@
 //! Passages as they are cut from documents, and the whole sentences that can be quoted from them.
 
 use super::languages::Language;
+use crate::domain::normalisation::collapsed;
 use std::sync::Arc;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -192,7 +193,7 @@ fn plain(text: &str) -> String {
             }
         };
     }
-    out.split_whitespace().collect::<Vec<_>>().join(" ")
+    collapsed(&out)
 }
 
 fn touches_edge(before: &str, after: &str) -> bool {

@@ -27,7 +27,7 @@ pub(super) fn title(heading: &str, text: &str, own: &Language) -> Option<Group> 
     let common = text.contains(&first.folded) || first.folded.ends_with("ing");
     let names = words.iter().skip(1).any(|word| word.text.starts_with(char::is_uppercase));
     let contracted = matches!(first.folded.as_str(), "du" | "au" | "aux" | "des" | "al" | "del");
-    let flows = match own.sheet.code {
+    let flows = match own.sheet.code.as_str() {
         "en" => !names && (first.class == Class::Article || (first.class == Class::Content && common)),
         "fr" | "es" => first.class == Class::Article && !contracted,
         _ => matches!(first.class, Class::Article | Class::Content),

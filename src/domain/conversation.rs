@@ -1,7 +1,8 @@
 //! A conversation: what it was planned to be, the turns it has, and how it ended.
 
+use super::agent::Agent;
 use super::corpus::ChunkIndex;
-use super::coverage::{Coverage, Used};
+use super::coverage::Used;
 use super::fingerprint::Fingerprint;
 use super::json::Json;
 use super::persona::Persona;
@@ -9,12 +10,12 @@ use super::place::{Place, Stage};
 use super::reply::{AssistantReply, JudgeReply, UserReply};
 use super::slot::{Attempt, Rank, Slot, TurnIndex, Wave};
 use super::task::QuestionMode;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
-use tokio_util::sync::CancellationToken;
 
-/// A conversation on its way through the graph.
-#[derive(Debug, Clone, PartialEq)]
+/// A conversation: pure data, which can be written, read back and handed to another process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Conversation {
     /// Its place in the run.
     pub slot: Slot,
@@ -24,20 +25,16 @@ pub struct Conversation {
     pub id: Arc<str>,
     /// Language, as `run.target_languages` spells it.
     pub language: Arc<str>,
-    /// Turns planned.
+    /// Turns planned, 1 or more; a completed conversation has as many.
     pub target_turns: u16,
-    /// Who asks.
+    /// The persona that the user model plays.
     pub user_persona: Arc<Persona>,
-    /// Who answers.
+    /// The persona that the assistant model plays.
     pub assistant_persona: Arc<Persona>,
-    /// What earlier conversations used, as of its opening.
-    pub coverage: Arc<Coverage>,
     /// Turns made, in order.
     pub turns: Vec<Arc<Turn>>,
     /// The turn being made.
     pub round: Round,
-    /// Which course of it this is.
-    pub incarnation: Incarnation,
     /// The judge's verdict on the whole, under `judge.granularity: conversation`.
     pub judgement: Option<Judgement>,
     /// How it ended; none while it goes on.
@@ -64,30 +61,9 @@ impl Conversation {
         question.map(|question| question.fingerprint)
     }
 
-    /// With its question answered, or ended by the failure to answer it.
-    pub fn answered(mut self, answer: Result<Answer, Failure>) -> Self {
-        match answer {
-            Ok(answer) => self.round.answer = Some(answer),
-            Err(failure) => self.ending = Some(failure.into()),
-        }
-        self
-    }
-
     /// Rank of the question being asked.
     pub fn rank(&self) -> Rank {
         self.rank_at(self.turn_index(), self.round.attempt)
-    }
-
-    /// Whether nothing can change it any more, once nothing can that ranks below the watermark: it has ended, and whatever
-    /// verdict on one of its questions changed, it would go on at a rank that is not above this one.
-    pub fn is_final(&self, watermark: Rank) -> bool {
-        let asked = match &self.ending {
-            Some(Ending::Completed) => self.turns.len(),
-            Some(Ending::Dropped(_)) => self.turns.len() + 1,
-            Some(Ending::Interrupted) | None => return false,
-        };
-        let next = self.rank_at(TurnIndex(asked as u16 + 1), Attempt(0));
-        next < watermark && !self.incarnation.recalled.is_cancelled()
     }
 
     /// The place of the first request a stage makes for the turn being made.
@@ -101,32 +77,8 @@ impl Conversation {
     }
 }
 
-/// A conversation's course between two roll-backs. What an earlier course asked for comes to nothing.
-#[derive(Debug, Clone, Default)]
-pub struct Incarnation {
-    /// Roll-backs before it.
-    pub number: u32,
-    /// Cancelled when the next roll-back ends this course.
-    pub recalled: CancellationToken,
-}
-
-impl Incarnation {
-    /// Ends this course and begins the next.
-    pub fn recall(&mut self) {
-        self.recalled.cancel();
-        *self = Self { number: self.number + 1, recalled: CancellationToken::new() };
-    }
-}
-
-/// By number.
-impl PartialEq for Incarnation {
-    fn eq(&self, other: &Self) -> bool {
-        self.number == other.number
-    }
-}
-
 /// The turn being made.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Round {
     /// How often its question was rejected.
     pub attempt: Attempt,
@@ -140,23 +92,23 @@ pub struct Round {
     pub judgement: Option<Judgement>,
 }
 
-/// A complete turn.
-#[derive(Debug, Clone, PartialEq)]
+/// A turn whose question was accepted and answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Turn {
-    /// From 1.
+    /// Its number in the conversation, from 1.
     pub index: TurnIndex,
     /// Which attempt was accepted.
     pub attempt: Attempt,
-    /// The question.
+    /// The question as the user model asked it.
     pub question: Arc<Question>,
-    /// The answer.
+    /// The answer as the assistant model gave it.
     pub answer: Answer,
     /// The judge's verdict, under `judge.granularity: turn`.
     pub judgement: Option<Judgement>,
 }
 
 /// A question as the user model asked it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Question {
     /// How it relates to what was said.
     pub mode: QuestionMode,
@@ -164,7 +116,7 @@ pub struct Question {
     pub seed_topic: String,
     /// Seed question; empty when there is none.
     pub seed_question: String,
-    /// The model's reply.
+    /// What the user model replied, read and repaired.
     pub reply: UserReply,
     /// What it uses of the knowledge base.
     pub used: Used,
@@ -176,14 +128,14 @@ pub struct Question {
     pub reasoning: Option<String>,
     /// The endpoint's response, whole.
     pub raw: Json,
-    /// Requests it took.
+    /// Requests that it took, repairs included.
     pub calls: u32,
 }
 
 /// An answer as the assistant model gave it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
-    /// The model's reply.
+    /// What the assistant model replied, read and repaired.
     pub reply: AssistantReply,
     /// Tools called on the way, in order.
     pub tool_events: Vec<ToolEvent>,
@@ -199,25 +151,25 @@ pub struct Answer {
     pub reasoning: Option<String>,
     /// The endpoint's last response, whole.
     pub raw: Json,
-    /// Requests it took.
+    /// Requests that it took, those after searches and repairs included.
     pub calls: u32,
 }
 
 /// One tool call and its result.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ToolEvent {
     /// The call's id, unique within the turn.
     pub id: String,
-    /// The tool.
+    /// Name of the tool that was called.
     pub name: String,
     /// What it was called with.
     pub arguments: Value,
-    /// What it returned.
+    /// What the tool returned, as the model was shown it.
     pub result: Json,
 }
 
 /// What `judge.accept` makes of a verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Acceptance {
     /// The verdict is good enough.
     Accepted,
@@ -228,9 +180,9 @@ pub enum Acceptance {
 }
 
 /// A verdict of the judge model.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
-    /// The model's reply.
+    /// What the judge model replied, read and repaired.
     pub reply: JudgeReply,
     /// What the run makes of it.
     pub acceptance: Acceptance,
@@ -238,12 +190,12 @@ pub struct Judgement {
     pub reasoning: Option<String>,
     /// The endpoint's response, whole.
     pub raw: Json,
-    /// Requests it took.
+    /// Requests that it took, repairs included.
     pub calls: u32,
 }
 
 /// What the judge made of a round.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Judged {
     /// There was nothing to judge.
     Nothing,
@@ -254,45 +206,45 @@ pub enum Judged {
 }
 
 /// Why a conversation could not go on.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Failure {
     /// The model could not be reached, or refused.
-    #[error("{role} model: {detail}")]
+    #[error("{agent} model: {detail}")]
     Model {
-        /// `user`, `assistant` or `judge`.
-        role: &'static str,
+        /// Whose model it was.
+        agent: Agent,
         /// What the client said.
         detail: String,
     },
     /// The model's replies could not be used.
-    #[error("{role} model: unusable reply: {detail}")]
+    #[error("{agent} model: unusable reply: {detail}")]
     Reply {
-        /// `user`, `assistant` or `judge`.
-        role: &'static str,
+        /// Whose model it was.
+        agent: Agent,
         /// What was wrong with the last one.
         detail: String,
     },
-    /// The model declined.
-    #[error("{role} model refused: {detail}")]
+    /// The model declined to do what it was asked.
+    #[error("{agent} model refused: {detail}")]
     Refused {
-        /// `user`, `assistant` or `judge`.
-        role: &'static str,
-        /// Its words.
+        /// Whose model it was.
+        agent: Agent,
+        /// The words in which it declined.
         detail: String,
     },
     /// The provider withheld the model's reply.
-    #[error("{role} model: reply withheld by the provider's content filter: {detail}")]
+    #[error("{agent} model: reply withheld by the provider's content filter: {detail}")]
     Filtered {
-        /// `user`, `assistant` or `judge`.
-        role: &'static str,
-        /// The provider's reason.
+        /// Whose model it was.
+        agent: Agent,
+        /// The reason that the provider gives.
         detail: String,
     },
     /// The model wrote in another language than the conversation's, also when it was asked again.
-    #[error("{role} model: {detail}")]
+    #[error("{agent} model: {detail}")]
     Language {
-        /// `user`, `assistant` or `judge`.
-        role: &'static str,
+        /// Whose model it was.
+        agent: Agent,
         /// What it wrote in.
         detail: String,
     },
@@ -300,6 +252,12 @@ pub enum Failure {
     #[error("assistant model: {detail}")]
     Ungrounded {
         /// Why there is nothing.
+        detail: String,
+    },
+    /// The knowledge base could not be searched.
+    #[error("{detail}")]
+    Retrieval {
+        /// What the search said.
         detail: String,
     },
     /// The task that worked on it ended without a result.
@@ -314,13 +272,13 @@ pub enum Failure {
 }
 
 /// Why a conversation was dropped.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DropReason {
     /// Every attempt at a question was a duplicate.
     DedupExhausted,
     /// The judge's verdict was not good enough for `judge.accept`.
     Judged(String),
-    /// A stage failed.
+    /// A stage failed, after all the attempts that it makes.
     Failed(Failure),
 }
 
@@ -336,6 +294,7 @@ impl DropReason {
             Self::Failed(Failure::Filtered { .. }) => "content_filtered",
             Self::Failed(Failure::Language { .. }) => "wrong_language",
             Self::Failed(Failure::Ungrounded { .. }) => "not_retrieved",
+            Self::Failed(Failure::Retrieval { .. }) => "retrieval_failed",
             Self::Failed(Failure::Lost) => "lost",
             Self::Failed(Failure::Stopped) => "stopped",
             Self::Failed(Failure::Recalled) => "recalled",
@@ -353,7 +312,7 @@ impl DropReason {
 }
 
 /// How a conversation ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
     /// It has all its turns: it counts towards `run.total_samples`.
     Completed,
@@ -387,6 +346,23 @@ impl Ending {
         match self {
             Self::Dropped(reason) => reason.as_str(),
             Self::Completed | Self::Interrupted => "",
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::output::sample::{dropped_conversation, sample_conversation};
+
+    #[test]
+    fn a_conversation_is_read_back_as_it_was_written() {
+        let failed = DropReason::Failed(Failure::Model { agent: Agent::Assistant, detail: "no".into() });
+        let failed = Conversation { ending: Some(Ending::Dropped(failed)), ..sample_conversation() };
+        for conversation in [sample_conversation(), dropped_conversation(), failed] {
+            let written = serde_json::to_string(&conversation).unwrap();
+            assert_eq!(serde_json::from_str::<Conversation>(&written).unwrap(), conversation);
         }
     }
 }

@@ -33,7 +33,7 @@ pub struct Chunk {
     pub char_end: usize,
 }
 
-/// A document.
+/// A document of the knowledge base.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// Path relative to the knowledge folder, with `/` between parts.
@@ -99,38 +99,31 @@ impl fmt::Display for Passage {
 pub struct Passage {
     /// The name models know it by within one request: `P1`, `P2`, and so on.
     pub label: String,
-    /// The chunk's id.
+    /// The id of its chunk, as outputs name it.
     pub topic_id: String,
     /// Path of the document.
     pub source_path: String,
-    /// `<file name>#chunk<i>`.
+    /// File name and number of the chunk: `<file name>#chunk<i>`.
     pub source_descriptor: String,
     /// The headings it stands under, outermost first; may be empty.
     pub title: Arc<str>,
-    /// The text.
+    /// The text of the chunk, whole.
     pub text: Arc<str>,
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::fixtures;
     use super::*;
 
     #[test]
     fn a_passage_tells_its_number_and_headings() {
-        let chunk = |context: &str| Chunk {
-            id: "7-1".to_owned(),
-            text: "Every month.".into(),
-            context: context.into(),
-            source: SourceIndex(0),
-            chunk_index: 1,
-            char_start: 0,
-            char_end: 12,
-        };
-        let sources = vec![Source { path: "a/pump.md".to_owned(), language: None, chunks: 0..2 }];
-        let catalogue = Catalogue { sources, chunks: vec![chunk("Pump › Filter"), chunk("")] };
-        let passage = catalogue.passage(ChunkIndex(0), 3);
+        let texts = vec!["Once.", "Every month."];
+        let mut catalogue = fixtures::catalogue([("7".to_owned(), "a/pump.md".to_owned(), texts)]);
+        assert_eq!(catalogue.passage(ChunkIndex(1), 1).to_string(), "[P1]\nEvery month.");
+        catalogue.chunks[1].context = "Pump › Filter".into();
+        let passage = catalogue.passage(ChunkIndex(1), 3);
         assert_eq!(passage.to_string(), "[P3] Pump › Filter\nEvery month.");
         assert_eq!((&*passage.source_path, &*passage.source_descriptor), ("a/pump.md", "pump.md#chunk1"));
-        assert_eq!(catalogue.passage(ChunkIndex(1), 1).to_string(), "[P1]\nEvery month.");
     }
 }

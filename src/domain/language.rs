@@ -1,6 +1,8 @@
 //! The language of a conversation: what it is called, its code and its script, by any of its spellings.
 
+use super::normalisation::collapsed;
 use super::script::Script;
+use super::yaml::{self, Dialect};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, LazyLock};
@@ -56,7 +58,7 @@ pub fn number_words() -> &'static BTreeMap<String, BTreeMap<String, u64>> {
 static NONE: BTreeSet<String> = BTreeSet::new();
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    let file: File = serde_saphyr::from_str(include_str!("../../config/languages.yaml")).expect("a test reads it");
+    let file: File = yaml::read(include_str!("../../config/languages.yaml"), Dialect::Typed).expect("a test reads it");
     Table::new(file)
 });
 
@@ -109,7 +111,7 @@ struct Entry {
 
 /// A spelling without its case, with hyphens for `_` and single spaces.
 fn folded(spelled: &str) -> String {
-    spelled.to_lowercase().replace('_', "-").split_whitespace().collect::<Vec<_>>().join(" ")
+    collapsed(&spelled.to_lowercase().replace('_', "-"))
 }
 
 /// Two letters of ISO 3166, or three digits of UN M49.
@@ -123,7 +125,7 @@ mod tests {
     use super::*;
 
     fn file() -> File {
-        serde_saphyr::from_str(include_str!("../../config/languages.yaml")).expect("YAML of that form")
+        yaml::read(include_str!("../../config/languages.yaml"), Dialect::Typed).expect("YAML of that form")
     }
 
     #[test]

@@ -68,7 +68,7 @@ fn lowered(letters: impl Iterator<Item = char>) -> String {
 }
 
 /// Without white space at its ends; single blanks for the rest of it.
-pub(super) fn collapsed(text: &str) -> String {
+pub fn collapsed(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -87,7 +87,7 @@ fn is_invisible(c: char) -> bool {
 /// Signs that writers of Arabic and Hebrew may leave out: tatweel, tashkil and the signs of the Quran; niqqud and the
 /// accents of the Bible. Not the hamza, which is part of its letter, nor the marks of any other script: there they are
 /// vowels and letters of their own.
-fn is_optional(c: char) -> bool {
+pub fn is_optional(c: char) -> bool {
     matches!(c,
         '\u{640}' | '\u{64b}'..='\u{652}' | '\u{656}'..='\u{658}' | '\u{670}' | '\u{610}'..='\u{61a}'
         | '\u{6d6}'..='\u{6dc}' | '\u{6df}'..='\u{6e4}' | '\u{6e7}'..='\u{6e8}' | '\u{6ea}'..='\u{6ed}'

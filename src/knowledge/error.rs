@@ -28,14 +28,17 @@ pub enum KnowledgeError {
         "cut documents: `tools.retrieval.chunking.chunk_overlap` ({overlap}) must be < `tools.retrieval.chunking.chunk_size` ({size})"
     )]
     Chunking {
-        /// `chunk_size`.
+        /// The value of `chunk_size`, in characters.
         size: usize,
-        /// `chunk_overlap`.
+        /// The value of `chunk_overlap`, in characters.
         overlap: usize,
     },
     /// The search index could not be built.
     #[error("index the knowledge base: {0}")]
     Index(#[from] tantivy::TantivyError),
+    /// A search has failed.
+    #[error("search the knowledge base: {0}")]
+    Search(tantivy::TantivyError),
 }
 
 /// What is there instead of documents; the first lines are enough to see why.

@@ -33,10 +33,10 @@ const BATCH: usize = 4_096;
 /// Why reading the index does not fail.
 const HELD_IN_MEMORY: &str = "an index held in memory has nothing that could fail when terms are looked up";
 
-/// A chunk found.
+/// A chunk that a search found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hit {
-    /// Which chunk.
+    /// Which chunk of the catalogue it is.
     pub chunk: ChunkIndex,
     /// BM25 score (k1 = 1.2, b = 0.75): greater is better, comparable within one query only.
     pub score: f32,
@@ -90,11 +90,14 @@ impl Index {
 
     /// The best `k` chunks for a query in any words, best first, equal ones in catalogue order; only chunks that share
     /// a word with it, hence none for a query without words.
-    pub fn search(&self, query: &str, k: usize) -> Vec<Hit> {
+    ///
+    /// # Errors
+    /// When the search engine fails.
+    pub fn best(&self, query: &str, k: usize) -> Result<Vec<Hit>, KnowledgeError> {
         let limit = k.min(self.catalogue.chunks.len());
         let terms = self.query_terms(query);
         if limit == 0 || terms.is_empty() {
-            return Vec::new();
+            return Ok(Vec::new());
         }
         let clauses = terms.iter().map(|(term, weight)| {
             let term = TermQuery::new(Term::from_field_text(self.field, term), IndexRecordOption::WithFreqs);
@@ -102,9 +105,9 @@ impl Index {
             (Occur::Should, query)
         });
         let best = TopDocs::with_limit(limit).order_by_score();
-        let found = self.searcher.search(&BooleanQuery::new(clauses.collect()), &best);
-        let found = found.expect(HELD_IN_MEMORY);
-        found.into_iter().map(|(score, at)| Hit { chunk: ChunkIndex(at.doc_id), score }).collect()
+        let found =
+            self.searcher.search(&BooleanQuery::new(clauses.collect()), &best).map_err(KnowledgeError::Search)?;
+        Ok(found.into_iter().map(|(score, at)| Hit { chunk: ChunkIndex(at.doc_id), score }).collect())
     }
 
     /// How much of what a query is about a chunk has in it, in its text or in the headings above it: the share, from 0
@@ -176,7 +179,7 @@ impl Index {
         (chunks, is_there)
     }
 
-    /// What was indexed.
+    /// The knowledge base that was indexed.
     pub fn catalogue(&self) -> &Arc<Catalogue> {
         &self.catalogue
     }
@@ -222,27 +225,19 @@ fn document(field: Field, chunk: &Chunk, languages: &[&'static Language]) -> Tan
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::domain::{Source, SourceIndex};
+    use crate::domain::fixtures;
     use proptest::prelude::*;
 
     /// A catalogue with one document per text.
     fn catalogue(texts: &[&str]) -> Arc<Catalogue> {
-        let positions = 0..texts.len() as u32;
-        let sources = positions.clone().zip(texts).map(|(at, text)| Source {
-            path: format!("{at:03}.txt"),
-            language: language::of([*text].into_iter()).map(|language| language.code.into()),
-            chunks: at..at + 1,
-        });
-        let chunks = positions.zip(texts).map(|(at, text)| Chunk {
-            id: format!("{at:032x}-0"),
-            text: (*text).into(),
-            context: "".into(),
-            source: SourceIndex(at),
-            chunk_index: 0,
-            char_start: 0,
-            char_end: text.chars().count(),
-        });
-        Arc::new(Catalogue { sources: sources.collect(), chunks: chunks.collect() })
+        let documents = texts.iter().enumerate();
+        let mut catalogue = fixtures::catalogue(
+            documents.map(|(at, text)| (format!("{at:032x}"), format!("{at:03}.txt"), vec![*text])),
+        );
+        for (source, text) in catalogue.sources.iter_mut().zip(texts) {
+            source.language = language::of([*text].into_iter()).map(|language| language.code.into());
+        }
+        Arc::new(catalogue)
     }
 
     const TEXTS: [&str; 7] = [
@@ -256,7 +251,7 @@ mod tests {
     ];
 
     fn found(index: &Index, query: &str, k: usize) -> Vec<u32> {
-        index.search(query, k).iter().map(|hit| hit.chunk.0).collect()
+        index.best(query, k).unwrap().iter().map(|hit| hit.chunk.0).collect()
     }
 
     #[test]
@@ -301,7 +296,7 @@ mod tests {
     fn text_that_is_no_query_finds_nothing() {
         let index = Index::build(catalogue(&TEXTS), &|_| ()).unwrap();
         for query in ["", "  \n", "((:\"*", "+-!(){}[]^~?\\/", "\u{0}", "zzzz"] {
-            assert_eq!(index.search(query, 5), [], "{query:?}");
+            assert_eq!(index.best(query, 5).unwrap(), [], "{query:?}");
         }
         for query in ["((: lighthouse \"*", "lighthouse AND (", "-lighthouse", "text:lighthouse^1e9"] {
             assert_eq!(found(&index, query, 1), [0], "{query:?}");
@@ -377,9 +372,9 @@ mod tests {
     fn k_is_a_limit() {
         let index = Index::build(catalogue(&["wax comb", "wax", "honey"]), &|_| ()).unwrap();
         for (k, hits) in [(0, 0), (1, 1), (2, 2), (usize::MAX, 2)] {
-            assert_eq!(index.search("wax", k).len(), hits, "{k}");
+            assert_eq!(index.best("wax", k).unwrap().len(), hits, "{k}");
         }
-        assert_eq!(Index::build(catalogue(&[]), &|_| ()).unwrap().search("wax", 3), []);
+        assert_eq!(Index::build(catalogue(&[]), &|_| ()).unwrap().best("wax", 3).unwrap(), []);
     }
 
     #[test]
@@ -393,13 +388,13 @@ mod tests {
     fn scores_do_not_depend_on_threads_builds_or_word_order() {
         let (one, other) =
             (Index::build(catalogue(&TEXTS), &|_| ()).unwrap(), Index::build(catalogue(&TEXTS), &|_| ()).unwrap());
-        let expected = other.search("the lens of lamps, honig", 7);
+        let expected = other.best("the lens of lamps, honig", 7).unwrap();
         assert!(expected.len() > 1 && expected.is_sorted_by(|a, b| a.score >= b.score));
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..50 {
-                        assert_eq!(one.search("Honig lamps of the LENS the", 7), expected);
+                        assert_eq!(one.best("Honig lamps of the LENS the", 7).unwrap(), expected);
                     }
                 });
             }
@@ -411,8 +406,8 @@ mod tests {
         #[test]
         fn any_text_can_be_indexed_and_asked(text in any::<String>(), query in any::<String>(), k in 0usize..5) {
             let index = Index::build(catalogue(&[&text, "honey"]), &|_| ()).unwrap();
-            prop_assert!(index.search(&query, k).len() <= k.min(2));
-            prop_assert_eq!(index.search(&text, 2).iter().any(|hit| hit.chunk.0 == 0), !terms::words(&text).is_empty());
+            prop_assert!(index.best(&query, k).unwrap().len() <= k.min(2));
+            prop_assert_eq!(index.best(&text, 2).unwrap().iter().any(|hit| hit.chunk.0 == 0), !terms::words(&text).is_empty());
         }
     }
 }

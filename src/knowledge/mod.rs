@@ -9,6 +9,7 @@ mod index;
 mod language;
 mod outline;
 mod progress;
+mod retriever;
 mod structure;
 mod terms;
 mod walk;
@@ -16,6 +17,7 @@ mod walk;
 pub use error::KnowledgeError;
 pub use index::{Hit, Index};
 pub use progress::{Progress, Step, Watch};
+pub use retriever::{Retriever, Searching};
 
 use crate::domain::{Catalogue, Chunk, Source, SourceIndex};
 use chunk::Piece;
@@ -26,7 +28,7 @@ use xxhash_rust::xxh3::xxh3_128;
 /// `tools.retrieval.chunking`, and the folder to read with `knowledge.follow_links`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// The folder, `<root>/knowledge`.
+    /// The folder of the documents: `<root>/knowledge`.
     pub folder: PathBuf,
     /// Whether links that lead out of the folder are followed.
     pub follow_links: bool,
@@ -271,7 +273,7 @@ mod tests {
             ("Warum kommt das Hochwasser jeden Tag später?", "de/wattenmeer-und-gezeiten.md"),
             ("faule Schwelle am Fachwerk erneuern", "de/fachwerkhaus-sanieren.md"),
         ] {
-            let best = index.search(query, 1)[0];
+            let best = index.best(query, 1).unwrap()[0];
             let catalogue = index.catalogue();
             assert_eq!(catalogue.source(catalogue.chunk(best.chunk).source).path, path, "{query}");
         }

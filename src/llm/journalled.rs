@@ -1,8 +1,8 @@
 //! A model with the journal in front: what was replied before is not asked again.
 
 use super::chat::Replying;
-use super::{ChatReply, ChatRequest, Meter, Model, ModelError, Usage};
-use crate::domain::{Digest, Place};
+use super::{ChatReply, ChatRequest, Meter, Model, ModelError};
+use crate::domain::{Agent, Digest, Place};
 use crate::store::journal::{Found, Paid};
 use crate::store::{Journal, StoreError};
 use futures_util::FutureExt;
@@ -41,15 +41,15 @@ pub struct Journalled {
 /// The journal and the model behind it.
 struct Front {
     model: Arc<dyn Model>,
-    role: &'static str,
+    agent: Agent,
     journal: Arc<Journal>,
     meter: Arc<Meter>,
 }
 
 impl Journalled {
-    /// This model in this role, behind this journal.
-    pub fn new(model: Arc<dyn Model>, role: &'static str, journal: Arc<Journal>, meter: Arc<Meter>) -> Self {
-        Self { front: Arc::new(Front { model, role, journal, meter }), flights: Flights::default() }
+    /// This model as this agent, behind this journal.
+    pub fn new(model: Arc<dyn Model>, agent: Agent, journal: Arc<Journal>, meter: Arc<Meter>) -> Self {
+        Self { front: Arc::new(Front { model, agent, journal, meter }), flights: Flights::default() }
     }
 
     /// The request on its way: a new one, unless the same is out already. It stays known until its reply is durable, and
@@ -85,17 +85,12 @@ impl Front {
         }
         let start = Instant::now();
         let reply = self.model.chat(request).await?;
-        let Usage { prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, tier, .. } = reply.usage;
         let paid = Paid {
-            role: self.role,
+            agent: self.agent,
             model: reply.model.clone(),
-            prompt_tokens,
-            completion_tokens,
-            cached_tokens,
-            reasoning_tokens,
+            usage: reply.usage,
             latency_us: start.elapsed().as_micros() as u64,
-            cost_nanousd: reply.cost_nanousd,
-            tier: tier.as_str(),
+            nanousd: reply.cost_nanousd,
         };
         let unwritable = |error: serde_json::Error| StoreError::Pack { cause: error.to_string() };
         let written = serde_json::to_vec(&reply).map_err(|error| self.journal.fail(unwritable(error)))?;
@@ -129,7 +124,7 @@ impl Model for Journalled {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::llm::samples;
+    use crate::llm::{Usage, samples};
     use crate::store::{Sqlite, Store};
     use std::sync::atomic::{AtomicU64, Ordering};
     use tokio::sync::Semaphore;
@@ -168,7 +163,7 @@ mod tests {
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(folder).unwrap());
         let journal = Arc::new(Journal::start(store, "r".into(), None, broken));
         let slow = Arc::new(Slow { name: "slow".into(), asked: AtomicU64::new(0), leave: Semaphore::new(0) });
-        (slow.clone(), Journalled::new(slow, "user", journal, Arc::default()))
+        (slow.clone(), Journalled::new(slow, Agent::User, journal, Arc::default()))
     }
 
     #[tokio::test]

@@ -4,18 +4,17 @@
 //! asks the model behind it for what is not there; a reply is durable before the stage sees it.
 
 pub mod chat;
+pub mod dry_run;
 pub mod halt;
 mod journalled;
 pub mod meter;
 pub mod prices;
-pub mod rehearsal;
 #[cfg(test)]
 pub(crate) mod samples;
-mod tier;
 
-pub use chat::{ChatReply, ChatRequest, Finish, Message, Model, ModelError, ReplySchema, Role, Usage};
+pub use crate::domain::{Tier, Usage};
+pub use chat::{ChatReply, ChatRequest, Finish, Message, Model, ModelError, ReplySchema, Role};
 pub use halt::Halt;
 pub use journalled::Journalled;
 pub use meter::{Meter, Reading};
 pub use prices::Prices;
-pub use tier::Tier;

@@ -4,6 +4,7 @@ mod litellm;
 mod row;
 
 use super::{ModelError, Tier, Usage};
+use crate::domain::yaml::{self, Dialect};
 use jiff::civil::Date;
 use row::Row;
 use serde::Deserialize;
@@ -110,7 +111,7 @@ fn parse(text: &str, name: &str) -> Result<Table, ModelError> {
     let rows = match litellm::rows(text) {
         Some(rows) => rows,
         None => {
-            let file: File = serde_saphyr::from_str(text).map_err(|error| wrong(error.to_string()))?;
+            let file: File = yaml::read(text, Dialect::Typed).map_err(|error| wrong(error.to_string()))?;
             if file.version.trim().is_empty() {
                 return Err(wrong("`version` is empty; say when the prices were valid".to_owned()));
             }

@@ -8,16 +8,7 @@ use std::sync::Arc;
 
 /// A request of one user message, without tools.
 pub(crate) fn request(prompt: &str) -> ChatRequest {
-    let task = JudgeConversationTask {
-        public_conversation_history: String::new(),
-        user_persona: String::new(),
-        assistant_persona: String::new(),
-        judge_turn_count: 0,
-        judge_conversation_turns: Vec::new(),
-        judge_conversation_evidence: Vec::new(),
-        judge_reasons: Vec::new(),
-        target_language: "en".into(),
-    };
+    let task = JudgeConversationTask { target_language: "en".into(), ..Default::default() };
     ChatRequest {
         place: crate::domain::Place::default(),
         conversation: "c".into(),

@@ -1,14 +1,14 @@
 //! `advance`: a judged round becomes a turn, and the conversation goes on or is finished.
 
-use super::Flow;
-use crate::domain::{Acceptance, Conversation, DropReason, Ending, Failure, Judged, Judgement, Round, Turn};
+use super::{Flow, InFlight};
+use crate::domain::{Acceptance, DropReason, Ending, Failure, Judged, Judgement, Round, Turn};
 use std::sync::Arc;
 use timely::dataflow::operators::vec::{Map, Partition};
 
 /// Splits judged conversations into those with more turns to come and those that are finished.
 pub fn advance<'scope>(
-    judged: Flow<'scope, (Conversation, Result<Judged, Failure>)>,
-) -> (Flow<'scope, Conversation>, Flow<'scope, Conversation>) {
+    judged: Flow<'scope, (InFlight, Result<Judged, Failure>)>,
+) -> (Flow<'scope, InFlight>, Flow<'scope, InFlight>) {
     let mut ways = judged
         .map(|(conversation, judged)| advanced(conversation, judged))
         .partition(2, |conversation| (u64::from(conversation.ending.is_some()), conversation))
@@ -19,11 +19,14 @@ pub fn advance<'scope>(
     }
 }
 
-fn advanced(mut conversation: Conversation, judged: Result<Judged, Failure>) -> Conversation {
+fn advanced(mut conversation: InFlight, judged: Result<Judged, Failure>) -> InFlight {
     let judged = match judged {
         Ok(judged) => judged,
         // Cut short, even one that is dropped: it may still be judged as a whole when the run goes on.
-        Err(Failure::Stopped) => return Conversation { ending: Some(Ending::Interrupted), ..conversation },
+        Err(Failure::Stopped) => {
+            conversation.ending = Some(Ending::Interrupted);
+            return conversation;
+        }
         // A conversation that ended before it was judged keeps the reason it has.
         Err(failure) => {
             conversation.ending.get_or_insert(failure.into());
@@ -68,23 +71,31 @@ fn rejection(judgement: &Judgement) -> Option<DropReason> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::sample::{dropped_conversation, sample_conversation};
+    use crate::domain::{Conversation, Slot, fixtures};
 
     #[test]
     fn a_dropped_conversation_keeps_its_reason_unless_the_run_stops_before_it_is_judged() {
         let dropped = Some(Ending::Dropped(DropReason::DedupExhausted));
         for (failure, ending) in [(Failure::Lost, dropped), (Failure::Stopped, Some(Ending::Interrupted))] {
-            assert_eq!(advanced(dropped_conversation(), Err(failure)).ending, ending);
+            let exhausted = Some(Ending::Dropped(DropReason::DedupExhausted));
+            let conversation = Conversation { ending: exhausted, ..fixtures::conversation(Slot::default(), 2) };
+            assert_eq!(advanced(in_flight(conversation), Err(failure)).ending, ending);
         }
     }
 
+    fn in_flight(conversation: Conversation) -> InFlight {
+        InFlight::new(conversation, Arc::default())
+    }
+
     /// The last turn of a conversation of two, as it comes from the judge.
-    fn judged(acceptance: Acceptance, whole: bool) -> (Conversation, Judged) {
-        let mut conversation = Conversation { target_turns: 2, ending: None, ..sample_conversation() };
-        let last = conversation.turns.pop().map(Arc::unwrap_or_clone).expect("two turns");
-        let judgement = Judgement { acceptance, ..last.judgement.clone().expect("a verdict") };
-        conversation.round = Round { question: Some(last.question), answer: Some(last.answer), ..Round::default() };
-        (conversation, if whole { Judged::Conversation(judgement) } else { Judged::Turn(judgement) })
+    fn judged(acceptance: Acceptance, whole: bool) -> (InFlight, Judged) {
+        let question = || fixtures::question("Why?", fixtures::used("Why?"));
+        let mut conversation = fixtures::conversation(Slot::default(), 2);
+        conversation.turns.push(fixtures::turn(1, question(), fixtures::answer("Yes.")).into());
+        let (question, answer) = (Some(question().into()), Some(fixtures::answer("No.")));
+        conversation.round = Round { question, answer, ..Round::default() };
+        let judgement = Judgement { acceptance, ..fixtures::judgement(8) };
+        (in_flight(conversation), if whole { Judged::Conversation(judgement) } else { Judged::Turn(judgement) })
     }
 
     #[test]
@@ -102,10 +113,10 @@ mod tests {
         let (mut first, verdict) = judged(Acceptance::Rejected, false);
         first.turns.clear();
         let first = advanced(first, Ok(verdict));
-        assert_eq!((first.turns.len(), first.ending.map(|ending| ending.drop_reason())), (1, Some("judge_rejected")));
+        assert_eq!((first.turns.len(), first.ending.as_ref().map(Ending::drop_reason)), (1, Some("judge_rejected")));
         // One that was dropped before keeps its reason.
-        let (ended, verdict) = judged(Acceptance::Rejected, true);
-        let ended = Conversation { ending: Some(Ending::Dropped(DropReason::DedupExhausted)), ..ended };
+        let (mut ended, verdict) = judged(Acceptance::Rejected, true);
+        ended.ending = Some(Ending::Dropped(DropReason::DedupExhausted));
         let ended = advanced(ended, Ok(verdict));
         assert_eq!(ended.ending, Some(Ending::Dropped(DropReason::DedupExhausted)));
     }

@@ -1,7 +1,7 @@
 //! `call`: from a stream of requests to a stream of outcomes, through asynchronous tasks.
 
 use super::Flow;
-use crate::domain::{Conversation, Failure};
+use crate::domain::Failure;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +25,7 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Stops at once.
+    /// Stops all calls at once, those in flight included.
     pub fn now(&self) {
         self.admitting.cancel();
         self.flying.cancel();
@@ -34,20 +34,20 @@ impl Stop {
 
 /// Where tasks run and how many may at a time. Shared by all workers of a process.
 #[derive(Debug, Clone)]
-pub struct Desk {
+pub struct Executor {
     runtime: Handle,
-    seats: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     busy_nanos: Arc<AtomicU64>,
     stop: Stop,
 }
 
-impl Desk {
-    /// A desk with so many seats, whose tasks run on `runtime`.
-    pub fn new(runtime: Handle, seats: usize, stop: Stop) -> Self {
-        Self { runtime, seats: Arc::new(Semaphore::new(seats)), busy_nanos: Arc::default(), stop }
+impl Executor {
+    /// An executor with so many permits, whose tasks run on `runtime`.
+    pub fn new(runtime: Handle, permits: usize, stop: Stop) -> Self {
+        Self { runtime, permits: Arc::new(Semaphore::new(permits)), busy_nanos: Arc::default(), stop }
     }
 
-    /// How long seats were taken so far, summed over the seats.
+    /// How long permits were taken so far, summed over the permits.
     pub fn busy(&self) -> Duration {
         Duration::from_nanos(self.busy_nanos.load(Ordering::Relaxed))
     }
@@ -57,8 +57,8 @@ impl Desk {
         &self.stop
     }
 
-    async fn seated<O>(&self, work: impl Future<Output = Result<O, Failure>>) -> Result<O, Failure> {
-        let _seat = self.seats.acquire().await.map_err(|_| Failure::Stopped)?;
+    async fn with_permit<O>(&self, work: impl Future<Output = Result<O, Failure>>) -> Result<O, Failure> {
+        let _permit = self.permits.acquire().await.map_err(|_| Failure::Stopped)?;
         if self.stop.admitting.is_cancelled() {
             return Err(Failure::Stopped);
         }
@@ -83,12 +83,6 @@ impl Drop for Timed<'_> {
 pub trait Request: Clone + Send + Sync + 'static {
     /// Cancelled when it is not.
     fn recalled(&self) -> &CancellationToken;
-}
-
-impl Request for Conversation {
-    fn recalled(&self) -> &CancellationToken {
-        &self.incarnation.recalled
-    }
 }
 
 /// A request on its way: lands exactly once, at the latest when it is dropped.
@@ -117,12 +111,53 @@ impl<I, O> Drop for Flight<I, O> {
 
 /// Starts `work` for every request and emits each request with its outcome once, in the order of landing. Never
 /// blocks: a slow task delays nothing but its own outcome. A task that panics lands as [`Failure::Lost`]; one that the
-/// desk's [`Stop`] ends, or keeps from starting, as [`Failure::Stopped`]; one whose request is recalled, at once, as
+/// executor's [`Stop`] ends, or keeps from starting, as [`Failure::Stopped`]; one whose request is recalled, at once, as
 /// [`Failure::Recalled`].
+///
+/// # Examples
+///
+/// Two squares at a time, by tasks that wait:
+///
+/// ```
+/// use dlgforge::operators::{Executor, Stop, call, call::Request};
+/// use std::{sync::mpsc, time::Duration};
+/// use timely::dataflow::operators::{Inspect, ToStream};
+/// use tokio_util::sync::CancellationToken;
+///
+/// #[derive(Clone, Default)]
+/// struct Number(u64, CancellationToken);
+///
+/// impl Request for Number {
+///     fn recalled(&self) -> &CancellationToken {
+///         &self.1
+///     }
+/// }
+///
+/// let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+/// let executor = Executor::new(runtime.handle().clone(), 2, Stop::default());
+/// let (sender, squares) = mpsc::channel();
+/// timely::execute(timely::Config::thread(), move |worker| {
+///     let (executor, sender) = (executor.clone(), sender.clone());
+///     worker.dataflow::<u64, _, _>(|scope| {
+///         let numbers = (1..4).map(|number| Number(number, CancellationToken::new()));
+///         let numbers = numbers.to_stream(scope).container::<Vec<_>>();
+///         call("square", numbers, &executor, |number| async move {
+///             tokio::time::sleep(Duration::from_millis(number.0)).await;
+///             Ok(number.0 * number.0)
+///         })
+///         .inspect(move |(_, square)| sender.send(square.clone()).expect("somebody listens"));
+///     });
+/// })
+/// .expect("a worker")
+/// .join();
+/// let mut squares: Vec<u64> = squares.into_iter().map(|square| square.expect("no task fails")).collect();
+/// squares.sort();
+/// assert_eq!(squares, [1, 4, 9]);
+/// ```
 pub fn call<'scope, I, O, W, F>(
     name: &str,
     requests: Flow<'scope, I>,
-    desk: &Desk,
+    executor: &Executor,
     work: W,
 ) -> Flow<'scope, (I, Result<O, Failure>)>
 where
@@ -132,7 +167,7 @@ where
     F: Future<Output = Result<O, Failure>> + Send + 'static,
 {
     let scope = requests.scope();
-    let desk = desk.clone();
+    let executor = executor.clone();
     requests.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(Pipeline, name, move |_, info| {
         let wake = scope.worker().sync_activator_for(info.address.to_vec());
         let (landing, landed) = mpsc::channel();
@@ -143,13 +178,14 @@ where
                 for request in requests.drain(..) {
                     let capability = capability.retain_least(output.output_index()).expect("a message has a time");
                     held.insert(departed, capability);
-                    let (desk, recalled, request) = (desk.clone(), request.recalled().clone(), Arc::new(request));
+                    let (executor, recalled, request) =
+                        (executor.clone(), request.recalled().clone(), Arc::new(request));
                     let work = work(request.clone());
                     let (landing, wake) = (landing.clone(), wake.clone());
                     let mut flight = Flight { number: departed, request: Some(request), landing, wake };
                     departed += 1;
-                    desk.runtime.clone().spawn(async move {
-                        let outcome = recalled.run_until_cancelled(desk.seated(work)).await;
+                    executor.runtime.clone().spawn(async move {
+                        let outcome = recalled.run_until_cancelled(executor.with_permit(work)).await;
                         flight.land(outcome.unwrap_or(Err(Failure::Recalled)));
                     });
                 }
@@ -167,6 +203,7 @@ where
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::domain::Agent;
     use std::sync::atomic::AtomicUsize;
     use timely::dataflow::operators::{Inspect, ToStream};
     use tokio::runtime::Runtime;
@@ -184,7 +221,7 @@ mod tests {
 
     /// The outcomes of so many requests on two workers, in the order of landing on each; panics when there is no end.
     fn landed<F>(
-        desk: &Desk,
+        executor: &Executor,
         recalled: &CancellationToken,
         work: fn(Arc<Asked>) -> F,
     ) -> Vec<(u64, Result<u64, Failure>)>
@@ -192,15 +229,15 @@ mod tests {
         F: Future<Output = Result<u64, Failure>> + Send + 'static,
     {
         let (out, outcomes) = mpsc::channel();
-        let (desk, recalled) = (desk.clone(), recalled.clone());
+        let (executor, recalled) = (executor.clone(), recalled.clone());
         std::thread::spawn(move || {
             timely::execute(timely::Config::process(2), move |worker| {
-                let (out, desk, recalled) = (out.clone(), desk.clone(), recalled.clone());
+                let (out, executor, recalled) = (out.clone(), executor.clone(), recalled.clone());
                 let mine =
                     (0..REQUESTS).skip(worker.index()).step_by(2).map(move |request| Asked(request, recalled.clone()));
                 worker.dataflow::<u64, _, _>(|scope| {
                     let requests = mine.to_stream(scope).container::<Vec<_>>();
-                    call("call", requests, &desk, work)
+                    call("call", requests, &executor, work)
                         .inspect(move |(request, outcome)| out.send((request.0, outcome.clone())).unwrap());
                 });
             })
@@ -213,18 +250,18 @@ mod tests {
         all
     }
 
-    fn desk(runtime: &Runtime, seats: usize) -> Desk {
-        Desk::new(runtime.handle().clone(), seats, Stop::default())
+    fn executor(runtime: &Runtime, permits: usize) -> Executor {
+        Executor::new(runtime.handle().clone(), permits, Stop::default())
     }
 
     #[test]
     fn every_request_lands_once_whatever_becomes_of_its_task() {
         let runtime = Runtime::new().unwrap();
-        let outcomes = landed(&desk(&runtime, 16), &CancellationToken::new(), |request| async move {
+        let outcomes = landed(&executor(&runtime, 16), &CancellationToken::new(), |request| async move {
             tokio::time::sleep(Duration::from_micros((REQUESTS - request.0) % 7 * 300)).await;
             match request.0 % 5 {
                 0 => std::panic::resume_unwind(Box::new("a task that dies")),
-                1 => Err(Failure::Model { role: "user", detail: "no".into() }),
+                1 => Err(Failure::Model { agent: Agent::User, detail: "no".into() }),
                 _ => Ok(request.0 * 2),
             }
         });
@@ -238,32 +275,32 @@ mod tests {
     }
 
     #[test]
-    fn no_more_are_out_than_there_are_seats() {
+    fn no_more_are_out_than_there_are_permits() {
         static OUT: AtomicUsize = AtomicUsize::new(0);
         static MOST: AtomicUsize = AtomicUsize::new(0);
         let runtime = Runtime::new().unwrap();
-        let desk = desk(&runtime, 5);
-        landed(&desk, &CancellationToken::new(), |request| async move {
+        let executor = executor(&runtime, 5);
+        landed(&executor, &CancellationToken::new(), |request| async move {
             MOST.fetch_max(OUT.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             tokio::time::sleep(Duration::from_millis(1)).await;
             OUT.fetch_sub(1, Ordering::SeqCst);
             Ok(request.0)
         });
         assert_eq!(MOST.load(Ordering::SeqCst), 5);
-        assert!(desk.busy() >= Duration::from_millis(REQUESTS), "a seat is taken for at least the sleep");
+        assert!(executor.busy() >= Duration::from_millis(REQUESTS), "a seat is taken for at least the sleep");
     }
 
     #[test]
     fn a_stop_ends_what_flies_and_starts_nothing() {
         let runtime = Runtime::new().unwrap();
-        let desk = desk(&runtime, 5);
-        let stop = desk.stop().clone();
+        let executor = executor(&runtime, 5);
+        let stop = executor.stop().clone();
         std::thread::spawn(move || {
             std::thread::sleep(Duration::from_millis(50));
             stop.admitting.cancel();
             stop.flying.cancel();
         });
-        let outcomes = landed(&desk, &CancellationToken::new(), |request| async move {
+        let outcomes = landed(&executor, &CancellationToken::new(), |request| async move {
             if request.0 >= 10 {
                 tokio::time::sleep(Duration::from_secs(3600)).await;
             }
@@ -277,19 +314,19 @@ mod tests {
     #[test]
     fn what_is_recalled_lands_at_once_and_gives_its_seat_back() {
         let runtime = Runtime::new().unwrap();
-        let desk = desk(&runtime, 5);
+        let executor = executor(&runtime, 5);
         let recalled = CancellationToken::new();
         let recall = recalled.clone();
         std::thread::spawn(move || {
             std::thread::sleep(Duration::from_millis(50));
             recall.cancel();
         });
-        let outcomes = landed(&desk, &recalled, |request| async move {
+        let outcomes = landed(&executor, &recalled, |request| async move {
             tokio::time::sleep(Duration::from_secs(3600)).await;
             Ok(request.0)
         });
         assert!(outcomes.iter().all(|(_, outcome)| *outcome == Err(Failure::Recalled)));
-        assert_eq!(desk.seats.available_permits(), 5);
-        assert!(desk.busy() >= Duration::from_millis(100), "seats were taken until the recall");
+        assert_eq!(executor.permits.available_permits(), 5);
+        assert!(executor.busy() >= Duration::from_millis(100), "permits were taken until the recall");
     }
 }

@@ -4,27 +4,35 @@
 //! order; when the verdict on one of them changes, it takes back what came after and sends the conversation on from
 //! there.
 
+use super::InFlight;
 use super::watermark::Report;
 use crate::domain::{
-    Attempt, ChunkIndex, Conversation, DropReason, Ending, Failure, Fingerprint, Question, Rank, Round, Slot, Tick,
-    TurnIndex,
+    Attempt, ChunkIndex, DropReason, Ending, Failure, Fingerprint, Question, Rank, Round, Slot, Tick, TurnIndex,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// Where a conversation goes from its home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum Route {
     /// Its question stands: to be answered.
     Accepted,
     /// Its question was a duplicate: to ask again.
     Rejected,
-    /// It ends here.
+    /// It has ended, completed or dropped.
     Ended,
 }
 
-/// Whether the claim to a question won.
-pub type Ruling = (Rank, Fingerprint, bool);
+/// Whether a claim won, by the rank and the fingerprint of its question; verdicts of one tick are applied in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Verdict {
+    /// Rank of the claim.
+    pub rank: Rank,
+    /// Which question it claims.
+    pub fingerprint: Fingerprint,
+    /// Whether no claim to the same question ranks lower.
+    pub won: bool,
+}
 
 /// A claim to make (+1) or to withdraw (-1).
 pub type Change = ((Fingerprint, Rank), isize);
@@ -42,7 +50,7 @@ pub struct Home {
     /// Changes decided and not sent, then the lowest rank of those sent at a tick whose verdicts are not all in.
     decided: Vec<Change>,
     sent: VecDeque<(Tick, Rank)>,
-    moves: Vec<(Way, Conversation)>,
+    moves: Vec<(Route, InFlight)>,
     /// Whether there is something to report beside the changes.
     news: bool,
     watermark: Rank,
@@ -54,14 +62,14 @@ pub struct Home {
 #[derive(Debug)]
 struct Path {
     /// As of its last question; with all its turns once it has ended.
-    conversation: Conversation,
+    conversation: InFlight,
     steps: Vec<Step>,
-    course: Course,
+    status: Status,
 }
 
 /// What a conversation is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Course {
+enum Status {
     /// It goes on.
     Going,
     /// The run's stop has cut it short: it goes on when the run does.
@@ -89,13 +97,13 @@ impl Path {
             Some(Step { turn, attempt, won: Some(false), .. }) => (*turn, Attempt(attempt.0 + 1)),
             Some(Step { turn, won: Some(true), .. }) => (TurnIndex(turn.0 + 1), Attempt(0)),
         };
-        (self.course != Course::Ended).then(|| self.conversation.rank_at(turn, attempt))
+        (self.status != Status::Ended).then(|| self.conversation.rank_at(turn, attempt))
     }
 
     /// Whether it has ended, and no verdict on one of its questions can change.
     fn is_final(&self, watermark: Rank) -> bool {
         let asked = self.steps.last().map_or(0, |step| step.turn.0);
-        self.course == Course::Ended && self.conversation.rank_at(TurnIndex(asked + 1), Attempt(0)) < watermark
+        self.status == Status::Ended && self.conversation.rank_at(TurnIndex(asked + 1), Attempt(0)) < watermark
     }
 
     /// Model calls that come to nothing when all after this step, and what followed from it, is taken back.
@@ -104,24 +112,24 @@ impl Path {
         let asked = self.steps[step + 1..].iter().map(|step| step.question.calls);
         let turns = self.conversation.turns.iter().skip(turn);
         let answered = turns.map(|turn| turn.answer.calls + turn.judgement.as_ref().map_or(0, |made| made.calls));
-        let in_flight = self.course == Course::Going && self.steps.last().is_some_and(|step| step.won.is_some());
+        let in_flight = self.status == Status::Going && self.steps.last().is_some_and(|step| step.won.is_some());
         asked.chain(answered).map(u64::from).sum::<u64>() + u64::from(in_flight)
     }
 
     /// Takes back all after this step. The changes withdraw its claims.
     fn roll_back(&mut self, step: usize) -> impl Iterator<Item = Change> {
         let conversation = &mut self.conversation;
-        conversation.incarnation.recall();
+        conversation.epoch.advance();
         conversation.turns.truncate(usize::from(self.steps[step].turn.0) - 1);
         conversation.ending = None;
         conversation.judgement = None;
-        self.course = Course::Going;
+        self.status = Status::Going;
         let taken_back = self.steps.drain(step + 1..);
         taken_back.map(|step| ((step.fingerprint, conversation.rank_at(step.turn, step.attempt)), -1))
     }
 
     /// The conversation, sent on by the verdict on its last question.
-    fn follow(&self, retries: Attempt) -> Option<(Way, Conversation)> {
+    fn follow(&self, retries: Attempt) -> Option<(Route, InFlight)> {
         let last = self.steps.last()?;
         let mut conversation = self.conversation.clone();
         let before = self.steps.iter().filter(|step| (step.turn, step.attempt) < (last.turn, last.attempt));
@@ -131,18 +139,18 @@ impl Path {
             question: Some(last.question.clone()),
             ..Round::default()
         };
-        let way = if last.won? {
-            Way::Accepted
+        let route = if last.won? {
+            Route::Accepted
         } else if last.attempt < retries {
             let rejected = self.steps.iter().filter(|step| step.turn == last.turn);
             let attempt = Attempt(last.attempt.0 + 1);
             conversation.round = Round { attempt, avoid: avoid(rejected), ..Round::default() };
-            Way::Rejected
+            Route::Rejected
         } else {
             conversation.ending = Some(Ending::Dropped(DropReason::DedupExhausted));
-            Way::Ended
+            Route::Ended
         };
-        Some((way, conversation))
+        Some((route, conversation))
     }
 }
 
@@ -173,16 +181,16 @@ impl Home {
     }
 
     /// A conversation has opened. It must be registered before its first question comes.
-    pub fn register(&mut self, conversation: Conversation) {
+    pub fn register(&mut self, conversation: InFlight) {
         self.registered += 1;
         let slot = conversation.slot;
-        let path = Path { conversation, steps: Vec::new(), course: Course::Going };
+        let path = Path { conversation, steps: Vec::new(), status: Status::Going };
         self.bounds.extend(path.bound());
         self.paths.insert(slot, path);
     }
 
     /// A conversation has asked, or failed to.
-    pub fn ask(&mut self, conversation: Conversation, question: Result<Question, Failure>) {
+    pub fn ask(&mut self, mut conversation: InFlight, question: Result<Question, Failure>) {
         let Some(path) = current(&mut self.paths, &conversation) else { return };
         match question {
             Ok(question) => {
@@ -195,30 +203,30 @@ impl Home {
                 path.steps.push(Step { turn, attempt, fingerprint, question, won: None });
             }
             Err(failure) => {
-                let ending = Some(failure.into());
-                self.moves.push((Way::Ended, Conversation { ending, ..conversation }));
+                conversation.ending = Some(failure.into());
+                self.moves.push((Route::Ended, conversation));
             }
         }
     }
 
     /// A conversation has ended, for all we know, or was cut short: then nothing above it can become final.
-    pub fn end(&mut self, conversation: &Conversation) {
+    pub fn end(&mut self, conversation: &InFlight) {
         let Some(path) = current(&mut self.paths, conversation) else { return };
         path.conversation.turns.clone_from(&conversation.turns);
         self.news = true;
         if conversation.ending == Some(Ending::Interrupted) {
-            path.course = Course::Cut;
+            path.status = Status::Cut;
             self.cut += 1;
         } else if let Some(bound) = path.bound() {
             self.bounds.remove(&bound);
-            path.course = Course::Ended;
+            path.status = Status::Ended;
         }
     }
 
     /// Applies all verdicts of a tick, then tells how low one of a later tick may be. Ticks close in turn.
-    pub fn close(&mut self, tick: Tick, mut verdicts: Vec<Ruling>) -> Report {
+    pub fn close(&mut self, tick: Tick, mut verdicts: Vec<Verdict>) -> Report {
         verdicts.sort_unstable();
-        verdicts.into_iter().for_each(|(rank, fingerprint, won)| self.rule(rank, fingerprint, won));
+        verdicts.into_iter().for_each(|verdict| self.apply(verdict));
         self.sent.retain(|(at, _)| *at > tick);
         let pending = self.decided.iter().map(|((_, rank), _)| rank).chain(self.sent.iter().map(|(_, rank)| rank));
         let bound = pending.chain(self.bounds.first()).min().copied().unwrap_or(Rank::END);
@@ -234,8 +242,8 @@ impl Home {
         }
     }
 
-    /// A claim was ruled on.
-    fn rule(&mut self, rank: Rank, fingerprint: Fingerprint, won: bool) {
+    /// Moves the conversation of a claim by the verdict on it.
+    fn apply(&mut self, Verdict { rank, fingerprint, won }: Verdict) {
         let Some(path) = self.paths.get_mut(&rank.slot()) else { return };
         let place = (rank.turn, rank.attempt, fingerprint);
         // Not there: the claim was withdrawn meanwhile.
@@ -253,7 +261,7 @@ impl Home {
         if before.is_some() {
             self.rollbacks += 1;
             self.wasted += path.calls_after(at);
-            self.cut -= u32::from(path.course == Course::Cut);
+            self.cut -= u32::from(path.status == Status::Cut);
             self.decided.extend(path.roll_back(at));
         }
         path.steps[at].won = Some(won);
@@ -285,27 +293,30 @@ impl Home {
     }
 
     /// The conversations to send on.
-    pub fn moves(&mut self) -> std::vec::Drain<'_, (Way, Conversation)> {
+    pub fn moves(&mut self) -> std::vec::Drain<'_, (Route, InFlight)> {
         self.moves.drain(..)
     }
 }
 
-/// The path of a conversation, if this is its present course.
-fn current<'a>(paths: &'a mut BTreeMap<Slot, Path>, conversation: &Conversation) -> Option<&'a mut Path> {
-    paths.get_mut(&conversation.slot).filter(|path| path.conversation.incarnation == conversation.incarnation)
+/// The path of a conversation, if this is its present epoch.
+fn current<'a>(paths: &'a mut BTreeMap<Slot, Path>, conversation: &InFlight) -> Option<&'a mut Path> {
+    paths.get_mut(&conversation.slot).filter(|path| path.conversation.epoch == conversation.epoch)
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::domain::{Normalisation, Turn};
-    use crate::output::sample::sample_conversation;
+    use crate::domain::{Normalisation, Slot, Turn, Used, fixtures};
 
     const RETRIES: Attempt = Attempt(1);
 
-    fn conversation() -> Conversation {
-        Conversation { turns: vec![], target_turns: 2, ending: None, ..sample_conversation() }
+    fn conversation() -> InFlight {
+        InFlight::new(fixtures::conversation(Slot::default(), 2), Arc::default())
+    }
+
+    fn verdict(rank: Rank, question: &str, won: bool) -> Verdict {
+        Verdict { rank, fingerprint: of(question), won }
     }
 
     fn of(question: &str) -> Fingerprint {
@@ -313,22 +324,25 @@ mod tests {
     }
 
     fn question(text: &str) -> Question {
-        let mut question = (*sample_conversation().turns[0].question).clone();
-        (question.reply.user_message, question.used.question) = (text.into(), text.into());
-        question.fingerprint = of(text);
-        question
+        fixtures::question(text, Used { chunk: Some(ChunkIndex(1)), ..fixtures::used(text) })
     }
 
     /// The conversation as it comes back with its question answered.
-    fn answered(mut conversation: Conversation) -> Conversation {
+    fn answered(mut conversation: InFlight) -> InFlight {
         let (index, attempt) = (conversation.turn_index(), conversation.round.attempt);
         let question = std::mem::take(&mut conversation.round).question.unwrap();
-        let made = Turn { index, attempt, question, ..(*sample_conversation().turns[0]).clone() };
+        let made = Turn {
+            index,
+            attempt,
+            question,
+            answer: fixtures::answer("Yes."),
+            judgement: Some(fixtures::judgement(8)),
+        };
         conversation.turns.push(made.into());
         conversation
     }
 
-    fn moved(home: &mut Home) -> (Way, Conversation) {
+    fn moved(home: &mut Home) -> (Route, InFlight) {
         let mut moves: Vec<_> = home.moves().collect();
         assert_eq!(moves.len(), 1);
         moves.remove(0)
@@ -347,10 +361,10 @@ mod tests {
         home.ask(conversation(), Ok(question("a")));
         let first = conversation().rank();
         assert_eq!(sent(&mut home, 0), [(first, 1)]);
-        home.rule(first, of("a"), true);
+        home.apply(verdict(first, "a", true));
         assert_eq!(home.close(Tick(0), vec![]).bound, conversation().rank_at(TurnIndex(2), Attempt(0)));
-        let (way, accepted) = moved(&mut home);
-        assert_eq!(way, Way::Accepted);
+        let (route, accepted) = moved(&mut home);
+        assert_eq!(route, Route::Accepted);
         let second = answered(accepted);
         home.ask(second.clone(), Ok(question("b")));
         assert_eq!(sent(&mut home, 1), [(second.rank(), 1)]);
@@ -378,16 +392,16 @@ mod tests {
     #[test]
     fn a_late_loss_takes_back_what_came_after_and_tries_again() {
         let (mut home, first, second) = at_second_turn();
-        home.rule(second, of("b"), true);
+        home.apply(verdict(second, "b", true));
         let (_, mut stale) = moved(&mut home);
         assert_eq!(home.close(Tick(1), vec![]).bound.turn, TurnIndex(3));
-        home.rule(first, of("a"), false);
-        let (way, again) = moved(&mut home);
+        home.apply(verdict(first, "a", false));
+        let (route, again) = moved(&mut home);
         assert_eq!(
-            (way, again.rank(), again.turns.len()),
-            (Way::Rejected, conversation().rank_at(TurnIndex(1), Attempt(1)), 0)
+            (route, again.rank(), again.turns.len()),
+            (Route::Rejected, conversation().rank_at(TurnIndex(1), Attempt(1)), 0)
         );
-        assert!(stale.incarnation.recalled.is_cancelled() && !again.incarnation.recalled.is_cancelled());
+        assert!(stale.epoch.is_over() && !again.epoch.is_over());
         let report = home.close(Tick(2), vec![]);
         assert_eq!(report.bound, again.rank().min(second), "the withdrawal is pending although it was not sent");
         // Its question, its answer with a verdict, and the answer on its way.
@@ -397,7 +411,7 @@ mod tests {
         stale.ending = Some(Ending::Completed);
         home.end(&stale);
         home.ask(stale, Ok(question("c")));
-        assert!(home.changes(Tick(4)).is_none(), "what an earlier course asked for comes to nothing");
+        assert!(home.changes(Tick(4)).is_none(), "what an earlier epoch asked for comes to nothing");
         assert_eq!(again.round.avoid, question("a").used.chunk.into_iter().collect::<Vec<_>>());
     }
 
@@ -406,19 +420,19 @@ mod tests {
         let mut home = Home::new(0, RETRIES);
         home.register(conversation());
         home.ask(conversation(), Ok(question("a")));
-        home.rule(conversation().rank(), of("a"), false);
+        home.apply(verdict(conversation().rank(), "a", false));
         let (_, again) = moved(&mut home);
         home.ask(again.clone(), Ok(question("b")));
-        home.rule(again.rank(), of("b"), false);
-        let (way, dropped) = moved(&mut home);
-        assert_eq!((way, dropped.ending.clone()), (Way::Ended, Some(Ending::Dropped(DropReason::DedupExhausted))));
+        home.apply(verdict(again.rank(), "b", false));
+        let (route, dropped) = moved(&mut home);
+        assert_eq!((route, dropped.ending.clone()), (Route::Ended, Some(Ending::Dropped(DropReason::DedupExhausted))));
         home.end(&dropped);
         _ = sent(&mut home, 0);
-        let report = home.close(Tick(0), vec![(conversation().rank(), of("a"), true)]);
+        let report = home.close(Tick(0), vec![verdict(conversation().rank(), "a", true)]);
         assert_eq!(report.bound, again.rank(), "to be withdrawn");
-        let (way, accepted) = moved(&mut home);
-        assert_eq!((way, &accepted.ending, accepted.round.attempt), (Way::Accepted, &None, Attempt(0)));
-        assert_eq!(accepted.round.question.unwrap().reply.user_message, "a");
+        let (route, accepted) = moved(&mut home);
+        assert_eq!((route, &accepted.ending, accepted.round.attempt), (Route::Accepted, &None, Attempt(0)));
+        assert_eq!(accepted.conversation.round.question.unwrap().reply.user_message, "a");
         assert_eq!(sent(&mut home, 2), [(again.rank(), -1)]);
         assert_eq!(home.close(Tick(1), vec![]).bound, again.rank(), "withdrawn at a tick that has not closed");
         assert_eq!(home.close(Tick(2), vec![]).bound.turn, TurnIndex(2));
@@ -427,15 +441,15 @@ mod tests {
     #[test]
     fn a_claim_is_pending_until_its_own_tick_has_closed() {
         let (mut home, first, second) = at_second_turn();
-        home.close(Tick(1), vec![(first, of("a"), false)]);
+        home.close(Tick(1), vec![verdict(first, "a", false)]);
         _ = moved(&mut home);
         assert_eq!(sent(&mut home, 7), [(second, -1)]);
-        home.close(Tick(2), vec![(first, of("a"), true)]);
+        home.close(Tick(2), vec![verdict(first, "a", true)]);
         let (_, accepted) = moved(&mut home);
         home.ask(answered(accepted), Ok(question("b")));
         assert_eq!(sent(&mut home, 8), [(second, 1)]);
         // A verdict on the claim that was withdrawn looks like one on the claim that was made again.
-        home.close(Tick(3), vec![(second, of("b"), true)]);
+        home.close(Tick(3), vec![verdict(second, "b", true)]);
         assert_eq!(home.close(Tick(7), vec![]).bound, second);
         assert_eq!(home.close(Tick(8), vec![]).bound.turn, TurnIndex(3));
     }
@@ -443,12 +457,12 @@ mod tests {
     #[test]
     fn a_report_tells_of_the_verdicts_of_its_tick() {
         let (mut home, first, second) = at_second_turn();
-        home.close(Tick(1), vec![(second, of("b"), false)]);
+        home.close(Tick(1), vec![verdict(second, "b", false)]);
         let (_, again) = moved(&mut home);
         home.ask(again.clone(), Ok(question("c")));
         _ = sent(&mut home, 2);
         // The other one is late, and would be news to this tick's report if it came after.
-        let verdicts = vec![(again.rank(), of("c"), true), (first, of("a"), false)];
+        let verdicts = vec![verdict(again.rank(), "c", true), verdict(first, "a", false)];
         let report = home.close(Tick(2), verdicts);
         assert_eq!(report.bound, conversation().rank_at(TurnIndex(1), Attempt(1)));
         assert_eq!(sent(&mut home, 3), [(second, -1), (again.rank(), -1)]);
@@ -457,10 +471,10 @@ mod tests {
     #[test]
     fn a_verdict_for_a_withdrawn_claim_is_ignored() {
         let (mut home, first, second) = at_second_turn();
-        home.rule(first, of("a"), false);
+        home.apply(verdict(first, "a", false));
         _ = moved(&mut home);
-        home.rule(second, of("b"), true);
-        home.rule(first, of("another"), true);
+        home.apply(verdict(second, "b", true));
+        home.apply(verdict(first, "another", true));
         assert_eq!(home.moves().count(), 0);
     }
 
@@ -469,6 +483,6 @@ mod tests {
     fn a_final_verdict_never_changes() {
         let (mut home, first, second) = at_second_turn();
         home.settle(second);
-        home.rule(first, of("a"), false);
+        home.apply(verdict(first, "a", false));
     }
 }

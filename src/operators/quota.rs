@@ -14,15 +14,17 @@ pub struct Target {
     pub total: u32,
     /// Number of languages, each with a quota of its own.
     pub languages: u16,
-    /// Conversations under way at a time, and of a wave at most.
+    /// Conversations of a wave at most.
     pub batch_size: u32,
+    /// Conversations under way at a time; at least 1. It decides how fast a run is, never what it makes.
+    pub concurrency: u32,
     /// Waves from one whose end a conversation knows to its own; at least 1.
     pub lookahead: u32,
 }
 
 impl Target {
     /// Drops in a row after which a language is given up.
-    fn patience(self) -> u32 {
+    fn give_up_after(self) -> u32 {
         (2 * self.batch_size).max(16)
     }
 
@@ -181,7 +183,7 @@ impl Quota {
 
     /// The next conversation to open; none when so many are `active` that all seats are taken, or when there is none.
     pub fn open(&mut self, active: u32) -> Option<Opening> {
-        if self.stopped || active >= self.target.batch_size {
+        if self.stopped || active >= self.target.concurrency {
             return None;
         }
         let place = *self.unopened.first()?;
@@ -237,7 +239,7 @@ impl Quota {
     /// Admits the waves that waited for the end of this one.
     fn admit_after(&mut self, (language, wave): Place) {
         let progress = &mut self.tally.languages[usize::from(language.0)];
-        progress.given_up |= progress.drought >= self.target.patience();
+        progress.given_up |= progress.consecutive_drops >= self.target.give_up_after();
         let next = (language, Wave(wave.0 + self.target.lookahead));
         let later = self.target.first_wave_after((language, wave));
         [Some(next), later].into_iter().flatten().for_each(|place| self.admit(place));

@@ -1,8 +1,8 @@
 //! `settle`: ended conversations leave in slot order.
 
-use super::Flow;
 use super::tally::Outcome;
-use crate::domain::{Conversation, Rank};
+use super::{Flow, InFlight};
+use crate::domain::Rank;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use timely::container::CapacityContainerBuilder;
@@ -13,11 +13,11 @@ use timely::dataflow::operators::Operator;
 #[derive(Debug, Clone)]
 pub enum Settlement {
     /// A conversation that is final.
-    Conversation(Arc<Conversation>),
+    Conversation(Arc<InFlight>),
     /// This worker has released all conversations of the languages before that of this rank.
     Floor(Rank),
     /// A conversation that the run's stop leaves unsettled: it has been cut short, or one that comes before it.
-    Left(Arc<Conversation>),
+    Left(Arc<InFlight>),
 }
 
 impl Settlement {
@@ -30,23 +30,18 @@ impl Settlement {
     }
 }
 
-/// Holds ended conversations back until the watermark is past all they could still ask, then releases the last incarnation
+/// Holds ended conversations back until the watermark is past all they could still ask, then releases the last epoch
 /// of each, in slot order of those it holds. What is still held at [`Rank::END`] is left. `watermarks` must reach every
 /// worker.
-pub fn settle<'scope>(
-    ended: Flow<'scope, Arc<Conversation>>,
-    watermarks: Flow<'scope, Rank>,
-) -> Flow<'scope, Settlement> {
+pub fn settle<'scope>(ended: Flow<'scope, Arc<InFlight>>, watermarks: Flow<'scope, Rank>) -> Flow<'scope, Settlement> {
     ended.binary::<_, CapacityContainerBuilder<Vec<_>>, _, _, _, _>(watermarks, Pipeline, Pipeline, "settle", |_, _| {
-        let mut held: BTreeMap<_, Arc<Conversation>> = BTreeMap::new();
+        let mut held: BTreeMap<_, Arc<InFlight>> = BTreeMap::new();
         let mut floor = Rank::default();
         move |ended, watermarks, output| {
             ended.for_each(|_, conversations| {
                 for conversation in conversations.drain(..) {
-                    let of_last =
-                        |other: &Arc<Conversation>| other.incarnation.number < conversation.incarnation.number;
-                    let recalled = conversation.incarnation.recalled.is_cancelled();
-                    if !recalled && held.get(&conversation.slot).is_none_or(of_last) {
+                    let is_later = |held: &Arc<InFlight>| held.epoch < conversation.epoch;
+                    if !conversation.epoch.is_over() && held.get(&conversation.slot).is_none_or(is_later) {
                         held.insert(conversation.slot, conversation);
                     }
                 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// What became of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fate {
-    /// It counts.
+    /// It counts towards the conversations wanted.
     Accepted,
     /// It does not; a replacement is due.
     Dropped {
@@ -22,7 +22,7 @@ pub enum Fate {
 /// The end of a conversation, as the quota sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Its place.
+    /// Its place among the conversations of its language.
     pub slot: Slot,
     /// The wave it belongs to.
     pub wave: Wave,
@@ -104,7 +104,7 @@ pub struct Progress {
     /// Conversations that were opened.
     pub opened: u32,
     /// Drops since the last acceptance.
-    pub(super) drought: u32,
+    pub(super) consecutive_drops: u32,
     pub(super) given_up: bool,
 }
 
@@ -117,7 +117,7 @@ pub struct Tally {
     pub duplicates: u64,
     /// What the turns of conversations that ended since the process began came to.
     pub turns: Turns,
-    /// Drops by reason.
+    /// Conversations dropped, by the reason that outputs give.
     pub drops: BTreeMap<String, u32>,
     /// What happened to the conversation dropped last.
     pub last_drop: Option<String>,
@@ -138,11 +138,11 @@ impl Tally {
         match outcome.fate {
             Fate::Accepted => {
                 language.accepted += 1;
-                language.drought = 0;
+                language.consecutive_drops = 0;
             }
             Fate::Dropped { reason, detail } => {
                 language.dropped += 1;
-                language.drought += 1;
+                language.consecutive_drops += 1;
                 *self.drops.entry(reason).or_default() += 1;
                 self.last_drop = Some(detail);
             }
@@ -171,7 +171,7 @@ impl Tally {
                 language: LanguageIndex(at as u16),
                 accepted: language.accepted,
                 dropped: language.dropped,
-                drought: if language.given_up { language.drought } else { 0 },
+                consecutive_drops: if language.given_up { language.consecutive_drops } else { 0 },
             })
         };
         self.languages.iter().enumerate().filter_map(short).collect()
@@ -186,12 +186,12 @@ impl Tally {
 /// A language that could not be completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shortfall {
-    /// Which.
+    /// The language that falls short, by its place in the settings.
     pub language: LanguageIndex,
     /// Conversations that were accepted.
     pub accepted: u32,
     /// Conversations that were dropped.
     pub dropped: u32,
     /// Drops in a row after which it was given up; 0 when it was not given up.
-    pub drought: u32,
+    pub consecutive_drops: u32,
 }

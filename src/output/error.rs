@@ -12,7 +12,7 @@ pub enum OutputError {
     Io {
         /// What was tried, such as `create`.
         action: &'static str,
-        /// On what.
+        /// The file or folder it was done to.
         path: PathBuf,
         /// What the system said.
         cause: io::Error,
@@ -20,7 +20,7 @@ pub enum OutputError {
     /// A row has no JSON form.
     #[error("write {what} as JSON: {cause}")]
     Encode {
-        /// The row.
+        /// Which row it is, in words.
         what: &'static str,
         /// What the serialiser said.
         cause: serde_json::Error,
@@ -28,7 +28,7 @@ pub enum OutputError {
     /// A row does not fit the Arrow schema.
     #[error("convert rows for {}: {cause}", path.display())]
     Columns {
-        /// The Parquet file.
+        /// The Parquet file that the rows were for.
         path: PathBuf,
         /// What the decoder said.
         cause: arrow::error::ArrowError,
@@ -36,7 +36,7 @@ pub enum OutputError {
     /// A Parquet file could not be written.
     #[error("write {}: {cause}", path.display())]
     Parquet {
-        /// The file.
+        /// The Parquet file that could not be written.
         path: PathBuf,
         /// What the writer said.
         cause: parquet::errors::ParquetError,
@@ -44,7 +44,7 @@ pub enum OutputError {
     /// A line of the coverage ledger is not a ledger row.
     #[error("read {}:{line}: {cause}; correct or remove the line", path.display())]
     LedgerLine {
-        /// The ledger.
+        /// The ledger that has the line.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
@@ -58,9 +58,9 @@ pub enum OutputError {
         path.display()
     )]
     RunExists {
-        /// The id.
+        /// The id that an earlier run has.
         run_id: String,
-        /// Its run state.
+        /// The run state that the earlier run left.
         path: PathBuf,
     },
     /// A file is not as the run left it.
@@ -69,9 +69,9 @@ pub enum OutputError {
         path.display()
     )]
     Changed {
-        /// The file.
+        /// The file that something else has changed.
         path: PathBuf,
-        /// What is wrong.
+        /// What is wrong with it, for people.
         detail: String,
     },
     /// The state of the run can't be kept.
@@ -80,13 +80,13 @@ pub enum OutputError {
     /// The run id can't be part of a file name.
     #[error("use `run.run_id` {run_id:?} in file names: it must not be empty, start with `.` or hold `/`, `\\` or NUL")]
     RunId {
-        /// The id.
+        /// The id that can't be part of a file name.
         run_id: String,
     },
     /// Two ShareGPT columns have one name.
     #[error("name two columns {name:?}: give each of `saving.output_columns` its own name")]
     ColumnTwice {
-        /// The name.
+        /// The name that two columns have.
         name: String,
     },
     /// Another run writes to the same folder.
@@ -95,25 +95,25 @@ pub enum OutputError {
         folder.display()
     )]
     Busy {
-        /// The output folder.
+        /// The output folder that another process writes to.
         folder: PathBuf,
     },
     /// `SOURCE_DATE_EPOCH` is not a moment.
     #[error("read `SOURCE_DATE_EPOCH` {value:?}: expected whole seconds since 1970, such as 1735689600")]
     Epoch {
-        /// The variable's value.
+        /// The value that the variable has.
         value: String,
     },
     /// A conversation that has not ended was handed over.
     #[error("record conversation {id}: it has not ended")]
     NotEnded {
-        /// The conversation.
+        /// The id of the conversation that has not ended.
         id: String,
     },
     /// Logging was started before in this process.
     #[error("start the logs in {}: this process logs elsewhere already", folder.display())]
     LogsTaken {
-        /// The log folder.
+        /// The log folder that another process writes to.
         folder: PathBuf,
     },
 }

@@ -5,9 +5,9 @@ use crate::domain::reply::{
     Confidence, Difficulty, Evidence, GroundingFact, Intent, Premise, ReasoningTrace, RetrievalQueries, Thought,
 };
 use crate::domain::{
-    Acceptance, Answer, AssistantReply, Attempt, Catalogue, Chunk, ChunkIndex, Conversation, Coverage, DropReason,
-    Ending, Fingerprint, Incarnation, Json, JudgeReply, Judgement, LanguageIndex, Normalisation, Persona, Question,
-    QuestionMode, Round, Slot, Source, SourceIndex, ToolDefinition, ToolEvent, Turn, TurnIndex, Used, UserReply, Wave,
+    Acceptance, Answer, AssistantReply, Attempt, Catalogue, ChunkIndex, Conversation, DropReason, Ending, Json,
+    Judgement, LanguageIndex, Persona, Question, QuestionMode, Slot, SourceIndex, ToolDefinition, ToolEvent, Turn,
+    UserReply, fixtures,
 };
 use crate::store::{Run, State};
 use serde_json::json;
@@ -96,19 +96,8 @@ pub(crate) fn run(id: &str) -> Run {
 
 /// One document of two chunks.
 pub(crate) fn catalogue() -> Catalogue {
-    let chunk = |number: u32, text: &str| Chunk {
-        id: format!("5f0c-{number}"),
-        text: text.into(),
-        context: "".into(),
-        source: SourceIndex(0),
-        chunk_index: number,
-        char_start: 0,
-        char_end: text.chars().count(),
-    };
-    Catalogue {
-        sources: vec![Source { path: "backup.md".into(), language: None, chunks: 0..2 }],
-        chunks: vec![chunk(0, "Restores are rehearsed."), chunk(1, "Backups are taken daily.")],
-    }
+    let texts = vec!["Restores are rehearsed.", "Backups are taken daily."];
+    fixtures::catalogue([("5f0c".to_owned(), "backup.md".to_owned(), texts)])
 }
 
 /// Two turns in Arabic, each judged; the first seeded and grounded, with a tool call; the second with thoughts.
@@ -154,55 +143,38 @@ fn conversation(language: u16, name: &str, id: &str, turns: Vec<Turn>, ending: E
         let traits = vec!["exact".into(), "curious".into()];
         Arc::new(Persona { id: id.into(), name: name.into(), traits, style: style.into() })
     };
-    Conversation {
-        slot: Slot { language: LanguageIndex(language), index: 0 },
-        wave: Wave(0),
+    let slot = Slot { language: LanguageIndex(language), index: 0 };
+    let mut conversation = Conversation {
         id: id.into(),
         language: name.into(),
-        target_turns: turns.len() as u16,
         user_persona: persona("auditor", "Auditor", "brief"),
         assistant_persona: persona("tutor", "Tutor", ""),
-        coverage: Arc::new(Coverage::default()),
-        turns: turns.into_iter().map(Arc::new).collect(),
-        round: Round::default(),
-        incarnation: Incarnation::default(),
-        judgement: None,
         ending: Some(ending),
-    }
+        ..fixtures::conversation(slot, turns.len() as u16)
+    };
+    conversation.turns = turns.into_iter().map(Arc::new).collect();
+    conversation
 }
 
 fn turn(index: u16, question: &str, answer: &str, score: Option<u8>) -> Turn {
-    Turn {
-        index: TurnIndex(index),
-        attempt: Attempt(0),
-        question: asked(question).into(),
-        answer: answered(question, answer),
-        judgement: score.map(judgement),
-    }
+    let judgement = score.map(judgement);
+    Turn { judgement, ..fixtures::turn(index, asked(question), answered(question, answer)) }
 }
 
 fn asked(question: &str) -> Question {
     Question {
         mode: QuestionMode::Followup,
-        seed_topic: String::new(),
-        seed_question: String::new(),
         reply: UserReply {
-            user_message: question.into(),
-            intent: Intent::Clarify,
-            difficulty: Difficulty::Easy,
             grounding_facts: vec![GroundingFact {
                 fact: "Backups are taken daily.".into(),
                 source_descriptor: "backup.md#chunk1".into(),
             }],
-            coverage_target: String::new(),
             notes_for_assistant: vec!["be concise".into()],
+            ..fixtures::user_reply(question)
         },
-        used: Used { chunk: None, source: None, question: question.into(), seed: None },
-        fingerprint: Fingerprint::of(question, Normalisation::default()),
         agent: "openai/asker".into(),
-        reasoning: None,
         raw: raw("asked"),
-        calls: 1,
+        ..fixtures::question(question, fixtures::used(question))
     }
 }
 
@@ -227,22 +199,19 @@ fn answered(question: &str, answer: &str) -> Answer {
     };
     Answer {
         reply: AssistantReply { assistant_message: answer.into(), reasoning_trace: trace, did_web_search: false },
-        tool_events: Vec::new(),
-        retrieved: Vec::new(),
-        used: Vec::new(),
-        unsupported_numbers: Vec::new(),
         agent: "openai/answerer".into(),
-        reasoning: None,
         raw: raw("answered"),
-        calls: 1,
+        ..fixtures::answer(answer)
     }
 }
 
 fn judgement(score: u8) -> Judgement {
-    let reply =
-        JudgeReply { score, reasons: vec!["vague".into()], notes: "ok".into(), question_ok: true, answer_ok: true };
-    let acceptance = if score < 5 { Acceptance::Flagged } else { Acceptance::Accepted };
-    Judgement { reply, acceptance, reasoning: None, raw: raw("judged"), calls: 1 }
+    let mut judgement = Judgement { raw: raw("judged"), ..fixtures::judgement(score) };
+    (judgement.reply.reasons, judgement.reply.notes) = (vec!["vague".into()], "ok".into());
+    if score < 5 {
+        judgement.acceptance = Acceptance::Flagged;
+    }
+    judgement
 }
 
 fn raw(id: &str) -> Json {

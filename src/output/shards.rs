@@ -160,7 +160,7 @@ impl Shards {
         Ok(())
     }
 
-    /// The files made.
+    /// The files that were made, each with its rows.
     pub fn written(self) -> Vec<WrittenFile> {
         self.finished
     }

@@ -2,7 +2,7 @@
 
 use super::draw::{self, Purpose};
 use super::seeds::Seed;
-use super::{Options, coverage, modes, passages, personas, seeds, turns};
+use super::{Asking, Options, coverage, modes, passages, personas, seeds, turns};
 use crate::domain::reply::Intent;
 use crate::domain::{Catalogue, ChunkIndex, Conversation, Passage, Persona, QuestionMode, Slot, SourceIndex};
 use rand::{Rng, RngExt};
@@ -82,20 +82,20 @@ impl Plan {
     }
 
     /// What the question being asked is to be like. A seeded one may be about any document: what its seed asks decides.
-    pub fn brief(&self, conversation: &Conversation) -> Brief {
-        self.planned(conversation, seeds::drawn(&self.options, conversation))
+    pub fn brief(&self, asking: Asking<'_>) -> Brief {
+        self.planned(asking, seeds::drawn(&self.options, asking))
     }
 
     /// The same without a seed topic: for one whose question the knowledge base has nothing about.
-    pub fn unseeded(&self, conversation: &Conversation) -> Brief {
-        self.planned(conversation, None)
+    pub fn unseeded(&self, asking: Asking<'_>) -> Brief {
+        self.planned(asking, None)
     }
 
-    fn planned(&self, conversation: &Conversation, seed: Option<Seed>) -> Brief {
-        let mode = if seed.is_some() { QuestionMode::Seeded } else { modes::drawn(&self.options, conversation) };
+    fn planned(&self, asking: Asking<'_>, seed: Option<Seed>) -> Brief {
+        let mode = if seed.is_some() { QuestionMode::Seeded } else { modes::drawn(&self.options, &asking) };
         let (seed_topic, seed_question) =
             seed.map(|seed| (seed.topic.to_string(), seed.question.to_string())).unwrap_or_default();
-        let last = modes::last_answer(conversation);
+        let last = modes::last_answer(&asking);
         let query = match mode {
             QuestionMode::Seeded if !seed_question.is_empty() => Some(seed_question.as_str()),
             QuestionMode::Seeded => Some(self.options.question.as_str()),
@@ -109,15 +109,13 @@ impl Plan {
             seed_question,
             pool: match mode {
                 QuestionMode::Seeded | QuestionMode::Followup | QuestionMode::Adjacent => {
-                    coverage::all(&self.options, &self.catalogue, conversation)
+                    coverage::all(&self.options, &self.catalogue, &asking)
                 }
-                QuestionMode::Fresh | QuestionMode::OffTopic => {
-                    coverage::pool(&self.options, &self.catalogue, conversation)
-                }
+                QuestionMode::Fresh | QuestionMode::OffTopic => coverage::pool(&self.options, &self.catalogue, asking),
             },
             last_assistant_message: last.map(str::to_owned),
-            angle: self.angle(conversation),
-            variety: draw::stream(self.options.seed, Purpose::Variety, &draw::question(conversation)).next_u64(),
+            angle: self.angle(&asking),
+            variety: draw::stream(self.options.seed, Purpose::Variety, &draw::question(&asking)).next_u64(),
         }
     }
 
@@ -131,21 +129,16 @@ impl Plan {
     /// last answer. One that digs deeper stays in its document, one that moves on takes from there and from `hits` (what a
     /// search with the brief's query found, nearest first), a seeded one from `hits`; else, and where these have none, they
     /// are drawn. Empty only when the knowledge base is.
-    pub fn passages(
-        &self,
-        conversation: &Conversation,
-        brief: &Brief,
-        hits: &[ChunkIndex],
-    ) -> Vec<(ChunkIndex, Passage)> {
+    pub fn passages(&self, asking: Asking<'_>, brief: &Brief, hits: &[ChunkIndex]) -> Vec<(ChunkIndex, Passage)> {
         let catalogue = &self.catalogue;
         let mut chunks = match brief.mode {
-            QuestionMode::Followup => passages::deeper(catalogue, conversation),
-            QuestionMode::Adjacent => passages::beside(catalogue, conversation, &brief.pool, hits),
-            QuestionMode::Seeded => passages::nearest(catalogue, conversation, &brief.pool, hits),
+            QuestionMode::Followup => passages::deeper(catalogue, &asking),
+            QuestionMode::Adjacent => passages::beside(catalogue, &asking, &brief.pool, hits),
+            QuestionMode::Seeded => passages::nearest(catalogue, &asking, &brief.pool, hits),
             QuestionMode::Fresh | QuestionMode::OffTopic => Vec::new(),
         };
         if chunks.is_empty() {
-            chunks = passages::drawn(&self.options, catalogue, conversation, &brief.pool);
+            chunks = passages::drawn(&self.options, catalogue, asking, &brief.pool);
         }
         let goes_on = matches!(brief.mode, QuestionMode::Followup | QuestionMode::Adjacent);
         chunks.truncate(if goes_on { passages::SHOWN } else { 1 });
@@ -153,9 +146,9 @@ impl Plan {
     }
 
     /// Questions of earlier conversations about these passages, oldest first, the last 5.
-    pub fn asked_about(&self, conversation: &Conversation, shown: &[ChunkIndex]) -> Vec<Arc<str>> {
+    pub fn asked_about(&self, asking: Asking<'_>, shown: &[ChunkIndex]) -> Vec<Arc<str>> {
         let sources: BTreeSet<_> = shown.iter().map(|chunk| self.catalogue.chunk(*chunk).source).collect();
-        let known = |source: &SourceIndex| conversation.coverage.sources.get(source.0 as usize);
+        let known = |source: &SourceIndex| asking.coverage.sources.get(source.0 as usize);
         let recent = sources.iter().filter_map(known).flat_map(|source| &source.recent);
         let about = |(chunk, _): &&(Option<ChunkIndex>, _)| chunk.is_some_and(|chunk| shown.contains(&chunk));
         let mut asked: Vec<Arc<str>> = recent.filter(about).map(|(_, question)| question.clone()).collect();
@@ -186,8 +179,8 @@ mod tests {
         let places = slots.flat_map(|slot| (0..4).map(move |turns| (slot, turns)));
         let planned = places.map(|(slot, turns)| {
             let conversation = fixtures::conversation(slot, turns);
-            let brief = plan.brief(&conversation);
-            let shown = plan.passages(&conversation, &brief, &[]).into_iter().map(|(chunk, _)| chunk).collect();
+            let brief = plan.brief(conversation.asking());
+            let shown = plan.passages(conversation.asking(), &brief, &[]).into_iter().map(|(chunk, _)| chunk).collect();
             (slot, turns, plan.opening(conversation.slot), brief, shown)
         });
         planned.collect()
@@ -225,8 +218,8 @@ mod tests {
             let mut conversation = fixtures::conversation(7, 0);
             conversation.slot.language = LanguageIndex(language);
             conversation.round.attempt = Attempt(attempt);
-            let brief = plan.brief(&conversation);
-            (brief.variety, plan.passages(&conversation, &brief, &[]))
+            let brief = plan.brief(conversation.asking());
+            (brief.variety, plan.passages(conversation.asking(), &brief, &[]))
         };
         assert_eq!(shown(0, 0), shown(0, 0));
         assert_ne!(shown(0, 0), shown(0, 1));
@@ -236,17 +229,17 @@ mod tests {
     #[test]
     fn queries_come_from_what_the_question_starts_from() {
         let asked = Options { question: "What is soil?".into(), ..fixtures::options() };
-        let brief = plan(asked.clone()).brief(&fixtures::conversation(0, 0));
+        let brief = plan(asked.clone()).brief(fixtures::conversation(0, 0).asking());
         assert_eq!((brief.mode, brief.query.as_deref()), (QuestionMode::Seeded, Some("What is soil?")));
         assert_eq!((&*brief.seed_topic, &*brief.seed_question), ("", ""));
 
-        let brief = plan(seeded()).brief(&fixtures::conversation(0, 0));
+        let brief = plan(seeded()).brief(fixtures::conversation(0, 0).asking());
         assert_eq!((brief.mode, brief.query.as_deref()), (QuestionMode::Seeded, Some(&*brief.seed_question)));
         assert!(["Tea", "Bees"].contains(&&*brief.seed_topic));
 
         let plan = plan(asked);
         for slot in 0..50 {
-            let brief = plan.brief(&fixtures::conversation(slot, 3));
+            let brief = plan.brief(fixtures::conversation(slot, 3).asking());
             let expected = (brief.mode == QuestionMode::Adjacent).then_some("answer 3");
             assert_eq!(brief.query.as_deref(), expected, "{:?}", brief.mode);
             assert_eq!(brief.last_assistant_message.as_deref(), Some("answer 3"));
@@ -259,16 +252,16 @@ mod tests {
         let mut conversation = fixtures::conversation(0, 0);
         let mut coverage = Coverage::empty(36, 12);
         (0..11).for_each(|source| coverage.sources[source].questions = 1);
-        conversation.coverage = Arc::new(coverage);
-        let brief = plan.brief(&conversation);
+        conversation.coverage = coverage;
+        let brief = plan.brief(conversation.asking());
         assert_eq!(brief.pool.len(), 12, "whatever was least asked about");
-        let shown = plan.passages(&conversation, &brief, &[ChunkIndex(4), ChunkIndex(35)]);
+        let shown = plan.passages(conversation.asking(), &brief, &[ChunkIndex(4), ChunkIndex(35)]);
         assert_eq!(shown.iter().map(|(chunk, _)| chunk.0).collect::<Vec<_>>(), [4]);
-        let unseeded = plan.unseeded(&conversation);
+        let unseeded = plan.unseeded(conversation.asking());
         assert_eq!((unseeded.mode, unseeded.query, unseeded.seed_question), (QuestionMode::Fresh, None, String::new()));
         assert_eq!(unseeded.pool, vec![SourceIndex(11)]);
         conversation.round.attempt = Attempt(1);
-        let brief = plan.brief(&conversation);
+        let brief = plan.brief(conversation.asking());
         assert_eq!((brief.mode, brief.pool), (QuestionMode::Fresh, vec![SourceIndex(11)]));
     }
 
@@ -282,10 +275,10 @@ mod tests {
             coverage.add(&Used { chunk, source: Some(SourceIndex(0)), question, seed: None });
         }
         coverage.add(&Used { chunk: None, source: Some(SourceIndex(0)), question: "of no passage".into(), seed: None });
-        conversation.coverage = Arc::new(coverage);
+        conversation.coverage = coverage;
         let asked = |shown: &[u32]| -> Vec<String> {
             let shown: Vec<_> = shown.iter().copied().map(ChunkIndex).collect();
-            plan.asked_about(&conversation, &shown).iter().map(|question| question.to_string()).collect()
+            plan.asked_about(conversation.asking(), &shown).iter().map(|question| question.to_string()).collect()
         };
         assert_eq!(asked(&[1]), ["q7", "q9", "q11", "q13"]);
         assert_eq!(asked(&[0, 1]), ["q9", "q10", "q11", "q12", "q13"]);
@@ -298,13 +291,13 @@ mod tests {
         let mut angles = BTreeSet::new();
         for slot in 0..40 {
             let mut conversation = fixtures::conversation(slot, 0);
-            let first = plan.brief(&conversation);
+            let first = plan.brief(conversation.asking());
             assert_eq!(first.angle, None);
-            let shown = plan.passages(&conversation, &first, &[]);
+            let shown = plan.passages(conversation.asking(), &first, &[]);
             conversation.round.attempt = Attempt(1);
             conversation.round.avoid = vec![shown[0].0];
-            let again = plan.brief(&conversation);
-            let other = plan.passages(&conversation, &again, &[]);
+            let again = plan.brief(conversation.asking());
+            let other = plan.passages(conversation.asking(), &again, &[]);
             assert_eq!((shown.len(), other.len()), (1, 1));
             assert_ne!(shown[0].0, other[0].0);
             angles.insert(format!("{:?}", again.angle.unwrap()));
@@ -321,8 +314,9 @@ mod tests {
         let pool = |own_language, language: &str| -> Vec<u32> {
             let coverage = CoverageOptions { own_language, ..fixtures::options().coverage };
             let plan = Plan::new(Options { coverage, ..fixtures::options() }, Arc::new(catalogue.clone()));
-            let conversation = Conversation { language: language.into(), ..fixtures::conversation(0, 0) };
-            plan.brief(&conversation).pool.iter().map(|source| source.0).collect()
+            let mut conversation = fixtures::conversation(0, 0);
+            conversation.language = language.into();
+            plan.brief(conversation.asking()).pool.iter().map(|source| source.0).collect()
         };
         for (language, expected) in [
             ("en", &[0, 1][..]),

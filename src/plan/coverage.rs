@@ -4,8 +4,8 @@
 //! would be asked about by all conversations in flight. So draws are made from a share of what is least used, and
 //! conversations share that out among them (see [`super::passages`]).
 
-use super::Options;
 use super::draw::{self, Purpose};
+use super::{Asking, Options};
 use crate::domain::{Catalogue, ChunkIndex, Conversation, Language, SourceIndex};
 use rand::{Rng, RngExt};
 use std::collections::BTreeSet;
@@ -23,20 +23,20 @@ struct Usage<T> {
 /// The documents to ask about, in order: all when balance is off or, with probability `epsilon`, ignored; else those
 /// never asked about, if any; else the share `fraction` with the fewest questions per chunk, at least one. Without the
 /// documents whose questions were just rejected; when none would be left, all but these; when none is left even then, all.
-pub(super) fn pool(options: &Options, catalogue: &Catalogue, conversation: &Conversation) -> Vec<SourceIndex> {
-    let pool = if balanced(options, conversation) {
-        let sources = sources(catalogue, conversation, all(options, catalogue, conversation));
+pub(super) fn pool(options: &Options, catalogue: &Catalogue, asking: Asking<'_>) -> Vec<SourceIndex> {
+    let pool = if balanced(options, &asking) {
+        let sources = sources(catalogue, asking, all(options, catalogue, &asking));
         let unused = sources.iter().filter(|source| source.questions == 0).count();
         let kept = if unused > 0 { unused } else { share(sources.len(), options.coverage.fraction).max(1) };
-        least_used(options, conversation, sources, kept)
+        least_used(options, &asking, sources, kept)
     } else {
-        all(options, catalogue, conversation)
+        all(options, catalogue, &asking)
     };
-    [pool, all(options, catalogue, conversation)]
+    [pool, all(options, catalogue, &asking)]
         .into_iter()
-        .map(|sources| not_rejected(catalogue, conversation, sources))
+        .map(|sources| not_rejected(catalogue, &asking, sources))
         .find(|sources| !sources.is_empty())
-        .unwrap_or_else(|| all(options, catalogue, conversation))
+        .unwrap_or_else(|| all(options, catalogue, &asking))
 }
 
 /// The documents to draw from, in order: the pool; when that is less than the share `fraction` of all or than `least`
@@ -44,14 +44,14 @@ pub(super) fn pool(options: &Options, catalogue: &Catalogue, conversation: &Conv
 pub(super) fn widened(
     options: &Options,
     catalogue: &Catalogue,
-    conversation: &Conversation,
+    asking: Asking<'_>,
     pool: &[SourceIndex],
     least: usize,
 ) -> Vec<SourceIndex> {
     let missing = share(catalogue.sources.len(), options.coverage.fraction).max(least).saturating_sub(pool.len());
-    let mut others = not_rejected(catalogue, conversation, all(options, catalogue, conversation));
+    let mut others = not_rejected(catalogue, &asking, all(options, catalogue, &asking));
     others.retain(|source| pool.binary_search(source).is_err());
-    let mut widened = least_used(options, conversation, sources(catalogue, conversation, others), missing);
+    let mut widened = least_used(options, &asking, sources(catalogue, asking, others), missing);
     widened.extend(pool);
     widened.sort_unstable();
     widened
@@ -62,21 +62,21 @@ pub(super) fn widened(
 pub(super) fn chunks(
     options: &Options,
     catalogue: &Catalogue,
-    conversation: &Conversation,
+    asking: Asking<'_>,
     sources: &[SourceIndex],
     least: usize,
 ) -> Vec<ChunkIndex> {
-    let own = used(conversation);
+    let own = used(&asking);
     let chunks: Vec<_> = sources
         .iter()
         .flat_map(|source| catalogue.source(*source).chunks.clone())
         .map(ChunkIndex)
         .filter(|chunk| !own.contains(chunk))
-        .map(|item| Usage { questions: usage(conversation, item).into(), chunks: 1, item })
+        .map(|item| Usage { questions: usage(asking, item).into(), chunks: 1, item })
         .collect();
     let unused = chunks.iter().filter(|chunk| chunk.questions == 0).count();
     let kept = share(chunks.len(), CHUNKS).max(least).max(unused);
-    least_used(options, conversation, chunks, kept)
+    least_used(options, &asking, chunks, kept)
 }
 
 /// Every document that a conversation may be about, in order: those in its language, or all where there are none or
@@ -106,8 +106,8 @@ pub(super) fn used(conversation: &Conversation) -> BTreeSet<ChunkIndex> {
 }
 
 /// How many earlier questions used a chunk, as far as is known.
-pub(super) fn usage(conversation: &Conversation, chunk: ChunkIndex) -> u32 {
-    conversation.coverage.chunks.get(chunk.0 as usize).copied().unwrap_or(0)
+pub(super) fn usage(asking: Asking<'_>, chunk: ChunkIndex) -> u32 {
+    asking.coverage.chunks.get(chunk.0 as usize).copied().unwrap_or(0)
 }
 
 fn balanced(options: &Options, conversation: &Conversation) -> bool {
@@ -119,8 +119,8 @@ fn share(count: usize, fraction: f64) -> usize {
     (count as f64 * fraction).floor() as usize
 }
 
-fn sources(catalogue: &Catalogue, conversation: &Conversation, sources: Vec<SourceIndex>) -> Vec<Usage<SourceIndex>> {
-    let known = &conversation.coverage.sources;
+fn sources(catalogue: &Catalogue, asking: Asking<'_>, sources: Vec<SourceIndex>) -> Vec<Usage<SourceIndex>> {
+    let known = &asking.coverage.sources;
     sources
         .into_iter()
         .map(|item| Usage {
@@ -160,9 +160,8 @@ mod tests {
     use crate::domain::Normalisation;
     use crate::domain::{Coverage, TurnIndex, Wave};
     use crate::plan::CoverageOptions;
-    use crate::plan::fixtures;
+    use crate::plan::fixtures::{self, Known};
     use std::collections::BTreeSet;
-    use std::sync::Arc;
 
     fn options(balanced: bool, epsilon: f64, fraction: f64) -> Options {
         Options {
@@ -180,13 +179,13 @@ mod tests {
 
     /// A conversation that knows of so many questions about each document, and whose questions about these chunks were
     /// rejected.
-    fn asked(questions: &[u32], avoid: &[u32]) -> Conversation {
+    fn asked(questions: &[u32], avoid: &[u32]) -> Known {
         let mut conversation = fixtures::conversation(0, 0);
         let mut coverage = Coverage::empty(0, questions.len());
         for (source, &count) in coverage.sources.iter_mut().zip(questions) {
             source.questions = count;
         }
-        conversation.coverage = Arc::new(coverage);
+        conversation.coverage = coverage;
         conversation.round.avoid = avoid.iter().copied().map(ChunkIndex).collect();
         conversation
     }
@@ -208,7 +207,7 @@ mod tests {
             (true, 0.79, [1, 3, 2, 2, 4], &[], &[2, 3, 4]),
             (true, 1.0, [1, 3, 2, 2, 4], &[], &[0, 1, 2, 3, 4]),
         ] {
-            let found: Vec<_> = pool(&options(balanced, 0.0, fraction), &catalogue, &asked(&questions, avoid))
+            let found: Vec<_> = pool(&options(balanced, 0.0, fraction), &catalogue, asked(&questions, avoid).asking())
                 .into_iter()
                 .map(|source| source.0)
                 .collect();
@@ -224,7 +223,7 @@ mod tests {
             .filter(|&slot| {
                 let mut conversation = asked(&[1, 0, 1, 1], &[]);
                 conversation.slot.index = slot;
-                pool(&options, &catalogue, &conversation).len() == 4
+                pool(&options, &catalogue, conversation.asking()).len() == 4
             })
             .count();
         assert!((240..=360).contains(&ignored), "{ignored}");
@@ -240,7 +239,7 @@ mod tests {
                 let mut conversation = asked(&[3; 10], &[]);
                 conversation.wave = Wave(wave);
                 conversation.slot.index = 4 * wave + slot;
-                pools.insert(pool(&options(true, 0.0, 0.2), &catalogue, &conversation));
+                pools.insert(pool(&options(true, 0.0, 0.2), &catalogue, conversation.asking()));
             }
             assert_eq!(pools.len(), 1, "one wave, one pool");
             seen.extend(pools.into_iter().flatten());
@@ -263,7 +262,7 @@ mod tests {
         ] {
             let pool: Vec<_> = pool.iter().copied().map(SourceIndex).collect();
             let conversation = asked(&[3, 2, 0, 8, 20], avoid);
-            let found = widened(&options(true, 0.0, fraction), &catalogue, &conversation, &pool, least);
+            let found = widened(&options(true, 0.0, fraction), &catalogue, conversation.asking(), &pool, least);
             assert_eq!(found.iter().map(|source| source.0).collect::<Vec<_>>(), expected, "{pool:?} {avoid:?} {least}");
         }
     }
@@ -282,10 +281,10 @@ mod tests {
             ([5; 10], None, &[0, 2], 6, &[0, 1, 8, 9]),
         ] {
             let mut conversation = asked(&[0; 3], &[]);
-            Arc::make_mut(&mut conversation.coverage).chunks = usage.to_vec();
+            conversation.coverage.chunks = usage.to_vec();
             conversation.turns.push(fixtures::turn(TurnIndex(1), own.map(ChunkIndex)));
             let sources: Vec<_> = sources.iter().copied().map(SourceIndex).collect();
-            let found = chunks(&fixtures::options(), &catalogue, &conversation, &sources, least);
+            let found = chunks(&fixtures::options(), &catalogue, conversation.asking(), &sources, least);
             assert_eq!(found.iter().map(|chunk| chunk.0).collect::<Vec<_>>(), expected, "{usage:?} {own:?}");
         }
     }
@@ -293,6 +292,6 @@ mod tests {
     #[test]
     fn there_may_be_no_documents() {
         let empty = fixtures::catalogue(&[]);
-        assert!(pool(&options(true, 0.0, 0.2), &empty, &asked(&[], &[])).is_empty());
+        assert!(pool(&options(true, 0.0, 0.2), &empty, asked(&[], &[]).asking()).is_empty());
     }
 }

@@ -1,5 +1,6 @@
 //! What can be wrong with a persona or topic file.
 
+use crate::domain::yaml::YamlError;
 use std::path::Path;
 use std::{fs, io};
 
@@ -41,10 +42,9 @@ pub enum PlanError {
     },
 }
 
-/// The error of a YAML reader as one line: what and where, without the excerpt.
-pub(super) fn form(file: &str, error: &serde_saphyr::Error) -> PlanError {
-    let options = serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };
-    PlanError::Form { file: file.to_owned(), detail: error.render_with_options(options) }
+/// A file that is not YAML of the expected form.
+pub(super) fn form(file: &str, error: &YamlError) -> PlanError {
+    PlanError::Form { file: file.to_owned(), detail: error.to_string() }
 }
 
 /// The text of a file of the plan.

@@ -1,12 +1,13 @@
 //! From a seed to a plan: personas, turn counts, question modes, seed topics, coverage. Pure functions of the run's
 //! seed, the place in the run and a coverage snapshot.
 
+mod asking;
 mod brief;
 mod coverage;
 mod draw;
 mod error;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 mod modes;
 mod passages;
 pub mod personas;
@@ -16,6 +17,7 @@ mod topic_node;
 pub mod topics;
 mod turns;
 
+pub use asking::Asking;
 pub use brief::{Brief, Opening, Plan};
 pub use error::PlanError;
 
@@ -54,7 +56,7 @@ pub struct TurnOptions {
     pub mean: Option<f64>,
 }
 
-/// `run.turns.distribution`.
+/// How turns are drawn: `run.turns.distribution`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Distribution {
     /// Every count is as likely.
@@ -65,7 +67,7 @@ pub enum Distribution {
     Exponential,
 }
 
-/// `run.data.seeding.topics`.
+/// What `run.data.seeding.topics` says, with its file read.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TopicOptions {
     /// Variant to use; decided by the language when empty.

@@ -1,8 +1,8 @@
 //! Which passages a question is shown.
 
-use super::Options;
 use super::coverage;
 use super::draw::{self, Permutation, Purpose};
+use super::{Asking, Options};
 use crate::domain::{Catalogue, ChunkIndex, Conversation, SourceIndex};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -78,22 +78,22 @@ pub(super) fn beside(
 pub(super) fn drawn(
     options: &Options,
     catalogue: &Catalogue,
-    conversation: &Conversation,
+    asking: Asking<'_>,
     pool: &[SourceIndex],
 ) -> Vec<ChunkIndex> {
-    let walk = Walk { seed: options.seed, catalogue, conversation };
-    let sources = coverage::widened(options, catalogue, conversation, pool, DRAWN);
-    let candidates = coverage::chunks(options, catalogue, conversation, &sources, DRAWN);
+    let walk = Walk { seed: options.seed, catalogue, conversation: asking.conversation };
+    let sources = coverage::widened(options, catalogue, asking, pool, DRAWN);
+    let candidates = coverage::chunks(options, catalogue, asking, &sources, DRAWN);
     let mut drawn = walk.laps(&sources, &candidates);
     if drawn.len() < DRAWN {
-        let own = coverage::used(conversation);
+        let own = coverage::used(&asking);
         let mut rest = walk.chunks(&sources);
         rest.extend(walk.chunks(&coverage::not_rejected(
             catalogue,
-            conversation,
-            coverage::all(options, catalogue, conversation),
+            &asking,
+            coverage::all(options, catalogue, &asking),
         )));
-        rest.sort_by_key(|chunk| (own.contains(chunk), coverage::usage(conversation, *chunk)));
+        rest.sort_by_key(|chunk| (own.contains(chunk), coverage::usage(asking, *chunk)));
         for chunk in rest {
             if drawn.len() < DRAWN && !drawn.contains(&chunk) {
                 drawn.push(chunk);
@@ -167,7 +167,10 @@ impl Walk<'_> {
 mod tests {
     use super::*;
     use crate::domain::{Coverage, TurnIndex, Used, Wave};
-    use crate::plan::{Brief, CoverageOptions, Options, Plan, fixtures};
+    use crate::plan::{
+        Brief, CoverageOptions, Options, Plan,
+        fixtures::{self, Known},
+    };
     use std::collections::VecDeque;
     use std::sync::Arc;
 
@@ -184,7 +187,7 @@ mod tests {
     }
 
     /// A conversation whose turns asked about one chunk each; the last answer rests on some.
-    fn asked(own: &[u32], rests: &[u32]) -> Conversation {
+    fn asked(own: &[u32], rests: &[u32]) -> Known {
         let mut conversation = fixtures::conversation(0, 0);
         conversation.turns.extend(own.iter().map(|&own| fixtures::turn(TurnIndex(1), Some(ChunkIndex(own)))));
         if let Some(last) = conversation.turns.last_mut() {
@@ -251,8 +254,9 @@ mod tests {
         let odd: Vec<_> = (0..32).map(|chunk| (chunk + 1) % 2).collect();
         for slot in 0..16 {
             let mut conversation = fixtures::conversation(slot, 0);
-            conversation.coverage = Arc::new(Coverage { chunks: odd.clone(), ..Coverage::empty(0, 8) });
-            let shown = drawn(&fixtures::options(), &catalogue, &conversation, &sources(&[0, 1, 2, 3, 4, 5, 6]));
+            conversation.coverage = Coverage { chunks: odd.clone(), ..Coverage::empty(0, 8) };
+            let shown =
+                drawn(&fixtures::options(), &catalogue, conversation.asking(), &sources(&[0, 1, 2, 3, 4, 5, 6]));
             assert_eq!(shown.len(), DRAWN);
             assert!(shown.iter().all(|chunk| chunk.0 % 2 == 1 && chunk.0 < 28), "{shown:?}");
             assert_eq!(shown.iter().map(|chunk| chunk.0 / 4).collect::<BTreeSet<_>>().len(), DRAWN, "{shown:?}");
@@ -270,16 +274,16 @@ mod tests {
             ([0, 1, 2, 3, 4, 5, 6], &[0, 1, 2, 3, 4, 5, 6], &[0, 1, 2], &[], &[0, 1, 2, 3, 4, 5]),
         ] {
             let mut conversation = asked(own, &[]);
-            conversation.coverage = Arc::new(Coverage { chunks: usage.to_vec(), ..Coverage::empty(0, 3) });
+            conversation.coverage = Coverage { chunks: usage.to_vec(), ..Coverage::empty(0, 3) };
             conversation.round.avoid = chunks(avoid);
-            let mut shown = drawn(&fixtures::options(), &catalogue, &conversation, &sources(pool));
+            let mut shown = drawn(&fixtures::options(), &catalogue, conversation.asking(), &sources(pool));
             if own.len() == 1 && avoid.len() == 2 {
                 assert_eq!(shown[1], ChunkIndex(0), "its own come last");
             }
             shown.sort_unstable();
             assert_eq!(numbers(shown), expected);
         }
-        let empty = drawn(&fixtures::options(), &fixtures::catalogue(&[]), &fixtures::conversation(0, 0), &[]);
+        let empty = drawn(&fixtures::options(), &fixtures::catalogue(&[]), fixtures::conversation(0, 0).asking(), &[]);
         assert!(empty.is_empty());
     }
 
@@ -289,7 +293,7 @@ mod tests {
             let catalogue = fixtures::catalogue(&vec![each; documents]);
             let pool = coverage::all(&fixtures::options(), &catalogue, &fixtures::conversation(0, 0));
             let all: Vec<_> = (0..3 * documents as u32)
-                .map(|slot| drawn(&fixtures::options(), &catalogue, &fixtures::conversation(slot, 0), &pool))
+                .map(|slot| drawn(&fixtures::options(), &catalogue, fixtures::conversation(slot, 0).asking(), &pool))
                 .collect();
             for round in all.chunks(documents) {
                 for place in 0..DRAWN.min(documents) {
@@ -309,7 +313,7 @@ mod tests {
         let catalogue = fixtures::catalogue(&[60]);
         let shown: BTreeSet<_> = (0..10)
             .flat_map(|slot| {
-                drawn(&fixtures::options(), &catalogue, &fixtures::conversation(slot, 0), &[SourceIndex(0)])
+                drawn(&fixtures::options(), &catalogue, fixtures::conversation(slot, 0).asking(), &[SourceIndex(0)])
             })
             .collect();
         assert_eq!(shown.len(), 60);
@@ -327,9 +331,9 @@ mod tests {
         for index in 0..questions {
             let mut conversation = fixtures::conversation(index, 0);
             conversation.wave = Wave(index);
-            conversation.coverage = Arc::new(known.clone());
-            let brief = plan.brief(&conversation);
-            let shown = plan.passages(&conversation, &brief, &[]);
+            conversation.coverage = known.clone();
+            let brief = plan.brief(conversation.asking());
+            let shown = plan.passages(conversation.asking(), &brief, &[]);
             let chunk = shown[choose(&brief, shown.len())].0;
             usage[chunk.0 as usize] += 1;
             let source = Some(catalogue.chunk(chunk).source);

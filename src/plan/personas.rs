@@ -2,9 +2,9 @@
 
 use super::draw::{self, Purpose};
 use super::error::{self, PlanError};
+use crate::domain::yaml::{self, Dialect, Spanned};
 use crate::domain::{Persona, Slot};
 use serde::Deserialize;
-use serde_saphyr::Spanned;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ impl Pool {
     /// # Errors
     /// Text that is not YAML of that form; an id that is blank or used twice on one side. `name` is the file's name.
     pub fn parse(text: &str, name: &str) -> Result<Self, PlanError> {
-        let file: File = serde_saphyr::from_str(text).map_err(|error| error::form(name, &error))?;
+        let file: File = yaml::read(text, Dialect::Typed).map_err(|error| error::form(name, &error))?;
         let File { personas: Sides { user, assistant }, .. } = file;
         Ok(Self { user: distinct(user, name)?, assistant: distinct(assistant, name)? })
     }

@@ -1,9 +1,8 @@
 //! Which seed question a conversation opens with.
 
-use super::Options;
 use super::draw::{self, Purpose};
 use super::topics::Topic;
-use crate::domain::Conversation;
+use super::{Asking, Options};
 use rand::RngExt;
 use std::sync::Arc;
 
@@ -18,19 +17,19 @@ pub(super) struct Seed {
 /// beside a question of the settings, or when every seed question was used. It comes from the topics least used so far.
 /// Conversations that know of the same usage share these out: as many consecutive slots as there are topics have each
 /// another topic, and after every such round each topic gives its next question.
-pub(super) fn drawn(options: &Options, conversation: &Conversation) -> Option<Seed> {
+pub(super) fn drawn(options: &Options, asking: Asking<'_>) -> Option<Seed> {
     let topics = options.topics.topics.as_ref()?;
-    let opening = conversation.turns.is_empty() && conversation.round.attempt.0 == 0;
+    let opening = asking.turns.is_empty() && asking.round.attempt.0 == 0;
     if !opening || !options.question.trim().is_empty() {
         return None;
     }
-    let mut stream = draw::stream(options.seed, Purpose::Seeding, &draw::question(conversation));
+    let mut stream = draw::stream(options.seed, Purpose::Seeding, &draw::question(&asking));
     if stream.random::<f64>() >= options.topics.probability {
         return None;
     }
-    let candidates = least_used(topics.select(&options.topics.variant, &conversation.language), conversation);
-    let language = conversation.slot.language.0.into();
-    let position = conversation.slot.index.into();
+    let candidates = least_used(topics.select(&options.topics.variant, &asking.language), asking);
+    let language = asking.slot.language.0.into();
+    let position = asking.slot.index.into();
     let at = draw::cycled(options.seed, Purpose::SeedTopic, &[language], candidates.len(), position)?;
     let (topic, unused) = &candidates[at];
     let round = position / candidates.len() as u64;
@@ -40,8 +39,8 @@ pub(super) fn drawn(options: &Options, conversation: &Conversation) -> Option<Se
 }
 
 /// The least used of the topics that have unused questions, with these.
-fn least_used<'a>(topics: Vec<&'a Topic>, conversation: &Conversation) -> Vec<(&'a Topic, Vec<&'a Arc<str>>)> {
-    let coverage = &conversation.coverage;
+fn least_used<'a>(topics: Vec<&'a Topic>, asking: Asking<'_>) -> Vec<(&'a Topic, Vec<&'a Arc<str>>)> {
+    let coverage = &asking.coverage;
     let usage = |topic: &Topic| coverage.seed_topics.get(&topic.name).copied().unwrap_or(0);
     let mut candidates: Vec<_> = topics
         .into_iter()
@@ -62,7 +61,7 @@ mod tests {
     use super::*;
     use crate::domain::{Attempt, Used};
     use crate::plan::TopicOptions;
-    use crate::plan::fixtures;
+    use crate::plan::fixtures::{self, Known};
     use crate::plan::topics::Topics;
     use std::collections::BTreeSet;
 
@@ -72,17 +71,18 @@ mod tests {
         Options { topics: TopicOptions { variant: String::new(), probability, topics }, ..fixtures::options() }
     }
 
-    fn used(conversation: &mut Conversation, topic: &str, question: &str) {
+    fn used(conversation: &mut Known, topic: &str, question: &str) {
         let seed = Some((topic.into(), question.into()));
         let used = Used { chunk: None, source: None, question: question.into(), seed };
-        Arc::make_mut(&mut conversation.coverage).add(&used);
+        conversation.coverage.add(&used);
     }
 
     #[test]
     fn as_many_openings_are_seeded_as_asked_for() {
         for (probability, expected) in [(0.0, 0..=0), (0.35, 630..=770), (1.0, 2000..=2000)] {
             let options = options(probability);
-            let seeded = (0..2000).filter(|&slot| drawn(&options, &fixtures::conversation(slot, 0)).is_some()).count();
+            let seeded =
+                (0..2000).filter(|&slot| drawn(&options, fixtures::conversation(slot, 0).asking()).is_some()).count();
             assert!(expected.contains(&seeded), "{probability}: {seeded}");
         }
     }
@@ -91,7 +91,7 @@ mod tests {
     fn a_wave_spreads_over_topics_and_questions() {
         let options = options(1.0);
         let seeds: Vec<_> = (0..9)
-            .filter_map(|slot| drawn(&options, &fixtures::conversation(slot, 0)))
+            .filter_map(|slot| drawn(&options, fixtures::conversation(slot, 0).asking()))
             .map(|s| (s.topic, s.question))
             .collect();
         assert_eq!(seeds.iter().collect::<BTreeSet<_>>().len(), 9, "{seeds:?}");
@@ -107,17 +107,17 @@ mod tests {
             let mut conversation = fixtures::conversation(slot, 0);
             used(&mut conversation, "A", "a2");
             used(&mut conversation, "B", "b1");
-            let seed = drawn(&options, &conversation).unwrap();
+            let seed = drawn(&options, conversation.asking()).unwrap();
             assert_eq!(&*seed.topic, "C");
             for question in ["c1", "c2", "c3"] {
                 used(&mut conversation, "C", question);
             }
-            let seed = drawn(&options, &conversation).unwrap();
+            let seed = drawn(&options, conversation.asking()).unwrap();
             assert!(["a1", "a3", "b2", "b3"].contains(&&*seed.question), "{seed:?}");
             for question in ["a1", "a3", "b2", "b3"] {
                 used(&mut conversation, "B", question);
             }
-            assert_eq!(drawn(&options, &conversation), None, "all are used");
+            assert_eq!(drawn(&options, conversation.asking()), None, "all are used");
         }
     }
 
@@ -126,11 +126,11 @@ mod tests {
         let options = options(1.0);
         let mut rejected = fixtures::conversation(0, 0);
         rejected.round.attempt = Attempt(1);
-        assert_eq!(drawn(&options, &rejected), None);
-        assert_eq!(drawn(&options, &fixtures::conversation(0, 1)), None);
+        assert_eq!(drawn(&options, rejected.asking()), None);
+        assert_eq!(drawn(&options, fixtures::conversation(0, 1).asking()), None);
         let asked = Options { question: "What is tea?".into(), ..options.clone() };
-        assert_eq!(drawn(&asked, &fixtures::conversation(0, 0)), None);
+        assert_eq!(drawn(&asked, fixtures::conversation(0, 0).asking()), None);
         let off = Options { topics: TopicOptions { topics: None, ..options.topics }, ..asked };
-        assert_eq!(drawn(&Options { question: String::new(), ..off }, &fixtures::conversation(0, 0)), None);
+        assert_eq!(drawn(&Options { question: String::new(), ..off }, fixtures::conversation(0, 0).asking()), None);
     }
 }

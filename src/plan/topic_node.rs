@@ -1,6 +1,7 @@
 //! A topic file before its form is known.
 
 use super::error::{self, PlanError};
+use crate::domain::yaml::{self, Dialect};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
@@ -25,9 +26,7 @@ impl Node {
             serde_json::from_str::<Option<Self>>(text).map_err(form)?
         } else {
             // `no` is a language, not a truth value.
-            let options = serde_saphyr::options! { strict_booleans: true };
-            serde_saphyr::from_str_with_options::<Option<Self>>(text, options)
-                .map_err(|error| error::form(name, &error))?
+            yaml::read::<Option<Self>>(text, Dialect::Strict).map_err(|error| error::form(name, &error))?
         };
         Ok(root.unwrap_or_else(|| Self::Map(Vec::new())))
     }

@@ -9,12 +9,12 @@ use super::capabilities::Capabilities;
 use super::form::Form;
 use super::refusals;
 use super::secrets::Secrets;
-use super::shared::causes;
 use super::wire::native::native;
 use super::wire::request::Preset;
 use super::wire::{ChatCompletions, Wire, page, response, thoughts, tool_text};
 use super::{AgentOptions, EndpointOptions, Provider, Shared, display_name};
-use crate::domain::clock;
+use crate::domain::causes::causes;
+use crate::domain::{Agent, clock};
 use crate::llm::{ChatReply, ChatRequest, ModelError, Tier};
 use crate::traffic::patience::retry_after;
 use reqwest::header::HeaderMap;
@@ -40,7 +40,7 @@ pub(super) struct Endpoint {
     pub model: Arc<str>,
     /// Its name in messages: as configured, else the base URL without its query.
     pub shown: String,
-    role: &'static str,
+    agent: Agent,
     settings: String,
     /// The names of what the agent's `extra` adds to requests.
     extra: Vec<String>,
@@ -120,9 +120,9 @@ impl Endpoint {
         });
         let name = Some(options.name.clone()).filter(|name| !name.is_empty());
         Ok(Self {
-            model: display_name(agent.role, options.provider.name, &options.model),
+            model: display_name(agent.agent, options.provider.name, &options.model),
             shown: name.unwrap_or_else(|| shown(&base)),
-            role: agent.role,
+            agent: agent.agent,
             settings: options.key.clone(),
             extra: agent.extra.keys().cloned().collect(),
             sent_model: options.model.clone(),
@@ -144,12 +144,7 @@ impl Endpoint {
     }
 
     /// Sends one request, in this tier if there is one, and reads its response.
-    pub async fn ask(
-        &self,
-        request: &ChatRequest,
-        tier: Option<Tier>,
-        tries: u32,
-    ) -> Result<Answer, Setback> {
+    pub async fn ask(&self, request: &ChatRequest, tier: Option<Tier>, tries: u32) -> Result<Answer, Setback> {
         let start = Instant::now();
         let (model, endpoint) = (&self.sent_model, &self.shown);
         let mut form = self.capabilities.form(!request.tools.is_empty());
@@ -189,12 +184,7 @@ impl Endpoint {
         })
     }
 
-    async fn exchange(
-        &self,
-        request: &ChatRequest,
-        form: &Form,
-        tries: u32,
-    ) -> Result<Answer, Setback> {
+    async fn exchange(&self, request: &ChatRequest, form: &Form, tries: u32) -> Result<Answer, Setback> {
         let timeout = if is_flex(form) { self.flex_timeout } else { self.timeout };
         let outgoing = self.wire.outgoing(request, form).map_err(|detail| Setback {
             error: self.unwritable(&detail),
@@ -294,7 +284,7 @@ impl Endpoint {
         let unknown = self.extra.iter().find(|key| refusals::refuses_field(&words, &key.to_lowercase()));
         if let Some(key) = unknown.filter(|_| fault == Fault::Request) {
             fault = Fault::Settings;
-            detail = format!("{detail}; remove `{key}` from llm.agents.{}.extra", self.role);
+            detail = format!("{detail}; remove `{key}` from llm.agents.{}.extra", self.agent);
         } else if fault == Fault::Settings {
             detail = format!("{detail}; {}", self.advice(status, &text));
         }
@@ -325,7 +315,7 @@ impl Endpoint {
             402 | 429 => NO_CREDIT.to_owned(),
             _ if text.contains(LOW_BALANCE) => NO_CREDIT.to_owned(),
             _ => {
-                let role = self.role.to_uppercase();
+                let role = self.agent.as_str().to_uppercase();
                 let own = if settings.starts_with("llm.agents.") { "" } else { ".api_key_env, or the key" };
                 let key = if own.is_empty() { "the key".to_owned() } else { format!("{settings}{own}") };
                 format!("check {key} in the variable that LLM_{role}_API_KEY_ENV names, and {settings}.base_url")

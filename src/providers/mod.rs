@@ -30,6 +30,7 @@ pub use secret::Secret;
 pub use shared::Shared;
 
 use crate::builtin::Builtin;
+use crate::domain::Agent;
 use crate::llm::{Model, ModelError};
 use std::sync::Arc;
 
@@ -38,7 +39,7 @@ use std::sync::Arc;
 /// # Errors
 /// When the client can't be built from the settings, such as a malformed `base_url`.
 pub fn connect(options: &AgentOptions, shared: &Shared) -> Result<Arc<dyn Model>, ModelError> {
-    let name = display_name(options.role, &options.provider, &options.model);
+    let name = display_name(options.agent, &options.provider, &options.model);
     Ok(match options.provider.as_str() {
         "builtin" => Arc::new(Builtin::new(name, shared.meter.clone(), shared.purse.clone(), &shared.prices)),
         _ => Arc::new(router::Router::new(options, name, shared)?),
@@ -46,9 +47,9 @@ pub fn connect(options: &AgentOptions, shared: &Shared) -> Result<Arc<dyn Model>
 }
 
 /// `provider/model` when a provider is set and the model has no `/`, else the model; without a model, the provider.
-fn display_name(role: &str, provider: &str, model: &str) -> Arc<str> {
+fn display_name(agent: Agent, provider: &str, model: &str) -> Arc<str> {
     match (provider, model) {
-        ("", "") => role.into(),
+        ("", "") => agent.as_str().into(),
         (provider, "") => provider.into(),
         ("", model) => model.into(),
         (_, model) if model.contains('/') => model.into(),

@@ -1,16 +1,17 @@
 //! What a run's settings say about an agent and the endpoints it is asked at.
 
 use super::{Provider, Secret};
+use crate::domain::Agent;
 use crate::llm::Tier;
 use crate::traffic::Strategy;
 use serde_json::{Map, Value};
 use std::time::Duration;
 
-/// Settings of one agent: `llm.agents.<role>`.
+/// Settings of one agent: `llm.agents.<agent>`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AgentOptions {
-    /// `user`, `assistant` or `judge`.
-    pub role: &'static str,
+    /// Whose settings they are.
+    pub agent: Agent,
     /// The provider as it is configured, which outputs name.
     pub provider: String,
     /// The model as it is configured, which outputs name.
@@ -27,9 +28,9 @@ pub struct AgentOptions {
     pub tiers: &'static [Tier],
     /// Further fields of the request body; explicit fields win.
     pub extra: Map<String, Value>,
-    /// Most requests per minute in this role, over all endpoints.
+    /// Most requests per minute of this agent, over all endpoints.
     pub rpm: Option<u32>,
-    /// Most tokens per minute in this role, read and written, over all endpoints.
+    /// Most tokens per minute of this agent, read and written, over all endpoints.
     pub tpm: Option<u64>,
     /// How an endpoint is chosen.
     pub strategy: Strategy,

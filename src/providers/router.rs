@@ -5,7 +5,7 @@ use super::endpoint::{Answer, Endpoint, Fault, Setback};
 use super::form::Form;
 use super::wire::request::{self, Preset};
 use super::{AgentOptions, EndpointOptions, Shared};
-use crate::domain::Digest;
+use crate::domain::{Agent, Digest};
 use crate::llm::chat::Replying;
 use crate::llm::halt::Halt;
 use crate::llm::prices::Price;
@@ -24,7 +24,7 @@ const REPLY_TOKENS: u64 = 300;
 /// A model behind one or more endpoints.
 pub(super) struct Router {
     name: Arc<str>,
-    role: &'static str,
+    agent: Agent,
     /// What tells requests apart: of the agent's model, whichever endpoint is asked.
     canonical: Preset,
     endpoints: Vec<(Arc<Endpoint>, Option<Price>)>,
@@ -45,8 +45,9 @@ impl Router {
     /// # Errors
     /// When its settings do not make a client, or a budget can't be kept with them.
     pub fn new(options: &AgentOptions, name: Arc<str>, shared: &Shared) -> Result<Self, ModelError> {
-        let wrong =
-            |key: &str, detail: &str| Err(ModelError::Settings(format!("llm.agents.{}.{key}: {detail}", options.role)));
+        let wrong = |key: &str, detail: &str| {
+            Err(ModelError::Settings(format!("llm.agents.{}.{key}: {detail}", options.agent)))
+        };
         if options.extra.get("stream").is_some_and(|stream| stream != false) {
             return wrong("extra.stream", "streaming is not supported; remove the key");
         }
@@ -71,7 +72,7 @@ impl Router {
         let per_minute = [options.rpm.map(f64::from), options.tpm.map(|tokens| tokens as f64)];
         Ok(Self {
             name,
-            role: options.role,
+            agent: options.agent,
             canonical: Preset::new(options, &options.model),
             endpoints,
             check: shared.check.clone(),
@@ -88,7 +89,7 @@ impl Router {
 
     fn body(&self, request: &ChatRequest) -> Result<Vec<u8>, ModelError> {
         request::body(&self.canonical, request, &Form::WHOLE)
-            .map_err(|error| ModelError::Settings(format!("llm.agents.{}: request body: {error}", self.role)))
+            .map_err(|error| ModelError::Settings(format!("llm.agents.{}: request body: {error}", self.agent)))
     }
 
     /// The most that a request can cost wherever it is sent.

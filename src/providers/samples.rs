@@ -1,16 +1,19 @@
 //! Settings for the tests of this room.
 
 use super::provider::COMPATIBLE;
+use super::wire::response;
 use super::{AgentOptions, EndpointOptions};
+use crate::domain::Agent;
+use crate::llm::ChatReply;
 pub(super) use crate::llm::samples::request;
 use crate::traffic::Strategy;
-use serde_json::Map;
+use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 /// The user model `m` at this address, without a key or retries.
 pub(super) fn options(base_url: &str) -> AgentOptions {
     AgentOptions {
-        role: "user",
+        agent: Agent::User,
         provider: "openai".into(),
         model: "m".into(),
         temperature: None,
@@ -42,4 +45,10 @@ pub(super) fn endpoint(base_url: &str) -> EndpointOptions {
         rpm: None,
         tpm: None,
     }
+}
+
+/// What is read of a chat completion with this message.
+pub(super) fn read(message: Value) -> ChatReply {
+    let body = json!({"choices": [{"message": message}]}).to_string();
+    response::reply(body.as_bytes(), &request(""), &"m".into()).unwrap_or_else(|error| panic!("{error}"))
 }

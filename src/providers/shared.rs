@@ -5,6 +5,7 @@ use super::address::shown;
 use super::capabilities::Capabilities;
 use super::check::Check;
 use super::facts::Facts;
+use crate::domain::causes::causes;
 use crate::llm::halt::Halt;
 use crate::llm::{Meter, ModelError, Prices};
 use crate::store::{Store, StoreError};
@@ -13,7 +14,6 @@ use crate::traffic::{Budget, Traffic};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Url};
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ const MAX_OUTAGE: Duration = Duration::from_secs(600);
 pub struct Shared {
     /// What the calls of all models cost.
     pub meter: Arc<Meter>,
-    /// What tokens cost.
+    /// What tokens of each model cost.
     pub prices: Arc<Prices>,
     /// Told when the run has to stop.
     pub halt: Arc<Halt>,
@@ -110,18 +110,6 @@ impl Default for Shared {
 
 fn builder() -> ClientBuilder {
     Client::builder().user_agent(concat!("dlgforge/", env!("CARGO_PKG_VERSION"))).redirect(Policy::none())
-}
-
-/// An error and its causes on one line.
-pub(super) fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub struct Earlier {
 
 /// What to make of the ledger.
 pub struct Past<'a> {
-    /// The output folder.
+    /// The output folder that has the ledger.
     pub folder: &'a Path,
     /// How much of the ledger counts, in bytes.
     pub length: u64,
@@ -44,7 +44,7 @@ pub struct Past<'a> {
 }
 
 impl Earlier {
-    /// Reads the ledger.
+    /// Reads what the ledger tells of earlier runs.
     ///
     /// # Errors
     /// When it can't be read.

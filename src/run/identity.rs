@@ -4,22 +4,12 @@ use super::RunError;
 use crate::domain::slot::conversation_prefix;
 use crate::domain::{Fingerprint, LanguageIndex, Normalisation};
 use crate::output::ledger;
+use crate::settings::paths::{BATCH_SIZE, LANGUAGES, NORMALISATION, SEED, WRITERS};
 use crate::settings::{Resume, Settings};
 use crate::store::{Reuse, Run, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-
-/// The key of the seed in a manifest.
-pub(super) const SEED: &str = "run.seed";
-/// The key of the size of a wave in a manifest.
-pub(super) const BATCH_SIZE: &str = "run.batch_size";
-
-/// The key of the languages in a manifest, as a JSON list.
-pub(super) const LANGUAGES: &str = "run.target_languages";
-
-/// The key of how questions are compared in a manifest; manifests of earlier releases do not have it.
-pub(super) const NORMALISATION: &str = "coverage.normalisation";
 
 /// A run's name and seed.
 #[derive(Debug, Clone)]
@@ -96,13 +86,13 @@ fn seed_of(run: &Run) -> Option<u64> {
 
 /// The last run of an output folder that was made by another model than one with this manifest, in a line for its user.
 pub fn other_model(runs: &[Run], manifest: &BTreeMap<String, String>) -> Option<String> {
-    let model = |manifest: &BTreeMap<String, String>, role: &str| {
-        let part = |of: &str| manifest.get(&format!("llm.agents.{role}.{of}")).cloned().unwrap_or_default();
-        format!("{}/{}", part("provider"), part("model"))
+    let model = |manifest: &BTreeMap<String, String>, parts: [&str; 2]| {
+        parts.map(|part| manifest.get(part).cloned().unwrap_or_default()).join("/")
     };
     runs.iter().rev().find_map(|run| {
-        let role = ["assistant", "user"].into_iter().find(|role| model(&run.manifest, role) != model(manifest, role))?;
-        let (id, theirs, ours) = (&run.id, model(&run.manifest, role), model(manifest, role));
+        let differs = |(_, parts): &(_, [&str; 2])| model(&run.manifest, *parts) != model(manifest, *parts);
+        let (role, parts) = WRITERS.into_iter().find(differs)?;
+        let (id, theirs, ours) = (&run.id, model(&run.manifest, parts), model(manifest, parts));
         Some(format!(
             "the output folder has rows of run {id}, whose {role} model was {theirs} and not {ours}: tell rows apart by \
              `run_id`, or set `saving.output_dir` to another folder"

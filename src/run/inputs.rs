@@ -4,17 +4,17 @@ use super::identity::Identity;
 use crate::builtin;
 use crate::dataflows::generate::{Stage, Stages};
 use crate::domain::slot::{conversation_id, language_tag};
-use crate::domain::{Catalogue, Conversation, Failure, Incarnation, Judged, Normalisation, Round};
+use crate::domain::{Agent, Catalogue, Conversation, Failure, Judged, Normalisation, Round};
 use crate::knowledge::{self, Index, KnowledgeError, Watch};
 use crate::llm::{Model, ModelError};
-use crate::operators::Opening;
+use crate::operators::{InFlight, Opening};
 use crate::output::{self, OutputError, RunFacts};
-use crate::plan::{self, Distribution, Plan, PlanError, TopicOptions, personas::Pool, topics::Topics};
+use crate::plan::{self, Asking, Distribution, Plan, PlanError, TopicOptions, personas::Pool, topics::Topics};
 use crate::providers::{self, AgentOptions, Shared};
 use crate::settings::{PersonaSource, Settings, TopicSource};
 use crate::stages::{Ask, Checks, Granularity, Judge, PromptError, Prompts, Responder};
 use crate::store::StoreError;
-use crate::tools::Toolbox;
+use crate::tools::{KnowledgeSearch, Tool, Toolbox};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ pub enum RunError {
     /// The size of a wave is not that of the run to go on with.
     #[error("Batch size mismatch for resume: requested={requested}, state={state}.")]
     BatchSize {
-        /// `run.batch_size` now.
+        /// The value that `run.batch_size` has now.
         requested: String,
         /// That of the run.
         state: String,
@@ -60,11 +60,11 @@ pub enum RunError {
     /// The run had to stop; it can go on.
     #[error("{cause}; what was done is kept: dlgforge run {config} --resume {run_id}")]
     Stopped {
-        /// Why.
+        /// What made it stop.
         cause: Box<RunError>,
         /// The configuration file, as it was named.
         config: String,
-        /// The run.
+        /// The id of the run that can be resumed.
         run_id: Arc<str>,
     },
     /// A newer release began the folder.
@@ -94,13 +94,13 @@ pub enum RunError {
         "run.target_languages: the built-in model does not speak `{0}` (it has English, French, Arabic, Spanish and \
          German); set llm.agents.{1}.provider and model to one that does"
     )]
-    Speechless(Arc<str>, &'static str),
+    Speechless(Arc<str>, Agent),
     /// The built-in model quotes, and there is nothing to quote in a language.
     #[error(
         "run.target_languages: the built-in model quotes documents in the language of a conversation, and `knowledge/` has none \
          in `{0}`; add one, remove the language, or set llm.agents.{1}.provider and model to one that translates"
     )]
-    Unread(Arc<str>, &'static str),
+    Unread(Arc<str>, Agent),
     /// There is no folder for a pilot.
     #[error("failed to make a temporary folder for the pilot: {0}")]
     Pilot(std::io::Error),
@@ -124,6 +124,7 @@ pub struct Sources {
     pub user: Arc<dyn Model>,
     pub assistant: Arc<dyn Model>,
     pub judge: Option<Arc<dyn Model>>,
+    index: Arc<Index>,
     toolbox: Arc<Toolbox>,
 }
 
@@ -139,8 +140,9 @@ impl Sources {
             target: "dlgforge.retrieval",
             "[vector-db] indexed documents={} chunks={}", catalogue.sources.len(), catalogue.chunks.len()
         );
-        let index = Index::build(catalogue.clone(), watch)?;
-        let toolbox = Arc::new(Toolbox::new(Arc::new(index), settings.top_k));
+        let index = Arc::new(Index::build(catalogue.clone(), watch)?);
+        let search: Arc<dyn Tool> = Arc::new(KnowledgeSearch::new(index.clone(), catalogue.clone(), settings.top_k));
+        let toolbox = Arc::new(Toolbox::new([search]));
         let topics = topics(settings)?;
         check_documents(settings, &catalogue)?;
         Ok(Self {
@@ -151,6 +153,7 @@ impl Sources {
             user: connect(&settings.user, settings, shared)?,
             assistant: connect(&settings.assistant, settings, shared)?,
             judge: settings.judge.as_ref().map(|(agent, _)| connect(agent, settings, shared)).transpose()?,
+            index,
             toolbox,
         })
     }
@@ -162,13 +165,20 @@ impl Sources {
         (facts, normalisation): (&RunFacts, Normalisation),
         behind: impl Fn(&Arc<dyn Model>, &AgentOptions) -> Arc<dyn Model>,
     ) -> Stages {
-        let (prompts, toolbox) = (&self.prompts, &self.toolbox);
+        let (prompts, index, toolbox) = (&self.prompts, &self.index, &self.toolbox);
         let checks = Arc::new(Checks::new(prompts, &toolbox.definitions()));
         let plan = Arc::new(Plan::new(self.plan_options(settings, facts.seed, normalisation), self.catalogue.clone()));
         let user = behind(&self.user, &settings.user);
-        let ask = Arc::new(Ask::new(user, prompts.clone(), checks.clone(), plan.clone(), toolbox.clone()));
+        let ask = Arc::new(Ask::new(user, prompts.clone(), checks.clone(), plan.clone(), index.clone(), index.clone()));
         let assistant = behind(&self.assistant, &settings.assistant);
-        let responder = Arc::new(Responder::new(assistant, prompts.clone(), checks, toolbox.clone(), settings.answers));
+        let responder = Arc::new(Responder::new(
+            assistant,
+            prompts.clone(),
+            checks,
+            index.clone(),
+            toolbox.clone(),
+            settings.answers,
+        ));
         let judge = self.judge.as_ref().zip(settings.judge.as_ref()).map(|(model, (agent, options))| {
             Arc::new(Judge::new(behind(model, agent), prompts.clone(), self.catalogue.clone(), options.clone()))
         });
@@ -176,7 +186,7 @@ impl Sources {
             open: opener(settings, facts, plan),
             ask: stage(move |conversation| {
                 let ask = ask.clone();
-                async move { ask.ask(&conversation).await }
+                async move { ask.ask(Asking { conversation: &conversation, coverage: &conversation.coverage }).await }
             }),
             answer: stage(move |conversation| {
                 let responder = responder.clone();
@@ -240,7 +250,7 @@ impl Sources {
     }
 }
 
-fn stage<O, F>(work: impl Fn(Arc<Conversation>) -> F + Send + Sync + 'static) -> Stage<O>
+fn stage<O, F>(work: impl Fn(Arc<InFlight>) -> F + Send + Sync + 'static) -> Stage<O>
 where
     F: Future<Output = Result<O, Failure>> + Send + 'static,
 {
@@ -265,9 +275,9 @@ fn opener(
     settings: &Settings,
     facts: &RunFacts,
     plan: Arc<Plan>,
-) -> Arc<dyn Fn(Opening) -> Conversation + Send + Sync> {
+) -> Arc<dyn Fn(&Opening) -> Conversation + Send + Sync> {
     let (languages, run_id) = (settings.languages.clone(), facts.run_id.clone());
-    Arc::new(move |Opening { slot, wave, coverage }| {
+    Arc::new(move |&Opening { slot, wave, .. }| {
         let language = languages[usize::from(slot.language.0)].clone();
         let id = conversation_id(&run_id, &languages, slot);
         let planned = plan.opening(slot);
@@ -279,10 +289,8 @@ fn opener(
             target_turns: planned.target_turns,
             user_persona: planned.user_persona,
             assistant_persona: planned.assistant_persona,
-            coverage,
             turns: Vec::new(),
             round: Round::default(),
-            incarnation: Incarnation::default(),
             judgement: None,
             ending: None,
         }
@@ -292,7 +300,7 @@ fn opener(
 fn connect(agent: &AgentOptions, settings: &Settings, shared: &Shared) -> Result<Arc<dyn Model>, RunError> {
     let speechless = |language: &&Arc<str>| agent.provider == "builtin" && !builtin::speaks(language);
     if let Some(language) = settings.languages.iter().find(speechless) {
-        return Err(RunError::Speechless(language.clone(), agent.role));
+        return Err(RunError::Speechless(language.clone(), agent.agent));
     }
     Ok(providers::connect(agent, shared)?)
 }
@@ -305,7 +313,7 @@ fn check_documents(settings: &Settings, catalogue: &Catalogue) -> Result<(), Run
         |code: &str| catalogue.sources.iter().any(|source| source.language.as_deref().is_none_or(|own| own == code));
     let unread = |language: &&Arc<str>| builtin::code(language).is_some_and(|code| !has(code));
     match settings.languages.iter().find(unread) {
-        Some(language) => Err(RunError::Unread(language.clone(), agent.role)),
+        Some(language) => Err(RunError::Unread(language.clone(), agent.agent)),
         None => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! Text for people, laid out for a terminal of 80 columns.
 
+use crate::domain::normalisation::collapsed;
 use std::fmt;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -34,7 +35,7 @@ fn wrapped(text: &str, columns: usize) -> Vec<String> {
 /// a terminal becomes a space.
 pub fn shortened(text: &str, columns: usize) -> String {
     let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let line = plain.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = collapsed(&plain);
     if line.width() <= columns {
         return line;
     }

@@ -28,7 +28,7 @@ fn lines<'a>(agents: impl Iterator<Item = &'a AgentOptions>, prices: &Prices, to
             let price = prices.of(endpoint.provider.names(), &endpoint.model);
             let Some(day) = price.and_then(|price| price.shutdown) else { continue };
             if (day - today).get_days() <= DAYS {
-                let key = format!("llm.agents.{}.model", agent.role);
+                let key = format!("llm.agents.{}.model", agent.agent);
                 let keys = leaving.entry((&endpoint.model, day)).or_default();
                 keys.extend(Some(key).filter(|key| !keys.contains(key)));
             }

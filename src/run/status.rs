@@ -1,8 +1,8 @@
 //! `dlgforge status`: what runs an output folder has.
 
-use super::identity::{BATCH_SIZE, LANGUAGES};
 use super::{Bill, RunError};
 use crate::output::Folder;
+use crate::settings::paths::{BATCH_SIZE, LANGUAGES};
 use crate::store::{Fact, Run, Settled, Spent, State, Tiered};
 use std::fmt;
 use std::path::Path;

@@ -55,15 +55,15 @@ pub struct Summary {
     pub run_id: Arc<str>,
     /// The configuration file, as it was named.
     pub config: String,
-    /// Its seed.
+    /// The seed that every random choice followed from.
     pub seed: u64,
-    /// Its languages.
+    /// Its languages in the order of the settings.
     pub languages: Vec<Arc<str>>,
     /// Conversations wanted per language.
     pub total_samples: u32,
     /// Conversations advanced at a time.
-    pub batch_size: u32,
-    /// How it ended.
+    pub concurrency: u32,
+    /// How the run ended, completed or not.
     pub end: End,
     /// What became of its conversations.
     pub tally: Tally,
@@ -83,7 +83,7 @@ pub struct Summary {
     pub elapsed: Duration,
     /// Time seats were taken, summed over the seats.
     pub busy: Duration,
-    /// Files written.
+    /// Files that were written, each with its rows.
     pub files: Vec<WrittenFile>,
     /// The folder of the logs, relative to the project's root where it lies below it.
     pub logs: String,
@@ -92,7 +92,7 @@ pub struct Summary {
 impl Summary {
     /// Share of the seats' time that was spent in stages, from 0 to 1.
     pub fn seats_busy(&self) -> f64 {
-        self.busy.as_secs_f64() / (f64::from(self.batch_size) * self.elapsed.as_secs_f64()).max(f64::MIN_POSITIVE)
+        self.busy.as_secs_f64() / (f64::from(self.concurrency) * self.elapsed.as_secs_f64()).max(f64::MIN_POSITIVE)
     }
 
     /// Drops by reason.
@@ -113,9 +113,12 @@ impl Summary {
         };
         let figures = short.iter().map(|short| {
             let language = &self.languages[usize::from(short.language.0)];
-            let Shortfall { accepted, dropped, drought, .. } = short;
-            let given_up =
-                if *drought > 0 { format!(", given up after {drought} drops in a row") } else { String::new() };
+            let Shortfall { accepted, dropped, consecutive_drops, .. } = short;
+            let given_up = if *consecutive_drops > 0 {
+                format!(", given up after {consecutive_drops} drops in a row")
+            } else {
+                String::new()
+            };
             format!("{language}: {accepted} of {} accepted, {dropped} dropped{given_up}", self.total_samples)
         });
         let mut text = format!(

@@ -1,9 +1,10 @@
 //! The thread that writes: settlements of all workers come in, conversations go to the recorder in slot order.
 
+use super::events::{Event, Listeners};
 use super::sample::Sample;
-use crate::domain::{Conversation, DropReason, Ending, Rank, Slot, Wave};
-use crate::operators::tally::{Fate, Outcome};
-use crate::operators::{Settlement, Stop};
+use super::waves::Waves;
+use crate::domain::{Conversation, Rank, Slot};
+use crate::operators::{InFlight, Settlement, Stop};
 use crate::output::{OutputError, Recorder};
 use std::collections::BTreeMap;
 use std::sync::{Arc, mpsc};
@@ -25,7 +26,7 @@ pub struct Written {
     pub sample: Sample,
 }
 
-/// A running writer.
+/// The thread that writes settled conversations.
 pub struct Writer {
     messages: mpsc::Sender<(usize, Settlement)>,
     thread: JoinHandle<Written>,
@@ -33,27 +34,35 @@ pub struct Writer {
 
 impl Writer {
     /// Starts writing what so many workers settle, from this slot on. When that fails, the run is stopped.
-    pub fn start(recorder: Recorder, waves: Waves, workers: usize, due: Slot, stop: Stop) -> Self {
+    pub fn start(
+        recorder: Recorder,
+        waves: Waves,
+        workers: usize,
+        due: Slot,
+        stop: Stop,
+        listeners: Listeners,
+    ) -> Self {
         let (messages, inbox) = mpsc::channel();
         let sample = Sample::default();
-        let mut pen = Pen { recorder, failure: None, stop, waves, sample, due: None, wait: ADMIT_AFTER };
+        let mut recording =
+            Recording { recorder, failure: None, stop, waves, listeners, sample, due: None, wait: ADMIT_AFTER };
         let mut order = Order { floors: vec![Rank::default(); workers], due, held: BTreeMap::new() };
         let thread = std::thread::spawn(move || {
             let mut left = BTreeMap::new();
-            while let Some(message) = pen.next(&inbox) {
+            while let Some(message) = recording.next(&inbox) {
                 match message {
                     Some((_, Settlement::Left(conversation))) => _ = left.insert(conversation.slot, conversation),
-                    Some((worker, settlement)) => pen.write(order.take(worker, settlement)),
-                    None => pen.admit(),
+                    Some((worker, settlement)) => recording.write(order.take(worker, settlement)),
+                    None => recording.admit(),
                 }
             }
             // What comes after a conversation that was cut short is left with it.
             left.append(&mut order.held);
-            left.values().for_each(|conversation| pen.leave(conversation));
+            left.values().for_each(|conversation| recording.leave(conversation));
             if left.is_empty() {
-                pen.waves.close();
+                recording.waves.close();
             }
-            Written { recorder: pen.recorder, failure: pen.failure, sample: pen.sample }
+            Written { recorder: recording.recorder, failure: recording.failure, sample: recording.sample }
         });
         Self { messages, thread }
     }
@@ -76,11 +85,11 @@ struct Order {
     floors: Vec<Rank>,
     /// The next to be written, unless its language has no more.
     due: Slot,
-    held: BTreeMap<Slot, Arc<Conversation>>,
+    held: BTreeMap<Slot, Arc<InFlight>>,
 }
 
 impl Order {
-    fn take(&mut self, worker: usize, settlement: Settlement) -> impl Iterator<Item = Arc<Conversation>> {
+    fn take(&mut self, worker: usize, settlement: Settlement) -> impl Iterator<Item = Arc<InFlight>> {
         match settlement {
             Settlement::Conversation(conversation) => _ = self.held.insert(conversation.slot, conversation),
             Settlement::Floor(floor) => self.floors[worker] = floor,
@@ -99,11 +108,13 @@ impl Order {
     }
 }
 
-struct Pen {
+/// The loop that records what is settled, and has it admitted now and then.
+struct Recording {
     recorder: Recorder,
     failure: Option<OutputError>,
     stop: Stop,
     waves: Waves,
+    listeners: Listeners,
     sample: Sample,
     /// When what is recorded must be admitted, if there is any.
     due: Option<Instant>,
@@ -111,7 +122,7 @@ struct Pen {
     wait: Duration,
 }
 
-impl Pen {
+impl Recording {
     /// The next message, or none inside when it is time to admit what is recorded; none at all at the end.
     fn next<M>(&self, inbox: &mpsc::Receiver<M>) -> Option<Option<M>> {
         let Some(due) = self.due else { return inbox.recv().ok().map(Some) };
@@ -122,7 +133,7 @@ impl Pen {
         }
     }
 
-    fn write(&mut self, settled: impl Iterator<Item = Arc<Conversation>>) {
+    fn write(&mut self, settled: impl Iterator<Item = Arc<InFlight>>) {
         for conversation in settled {
             if self.failure.is_none() {
                 let written = self.recorder.record(&conversation);
@@ -130,7 +141,8 @@ impl Pen {
                 self.due.get_or_insert_with(|| Instant::now() + self.wait);
             }
             self.sample.add(&conversation);
-            self.log(&conversation);
+            self.listeners.tell(&Event::Settled(&conversation));
+            self.waves.count(&conversation);
         }
         if self.due.is_some_and(|due| due <= Instant::now()) {
             self.admit();
@@ -161,95 +173,5 @@ impl Pen {
             self.stop.admitting.cancel();
             self.stop.flying.cancel();
         }
-    }
-
-    fn log(&mut self, conversation: &Conversation) {
-        let (id, index) = (&conversation.id, conversation.slot.index);
-        for turn in &conversation.turns {
-            tracing::info!(
-                target: "dlgforge.pipeline",
-                "[turn] {}/{} conversation_index={index} mode={} attempt={}",
-                turn.index, conversation.target_turns, turn.question.mode.as_str(), turn.attempt
-            );
-        }
-        if let Some(Ending::Dropped(reason)) = &conversation.ending {
-            let (tag, cause) = match reason {
-                DropReason::DedupExhausted => ("dedup", String::new()),
-                DropReason::Judged(verdict) => ("judge", format!(": {verdict}")),
-                DropReason::Failed(failure) => ("samples", format!(": {failure}")),
-            };
-            tracing::warn!(
-                target: "dlgforge.pipeline",
-                "[{tag}] conversation={id} dropped drop_reason={} turns={}/{}{cause}",
-                reason.as_str(), conversation.turns.len(), conversation.target_turns
-            );
-        }
-        self.waves.count(conversation);
-    }
-}
-
-/// Logs a line for each wave of a language, once all its conversations are there.
-#[derive(Default)]
-pub struct Waves {
-    /// Conversations to accept per language.
-    target: u32,
-    open: Option<(Arc<str>, Wave)>,
-    /// Conversations of the open wave, and those of them that count.
-    requested: u32,
-    persisted: u32,
-    /// Whether any of them has come since the process began.
-    news: bool,
-    /// In the language, waves and accepted conversations up to the wave before.
-    number: u32,
-    generated: u32,
-}
-
-impl Waves {
-    /// Of a run that wants so many conversations of every language, and has settled some.
-    pub fn new(target: u32, languages: &[Arc<str>], settled: &[Outcome]) -> Self {
-        let mut waves = Self { target, ..Self::default() };
-        for outcome in settled {
-            let language = &languages[usize::from(outcome.slot.language.0)];
-            waves.add(language, outcome.wave, outcome.fate == Fate::Accepted);
-        }
-        waves
-    }
-
-    fn count(&mut self, conversation: &Conversation) {
-        self.add(&conversation.language, conversation.wave, conversation.ending == Some(Ending::Completed));
-        self.news = true;
-    }
-
-    fn add(&mut self, language: &Arc<str>, wave: Wave, accepted: bool) {
-        if self.open.as_ref().is_none_or(|open| open.0 != *language || open.1 != wave) {
-            self.close();
-            if self.open.as_ref().is_some_and(|open| open.0 != *language) {
-                (self.number, self.generated) = (0, 0);
-            }
-            self.open = Some((language.clone(), wave));
-        }
-        self.requested += 1;
-        self.persisted += u32::from(accepted);
-    }
-
-    fn close(&mut self) {
-        let Some((language, _)) = &self.open else { return };
-        if self.requested == 0 {
-            return;
-        }
-        self.number += 1;
-        self.generated += self.persisted;
-        if self.news {
-            self.tell(language);
-        }
-        (self.requested, self.persisted, self.news) = (0, 0, false);
-    }
-
-    fn tell(&self, language: &str) {
-        tracing::info!(
-            target: "dlgforge.pipeline",
-            "[samples] wave={} requested_batch={} persisted={} generated={}/{} language={language}",
-            self.number, self.requested, self.persisted, self.generated, self.target
-        );
     }
 }

@@ -1,21 +1,24 @@
 //! The three agents: their models, limits and keys.
 
+use super::choices::ServiceTier;
 use super::error::Report;
-use super::keys::{Key, Kind};
+use super::keys::Key;
 use super::routing::{self, demand_known};
-use super::table::{ENDPOINT, STRATEGIES};
+use super::table as keys;
+use super::types::{Endpoints, OneOf, word_of};
 use super::values::Values;
+use crate::domain::Agent;
 use crate::llm::Tier;
 use crate::providers::{AgentOptions, EndpointOptions, Protocol, Provider};
-use crate::traffic::Budget;
+use crate::traffic::{Budget, Strategy};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// An agent, with the names it goes by.
 #[derive(Debug)]
 pub(super) struct Role {
-    /// Its name in `llm.agents`.
-    pub name: &'static str,
+    /// Which of the agents it is.
+    pub agent: Agent,
     /// Its stage, as messages and outputs call it.
     pub stage: &'static str,
     /// Its name in environment variables.
@@ -28,37 +31,27 @@ pub(super) struct Role {
     pub endpoints: Key,
 }
 
-impl Role {
-    /// The path of one of its keys.
-    pub fn key(&self, name: &str) -> String {
-        format!("llm.agents.{}.{name}", self.name)
-    }
-}
-
 macro_rules! role {
-    ($name:literal, $stage:literal, $env:literal, $old_env:literal) => {
+    ($agent:expr, $stage:literal, $env:literal, $old_env:literal) => {
         Role {
-            name: $name,
+            agent: $agent,
             stage: $stage,
             env: $env,
             old_env: $old_env,
-            strategy: role!($env, $old_env, "_ROUTING_STRATEGY", Kind::Choice(STRATEGIES)),
-            endpoints: role!($env, $old_env, "_ROUTING_ENDPOINTS_JSON", Kind::Mappings(ENDPOINT)),
+            strategy: role!($env, $old_env, "_ROUTING_STRATEGY", OneOf<Strategy>),
+            endpoints: role!($env, $old_env, "_ROUTING_ENDPOINTS_JSON", Endpoints),
         }
     };
-    ($env:literal, $old_env:literal, $suffix:literal, $kind:expr) => {
-        Key {
-            path: concat!("LLM_", $env, $suffix),
-            kind: $kind,
-            env: &[concat!("LLM_", $env, $suffix)],
-            old_env: &[concat!("LLM_", $old_env, $suffix)],
-        }
+    ($env:literal, $old_env:literal, $suffix:literal, $type:ty) => {
+        Key::free::<$type>(concat!("LLM_", $env, $suffix))
+            .env(&[concat!("LLM_", $env, $suffix)])
+            .old_env(&[concat!("LLM_", $old_env, $suffix)])
     };
 }
 
-pub(super) const USER: Role = role!("user", "qa_generator", "USER", "QA_GENERATOR");
-pub(super) const ASSISTANT: Role = role!("assistant", "kb_responder", "ASSISTANT", "KB_RESPONDER");
-pub(super) const JUDGE: Role = role!("judge", "qa_judge", "JUDGE", "QA_JUDGE");
+pub(super) const USER: Role = role!(Agent::User, "qa_generator", "USER", "QA_GENERATOR");
+pub(super) const ASSISTANT: Role = role!(Agent::Assistant, "kb_responder", "ASSISTANT", "KB_RESPONDER");
+pub(super) const JUDGE: Role = role!(Agent::Judge, "qa_judge", "JUDGE", "QA_JUDGE");
 
 /// Time allowed to one request in the tier [`Tier::Flex`], where nobody says: as OpenAI advises.
 const FLEX_TIMEOUT: Duration = Duration::from_secs(15 * 60);
@@ -68,43 +61,42 @@ const BUILTIN: &str = "builtin";
 
 /// The settings of one agent.
 pub(super) fn agent(role: &Role, values: &Values, env: &BTreeMap<String, String>, report: &mut Report) -> AgentOptions {
-    let path = |name: &str| role.key(name);
-    let text = |name: &str| values.text(&path(name)).trim();
-    let (provider, base_url, model) = (text("provider"), text("base_url"), text("model"));
+    let [provider, base_url, model] =
+        [keys::PROVIDER, keys::BASE_URL, keys::MODEL].map(|key| values.get(key.of(role.agent)).trim());
     let who = Provider::of(provider, model, base_url);
     let is_builtin = who.is_some_and(|(who, _)| who.protocol == Protocol::Builtin);
-    let timeout = Duration::from_secs_f64(values.number(&path("timeout")));
-    let flex_timeout = values.place(&path("timeout")).map_or(FLEX_TIMEOUT, |_| timeout);
+    let timeout = Duration::from_secs_f64(values.get(keys::TIMEOUT.of(role.agent)));
+    let flex_timeout = values.place(keys::TIMEOUT.of(role.agent)).map_or(FLEX_TIMEOUT, |_| timeout);
     let asked = routing::Agent { role, provider, model, base_url, timeout, flex_timeout };
     let endpoints = if is_builtin { Vec::new() } else { routing::endpoints(&asked, values, env, report) };
-    let tiers = tiers(values.text(&path("service_tier")));
+    let tiers = tiers(values.get(keys::SERVICE_TIER.of(role.agent)));
     demand_tiers(role, tiers, is_builtin, &endpoints, values, report);
     let first = endpoints.first().map_or("", |endpoint| &endpoint.model);
     AgentOptions {
-        role: role.name,
+        agent: role.agent,
         provider: if is_builtin { BUILTIN } else { provider }.to_owned(),
         model: if model.is_empty() { first } else { model }.to_owned(),
-        temperature: values.optional_number(&path("temperature")),
-        max_tokens: values.optional_integer(&path("max_tokens")),
-        top_p: values.optional_number(&path("top_p")),
-        max_retries: values.integer(&path("max_retries")),
+        temperature: values.get(keys::TEMPERATURE.of(role.agent)),
+        max_tokens: values.get(keys::MAX_TOKENS.of(role.agent)),
+        top_p: values.get(keys::TOP_P.of(role.agent)),
+        max_retries: values.get(keys::MAX_RETRIES.of(role.agent)),
         tiers,
-        extra: values.mapping(&path("extra")),
-        rpm: values.optional_integer(&path("rpm")),
-        tpm: values.optional_integer(&path("tpm")),
+        extra: values.get(keys::EXTRA.of(role.agent)).clone(),
+        rpm: values.get(keys::RPM.of(role.agent)),
+        tpm: values.get(keys::TPM.of(role.agent)),
         strategy: routing::strategy(role, values, env, report),
         endpoints,
     }
 }
 
-/// The service tiers that a word asks for, one after the other.
-fn tiers(word: &str) -> &'static [Tier] {
-    match word {
-        "default" => &[Tier::Standard],
-        "flex" => &[Tier::Flex],
-        "flex_then_standard" => &[Tier::Flex, Tier::Standard],
-        "priority" => &[Tier::Priority],
-        _ => &[],
+/// The service tiers to ask for, one after the other.
+fn tiers(wanted: ServiceTier) -> &'static [Tier] {
+    match wanted {
+        ServiceTier::Auto => &[],
+        ServiceTier::Default => &[Tier::Standard],
+        ServiceTier::Flex => &[Tier::Flex],
+        ServiceTier::FlexThenStandard => &[Tier::Flex, Tier::Standard],
+        ServiceTier::Priority => &[Tier::Priority],
     }
 }
 
@@ -117,8 +109,8 @@ fn demand_tiers(
     values: &Values,
     report: &mut Report,
 ) {
-    let key = role.key("service_tier");
-    let word = values.text(&key);
+    let key = keys::SERVICE_TIER.of(role.agent);
+    let word = word_of(values.get(key));
     let takes = |provider: &Provider| tiers.iter().all(|tier| provider.tiers.iter().any(|(known, _)| known == tier));
     let what = if is_builtin && !tiers.is_empty() {
         "the built-in model has no service tiers; leave it at `auto`".to_owned()
@@ -128,7 +120,7 @@ fn demand_tiers(
             true if provider.name == "openai" => format!(
                 "`{at}.base_url` is not OpenAI's own, and what it knows of service tiers is not known; leave it at `auto`, or \
                  send the field as it is: `{}: {{service_tier: …}}`",
-                role.key("extra")
+                keys::EXTRA.of(role.agent)
             ),
             true => format!(
                 "`{}`, the provider of `{at}`, has no service tiers; leave it at `auto`, or ask openai, gemini or groq",
@@ -139,34 +131,35 @@ fn demand_tiers(
     } else {
         return;
     };
-    report.conflict(&[&key], values.place(&key), format!("`{key}`: `{word}`: {what}"));
+    report.conflict(&[key.path], values.place(key), format!("`{key}`: `{word}`: {what}"));
 }
 
 /// Reports providers that there are none of, also those of an agent that is not asked.
 pub(super) fn demand_providers(values: &Values, report: &mut Report) {
     for role in [USER, ASSISTANT, JUDGE] {
-        let key = role.key("provider");
-        demand_known(&key, values.text(&key).trim(), values.place(&key).as_ref(), report);
+        let key = keys::PROVIDER.of(role.agent);
+        demand_known(key.path, values.get(key).trim(), values.place(key).as_ref(), report);
     }
 }
 
 /// What a run may cost; a limit that counts tokens must know how long a reply can get.
 pub(super) fn budget(values: &Values, agents: &[(&Role, &AgentOptions)], report: &mut Report) -> Budget {
-    let [usd, tokens, calls] = ["usd", "tokens", "calls"].map(|name| format!("run.budget.{name}"));
     let budget = Budget {
-        usd: values.optional_number(&usd),
-        tokens: values.optional_integer(&tokens),
-        calls: values.optional_integer(&calls),
+        usd: values.get(keys::BUDGET_USD),
+        tokens: values.get(keys::BUDGET_TOKENS),
+        calls: values.get(keys::BUDGET_CALLS),
     };
-    let limit = if budget.usd.is_some() { usd } else { tokens };
+    let (limit, place) = match budget.usd {
+        Some(_) => (keys::BUDGET_USD.path, values.place(keys::BUDGET_USD)),
+        None => (keys::BUDGET_TOKENS.path, values.place(keys::BUDGET_TOKENS)),
+    };
     let endless = |agent: &AgentOptions| agent.max_tokens.is_none() && agent.provider != BUILTIN;
-    let keys: Vec<_> =
-        agents.iter().filter(|(_, agent)| endless(agent)).map(|(role, _)| role.key("max_tokens")).collect();
-    if (budget.usd.is_some() || budget.tokens.is_some()) && !keys.is_empty() {
-        let named: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
+    let endless = agents.iter().filter(|(_, agent)| endless(agent));
+    let endless: Vec<_> = endless.map(|(role, _)| keys::MAX_TOKENS.of(role.agent).path).collect();
+    if (budget.usd.is_some() || budget.tokens.is_some()) && !endless.is_empty() {
+        let named: Vec<_> = endless.iter().map(|key| format!("`{key}`")).collect();
         let text = format!("`{limit}` is a hard limit and must know the longest reply: set {}", named.join(", "));
-        let keys: Vec<_> = keys.iter().map(String::as_str).collect();
-        report.conflict(&keys, values.place(&limit), text);
+        report.conflict(&endless, place, text);
     }
     budget
 }
@@ -179,15 +172,14 @@ pub(super) fn demand_models(agents: &[(&Role, &AgentOptions)], report: &mut Repo
         return;
     }
     let stages: Vec<_> = missing.iter().map(|role| role.stage).collect();
-    let paths: Vec<_> = missing.iter().map(|role| role.key("model")).collect();
-    let keys: Vec<_> = paths.iter().map(String::as_str).collect();
-    let named: Vec<_> = keys.iter().map(|key| format!("`{key}`")).collect();
+    let models: Vec<_> = missing.iter().map(|role| keys::MODEL.of(role.agent).path).collect();
+    let named: Vec<_> = models.iter().map(|key| format!("`{key}`")).collect();
     let text = format!(
         "Missing LLM model for required agent(s): {}. Set {}, or the provider to `builtin`.",
         stages.join(", "),
         named.join(", ")
     );
-    report.conflict(&keys, None, text);
+    report.conflict(&models, None, text);
 }
 
 #[cfg(test)]

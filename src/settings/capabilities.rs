@@ -4,57 +4,37 @@
 //! has it loads unchanged.
 
 use super::error::Report;
-use super::keys::is_below;
+use super::keys::{self, Key, Reader, is_below};
 use super::layers::Layer;
 
-/// Switches that must stay as they are by default, with what turning them asks for.
-const SWITCHES: &[(&str, &str)] = &[
-    ("run.distributed.enabled", "a run over several processes; `--workers` spreads it over threads"),
-    ("llm.mode", "model servers started or attached by the run; give each agent a `base_url`"),
-    ("tools.web_search.enabled", "web search"),
-    ("tools.retrieval.reranker.enabled", "reranking of passages"),
-    ("saving.hf_push.enabled", "publishing to the Hub; the files in `saving.output_dir` can be uploaded as they are"),
-];
-
-/// Choices in whose place something else does the same work, with a warning that says what.
-const REPLACED: &[(&str, &str)] = &[
-    ("store.backend", "the state of runs is kept in SQLite, in `store/` of the output folder"),
-    ("tools.retrieval.embeddings.backend", "passages are found by their words (`lexical`)"),
-];
-
-/// Sections of which nothing but the switches and choices above is read.
-const UNREAD: &[&str] = &[
-    "run.distributed",
-    "store.postgres",
-    "llm.vllm",
-    "tools.web_search",
-    "tools.retrieval.index",
-    "tools.retrieval.embeddings",
-    "tools.retrieval.reranker",
-    "saving.hf_push",
-];
-
-/// Whether nobody reads the value of a key, so that it need not be a sensible one.
+/// Whether nobody reads the value at a path, so that it need not be a sensible one.
 pub(super) fn is_unread(path: &str) -> bool {
-    let is_read = SWITCHES.iter().chain(REPLACED).any(|(key, _)| *key == path);
-    !is_read && UNREAD.iter().any(|section| is_below(path, section))
+    if let Some(key) = keys::find(path) {
+        return matches!(key.reader, Reader::Nobody);
+    }
+    // Below a key, or in a section of which nothing but switches and choices is read.
+    path.match_indices('.').any(|(dot, _)| {
+        let section = &path[..dot];
+        let keys = || keys::all().filter(|key| key.path == section || is_below(key.path, section));
+        keys().any(|key| matches!(key.reader, Reader::Nobody))
+            && !keys().any(|key| matches!(key.reader, Reader::Program))
+    })
 }
 
 /// Refuses what is asked for and does not exist yet, and says what is done in place of what can be done without.
 pub(super) fn refuse(values: &Layer, defaults: &Layer, report: &mut Report) {
-    let asked_for = |path: &str| {
-        let (entry, default) = (values.get(path)?, defaults.get(path)?);
-        (entry.value != default.value).then_some(entry)
-    };
-    for (path, what) in SWITCHES {
-        if let Some(entry) = asked_for(path) {
-            report.problem(path, entry.place.clone(), format!("not supported yet: {path}: {what}"));
-        }
-    }
-    for (path, instead) in REPLACED {
-        if let Some(entry) = asked_for(path) {
-            let asked = entry.value.as_str().unwrap_or_default();
-            report.warn(format!("`{path}`: `{asked}` is not supported yet: {instead}. ({})", entry.place));
+    for Key { path, reader, .. } in keys::all() {
+        let (Some(entry), Some(default)) = (values.get(path), defaults.get(path)) else { continue };
+        match reader {
+            _ if entry.value == default.value => {}
+            Reader::Switch(what) => {
+                report.problem(path, entry.place.clone(), format!("not supported yet: {path}: {what}"));
+            }
+            Reader::Replaced(instead) => {
+                let asked = entry.value.as_str().unwrap_or_default();
+                report.warn(format!("`{path}`: `{asked}` is not supported yet: {instead}. ({})", entry.place));
+            }
+            Reader::Program | Reader::Nobody => {}
         }
     }
 }
@@ -63,7 +43,7 @@ pub(super) fn refuse(values: &Layer, defaults: &Layer, report: &mut Report) {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::settings::keys::{self, Key, Kind};
+    use crate::settings::keys::Kind;
     use crate::settings::layers::{self, tests::merged};
     use std::collections::BTreeMap;
 
@@ -96,16 +76,18 @@ mod tests {
 
     #[test]
     fn a_switch_that_is_turned_is_refused() {
-        for (path, what) in SWITCHES {
+        for key in keys::all() {
+            let (Key { path, .. }, Reader::Switch(what)) = (key, key.reader) else { continue };
             let error = format!("not supported yet: {path}: {what} (--set {path})");
-            assert_eq!(told(&format!("{path}={}", other(keys::find(path).unwrap()))), Err(error));
+            assert_eq!(told(&format!("{path}={}", other(key))), Err(error));
         }
     }
 
     #[test]
     fn what_can_be_done_without_is_warned_of() {
-        for (path, instead) in REPLACED {
-            let other = other(keys::find(path).unwrap());
+        for key in keys::all() {
+            let (Key { path, .. }, Reader::Replaced(instead)) = (key, key.reader) else { continue };
+            let other = other(key);
             let warning = format!("`{path}`: `{other}` is not supported yet: {instead}. (--set {path})");
             assert_eq!(told(&format!("{path}={other}")), Ok(vec![warning]));
         }
@@ -131,9 +113,20 @@ mod tests {
     }
 
     #[test]
-    fn every_section_exists() {
-        for section in UNREAD {
-            assert!(keys::below(section).next().is_some(), "{section}");
+    fn what_lies_below_such_a_feature_is_not_read_either() {
+        for (path, unread) in [
+            ("llm.vllm.anything", true),
+            ("run.distributed.enabled", false),
+            ("run.distributed.enabled.x", true),
+            ("tools.retrieval.embeddings.model_kwargs.a.b", true),
+            ("store.backend", false),
+            ("store.backend.x", false),
+            ("store.postgres.x", true),
+            ("store.x", false),
+            ("tools.x", false),
+            ("x.y", false),
+        ] {
+            assert_eq!(is_unread(path), unread, "{path}");
         }
     }
 

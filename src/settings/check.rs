@@ -1,7 +1,7 @@
 //! Whether a value is what its key holds: from YAML with its types, from the environment as text.
 
 use super::keys::{Choice, Kind, Limit};
-use super::tree::{Located, Node};
+use crate::domain::yaml::{Located, Node};
 use serde_json::{Number, Value};
 
 /// The value a YAML node gives the key at a path; null stays null.
@@ -79,15 +79,7 @@ pub(super) fn found(node: &Located) -> String {
 }
 
 fn mismatch(path: &str, kind: Kind, found: &str) -> String {
-    let wanted = match kind {
-        Kind::Boolean => "true or false",
-        Kind::Integer(_) => "an integer",
-        Kind::Number(_) => "a number",
-        Kind::Text | Kind::Choice(_) => "text",
-        Kind::Texts => "a list of texts",
-        Kind::Mapping => "a mapping",
-        Kind::Mappings(_) => "a list of mappings or addresses",
-    };
+    let wanted = kind.wanted();
     // A text in place of mappings may be theirs as JSON, with keys in it.
     let unseen = found.starts_with("text `") && matches!(kind, Kind::Mappings(_));
     let found = if unseen { format!("text{}", found.rsplit('`').next().unwrap_or_default()) } else { found.to_owned() };
@@ -157,12 +149,12 @@ fn json(text: &str, fits: impl Fn(&Value) -> bool) -> Option<Value> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::domain::yaml::tree;
     use crate::settings::keys::find;
-    use crate::settings::tree::parse;
     use serde_json::json;
 
     fn yaml(path: &str, text: &str) -> Result<Value, String> {
-        value(path, find(path).unwrap().kind, &parse(text).unwrap())
+        value(path, find(path).unwrap().kind, &tree(text).unwrap())
     }
 
     fn env(path: &str, text: &str) -> Result<Value, String> {

@@ -3,6 +3,7 @@
 use super::agents::Role;
 use super::error::Report;
 use super::renames::warning;
+use super::table::{BASE_URL, PROVIDER};
 use crate::providers::Secret;
 use std::collections::BTreeMap;
 
@@ -11,14 +12,13 @@ use std::collections::BTreeMap;
 /// It is demanded when an endpoint wants a key; without that variable others get none.
 pub(super) fn key(role: &Role, wanted: bool, env: &BTreeMap<String, String>, report: &mut Report) -> Option<Secret> {
     let (canonical, old) = (mapping_variable(role.env), mapping_variable(role.old_env));
-    let keys = [role.key("provider"), role.key("base_url")];
-    let keys = [keys[0].as_str(), keys[1].as_str()];
+    let keys = [PROVIDER, BASE_URL].map(|key| key.of(role.agent).path);
     let Some((mapping, name)) = mapping(&canonical, &old, env, report) else {
         if wanted {
             let text = format!(
                 "Missing required API key mapping environment variable `{canonical}` for agent `{}`. Set it to the name \
                  of the variable that holds the key, such as OPENAI_API_KEY.",
-                role.name
+                role.agent
             );
             report.conflict(&keys, None, text);
         }
@@ -27,7 +27,7 @@ pub(super) fn key(role: &Role, wanted: bool, env: &BTreeMap<String, String>, rep
     match env.get(name).map(|secret| secret.trim()).filter(|secret| !secret.is_empty()) {
         Some(secret) => Some(Secret::new(secret.to_owned())),
         None => {
-            report.conflict(&keys, None, no_key(&format!(" for agent `{}`", role.name), mapping, name));
+            report.conflict(&keys, None, no_key(&format!(" for agent `{}`", role.agent), mapping, name));
             None
         }
     }

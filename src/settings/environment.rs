@@ -8,6 +8,7 @@ use super::keys::{self, Key, Kind};
 use super::layers::{Entry, Layer};
 use super::legacy::{self, BOTH_TURN_MODES};
 use super::renames::warning;
+use super::table::{TURNS_EXACT, TURNS_MAX, TURNS_MIN, TURNS_MODE};
 use std::collections::BTreeMap;
 
 /// What the environment says, over the layers `below` it; empty variables count as not set, except that an empty list
@@ -61,16 +62,16 @@ fn variable<'a>(key: &Key, env: &'a BTreeMap<String, String>, report: &mut Repor
 /// `N_TURNS` asks for the exact mode, `MIN_TURNS` and `MAX_TURNS` for the range mode unless the exact one is asked for.
 fn turn_mode(layer: &mut Layer, below: &Layer, report: &mut Report) {
     let place = |path| layer.get(path).map(|entry: &Entry| entry.place.clone());
-    let exact = place("run.turns.exact");
-    let bound = place("run.turns.min").or_else(|| place("run.turns.max"));
-    let is_exact = below.get("run.turns.mode").is_some_and(|entry| entry.value == "exact");
+    let exact = place(TURNS_EXACT.path);
+    let bound = place(TURNS_MIN.path).or_else(|| place(TURNS_MAX.path));
+    let is_exact = below.get(TURNS_MODE.path).is_some_and(|entry| entry.value == "exact");
     match (exact, bound) {
-        (Some(exact), Some(_)) => report.problem("run.turns.mode", exact, BOTH_TURN_MODES.to_owned()),
-        (Some(exact), None) => drop(layer.insert("run.turns.mode", legacy::mode("exact", &exact))),
+        (Some(exact), Some(_)) => report.problem(TURNS_MODE.path, exact, BOTH_TURN_MODES.to_owned()),
+        (Some(exact), None) => drop(layer.insert(TURNS_MODE.path, legacy::mode("exact", &exact))),
         (None, Some(bound)) if is_exact => {
-            report.warn(format!("{bound} has no effect: `run.turns.mode` is `exact`."));
+            report.warn(format!("{bound} has no effect: `{TURNS_MODE}` is `exact`."));
         }
-        (None, Some(bound)) => drop(layer.insert("run.turns.mode", legacy::mode("range", &bound))),
+        (None, Some(bound)) => drop(layer.insert(TURNS_MODE.path, legacy::mode("range", &bound))),
         (None, None) => {}
     }
 }

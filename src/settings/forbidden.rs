@@ -1,7 +1,7 @@
 //! Keys that must not stand in a configuration: settings for all agents at once, and credentials.
 
 use super::error::{Place, Report};
-use super::tree::{Located, Name};
+use crate::domain::yaml::{Located, Name};
 
 const GLOBALS: &[&str] = &[
     "provider",
@@ -65,12 +65,12 @@ fn refuse<'a>(
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::settings::tree::parse;
+    use crate::domain::yaml::tree;
 
     fn refused(text: &str) -> String {
         let mut found = Report::default();
         let source = Place::File { name: "c.yaml".into(), line: 0, column: 0 };
-        report(&parse(text).unwrap(), &source, &mut found);
+        report(&tree(text).unwrap(), &source, &mut found);
         found.finish().map_or_else(|error| error.to_string(), |_| String::new())
     }
 

@@ -4,14 +4,15 @@
 use super::check;
 use super::error::{Place, Report};
 use super::keys::{Key, Kind, alike, listed};
-use super::tree::{Located, Name, Node};
+use super::table::endpoint;
+use crate::domain::yaml::{Located, Name, Node};
 use serde_json::{Map, Value, json};
 
 /// Another spelling of an item's key.
-const ALIAS: (&str, &str) = ("timeout", "timeout_s");
+const ALIAS: (&str, &str) = ("timeout", endpoint::TIMEOUT_S.path);
 
 /// The key of an item that is a text alone.
-const PLAIN: &str = "base_url";
+const PLAIN: &str = endpoint::BASE_URL.path;
 
 /// The value of a key, none when something is wrong with its items; `node` is where it stands, if it was not JSON.
 pub(super) fn checked(
@@ -74,7 +75,7 @@ impl Reading<'_> {
             let wrong = format!("unknown key `{path}`; {meant}Known are {}.", listed(known()));
             return Err((name.line, name.column, wrong));
         };
-        if key.path == "api_key" {
+        if key.path == endpoint::API_KEY.path {
             match &value.node {
                 Node::Text { text, .. } => self.report.hide([text.as_str()]),
                 Node::Null => {}

@@ -1,19 +1,148 @@
 //! What there is to know about keys: what they hold, what is known by a path, what an unknown path means.
 
+use super::Settings;
+use super::renames::Wins;
 use super::table::TABLE;
+use super::types::Holds;
+use crate::providers::AgentOptions;
 use strsim::normalized_damerau_levenshtein as likeness;
 
-/// One key of the configuration.
+/// One key of the configuration: all that there is to know of it but its default and its comment, which
+/// `config/default.yaml` has.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Key {
-    /// Dotted path.
+    /// Dotted path of the key, such as `run.seed`.
     pub path: &'static str,
-    /// What it holds.
+    /// What kind of value it holds.
     pub kind: Kind,
+    /// Whether null is a value of its own: something is left open.
+    pub nullable: bool,
     /// Environment variables that override it; the first that is set wins.
     pub env: &'static [&'static str],
     /// Former names of those variables.
     pub old_env: &'static [&'static str],
+    /// Former paths, and which spelling counts where a file has both.
+    pub old: (Wins, &'static [&'static str]),
+    /// Which part of the program reads it.
+    pub reader: Reader,
+    /// Whether a run's data follow from it.
+    pub data: Data,
+}
+
+/// Who reads a key.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reader {
+    /// The program.
+    Program,
+    /// The program, to refuse every value but the default: what it asks for does not exist yet.
+    Switch(&'static str),
+    /// The program, to say what is done in place of what any value but the default asks for.
+    Replaced(&'static str),
+    /// Nobody, as what it belongs to does not exist yet: its value need not be a sensible one.
+    Nobody,
+}
+
+/// Whether a run's data follow from a key, so that the run can't go on with another value.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Data {
+    /// They do not.
+    Free,
+    /// They do: the manifest has its value, which this makes from the settings.
+    Fixed(fn(&Settings) -> String),
+    /// They do where an agent is asked: the manifest has its value, which the second makes from what the first finds.
+    OfAgent(fn(&Settings) -> Option<&AgentOptions>, fn(&AgentOptions) -> String),
+    /// They do, and the manifest has what follows from it under this name, or one that begins so.
+    Through(&'static str),
+}
+
+impl Key {
+    /// A key from which no data follow.
+    pub const fn free<T: Holds>(path: &'static str) -> Self {
+        let old = (Wins::New, [].as_slice());
+        let (kind, nullable) = (T::KIND, T::NULLABLE);
+        Self { path, kind, nullable, env: &[], old_env: &[], old, reader: Reader::Program, data: Data::Free }
+    }
+
+    /// A key from which data follow; `told` is its value in the manifest.
+    pub const fn fixed<T: Holds>(path: &'static str, told: fn(&Settings) -> String) -> Self {
+        Self { data: Data::Fixed(told), ..Self::free::<T>(path) }
+    }
+
+    /// A key of an agent from which data follow.
+    pub const fn of_agent<T: Holds>(
+        path: &'static str,
+        agent: fn(&Settings) -> Option<&AgentOptions>,
+        told: fn(&AgentOptions) -> String,
+    ) -> Self {
+        Self { data: Data::OfAgent(agent, told), ..Self::free::<T>(path) }
+    }
+
+    /// A key from which data follow, of which the manifest tells by this name.
+    pub const fn through<T: Holds>(path: &'static str, name: &'static str) -> Self {
+        Self { data: Data::Through(name), ..Self::free::<T>(path) }
+    }
+
+    /// A key that must stay as it is by default, with what turning it asks for.
+    pub const fn switch<T: Holds>(path: &'static str, what: &'static str) -> Self {
+        Self { reader: Reader::Switch(what), ..Self::free::<T>(path) }
+    }
+
+    /// A key that is not obeyed, with what is done instead.
+    pub const fn replaced<T: Holds>(path: &'static str, instead: &'static str) -> Self {
+        Self { reader: Reader::Replaced(instead), ..Self::free::<T>(path) }
+    }
+
+    /// A key of something that does not exist yet.
+    pub const fn unread<T: Holds>(path: &'static str) -> Self {
+        Self { reader: Reader::Nobody, ..Self::free::<T>(path) }
+    }
+
+    /// The key with the variables that override it.
+    pub const fn env(self, env: &'static [&'static str]) -> Self {
+        Self { env, ..self }
+    }
+
+    /// The key with former names of its variables.
+    pub const fn old_env(self, old_env: &'static [&'static str]) -> Self {
+        Self { old_env, ..self }
+    }
+
+    /// The key with former paths, which count where a file has both.
+    pub const fn over(self, old: &'static [&'static str]) -> Self {
+        Self { old: (Wins::Old, old), ..self }
+    }
+
+    /// The key with former paths, which do not count where a file has both.
+    pub const fn under(self, old: &'static [&'static str]) -> Self {
+        Self { old: (Wins::New, old), ..self }
+    }
+
+    /// The key with bounds, which must lie within those of its type.
+    pub const fn limit(self, limit: Limit) -> Self {
+        let kind = match self.kind {
+            Kind::Integer(of_type) => {
+                assert!(limit.least >= of_type.least && limit.most <= of_type.most, "the type can't hold that");
+                Kind::Integer(limit)
+            }
+            Kind::Number(_) => Kind::Number(limit),
+            _ => panic!("only numbers have bounds"),
+        };
+        Self { kind, ..self }
+    }
+
+    /// The key with the words that are the only ones it takes.
+    pub const fn one_of(self, choices: &'static [Choice]) -> Self {
+        Self { kind: Kind::Choice(choices), ..self }
+    }
+
+    /// What the manifest of a run with these settings has of it.
+    pub fn told(&self, settings: &Settings) -> Option<String> {
+        match self.data {
+            Data::Fixed(told) => Some(told(settings)),
+            Data::OfAgent(agent, told) => agent(settings).map(told),
+            Data::Free | Data::Through(_) => None,
+        }
+    }
 }
 
 /// What a key holds.
@@ -33,6 +162,21 @@ pub(super) enum Kind {
     Mappings(&'static [Key]),
 }
 
+impl Kind {
+    /// What a value must be, for a message.
+    pub fn wanted(self) -> &'static str {
+        match self {
+            Self::Boolean => "true or false",
+            Self::Integer(_) => "an integer",
+            Self::Number(_) => "a number",
+            Self::Text | Self::Choice(_) => "text",
+            Self::Texts => "a list of texts",
+            Self::Mapping => "a mapping",
+            Self::Mappings(_) => "a list of mappings or addresses",
+        }
+    }
+}
+
 /// A word a key takes, with other spellings of it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Choice {
@@ -47,6 +191,23 @@ pub(super) struct Limit {
     /// Whether `least` itself is too small.
     pub exclusive: bool,
     pub most: f64,
+}
+
+impl Limit {
+    /// From `least` on, without an upper limit.
+    pub const fn from(least: f64) -> Self {
+        Self::between(least, f64::INFINITY)
+    }
+
+    /// From `least` to `most`, both included.
+    pub const fn between(least: f64, most: f64) -> Self {
+        Self { least, exclusive: false, most }
+    }
+
+    /// More than 0, and `most` at the most.
+    pub const fn above_zero(most: f64) -> Self {
+        Self { least: 0.0, exclusive: true, most }
+    }
 }
 
 /// Every key.

@@ -2,7 +2,7 @@
 
 use super::error::{Place, Problems, Report, SettingsError};
 use super::reading::read;
-use super::tree::{Node, SyntaxError, parse};
+use crate::domain::yaml::{Node, YamlError, tree};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub(super) const DEFAULT_YAML: &str = include_str!("../../config/default.yaml");
 
 /// The defaults.
 pub(super) fn defaults(report: &mut Report) -> Layer {
-    match parse(DEFAULT_YAML) {
+    match tree(DEFAULT_YAML) {
         Ok(root) => read(&root, &Place::Shipped, &Layer::new(), report),
         Err(error) => {
             report.problem("", Place::Shipped, error.text);
@@ -42,8 +42,8 @@ pub(super) fn file(
     report: &mut Report,
 ) -> Result<Layer, SettingsError> {
     let source = Place::File { name: name.into(), line: 0, column: 0 };
-    let broken = |error: SyntaxError| Problems::broken(error.text, source.at(error.line, error.column));
-    let mut root = parse(text).map_err(|error| SettingsError::Invalid(broken(error)))?;
+    let broken = |error: YamlError| Problems::broken(error.text, source.at(error.line, error.column));
+    let mut root = tree(text).map_err(|error| SettingsError::Invalid(broken(error)))?;
     if !matches!(root.node, Node::Mapping(_) | Node::Null) {
         return Err(SettingsError::NotAMapping);
     }
@@ -61,7 +61,7 @@ pub(super) fn flag(text: &str, defaults: &Layer, report: &mut Report) -> Layer {
         report.problem(path, source, format!("`--set {path}` must have the form `--set key.path=value`"));
         return Layer::new();
     }
-    match parse(value) {
+    match tree(value) {
         Ok(value) => read(&value.below(path), &source, defaults, report),
         Err(error) => {
             report.problem(path, source, format!("`{path}`: {}", error.text));

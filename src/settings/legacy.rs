@@ -4,6 +4,7 @@ use super::error::{Place, Report};
 use super::keys::Key;
 use super::layers::{Entry, Layer};
 use super::renames::Wins;
+use super::table::{QUESTION, TURNS_EXACT, TURNS_MAX, TURNS_MIN, TURNS_MODE};
 use serde_json::Value;
 
 /// A value as a file or flag gives it.
@@ -41,7 +42,7 @@ pub(super) fn settle(leaves: Vec<Leaf>, defaults: &Layer, report: &mut Report) -
         }
     }
     if let Some(mode) = mode {
-        layer.insert("run.turns.mode", mode);
+        layer.insert(TURNS_MODE.path, mode);
     }
     layer
 }
@@ -55,14 +56,14 @@ fn old_value<'a>(leaves: &'a [Leaf], path: &str) -> Option<&'a Leaf> {
 }
 
 fn refuse_two_questions(leaves: &[Leaf], report: &mut Report) {
-    let mut questions = leaves.iter().filter(|leaf| {
-        leaf.old.is_some() && leaf.key.path == "run.data.seeding.question" && !leaf.entry.value.is_null()
-    });
+    let mut questions = leaves
+        .iter()
+        .filter(|leaf| leaf.old.is_some() && leaf.key.path == QUESTION.path && !leaf.entry.value.is_null());
     if let (Some(first), Some(second)) = (questions.next(), questions.next())
         && first.entry.value != second.entry.value
     {
         report.problem(
-            "run.data.seeding.question",
+            QUESTION.path,
             second.entry.place.clone(),
             "`run.seed_question` and `run.question_seed` are both set to different values; use `run.data.seeding.question`."
                 .to_owned(),
@@ -72,14 +73,14 @@ fn refuse_two_questions(leaves: &[Leaf], report: &mut Report) {
 
 /// The turn mode that the old turn keys stand for.
 fn turn_mode(leaves: &[Leaf], defaults: &Layer, report: &mut Report) -> Option<Entry> {
-    let exact = old_value(leaves, "run.turns.exact");
-    let bounds = [old_value(leaves, "run.turns.min"), old_value(leaves, "run.turns.max")];
+    let exact = old_value(leaves, TURNS_EXACT.path);
+    let bounds = [TURNS_MIN, TURNS_MAX].map(|key| old_value(leaves, key.path));
     let bound = bounds.into_iter().flatten().next();
     match (exact, bound) {
         (Some(exact), Some(_)) => {
             let all = bounds.into_iter().flatten().chain([exact]);
             if !all.into_iter().all(|leaf| repeats(leaf, leaves, defaults)) {
-                report.problem("run.turns.mode", exact.entry.place.clone(), BOTH_TURN_MODES.to_owned());
+                report.problem(TURNS_MODE.path, exact.entry.place.clone(), BOTH_TURN_MODES.to_owned());
             }
             None
         }
@@ -111,7 +112,7 @@ mod tests {
     use super::*;
     use crate::settings::keys;
     use crate::settings::layers::{defaults, file};
-    use crate::settings::renames::{RENAMES, warning};
+    use crate::settings::renames::{self, warning};
     use std::collections::BTreeMap;
 
     fn read(text: &str) -> (Layer, Result<Vec<String>, String>) {
@@ -142,7 +143,7 @@ mod tests {
 
     #[test]
     fn every_old_key_sets_its_new_one_and_warns() {
-        for rename in RENAMES {
+        for rename in renames::all() {
             let Some(key) = keys::find(rename.new) else {
                 assert!(keys::below(rename.new).next().is_some(), "{} leads nowhere", rename.old);
                 continue;

@@ -1,12 +1,15 @@
 //! What the configuration means: defaults < file < environment < flags.
 //!
-//! One table, in `table.rs`, says what every key holds; it drives the check of types and values, the search for unknown
-//! keys, the environment's overrides and the flags. `config/default.yaml` holds the defaults and explains them.
+//! One table, in `table.rs`, declares every key once; it drives the check of types and values, the search for unknown
+//! keys, the environment's overrides and the flags, the values that the program asks for, and the manifest that a run
+//! goes on with. `config/default.yaml` holds the defaults and explains them. To add a key, add a line to both: it does
+//! not compile before something asks for it, and a test fails before it has a default and a comment.
 //! Everything wrong is reported together, each with its place; what is known but not built yet is refused.
 
 mod agents;
 mod capabilities;
 mod check;
+mod choices;
 mod credentials;
 mod dotenv;
 mod environment;
@@ -19,14 +22,17 @@ mod keys;
 mod layers;
 mod legacy;
 mod reading;
+mod reference;
 mod renames;
 mod resolve;
 mod routing;
 mod table;
 mod tree;
+mod types;
 mod values;
 
 pub use error::{Problems, SettingsError};
+pub use reference::{Described, reference};
 
 use crate::knowledge;
 use crate::output;
@@ -42,11 +48,49 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use values::Values;
+use xxhash_rust::xxh3::xxh3_128;
+
+/// Paths of keys that are looked up in manifests.
+pub mod paths {
+    use super::table;
+    use crate::domain::Agent;
+
+    /// The path of the run's seed.
+    pub const SEED: &str = table::SEED.path;
+    /// The size of a wave.
+    pub const BATCH_SIZE: &str = table::BATCH_SIZE.path;
+    /// The languages, as a JSON list.
+    pub const LANGUAGES: &str = table::TARGET_LANGUAGES.path;
+    /// How questions are compared; manifests of earlier releases do not have it.
+    pub const NORMALISATION: &str = table::NORMALISATION.path;
+    /// The provider and the model of the agents that write, the assistant first.
+    pub const WRITERS: [(Agent, [&str; 2]); 2] = [
+        (Agent::Assistant, [table::PROVIDER.of(Agent::Assistant).path, table::MODEL.of(Agent::Assistant).path]),
+        (Agent::User, [table::PROVIDER.of(Agent::User).path, table::MODEL.of(Agent::User).path]),
+    ];
+}
+
+/// How a manifest names what follows from more than the value of a key: with these words, or with names that have them.
+pub mod sources {
+    /// A digest of the personas.
+    pub const PERSONAS: &str = "personas";
+    /// A digest of each prompt, by its name.
+    pub const PROMPTS: &str = "prompts/";
+    /// A digest of each document, by its path.
+    pub const KNOWLEDGE: &str = "knowledge/";
+    /// The models of the endpoints of an agent, after its name.
+    pub const ENDPOINT_MODELS: &str = "models of its endpoints";
+}
+
+/// A digest as manifests have it, of what is too long or not to be shown.
+pub fn digest(bytes: &[u8]) -> String {
+    format!("xxh3:{:032x}", xxh3_128(bytes))
+}
 
 /// What the command line says about the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Flags {
-    /// The configuration file.
+    /// The configuration file, as it was typed.
     pub config: PathBuf,
     /// `--set key.path=value`, in order; values are YAML.
     pub set: Vec<String>,
@@ -78,8 +122,10 @@ pub struct Settings {
     pub config: String,
     /// The same as it was named.
     pub config_path: String,
-    /// Conversations advanced at the same time.
+    /// Conversations of a wave; never 0.
     pub batch_size: u32,
+    /// Conversations advanced at the same time; never 0.
+    pub concurrency: u32,
     /// Waves of `batch_size` conversations that may be under way; never 0.
     pub lookahead: u32,
     /// Conversations to accept per language; never 0.
@@ -98,17 +144,17 @@ pub struct Settings {
     pub plan: PlanSettings,
     /// `run.data.seeding.topics.path` as configured, for records.
     pub topics_path: String,
-    /// `run.data.seeding.topics.enabled`.
+    /// The switch `run.data.seeding.topics.enabled`, as it was resolved.
     pub topics_enabled: bool,
     /// Where documents are and how they are cut.
     pub knowledge: knowledge::Options,
-    /// Passages per search.
+    /// Passages that a search returns, 1 or more.
     pub top_k: usize,
     /// How answers are made.
     pub answers: stages::AnswerOptions,
-    /// Who asks.
+    /// The model that asks, with its endpoints.
     pub user: providers::AgentOptions,
-    /// Who answers.
+    /// The model that answers, with its endpoints.
     pub assistant: providers::AgentOptions,
     /// Who scores, and how; none unless the judge is enabled and online.
     pub judge: Option<(providers::AgentOptions, stages::JudgeOptions)>,
@@ -160,7 +206,7 @@ pub struct PlanSettings {
 /// Where seed topics come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TopicSource {
-    /// There are none.
+    /// There are no topics to begin from.
     Off,
     /// A file or folder that exists.
     File(PathBuf),
@@ -169,9 +215,9 @@ pub enum TopicSource {
 /// Where personas come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PersonaSource {
-    /// There are none.
+    /// There are no personas to play.
     Off,
-    /// The shipped personas.
+    /// The personas that are embedded in the program.
     Shipped,
     /// One for each side: the file that is asked for does not exist.
     Fallback,
@@ -180,6 +226,12 @@ pub enum PersonaSource {
 }
 
 impl Settings {
+    /// The keys from which a run's data follow, each with its value in the words of a manifest: a run goes on only where
+    /// all are as they were.
+    pub fn fixed(&self) -> impl Iterator<Item = (&'static str, String)> {
+        keys::all().filter_map(|key| Some((key.path, key.told(self)?)))
+    }
+
     /// Reads the configuration; `env` is the environment, completed by the secrets of `<root>/.env`.
     ///
     /// # Errors

@@ -9,7 +9,8 @@ use super::keys::{self, Key};
 use super::layers::{Entry, Layer};
 use super::legacy::{self, Leaf};
 use super::renames::{self, Wins, renamed, warning};
-use super::tree::{Located, Node, join};
+use super::tree::join;
+use crate::domain::yaml::{Located, Node};
 
 /// The values of one file or flag.
 pub(super) fn read(root: &Located, source: &Place, defaults: &Layer, report: &mut Report) -> Layer {

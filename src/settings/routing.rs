@@ -5,15 +5,15 @@ use super::credentials;
 use super::environment;
 use super::error::{Place, Report};
 use super::keys::{alike, listed};
-use super::values::{Values, integer};
+use super::table::{self as keys, endpoint};
+use super::types::{Endpoints, Holds, OneOf, Setting, Text};
+use super::values::Values;
 use crate::providers::provider::{self, COMPATIBLE};
 use crate::providers::{EndpointOptions, Protocol, Provider, Secret};
 use crate::traffic::Strategy;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-const LIST: &str = "llm.routing.endpoints";
 
 /// What an agent says of itself: its endpoints have it where they say nothing.
 pub(super) struct Agent<'a> {
@@ -29,12 +29,8 @@ pub(super) struct Agent<'a> {
 /// How an agent's endpoint is chosen.
 pub(super) fn strategy(role: &Role, values: &Values, env: &BTreeMap<String, String>, report: &mut Report) -> Strategy {
     let own = environment::entry(&role.strategy, env, report);
-    let word = own.as_ref().map(|entry| &entry.value).and_then(Value::as_str);
-    match word.unwrap_or_else(|| values.text("llm.routing.strategy")) {
-        "round_robin" => Strategy::RoundRobin,
-        "lowest_latency" => Strategy::LowestLatency,
-        _ => Strategy::WeightedLeastInflight,
-    }
+    let own = own.and_then(|entry| OneOf::<Strategy>::read(&entry.value));
+    own.unwrap_or_else(|| values.get(keys::ROUTING_STRATEGY))
 }
 
 /// Where an agent is asked; empty when the list is wrong.
@@ -44,25 +40,27 @@ pub(super) fn endpoints(
     env: &BTreeMap<String, String>,
     report: &mut Report,
 ) -> Vec<EndpointOptions> {
+    const LIST: Setting<Endpoints> = keys::ROUTING_ENDPOINTS;
     let variable = &agent.role.endpoints;
     let theirs = environment::entry(variable, env, report);
-    if report.is_wrong(LIST) || report.is_wrong(variable.path) {
+    if report.is_wrong(LIST.path) || report.is_wrong(variable.path) {
         return Vec::new();
     }
     let list = theirs.as_ref().unwrap_or_else(|| values.entry(LIST));
-    let path = if theirs.is_some() { variable.path } else { LIST };
-    let items = list.value.as_array().into_iter().flatten().filter_map(Value::as_object).enumerate();
+    let path = if theirs.is_some() { variable.path } else { LIST.path };
+    let items = Endpoints::read(&list.value).unwrap_or_default().into_iter().enumerate();
     let mut items: Vec<_> = items
         .map(|(number, says)| Item { key: format!("{path}[{number}]"), place: Some(&list.place), address: None, says })
         .collect();
     let own = Map::from_iter([
-        ("provider".to_owned(), agent.provider.into()),
-        ("base_url".to_owned(), agent.base_url.into()),
+        (endpoint::PROVIDER.path.to_owned(), agent.provider.into()),
+        (endpoint::BASE_URL.path.to_owned(), agent.base_url.into()),
     ]);
-    let place = values.place(&agent.role.key("provider"));
+    let place = values.place(keys::PROVIDER.of(agent.role.agent));
     if items.is_empty() {
-        let key = format!("llm.agents.{}", agent.role.name);
-        items.push(Item { key, place: place.as_ref(), address: values.place(&agent.role.key("base_url")), says: &own });
+        let key = format!("llm.agents.{}", agent.role.agent);
+        let address = values.place(keys::BASE_URL.of(agent.role.agent));
+        items.push(Item { key, place: place.as_ref(), address, says: &own });
     }
     let mut endpoints: Vec<EndpointOptions> = Vec::new();
     for item in &items {
@@ -70,7 +68,7 @@ pub(super) fn endpoints(
         let twin = endpoints.iter().find(|other| !other.name.is_empty() && other.name == endpoint.name);
         if let Some(twin) = twin {
             let text = format!("is the name of `{}` too; give each its own", twin.key);
-            item.wrong("name", &format!(": `{}` {text}", endpoint.name), report);
+            item.wrong(endpoint::NAME, &format!(": `{}` {text}", endpoint.name), report);
         }
         endpoints.push(endpoint);
     }
@@ -81,7 +79,7 @@ pub(super) fn endpoints(
 /// Gives the agent's key to its own address, and to endpoints without a key whose provider wants one: a server of the
 /// user's own gets no key that was not meant for it.
 fn give_key(role: &Role, endpoints: &mut [EndpointOptions], env: &BTreeMap<String, String>, report: &mut Report) {
-    let own = format!("llm.agents.{}", role.name);
+    let own = format!("llm.agents.{}", role.agent);
     let may_have = |endpoint: &EndpointOptions| endpoint.key == own || endpoint.provider.wants_key;
     let keyless: Vec<_> =
         endpoints.iter_mut().filter(|endpoint| endpoint.api_key.is_none() && may_have(endpoint)).collect();
@@ -103,89 +101,90 @@ struct Item<'a> {
 }
 
 impl Item<'_> {
-    fn text(&self, name: &str) -> &str {
-        self.says.get(name).and_then(Value::as_str).unwrap_or_default().trim()
+    /// What it says of a key, if anything.
+    fn get<T: Holds>(&self, key: Setting<T>) -> Option<T::Value<'_>> {
+        T::read(self.says.get(key.path)?)
     }
 
-    fn number(&self, name: &str) -> Option<f64> {
-        self.says.get(name)?.as_f64()
+    fn text(&self, key: Setting<Text>) -> &str {
+        self.get(key).unwrap_or_default().trim()
     }
 
-    fn integer<T: TryFrom<i128>>(&self, name: &str) -> Option<T> {
-        integer(self.says.get(name)?)
-    }
-
-    fn key(&self, name: &str) -> String {
-        format!("{}.{name}", self.key)
+    fn key<T>(&self, key: Setting<T>) -> String {
+        format!("{}.{key}", self.key)
     }
 
     /// Reports what is wrong with a key of the item; once, as agents share it.
-    fn wrong(&self, name: &str, what: &str, report: &mut Report) {
-        let key = self.key(name);
+    fn wrong<T>(&self, key: Setting<T>, what: &str, report: &mut Report) {
+        let key = self.key(key);
         report.conflict(&[&key], self.place.cloned(), format!("`{key}`{what}"));
     }
 
     fn endpoint(&self, agent: &Agent, env: &BTreeMap<String, String>, report: &mut Report) -> EndpointOptions {
         let (base_url, mut provider, mut provider_key) =
-            (self.text("base_url"), self.text("provider"), self.key("provider"));
+            (self.text(endpoint::BASE_URL), self.text(endpoint::PROVIDER), self.key(endpoint::PROVIDER));
         if provider.is_empty() && base_url.is_empty() {
-            (provider, provider_key) = (agent.provider, agent.role.key("provider"));
+            (provider, provider_key) = (agent.provider, keys::PROVIDER.of(agent.role.agent).path.to_owned());
         }
-        let model = Some(self.text("model")).filter(|model| !model.is_empty()).unwrap_or(agent.model);
+        let model = Some(self.text(endpoint::MODEL)).filter(|model| !model.is_empty()).unwrap_or(agent.model);
         demand_known(&provider_key, provider, self.place, report);
         let (provider, model) = Provider::of(provider, model, base_url).unwrap_or((&COMPATIBLE, model));
         if provider.protocol == Protocol::Builtin {
-            self.wrong("provider", " can't be `builtin`, which has no address; set it for the agent", report);
+            self.wrong(endpoint::PROVIDER, " can't be `builtin`, which has no address; set it for the agent", report);
         } else if base_url.is_empty() && provider.base_url.is_none() && !report.is_wrong(&provider_key) {
             let example = match provider.name {
                 "azure" => "https://NAME.openai.azure.com/openai/v1",
                 _ => "http://127.0.0.1:8000/v1",
             };
             let text = format!(" must be set for provider `{}`, such as {example}", provider.name);
-            self.wrong("base_url", &text, report);
+            self.wrong(endpoint::BASE_URL, &text, report);
         } else if let Some(wrong) = misaddressed(provider, base_url) {
-            let key = self.key("base_url");
+            let key = self.key(endpoint::BASE_URL);
             report.conflict(&[&key], self.address.clone().or_else(|| self.place.cloned()), format!("`{key}` {wrong}"));
         }
-        let timeout = self.number("timeout_s").map(Duration::from_secs_f64);
+        let timeout = self.get(endpoint::TIMEOUT_S).map(Duration::from_secs_f64);
         EndpointOptions {
             key: self.key.clone(),
-            name: self.text("name").to_owned(),
+            name: self.text(endpoint::NAME).to_owned(),
             provider,
             model: model.to_owned(),
             base_url: base_url.to_owned(),
             api_key: self.api_key(provider, env, report),
             timeout: timeout.unwrap_or(agent.timeout),
             flex_timeout: timeout.unwrap_or(agent.flex_timeout),
-            weight: self.number("weight").unwrap_or(1.0),
-            max_in_flight: self.integer("max_in_flight"),
-            rpm: self.integer("rpm"),
-            tpm: self.integer("tpm"),
+            weight: self.get(endpoint::WEIGHT).unwrap_or(1.0),
+            max_in_flight: self.get(endpoint::MAX_IN_FLIGHT),
+            rpm: self.get(endpoint::RPM),
+            tpm: self.get(endpoint::TPM),
         }
     }
 
     /// The item's own key; empty when it says that there is none, or says it wrongly.
     fn api_key(&self, provider: &Provider, env: &BTreeMap<String, String>, report: &mut Report) -> Option<Secret> {
-        let is_given = self.says.get("api_key").is_some_and(Value::is_string);
-        let (key, name) = (self.text("api_key"), self.text("api_key_env"));
+        let is_given = self.get(endpoint::API_KEY).is_some();
+        let (key, name) = (self.text(endpoint::API_KEY), self.text(endpoint::API_KEY_ENV));
         let key = match (is_given, name) {
             (false, "") => return None,
             (true, "") => {
                 if key.is_empty() && provider.wants_key {
-                    self.wrong("api_key", &format!(" must not be empty for provider `{}`", provider.name), report);
+                    self.wrong(
+                        endpoint::API_KEY,
+                        &format!(" must not be empty for provider `{}`", provider.name),
+                        report,
+                    );
                 }
                 key
             }
             (true, _) => {
-                let text = format!(" and `{}` are both given; keep one", self.key("api_key_env"));
-                self.wrong("api_key", &text, report);
+                let text = format!(" and `{}` are both given; keep one", self.key(endpoint::API_KEY_ENV));
+                self.wrong(endpoint::API_KEY, &text, report);
                 key
             }
             (false, name) => {
                 let key = env.get(name).map(|key| key.trim()).unwrap_or_default();
                 report.hide([key]);
                 if key.is_empty() {
-                    let path = self.key("api_key_env");
+                    let path = self.key(endpoint::API_KEY_ENV);
                     report.conflict(&[&path], self.place.cloned(), credentials::no_key("", &path, name));
                 }
                 key

@@ -1,273 +1,425 @@
-//! The table of every key: what it holds, which values it takes, which environment variables override it.
+//! The table of every key: each is declared here and nowhere else.
 //!
-//! Defaults are in `config/default.yaml`, which has exactly these keys.
+//! A line is the name by which the program asks for the key, the type of its value, whether a run's data follow from it
+//! (`fixed`, `through`, else `free`) and its path; then its bounds, the environment variables that override it, and
+//! former names. Defaults and explanations are in `config/default.yaml`, which has exactly these keys. A key that
+//! nobody asks for does not compile, but for those of features that do not exist yet, which have no name.
 
-use super::keys::Kind::{Boolean, Choice as OneOf, Integer, Mapping, Mappings, Number, Text, Texts};
+use super::choices::{CoverageMode, DocumentLanguage, JudgeMode, OnFail, ServiceTier, Trace, TurnMode};
 use super::keys::{Choice, Key, Limit};
+use super::types::{Endpoints, Mapping, OneOf, Setting, Text, Texts, word_of};
+use super::{Settings, digest, sources};
+use crate::domain::Agent;
+use crate::domain::Normalisation;
+use crate::domain::task::RetrievalMode;
+use crate::knowledge;
+use crate::plan::Distribution;
+use crate::providers::AgentOptions;
+use crate::stages::Granularity;
+use crate::traffic;
+use serde_json::Value;
 
 /// Every key, by area.
-pub(super) const TABLE: &[&[Key]] =
-    &[RUN, STORE, LLM, USER, ASSISTANT, ANSWERS, JUDGE_AGENT, KNOWLEDGE, COVERAGE, TOOLS, REST, SAVING];
+pub(super) const TABLE: &[&[Key]] = &[
+    RUN,
+    DISTRIBUTED,
+    STORE,
+    POSTGRES,
+    LLM,
+    VLLM,
+    USER,
+    ASSISTANT,
+    ANSWERS,
+    JUDGE_AGENT,
+    KNOWLEDGE,
+    COVERAGE,
+    WEB_SEARCH,
+    RETRIEVAL,
+    INDEX_AND_RERANKING,
+    REST,
+    SAVING,
+    HUB,
+];
 
-const fn from(least: f64) -> Limit {
-    Limit { least, exclusive: false, most: f64::INFINITY }
+/// Declares keys that the program asks for.
+macro_rules! keys {
+    ($group:ident: $($name:ident: $type:ty = $new:ident($path:literal $(, $told:expr)?) $(, $with:ident($value:expr))*;)+) => {
+        $(#[deny(dead_code)] pub(in crate::settings) const $name: Setting<$type> = Setting::new($path);)+
+        pub(in crate::settings) const $group: &[Key] = &[$(Key::$new::<$type>($path $(, $told)?)$(.$with($value))*),+];
+    };
 }
 
-const fn between(least: f64, most: f64) -> Limit {
-    Limit { least, exclusive: false, most }
+/// Declares keys that nobody asks for: those of features that do not exist yet.
+macro_rules! unread {
+    ($group:ident: $($type:ty = $new:ident($path:literal $(, $told:expr)?) $(, $with:ident($value:expr))*;)+) => {
+        const $group: &[Key] = &[$(Key::$new::<$type>($path $(, $told)?)$(.$with($value))*),+];
+    };
 }
 
-const fn above_zero(most: f64) -> Limit {
-    Limit { least: 0.0, exclusive: true, most }
+/// A key that every agent has, by which its value is asked for; in the order of [`Agent::ALL`].
+pub(super) struct OfAgent<T>([Setting<T>; 3]);
+
+impl<T> OfAgent<T> {
+    /// The key of one of them.
+    pub const fn of(&self, agent: Agent) -> Setting<T> {
+        self.0[agent as usize]
+    }
 }
+
+/// Declares keys that every agent has.
+macro_rules! agent_keys {
+    ($($name:ident: $type:ty = $new:ident($key:literal $(, $told:expr)?)
+        $(, limit($limit:expr))? $(, env($env:literal))? $(, old_env($old_env:literal))?;)+) => {
+        $(#[deny(dead_code)] pub(in crate::settings) const $name: OfAgent<$type> = OfAgent([
+            Setting::new(concat!("llm.agents.user.", $key)),
+            Setting::new(concat!("llm.agents.assistant.", $key)),
+            Setting::new(concat!("llm.agents.judge.", $key)),
+        ]);)+
+        const USER: &[Key] = &[$(
+            Key::$new::<$type>(concat!("llm.agents.user.", $key) $(, |settings| Some(&settings.user), $told)?)
+                $(.limit($limit))?
+                $(.env(&[concat!("LLM_USER_", $env)]))?
+                $(.old_env(&[concat!("LLM_QA_GENERATOR_", $old_env)]))?
+        ),+];
+        const ASSISTANT: &[Key] = &[$(
+            Key::$new::<$type>(concat!("llm.agents.assistant.", $key) $(, |settings| Some(&settings.assistant), $told)?)
+                $(.limit($limit))?
+                $(.env(&[concat!("LLM_ASSISTANT_", $env)]))?
+                $(.old_env(&[concat!("LLM_KB_RESPONDER_", $old_env)]))?
+        ),+];
+        const JUDGE_AGENT: &[Key] = &[$(
+            Key::$new::<$type>(
+                concat!("llm.agents.judge.", $key)
+                $(, |settings| settings.judge.as_ref().map(|(agent, _)| agent), $told)?
+            )
+                $(.limit($limit))?
+                $(.env(&[concat!("LLM_JUDGE_", $env)]))?
+                $(.old_env(&[concat!("LLM_QA_JUDGE_", $old_env)]))?
+        ),+];
+    };
+}
+
+const COUNT: Limit = Limit::between(0.0, u32::MAX as f64);
+const POSITIVE: Limit = Limit::above_zero(u32::MAX as f64);
+const TURNS: Limit = Limit::above_zero(10_000.0);
+const SHARE: Limit = Limit::between(0.0, 1.0);
+const SIGNED: Limit = Limit::between(f64::NEG_INFINITY, u32::MAX as f64);
+const MANY: Limit = Limit::above_zero(f64::INFINITY);
+const FROM_ZERO: Limit = Limit::from(0.0);
+const SECONDS_OF_A_DAY: Limit = Limit::above_zero(86_400.0);
+const SECONDS_OF_A_YEAR: Limit = Limit::above_zero(366.0 * 86_400.0);
 
 const fn word(word: &'static str) -> Choice {
     Choice { word, aliases: &[] }
 }
 
-const fn spelled(word: &'static str, aliases: &'static [&'static str]) -> Choice {
-    Choice { word, aliases }
+keys! {
+    RUN:
+    BATCH_SIZE: u32 = fixed("run.batch_size", |s| s.batch_size.to_string()), limit(POSITIVE), env(&["BATCH_SIZE"]);
+    CONCURRENCY: Option<u32> = free("run.concurrency"), limit(POSITIVE), env(&["CONCURRENCY"]);
+    LOOKAHEAD: u32 = fixed("run.lookahead", |s| s.lookahead.to_string()), limit(Limit::above_zero(1_000_000.0));
+    TOTAL_SAMPLES: u32 = fixed("run.total_samples", |s| s.total_samples.to_string()),
+        limit(COUNT), env(&["TOTAL_SAMPLES"]);
+    TARGET_LANGUAGES: Texts = fixed("run.target_languages", |s| serde_json::json!(s.languages).to_string()),
+        env(&["TARGET_LANGUAGES"]), old_env(&["TARGET_LANGUAGE"]), under(&["run.target_language"]);
+    RUN_ID: Text = free("run.run_id"), env(&["RUN_ID"]);
+    RESUME_RUN_ID: Text = free("run.resume_run_id"), env(&["RESUME_RUN_ID"]);
+    REUSE_FROM: Text = fixed("run.reuse_from", |s| s.reuse_from.clone().unwrap_or_default()), env(&["REUSE_FROM"]);
+    SEED: Option<u64> = fixed("run.seed", |s| optional(s.plan.seed)), limit(FROM_ZERO), env(&["RUN_SEED"]);
+    BUDGET_USD: Option<f64> = free("run.budget.usd"), limit(MANY), env(&["RUN_BUDGET_USD"]);
+    BUDGET_TOKENS: Option<u64> = free("run.budget.tokens"), limit(MANY), env(&["RUN_BUDGET_TOKENS"]);
+    BUDGET_CALLS: Option<u64> = free("run.budget.calls"), limit(MANY), env(&["RUN_BUDGET_CALLS"]);
+    TURNS_MODE: OneOf<TurnMode> = through("run.turns.mode", TURNS_MIN.path);
+    TURNS_EXACT: Option<u16> = through("run.turns.exact", TURNS_MIN.path),
+        limit(TURNS), env(&["N_TURNS"]), over(&["run.n_turns"]);
+    TURNS_MIN: u16 = fixed("run.turns.min", |s| s.plan.turns.min.to_string()),
+        limit(TURNS), env(&["MIN_TURNS"]), over(&["run.min_turns"]);
+    TURNS_MAX: u16 = fixed("run.turns.max", |s| s.plan.turns.max.to_string()),
+        limit(TURNS), env(&["MAX_TURNS"]), over(&["run.max_turns"]);
+    TURNS_DISTRIBUTION: OneOf<Distribution> = fixed("run.turns.distribution", |s| word_of(s.plan.turns.distribution).to_owned()),
+        env(&["TURN_COUNT_DISTRIBUTION"]), over(&["run.turn_count_distribution"]);
+    TURNS_MEAN: Option<f64> = fixed("run.turns.mean", |s| optional(s.plan.turns.mean)),
+        limit(MANY), env(&["TURN_COUNT_MEAN"]), over(&["run.turn_count_mean"]);
+    QUESTION: Text = fixed("run.data.seeding.question", |s| s.plan.question.clone()),
+        env(&["QUESTION", "QUESTION_SEED"]), under(&["run.seed_question", "run.question_seed"]);
+    TOPICS_PATH: Text = fixed("run.data.seeding.topics.path", |s| s.topics_path.clone()),
+        env(&["SEED_TOPICS_PATH"]), over(&["run.seed_topics_path"]);
+    TOPICS_ENABLED: bool = fixed("run.data.seeding.topics.enabled", |s| s.topics_enabled.to_string()),
+        env(&["SEED_TOPICS_ENABLED"]), over(&["run.seed_topics_enabled"]);
+    TOPICS_VARIANT: Text = fixed("run.data.seeding.topics.variant", |s| s.plan.topics_variant.clone()),
+        env(&["SEED_TOPICS_VARIANT"]), over(&["run.seed_topics_variant"]);
+    TOPICS_PROBABILITY: f64 = fixed("run.data.seeding.topics.probability", |s| s.plan.topics_probability.to_string()),
+        limit(SHARE), env(&["SEED_TOPICS_PROBABILITY"]), over(&["run.seed_topics_probability"]);
 }
 
-const fn key(path: &'static str, kind: super::keys::Kind) -> Key {
-    Key { path, kind, env: &[], old_env: &[] }
+unread! {
+    DISTRIBUTED:
+    bool = switch("run.distributed.enabled", "a run over several processes; `--workers` spreads it over threads"),
+        env(&["DISTRIBUTED_ENABLED"]);
+    Text = unread("run.distributed.backend"), env(&["DISTRIBUTED_BACKEND"]), old_env(&["DISTRIBUTED_EXECUTOR"]),
+        under(&["run.distributed.executor"]);
+    bool = unread("run.distributed.spawn.coordinator"), env(&["DISTRIBUTED_SPAWN_COORDINATOR"]);
+    bool = unread("run.distributed.spawn.workers"), env(&["DISTRIBUTED_SPAWN_WORKERS"]);
+    Text = unread("run.distributed.ray.address"), env(&["RAY_ADDRESS"]);
+    bool = unread("run.distributed.ray.auto_start_local"), env(&["RAY_AUTO_START_LOCAL"]);
+    Text = unread("run.distributed.ray.namespace"), env(&["RAY_NAMESPACE"]);
+    f64 = unread("run.distributed.ray.actor.num_cpus"), limit(FROM_ZERO), env(&["RAY_ACTOR_NUM_CPUS"]);
+    f64 = unread("run.distributed.ray.actor.num_gpus"), limit(FROM_ZERO), env(&["RAY_ACTOR_NUM_GPUS"]);
+    f64 = unread("run.distributed.ray.actor.coordinator_num_cpus"), limit(FROM_ZERO), env(&["RAY_COORDINATOR_NUM_CPUS"]);
+    u32 = unread("run.distributed.ray.actor.replicas_qa"), limit(POSITIVE), env(&["RAY_REPLICAS_QA"]);
+    u32 = unread("run.distributed.ray.actor.replicas_complete"), limit(POSITIVE), env(&["RAY_REPLICAS_COMPLETE"]);
 }
 
-impl Key {
-    const fn env(self, env: &'static [&'static str]) -> Self {
-        Self { env, ..self }
-    }
-
-    const fn old_env(self, old_env: &'static [&'static str]) -> Self {
-        Self { old_env, ..self }
-    }
+keys! {
+    STORE:
+    KEEP_CALLS: bool = free("store.keep_calls"), env(&["KEEP_CALLS"]);
 }
 
-const COUNT: Limit = between(0.0, u32::MAX as f64);
-const POSITIVE: Limit = above_zero(u32::MAX as f64);
-const TURNS: Limit = above_zero(10_000.0);
-const SHARE: Limit = between(0.0, 1.0);
-const SIGNED: Limit = between(f64::NEG_INFINITY, u32::MAX as f64);
-const MANY: Limit = above_zero(f64::INFINITY);
-const A_DAY_IN_S: f64 = 86_400.0;
-const A_YEAR_IN_S: f64 = 366.0 * A_DAY_IN_S;
+unread! {
+    POSTGRES:
+    Text = replaced("store.backend", "the state of runs is kept in SQLite, in `store/` of the output folder"),
+        one_of(&[word("sqlite"), word("postgres")]), env(&["STORE_BACKEND"]);
+    Text = unread("store.postgres.dsn"), env(&["POSTGRES_DSN"]);
+    u32 = unread("store.postgres.min_pool_size"), limit(COUNT);
+    u32 = unread("store.postgres.max_pool_size"), limit(POSITIVE);
+    u32 = unread("store.postgres.statement_timeout_ms"), limit(COUNT);
+}
 
-const RUN: &[Key] = &[
-    key("run.batch_size", Integer(POSITIVE)).env(&["BATCH_SIZE"]),
-    key("run.lookahead", Integer(above_zero(1_000_000.0))),
-    key("run.total_samples", Integer(COUNT)).env(&["TOTAL_SAMPLES"]),
-    key("run.target_languages", Texts).env(&["TARGET_LANGUAGES"]).old_env(&["TARGET_LANGUAGE"]),
-    key("run.run_id", Text).env(&["RUN_ID"]),
-    key("run.resume_run_id", Text).env(&["RESUME_RUN_ID"]),
-    key("run.reuse_from", Text).env(&["REUSE_FROM"]),
-    key("run.seed", Integer(from(0.0))).env(&["RUN_SEED"]),
-    key("run.budget.usd", Number(above_zero(f64::INFINITY))).env(&["RUN_BUDGET_USD"]),
-    key("run.budget.tokens", Integer(MANY)).env(&["RUN_BUDGET_TOKENS"]),
-    key("run.budget.calls", Integer(MANY)).env(&["RUN_BUDGET_CALLS"]),
-    key("run.turns.mode", OneOf(&[word("exact"), word("range")])),
-    key("run.turns.exact", Integer(TURNS)).env(&["N_TURNS"]),
-    key("run.turns.min", Integer(TURNS)).env(&["MIN_TURNS"]),
-    key("run.turns.max", Integer(TURNS)).env(&["MAX_TURNS"]),
-    key(
-        "run.turns.distribution",
-        OneOf(&[word("uniform"), spelled("poisson", &["pois"]), spelled("exponential", &["exp"])]),
-    )
-    .env(&["TURN_COUNT_DISTRIBUTION"]),
-    key("run.turns.mean", Number(above_zero(f64::INFINITY))).env(&["TURN_COUNT_MEAN"]),
-    key("run.data.seeding.question", Text).env(&["QUESTION", "QUESTION_SEED"]),
-    key("run.data.seeding.topics.path", Text).env(&["SEED_TOPICS_PATH"]),
-    key("run.data.seeding.topics.enabled", Boolean).env(&["SEED_TOPICS_ENABLED"]),
-    key("run.data.seeding.topics.variant", Text).env(&["SEED_TOPICS_VARIANT"]),
-    key("run.data.seeding.topics.probability", Number(SHARE)).env(&["SEED_TOPICS_PROBABILITY"]),
-    key("run.distributed.enabled", Boolean).env(&["DISTRIBUTED_ENABLED"]),
-    key("run.distributed.backend", Text).env(&["DISTRIBUTED_BACKEND"]).old_env(&["DISTRIBUTED_EXECUTOR"]),
-    key("run.distributed.spawn.coordinator", Boolean).env(&["DISTRIBUTED_SPAWN_COORDINATOR"]),
-    key("run.distributed.spawn.workers", Boolean).env(&["DISTRIBUTED_SPAWN_WORKERS"]),
-    key("run.distributed.ray.address", Text).env(&["RAY_ADDRESS"]),
-    key("run.distributed.ray.auto_start_local", Boolean).env(&["RAY_AUTO_START_LOCAL"]),
-    key("run.distributed.ray.namespace", Text).env(&["RAY_NAMESPACE"]),
-    key("run.distributed.ray.actor.num_cpus", Number(from(0.0))).env(&["RAY_ACTOR_NUM_CPUS"]),
-    key("run.distributed.ray.actor.num_gpus", Number(from(0.0))).env(&["RAY_ACTOR_NUM_GPUS"]),
-    key("run.distributed.ray.actor.coordinator_num_cpus", Number(from(0.0))).env(&["RAY_COORDINATOR_NUM_CPUS"]),
-    key("run.distributed.ray.actor.replicas_qa", Integer(POSITIVE)).env(&["RAY_REPLICAS_QA"]),
-    key("run.distributed.ray.actor.replicas_complete", Integer(POSITIVE)).env(&["RAY_REPLICAS_COMPLETE"]),
-];
-
-const STORE: &[Key] = &[
-    key("store.backend", OneOf(&[word("sqlite"), word("postgres")])).env(&["STORE_BACKEND"]),
-    key("store.keep_calls", Boolean).env(&["KEEP_CALLS"]),
-    key("store.postgres.dsn", Text).env(&["POSTGRES_DSN"]),
-    key("store.postgres.min_pool_size", Integer(COUNT)),
-    key("store.postgres.max_pool_size", Integer(POSITIVE)),
-    key("store.postgres.statement_timeout_ms", Integer(COUNT)),
-];
-
-const LLM: &[Key] = &[
-    key("llm.mode", OneOf(&[spelled("api", &["openai"]), word("vllm_attach"), word("vllm_managed")]))
-        .env(&["LLM_MODE"])
-        .old_env(&["LLM_BACKEND"]),
-    key("llm.prices", Text),
-    key("llm.max_outage", Number(above_zero(A_YEAR_IN_S))),
-    key("llm.routing.strategy", OneOf(STRATEGIES)).env(&["LLM_ROUTING_STRATEGY"]),
-    key("llm.routing.endpoints", Mappings(ENDPOINT)).env(&["LLM_ROUTING_ENDPOINTS_JSON"]),
-    key("llm.vllm.model", Text),
-    key("llm.vllm.served_model_name", Text),
-    key("llm.vllm.replicas", Integer(POSITIVE)),
-    key("llm.vllm.num_gpus_per_replica", Number(from(0.0))),
-    key("llm.vllm.host", Text),
-    key("llm.vllm.advertise_host", Text),
-    key("llm.vllm.port_start", Integer(between(1.0, 65_535.0))),
-    key("llm.vllm.tensor_parallel_size", Integer(POSITIVE)),
-    key("llm.vllm.gpu_memory_utilization", Number(SHARE)),
-    key("llm.vllm.max_num_seqs", Integer(POSITIVE)),
-    key("llm.vllm.health_timeout_s", Number(above_zero(A_DAY_IN_S))),
-    key("llm.vllm.auto_stop_on_exit", Boolean),
-];
-
-/// How an endpoint is chosen.
-pub(super) const STRATEGIES: &[Choice] =
-    &[word("weighted_least_inflight"), word("round_robin"), word("lowest_latency")];
-
-/// How soon a provider serves a request.
-const SERVICE_TIERS: &[Choice] =
-    &[word("auto"), word("default"), word("flex"), word("flex_then_standard"), word("priority")];
+keys! {
+    LLM:
+    PRICES: Text = free("llm.prices");
+    MAX_OUTAGE: f64 = free("llm.max_outage"), limit(SECONDS_OF_A_YEAR);
+    ROUTING_STRATEGY: OneOf<traffic::Strategy> = free("llm.routing.strategy"), env(&["LLM_ROUTING_STRATEGY"]);
+    ROUTING_ENDPOINTS: Endpoints = through("llm.routing.endpoints", sources::ENDPOINT_MODELS),
+        env(&["LLM_ROUTING_ENDPOINTS_JSON"]);
+}
 
 /// The keys of an item of `llm.routing.endpoints`.
-pub(super) const ENDPOINT: &[Key] = &[
-    key("name", Text),
-    key("provider", Text),
-    key("base_url", Text),
-    key("api_key", Text),
-    key("api_key_env", Text),
-    key("model", Text),
-    key("weight", Number(above_zero(f64::INFINITY))),
-    key("max_in_flight", Integer(POSITIVE)),
-    key("timeout_s", Number(above_zero(A_DAY_IN_S))),
-    key("rpm", Integer(POSITIVE)),
-    key("tpm", Integer(MANY)),
-];
+pub(super) mod endpoint {
+    use super::{Key, MANY, POSITIVE, SECONDS_OF_A_DAY, Setting, Text};
 
-macro_rules! agent {
-    ($role:literal, $env:literal, $stage:literal) => {
-        &[
-            agent!($role, "provider", Text, $env, $stage, "_PROVIDER"),
-            agent!($role, "model", Text, $env, $stage, "_MODEL"),
-            agent!($role, "base_url", Text, $env, $stage, "_BASE_URL"),
-            agent!($role, "temperature", Number(from(0.0)), $env, $stage, "_TEMPERATURE"),
-            agent!($role, "max_tokens", Integer(POSITIVE), $env, $stage, "_MAX_TOKENS"),
-            agent!($role, "top_p", Number(SHARE), $env, $stage, "_TOP_P"),
-            agent!($role, "timeout", Number(above_zero(A_DAY_IN_S)), $env, $stage, "_TIMEOUT"),
-            agent!($role, "max_retries", Integer(COUNT), $env, $stage, "_MAX_RETRIES"),
-            agent!($role, "rpm", Integer(POSITIVE), $env, $stage, "_RPM"),
-            agent!($role, "tpm", Integer(MANY), $env, $stage, "_TPM"),
-            key(concat!("llm.agents.", $role, ".service_tier"), OneOf(SERVICE_TIERS)).env(&[concat!(
-                "LLM_",
-                $env,
-                "_SERVICE_TIER"
-            )]),
-            key(concat!("llm.agents.", $role, ".extra"), Mapping),
-        ]
-    };
-    ($role:literal, $name:literal, $kind:expr, $env:literal, $stage:literal, $suffix:literal) => {
-        key(concat!("llm.agents.", $role, ".", $name), $kind)
-            .env(&[concat!("LLM_", $env, $suffix)])
-            .old_env(&[concat!("LLM_", $stage, $suffix)])
-    };
+    keys! {
+        KEYS:
+        NAME: Text = free("name");
+        PROVIDER: Text = free("provider");
+        BASE_URL: Text = free("base_url");
+        API_KEY: Text = free("api_key");
+        API_KEY_ENV: Text = free("api_key_env");
+        MODEL: Text = free("model");
+        WEIGHT: f64 = free("weight"), limit(MANY);
+        MAX_IN_FLIGHT: u32 = free("max_in_flight"), limit(POSITIVE);
+        TIMEOUT_S: f64 = free("timeout_s"), limit(SECONDS_OF_A_DAY);
+        RPM: u32 = free("rpm"), limit(POSITIVE);
+        TPM: u64 = free("tpm"), limit(MANY);
+    }
 }
 
-const USER: &[Key] = agent!("user", "USER", "QA_GENERATOR");
-const ASSISTANT: &[Key] = agent!("assistant", "ASSISTANT", "KB_RESPONDER");
-const ANSWERS: &[Key] =
-    &[key("llm.agents.assistant.trace", OneOf(&[word("light"), word("full")])).env(&["LLM_ASSISTANT_TRACE"])];
-const JUDGE_AGENT: &[Key] = agent!("judge", "JUDGE", "QA_JUDGE");
+unread! {
+    VLLM:
+    Text = switch("llm.mode", "model servers started or attached by the run; give each agent a `base_url`"),
+        one_of(&[Choice { word: "api", aliases: &["openai"] }, word("vllm_attach"), word("vllm_managed")]),
+        env(&["LLM_MODE"]), old_env(&["LLM_BACKEND"]), under(&["llm.backend"]);
+    Text = unread("llm.vllm.model");
+    Text = unread("llm.vllm.served_model_name");
+    u32 = unread("llm.vllm.replicas"), limit(POSITIVE);
+    f64 = unread("llm.vllm.num_gpus_per_replica"), limit(FROM_ZERO);
+    Text = unread("llm.vllm.host");
+    Text = unread("llm.vllm.advertise_host");
+    u16 = unread("llm.vllm.port_start"), limit(Limit::between(1.0, 65_535.0));
+    u32 = unread("llm.vllm.tensor_parallel_size"), limit(POSITIVE);
+    f64 = unread("llm.vllm.gpu_memory_utilization"), limit(SHARE);
+    u32 = unread("llm.vllm.max_num_seqs"), limit(POSITIVE);
+    f64 = unread("llm.vllm.health_timeout_s"), limit(SECONDS_OF_A_DAY);
+    bool = unread("llm.vllm.auto_stop_on_exit");
+}
 
-const KNOWLEDGE: &[Key] = &[key("knowledge.follow_links", Boolean).env(&["KB_FOLLOW_LINKS"])];
+agent_keys! {
+    PROVIDER: Text = of_agent("provider", |agent| agent.provider.clone()), env("PROVIDER"), old_env("PROVIDER");
+    MODEL: Text = of_agent("model", |agent| agent.model.clone()), env("MODEL"), old_env("MODEL");
+    BASE_URL: Text = free("base_url"), env("BASE_URL"), old_env("BASE_URL");
+    TEMPERATURE: Option<f64> = of_agent("temperature", |agent| optional(agent.temperature)),
+        limit(FROM_ZERO), env("TEMPERATURE"), old_env("TEMPERATURE");
+    MAX_TOKENS: Option<u64> = of_agent("max_tokens", |agent| optional(agent.max_tokens)),
+        limit(POSITIVE), env("MAX_TOKENS"), old_env("MAX_TOKENS");
+    TOP_P: Option<f64> = of_agent("top_p", |agent| optional(agent.top_p)), limit(SHARE), env("TOP_P"), old_env("TOP_P");
+    TIMEOUT: f64 = free("timeout"), limit(SECONDS_OF_A_DAY), env("TIMEOUT"), old_env("TIMEOUT");
+    MAX_RETRIES: u32 = free("max_retries"), limit(COUNT), env("MAX_RETRIES"), old_env("MAX_RETRIES");
+    RPM: Option<u32> = free("rpm"), limit(POSITIVE), env("RPM"), old_env("RPM");
+    TPM: Option<u64> = free("tpm"), limit(MANY), env("TPM"), old_env("TPM");
+    SERVICE_TIER: OneOf<ServiceTier> = free("service_tier"), env("SERVICE_TIER");
+    EXTRA: Mapping = of_agent("extra", extra);
+}
 
-const COVERAGE: &[Key] = &[
-    key("coverage.doc_coverage_mode", OneOf(&[word("balanced"), word("off")])).env(&["DOC_COVERAGE_MODE"]),
-    key("coverage.doc_coverage_epsilon", Number(SHARE)).env(&["DOC_COVERAGE_EPSILON"]),
-    key("coverage.doc_coverage_fraction", Number(SIGNED)).env(&["DOC_COVERAGE_FRACTION"]),
-    key("coverage.document_language", OneOf(&[word("own"), word("any")])).env(&["DOCUMENT_LANGUAGE"]),
-    key("coverage.question_dedup_retries", Integer(between(0.0, 10_000.0))).env(&["QUESTION_DEDUP_RETRIES"]),
-    key("coverage.normalisation", OneOf(&[word("full"), word("contract")])).env(&["COVERAGE_NORMALISATION"]),
-    key("coverage.require_retrieval", Boolean).env(&["REQUIRE_RETRIEVAL"]),
-];
+keys! {
+    ANSWERS:
+    TRACE: OneOf<Trace> = fixed("llm.agents.assistant.trace", |s| if s.answers.full_trace { "full" } else { "light" }.to_owned()),
+        env(&["LLM_ASSISTANT_TRACE"]);
+}
 
-const TOOLS: &[Key] = &[
-    key("tools.web_search.enabled", Boolean).env(&["ENABLE_WEB_TOOLS"]),
-    key("tools.web_search.serper_num_results", Integer(POSITIVE)).env(&["SERPER_NUM_RESULTS"]),
-    key("tools.web_search.serper_timeout", Integer(POSITIVE)).env(&["SERPER_TIMEOUT"]),
-    key("tools.retrieval.mode", OneOf(&[word("first"), word("tool"), word("both")])).env(&["RETRIEVAL_MODE"]),
-    key("tools.retrieval.top_k", Integer(POSITIVE)).env(&["KB_DEFAULT_K"]),
-    key("tools.retrieval.chunking.strategy", OneOf(&[word("structure"), word("characters")]))
-        .env(&["KB_CHUNK_STRATEGY"]),
-    key("tools.retrieval.chunking.chunk_size", Integer(POSITIVE)).env(&["KB_CHUNK_SIZE"]),
-    key("tools.retrieval.chunking.chunk_overlap", Integer(SIGNED)).env(&["KB_CHUNK_OVERLAP"]),
-    key("tools.retrieval.index.persist_dir", Text).env(&["KB_PERSIST_DIR"]),
-    key("tools.retrieval.index.rebuild", Boolean).env(&["KB_REBUILD_INDEX"]),
-    key("tools.retrieval.index.skip_if_unchanged", Boolean).env(&["KB_SKIP_IF_UNCHANGED"]),
-    key("tools.retrieval.embeddings.backend", OneOf(&[word("lexical"), word("sentence_transformers")]))
-        .env(&["KB_EMBEDDING_BACKEND"]),
-    key("tools.retrieval.embeddings.model", Text),
-    key("tools.retrieval.embeddings.fallback_model", Text).env(&["FALLBACK_EMBEDDING_MODEL"]),
-    key("tools.retrieval.embeddings.device", Text).env(&["KB_EMBEDDING_DEVICE"]),
-    key("tools.retrieval.embeddings.fallback_on_cpu", Boolean).env(&["KB_FALLBACK_ON_CPU"]),
-    key("tools.retrieval.embeddings.model_kwargs", Mapping).env(&["KB_EMBEDDING_MODEL_KWARGS_JSON"]),
-    key("tools.retrieval.embeddings.tokenizer_kwargs", Mapping).env(&["KB_EMBEDDING_TOKENIZER_KWARGS_JSON"]),
-    key("tools.retrieval.embeddings.encode_kwargs", Mapping).env(&["KB_EMBEDDING_ENCODE_KWARGS_JSON"]),
-    key("tools.retrieval.reranker.enabled", Boolean),
-    key("tools.retrieval.reranker.model", Text),
-    key("tools.retrieval.reranker.candidates", Integer(POSITIVE)),
-    key("tools.retrieval.reranker.batch_size", Integer(POSITIVE)),
-    key("tools.retrieval.reranker.backend", Text),
-    key("tools.retrieval.reranker.instruction", Text),
-    key("tools.retrieval.reranker.max_length", Integer(POSITIVE)),
-    key("tools.retrieval.reranker.cmd", Text),
-];
+keys! {
+    KNOWLEDGE:
+    FOLLOW_LINKS: bool = through("knowledge.follow_links", sources::KNOWLEDGE), env(&["KB_FOLLOW_LINKS"]);
+}
 
-const REST: &[Key] = &[
-    key("personas.enabled", Boolean),
-    key("personas.path", Text),
-    key("prompts.path", Text),
-    key("judge.enabled", Boolean).env(&["JUDGE_ENABLED"]),
-    key("judge.mode", OneOf(&[word("online"), word("offline")])).env(&["JUDGE_MODE"]),
-    key(
-        "judge.granularity",
-        OneOf(&[
-            spelled("turn", &["per_turn", "turns"]),
-            spelled("conversation", &["per_conversation", "conv", "conversation_level"]),
-        ]),
+keys! {
+    COVERAGE:
+    DOC_COVERAGE_MODE: OneOf<CoverageMode> = fixed(
+        "coverage.doc_coverage_mode", |s| if s.plan.coverage.balanced { "balanced" } else { "off" }.to_owned()
+    ), env(&["DOC_COVERAGE_MODE"]);
+    DOC_COVERAGE_EPSILON: f64 = fixed("coverage.doc_coverage_epsilon", |s| s.plan.coverage.epsilon.to_string()),
+        limit(SHARE), env(&["DOC_COVERAGE_EPSILON"]);
+    DOC_COVERAGE_FRACTION: f64 = fixed("coverage.doc_coverage_fraction", |s| s.plan.coverage.fraction.to_string()),
+        limit(SIGNED), env(&["DOC_COVERAGE_FRACTION"]);
+    DOCUMENT_LANGUAGE: OneOf<DocumentLanguage> = fixed(
+        "coverage.document_language", |s| if s.plan.coverage.own_language { "own" } else { "any" }.to_owned()
+    ), env(&["DOCUMENT_LANGUAGE"]);
+    QUESTION_DEDUP_RETRIES: u16 = fixed("coverage.question_dedup_retries", |s| s.plan.coverage.dedup_retries.to_string()),
+        limit(Limit::between(0.0, 10_000.0)), env(&["QUESTION_DEDUP_RETRIES"]);
+    NORMALISATION: OneOf<Normalisation> = fixed(
+        "coverage.normalisation", |s| s.plan.coverage.normalisation.as_str().to_owned()
+    ), env(&["COVERAGE_NORMALISATION"]);
+    REQUIRE_RETRIEVAL: bool = fixed("coverage.require_retrieval", |s| s.answers.require_retrieval.to_string()),
+        env(&["REQUIRE_RETRIEVAL"]);
+}
+
+unread! {
+    WEB_SEARCH:
+    bool = switch("tools.web_search.enabled", "web search"),
+        env(&["ENABLE_WEB_TOOLS"]), under(&["tools.web_search_enabled"]);
+    u32 = unread("tools.web_search.serper_num_results"),
+        limit(POSITIVE), env(&["SERPER_NUM_RESULTS"]), under(&["tools.serper_num_results"]);
+    u32 = unread("tools.web_search.serper_timeout"),
+        limit(POSITIVE), env(&["SERPER_TIMEOUT"]), under(&["tools.serper_timeout"]);
+}
+
+keys! {
+    RETRIEVAL:
+    RETRIEVAL_MODE: OneOf<RetrievalMode> = fixed("tools.retrieval.mode", |s| s.answers.retrieval.as_str().to_owned()),
+        env(&["RETRIEVAL_MODE"]);
+    TOP_K: usize = fixed("tools.retrieval.top_k", |s| s.top_k.to_string()),
+        limit(POSITIVE), env(&["KB_DEFAULT_K"]), under(&["tools.retrieval.default_k"]);
+    CHUNK_STRATEGY: OneOf<knowledge::Strategy> = fixed(
+        "tools.retrieval.chunking.strategy", |s| s.knowledge.strategy.as_str().to_owned()
+    ), env(&["KB_CHUNK_STRATEGY"]);
+    CHUNK_SIZE: usize = fixed("tools.retrieval.chunking.chunk_size", |s| s.knowledge.chunk_size.to_string()),
+        limit(POSITIVE), env(&["KB_CHUNK_SIZE"]), under(&["tools.retrieval.chunk_size"]);
+    CHUNK_OVERLAP: Option<i64> = fixed(
+        "tools.retrieval.chunking.chunk_overlap", |s| s.knowledge.chunk_overlap.to_string()
+    ), limit(SIGNED), env(&["KB_CHUNK_OVERLAP"]), under(&["tools.retrieval.overlap"]);
+}
+
+unread! {
+    INDEX_AND_RERANKING:
+    Text = unread("tools.retrieval.index.persist_dir"), env(&["KB_PERSIST_DIR"]), under(&["tools.retrieval.persist_dir"]);
+    bool = unread("tools.retrieval.index.rebuild"), env(&["KB_REBUILD_INDEX"]), under(&["tools.retrieval.rebuild_index"]);
+    bool = unread("tools.retrieval.index.skip_if_unchanged"),
+        env(&["KB_SKIP_IF_UNCHANGED"]), under(&["tools.retrieval.skip_if_unchanged"]);
+    Text = replaced("tools.retrieval.embeddings.backend", "passages are found by their words (`lexical`)"),
+        one_of(&[word("lexical"), word("sentence_transformers")]),
+        env(&["KB_EMBEDDING_BACKEND"]), under(&["tools.retrieval.embedding_backend"]);
+    Text = unread("tools.retrieval.embeddings.model"),
+        under(&["tools.retrieval.embedding_model", "models.embedding_model"]);
+    Text = unread("tools.retrieval.embeddings.fallback_model"),
+        env(&["FALLBACK_EMBEDDING_MODEL"]), under(&["models.fallback_embedding_model"]);
+    Text = unread("tools.retrieval.embeddings.device"),
+        env(&["KB_EMBEDDING_DEVICE"]), under(&["tools.retrieval.embedding_device"]);
+    bool = unread("tools.retrieval.embeddings.fallback_on_cpu"),
+        env(&["KB_FALLBACK_ON_CPU"]), under(&["tools.retrieval.fallback_on_cpu"]);
+    Mapping = unread("tools.retrieval.embeddings.model_kwargs"),
+        env(&["KB_EMBEDDING_MODEL_KWARGS_JSON"]), under(&["tools.retrieval.embedding_model_kwargs"]);
+    Mapping = unread("tools.retrieval.embeddings.tokenizer_kwargs"),
+        env(&["KB_EMBEDDING_TOKENIZER_KWARGS_JSON"]), under(&["tools.retrieval.embedding_tokenizer_kwargs"]);
+    Mapping = unread("tools.retrieval.embeddings.encode_kwargs"),
+        env(&["KB_EMBEDDING_ENCODE_KWARGS_JSON"]), under(&["tools.retrieval.embedding_encode_kwargs"]);
+    bool = switch("tools.retrieval.reranker.enabled", "reranking of passages"), under(&["models.use_reranker"]);
+    Text = unread("tools.retrieval.reranker.model"), under(&["models.reranker_model"]);
+    u32 = unread("tools.retrieval.reranker.candidates"), limit(POSITIVE), under(&["models.reranker_candidates"]);
+    u32 = unread("tools.retrieval.reranker.batch_size"), limit(POSITIVE), under(&["models.reranker_batch_size"]);
+    Text = unread("tools.retrieval.reranker.backend"), under(&["models.reranker_backend"]);
+    Text = unread("tools.retrieval.reranker.instruction"), under(&["models.reranker_instruction"]);
+    u32 = unread("tools.retrieval.reranker.max_length"), limit(POSITIVE), under(&["models.reranker_max_length"]);
+    Option<Text> = unread("tools.retrieval.reranker.cmd"), under(&["models.qwen3_reranker_cmd"]);
+}
+
+keys! {
+    REST:
+    PERSONAS_ENABLED: bool = through("personas.enabled", sources::PERSONAS);
+    PERSONAS_PATH: Text = through("personas.path", sources::PERSONAS);
+    PROMPTS_PATH: Text = through("prompts.path", sources::PROMPTS);
+    JUDGE_ENABLED: bool = through("judge.enabled", JUDGE_MODE.path), env(&["JUDGE_ENABLED"]);
+    JUDGE_MODE: OneOf<JudgeMode> = fixed(
+        "judge.mode", |s| if s.judge.is_some() { "online" } else { "offline" }.to_owned()
+    ), env(&["JUDGE_MODE"]);
+    GRANULARITY: OneOf<Granularity> = fixed("judge.granularity", |s| s.judge_granularity.as_str().to_owned()),
+        env(&["JUDGE_GRANULARITY"]);
+    REASONS: Texts = fixed("judge.reasons", |s| s.judge_reasons.join(", "));
+    MIN_SCORE: u8 = fixed("judge.accept.min_score", |s| s.judge_accept.min_score.to_string()),
+        limit(Limit::between(0.0, 10.0)), env(&["JUDGE_MIN_SCORE"]);
+    REQUIRE: Texts = fixed("judge.accept.require", required), env(&["JUDGE_REQUIRE"]);
+    ON_FAIL: OneOf<OnFail> = fixed(
+        "judge.accept.on_fail", |s| if s.judge_accept.drop { "drop" } else { "keep" }.to_owned()
+    ), env(&["JUDGE_ON_FAIL"]);
+}
+
+keys! {
+    SAVING:
+    OUTPUT_DIR: Text = fixed("saving.output_dir", output_dir), env(&["OUTPUT_DIR"]);
+    KEEP_DROPPED_ROWS: bool = fixed("saving.keep_dropped_rows", |s| s.output.keep_dropped_rows.to_string()),
+        env(&["KEEP_DROPPED_ROWS"]);
+    MESSAGES: Text = fixed("saving.output_columns.messages", |s| s.output.columns.messages.clone());
+    MESSAGES_WITH_TOOLS: Text = fixed(
+        "saving.output_columns.messages_with_tools", |s| s.output.columns.messages_with_tools.clone()
+    ), under(&["saving.output_columns.message_with_tools"]);
+    TOOLS: Text = fixed("saving.output_columns.tools", |s| s.output.columns.tools.clone());
+    METADATA: Text = fixed("saving.output_columns.metadata", |s| s.output.columns.metadata.clone());
+    USER_REASONING: Text = fixed("saving.output_columns.user_reasoning", |s| s.output.columns.user_reasoning.clone());
+    ASSISTANT_REASONING: Text = fixed(
+        "saving.output_columns.assistant_reasoning", |s| s.output.columns.assistant_reasoning.clone()
+    );
+    JUDGE: Text = fixed("saving.output_columns.judge", |s| s.output.columns.judge.clone());
+}
+
+unread! {
+    HUB:
+    bool = switch(
+        "saving.hf_push.enabled", "publishing to the Hub; the files in `saving.output_dir` can be uploaded as they are"
+    ), env(&["HF_PUSH_ENABLED"]);
+    bool = unread("saving.hf_push.auto_push_on_run"), env(&["HF_AUTO_PUSH_ON_RUN"]);
+    Text = unread("saving.hf_push.repo_id"), env(&["HF_PUSH_REPO_ID"]);
+    Text = unread("saving.hf_push.repo_type"),
+        one_of(&[word("dataset"), word("model"), word("space")]), env(&["HF_PUSH_REPO_TYPE"]);
+    Text = unread("saving.hf_push.export_dir"), env(&["HF_PUSH_EXPORT_DIR"]);
+    bool = unread("saving.hf_push.include_run_state"), env(&["HF_PUSH_INCLUDE_RUN_STATE"]);
+    bool = unread("saving.hf_push.private"), env(&["HF_PUSH_PRIVATE"]);
+    Text = unread("saving.hf_push.commit_message"), env(&["HF_PUSH_COMMIT_MESSAGE"]);
+    Text = unread("saving.hf_push.source_file"), env(&["HF_PUSH_SOURCE_FILE"]);
+    bool = unread("saving.hf_push.generate_stats"), env(&["HF_PUSH_GENERATE_STATS"]);
+    Text = unread("saving.hf_push.stats_file"), env(&["HF_PUSH_STATS_FILE"]);
+    bool = unread("saving.hf_push.generate_plots"), env(&["HF_PUSH_GENERATE_PLOTS"]);
+    Text = unread("saving.hf_push.plots_dir"), env(&["HF_PUSH_PLOTS_DIR"]);
+    bool = unread("saving.hf_push.clean_remote");
+}
+
+fn optional(value: Option<impl ToString>) -> String {
+    value.map_or_else(String::new, |value| value.to_string())
+}
+
+/// Not as it is: what stands in it is the user's own business.
+fn extra(agent: &AgentOptions) -> String {
+    digest(Value::Object(agent.extra.clone()).to_string().as_bytes())
+}
+
+fn required(settings: &Settings) -> String {
+    let accept = &settings.judge_accept;
+    let required = [("question_ok", accept.question_ok), ("answer_ok", accept.answer_ok)];
+    required.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name).collect::<Vec<_>>().join(", ")
+}
+
+/// The output folder from the root: rows tell of files from there.
+fn output_dir(settings: &Settings) -> String {
+    let folder = &settings.output.folder;
+    folder.strip_prefix(&settings.root).map_or_else(
+        |_| folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        |inside| inside.to_string_lossy().into_owned(),
     )
-    .env(&["JUDGE_GRANULARITY"]),
-    key("judge.reasons", Texts),
-    key("judge.accept.min_score", Integer(between(0.0, 10.0))).env(&["JUDGE_MIN_SCORE"]),
-    key("judge.accept.require", Texts).env(&["JUDGE_REQUIRE"]),
-    key("judge.accept.on_fail", OneOf(&[word("keep"), word("drop")])).env(&["JUDGE_ON_FAIL"]),
-];
-
-const SAVING: &[Key] = &[
-    key("saving.output_dir", Text).env(&["OUTPUT_DIR"]),
-    key("saving.keep_dropped_rows", Boolean).env(&["KEEP_DROPPED_ROWS"]),
-    key("saving.output_columns.messages", Text),
-    key("saving.output_columns.messages_with_tools", Text),
-    key("saving.output_columns.tools", Text),
-    key("saving.output_columns.metadata", Text),
-    key("saving.output_columns.user_reasoning", Text),
-    key("saving.output_columns.assistant_reasoning", Text),
-    key("saving.output_columns.judge", Text),
-    key("saving.hf_push.enabled", Boolean).env(&["HF_PUSH_ENABLED"]),
-    key("saving.hf_push.auto_push_on_run", Boolean).env(&["HF_AUTO_PUSH_ON_RUN"]),
-    key("saving.hf_push.repo_id", Text).env(&["HF_PUSH_REPO_ID"]),
-    key("saving.hf_push.repo_type", OneOf(&[word("dataset"), word("model"), word("space")]))
-        .env(&["HF_PUSH_REPO_TYPE"]),
-    key("saving.hf_push.export_dir", Text).env(&["HF_PUSH_EXPORT_DIR"]),
-    key("saving.hf_push.include_run_state", Boolean).env(&["HF_PUSH_INCLUDE_RUN_STATE"]),
-    key("saving.hf_push.private", Boolean).env(&["HF_PUSH_PRIVATE"]),
-    key("saving.hf_push.commit_message", Text).env(&["HF_PUSH_COMMIT_MESSAGE"]),
-    key("saving.hf_push.source_file", Text).env(&["HF_PUSH_SOURCE_FILE"]),
-    key("saving.hf_push.generate_stats", Boolean).env(&["HF_PUSH_GENERATE_STATS"]),
-    key("saving.hf_push.stats_file", Text).env(&["HF_PUSH_STATS_FILE"]),
-    key("saving.hf_push.generate_plots", Boolean).env(&["HF_PUSH_GENERATE_PLOTS"]),
-    key("saving.hf_push.plots_dir", Text).env(&["HF_PUSH_PLOTS_DIR"]),
-    key("saving.hf_push.clean_remote", Boolean),
-];
+}

@@ -1,5 +1,7 @@
 //! The whole way from a file to settings; what a single step does is tested beside it.
 
+mod manifest;
+
 use super::*;
 use crate::providers;
 use crate::stages::Granularity;
@@ -186,7 +188,7 @@ fn the_judge_counts_only_when_it_is_online() {
         let judge = load(&text, &[], &[]).unwrap().judge;
         assert_eq!(judge.is_some(), is_there, "{text}");
         if let Some((agent, options)) = judge {
-            assert_eq!((agent.role, agent.model.as_str()), ("judge", ""));
+            assert_eq!((agent.agent.as_str(), agent.model.as_str()), ("judge", ""));
             assert_eq!(options.granularity, Granularity::Conversation);
             assert_eq!(options.reasons, ["a", "b"]);
         }
@@ -339,7 +341,7 @@ fn the_example_of_dotenv_is_taken_whole() {
     let settings = project.load(&format!("llm: {{agents: {agents}}}\njudge: {{mode: online}}"), &[], &[]).unwrap();
     assert_eq!(settings.warnings, Vec::<String>::new());
     for agent in [&settings.user, &settings.assistant, &settings.judge.unwrap().0] {
-        assert_eq!(agent.endpoints[0].api_key, Some(providers::Secret::new("k".to_owned())), "{}", agent.role);
+        assert_eq!(agent.endpoints[0].api_key, Some(providers::Secret::new("k".to_owned())), "{}", agent.agent);
     }
 }
 
@@ -453,4 +455,13 @@ fn files_that_hold_no_configuration() {
     let flags = Flags { config: "does/not/exist.yaml".into(), ..Flags::default() };
     let error = Settings::load(&flags, &BTreeMap::new()).unwrap_err().to_string();
     assert_eq!(error, "Config file not found: does/not/exist.yaml");
+}
+
+#[test]
+fn as_many_conversations_are_advanced_as_a_wave_has_unless_the_settings_say() {
+    let of = |set: &[&str]| load(&format!("{BUILTIN}run: {{batch_size: 8}}"), &[("CONCURRENCY", "3")], set).unwrap();
+    assert_eq!((of(&[]).batch_size, of(&[]).concurrency), (8, 3));
+    assert_eq!(of(&["run.concurrency=null"]).concurrency, 8);
+    let error = load(BUILTIN, &[], &["run.concurrency=0"]).unwrap_err();
+    assert_eq!(error, "`run.concurrency` must be > 0. (--set run.concurrency)");
 }

@@ -7,15 +7,16 @@ use super::history::{exchanged, history};
 use super::numbers;
 use super::prompts::Prompts;
 use super::reply::{self, Basis, Grounded};
-use super::retrieve::Retrieved;
+use super::retrieve::{Retrieved, Tools};
 use super::schemas;
 use crate::domain::task::{AnswerTask, RetrievalMode};
-use crate::domain::{Answer, Conversation, Failure, Language, Passage, Question, Stage, Task};
+use crate::domain::{Agent, Answer, Conversation, Failure, Language, Passage, Question, Stage, Task};
+use crate::knowledge::Index;
 use crate::llm::{ChatReply, ChatRequest, Finish, Model};
 use crate::tools::Toolbox;
 use std::sync::Arc;
 
-const ROLE: &str = "assistant";
+const AGENT: Agent = Agent::Assistant;
 
 /// Model calls per turn, tool calls and a repeated reply included.
 const CALLS: u32 = 8;
@@ -27,6 +28,7 @@ pub struct Responder {
     model: Arc<dyn Model>,
     prompts: Arc<Prompts>,
     checks: Arc<Checks>,
+    index: Arc<Index>,
     toolbox: Arc<Toolbox>,
     options: AnswerOptions,
 }
@@ -41,15 +43,16 @@ struct Progress {
 }
 
 impl Responder {
-    /// Answers by this model, with these tools.
+    /// Answers by this model, about this knowledge base, with these tools.
     pub fn new(
         model: Arc<dyn Model>,
         prompts: Arc<Prompts>,
         checks: Arc<Checks>,
+        index: Arc<Index>,
         toolbox: Arc<Toolbox>,
         options: AnswerOptions,
     ) -> Self {
-        Self { model, prompts, checks, toolbox, options }
+        Self { model, prompts, checks, index, toolbox, options }
     }
 
     /// The answer to the question of the turn being made.
@@ -60,13 +63,14 @@ impl Responder {
     ///
     /// # Errors
     /// When there is no question, the model can't be asked, two replies can't be used, no answer comes within the budget of
-    /// calls, or nothing was retrieved although that is demanded.
+    /// calls, the knowledge base can't be searched, or nothing was retrieved although that is demanded.
     pub async fn answer(&self, conversation: &Conversation) -> Result<Answer, Failure> {
         let question =
             conversation.round.question.as_ref().ok_or_else(|| unusable("there is no question to answer"))?;
+        let tools = Tools { toolbox: &self.toolbox, index: &self.index };
         let mut progress = Progress::default();
         if self.options.retrieval != RetrievalMode::Tool {
-            progress.retrieved.search_first(&self.toolbox, conversation, question);
+            progress.retrieved.search_first(tools, conversation, question).await?;
         }
         let mut request = self.request(conversation, question, &progress.retrieved)?;
         loop {
@@ -76,20 +80,21 @@ impl Responder {
                 request.tools.clear();
                 say(request.messages_mut(), ANSWER_NOW);
             }
-            let reply = chat(&*self.model, ROLE, &request).await?;
+            let reply = chat(&*self.model, AGENT, &request).await?;
             request.place = request.place.next();
             let offered = !request.tools.is_empty();
             if offered && !reply.tool_calls.is_empty() && reply.finish == Finish::Stop {
                 progress.thoughts.push(reply.reasoning.clone());
-                progress.retrieved.use_tools(&self.toolbox, request.place.turn, reply, request.messages_mut());
+                let (retrieved, turn) = (&mut progress.retrieved, request.place.turn);
+                retrieved.use_tools(tools, turn, reply, request.messages_mut()).await?;
                 self.found(&mut request, conversation, question, &progress.retrieved);
                 continue;
             }
             match self.read(&reply, conversation, question, &progress.retrieved, &request)? {
                 Ok((value, reasoning)) => return self.made(value, reasoning, reply, progress, conversation),
-                Err(fault) if last => return Err(fault.failure(ROLE)),
+                Err(fault) if last => return Err(fault.failure(AGENT)),
                 Err(Fault::Form(_)) if offered => request.tools.clear(),
-                Err(fault) if progress.complained => return Err(fault.failure(ROLE)),
+                Err(fault) if progress.complained => return Err(fault.failure(AGENT)),
                 Err(fault) => {
                     complain(request.messages_mut(), &reply.text, &fault);
                     progress.complained = true;
@@ -107,7 +112,7 @@ impl Responder {
         let history = exchanged(&conversation.turns);
         let task = self.task(conversation, question, &retrieved.passages);
         let schema = schemas::assistant_schema(&retrieved.passages, self.options.full_trace);
-        let mut request = request(&self.prompts, ROLE, (conversation, Stage::Answer), &history, task, schema)?;
+        let mut request = request(&self.prompts, AGENT, (conversation, Stage::Answer), &history, task, schema)?;
         if self.options.retrieval != RetrievalMode::First {
             request.tools = self.toolbox.definitions();
         }
@@ -135,7 +140,7 @@ impl Responder {
             n_turns: conversation.target_turns,
             question: question.reply.user_message.clone(),
             target_language: Language::of(&conversation.language).name.to_string(),
-            retrieval_default_k: self.toolbox.top_k(),
+            retrieval_default_k: self.options.top_k,
             retrieval_mode: self.options.retrieval,
             passages: passages.to_vec(),
             full_trace: self.options.full_trace,
@@ -155,7 +160,7 @@ impl Responder {
             return Ok(Err(Fault::Form("it still asks for tools, and none are left".to_owned())));
         }
         let asked = question.reply.user_message.as_str();
-        usable(reply, ROLE, |object| {
+        usable(reply, AGENT, |object| {
             let passages = retrieved.passages.as_slice();
             let basis = Basis { question: asked, passages, queries: retrieved.queries() };
             let grounded = reply::assistant(object, basis)?;
@@ -214,7 +219,7 @@ impl Responder {
 }
 
 fn unusable(detail: &str) -> Failure {
-    Failure::Reply { role: ROLE, detail: detail.to_owned() }
+    Failure::Reply { agent: AGENT, detail: detail.to_owned() }
 }
 
 #[cfg(test)]
@@ -222,20 +227,22 @@ fn unusable(detail: &str) -> Failure {
 mod tests {
     use super::*;
     use crate::domain::{ChunkIndex, DropReason};
-    use crate::knowledge::Index;
     use crate::llm::Role;
     use crate::stages::PromptOptions;
-    use crate::stages::script::{Script, answer_text, catalogue, conversation, question, refused, said, turn, wants};
+    use crate::stages::script::{
+        Script, answer_text, catalogue, conversation, question, refused, said, toolbox, turn, wants,
+    };
     use serde_json::json;
 
     const BOTH: AnswerOptions =
-        AnswerOptions { retrieval: RetrievalMode::Both, require_retrieval: true, full_trace: false };
+        AnswerOptions { retrieval: RetrievalMode::Both, require_retrieval: true, full_trace: false, top_k: 4 };
 
     fn stage(model: Arc<Script>, options: AnswerOptions) -> Responder {
-        let toolbox = Toolbox::new(Arc::new(Index::build(catalogue(), &|_| ()).unwrap()), 4);
+        let index = Arc::new(Index::build(catalogue(), &|_| ()).unwrap());
+        let toolbox = toolbox(&index);
         let prompts = Prompts::load(&PromptOptions::default()).unwrap();
         let checks = Arc::new(Checks::new(&prompts, &toolbox.definitions()));
-        Responder::new(model, Arc::new(prompts), checks, Arc::new(toolbox), options)
+        Responder::new(model, Arc::new(prompts), checks, index, Arc::new(toolbox), options)
     }
 
     fn asked() -> Conversation {
@@ -401,8 +408,8 @@ mod tests {
         let answer = stage(model.clone(), BOTH).answer(&asked()).await.unwrap();
         assert_eq!((answer.tool_events.len(), answer.calls), (1, 2));
         for (finish, expected) in [
-            (Finish::Refused("No.".into()), Failure::Refused { role: ROLE, detail: "No.".into() }),
-            (Finish::Filtered("safety".into()), Failure::Filtered { role: ROLE, detail: "safety".into() }),
+            (Finish::Refused("No.".into()), Failure::Refused { agent: AGENT, detail: "No.".into() }),
+            (Finish::Filtered("safety".into()), Failure::Filtered { agent: AGENT, detail: "safety".into() }),
         ] {
             let model = Script::new(move |_, _| Ok(ChatReply { finish: finish.clone(), ..search("a") }));
             assert_eq!((stage(model.clone(), BOTH).answer(&asked()).await.unwrap_err(), model.calls()), (expected, 1));
@@ -412,7 +419,7 @@ mod tests {
     #[tokio::test]
     async fn failures_say_whose_they_are() {
         let failure = stage(Script::new(|_, _| Err(refused())), BOTH).answer(&asked()).await.unwrap_err();
-        assert_eq!(failure, Failure::Model { role: "assistant", detail: refused().to_string() });
+        assert_eq!(failure, Failure::Model { agent: Agent::Assistant, detail: refused().to_string() });
         let failure = stage(after(0), BOTH).answer(&conversation()).await.unwrap_err();
         assert_eq!(failure, unusable("there is no question to answer"));
     }

@@ -6,19 +6,18 @@ use super::faults;
 use super::history::{Exchanged, NO_ANSWER, exchanged, history};
 use super::prompts::Prompts;
 use super::reply;
-use super::retrieve::retrieval_line;
+use super::retrieve::{retrieval_line, unsearchable};
 use super::schemas;
 use crate::domain::task::AskTask;
 use crate::domain::{
-    ChunkIndex, Conversation, Failure, Fingerprint, Language, Passage, Question, QuestionMode, Stage, Task, Used,
-    UserReply,
+    Agent, ChunkIndex, Failure, Fingerprint, Language, Passage, Question, QuestionMode, Stage, Task, Used, UserReply,
 };
+use crate::knowledge::{Index, Retriever};
 use crate::llm::Model;
-use crate::plan::{Brief, Plan};
-use crate::tools::Toolbox;
+use crate::plan::{Asking, Brief, Plan};
 use std::sync::Arc;
 
-const ROLE: &str = "user";
+const AGENT: Agent = Agent::User;
 
 /// Share of a seed question's telling words that the best passage for it must have: below, the knowledge base has nothing
 /// about it.
@@ -33,7 +32,8 @@ pub struct Ask {
     prompts: Arc<Prompts>,
     checks: Arc<Checks>,
     plan: Arc<Plan>,
-    toolbox: Arc<Toolbox>,
+    retriever: Arc<dyn Retriever>,
+    index: Arc<Index>,
 }
 
 /// What a question is shown.
@@ -43,31 +43,33 @@ struct Shown {
 }
 
 impl Ask {
-    /// Questions by this model, planned by this plan, about this knowledge base.
+    /// Questions by this model, planned by this plan, about what this retriever finds in this knowledge base.
     pub fn new(
         model: Arc<dyn Model>,
         prompts: Arc<Prompts>,
         checks: Arc<Checks>,
         plan: Arc<Plan>,
-        toolbox: Arc<Toolbox>,
+        retriever: Arc<dyn Retriever>,
+        index: Arc<Index>,
     ) -> Self {
-        Self { model, prompts, checks, plan, toolbox }
+        Self { model, prompts, checks, plan, retriever, index }
     }
 
     /// The question of the turn being made.
     ///
     /// # Errors
-    /// When the model can't be asked, or two replies running can't be used.
-    pub async fn ask(&self, conversation: &Conversation) -> Result<Question, Failure> {
-        let (brief, hits) = self.brief(conversation);
-        let (chunks, passages) = self.plan.passages(conversation, &brief, &hits).into_iter().unzip();
+    /// When the knowledge base can't be searched, the model can't be asked, or two replies running can't be used.
+    pub async fn ask(&self, asking: Asking<'_>) -> Result<Question, Failure> {
+        let conversation = asking.conversation;
+        let (brief, hits) = self.brief(asking).await?;
+        let (chunks, passages) = self.plan.passages(asking, &brief, &hits).into_iter().unzip();
         let shown = Shown { chunks, passages };
-        let (task, schema) = (self.task(conversation, &brief, &shown), schemas::user_schema(&shown.passages));
+        let (task, schema) = (self.task(asking, &brief, &shown), schemas::user_schema(&shown.passages));
         let history = exchanged(&conversation.turns);
         let (language, person) = (Language::of(&conversation.language), conversation.user_persona.rendered());
         let place = (conversation, Stage::Ask);
-        let request = request(&self.prompts, ROLE, place, &history, task, schema.clone())?;
-        let made = exchange(&*self.model, ROLE, request, |object| {
+        let request = request(&self.prompts, AGENT, place, &history, task, schema.clone())?;
+        let made = exchange(&*self.model, AGENT, request, |object| {
             let reply = reply::user(object, &shown.passages)?;
             let message = reply.user_message.as_str();
             let asked = Asked { message, person: &person, passages: &shown.passages, history: &history };
@@ -79,29 +81,33 @@ impl Ask {
 
     /// What the question is to be like, and what a search for it found. A seed question that the knowledge base has nothing
     /// about is not asked.
-    fn brief(&self, conversation: &Conversation) -> (Brief, Vec<ChunkIndex>) {
-        let brief = self.plan.brief(conversation);
-        let hits = brief.query.as_deref().map(|query| self.nearest(query)).unwrap_or_default();
+    async fn brief(&self, asking: Asking<'_>) -> Result<(Brief, Vec<ChunkIndex>), Failure> {
+        let brief = self.plan.brief(asking);
+        let hits = match brief.query.as_deref() {
+            Some(query) => self.nearest(query).await?,
+            None => Vec::new(),
+        };
         let seed = brief.seed_question.as_str();
         if brief.mode == QuestionMode::Seeded && !seed.is_empty() && !self.is_near(seed, &hits) {
-            return (self.plan.unseeded(conversation), Vec::new());
+            return Ok((self.plan.unseeded(asking), Vec::new()));
         }
-        (brief, hits)
+        Ok((brief, hits))
     }
 
     fn is_near(&self, question: &str, hits: &[ChunkIndex]) -> bool {
-        hits.iter().any(|hit| self.toolbox.nearness(question, *hit) >= NEAR)
+        hits.iter().any(|hit| self.index.nearness(question, *hit) >= NEAR)
     }
 
-    fn nearest(&self, query: &str) -> Vec<ChunkIndex> {
-        let hits = self.toolbox.nearest(query, Plan::NEAREST);
+    async fn nearest(&self, query: &str) -> Result<Vec<ChunkIndex>, Failure> {
+        let hits = self.retriever.search(query, Plan::NEAREST).await.map_err(unsearchable)?;
         tracing::info!(target: "dlgforge.retrieval", "{}", retrieval_line(query, hits.len()));
-        hits
+        Ok(hits.into_iter().map(|hit| hit.chunk).collect())
     }
 
-    fn task(&self, conversation: &Conversation, brief: &Brief, shown: &Shown) -> Task {
+    fn task(&self, asking: Asking<'_>, brief: &Brief, shown: &Shown) -> Task {
+        let conversation = asking.conversation;
         let retried = conversation.round.attempt.0 > 0;
-        let asked = if retried { Vec::new() } else { self.plan.asked_about(conversation, &shown.chunks) };
+        let asked = if retried { Vec::new() } else { self.plan.asked_about(asking, &shown.chunks) };
         Task::Ask(AskTask {
             public_conversation_history: history(&exchanged(&conversation.turns)),
             last_assistant_message: brief.last_assistant_message.clone().unwrap_or_else(|| NO_ANSWER.to_owned()),
@@ -125,7 +131,7 @@ impl Ask {
     /// The reply with the passage that its question is about. Small models name one and ask about another: where one of the
     /// others is clearly nearer, it is that one.
     fn grounded(&self, reply: UserReply, shown: &Shown) -> UserReply {
-        let near = |at: usize| self.toolbox.nearness(&reply.user_message, shown.chunks[at]);
+        let near = |at: usize| self.index.nearness(&reply.user_message, shown.chunks[at]);
         let named = shown.passages.iter().position(|passage| passage.topic_id == reply.coverage_target);
         let Some(named) = named.filter(|_| shown.chunks.len() > 1) else { return reply };
         let nearest = (0..shown.chunks.len()).fold(named, |best, at| if near(at) > near(best) { at } else { best });
@@ -170,38 +176,27 @@ impl Ask {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::domain::{Attempt, Normalisation, SourceIndex};
-    use crate::knowledge::Index;
+    use crate::domain::{Attempt, Conversation, Coverage, SourceIndex};
     use crate::llm::{ChatRequest, Role};
-    use crate::plan::{CoverageOptions, Distribution, Options, TopicOptions, TurnOptions, topics::Topics};
+    use crate::plan::{CoverageOptions, Distribution, Options, TopicOptions, TurnOptions, fixtures, topics::Topics};
     use crate::stages::PromptOptions;
-    use crate::stages::script::{Script, catalogue, conversation, refused, turn};
+    use crate::stages::script::{Script, catalogue, conversation, refused, toolbox, turn};
     use serde_json::json;
+    use std::sync::LazyLock;
 
     fn options() -> Options {
-        Options {
-            seed: 1,
-            turns: TurnOptions { min: 1, max: 3, distribution: Distribution::Uniform, mean: None },
-            question: String::new(),
-            topics: TopicOptions::default(),
-            coverage: CoverageOptions {
-                balanced: true,
-                epsilon: 0.0,
-                fraction: 0.2,
-                own_language: true,
-                dedup_retries: 1,
-                normalisation: Normalisation::Full,
-            },
-            user_personas: Vec::new(),
-            assistant_personas: Vec::new(),
-        }
+        let options = fixtures::options();
+        let turns = TurnOptions { min: 1, max: 3, distribution: Distribution::Uniform, mean: None };
+        let coverage = CoverageOptions { dedup_retries: 1, ..options.coverage };
+        Options { seed: 1, turns, coverage, ..options }
     }
 
     fn stage(model: Arc<Script>, options: Options) -> Ask {
-        let toolbox = Toolbox::new(Arc::new(Index::build(catalogue(), &|_| ()).unwrap()), 4);
+        let index = Arc::new(Index::build(catalogue(), &|_| ()).unwrap());
+        let toolbox = toolbox(&index);
         let prompts = Prompts::load(&PromptOptions::default()).unwrap();
         let checks = Arc::new(Checks::new(&prompts, &toolbox.definitions()));
-        Ask::new(model, Arc::new(prompts), checks, Arc::new(Plan::new(options, catalogue())), Arc::new(toolbox))
+        Ask::new(model, Arc::new(prompts), checks, Arc::new(Plan::new(options, catalogue())), index.clone(), index)
     }
 
     fn asked(request: &ChatRequest) -> &AskTask {
@@ -216,6 +211,12 @@ mod tests {
             .to_string()
     }
 
+    /// A conversation that knows of no other.
+    fn asking(conversation: &Conversation) -> Asking<'_> {
+        static NOTHING: LazyLock<Coverage> = LazyLock::new(Coverage::default);
+        Asking { conversation, coverage: &NOTHING }
+    }
+
     /// A conversation whose next question digs deeper into a document of two passages.
     fn follow_up() -> Conversation {
         let mut conversation = conversation();
@@ -225,7 +226,7 @@ mod tests {
         conversation.slot.index = (0..)
             .find(|index| {
                 conversation.slot.index = *index;
-                Plan::new(options(), catalogue()).brief(&conversation).mode == QuestionMode::Followup
+                Plan::new(options(), catalogue()).brief(asking(&conversation)).mode == QuestionMode::Followup
             })
             .unwrap();
         conversation
@@ -242,7 +243,7 @@ mod tests {
             let mut conversation = follow_up();
             conversation.turns.push(turn(2, before, "Some hours."));
             let model = Script::texts(&[&reply_text(message, "P1")]);
-            let question = stage(model.clone(), options()).ask(&conversation).await.unwrap();
+            let question = stage(model.clone(), options()).ask(asking(&conversation)).await.unwrap();
             assert_eq!((&*question.used.question, question.reply.user_message.as_str()), (counts_as, message));
         }
     }
@@ -255,7 +256,7 @@ mod tests {
             &reply_text("Green tea is dried soon after it is picked?", "P1"),
             &reply_text("What is left to oxidise?", "P2"),
         ]);
-        let question = stage(model.clone(), options()).ask(&conversation).await.unwrap();
+        let question = stage(model.clone(), options()).ask(asking(&conversation)).await.unwrap();
         assert_eq!(question.reply.user_message, "What is left to oxidise?");
     }
 
@@ -267,7 +268,7 @@ mod tests {
             ("Is green tea dried soon?", 0),
         ] {
             let model = Script::texts(&[&reply_text(message, "P2")]);
-            let question = stage(model.clone(), options()).ask(&follow_up()).await.unwrap();
+            let question = stage(model.clone(), options()).ask(asking(&follow_up())).await.unwrap();
             assert_eq!(question.used.chunk, Some(ChunkIndex(expected)), "{message}");
             assert_eq!(question.reply.grounding_facts[0].fact, &*catalogue().chunks[expected as usize].text);
         }
@@ -276,7 +277,7 @@ mod tests {
     #[tokio::test]
     async fn a_question_uses_the_passage_it_names_and_what_we_know_is_filled_in() {
         let model = Script::texts(&[&format!("<think>tea</think>{}", reply_text("Why is it green?", " [P2] "))]);
-        let question = stage(model.clone(), options()).ask(&follow_up()).await.unwrap();
+        let question = stage(model.clone(), options()).ask(asking(&follow_up())).await.unwrap();
         let request = model.request(0);
         let named = &asked(&request).passages[1];
         assert_eq!((named.label.as_str(), &question.reply.coverage_target), ("P2", &named.topic_id));
@@ -294,7 +295,7 @@ mod tests {
     #[tokio::test]
     async fn the_model_speaks_for_the_person() {
         let model = Script::texts(&[&reply_text("And then what?", "P1")]);
-        stage(model.clone(), options()).ask(&follow_up()).await.unwrap();
+        stage(model.clone(), options()).ask(asking(&follow_up())).await.unwrap();
         let request = model.request(0);
         let task = asked(&request);
         assert_eq!(task.public_conversation_history, "Turn 1 - User: What is tea?\nTurn 1 - Assistant: A plant.");
@@ -312,7 +313,7 @@ mod tests {
     async fn the_runs_question_reaches_the_prompt() {
         let model = Script::texts(&[&reply_text("What is oolong?", "P1")]);
         let options = Options { question: "What is oolong tea?".to_owned(), ..options() };
-        let question = stage(model.clone(), options).ask(&conversation()).await.unwrap();
+        let question = stage(model.clone(), options).ask(asking(&conversation())).await.unwrap();
         assert_eq!(question.mode, QuestionMode::Seeded);
         assert!(model.request(0).messages[1].content.contains("What is oolong tea?"));
         assert_eq!(asked(&model.request(0)).last_assistant_message, NO_ANSWER);
@@ -328,7 +329,8 @@ mod tests {
             let topics = Topics::parse(&json!({"variants": {"english": {"T": [seed]}}}).to_string(), "t").unwrap();
             let topics = TopicOptions { topics: Some(Arc::new(topics)), probability: 1.0, variant: String::new() };
             let model = Script::texts(&[&reply_text("Why is it green?", "P1")]);
-            let question = stage(model.clone(), Options { topics, ..options() }).ask(&conversation()).await.unwrap();
+            let question =
+                stage(model.clone(), Options { topics, ..options() }).ask(asking(&conversation())).await.unwrap();
             assert_eq!(question.mode, expected, "{seed}");
             let seeded = expected == QuestionMode::Seeded;
             assert_eq!((question.seed_question == seed, question.used.seed.is_some()), (seeded, seeded));
@@ -342,7 +344,7 @@ mod tests {
         let mut conversation = conversation();
         conversation.round.attempt = Attempt(1);
         conversation.round.avoid = vec![ChunkIndex(0)];
-        let question = stage(model.clone(), options()).ask(&conversation).await.unwrap();
+        let question = stage(model.clone(), options()).ask(asking(&conversation)).await.unwrap();
         assert_eq!(question.used.chunk, Some(ChunkIndex(1)));
         let request = model.request(0);
         let task = asked(&request);
@@ -353,7 +355,7 @@ mod tests {
     #[tokio::test]
     async fn an_unusable_reply_is_asked_for_once_more() {
         let model = Script::texts(&["Sure! What would you like?", &reply_text("Why is it green?", "P1")]);
-        let question = stage(model.clone(), options()).ask(&conversation()).await.unwrap();
+        let question = stage(model.clone(), options()).ask(asking(&conversation())).await.unwrap();
         assert_eq!((question.reply.user_message.as_str(), model.calls()), ("Why is it green?", 2));
         let after = model.after_prompt(1);
         assert_eq!((after[0].role, after[0].content.as_str()), (Role::Assistant, "Sure! What would you like?"));
@@ -364,13 +366,13 @@ mod tests {
     #[tokio::test]
     async fn two_unusable_replies_or_a_model_error_fail() {
         let model = Script::texts(&["{", &reply_text(" ", "P1")]);
-        let failure = stage(model.clone(), options()).ask(&conversation()).await.unwrap_err();
-        assert_eq!(failure, Failure::Reply { role: "user", detail: "`user_message` is empty".to_owned() });
+        let failure = stage(model.clone(), options()).ask(asking(&conversation())).await.unwrap_err();
+        assert_eq!(failure, Failure::Reply { agent: Agent::User, detail: "`user_message` is empty".to_owned() });
         assert_eq!(model.calls(), 2);
 
         let model = Script::new(|_, _| Err(refused()));
-        let failure = stage(model.clone(), options()).ask(&conversation()).await.unwrap_err();
-        assert_eq!(failure, Failure::Model { role: "user", detail: refused().to_string() });
+        let failure = stage(model.clone(), options()).ask(asking(&conversation())).await.unwrap_err();
+        assert_eq!(failure, Failure::Model { agent: Agent::User, detail: refused().to_string() });
         assert_eq!(model.calls(), 1);
     }
 
@@ -385,7 +387,7 @@ mod tests {
             ("Why is green tea dried so soon after it is picked?", ""),
         ] {
             let model = Script::texts(&[&reply_text(message, "P1")]);
-            let outcome = stage(model.clone(), options()).ask(&conversation()).await;
+            let outcome = stage(model.clone(), options()).ask(asking(&conversation())).await;
             let reason = outcome.map_or_else(|failure| crate::domain::DropReason::Failed(failure).as_str(), |_| "");
             assert_eq!((reason, model.calls()), (expected, if expected.is_empty() { 1 } else { 2 }), "{message}");
         }
@@ -394,6 +396,6 @@ mod tests {
     #[test]
     fn the_future_can_move_between_threads() {
         fn sendable<T: Send>(_: T) {}
-        sendable(stage(Script::texts(&[""]), options()).ask(&conversation()));
+        sendable(stage(Script::texts(&[""]), options()).ask(asking(&conversation())));
     }
 }

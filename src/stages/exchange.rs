@@ -3,7 +3,7 @@
 use super::history::Exchanged;
 use super::prompts::Prompts;
 use super::{repair, text};
-use crate::domain::{Conversation, Failure, Stage, Task};
+use crate::domain::{Agent, Conversation, Failure, Stage, Task};
 use crate::llm::{ChatReply, ChatRequest, Finish, Message, Model, ModelError, ReplySchema, Role};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -38,10 +38,10 @@ impl Fault {
     }
 
     /// The failure of a conversation whose model's last reply has this fault.
-    pub fn failure(self, role: &'static str) -> Failure {
+    pub fn failure(self, agent: Agent) -> Failure {
         match self {
-            Self::Form(detail) | Self::Content(detail) => Failure::Reply { role, detail },
-            Self::Language(detail) => Failure::Language { role, detail },
+            Self::Form(detail) | Self::Content(detail) => Failure::Reply { agent, detail },
+            Self::Language(detail) => Failure::Language { agent, detail },
         }
     }
 }
@@ -55,7 +55,7 @@ impl From<String> for Fault {
 /// A task as a request: its prompt with what was said so far, and the form of its reply, without tools.
 pub(super) fn request(
     prompts: &Prompts,
-    role: &'static str,
+    agent: Agent,
     (conversation, stage): (&Conversation, Stage),
     history: &[Exchanged<'_>],
     task: Task,
@@ -63,7 +63,7 @@ pub(super) fn request(
 ) -> Result<ChatRequest, Failure> {
     let messages = prompts
         .render(&task, history)
-        .map_err(|error| Failure::Model { role, detail: format!("failed to {error}") })?;
+        .map_err(|error| Failure::Model { agent, detail: format!("failed to {error}") })?;
     Ok(ChatRequest {
         place: conversation.place(stage),
         conversation: conversation.id.clone(),
@@ -77,17 +77,17 @@ pub(super) fn request(
 /// Asks until `read` accepts the reply, twice at most. The second request tells the model what was wrong with its first.
 pub(super) async fn exchange<T>(
     model: &dyn Model,
-    role: &'static str,
+    agent: Agent,
     mut request: ChatRequest,
     read: impl Fn(&Map<String, Value>) -> Result<T, Fault>,
 ) -> Result<Usable<T>, Failure> {
-    let (mut reply, mut calls) = (chat(model, role, &request).await?, 1);
-    if let Err(fault) = usable(&reply, role, &read)? {
+    let (mut reply, mut calls) = (chat(model, agent, &request).await?, 1);
+    if let Err(fault) = usable(&reply, agent, &read)? {
         complain(request.messages_mut(), &reply.text, &fault);
         request.place = request.place.next();
-        (reply, calls) = (chat(model, role, &request).await?, 2);
+        (reply, calls) = (chat(model, agent, &request).await?, 2);
     }
-    let (value, reasoning) = usable(&reply, role, &read)?.map_err(|fault| fault.failure(role))?;
+    let (value, reasoning) = usable(&reply, agent, &read)?.map_err(|fault| fault.failure(agent))?;
     Ok(Usable { value, reasoning, raw: reply.raw, calls })
 }
 
@@ -95,14 +95,14 @@ pub(super) async fn exchange<T>(
 pub(super) const AGAIN: &str =
     "Send the whole reply again, corrected: one JSON object of the same form, and nothing else.";
 
-/// Asks a model once; a failed call is a failure of this role.
-pub(super) async fn chat(model: &dyn Model, role: &'static str, request: &ChatRequest) -> Result<ChatReply, Failure> {
+/// Asks a model once; a failed call is a failure of this agent.
+pub(super) async fn chat(model: &dyn Model, agent: Agent, request: &ChatRequest) -> Result<ChatReply, Failure> {
     model.chat(request).await.map_err(|error| match error {
         // No fault of the conversation: the run stops, and goes on with it when it is resumed.
         ModelError::Store(_) | ModelError::Halted(_) => Failure::Stopped,
         ModelError::Lost(_) => Failure::Lost,
-        error @ ModelError::Filtered { .. } => Failure::Filtered { role, detail: error.to_string() },
-        error => Failure::Model { role, detail: error.to_string() },
+        error @ ModelError::Filtered { .. } => Failure::Filtered { agent, detail: error.to_string() },
+        error => Failure::Model { agent, detail: error.to_string() },
     })
 }
 
@@ -112,13 +112,13 @@ pub(super) async fn chat(model: &dyn Model, role: &'static str, request: &ChatRe
 /// When asking once more would not help: the model refused, or its reply is withheld.
 pub(super) fn usable<T>(
     reply: &ChatReply,
-    role: &'static str,
+    agent: Agent,
     read: impl Fn(&Map<String, Value>) -> Result<T, Fault>,
 ) -> Result<Result<(T, Option<String>), Fault>, Failure> {
     let detail = |detail: &str| text::shortened(detail, 300);
     match &reply.finish {
-        Finish::Refused(words) => return Err(Failure::Refused { role, detail: detail(words) }),
-        Finish::Filtered(reason) => return Err(Failure::Filtered { role, detail: detail(reason) }),
+        Finish::Refused(words) => return Err(Failure::Refused { agent, detail: detail(words) }),
+        Finish::Filtered(reason) => return Err(Failure::Filtered { agent, detail: detail(reason) }),
         Finish::Stop if reply.text.trim().is_empty() => {
             let thoughts = reply.reasoning.as_deref().map(|thoughts| {
                 let thoughts = text::shortened(thoughts, 200);
@@ -138,7 +138,7 @@ pub(super) fn usable<T>(
             Fault::Form(format!("it is a tool call (is the server's tool parser the model's?): {call}"))
         }
         Finish::Length => {
-            Fault::Form(format!("it was cut off at llm.agents.{role}.max_tokens, be briefer ({})", wrong.detail()))
+            Fault::Form(format!("it was cut off at llm.agents.{agent}.max_tokens, be briefer ({})", wrong.detail()))
         }
         _ => wrong,
     }))

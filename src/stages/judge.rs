@@ -6,12 +6,12 @@ use super::prompts::Prompts;
 use super::{Granularity, JudgeOptions, reply, schemas};
 use crate::domain::task::{JudgeConversationTask, JudgeEvidence, JudgeTurnTask, JudgedTurn};
 use crate::domain::{
-    Catalogue, ChunkIndex, Conversation, Ending, Failure, JudgeReply, Judgement, Language, Stage, Task,
+    Agent, Catalogue, ChunkIndex, Conversation, Ending, Failure, JudgeReply, Judgement, Language, Stage, Task,
 };
 use crate::llm::Model;
 use std::sync::Arc;
 
-const ROLE: &str = "judge";
+const AGENT: Agent = Agent::Judge;
 
 /// Pieces of evidence the judge of a conversation is shown at most.
 const EVIDENCE: usize = 120;
@@ -51,9 +51,9 @@ impl Judge {
         };
         let Some(task) = task else { return Ok(None) };
         let schema = schemas::judge_schema(&self.options.reasons);
-        let request = request(&self.prompts, ROLE, (conversation, Stage::Judge), &[], task, schema)?;
+        let request = request(&self.prompts, AGENT, (conversation, Stage::Judge), &[], task, schema)?;
         let read = |object: &serde_json::Map<_, _>| Ok(reply::judge(object, &self.options.reasons)?);
-        let Usable { value, reasoning, raw, calls } = match exchange(&*self.model, ROLE, request, read).await {
+        let Usable { value, reasoning, raw, calls } = match exchange(&*self.model, AGENT, request, read).await {
             Ok(usable) => usable,
             Err(failure @ (Failure::Reply { .. } | Failure::Refused { .. } | Failure::Filtered { .. }))
                 if !self.options.accept.drop =>
@@ -347,10 +347,10 @@ mod tests {
         strict.options.accept.drop = true;
         let failure = strict.judge(&answered(0)).await.unwrap_err();
         let detail = "`score` must be a whole number from 0 to 10".to_owned();
-        assert_eq!((failure, model.calls()), (Failure::Reply { role: "judge", detail }, 2));
+        assert_eq!((failure, model.calls()), (Failure::Reply { agent: Agent::Judge, detail }, 2));
         let model = Script::new(|_, _| Err(refused()));
         let failure = stage(model, Granularity::Turn).judge(&answered(0)).await.unwrap_err();
-        assert!(matches!(failure, Failure::Model { role: "judge", .. }));
+        assert!(matches!(failure, Failure::Model { agent: Agent::Judge, .. }));
     }
 
     #[test]

@@ -62,6 +62,8 @@ pub struct AnswerOptions {
     pub require_retrieval: bool,
     /// Whether the model writes down premises and the steps from them to its answer.
     pub full_trace: bool,
+    /// Passages that a search returns where the model does not say how many.
+    pub top_k: usize,
 }
 
 /// `judge`, when judging is on.

@@ -4,8 +4,9 @@ use super::text::{clean, clean_value, shortened};
 use crate::domain::conversation::ToolEvent;
 use crate::domain::reply::RetrievalQueries;
 use crate::domain::{
-    ChunkIndex, Conversation, Json, Language, Passage, Question, QuestionMode, ToolCall, TurnIndex, made_up_id,
+    ChunkIndex, Conversation, Failure, Json, Language, Passage, Question, QuestionMode, ToolCall, TurnIndex, made_up_id,
 };
+use crate::knowledge::{Index, KnowledgeError};
 use crate::llm::{ChatReply, Message, Role};
 use crate::tools::{Called, SEARCH, Toolbox};
 use serde_json::{Value, json};
@@ -16,6 +17,20 @@ const BORROWED: usize = 8;
 
 /// Calls after which no more are asked for: the searches of one answer.
 const MOST_CALLS: usize = 64;
+
+/// What an answer can be found with.
+#[derive(Clone, Copy)]
+pub(super) struct Tools<'a> {
+    /// What the model may call.
+    pub toolbox: &'a Toolbox,
+    /// The words of the knowledge base, and its passages.
+    pub index: &'a Index,
+}
+
+/// A search that fails costs the conversation.
+pub(super) fn unsearchable(error: KnowledgeError) -> Failure {
+    Failure::Retrieval { detail: error.to_string() }
+}
 
 /// What was retrieved for one answer.
 #[derive(Debug, Default)]
@@ -30,16 +45,33 @@ pub(super) struct Retrieved {
 
 impl Retrieved {
     /// Searches for what a question asks, before anybody is asked to answer it. The call looks like one of the model's.
-    pub fn search_first(&mut self, toolbox: &Toolbox, conversation: &Conversation, question: &Question) {
-        let arguments = json!({ "query": query(toolbox, conversation, question) });
+    ///
+    /// # Errors
+    /// When the knowledge base can't be searched.
+    pub async fn search_first(
+        &mut self,
+        tools: Tools<'_>,
+        conversation: &Conversation,
+        question: &Question,
+    ) -> Result<(), Failure> {
+        let arguments = json!({ "query": query(tools.index, conversation, question) });
         // Nine letters and digits: all that some chat templates take.
         let id = format!("search{:03}", conversation.turn_index().0);
-        self.carry_out(toolbox, ToolCall { id, name: SEARCH.to_owned(), arguments });
+        self.carry_out(tools, ToolCall { id, name: SEARCH.to_owned(), arguments }).await.map(drop)
     }
 
     /// Carries out the tool calls of a reply, in order. Reply and results join the messages. A call's id stays unless an
     /// earlier call of the turn has it.
-    pub fn use_tools(&mut self, toolbox: &Toolbox, turn: TurnIndex, reply: ChatReply, messages: &mut Vec<Message>) {
+    ///
+    /// # Errors
+    /// When a tool fails, whatever it is called with.
+    pub async fn use_tools(
+        &mut self,
+        tools: Tools<'_>,
+        turn: TurnIndex,
+        reply: ChatReply,
+        messages: &mut Vec<Message>,
+    ) -> Result<(), Failure> {
         let mut asked = Message::new(Role::Assistant, clean(&reply.text));
         let mut results = Vec::with_capacity(reply.tool_calls.len());
         for call in reply.tool_calls {
@@ -47,7 +79,7 @@ impl Retrieved {
             let calls = messages.iter().flat_map(|message| &message.tool_calls).chain(&asked.tool_calls);
             let taken = self.events.iter().map(|event| &event.id).chain(calls.map(|call| &call.id));
             let id = unique(call.id, turn, &taken.map(String::as_str).collect());
-            let (call, found) = self.carry_out(toolbox, ToolCall { id, ..call });
+            let (call, found) = self.carry_out(tools, ToolCall { id, ..call }).await?;
             let mut result = Message::new(Role::Tool, self.told(&found, known));
             result.answers = Some((call.id.clone(), call.name.clone()));
             asked.tool_calls.push(call);
@@ -56,6 +88,7 @@ impl Retrieved {
         asked.carried = reply.carried;
         messages.push(asked);
         messages.extend(results);
+        Ok(())
     }
 
     /// Whether no more calls are carried out for the answer.
@@ -73,28 +106,29 @@ impl Retrieved {
     }
 
     /// Carries a call out, as it is understood. One of a tool that there is not is told of to the model alone: no row has it.
-    fn carry_out(&mut self, toolbox: &Toolbox, call: ToolCall) -> (ToolCall, Called) {
+    async fn carry_out(&mut self, tools: Tools<'_>, call: ToolCall) -> Result<(ToolCall, Called), Failure> {
         let ToolCall { id, name, arguments } = call;
-        let mut arguments = toolbox.understood(&name, arguments);
+        let tool = tools.toolbox.find(&name);
+        let mut arguments = tool.map_or_else(|| arguments.clone(), |tool| tool.understood(arguments.clone()));
         clean_value(&mut arguments);
         tracing::info!(target: "dlgforge.tools", "{}", tool_line(&name, &arguments));
-        let mut found = toolbox.call(&name, &arguments);
+        let mut found = tools.toolbox.call(&name, &arguments).await.map_err(unsearchable)?;
         clean_value(&mut found.result);
         if let Some(query) = found.result["query"].as_str() {
             tracing::info!(target: "dlgforge.retrieval", "{}", retrieval_line(query, found.chunks.len()));
         }
         let call = ToolCall { id, name, arguments };
-        if toolbox.has(&call.name) {
+        if tool.is_some() {
             let ToolCall { id, name, arguments } = call.clone();
             self.events.push(ToolEvent { id, name, arguments, result: Json::from(&found.result) });
         }
         for chunk in &found.chunks {
             if !self.chunks.contains(chunk) {
                 self.chunks.push(*chunk);
-                self.passages.push(toolbox.catalogue().passage(*chunk, self.chunks.len()));
+                self.passages.push(tools.index.catalogue().passage(*chunk, self.chunks.len()));
             }
         }
-        (call, found)
+        Ok((call, found))
     }
 
     /// What the model is told of a call's result: the passages beyond the `known` first ones, and the numbers of those
@@ -119,21 +153,21 @@ impl Retrieved {
 /// What to search for: the question; where it goes on from the last exchange, also what the last question was about; and
 /// where it is about a passage in another language, also the words of that passage's headings or beginning, because words of
 /// one language find none of another.
-fn query(toolbox: &Toolbox, conversation: &Conversation, question: &Question) -> String {
+fn query(index: &Index, conversation: &Conversation, question: &Question) -> String {
     let asked = question.reply.user_message.as_str();
     let goes_on = matches!(question.mode, QuestionMode::Followup | QuestionMode::Adjacent);
     let last = conversation.turns.last().filter(|_| goes_on).map(|turn| turn.question.reply.user_message.as_str());
-    let catalogue = toolbox.catalogue();
+    let catalogue = index.catalogue();
     let foreign = question.used.chunk.map(|chunk| catalogue.chunk(chunk)).filter(|chunk| {
         let own = catalogue.source(chunk.source).language.as_ref();
         let target = Language::of(&conversation.language).code;
         own.zip(target.as_ref()).is_some_and(|(own, target)| own != target)
     });
     let about = foreign.map(|chunk| format!("{} {}", chunk.context, chunk.text));
-    let mut words = toolbox.telling_words(asked);
+    let mut words = index.telling_words(asked);
     let known = words.len();
     for text in [last, about.as_deref()].into_iter().flatten() {
-        let new: Vec<_> = toolbox.telling_words(text).into_iter().filter(|word| !words.contains(word)).collect();
+        let new: Vec<_> = index.telling_words(text).into_iter().filter(|word| !words.contains(word)).collect();
         words.extend(new.into_iter().take(BORROWED));
     }
     [asked].into_iter().chain(words[known..].iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
@@ -163,20 +197,22 @@ fn unique(id: String, turn: TurnIndex, taken: &BTreeSet<&str>) -> String {
 mod tests {
     use super::*;
     use crate::domain::Used;
-    use crate::knowledge::Index;
-    use crate::stages::script::{catalogue, conversation, question, turn, wants};
-    use std::sync::Arc;
+    use crate::stages::script::{catalogue, conversation, question, toolbox, turn, wants};
+    use std::sync::{Arc, LazyLock};
 
-    fn toolbox() -> Toolbox {
-        Toolbox::new(Arc::new(Index::build(catalogue(), &|_| ()).unwrap()), 4)
+    static INDEX: LazyLock<Arc<Index>> = LazyLock::new(|| Arc::new(Index::build(catalogue(), &|_| ()).unwrap()));
+    static TOOLBOX: LazyLock<Toolbox> = LazyLock::new(|| toolbox(&INDEX));
+
+    fn tools() -> Tools<'static> {
+        Tools { toolbox: &TOOLBOX, index: &INDEX }
     }
 
-    #[test]
-    fn the_question_is_searched_for_as_the_model_would() {
+    #[tokio::test]
+    async fn the_question_is_searched_for_as_the_model_would() {
         let mut conversation = conversation();
         conversation.turns = vec![turn(1, "What is tea?", "A plant.")];
         let mut retrieved = Retrieved::default();
-        retrieved.search_first(&toolbox(), &conversation, &question("Why is green tea green?"));
+        retrieved.search_first(tools(), &conversation, &question("Why is green tea green?")).await.unwrap();
         let [event] = retrieved.events.as_slice() else { panic!("one call") };
         assert_eq!((event.id.as_str(), event.name.as_str()), ("search002", SEARCH));
         assert_eq!(event.arguments, json!({"query": "Why is green tea green?"}));
@@ -195,7 +231,7 @@ mod tests {
             let mut question = question("And how is it dried then?");
             (question.mode, question.used) = (mode, Used { chunk, ..question.used });
             let conversation = Conversation { language: language.into(), ..conversation.clone() };
-            query(&toolbox(), &conversation, &question)
+            query(&INDEX, &conversation, &question)
         };
         for mode in [QuestionMode::Followup, QuestionMode::Adjacent] {
             assert_eq!(query(mode, None, "en"), "And how is it dried then? long black tea oxidise");
@@ -208,14 +244,17 @@ mod tests {
         assert!(foreign.contains(" green ") && foreign.contains("leaves"), "{foreign}");
     }
 
-    #[test]
-    fn calls_and_results_belong_together_and_passages_are_shown_once() {
+    #[tokio::test]
+    async fn calls_and_results_belong_together_and_passages_are_shown_once() {
         let search = |query: &str, k: u64| json!({"query": query, "k": k});
         let calls = [("", SEARCH, search("green\0tea", 1)), ("x", "shell", json!({})), ("x", SEARCH, json!({}))];
         let (mut messages, mut retrieved) = (Vec::new(), Retrieved::default());
         let reply = ChatReply { text: "Searching.".to_owned(), ..wants(&calls) };
-        retrieved.use_tools(&toolbox(), TurnIndex(0), reply, &mut messages);
-        retrieved.use_tools(&toolbox(), TurnIndex(0), wants(&[("y", SEARCH, search("green black", 2))]), &mut messages);
+        retrieved.use_tools(tools(), TurnIndex(0), reply, &mut messages).await.unwrap();
+        retrieved
+            .use_tools(tools(), TurnIndex(0), wants(&[("y", SEARCH, search("green black", 2))]), &mut messages)
+            .await
+            .unwrap();
 
         let ids: Vec<&str> = retrieved.events.iter().map(|event| event.id.as_str()).collect();
         assert_eq!(ids, ["c00000001", "c00000003", "y"], "rows have no call of a tool that there is not");
@@ -234,31 +273,29 @@ mod tests {
         assert_eq!(messages[5].content, format!("{}\n\nFound again: P1.", retrieved.passages[1]));
     }
 
-    #[test]
-    fn calls_are_recorded_as_they_were_understood() {
+    #[tokio::test]
+    async fn calls_are_recorded_as_they_were_understood() {
         let (mut messages, mut retrieved) = (Vec::new(), Retrieved::default());
         let query = json!({"query": ["green<|im_start|>", 7, " tea "]});
-        retrieved.use_tools(&toolbox(), TurnIndex(0), wants(&[("a", SEARCH, query)]), &mut messages);
+        retrieved.use_tools(tools(), TurnIndex(0), wants(&[("a", SEARCH, query)]), &mut messages).await.unwrap();
         let understood = json!({"query": "green<| im_start |> tea"});
         assert_eq!((&retrieved.events[0].arguments, &messages[0].tool_calls[0].arguments), (&understood, &understood));
         assert_eq!(retrieved.events[0].result.value()["query"], understood["query"]);
         assert!(!retrieved.is_full());
-        (0..2).for_each(|_| {
+        for _ in 0..2 {
             let calls = vec![("", SEARCH, json!({"query": "tea"})); 32];
-            retrieved.use_tools(&toolbox(), TurnIndex(0), wants(&calls), &mut messages);
-        });
+            retrieved.use_tools(tools(), TurnIndex(0), wants(&calls), &mut messages).await.unwrap();
+        }
         assert!(retrieved.is_full());
     }
 
-    #[test]
-    fn a_search_that_finds_nothing_says_so() {
+    #[tokio::test]
+    async fn a_search_that_finds_nothing_says_so() {
         let (mut messages, mut retrieved) = (Vec::new(), Retrieved::default());
-        retrieved.use_tools(
-            &toolbox(),
-            TurnIndex(0),
-            wants(&[("a", SEARCH, json!({"query": "zeppelin"}))]),
-            &mut messages,
-        );
+        retrieved
+            .use_tools(tools(), TurnIndex(0), wants(&[("a", SEARCH, json!({"query": "zeppelin"}))]), &mut messages)
+            .await
+            .unwrap();
         assert!(messages[1].content.starts_with("No passage"));
         assert!(retrieved.chunks.is_empty() && retrieved.events.len() == 1);
     }

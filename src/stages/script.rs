@@ -1,13 +1,11 @@
 //! Doubles for the tests of the stages: a model that follows a script, and small conversations.
 
-use crate::domain::reply::{Confidence, Difficulty, Intent, ReasoningTrace, RetrievalQueries};
-use crate::domain::{
-    Answer, AssistantReply, Attempt, Catalogue, Chunk, Conversation, Coverage, Digest, Fingerprint, Incarnation,
-    Normalisation, Passage, Persona, Question, QuestionMode, Round, Slot, Source, SourceIndex, ToolCall, Turn,
-    TurnIndex, Used, UserReply, Wave,
-};
+pub(super) use crate::domain::fixtures::answer;
+use crate::domain::{Catalogue, Conversation, Digest, Passage, Persona, Question, Slot, ToolCall, Turn, fixtures};
+use crate::knowledge::Index;
 use crate::llm::chat::Replying;
 use crate::llm::{ChatReply, ChatRequest, Message, Model, ModelError};
+use crate::tools::{KnowledgeSearch, Tool, Toolbox};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
@@ -97,102 +95,35 @@ pub(super) fn answer_text(message: &str) -> String {
 
 /// One document in two chunks.
 pub(super) fn catalogue() -> Arc<Catalogue> {
-    let chunk = |number: u32, text: &str| Chunk {
-        id: format!("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-{number}"),
-        text: text.into(),
-        context: "".into(),
-        source: SourceIndex(0),
-        chunk_index: number,
-        char_start: 0,
-        char_end: text.chars().count(),
-    };
-    Arc::new(Catalogue {
-        sources: vec![Source { path: "en/tea.md".to_owned(), language: Some("en".into()), chunks: 0..2 }],
-        chunks: vec![
-            chunk(0, "Green tea is dried soon after picking, so that its leaves stay green."),
-            chunk(1, "Black tea is left to oxidise before drying, and its leaves turn dark."),
-        ],
-    })
+    let texts = vec![
+        "Green tea is dried soon after picking, so that its leaves stay green.",
+        "Black tea is left to oxidise before drying, and its leaves turn dark.",
+    ];
+    let mut catalogue = fixtures::catalogue([("a".repeat(32), "en/tea.md".to_owned(), texts)]);
+    catalogue.sources[0].language = Some("en".into());
+    Arc::new(catalogue)
 }
 
 /// A conversation at its first turn, of three.
 pub(super) fn conversation() -> Conversation {
+    let persona = |name: &str| Arc::new(Persona { name: name.to_owned(), ..Persona::default() });
     Conversation {
-        slot: Slot { index: 4, ..Slot::default() },
-        wave: Wave(0),
         id: "run-0004".into(),
         language: "en".into(),
-        target_turns: 3,
-        user_persona: Arc::new(Persona { name: "Cook".to_owned(), ..Persona::default() }),
-        assistant_persona: Arc::new(Persona { name: "Tutor".to_owned(), ..Persona::default() }),
-        coverage: Arc::new(Coverage::empty(2, 1)),
-        turns: Vec::new(),
-        round: Round::default(),
-        incarnation: Incarnation::default(),
-        judgement: None,
-        ending: None,
+        user_persona: persona("Cook"),
+        assistant_persona: persona("Tutor"),
+        ..fixtures::conversation(Slot { index: 4, ..Slot::default() }, 3)
     }
 }
 
 /// A question with this text.
 pub(super) fn question(text: &str) -> Question {
-    Question {
-        mode: QuestionMode::Fresh,
-        seed_topic: String::new(),
-        seed_question: String::new(),
-        reply: UserReply {
-            user_message: text.to_owned(),
-            intent: Intent::Clarify,
-            difficulty: Difficulty::Easy,
-            grounding_facts: Vec::new(),
-            coverage_target: String::new(),
-            notes_for_assistant: Vec::new(),
-        },
-        used: Used { chunk: None, source: None, question: text.into(), seed: None },
-        fingerprint: Fingerprint::of(text, Normalisation::default()),
-        agent: "fake/script".into(),
-        reasoning: None,
-        raw: Value::Null.into(),
-        calls: 1,
-    }
-}
-
-/// An answer with this text.
-pub(super) fn answer(text: &str) -> Answer {
-    Answer {
-        reply: AssistantReply {
-            assistant_message: text.to_owned(),
-            reasoning_trace: ReasoningTrace {
-                question: String::new(),
-                retrieval_queries: RetrievalQueries::default(),
-                evidence: Vec::new(),
-                premises: Vec::new(),
-                thinking: Vec::new(),
-                confidence: Confidence::High,
-                known_limits: Vec::new(),
-            },
-            did_web_search: false,
-        },
-        tool_events: Vec::new(),
-        retrieved: Vec::new(),
-        used: Vec::new(),
-        unsupported_numbers: Vec::new(),
-        agent: "fake/script".into(),
-        reasoning: None,
-        raw: Value::Null.into(),
-        calls: 1,
-    }
+    fixtures::question(text, fixtures::used(text))
 }
 
 /// A complete turn.
 pub(super) fn turn(index: u16, asked: &str, answered: &str) -> Arc<Turn> {
-    Arc::new(Turn {
-        index: TurnIndex(index),
-        attempt: Attempt(0),
-        question: question(asked).into(),
-        answer: answer(answered),
-        judgement: None,
-    })
+    Arc::new(fixtures::turn(index, question(asked), fixtures::answer(answered)))
 }
 
 /// Three passages about tea.
@@ -206,4 +137,10 @@ pub(super) fn passages() -> Vec<Passage> {
         text: text.into(),
     };
     vec![passage(1, "Green tea is dried soon."), passage(2, "Black tea is left to oxidise."), passage(3, "Tea grows.")]
+}
+
+/// The knowledge search alone, over this index.
+pub(super) fn toolbox(index: &Arc<Index>) -> Toolbox {
+    let search: Arc<dyn Tool> = Arc::new(KnowledgeSearch::new(index.clone(), index.catalogue().clone(), 4));
+    Toolbox::new([search])
 }

@@ -1,6 +1,7 @@
 //! Text made fit for outputs and logs.
 
 use crate::domain::control_tokens::{neutralised, without_end};
+use crate::domain::normalisation::collapsed;
 use serde_json::{Map, Value};
 
 /// What stands in for a character that some output can't hold.
@@ -33,7 +34,7 @@ pub(super) fn clean_object(object: &mut Map<String, Value>) {
 
 /// One line of at most `most` characters, with `…` where text was left out.
 pub(super) fn shortened(text: &str, most: usize) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = collapsed(text);
     match line.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,

@@ -34,11 +34,18 @@ pub(super) fn has_table(connection: &Connection, name: &str) -> rusqlite::Result
 }
 
 impl Database {
-    /// Opens a file of this format. With write access it is made when there is none.
+    /// Opens a file of this format. With write access it is made by `schema` when there is none, and `later` adds what
+    /// files of earlier releases lack.
     ///
     /// # Errors
     /// When it can't be opened, is damaged, or was written by a newer release.
-    pub(super) fn open(path: &Path, format: i64, schema: &str, access: Access) -> Result<Self, StoreError> {
+    pub(super) fn open(
+        path: &Path,
+        format: i64,
+        schema: &str,
+        later: &str,
+        access: Access,
+    ) -> Result<Self, StoreError> {
         let mode = match access {
             Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
             Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
@@ -58,6 +65,9 @@ impl Database {
             );
         }
         database.demand_whole(access, torn.is_some())?;
+        if access == Access::Write {
+            database.run("write to", |connection| connection.execute_batch(later))?;
+        }
         Ok(database)
     }
 

@@ -40,11 +40,7 @@ CREATE TABLE IF NOT EXISTS spending (
 ) WITHOUT ROWID";
 
 pub(super) fn open(path: &Path, access: Access) -> Result<Database, StoreError> {
-    let mut database = Database::open(path, FORMAT, SCHEMA, access)?;
-    if access == Access::Write {
-        database.run("write to", |connection| connection.execute_batch(LATER))?;
-    }
-    Ok(database)
+    Database::open(path, FORMAT, SCHEMA, LATER, access)
 }
 
 pub(super) fn all(connection: &Connection) -> rusqlite::Result<Vec<Run>> {

@@ -1,6 +1,9 @@
-//! What the assistant may call: knowledge search.
+//! What the assistant may call: a trait for tools, and the knowledge search.
 
-mod passages;
+mod knowledge_search;
+mod tool;
 mod toolbox;
 
-pub use toolbox::{Called, SEARCH, Toolbox};
+pub use knowledge_search::{KnowledgeSearch, SEARCH};
+pub use tool::{Called, Calling, Tool};
+pub use toolbox::Toolbox;

@@ -5,7 +5,7 @@ mod recorder;
 use crate::llm::halt::Halt;
 use crate::llm::{ModelError, Usage};
 pub use crate::store::Spending as Cost;
-use crate::store::{Spent, Store, StoreError};
+use crate::store::{self, Spent, Store, StoreError};
 use recorder::Recorder;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::Notify;
@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 /// The caps of a run; none where there is none. What it spent before it was resumed counts.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Budget {
-    /// USD.
+    /// The most that may be spent, in USD; none without a limit.
     pub usd: Option<f64>,
     /// Tokens, read and written.
     pub tokens: Option<u64>,
@@ -137,8 +137,8 @@ impl Purse {
 /// What replies tell that they cost.
 fn told(spent: &[Spent]) -> Cost {
     spent.iter().fold(Cost::default(), |sum, one| {
-        let tokens = one.prompt_tokens + one.completion_tokens;
-        sum.plus(Cost { nanousd: one.cost_nanousd, tokens, calls: one.calls })
+        let store::Cost { prompt_tokens, completion_tokens, nanousd, calls, .. } = one.cost;
+        sum.plus(Cost { nanousd, tokens: prompt_tokens + completion_tokens, calls })
     })
 }
 
@@ -283,18 +283,16 @@ mod tests {
         }
         let (purse, _) = purse(2);
         let spent = Spent {
-            role: "user".into(),
+            agent: "user".into(),
             model: "m".into(),
             language: crate::domain::LanguageIndex(0),
-            calls: 2,
-            prompt_tokens: 1,
-            completion_tokens: 1,
-            cached_tokens: 0,
-            reasoning_tokens: 0,
-            untold: 0,
-            latency_us: 1,
-            cost_nanousd: 1,
-            unpriced: 0,
+            cost: store::Cost {
+                calls: 2,
+                prompt_tokens: 1,
+                completion_tokens: 1,
+                nanousd: 1,
+                ..store::Cost::default()
+            },
         };
         purse.lock().spent = told(&[spent]);
         assert!(purse.reserve(worst(1)).await.is_err());

@@ -18,8 +18,8 @@ pub mod throughput;
 
 use crate::llm::{Halt, ModelError};
 pub use budget::Budget;
-pub use endpoint::{EndpointLimits, Failure};
 use endpoint::{Endpoint, RateLimits};
+pub use endpoint::{EndpointLimits, Failure};
 pub use permit::{Permit, Refusal};
 pub use route::RouteId;
 use route::{Dispatched, Outage, State, Waiter};
@@ -113,12 +113,7 @@ impl Traffic {
 
     /// Opens an agent's way to these endpoints, with so many requests and tokens per minute. Endpoints of the same
     /// identity are one.
-    pub fn route(
-        &self,
-        endpoints: Vec<EndpointLimits>,
-        strategy: Strategy,
-        per_minute: [Option<f64>; 2],
-    ) -> RouteId {
+    pub fn route(&self, endpoints: Vec<EndpointLimits>, strategy: Strategy, per_minute: [Option<f64>; 2]) -> RouteId {
         let now = Instant::now();
         let endpoints = endpoints
             .into_iter()

@@ -124,7 +124,7 @@ pub enum Outcome {
 /// What a reply has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// Nothing that lasts.
+    /// Nothing that lasts from sample to sample.
     None,
     /// The limit is lower from now on: the endpoint answers more that way.
     Lowered,
@@ -181,7 +181,9 @@ impl Round {
             let known = latencies.iter().filter(|latency| latency.is_finite()).count();
             known as f64 >= self.share * latencies.len() as f64
         };
-        self.calls.len() >= self.wanted && self.ended as f64 >= self.share * self.wanted as f64 && self.by_role().iter().all(answered)
+        self.calls.len() >= self.wanted
+            && self.ended as f64 >= self.share * self.wanted as f64
+            && self.by_role().iter().all(answered)
     }
 
     /// How this round differs from another, by the roles of both: their medians, weighted by what each pair of them says.

@@ -13,7 +13,7 @@ mod endpoint;
 
 use cost::Cost;
 use dlgforge::domain::task::JudgeConversationTask;
-use dlgforge::domain::{Place, Task};
+use dlgforge::domain::{Agent, Place, Task};
 use dlgforge::llm::{ChatRequest, Message, Model, ReplySchema, Role};
 use dlgforge::providers::provider::COMPATIBLE;
 use dlgforge::providers::{AgentOptions, EndpointOptions, Shared, connect};
@@ -115,7 +115,7 @@ fn model(base_url: &str) -> Arc<dyn Model> {
         tpm: None,
     };
     let options = AgentOptions {
-        role: "user",
+        agent: Agent::User,
         provider: "openai".into(),
         model: "m".into(),
         temperature: None,
@@ -133,16 +133,7 @@ fn model(base_url: &str) -> Arc<dyn Model> {
 }
 
 fn request() -> ChatRequest {
-    let task = JudgeConversationTask {
-        public_conversation_history: String::new(),
-        user_persona: String::new(),
-        assistant_persona: String::new(),
-        judge_turn_count: 0,
-        judge_conversation_turns: Vec::new(),
-        judge_conversation_evidence: Vec::new(),
-        judge_reasons: Vec::new(),
-        target_language: "en".into(),
-    };
+    let task = JudgeConversationTask { target_language: "en".into(), ..Default::default() };
     let schema = json!({"type": "object", "properties": {"text": {"type": "string"}}});
     ChatRequest {
         place: Place::default(),

@@ -56,7 +56,9 @@ fn main() {
         for sigma in SIGMAS {
             print("latency is free", Load::unlimited(permits, sigma, 1), seeds, Load::best);
         }
-        for (name, mix) in [("two roles", Mix::Two), ("roles shift", Mix::Shifts), ("first calls long", Mix::FirstLonger)] {
+        for (name, mix) in
+            [("two roles", Mix::Two), ("roles shift", Mix::Shifts), ("first calls long", Mix::FirstLonger)]
+        {
             print(name, Load { mix, ..Load::unlimited(permits, 1.0, 1) }, seeds, Load::best);
         }
         for sigma in SIGMAS {

@@ -9,7 +9,7 @@ mod plain;
 
 use dlgforge::dataflows::generate::{Order, Stage, Stages, generate};
 use dlgforge::domain::*;
-use dlgforge::operators::{Desk, Opening, Quota, Settlement, Stop, Tally, Target};
+use dlgforge::operators::{Executor, InFlight, Opening, Quota, Settlement, Stop, Tally, Target};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, LogNormal};
@@ -77,7 +77,8 @@ impl Load {
     }
 
     fn stages(self, log: &Log) -> Stages {
-        let open = move |opening: Opening| plain::conversation(opening, self.turns);
+        let open =
+            move |&Opening { slot, wave, .. }: &Opening| Conversation { wave, ..plain::conversation(slot, self.turns) };
         Stages {
             open: Arc::new(open),
             ask: self.stage(log, Call::Ask, question),
@@ -99,7 +100,7 @@ fn answer(_: &Load, _: &Conversation) -> Answer {
 
 /// A run as it was: its conversations in slot order, when their calls were made, and how long it all took.
 struct Made {
-    conversations: Vec<Arc<Conversation>>,
+    conversations: Vec<Arc<InFlight>>,
     log: BTreeMap<(Slot, TurnIndex, Attempt, Call), (Instant, Instant)>,
     tally: Tally,
     took: Duration,
@@ -107,8 +108,9 @@ struct Made {
 
 fn run(load: Load) -> Made {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_time().build().expect("a runtime");
-    let desk = Desk::new(runtime.handle().clone(), load.seats as usize, Stop::default());
-    let target = Target { total: load.conversations, languages: 1, batch_size: load.seats, lookahead: load.lookahead };
+    let executor = Executor::new(runtime.handle().clone(), load.seats as usize, Stop::default());
+    let Load { conversations: total, seats, lookahead, .. } = load;
+    let target = Target { total, languages: 1, batch_size: seats, concurrency: seats, lookahead };
     let quota = Quota::new(target, Coverage::default());
     let log = Log::default();
     let stages = load.stages(&log);
@@ -120,7 +122,7 @@ fn run(load: Load) -> Made {
         let (settled, tallied, stages) = (settled.clone(), tallied.clone(), stages.clone());
         let report = move |tally: &Tally| tallied.send(tally.clone()).expect("the benchmark listens");
         let write = move |settlement| settled.send(settlement).expect("the benchmark listens");
-        worker.dataflow(|scope| generate(scope, order, stages, &desk, report, write));
+        worker.dataflow(|scope| generate(scope, order, stages, &executor, report, write));
     });
     workers.expect("workers start").join().into_iter().for_each(|worker| worker.expect("a worker ends well"));
     let took = began.elapsed();

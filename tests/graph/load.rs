@@ -3,8 +3,9 @@
 
 use crate::support::plain;
 use dlgforge::dataflows::generate::{Stage, Stages};
+use dlgforge::domain::Agent;
 use dlgforge::domain::*;
-use dlgforge::operators::Opening;
+use dlgforge::operators::{InFlight, Opening};
 use std::collections::BTreeSet;
 use std::collections::hash_map::{DefaultHasher, RandomState};
 use std::hash::{BuildHasher, Hash, Hasher};
@@ -90,7 +91,7 @@ pub fn hash(of: impl Hash) -> u64 {
 }
 
 /// Depends on all that a stage may see of a conversation, and on nothing else.
-fn sight(load: &Load, verb: Verb, conversation: &Conversation) -> u64 {
+fn sight(load: &Load, verb: Verb, conversation: &InFlight) -> u64 {
     let turns = conversation.turns.iter().map(|turn| {
         let score = turn.judgement.as_ref().map(|judgement| judgement.reply.score);
         (turn.index, turn.attempt, &turn.question.reply.user_message, &turn.answer.reply.assistant_message, score)
@@ -124,13 +125,13 @@ impl Load {
     }
 
     /// Begins a conversation.
-    pub fn open(&self, opening: Opening) -> Conversation {
-        let turns = 1 + (hash((self.seed, opening.slot)) % u64::from(self.turns)) as u16;
-        plain::conversation(opening, turns)
+    pub fn open(&self, &Opening { slot, wave, .. }: &Opening) -> Conversation {
+        let turns = 1 + (hash((self.seed, slot)) % u64::from(self.turns)) as u16;
+        Conversation { wave, ..plain::conversation(slot, turns) }
     }
 
     /// The user model asks.
-    pub fn ask(&self, conversation: &Conversation) -> Result<Question, Failure> {
+    pub fn ask(&self, conversation: &InFlight) -> Result<Question, Failure> {
         let sight = self.look(Verb::Ask, conversation)?;
         let number = match self.questions {
             Questions::Ladders(ladders) if conversation.turns.is_empty() => {
@@ -147,13 +148,13 @@ impl Load {
     }
 
     /// The assistant model answers.
-    pub fn answer(&self, conversation: &Conversation) -> Result<Answer, Failure> {
+    pub fn answer(&self, conversation: &InFlight) -> Result<Answer, Failure> {
         let sight = self.look(Verb::Answer, conversation)?;
         Ok(Answer { raw: Json::from(serde_json::Value::from(sight)), ..plain::answer(&format!("Answer {sight}.")) })
     }
 
     /// The judge model scores a turn, a conversation that is over, or nothing.
-    pub fn judge(&self, conversation: &Conversation) -> Result<Judged, Failure> {
+    pub fn judge(&self, conversation: &InFlight) -> Result<Judged, Failure> {
         let sight = self.look(Verb::Judge, conversation)?;
         let over = conversation.ending.is_some() || conversation.turn_index().0 == conversation.target_turns;
         let score = (sight % 11) as u8;
@@ -184,7 +185,7 @@ impl Load {
     fn stage<O: Send + 'static>(
         self,
         verb: Verb,
-        work: fn(&Load, &Conversation) -> Result<O, Failure>,
+        work: fn(&Load, &InFlight) -> Result<O, Failure>,
         begun: &Arc<Semaphore>,
         fortune: &RandomState,
     ) -> Stage<O> {
@@ -206,16 +207,16 @@ impl Load {
         })
     }
 
-    fn look(&self, verb: Verb, conversation: &Conversation) -> Result<u64, Failure> {
+    fn look(&self, verb: Verb, conversation: &InFlight) -> Result<u64, Failure> {
         let sight = sight(self, verb, conversation);
         match sight.checked_rem(self.faults) {
-            Some(0) => Err(Failure::Model { role: "test", detail: format!("{verb:?} {sight}") }),
+            Some(0) => Err(Failure::Model { agent: Agent::User, detail: format!("{verb:?} {sight}") }),
             Some(1) => Err(Failure::Lost),
             _ => Ok(sight),
         }
     }
 
-    async fn wait(&self, verb: Verb, conversation: &Conversation, begun: &Semaphore, is_slow: bool) {
+    async fn wait(&self, verb: Verb, conversation: &InFlight, begun: &Semaphore, is_slow: bool) {
         let Slot { language, index } = conversation.slot;
         let begins = matches!(verb, Verb::Ask) && conversation.turns.is_empty() && conversation.round.attempt.0 == 0;
         begun.add_permits(usize::from(begins));

@@ -3,7 +3,7 @@
 
 use super::load::Load;
 use dlgforge::domain::*;
-use dlgforge::operators::Opening;
+use dlgforge::operators::{InFlight, Opening};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use std::sync::Arc;
 #[derive(Debug, Default, PartialEq)]
 pub struct Outcome {
     /// In slot order.
-    pub conversations: Vec<Conversation>,
+    pub conversations: Vec<InFlight>,
     /// Per language: opened, accepted, dropped.
     pub languages: Vec<(u32, u32, u32)>,
     pub duplicates: u64,
@@ -33,7 +33,7 @@ struct Progress {
     opened: u32,
     accepted: u32,
     dropped: u32,
-    drought: u32,
+    consecutive_drops: u32,
     given_up: bool,
 }
 
@@ -73,7 +73,8 @@ impl Lockstep<'_> {
         let mut conversations: Vec<_> = (first..first + size)
             .map(|index| {
                 let slot = Slot { language: LanguageIndex(language), index };
-                self.load.open(Opening { slot, wave: Wave(wave), coverage: self.basis(language.into(), wave) })
+                let opening = Opening { slot, wave: Wave(wave), coverage: self.basis(language.into(), wave) };
+                InFlight::new(self.load.open(&opening), opening.coverage)
             })
             .collect();
         for _ in 0..self.load.turns {
@@ -83,16 +84,17 @@ impl Lockstep<'_> {
             progress.opened += 1;
             conversation.turns.iter().for_each(|turn| self.coverage.add(&turn.question.used));
             match &conversation.ending {
-                Some(Ending::Completed) => (progress.accepted, progress.drought) = (progress.accepted + 1, 0),
+                Some(Ending::Completed) => (progress.accepted, progress.consecutive_drops) = (progress.accepted + 1, 0),
                 Some(Ending::Dropped(reason)) => {
-                    (progress.dropped, progress.drought) = (progress.dropped + 1, progress.drought + 1);
+                    (progress.dropped, progress.consecutive_drops) =
+                        (progress.dropped + 1, progress.consecutive_drops + 1);
                     *self.outcome.drops.entry(reason.as_str().into()).or_default() += 1;
                 }
                 ending => panic!("ended as {ending:?}"),
             }
             self.outcome.conversations.push(conversation);
         }
-        progress.given_up |= progress.drought >= (2 * self.load.batch_size).max(16);
+        progress.given_up |= progress.consecutive_drops >= (2 * self.load.batch_size).max(16);
         progress
     }
 
@@ -108,7 +110,7 @@ impl Lockstep<'_> {
     }
 
     /// All these conversations ask, in slot order, and those rejected ask again.
-    fn turn(&mut self, mut asking: Vec<&mut Conversation>) {
+    fn turn(&mut self, mut asking: Vec<&mut InFlight>) {
         for attempt in 0..=self.load.retries {
             let mut rejected = Vec::new();
             for conversation in asking {
@@ -137,7 +139,7 @@ impl Lockstep<'_> {
     }
 
     /// The question stands.
-    fn answer(&mut self, conversation: &mut Conversation) {
+    fn answer(&mut self, conversation: &mut InFlight) {
         match self.load.answer(conversation) {
             Err(failure) => return self.drop(conversation, DropReason::Failed(failure)),
             Ok(answer) => conversation.round.answer = Some(answer),
@@ -164,7 +166,7 @@ impl Lockstep<'_> {
     }
 
     /// The conversation ends here; it may be judged as a whole.
-    fn drop(&self, conversation: &mut Conversation, reason: DropReason) {
+    fn drop(&self, conversation: &mut InFlight, reason: DropReason) {
         conversation.ending = Some(Ending::Dropped(reason));
         if let Ok(Judged::Conversation(judgement)) = self.load.judge(conversation) {
             conversation.judgement = Some(judgement);

@@ -5,7 +5,7 @@ use super::oracle::{Outcome, oracle};
 use dlgforge::dataflows::generate::{Order, generate};
 use dlgforge::domain::*;
 use dlgforge::operators::quota::Target;
-use dlgforge::operators::{Desk, Quota, Settlement, Stop, Tally};
+use dlgforge::operators::{Executor, InFlight, Quota, Settlement, Stop, Tally};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, mpsc};
 use std::time::Duration;
@@ -50,11 +50,12 @@ pub struct Course {
 }
 
 fn run(load: Load) -> (Outcome, Course) {
-    let desk = Desk::new(RUNTIME.handle().clone(), load.seats, Stop::default());
+    let executor = Executor::new(RUNTIME.handle().clone(), load.seats, Stop::default());
     let (settled, settlements) = mpsc::channel();
     let (tallied, tallies) = mpsc::channel();
     let Load { total, languages, batch_size, lookahead, .. } = load;
-    let quota = Quota::new(Target { total, languages, batch_size, lookahead }, load.coverage());
+    let quota =
+        Quota::new(Target { total, languages, batch_size, concurrency: load.seats as u32, lookahead }, load.coverage());
     let earlier: Arc<[Fingerprint]> = load.earlier().into_iter().collect();
     let stages = load.stages();
     timely::execute(timely::Config::process(load.workers), move |worker| {
@@ -62,7 +63,7 @@ fn run(load: Load) -> (Outcome, Course) {
         let (index, settled, tallied) = (worker.index(), settled.clone(), tallied.clone());
         let report = move |tally: &Tally| tallied.send((index, tally.clone())).expect("the test listens");
         let write = move |settlement| settled.send((index, settlement)).expect("the test listens");
-        worker.dataflow(|scope| generate(scope, order, stages.clone(), &desk, report, write));
+        worker.dataflow(|scope| generate(scope, order, stages.clone(), &executor, report, write));
     })
     .expect("workers start")
     .join()
@@ -83,7 +84,7 @@ fn run(load: Load) -> (Outcome, Course) {
 /// What a worker has released.
 #[derive(Debug, Clone, Default)]
 struct Released {
-    conversations: BTreeMap<Slot, Conversation>,
+    conversations: BTreeMap<Slot, InFlight>,
     /// Those that came after the last floor.
     above: Vec<Slot>,
     floor: Rank,
@@ -98,9 +99,8 @@ impl Released {
                 let slot = conversation.slot;
                 assert!(self.floor.language <= slot.language, "released below the floor");
                 // How often it was rolled back is the one thing that chance may decide.
-                let incarnation = Incarnation::default();
-                let before =
-                    self.conversations.insert(slot, Conversation { incarnation, ..Arc::unwrap_or_clone(conversation) });
+                let InFlight { conversation, coverage, .. } = Arc::unwrap_or_clone(conversation);
+                let before = self.conversations.insert(slot, InFlight::new(conversation, coverage));
                 assert!(before.is_none(), "released twice: {before:?}");
                 self.above.push(slot);
             }
@@ -117,7 +117,7 @@ impl Released {
         }
     }
 
-    fn end(self) -> impl Iterator<Item = Conversation> {
+    fn end(self) -> impl Iterator<Item = InFlight> {
         assert!(self.above.is_empty(), "the last floor is above all");
         self.conversations.into_values()
     }

@@ -1,26 +1,35 @@
-//! Words that carry a text and nothing else, for graphs whose stages are plain functions.
+//! Words that carry a text and nothing else: what the graphs of the tests work on, and what fixtures of all rooms begin with.
 
 use dlgforge::domain::reply::{Confidence, Difficulty, Intent, ReasoningTrace};
 use dlgforge::domain::*;
-use dlgforge::operators::Opening;
 use std::sync::Arc;
 
-/// A conversation of so many turns.
-pub fn conversation(Opening { slot, wave, coverage }: Opening, target_turns: u16) -> Conversation {
+/// A conversation that begins: of the first wave, with so many turns ahead and none made, between personas without a name.
+pub fn conversation(slot: Slot, target_turns: u16) -> Conversation {
     Conversation {
         slot,
-        wave,
+        wave: Wave::default(),
         id: format!("{}-{}", slot.language, slot.index).into(),
         language: "xx".into(),
         target_turns,
         user_persona: Arc::default(),
         assistant_persona: Arc::default(),
-        coverage,
         turns: vec![],
         round: Round::default(),
-        incarnation: Incarnation::default(),
         judgement: None,
         ending: None,
+    }
+}
+
+/// What a user model says to ask this.
+pub fn user_reply(text: &str) -> UserReply {
+    UserReply {
+        user_message: text.into(),
+        intent: Intent::Clarify,
+        difficulty: Difficulty::Easy,
+        grounding_facts: vec![],
+        coverage_target: String::new(),
+        notes_for_assistant: vec![],
     }
 }
 
@@ -30,14 +39,7 @@ pub fn question(text: &str, used: Used) -> Question {
         mode: QuestionMode::Fresh,
         seed_topic: String::new(),
         seed_question: String::new(),
-        reply: UserReply {
-            user_message: text.into(),
-            intent: Intent::Clarify,
-            difficulty: Difficulty::Easy,
-            grounding_facts: vec![],
-            coverage_target: String::new(),
-            notes_for_assistant: vec![],
-        },
+        reply: user_reply(text),
         fingerprint: Fingerprint::of(&used.question, Normalisation::default()),
         used,
         agent: "plain".into(),

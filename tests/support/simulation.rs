@@ -106,11 +106,7 @@ impl Load {
             run.step(limit);
         }
         let calls = (run.answered as f64).max(1.0);
-        Outcomes {
-            throughput: calls / run.now,
-            in_flight: run.area / run.now,
-            timed_out: run.timed_out as f64 / calls,
-        }
+        Outcomes { throughput: calls / run.now, in_flight: run.area / run.now, timed_out: run.timed_out as f64 / calls }
     }
 }
 

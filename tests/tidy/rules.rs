@@ -1,5 +1,6 @@
 //! The rules of the house, each a function from a project to what breaks it.
 
+use super::docs;
 use super::names::{Name, head, is_test};
 use super::project::{Project, Source};
 use quote::ToTokens;
@@ -9,13 +10,14 @@ use std::collections::{BTreeMap, BTreeSet};
 pub type Rule = fn(&Project) -> Vec<String>;
 
 /// All of them, by name.
-pub const RULES: [(&str, Rule); 7] = [
+pub const RULES: [(&str, Rule); 8] = [
     ("imports", imports),
     ("places", places),
     ("module documentation", module_documentation),
     ("one path attribute", one_path_attribute),
     ("rustls alone", rustls_alone),
     ("lengths", lengths),
+    ("sentences", docs::sentences),
     ("rooms", rooms),
 ];
 
@@ -31,13 +33,13 @@ const MAY_IMPORT: &str = "
     builtin: domain llm traffic
     providers: builtin domain llm store traffic
     tools: domain knowledge
-    stages: domain plan llm tools
+    stages: domain knowledge plan llm tools
     operators: domain
     dataflows: domain operators
     settings: domain knowledge llm output plan providers stages store traffic
     cli: settings
     run: builtin domain plan knowledge store output llm providers traffic tools stages operators dataflows settings
-    main: cli domain run settings store
+    main: cli domain output run settings store
     lib:
 ";
 

@@ -15,18 +15,40 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Span {
     /// What stands before the words when they are named, its space included: an article, or nothing.
     pub article: &'static str,
-    /// First word.
+    /// Index of its first word in the sentence, articles left out.
     pub first: usize,
     /// The noun it is a kind of: what is said of it is said of the group.
     pub head: usize,
-    /// Last word.
+    /// Index of its last word, itself part of the span.
     pub last: usize,
 }
 
-/// Finds noun groups among a sentence's words.
-pub type Reader = fn(&[Token<'_>], &Language) -> Vec<Span>;
+/// How a language's noun groups are found among a sentence's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reader {
+    /// By what stands around them, as [`arabic`] says.
+    Arabic,
+    /// By what stands around them, as [`english`] says.
+    English,
+    /// By their capital letters, as [`german`] says.
+    German,
+    /// By their articles, as [`romance`] says.
+    Romance,
+}
 
-/// A noun group.
+impl Reader {
+    fn groups(self, tokens: &[Token<'_>], language: &Language) -> Vec<Span> {
+        match self {
+            Self::Arabic => arabic::groups(tokens, language),
+            Self::English => english::groups(tokens, language),
+            Self::German => german::groups(tokens, language),
+            Self::Romance => romance::groups(tokens, language),
+        }
+    }
+}
+
+/// A noun group that a question can be about, out of one sentence.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
     /// Article to name it with, its space included.
@@ -71,7 +93,11 @@ pub fn of_sentences(sentences: &[Sentence], titles: &BTreeSet<String>, language:
     }
     let groups = |(sentence, tokens): (&Sentence, &Vec<Token<'_>>)| {
         let heading: Vec<String> = sentence.heading.iter().flat_map(|heading| terms(heading, language)).collect();
-        let mut groups: Vec<Group> = (language.sheet.grammar.reader)(tokens, language)
+        let mut groups: Vec<Group> = language
+            .sheet
+            .grammar
+            .reader
+            .groups(tokens, language)
             .into_iter()
             .filter(|span| acceptable(tokens, span, language))
             .map(|span| group(&sentence.text, tokens, &span, &passage, &heading))
@@ -133,7 +159,7 @@ pub fn lowered(words: &str) -> String {
 /// How an article of the text is shown in a question.
 fn article(token: &Token<'_>, language: &Language) -> Option<&'static str> {
     let written = token.folded.as_str();
-    language.sheet.grammar.articles.iter().find(|(from, _)| *from == written).map(|(_, shown)| *shown)
+    language.sheet.grammar.articles.get(written).map(String::as_str)
 }
 
 #[cfg(test)]

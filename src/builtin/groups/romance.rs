@@ -53,7 +53,7 @@ fn infinitive(word: &str) -> bool {
 
 fn noun(tokens: &[Token<'_>], first: usize, language: &Language) -> Option<usize> {
     let word = tokens.get(first).filter(|word| word.continues())?;
-    if !listed(language.sheet.grammar.prenominal, &word.folded) {
+    if !listed(&language.sheet.grammar.prenominal, &word.folded) {
         return Some(first);
     }
     tokens.get(first + 1).filter(|word| word.continues()).map(|_| first + 1)
@@ -75,7 +75,7 @@ fn adjective(word: &Token<'_>, language: &Language) -> bool {
 
 /// The end of `de` and a group after it.
 fn complement(tokens: &[Token<'_>], last: usize, language: &Language) -> Option<usize> {
-    tokens.get(last + 1).filter(|de| de.joined && listed(language.sheet.grammar.connectors, &de.folded))?;
+    tokens.get(last + 1).filter(|de| de.joined && listed(&language.sheet.grammar.connectors, &de.folded))?;
     let article = tokens.get(last + 2).is_some_and(|next| next.joined && next.class == Class::Article);
     let noun = noun(tokens, if article { last + 3 } else { last + 2 }, language)?;
     let infinitive = ["er", "ir", "ar", "oir"].iter().any(|end| tokens[noun].folded.ends_with(end)) && !article;

@@ -1,13 +1,8 @@
 //! The languages of the built-in model: which there are, which one a text is in, and what their sheets hold.
 
-mod ar;
-mod de;
-mod en;
-mod es;
-mod fr;
 mod sheet;
 
-pub(super) use sheet::{Grammar, Sheet, Speech, Trace};
+pub(super) use sheet::Sheet;
 
 use super::token::{Class, folded};
 use std::collections::{HashMap, HashSet};
@@ -17,8 +12,19 @@ use unicode_segmentation::UnicodeSegmentation;
 /// Codes of the languages the built-in model speaks.
 pub const LANGUAGES: [&str; 5] = ["en", "fr", "ar", "es", "de"];
 
-static SPOKEN: LazyLock<[Language; 5]> =
-    LazyLock::new(|| [&en::SHEET, &fr::SHEET, &ar::SHEET, &es::SHEET, &de::SHEET].map(Language::new));
+/// What `config/builtin` holds, in the order of [`LANGUAGES`].
+const FILES: [&str; 5] = [
+    include_str!("../../../config/builtin/en.yaml"),
+    include_str!("../../../config/builtin/fr.yaml"),
+    include_str!("../../../config/builtin/ar.yaml"),
+    include_str!("../../../config/builtin/es.yaml"),
+    include_str!("../../../config/builtin/de.yaml"),
+];
+
+static SHEETS: LazyLock<[Sheet; 5]> =
+    LazyLock::new(|| FILES.map(|file| serde_saphyr::from_str(file).expect("a test reads it")));
+
+static SPOKEN: LazyLock<Vec<Language>> = LazyLock::new(|| SHEETS.iter().map(Language::new).collect());
 
 /// Whether the built-in model speaks a language: its code, with or without a region (`fr`, `fr-CA`), its English name or
 /// its own name, in any case.
@@ -28,14 +34,14 @@ pub fn speaks(language: &str) -> bool {
 
 /// The code of a language that the built-in model speaks, under any of the names that [`speaks`] knows.
 pub fn code(language: &str) -> Option<&'static str> {
-    find(language).map(|language| language.sheet.code)
+    find(language).map(|language| language.sheet.code.as_str())
 }
 
 /// The language of this code or name, as [`speaks`] reads it.
 pub(super) fn find(name: &str) -> Option<&'static Language> {
     let name = name.trim().to_lowercase();
     let code = name.split(['-', '_']).next().unwrap_or_default();
-    SPOKEN.iter().find(|language| language.sheet.code == code || language.sheet.names.contains(&name.as_str()))
+    SPOKEN.iter().find(|language| language.sheet.code == code || language.sheet.names.contains(&name))
 }
 
 /// Words of a text that are looked at to tell its language.
@@ -75,15 +81,15 @@ impl Language {
     fn new(sheet: &'static Sheet) -> Self {
         let grammar = &sheet.grammar;
         let lists = [
-            (grammar.stop_words, Class::Stop),
-            (grammar.verbs, Class::Verb),
-            (grammar.prepositions, Class::Preposition),
+            (&grammar.stop_words, Class::Stop),
+            (&grammar.verbs, Class::Verb),
+            (&grammar.prepositions, Class::Preposition),
         ];
         let mut classes = HashMap::new();
         for (list, class) in lists {
             classes.extend(list.split_whitespace().map(|word| (word, class)));
         }
-        classes.extend(grammar.articles.iter().map(|(written, _)| (*written, Class::Article)));
+        classes.extend(grammar.articles.keys().map(|written| (written.as_str(), Class::Article)));
         let mut language = Self {
             sheet,
             classes,
@@ -123,7 +129,7 @@ impl Language {
 
     /// Words in the language's quotation marks.
     pub(super) fn quoted(&self, words: &str) -> String {
-        let (open, close) = self.sheet.speech.quotes;
+        let (open, close) = &self.sheet.speech.quotes;
         let bare = words.trim_matches(['"', '“', '”', '„', '«', '»', ' ', '\u{a0}']);
         format!("{open}{bare}{close}")
     }
@@ -138,14 +144,14 @@ impl Language {
     /// 1 for a word that only this language is likely to have, else 0.
     fn recognises(&self, folded: &str) -> usize {
         let by_script =
-            self.sheet.grammar.script.as_ref().is_some_and(|script| folded.chars().any(|c| script.contains(&c)));
+            self.sheet.grammar.script.is_some_and(|(first, last)| folded.chars().any(|c| (first..=last).contains(&c)));
         usize::from(by_script || self.classes.contains_key(folded))
     }
 }
 
 impl std::fmt::Debug for Language {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.sheet.code)
+        f.write_str(&self.sheet.code)
     }
 }
 
@@ -193,6 +199,7 @@ pub(super) fn capitalised(text: &str) -> String {
 mod tests {
     use super::super::ask::INTENTS;
     use super::*;
+    use serde_json::Value;
 
     #[test]
     fn languages_go_by_code_region_and_name() {
@@ -235,6 +242,46 @@ mod tests {
         assert_eq!(detect(""), None);
     }
 
+    /// The places of all keys of a file, but for those of its articles.
+    fn keys(value: &Value, at: &str) -> Vec<String> {
+        let entries = value.as_object().into_iter().flatten().filter(|_| !at.ends_with("/articles"));
+        let below = |(key, value): (&String, &Value)| {
+            let at = format!("{at}/{key}");
+            [vec![at.clone()], keys(value, &at)].concat()
+        };
+        entries.flat_map(below).collect()
+    }
+
+    #[test]
+    fn every_file_has_every_key_and_no_other() {
+        for (file, code) in FILES.iter().zip(LANGUAGES) {
+            let whole: Value = serde_saphyr::from_str(file).unwrap();
+            assert_eq!(serde_json::from_value::<Sheet>(whole.clone()).unwrap().code, code);
+            let keys = keys(&whole, "");
+            assert!(keys.len() > 40 && keys.contains(&"/speech/trace/nothing".to_owned()), "{keys:?}");
+            for at in keys {
+                let (above, key) = at.rsplit_once('/').unwrap();
+                let mut without = whole.clone();
+                let value = without.pointer_mut(above).unwrap().as_object_mut().unwrap().remove(key).unwrap();
+                assert!(serde_json::from_value::<Sheet>(without.clone()).is_err(), "{code} can do without {at}");
+                without.pointer_mut(above).unwrap()[format!("{key}s")] = value;
+                assert!(serde_json::from_value::<Sheet>(without).is_err(), "{code} has a key that nobody reads");
+            }
+        }
+    }
+
+    #[test]
+    fn there_is_something_to_say_for_everything() {
+        for (file, code) in FILES.iter().zip(LANGUAGES) {
+            let speech = &serde_saphyr::from_str::<Value>(file).unwrap()["speech"];
+            for at in keys(speech, "") {
+                let said = speech.pointer(&at).unwrap();
+                let empty = said.as_array().is_some_and(Vec::is_empty) || said.as_str().is_some_and(str::is_empty);
+                assert!(!empty && (!said.is_null() || at == "/persona"), "{code} {at}");
+            }
+        }
+    }
+
     #[test]
     fn every_sheet_offers_four_questions_for_every_intent() {
         for language in SPOKEN.iter() {
@@ -246,7 +293,7 @@ mod tests {
                 assert!(plain >= 3, "{language:?} {intent:?}");
             }
             let mark = if language.sheet.code == "ar" { '؟' } else { '?' };
-            for (.., text) in speech.questions {
+            for (.., text) in &speech.questions {
                 assert!(text.contains("{a}") && text.ends_with(mark), "{text}");
                 assert!(language.sheet.code != "ar" || !text.contains([',', ';', '?']), "{text}");
                 assert!(language.sheet.code != "es" || text.contains('¿'), "{text}");

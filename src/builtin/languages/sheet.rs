@@ -1,144 +1,155 @@
-//! The form of a language's sheet: what there is to know about its words, and what the model says in it.
+//! The form of a language's file in `config/builtin`: what there is to know about its words, and what the model says in it.
 
 use super::super::groups::Reader;
 use crate::domain::reply::{Difficulty, Intent};
-use std::ops::RangeInclusive;
+use serde::Deserialize;
+use std::collections::BTreeMap;
 
 /// All that is written about one language.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Sheet {
-    /// ISO 639-1 code.
-    pub code: &'static str,
+    /// Two letters of ISO 639-1, as conversations name the language.
+    pub code: String,
     /// English and own names, in lower case.
-    pub names: &'static [&'static str],
-    /// Its words.
+    pub names: Vec<String>,
+    /// Its words, and how noun groups are told by them.
     pub grammar: Grammar,
     /// What the model says.
     pub speech: Speech,
 }
 
 /// Word lists, in lower case and separated by white space, and how noun groups are read.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Grammar {
     /// Articles and what stands for them before a noun group in a question (`du` is shown as `le `).
-    pub articles: &'static [(&'static str, &'static str)],
+    pub articles: BTreeMap<String, String>,
     /// Words that open a noun group.
-    pub prepositions: &'static str,
+    pub prepositions: String,
     /// Auxiliaries, relative pronouns and common verb forms: they end a noun group.
-    pub verbs: &'static str,
-    /// Other function words.
-    pub stop_words: &'static str,
+    pub verbs: String,
+    /// Function words that are in none of the other lists.
+    pub stop_words: String,
     /// Nouns that mean too little alone.
-    pub vague: &'static str,
+    pub vague: String,
     /// First words of sentences that lean on the sentence before.
-    pub pointers: &'static str,
+    pub pointers: String,
     /// Abbreviations without their last full stop.
-    pub abbreviations: &'static str,
+    pub abbreviations: String,
     /// Words that an apostrophe ties to the next, without it.
-    pub elisions: &'static str,
+    pub elisions: String,
     /// Words that tie two nouns to one group.
-    pub connectors: &'static str,
+    pub connectors: String,
     /// Adjectives that stand before their noun, where most follow it.
-    pub prenominal: &'static str,
+    pub prenominal: String,
     /// Endings of adjectives that follow their noun.
-    pub adjective_endings: &'static str,
+    pub adjective_endings: String,
     /// Whether a capital letter at the start of a fragment means that a sentence starts there.
     pub capitals_tell: bool,
-    /// Letters only this language has among those spoken.
-    pub script: Option<RangeInclusive<char>>,
+    /// First and last of the letters that only this language has among those spoken; none where it shares its script.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub script: Option<(char, char)>,
     /// Finds the noun groups of a sentence.
     pub reader: Reader,
 }
 
 /// What the model says. Marks: `{a}` the noun group in question, `{b}` another of the same sentence, `{t}` a heading, `{p}` a noun group of the last answer or a persona, `{s}` sources, `{x}` a list of terms.
 /// Questions start in lower case; they are written so that number, gender and case of what is filled in don't matter.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Speech {
     /// Opening and closing quotation mark.
-    pub quotes: (&'static str, &'static str),
+    pub quotes: (String, String),
     /// Between the members of a list, and before its last.
-    pub joints: (&'static str, &'static str),
+    pub joints: (String, String),
     /// Whether noun groups are always quoted (their form depends on case).
     pub quotes_nouns: bool,
     /// Whether a sentence after a colon starts with a capital.
     pub capital_after_colon: bool,
-    /// Questions.
-    pub questions: &'static [(Intent, Difficulty, &'static str)],
+    /// Questions about `{a}`, four or more for each intent, three of them without `{b}`.
+    pub questions: Vec<(Intent, Difficulty, String)>,
     /// First words of questions that ask how to do something, in lower case.
-    pub how: &'static [&'static str],
+    pub how: Vec<String>,
     /// Name the section a question is about (`{t}`).
-    pub on_topic: &'static [&'static str],
+    pub on_topic: Vec<String>,
     /// Refer back to the last answer (`{p}`).
-    pub followup: &'static [&'static str],
+    pub followup: Vec<String>,
     /// Move to a neighbouring subject.
-    pub adjacent: &'static [&'static str],
-    /// Leave the subject.
-    pub off_topic: &'static [&'static str],
+    pub adjacent: Vec<String>,
+    /// Leave the subject, in front of a question about something else.
+    pub off_topic: Vec<String>,
     /// Says who asks (`{p}`); none where the grammar would need more than a name.
-    pub persona: Option<&'static str>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub persona: Option<String>,
     /// Added to some questions.
-    pub tails: &'static [&'static str],
-    /// Questions without material.
-    pub openers: &'static [&'static str],
+    pub tails: Vec<String>,
+    /// Questions that can be asked where there is no material.
+    pub openers: Vec<String>,
     /// Hint for the assistant (`{a}`).
-    pub note: &'static str,
+    pub note: String,
     /// First words of an answer.
-    pub openings: &'static [&'static str],
+    pub openings: Vec<String>,
     /// First words of an answer that covers the question in part.
-    pub partial: &'static [&'static str],
+    pub partial: Vec<String>,
     /// Before a sentence of a second passage.
-    pub bridges: &'static [&'static str],
+    pub bridges: Vec<String>,
     /// Names a section (`{t}`).
-    pub section: &'static str,
+    pub section: String,
     /// Names a passage by what it is about (`{a}`).
-    pub passage: &'static str,
+    pub passage: String,
     /// Names a passage of which nothing is known.
-    pub untitled: &'static str,
+    pub untitled: String,
     /// Last words of an answer (`{s}`).
-    pub closings: &'static [&'static str],
+    pub closings: Vec<String>,
     /// Answers without evidence (`{x}`).
-    pub insufficient: &'static [&'static str],
+    pub insufficient: Vec<String>,
     /// The reasoning behind an answer.
     pub trace: Trace,
     /// The judge's remark: grounding `{g}`, relevance `{r}` and focus `{c}` in percent, `{w}` words.
-    pub verdict: &'static str,
+    pub verdict: String,
     /// The judge's remark on a missing answer.
-    pub missing: &'static str,
+    pub missing: String,
 }
 
 /// Sentences of the reasoning trace.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Trace {
     /// What the question turns on (`{x}`).
-    pub subject: &'static str,
+    pub subject: String,
     /// Passages read and used (`{n}`, `{k}`).
-    pub found: &'static str,
+    pub found: String,
     /// Terms covered (`{k}` of `{n}`).
-    pub covered: &'static str,
+    pub covered: String,
     /// What a piece of evidence speaks to (`{e}`, `{x}`).
-    pub premise: &'static str,
+    pub premise: String,
     /// What a piece of evidence without the question's terms adds (`{e}`).
-    pub context: &'static str,
+    pub context: String,
     /// Terms without evidence (`{x}`).
-    pub uncovered: &'static str,
+    pub uncovered: String,
     /// No evidence at all.
-    pub nothing: &'static str,
+    pub nothing: String,
 }
 
 impl Speech {
     /// All that may be said in messages, marks included.
-    pub fn said(&self) -> impl Iterator<Item = &'static str> {
-        let questions = self.questions.iter().map(|(.., text)| *text);
+    pub fn said(&self) -> impl Iterator<Item = &str> {
+        let questions = self.questions.iter().map(|(.., text)| text);
         let lists = [
-            self.openings,
-            self.on_topic,
-            self.followup,
-            self.adjacent,
-            self.off_topic,
-            self.tails,
-            self.openers,
-            self.partial,
-            self.bridges,
-            self.closings,
-            self.insufficient,
+            &self.openings,
+            &self.on_topic,
+            &self.followup,
+            &self.adjacent,
+            &self.off_topic,
+            &self.tails,
+            &self.openers,
+            &self.partial,
+            &self.bridges,
+            &self.closings,
+            &self.insufficient,
         ];
-        let single = [self.section, self.passage, self.untitled];
-        questions.chain(lists.into_iter().flatten().copied()).chain(single).chain(self.persona)
+        let single = [&self.section, &self.passage, &self.untitled];
+        questions.chain(lists.into_iter().flatten()).chain(single).chain(&self.persona).map(String::as_str)
     }
 }

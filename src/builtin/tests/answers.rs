@@ -1,19 +1,9 @@
 //! The assistant's side.
 
 use super::*;
-use crate::domain::reply::{Confidence, Difficulty, GroundingFact, Intent};
+use crate::domain::fixtures::user_reply as question;
+use crate::domain::reply::{Confidence, GroundingFact};
 use proptest::prelude::*;
-
-fn question(text: &str) -> UserReply {
-    UserReply {
-        user_message: text.to_owned(),
-        intent: Intent::Clarify,
-        difficulty: Difficulty::Easy,
-        grounding_facts: Vec::new(),
-        coverage_target: String::new(),
-        notes_for_assistant: Vec::new(),
-    }
-}
 
 #[test]
 fn answers_quote_the_sentences_that_speak_to_the_question() {

@@ -75,14 +75,12 @@ fn a_conversation_is_judged_as_a_whole() {
             unsupported_numbers: Vec::new(),
         });
         let task = JudgeConversationTask {
-            public_conversation_history: String::new(),
-            user_persona: String::new(),
-            assistant_persona: String::new(),
             judge_turn_count: turns.len(),
             judge_conversation_turns: asked.collect(),
             judge_conversation_evidence: evidence.collect(),
             judge_reasons: vec!["incomplete".to_owned(), "other".to_owned()],
             target_language: "en".to_owned(),
+            ..JudgeConversationTask::default()
         };
         serde_json::from_str(&chat(Task::JudgeConversation(task), Vec::new(), false).unwrap().text).unwrap()
     };

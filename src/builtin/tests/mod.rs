@@ -129,14 +129,12 @@ fn judge(code: &str, question: &UserReply, answer: &AssistantReply) -> JudgeRepl
     let task = JudgeTurnTask {
         public_conversation_history: "No prior turns.".to_owned(),
         turn_index: 1,
-        unsupported_numbers: Vec::new(),
-        user_persona: String::new(),
-        assistant_persona: String::new(),
         judge_user_message: question.user_message.clone(),
         judge_assistant_message: answer.assistant_message.clone(),
         judge_evidence: given.chain(used).collect(),
         judge_reasons: ["irrelevant", "weak_grounding", "vague", "incomplete", "other"].map(str::to_owned).to_vec(),
         target_language: code.to_owned(),
+        ..JudgeTurnTask::default()
     };
     let reply = chat(Task::JudgeTurn(task), Vec::new(), false).unwrap();
     serde_json::from_str(&reply.text).unwrap()

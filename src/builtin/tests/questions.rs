@@ -87,7 +87,7 @@ fn the_facts_are_sentences_of_the_passage_that_is_named() {
             let snippets = snippets(code);
             let reply = ask(ask_task(code, QuestionMode::Fresh, snippets.clone(), variety));
             let named = snippets.iter().find(|snippet| snippet.topic_id == reply.coverage_target).unwrap();
-            let text = named.text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let text = crate::domain::normalisation::collapsed(&named.text);
             assert!(!reply.grounding_facts.is_empty());
             for fact in &reply.grounding_facts {
                 assert!(text.contains(&fact.fact), "{} / {text}", fact.fact);

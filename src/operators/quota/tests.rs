@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::Used;
 use crate::operators::tally::{Fate, Shortfall};
 
-const TARGET: Target = Target { total: 5, languages: 2, batch_size: 3, lookahead: 2 };
+const TARGET: Target = Target { total: 5, languages: 2, batch_size: 3, concurrency: 3, lookahead: 2 };
 
 fn quota(target: Target) -> Quota {
     Quota::new(target, Coverage::default())
@@ -65,7 +65,7 @@ fn which_conversations_there_are_and_what_they_know_does_not_depend_on_the_order
     let fate =
         |slot: Slot| if (slot.index * 7 + u32::from(slot.language.0)) % 5 < 2 { dropped() } else { Fate::Accepted };
     for (batch_size, lookahead) in [(1, 1), (3, 2), (2, 16), (4, 3), (16, 1)] {
-        let target = Target { total: 9, languages: 3, batch_size, lookahead };
+        let target = Target { total: 9, languages: 3, batch_size, concurrency: batch_size, lookahead };
         let (quota, opened) = run(target, 0, fate);
         for order in 1..20 {
             let (other, also) = run(target, order, fate);
@@ -76,7 +76,7 @@ fn which_conversations_there_are_and_what_they_know_does_not_depend_on_the_order
 
 #[test]
 fn waves_open_and_know_by_the_wave_one_lookahead_before() {
-    let mut quota = quota(Target { total: 9, languages: 2, batch_size: 3, lookahead: 2 });
+    let mut quota = quota(Target { total: 9, languages: 2, batch_size: 3, concurrency: 3, lookahead: 2 });
     let place = |opening: &Opening| (opening.slot.language.0, opening.wave.0, opening.slot.index);
     let first = all(&mut quota);
     assert_eq!(
@@ -100,10 +100,10 @@ fn waves_open_and_know_by_the_wave_one_lookahead_before() {
 }
 
 #[test]
-fn gives_a_language_up_after_a_drought_and_goes_on_with_the_next() {
+fn gives_a_language_up_after_drops_in_a_row_and_goes_on_with_the_next() {
     let fate = |slot: Slot| if slot.language.0 == 0 { dropped() } else { Fate::Accepted };
-    let (quota, opened) = run(Target { total: 4, languages: 2, batch_size: 1, lookahead: 1 }, 0, fate);
-    let shortfall = Shortfall { language: LanguageIndex(0), accepted: 0, dropped: 16, drought: 16 };
+    let (quota, opened) = run(Target { total: 4, languages: 2, batch_size: 1, concurrency: 1, lookahead: 1 }, 0, fate);
+    let shortfall = Shortfall { language: LanguageIndex(0), accepted: 0, dropped: 16, consecutive_drops: 16 };
     assert_eq!(quota.tally().shortfalls(4), [shortfall]);
     assert_eq!((quota.tally().languages[1].accepted, opened.len()), (4, 20));
 }
@@ -112,6 +112,15 @@ fn gives_a_language_up_after_a_drought_and_goes_on_with_the_next() {
 fn opens_no_more_than_there_are_seats() {
     let mut quota = quota(TARGET);
     assert!(quota.open(3).is_none() && quota.open(2).is_some());
+}
+
+#[test]
+fn more_than_a_wave_may_be_under_way() {
+    let opened = |concurrency| {
+        let mut quota = quota(Target { concurrency, ..TARGET });
+        (0..).map_while(|active| quota.open(active)).count()
+    };
+    assert_eq!([1, 2, 4, 100].map(opened), [1, 2, 4, 5], "as many as the waves within the look-ahead have");
 }
 
 #[test]

@@ -80,7 +80,7 @@ pub(crate) struct ConversationDocument<'a> {
 }
 
 impl<'a> ConversationDocument<'a> {
-    /// The conversation's document.
+    /// The document of one conversation.
     pub fn of(parts: &'a Parts<'a>) -> Self {
         Self {
             conversation_id: &parts.conversation.id,

@@ -33,7 +33,7 @@ impl<'a> Personas<'a> {
 
 /// What the files say of a conversation, built once and shared by their rows.
 pub(crate) struct Parts<'a> {
-    /// The conversation itself.
+    /// The conversation that the rows are about.
     pub conversation: &'a Conversation,
     /// What is the same for all conversations.
     pub facts: &'a RunFacts,
@@ -43,13 +43,13 @@ pub(crate) struct Parts<'a> {
     pub status: &'static str,
     /// Why it was dropped; empty when it was not.
     pub drop_reason: &'static str,
-    /// Who speaks.
+    /// The two personas that speak in it.
     pub personas: Personas<'a>,
     /// The judge's verdict on the whole.
     pub judgement: Option<&'a JudgeReply>,
     /// Settings it was made under; `run_id` is the conversation's id, as the datasets have it.
     pub inputs: Inputs<'a>,
-    /// Its turns.
+    /// Its turns in order, as the outputs show them.
     pub turns: Vec<TurnPayload<'a>>,
     /// What the endpoints sent.
     pub raw_results: Vec<RawResult<'a>>,
@@ -59,7 +59,7 @@ pub(crate) struct Parts<'a> {
     pub messages: Vec<Message<'a>>,
     /// The same with tool calls and their results.
     pub messages_with_tools: Vec<ToolMessage<'a>>,
-    /// What describes it.
+    /// What describes it in every training row.
     pub metadata: Metadata<'a>,
     /// How each question came about.
     pub user_reasoning: Vec<UserReasoning<'a>>,

@@ -9,7 +9,7 @@ mod tiers;
 
 use super::super::endpoint::BODY_LIMIT;
 use super::*;
-use crate::domain::{JudgeReply, ToolDefinition};
+use crate::domain::{Agent, JudgeReply, ToolDefinition};
 use crate::llm::{Message, Prices, Role, Usage};
 use crate::providers::Secret;
 use crate::providers::samples::{endpoint, options, request};
@@ -250,13 +250,13 @@ async fn a_hard_limit_of_flights_holds_over_agents() {
     let server = fake::Endpoint::start(Behaviour::dialogue(Latency { median_ms: 20.0, sigma: 0.1, seed: 1 }));
     let shared = Shared::default();
     let mut calls = tokio::task::JoinSet::new();
-    for role in ["user", "judge"] {
-        let mut options = AgentOptions { role, ..options(&server.base_url()) };
+    for agent in [Agent::User, Agent::Judge] {
+        let mut options = AgentOptions { agent, ..options(&server.base_url()) };
         options.endpoints[0].max_in_flight = Some(3);
         let router = Arc::new(hurried(&options, &shared));
         for number in 0..20 {
             let router = router.clone();
-            calls.spawn(async move { router.chat(&request(&format!("{role} {number}"))).await.map(drop) });
+            calls.spawn(async move { router.chat(&request(&format!("{agent} {number}"))).await.map(drop) });
         }
     }
     assert!(calls.join_all().await.iter().all(Result::is_ok));
@@ -333,7 +333,8 @@ async fn endpoints_are_looked_at_once_before_the_first_request() {
     let server = fake::Endpoint::start(Behaviour::dialogue(Latency::NONE).listing(models));
     let outage = Duration::from_millis(300);
     let shared = Shared::default().checking(outage);
-    let routers = ["user", "judge"].map(|role| hurried(&AgentOptions { role, ..options(&server.base_url()) }, &shared));
+    let routers = [Agent::User, Agent::Judge]
+        .map(|agent| hurried(&AgentOptions { agent, ..options(&server.base_url()) }, &shared));
     assert_eq!(server.looks(), 0, "nobody has asked for anything");
     for router in &routers {
         router.chat(&request("Hi")).await.unwrap();
@@ -343,7 +344,7 @@ async fn endpoints_are_looked_at_once_before_the_first_request() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let shared = Shared::default().checking(outage);
     let router = hurried(&options(&server.base_url()), &shared);
-    let judge = AgentOptions { role: "judge", ..options(&format!("http://{address}/v1")) };
+    let judge = AgentOptions { agent: Agent::Judge, ..options(&format!("http://{address}/v1")) };
     let _judge = hurried(&judge, &shared);
     let error = router.chat(&request("Hi")).await.unwrap_err().to_string();
     assert!(error.starts_with(&format!("no reply for 0.3 s (`llm.max_outage`): http://{address}/v1: ")), "{error}");

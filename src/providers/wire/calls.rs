@@ -105,13 +105,9 @@ mod tests {
     use super::super::response::reply;
     use super::*;
     use crate::domain::ToolDefinition;
-    use crate::llm::{ChatReply, Message, Role};
-    use crate::providers::samples::request;
+    use crate::llm::{Message, Role};
+    use crate::providers::samples::{read, request};
     use serde_json::json;
-
-    fn read(message: Value) -> ChatReply {
-        reply(json!({"choices": [{"message": message}]}).to_string().as_bytes(), &request(""), &"m".into()).unwrap()
-    }
 
     #[test]
     fn arguments_are_always_an_object() {

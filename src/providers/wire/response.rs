@@ -2,6 +2,7 @@
 
 use super::calls::tool_calls;
 use super::lenient::{self, parse};
+use crate::domain::normalisation::collapsed;
 use crate::llm::{ChatReply, ChatRequest, Finish, Tier, Usage};
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -100,7 +101,7 @@ pub(in crate::providers) fn status_inside(body: &[u8]) -> Option<StatusCode> {
 
 /// A text on one line and shortened, for messages.
 pub(in crate::providers) fn one_line(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = collapsed(text);
     if line.is_empty() {
         return "no details".to_owned();
     }
@@ -190,13 +191,9 @@ pub(in crate::providers) fn tier(raw: &Value) -> Option<Tier> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::providers::samples::request;
+    use crate::providers::samples::{read, request};
     use proptest::prelude::*;
     use serde_json::json;
-
-    fn read(message: Value) -> ChatReply {
-        reply(json!({"choices": [{"message": message}]}).to_string().as_bytes(), &request(""), &"m".into()).unwrap()
-    }
 
     #[test]
     fn content_of_every_kind_is_text() {

@@ -1,7 +1,6 @@
 //! A message that speaks of the passages it was made from, which the person asking has never seen.
 
-use super::{is_sign, phrase};
-use crate::domain::normalisation::compatible;
+use super::{phrase, plain};
 
 /// How one language speaks of a text that lies before it: words and phrases as [`phrase`] writes them, with `|` between
 /// them.
@@ -145,10 +144,6 @@ fn numbered(said: &str, known: &[&str]) -> Option<String> {
         words.filter(number).map(str::to_owned).collect()
     };
     of(said).into_iter().find(|number| !known.iter().any(|text| of(text).contains(number)))
-}
-
-fn plain(text: &str) -> String {
-    compatible(text).chars().filter(|c| !is_sign(*c)).collect()
 }
 
 /// The fault of an answer that names a tool of the model's, which whoever reads it does not have.

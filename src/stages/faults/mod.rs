@@ -24,12 +24,16 @@ pub(super) use quotes::misquote;
 pub(super) use refusal::refusal;
 pub(super) use statement::{description, heading, self_description, statement};
 
-use crate::domain::normalisation::compatible;
+use crate::domain::normalisation::{compatible, is_optional};
 
 /// The words of a text, in lower case, without punctuation and vowel signs: what is compared where texts are.
 fn words(text: &str) -> Vec<String> {
-    let plain: String = compatible(text).chars().filter(|c| !is_sign(*c)).collect();
-    plain.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    plain(text).split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+/// A text in lower case, without the signs that writers of Arabic and Hebrew may leave out.
+fn plain(text: &str) -> String {
+    compatible(text).chars().filter(|c| !is_optional(*c)).collect()
 }
 
 /// The words of a text with a space before and after each, so that phrases can be looked for as text.
@@ -42,11 +46,6 @@ fn is_question(text: &str) -> bool {
     let closing =
         |c: char| c.is_whitespace() || matches!(c, '"' | '”' | '»' | '“' | '\'' | '’' | ')' | '*' | '!' | '」');
     text.trim_end_matches(closing).ends_with(['?', '؟', '？', '\u{37e}'])
-}
-
-/// Signs that are written or left out at will: Arabic vowel signs and the stroke that lengthens a word.
-fn is_sign(c: char) -> bool {
-    ('\u{64b}'..='\u{652}').contains(&c) || c == '\u{640}'
 }
 
 #[cfg(test)]

@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn no_question_of_the_built_in_model_is_taken_for_a_shipped_persona() {
         let pool = Pool::shipped().unwrap();
-        let sheet = include_str!("../../builtin/languages/en.rs");
+        let sheet = include_str!("../../../config/builtin/en.yaml");
         for line in sheet.lines() {
             for persona in &pool.user {
                 assert_eq!(description(line, &persona.rendered(), &[]), None, "{line}");

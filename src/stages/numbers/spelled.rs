@@ -1,6 +1,7 @@
 //! Number words: what they are worth one by one ("seven"), joined ("fünfundzwanzig") and in a row ("two hundred").
 
 use crate::domain::language::number_words;
+use crate::domain::normalisation::is_optional;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 
@@ -31,7 +32,7 @@ pub(super) fn values(text: &str) -> BTreeSet<u64> {
     // The number read so far, its thousands and above, and whether the last word was an "and".
     let (mut current, mut above, mut and) = (None::<u64>, 0_u64, false);
     let lower = text.to_lowercase();
-    for word in lower.split(|c: char| !c.is_alphabetic() && !is_mark(c)).filter(|word| !word.is_empty()) {
+    for word in lower.split(|c: char| !c.is_alphabetic() && !is_optional(c)).filter(|word| !word.is_empty()) {
         let Some(value) = value(word) else {
             let goes_on = !and && current.is_some() && AND.contains(&word);
             if !goes_on {
@@ -104,11 +105,7 @@ fn folded(word: &str) -> String {
         'ة' => 'ه',
         other => other,
     };
-    word.chars().filter(|c| !is_mark(*c) && *c != 'ـ').map(fold).collect()
-}
-
-fn is_mark(c: char) -> bool {
-    ('\u{64b}'..='\u{652}').contains(&c)
+    word.chars().filter(|c| !is_optional(*c)).map(fold).collect()
 }
 
 #[cfg(test)]

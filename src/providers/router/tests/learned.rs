@@ -1,6 +1,7 @@
 //! What endpoints can't do: learned from what they refuse, left out of the requests that follow, kept in the store.
 
 use super::*;
+use crate::domain::Agent;
 use crate::llm::{ReplySchema, Role};
 use crate::providers::Provider;
 use crate::providers::provider::{COMPATIBLE, OPENAI};
@@ -16,7 +17,7 @@ async fn a_refused_format_is_remembered_by_all_agents_of_the_endpoint() {
     let server = fake::Endpoint::start(Behaviour::text_only());
     let shared = Shared::default();
     let user = hurried(&options(&server.base_url()), &shared);
-    let judge = AgentOptions { role: "judge", ..options(&format!("{}/", server.base_url())) };
+    let judge = AgentOptions { agent: Agent::Judge, ..options(&format!("{}/", server.base_url())) };
     user.chat(&request("Hi")).await.unwrap();
     user.chat(&with_tools("Hi")).await.unwrap();
     hurried(&judge, &shared).chat(&request("Hi")).await.unwrap();

@@ -1,4 +1,4 @@
-//! A model that asks nobody: what the journal has is its reply, and where it has none, a stand-in that is counted.
+//! The model of a dry run, which asks nobody: what the journal has is its reply, and where it has none, a stand-in that is counted.
 
 use super::chat::Replying;
 use super::{ChatReply, ChatRequest, Model, ModelError};
@@ -9,14 +9,14 @@ use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a rehearsed run has asked for, by [`Stage::number`].
+/// What a dry run has asked for, by [`Stage::number`].
 #[derive(Debug, Default)]
-pub struct Rehearsed {
+pub struct Counts {
     found: [AtomicU64; 3],
     missing: [AtomicU64; 3],
 }
 
-impl Rehearsed {
+impl Counts {
     /// Calls of a stage that the journal answers, and calls that would be made.
     pub fn of(&self, stage: Stage) -> (u64, u64) {
         let read = |counters: &[AtomicU64; 3]| counters[usize::from(stage.number())].load(Ordering::Relaxed);
@@ -25,7 +25,7 @@ impl Rehearsed {
 }
 
 /// A model of which only the name and the journalled replies are real.
-pub struct Rehearsal {
+pub struct StandIn {
     /// The model it stands in for.
     pub model: Arc<dyn Model>,
     /// Where replies may be, with the run whose they are.
@@ -33,12 +33,12 @@ pub struct Rehearsal {
     /// Another run whose replies serve too.
     pub reuse: Option<Reuse>,
     /// What was asked for.
-    pub rehearsed: Arc<Rehearsed>,
+    pub counts: Arc<Counts>,
     /// Who is told when the journal can't be read.
     pub broken: Arc<dyn Fn(&StoreError) + Send + Sync>,
 }
 
-impl Rehearsal {
+impl StandIn {
     /// The kept reply, if it can be read.
     fn recalled(&self, place: &Place, digest: Digest) -> Result<Option<ChatReply>, StoreError> {
         let Some((store, run)) = &self.journal else { return Ok(None) };
@@ -49,7 +49,7 @@ impl Rehearsal {
     }
 }
 
-impl Model for Rehearsal {
+impl Model for StandIn {
     fn name(&self) -> &Arc<str> {
         self.model.name()
     }
@@ -62,7 +62,7 @@ impl Model for Rehearsal {
         Box::pin(async move {
             let digest = self.model.digest(request)?;
             let recalled = self.recalled(&request.place, digest).inspect_err(|error| (self.broken)(error))?;
-            let counters = if recalled.is_some() { &self.rehearsed.found } else { &self.rehearsed.missing };
+            let counters = if recalled.is_some() { &self.counts.found } else { &self.counts.missing };
             counters[usize::from(request.place.stage.number())].fetch_add(1, Ordering::Relaxed);
             Ok(recalled.unwrap_or_else(|| stand_in(request)))
         })

@@ -1,0 +1,29 @@
+//! An error with what led to it, as a message shows it.
+
+use std::error::Error;
+
+/// An error and its causes on one line.
+pub fn causes(error: &dyn Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Told {
+        text: &'static str,
+        source: Option<Box<Told>>,
+    }
+
+    #[test]
+    fn every_cause_is_told_once_from_the_outermost_in() {
+        let told = |text, source: Option<Told>| Told { text, source: source.map(Box::new) };
+        assert_eq!(causes(&told("a", None)), "a");
+        let chain = told("read x", Some(told("open", Some(told("denied", None)))));
+        assert_eq!(causes(&chain), "read x: open: denied");
+    }
+}

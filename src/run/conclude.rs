@@ -1,0 +1,76 @@
+//! Conclude: the files are completed, and it is said what came of the run.
+
+use super::RunError;
+use super::bill::Bill;
+use super::execute::Executed;
+use super::prepare::Prepared;
+use super::summary::{End, Summary};
+use crate::output::{OutputError, Recorder, WrittenFile};
+use crate::settings::Settings;
+use crate::store::{Journal, State};
+use std::time::Duration;
+
+/// Completes the files of a run, whose preparation took so long.
+///
+/// # Errors
+/// When something has kept the run from going on, or its files can't be completed. What was done is kept.
+pub fn conclude(
+    settings: &Settings,
+    prepared: &Prepared,
+    executed: Executed,
+    took: Duration,
+) -> Result<Summary, RunError> {
+    let Executed { facts, store, written, journal, tally, signalled, elapsed, busy } = executed;
+    let shared = &prepared.shared;
+    let unjudged = tally.turns.unjudged;
+    let end = End::of(settings, &tally, signalled, shared.halt.reason());
+    let left = written.recorder.left();
+    let files = complete(written.recorder, written.failure, &journal, &end).map_err(|cause| RunError::Stopped {
+        cause: Box::new(cause),
+        config: settings.config_path.clone(),
+        run_id: facts.run_id.clone(),
+    })?;
+    let languages = settings.languages.iter().map(ToString::to_string).collect();
+    let bill = Bill { spent: store.spent(&facts.run_id)?, tiers: store.tiers(&facts.run_id)?, languages };
+    Ok(Summary {
+        run_id: facts.run_id.clone(),
+        config: settings.config_path.clone(),
+        seed: facts.seed,
+        languages: settings.languages.clone(),
+        total_samples: settings.total_samples,
+        concurrency: settings.concurrency,
+        end,
+        tally,
+        left,
+        meter: shared.meter.read(),
+        bill,
+        sample: written.sample,
+        unjudged: settings.judge.as_ref().map(|_| unjudged),
+        prepared: took,
+        elapsed,
+        busy,
+        files,
+        logs: settings.logs.strip_prefix(&settings.root).unwrap_or(&settings.logs).display().to_string(),
+    })
+}
+
+/// Completes the files, unless something kept the run from going on.
+fn complete(
+    recorder: Recorder,
+    failure: Option<OutputError>,
+    journal: &Journal,
+    end: &End,
+) -> Result<Vec<WrittenFile>, RunError> {
+    if let Some(failure) = failure {
+        recorder.abandon();
+        return Err(failure.into());
+    }
+    match journal.failure() {
+        None => Ok(recorder.finish(end.state())?),
+        Some(failure) => {
+            // What is settled is written all the same, if it can be.
+            _ = recorder.finish(State::Failed);
+            Err(failure.clone().into())
+        }
+    }
+}

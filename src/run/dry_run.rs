@@ -1,0 +1,77 @@
+//! `--dry-run`: the graph of a run with the journal for all its models. Nothing is asked, nothing is written.
+
+use super::events::Listeners;
+use super::execute::on_workers;
+use super::open::{Looked, look};
+use super::prepare::prepare;
+use super::{RunError, signals};
+use crate::domain::Stage;
+use crate::llm::dry_run::{Counts, StandIn};
+use crate::operators::{Executor, Stop};
+use crate::settings::Settings;
+use crate::store::StoreError;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+/// What a run would cost in calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DryRun {
+    /// The run to go on with; none for a new one.
+    pub resumed: Option<Arc<str>>,
+    /// Conversations it has settled.
+    pub settled: usize,
+    /// By stage: calls the journal answers, and calls that would be made.
+    pub calls: [(u64, u64); 3],
+}
+
+/// Goes through a run without asking anybody. Where the journal has no reply, one stands in for it that is usable, no
+/// duplicate, and calls no tool unless it has no passages: so many calls at least would be made.
+///
+/// # Errors
+/// When the input can't be used, or the store can't be read.
+pub fn dry_run(settings: &Settings, listeners: &Listeners) -> Result<DryRun, RunError> {
+    let prepared = prepare(settings, listeners)?;
+    let Looked { folder, resumed, facts, settled, work } = look(settings, &prepared)?;
+    let runtime = signals::runtime().map_err(RunError::Runtime)?;
+    let (stop, failure) = (Stop::default(), Arc::new(OnceLock::new()));
+    let executor = Executor::new(runtime.handle().clone(), settings.concurrency as usize, stop.clone());
+    let failed = failure.clone();
+    let broken: Arc<dyn Fn(&StoreError) + Send + Sync> = Arc::new(move |error| {
+        _ = failed.set(error.clone());
+        stop.now();
+    });
+    let counts = Arc::new(Counts::default());
+    let stages = prepared.sources.stages(settings, (&facts, work.normalisation), |model, _| {
+        Arc::new(StandIn {
+            model: model.clone(),
+            journal: folder.as_ref().map(|folder| (folder.store.clone(), facts.run_id.clone())),
+            reuse: work.reuse.clone(),
+            counts: counts.clone(),
+            broken: broken.clone(),
+        })
+    });
+    on_workers(1, &work, &stages, &executor, listeners, |_, _| {})?;
+    if let Some(failure) = failure.get() {
+        return Err(failure.clone().into());
+    }
+    let calls = Stage::ALL.map(|stage| counts.of(stage));
+    Ok(DryRun { resumed: resumed.map(|run| run.id.into()), settled, calls })
+}
+
+impl fmt::Display for DryRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (found, missing) = self.calls.iter().fold((0, 0), |sum, calls| (sum.0 + calls.0, sum.1 + calls.1));
+        let run = self.resumed.as_ref().map_or("a new run".to_owned(), |run| format!("run {run}"));
+        writeln!(f, "{run} would make at least {missing} calls; the journal has {found} replies for it")?;
+        for (name, (found, missing)) in ["questions", "answers", "verdicts"].into_iter().zip(self.calls) {
+            writeln!(f, "  {name:<14} {missing} to ask for, {found} in the journal")?;
+        }
+        if self.resumed.is_some() {
+            writeln!(f, "  conversations  {} are settled, and ask for nothing", self.settled)?;
+        }
+        writeln!(
+            f,
+            "  further searches of answers to come, and questions that turn out to be duplicates, are not counted"
+        )
+    }
+}

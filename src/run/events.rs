@@ -1,0 +1,72 @@
+//! What happens in a run, told to whoever listens.
+
+use crate::domain::{Conversation, Wave};
+use crate::knowledge;
+use crate::llm::Meter;
+use crate::operators::Tally;
+use std::sync::Arc;
+
+/// What has happened. Events are for people: no truth lives in them alone, and a run without listeners is the same run.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Documents are being read, or their passages indexed. From many threads at a time.
+    Preparing(knowledge::Progress),
+    /// Everything is read and in order.
+    Prepared,
+    /// Conversations are made from now on.
+    Started {
+        /// Accepted conversations that the run is to have, over all languages.
+        total: u32,
+        /// What its calls come to; it counts on.
+        meter: &'a Arc<Meter>,
+    },
+    /// What became of its conversations so far, each time that there is news. From the first worker's thread.
+    Progress(&'a Tally),
+    /// A conversation is final, accepted or dropped; those of a language come in slot order. From the writer's thread.
+    Settled(&'a Conversation),
+    /// All conversations of a wave are settled. From the writer's thread.
+    WaveSettled(WaveFigures<'a>),
+    /// The last conversation is written, or the run has stopped.
+    Ended(&'a Tally),
+}
+
+/// What a wave came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WaveFigures<'a> {
+    /// The language it belongs to.
+    pub language: &'a str,
+    /// Which of its language it is, from 0.
+    pub wave: Wave,
+    /// The number of waves of the language that had conversations, this one included.
+    pub number: u32,
+    /// Conversations that were opened.
+    pub opened: u32,
+    /// Those of them that were accepted.
+    pub accepted: u32,
+    /// Accepted conversations of the language so far.
+    pub of_language: u32,
+    /// Accepted conversations that the language is to have.
+    pub target: u32,
+}
+
+/// Somebody who wants to know how a run comes along: the terminal, the log. Whoever takes long to hear holds the run up.
+pub trait Listener: Send + Sync {
+    /// Hears of an event.
+    fn hear(&self, event: &Event<'_>);
+}
+
+/// Everybody who listens to a run, in order; nobody by default.
+#[derive(Clone, Default)]
+pub struct Listeners(Vec<Arc<dyn Listener>>);
+
+impl Listeners {
+    /// Tells these listeners, in this order, what happens.
+    pub fn new(listeners: impl IntoIterator<Item = Arc<dyn Listener>>) -> Self {
+        Self(listeners.into_iter().collect())
+    }
+
+    /// Tells everybody of an event.
+    pub fn tell(&self, event: &Event<'_>) {
+        self.0.iter().for_each(|listener| listener.hear(event));
+    }
+}

@@ -1,0 +1,131 @@
+//! Execute: workers and tasks are started, the graph runs to its end, what is settled is written.
+
+use super::events::{Event, Listeners};
+use super::open::{Ready, Work};
+use super::prepare::Prepared;
+use super::signals::{self, Signal};
+use super::writer::{Writer, Written};
+use super::{Host, RunError};
+use crate::dataflows::generate::{Order, Stages, generate};
+use crate::llm::Journalled;
+use crate::operators::{Executor, Settlement, Stop, Tally};
+use crate::output::RunFacts;
+use crate::settings::Settings;
+use crate::store::{Journal, Reuse, Store};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use timely::{CommunicationConfig, Config, WorkerConfig};
+
+/// A run that has been carried out, and whose files are still to be completed.
+pub struct Executed {
+    /// What is the same for all its conversations.
+    pub facts: RunFacts,
+    /// The store that keeps the state of the run.
+    pub store: Arc<dyn Store>,
+    /// What the writer thread has written.
+    pub written: Written,
+    /// The journal of its replies.
+    pub journal: Arc<Journal>,
+    /// What became of its conversations.
+    pub tally: Tally,
+    /// The signal that asked it to stop, if one has.
+    pub signalled: Option<Signal>,
+    /// From the first opening to the last row.
+    pub elapsed: Duration,
+    /// Time that conversations had permits, summed over the permits.
+    pub busy: Duration,
+}
+
+/// Carries a run out, on so many worker threads.
+///
+/// # Errors
+/// When threads can't be started, or a worker fails.
+pub fn execute(
+    settings: &Settings,
+    workers: usize,
+    prepared: &Prepared,
+    ready: Ready,
+    host: &Host,
+) -> Result<Executed, RunError> {
+    let (shared, listeners) = (&prepared.shared, &host.listeners);
+    let Ready { facts, store, recorder, waves, work } = ready;
+    let runtime = signals::runtime().map_err(RunError::Runtime)?;
+    let stop = Stop::default();
+    let signalled = (host.obey)(stop.clone()).map_err(RunError::Runtime)?;
+    let executor = Executor::new(runtime.handle().clone(), settings.concurrency as usize, stop.clone());
+    shared.open(&store, &facts.run_id)?;
+    let (halted, handle) = (stop.clone(), runtime.handle().clone());
+    shared.halt.tell(move || signals::land(&handle, halted.clone()));
+    let journal = Arc::new(journal(store.clone(), &facts.run_id, work.reuse.clone(), stop.clone()));
+    let stages = prepared.sources.stages(settings, (&facts, work.normalisation), |model, agent| {
+        Arc::new(Journalled::new(model.clone(), agent.agent, journal.clone(), shared.meter.clone()))
+    });
+
+    let started = Instant::now();
+    let total = settings.total_samples * settings.languages.len() as u32;
+    listeners.tell(&Event::Started { total, meter: &shared.meter });
+    let writer = Writer::start(recorder, waves, workers, work.quota.due(), stop, listeners.clone());
+    let inbox = writer.inbox();
+    announce(settings);
+    let write = move |worker, settlement| inbox.send((worker, settlement)).expect("the writer outlives the workers");
+    let tally = on_workers(workers, &work, &stages, &executor, listeners, write)?;
+    let written = writer.finish();
+    let elapsed = started.elapsed();
+    let kept = journal.end();
+    tracing::info!(target: "dlgforge.llm", "[journal] {kept}; {} replies found", shared.meter.read().recalled);
+    listeners.tell(&Event::Ended(&tally));
+    runtime.shutdown_background();
+    let (signalled, busy) = (signalled.get().copied(), executor.busy());
+    Ok(Executed { facts, store, written, journal, tally, signalled, elapsed, busy })
+}
+
+/// The journal of a run, which stops it when it fails.
+fn journal(store: Arc<dyn Store>, run_id: &Arc<str>, reuse: Option<Reuse>, stop: Stop) -> Journal {
+    Journal::start(store, run_id.clone(), reuse, move |failure| {
+        tracing::error!(target: "dlgforge.pipeline", "[journal] failed to {failure}; stopping the run");
+        stop.now();
+    })
+}
+
+fn announce(settings: &Settings) {
+    for (number, language) in settings.languages.iter().enumerate() {
+        let (target, of) = (settings.total_samples, settings.languages.len());
+        tracing::info!(
+            target: "dlgforge.pipeline",
+            "[language] Starting generation for language={language} target_samples={target} ({}/{of})", number + 1
+        );
+    }
+}
+
+/// Runs the graph on so many worker threads, to its end; what became of its conversations.
+pub fn on_workers(
+    workers: usize,
+    work: &Work,
+    stages: &Stages,
+    executor: &Executor,
+    listeners: &Listeners,
+    write: impl Fn(usize, Settlement) + Clone + Send + Sync + 'static,
+) -> Result<Tally, RunError> {
+    let communication = match workers {
+        1 => CommunicationConfig::Thread,
+        threads => CommunicationConfig::Process(threads),
+    };
+    let last = Arc::new(Mutex::new(work.quota.tally().clone()));
+    let (stages, executor, listeners, tallied) = (stages.clone(), executor.clone(), listeners.clone(), last.clone());
+    let (quota, retries, earlier) = (work.quota.clone(), work.retries, work.earlier.clone());
+    let guards = timely::execute(Config { communication, worker: WorkerConfig::default() }, move |worker| {
+        let index = worker.index();
+        let order = Order { quota: quota.clone(), retries, earlier: earlier.clone() };
+        let (listeners, tallied, write) = (listeners.clone(), tallied.clone(), write.clone());
+        let report = move |tally: &Tally| {
+            tallied.lock().unwrap_or_else(PoisonError::into_inner).clone_from(tally);
+            listeners.tell(&Event::Progress(tally));
+        };
+        let write = move |settlement| write(index, settlement);
+        worker.dataflow(|scope| generate(scope, order, stages.clone(), &executor, report, write));
+    })
+    .map_err(RunError::Workers)?;
+    guards.join().into_iter().try_for_each(|worker| worker.map_err(RunError::Workers))?;
+    let tally = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Ok(tally)
+}

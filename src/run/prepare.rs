@@ -1,0 +1,33 @@
+//! Prepare: everything is read that a run needs, before anything is written.
+
+use super::events::{Event, Listeners};
+use super::inputs::Sources;
+use super::{RunError, shutdown};
+use crate::llm::Prices;
+use crate::output::Stamp;
+use crate::providers::Shared;
+use crate::settings::Settings;
+
+/// What a run works on, read before anything is written.
+pub struct Prepared {
+    /// What its models share.
+    pub shared: Shared,
+    /// Documents, prompts, personas, topics and models.
+    pub sources: Sources,
+    /// The clock that gives its rows their timestamps.
+    pub stamp: Stamp,
+}
+
+/// Reads what a run needs. Models that go out of service are warned of.
+///
+/// # Errors
+/// When something can't be used.
+pub fn prepare(settings: &Settings, listeners: &Listeners) -> Result<Prepared, RunError> {
+    let shared = Shared::new(Prices::load(settings.prices.as_deref())?, settings.budget, settings.max_outage);
+    let shared = if settings.check { shared.checking(settings.max_outage) } else { shared };
+    let sources = Sources::read(settings, &shared, &|progress| listeners.tell(&Event::Preparing(progress)))?;
+    listeners.tell(&Event::Prepared);
+    let stamp = Stamp::from_env(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?;
+    shutdown::warn(settings, &shared.prices, stamp.now());
+    Ok(Prepared { shared, sources, stamp })
+}
