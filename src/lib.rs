@@ -18,7 +18,7 @@
 //! *concludes* (the last files, the summary). What happens on the way is told to listeners, of which the terminal and the log
 //! are two. The graph is [`dataflows::generate()`], read from top to bottom; its verbs are [`operators`], the data that flows
 //! is [`domain`]. A stage makes a prompt and reads the reply; every reply goes through the journal of the [`store`] before the
-//! graph sees it. A writer thread hands settled conversations to [`output`], and has the store admit them. A run that goes
+//! graph sees it. A writer thread hands settled conversations to [`output`], which tells what they say in [`files`], and has the store admit them. A run that goes
 //! on is the same graph, with what is settled counted and the journal answering first.
 //!
 //! # Words
@@ -70,7 +70,7 @@
 //!   uses it.
 //! - **a tool** of the assistant: a [`tools::Tool`], put into the toolbox where `run/inputs.rs` builds it.
 //! - **a retriever**: a [`knowledge::Retriever`], chosen in `run/inputs.rs`.
-//! - **an output format**: a file in `output/`, and a line in its list of formats.
+//! - **an output format**: a file in `output/` with the type of its rows, and a line in the list of `output/formats.rs`.
 //! - **a document type**: `knowledge/document.rs` reads it to text and headings.
 //! - **a check** of messages: a file in `stages/faults/`, called in `stages/checks.rs`.
 //! - **a listener**: a [`run::Listener`], named where `main.rs` hosts a run.
@@ -84,6 +84,7 @@ pub mod cli;
 #[path = "../dataflows/mod.rs"]
 pub mod dataflows;
 pub mod domain;
+pub mod files;
 pub mod knowledge;
 pub mod llm;
 pub mod operators;

@@ -2,12 +2,12 @@
 
 use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint, Reply};
-use crate::support::{Project, asking, remote};
+use crate::support::{Project, Ran, asking, builtin, expect_same as expect_same_files, remote};
 use arrow::json::WriterBuilder;
 use arrow::json::writer::JsonArray;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,12 +16,7 @@ const INPUTS: &str = "question target_language target_languages question_seed ru
     seed_topics_enabled retrieval_default_k user_persona assistant_persona user_persona_id assistant_persona_id \
     user_agent_used_name assistant_agent_used_name judge_enabled judge_granularity judge_reasons project_root config_dir";
 
-const ROWS: [(&str, &str); 5] = [
-    (
-        "synthetic_qa",
-        "conversation_id timestamp question inputs qa_generation_plan kb_final_answer qa_judge conversation_judge turns \
-         conversation_history messages raw_result raw_results run_id",
-    ),
+const ROWS: [(&str, &str); 4] = [
     (
         "conversations_index",
         "conversation_id timestamp n_turns seed_question language conversation_file conversation_status drop_reason run_id",
@@ -47,18 +42,42 @@ const ROWS: [(&str, &str); 5] = [
 
 const DROPPED: &str = "messages messages_with_tools tools metadata user_reasoning assistant_reasoning judge drop_reason \
     drop_detail";
-const DOCUMENT: &str = "conversation_id timestamp seed_question inputs n_turns language personas messages \
-    messages_with_tools tools user_reasoning assistant_reasoning conversation_judge turns conversation_history \
-    raw_results run_id";
-const STATE: &str = "run_id status updated_at n_turns batch_size inputs conversations";
-const SLOT: &str = "conversation_index conversation_id target_n_turns status drop_reason inputs turns raw_results";
+/// What differs by `saving.raw`: with it, as the original.
+struct Fields {
+    raw: bool,
+    synthetic_qa: &'static str,
+    document: &'static str,
+    raw_result: &'static str,
+    slot: &'static str,
+}
+const FIELDS: [Fields; 2] = [
+    Fields {
+        raw: true,
+        synthetic_qa: "conversation_id timestamp question inputs qa_generation_plan kb_final_answer qa_judge \
+            conversation_judge turns conversation_history messages raw_result raw_results run_id",
+        document: "conversation_id timestamp seed_question inputs n_turns language personas messages messages_with_tools \
+            tools user_reasoning assistant_reasoning conversation_judge turns conversation_history raw_results run_id \
+            format_version",
+        raw_result: "turn_index attempt qa_raw kb_raw judge_raw qa_output kb_output qa_judge",
+        slot: "conversation_index conversation_id target_n_turns status drop_reason inputs turns raw_results",
+    },
+    Fields {
+        raw: false,
+        synthetic_qa: "conversation_id timestamp question inputs conversation_judge conversation_file run_id",
+        document: "conversation_id timestamp seed_question inputs n_turns language tools conversation_judge turns \
+            raw_results run_id format_version",
+        raw_result: "turn_index attempt qa_raw kb_raw judge_raw",
+        slot: "conversation_index conversation_id target_n_turns status drop_reason n_turns conversation_file",
+    },
+];
+const STATE: &str = "run_id status updated_at n_turns batch_size inputs format_version conversations";
 const METADATA: &str = "conversation_id timestamp n_turns language judge_granularity personas difficulty_sequence \
     difficulty_max intent_sequence coverage_targets question_modes seed_topics seed_questions conversation_status \
     drop_reason persona_applied retrieved unsupported_numbers judge_accepted run_id";
 
 /// A run over two short documents: some conversations are dropped, some of them after a turn or more. Every fourth
 /// opening question and every fifth later one is the same. The assistant counts its tool calls anew in every turn.
-fn project(granularity: &str) -> Project {
+fn project(granularity: &str, raw: bool) -> Project {
     let (openings, others) = (AtomicU64::new(0), AtomicU64::new(0));
     let endpoint = Endpoint::start(Behaviour::new(move |request, _| {
         let later = crate::support::turn(request) > 1;
@@ -73,7 +92,7 @@ fn project(granularity: &str) -> Project {
     project.write("config.yaml", config.as_bytes());
     project.write("knowledge/tea.md", "Tea is made from leaves. The water must be at 80 degrees.".as_bytes());
     project.write("knowledge/coffee.txt", "القهوة تصنع من الحبوب. يجب أن يكون الماء بدرجة تسعين.".as_bytes());
-    project.generate(&[]);
+    project.generate(&["--set", &format!("saving.raw={raw}")]);
     project
 }
 
@@ -111,50 +130,53 @@ fn parquet(project: &Project, kind: &str) -> Vec<Value> {
 
 #[test]
 fn keys_stand_in_the_documented_order() {
-    for (granularity, more) in [
-        ("turn", "n_turns batch_size conversation_index conversation_status drop_reason run_seed"),
-        (
-            "conversation",
-            "n_turns batch_size conversation_judge conversation_index conversation_status drop_reason run_seed",
-        ),
-    ] {
-        let project = project(granularity);
-        let inputs = format!("{INPUTS} {more}");
-        for (name, keys) in ROWS {
-            let rows = project.rows(&format!("outputs/{name}.jsonl"));
-            assert!(rows.len() >= 12, "{name}");
-            rows.iter().for_each(|row| expect(row, keys, name));
+    let inputs = format!("{INPUTS} n_turns batch_size");
+    for (granularity, judged) in [("turn", ""), ("conversation", " conversation_judge")] {
+        for fields in FIELDS {
+            let project = project(granularity, fields.raw);
+            let inputs = format!("{inputs}{judged} conversation_index conversation_status drop_reason run_seed");
+            for (name, keys) in ROWS.into_iter().chain([("synthetic_qa", fields.synthetic_qa)]) {
+                let rows = project.rows(&format!("outputs/{name}.jsonl"));
+                assert!(rows.len() >= 12, "{name}");
+                rows.iter().for_each(|row| expect(row, keys, name));
+            }
+            for row in project.rows("outputs/synthetic_qa.jsonl") {
+                expect(&row["inputs"], &inputs, "inputs of synthetic_qa");
+                let id = row["conversation_id"].as_str().expect("id");
+                let document = json(&project, &format!("outputs/conversations/{id}.json"));
+                expect(&document, fields.document, "a conversation");
+                expect(&document["raw_results"][0], fields.raw_result, "a raw result");
+                assert_eq!(document["inputs"], row["inputs"]);
+                if fields.raw {
+                    assert_eq!(document["turns"], row["turns"]);
+                } else {
+                    assert_eq!(json(&project, row["conversation_file"].as_str().expect("a path")), document);
+                }
+            }
+            for row in project.rows("outputs/conversations_sharegpt_judged.jsonl") {
+                expect(&row["metadata"], METADATA, "metadata");
+                expect(&row["judge"], "per_turn avg_score conversation", "judge");
+                assert_eq!(row["judge"]["avg_score"].is_null(), granularity == "conversation");
+            }
+            let state = json(&project, "outputs/run_state/r.json");
+            expect(&state, STATE, "run state");
+            for slot in state["conversations"].as_array().expect("slots") {
+                expect(slot, fields.slot, "a slot");
+            }
+            assert_eq!(project.read("outputs/run_state/last_run_id.txt"), "r");
         }
-        for row in project.rows("outputs/synthetic_qa.jsonl") {
-            expect(&row["inputs"], &inputs, "inputs of synthetic_qa");
-            let document =
-                json(&project, &format!("outputs/conversations/{}.json", row["conversation_id"].as_str().expect("id")));
-            expect(&document, DOCUMENT, "a conversation");
-            assert_eq!((&document["inputs"], &document["turns"]), (&row["inputs"], &row["turns"]));
-        }
-        for row in project.rows("outputs/conversations_sharegpt_judged.jsonl") {
-            expect(&row["metadata"], METADATA, "metadata");
-            expect(&row["judge"], "per_turn avg_score conversation", "judge");
-            assert_eq!(row["judge"]["avg_score"].is_null(), granularity == "conversation");
-        }
-        let state = json(&project, "outputs/run_state/r.json");
-        expect(&state, STATE, "run state");
-        for slot in state["conversations"].as_array().expect("slots") {
-            expect(slot, SLOT, "a slot");
-        }
-        assert_eq!(project.read("outputs/run_state/last_run_id.txt"), "r");
     }
 }
 
 #[test]
 fn dropped_conversations_say_so_and_are_not_trained_on() {
-    let project = project("turn");
+    let project = project("turn", false);
     let state = json(&project, "outputs/run_state/r.json");
     let slots = state["conversations"].as_array().expect("slots");
     let dropped = |with_turns: bool| {
         slots
             .iter()
-            .filter(|slot| slot["status"] == "dropped" && slot["turns"][0].is_null() != with_turns)
+            .filter(|slot| slot["status"] == "dropped" && (slot["n_turns"] == 0) != with_turns)
             .map(|slot| slot["conversation_id"].clone())
             .collect::<Vec<_>>()
     };
@@ -202,7 +224,7 @@ fn expect_same(row: &Value, told: &Value, what: &str) {
 
 #[test]
 fn parquet_tells_what_json_lines_tell() {
-    let project = project("turn");
+    let project = project("turn", false);
     let (turns, conversations) = (parquet(&project, "turns"), parquet(&project, "conversations"));
     expect_same(&turns.into(), &project.rows("outputs/turns.jsonl").into(), "turns");
     let rows = project.rows("outputs/conversations_sharegpt_judged.jsonl");
@@ -220,7 +242,7 @@ fn parquet_tells_what_json_lines_tell() {
 
 #[test]
 fn tool_calls_have_a_definition_and_a_result() {
-    let project = project("turn");
+    let project = project("turn", false);
     let rows = project.rows("outputs/conversations_sharegpt_judged.jsonl");
     for row in &rows {
         let tools = row["tools"].as_array().expect("definitions");
@@ -228,11 +250,7 @@ fn tool_calls_have_a_definition_and_a_result() {
         tools.iter().for_each(|tool| expect(&tool["function"], "name description parameters", "a definition"));
         assert_eq!((&row["tools"], &tools[0]["type"]), (&rows[0]["tools"], &"function".into()));
         let id = row["metadata"]["conversation_id"].as_str().expect("id");
-        let document = json(&project, &format!("outputs/conversations/{id}.json"));
-        assert_eq!(
-            (&document["tools"], &document["messages_with_tools"]),
-            (&row["tools"], &row["messages_with_tools"])
-        );
+        assert_eq!(json(&project, &format!("outputs/conversations/{id}.json"))["tools"], row["tools"]);
 
         let messages = row["messages_with_tools"].as_array().expect("messages");
         let calls: Vec<_> = messages.iter().filter_map(|message| message["tool_calls"].as_array()).flatten().collect();
@@ -252,7 +270,7 @@ fn tool_calls_have_a_definition_and_a_result() {
 
 #[test]
 fn the_log_tells_of_the_run_in_tagged_lines() {
-    let project = project("turn");
+    let project = project("turn", false);
     let log = project.read("logs/run.log");
     for line in [
         "dlgforge.pipeline | [run-state] run_id=r status=started",
@@ -280,4 +298,123 @@ fn the_log_tells_of_the_run_in_tagged_lines() {
         let expected: Vec<_> = log.lines().filter(|line| line.contains(&format!(" | {logger} | "))).collect();
         assert_eq!(own.lines().collect::<Vec<_>>(), expected, "{name}.log");
     }
+}
+
+/// Bytes of every kind of file of the outputs, and all of them, each by the number of turns.
+fn bytes_a_turn(project: &Project) -> BTreeMap<String, usize> {
+    let turns: u64 = project
+        .rows("outputs/conversations_index.jsonl")
+        .iter()
+        .map(|row| row["n_turns"].as_u64().expect("a number"))
+        .sum();
+    let mut kinds = BTreeMap::new();
+    for (name, content) in crate::support::files(&project.path("outputs")) {
+        let kind = name.split_once('/').map_or(name.as_str(), |(folder, _)| folder);
+        *kinds.entry(kind.to_owned()).or_default() += content.len();
+    }
+    let all = kinds.values().sum();
+    kinds.insert("all".to_owned(), all);
+    kinds.values_mut().for_each(|bytes| *bytes /= turns as usize);
+    kinds
+}
+
+#[test]
+fn what_a_turn_takes_on_disk() {
+    let endpoint = Endpoint::start(Behaviour::dialogue(Latency::NONE));
+    let run = "  run_id: r\n  batch_size: 16\n  total_samples: 100\n  turns: {mode: exact, exact: 4}";
+    // All files; without the one whose rows another one repeats; for training alone.
+    let once =
+        "[synthetic_qa, conversations_index, conversations_sharegpt_judged, turns, dropped, parquet, conversations]";
+    let lean = "[conversations_sharegpt, turns]";
+    for (files, most) in [(None, 26_500), (Some(once), 20_000), (Some(lean), 12_000)] {
+        let project = Project::with(&remote(&endpoint.base_url(), run, ""));
+        let set = files.map(|files| format!("saving.files={files}"));
+        project.generate(&set.iter().flat_map(|set| ["--set", set]).collect::<Vec<_>>());
+        let kinds = bytes_a_turn(&project);
+        assert!(kinds["all"] <= most, "{files:?}: {kinds:#?}");
+    }
+}
+
+#[test]
+fn only_the_files_that_are_named_are_written_and_the_run_goes_on() {
+    let lean = "saving.files=[conversations_sharegpt, turns, coverage_ledger]";
+    let endpoint = Endpoint::start(Behaviour::dialogue(Latency { median_ms: 3.0, sigma: 0.3, seed: 1 }));
+    let run = "  run_id: r\n  batch_size: 4\n  total_samples: 24\n  turns: {mode: exact, exact: 2}";
+    let project = || Project::with(&remote(&endpoint.base_url(), run, ""));
+    let (whole, all) = (project(), project());
+    Ran::of(whole.stamped(&["--set", lean])).succeeded();
+    Ran::of(all.stamped(&[])).succeeded();
+    let expected = [
+        "conversations_sharegpt.jsonl",
+        "coverage_ledger.jsonl",
+        "run_state/last_run_id.txt",
+        "run_state/r.json",
+        "turns.jsonl",
+    ];
+    let found = whole.outputs();
+    assert_eq!(found.keys().collect::<Vec<_>>(), expected);
+    for name in &expected[..3] {
+        assert_eq!(found[*name], all.outputs()[*name], "{name}");
+    }
+    assert!(
+        !whole.read("outputs/run_state/r.json").contains("conversations/"),
+        "no document is told of that is not there"
+    );
+    let killed = project();
+    let before = endpoint.requests();
+    let mut child = killed.stamped(&["--set", lean]).spawn().expect("the binary runs");
+    while endpoint.requests() - before < 100 {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    child.kill().and_then(|()| child.wait()).expect("it ends");
+    let ran = Ran::of(killed.stamped(&["--resume"]));
+    let told = "saving.files (was conversations_sharegpt, turns, coverage_ledger, is ";
+    assert!(ran.code == Some(1) && ran.stderr.contains(told), "{}", ran.stderr);
+    Ran::of(killed.stamped(&["--resume", "--set", lean])).succeeded();
+    expect_same_files(&found, &killed.outputs(), "killed");
+    let ran = killed.run(&["run", "config.yaml", "--set", "saving.files=[turns, turn]"]);
+    let told = "`saving.files`: there is no file `turn`; there are `synthetic_qa`, `conversations_index`, ";
+    assert!(ran.code == Some(1) && ran.stderr.contains(told), "{}", ran.stderr);
+}
+
+#[test]
+fn documents_beyond_the_first_thousand_lie_in_sub_folders() {
+    // As many as it takes; nothing is asked but the questions, the answers and no verdict.
+    let run = "  run_id: r\n  batch_size: 64\n  total_samples: 1001\n  turns: {mode: exact, exact: 1}";
+    let project = Project::with(&builtin(run, "").replace("judge: {mode: online}", "judge: {mode: offline}"));
+    project.generate(&["--set", "saving.files=[conversations, conversations_index]"]);
+    let rows = project.rows("outputs/conversations_index.jsonl");
+    let file = |row: &Value| row["conversation_file"].as_str().expect("a path").to_owned();
+    assert_eq!(file(&rows[999]), "outputs/conversations/r-0999.json");
+    assert_eq!(file(&rows[1000]), "outputs/conversations/000001/r-1000.json");
+    assert!(rows.iter().all(|row| json(&project, &file(row))["conversation_id"] == row["conversation_id"]));
+    let ran =
+        project.run(&["run", "config.yaml", "--resume", "--set", "saving.files=[conversations, conversations_index]"]);
+    assert_eq!(ran.stdout, "run r is complete: nothing to do\n", "{}", ran.stderr);
+    std::fs::remove_file(project.path("outputs/conversations/000001/r-1000.json")).expect("it goes");
+    let ran =
+        project.run(&["run", "config.yaml", "--resume", "--set", "saving.files=[conversations, conversations_index]"]);
+    assert!(ran.stderr.contains("conversations/000001/r-1000.json: it is missing"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_run_of_an_earlier_format_is_refused_and_left_as_it_is() {
+    let project = project("turn", true);
+    let store = rusqlite::Connection::open(project.path("outputs/store/runs.sqlite")).expect("a store");
+    let manifest: String = store.query_row("SELECT manifest FROM runs", [], |row| row.get(0)).expect("a run");
+    let mut manifest: Value = serde_json::from_str(&manifest).expect("JSON");
+    for key in ["format of the files", "saving.files", "saving.raw"] {
+        assert!(manifest.as_object_mut().expect("an object").remove(key).is_some(), "{key}");
+    }
+    store.execute("UPDATE runs SET manifest = ?1, state = 'interrupted'", [manifest.to_string()]).expect("an update");
+    drop(store);
+    let before = project.outputs();
+    let ran = project.run(&["run", "config.yaml", "--resume"]);
+    let told =
+        format!("run r was begun by dlgforge {}, whose files have format 1 and not 2: ", env!("CARGO_PKG_VERSION"));
+    assert!(ran.code == Some(1) && ran.stderr.contains(&told), "{}", ran.stderr);
+    expect_same_files(&before, &project.outputs(), "refused");
+    // A new run may come after it, and says that its rows have other fields.
+    let ran = project.run(&["run", "config.yaml", "--set", "run.run_id=s", "--set", "run.total_samples=1"]);
+    assert!(ran.stderr.contains("rows of run r, made as with `saving.raw: true`"), "{}", ran.stderr);
 }

@@ -1,55 +1,23 @@
 //! What can go wrong between a conversation and the disk.
 
+use super::FORMAT_VERSION;
+use crate::files::FilesError;
 use crate::store::StoreError;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// A failure to write or read the outputs. Each text names the file or setting, and the cause.
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
-    /// The file system refused.
-    #[error("{action} {}: {cause}", path.display())]
-    Io {
-        /// What was tried, such as `create`.
-        action: &'static str,
-        /// The file or folder it was done to.
+    /// A file can't be written or read, or is not as it was left.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// A document is of a format that came after this version.
+    #[error("read {}: it has format {version} and this version knows formats up to {FORMAT_VERSION}; use a newer dlgforge", path.display())]
+    Later {
+        /// The document.
         path: PathBuf,
-        /// What the system said.
-        cause: io::Error,
-    },
-    /// A row has no JSON form.
-    #[error("write {what} as JSON: {cause}")]
-    Encode {
-        /// Which row it is, in words.
-        what: &'static str,
-        /// What the serialiser said.
-        cause: serde_json::Error,
-    },
-    /// A row does not fit the Arrow schema.
-    #[error("convert rows for {}: {cause}", path.display())]
-    Columns {
-        /// The Parquet file that the rows were for.
-        path: PathBuf,
-        /// What the decoder said.
-        cause: arrow::error::ArrowError,
-    },
-    /// A Parquet file could not be written.
-    #[error("write {}: {cause}", path.display())]
-    Parquet {
-        /// The Parquet file that could not be written.
-        path: PathBuf,
-        /// What the writer said.
-        cause: parquet::errors::ParquetError,
-    },
-    /// A line of the coverage ledger is not a ledger row.
-    #[error("read {}:{line}: {cause}; correct or remove the line", path.display())]
-    LedgerLine {
-        /// The ledger that has the line.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What the parser said.
-        cause: serde_json::Error,
+        /// Its format.
+        version: u32,
     },
     /// A run state of this name is there already.
     #[error(
@@ -62,17 +30,6 @@ pub enum OutputError {
         run_id: String,
         /// The run state that the earlier run left.
         path: PathBuf,
-    },
-    /// A file is not as the run left it.
-    #[error(
-        "go on with {}: {detail}; put back what was there, or start a new run (`run.reuse_from` takes over the replies)",
-        path.display()
-    )]
-    Changed {
-        /// The file that something else has changed.
-        path: PathBuf,
-        /// What is wrong with it, for people.
-        detail: String,
     },
     /// The state of the run can't be kept.
     #[error(transparent)]
@@ -88,15 +45,6 @@ pub enum OutputError {
     ColumnTwice {
         /// The name that two columns have.
         name: String,
-    },
-    /// Another run writes to the same folder.
-    #[error(
-        "claim {}: another run is writing there; wait for it, or choose another `saving.output_dir`",
-        folder.display()
-    )]
-    Busy {
-        /// The output folder that another process writes to.
-        folder: PathBuf,
     },
     /// `SOURCE_DATE_EPOCH` is not a moment.
     #[error("read `SOURCE_DATE_EPOCH` {value:?}: expected whole seconds since 1970, such as 1735689600")]
@@ -116,11 +64,4 @@ pub enum OutputError {
         /// The log folder that another process writes to.
         folder: PathBuf,
     },
-}
-
-impl OutputError {
-    /// For `map_err`: an I/O error, told with what was tried on which path.
-    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |cause| Self::Io { action, path: path.to_owned(), cause }
-    }
 }

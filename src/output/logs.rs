@@ -1,9 +1,9 @@
 //! Logs: every event of the program as a line in `run.log`, some also in a file of their own, warnings on the console.
 
 use super::OutputError;
-use super::files::create_folder;
 use crate::domain::clock;
 use crate::domain::terminal::shown;
+use crate::files::{FilesError, create_folder};
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 use std::fmt::{self, Write as _};
@@ -69,14 +69,14 @@ fn prepare(folder: &Path, console: Console) -> Result<(impl Subscriber + Send + 
     let (lines, waiting) = sync_channel(WAITING);
     let report = console.clone();
     let writer = thread::Builder::new().name("logs".into()).spawn(move || write_lines(&waiting, files, &report));
-    let writer = Some(writer.map_err(OutputError::io("start the writer of", folder))?);
+    let writer = Some(writer.map_err(FilesError::io("start the writer of", folder))?);
     let layer = LogLayer { lines: lines.clone(), console, zone: TimeZone::system() };
     Ok((registry().with(LevelFilter::INFO).with(layer), Logs { lines, writer }))
 }
 
-fn open(folder: &Path, name: &str) -> Result<BufWriter<File>, OutputError> {
+fn open(folder: &Path, name: &str) -> Result<BufWriter<File>, FilesError> {
     let path = folder.join(name);
-    let file = OpenOptions::new().append(true).create(true).open(&path).map_err(OutputError::io("open", &path))?;
+    let file = OpenOptions::new().append(true).create(true).open(&path).map_err(FilesError::io("open", &path))?;
     Ok(BufWriter::new(file))
 }
 

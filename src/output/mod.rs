@@ -1,35 +1,65 @@
-//! What a run leaves behind: rows, files and their order.
+//! What a run leaves behind: what each of its files tells, and in which order.
 //!
-//! A [`Recorder`] takes finished conversations in slot order and turns each into rows of the JSON Lines files, one JSON
-//! document and rows of the current Parquet shard. Every file is a pure function of the conversations, [`RunFacts`]
-//! and the [`Stamp`].
+//! A [`Recorder`] takes finished conversations in slot order and hands each to the files that `saving.files` names: one
+//! module for each, listed in `formats`, with the type of its rows, which is written and read back. Every file is a pure
+//! function of the conversations, [`RunFacts`], [`Options`] and the [`Stamp`]. By default what is said of a conversation
+//! stands once where it is needed, and its document is the place of all else; with `saving.raw` every file says everything,
+//! as the Python original's do.
+//!
+//! Rows are read back by [`read`](crate::files::read), documents by their own `read`:
+//!
+//! ```
+//! use dlgforge::files::read;
+//! use dlgforge::output::TurnRow;
+//!
+//! let mut turns = 0;
+//! read(std::path::Path::new("outputs/turns.jsonl"), u64::MAX, |_, _: TurnRow| turns += 1)?;
+//! # Ok::<(), dlgforge::files::FilesError>(())
+//! ```
 
-mod columns;
+mod conversations;
+mod conversations_index;
+mod conversations_sharegpt;
+mod conversations_sharegpt_judged;
+pub mod coverage_ledger;
+mod dropped;
 mod error;
-mod files;
-mod folder;
-mod json;
-pub mod ledger;
+mod formats;
 pub mod logs;
+mod parquet;
 mod recorder;
 mod rows;
+mod run_state;
 #[cfg(test)]
 pub(crate) mod sample;
-mod shards;
 mod stamp;
-mod state;
-mod table;
+mod synthetic_qa;
 mod tools;
+mod turns;
 
+pub use conversations::ConversationDocument;
+pub use conversations_index::IndexRow;
+pub use conversations_sharegpt::ShareGpt;
 pub use error::OutputError;
-pub use files::WrittenFile;
-pub use folder::Folder;
-pub use recorder::{Begins, Recorder};
+pub use formats::Files;
+pub use recorder::{Begins, Recorder, clear_leftovers, expect_whole};
+pub use rows::{
+    AssistantReasoning, Call, Called, CalledFunction, HistoryItem, Inputs, JudgeColumn, JudgedTurn, Message, Metadata,
+    Personas, RawResult, ReadReplies, ToolMessage, TurnPayload, UserReasoning,
+};
+pub use run_state::{Head, RunStateDocument, SlotState};
 pub use stamp::Stamp;
+pub use synthetic_qa::{LastTurn, SyntheticQa, Whole};
 pub use tools::Tools;
+pub use turns::TurnRow;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// Version of what the files tell and where they lie. A run goes on in the format in which it began; documents say theirs.
+///
+/// 1: everything everywhere, documents in one folder. 2: `saving.files`, `saving.raw`, sub-folders.
+pub const FORMAT_VERSION: u32 = 2;
 
 /// What `saving` says, with paths made absolute.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +72,10 @@ pub struct Options {
     pub columns: Columns,
     /// Whether the files for training and Parquet hold dropped conversations too; else `dropped.jsonl` does.
     pub keep_dropped_rows: bool,
+    /// The files that are written, beside those that a run needs to go on.
+    pub files: Files,
+    /// Whether every file tells everything, what the endpoints sent included.
+    pub raw: bool,
 }
 
 /// The names that `saving.output_columns` gives to columns.
@@ -61,6 +95,22 @@ pub struct Columns {
     pub assistant_reasoning: String,
     /// Name of the column `judge`.
     pub judge: String,
+}
+
+impl Columns {
+    /// What each column is, and its name in the files.
+    fn pairs(&self) -> [(&'static str, &str); 7] {
+        let Self { messages, messages_with_tools, tools, metadata, user_reasoning, assistant_reasoning, judge } = self;
+        [
+            ("messages", messages),
+            ("messages_with_tools", messages_with_tools),
+            ("tools", tools),
+            ("metadata", metadata),
+            ("user_reasoning", user_reasoning),
+            ("assistant_reasoning", assistant_reasoning),
+            ("judge", judge),
+        ]
+    }
 }
 
 /// What is the same for every conversation of a run: the source of the `inputs` object.

@@ -1,29 +1,25 @@
 //! The recorder: takes ended conversations in slot order and brings each to every file it belongs in.
 
-use super::columns::{ConversationColumns, TurnColumns};
-use super::files::{self, WrittenFile, shown};
-use super::json::{Lines, pretty};
-use super::ledger::{self, LedgerRow};
-use super::rows::{ConversationDocument, Dropped, IndexRow, JudgeColumn, Parts, ShareGpt, SyntheticQa, TurnRow};
-use super::shards::{self, Changes, Shards};
-use super::state::{self, RunState};
-use super::table::{Known, Table, append_all};
-use super::{Columns, Folder, Options, OutputError, RunFacts, Stamp};
+use super::conversations::{self, inside};
+use super::formats::{Format, chosen};
+use super::parquet;
+use super::rows::{Context, Parts, Times};
+use super::run_state::{self, RunState};
+use super::{Columns, Options, OutputError, RunFacts, Stamp, coverage_ledger};
 use crate::domain::slot::conversation_id;
 use crate::domain::{Catalogue, Conversation, Ending, Fingerprint, Slot};
+use crate::files::{
+    self, Changes, Documents, FilesError, Folder, Known, Lines, Shards, Table, WrittenFile, append_all, shown,
+};
 use crate::store::{Admission, Run, Settled, State};
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Name of the pipeline's logger.
 const LOG: &str = "dlgforge.pipeline";
-/// The folder of documents in the output folder.
-pub(super) const CONVERSATIONS: &str = "conversations";
-/// Position of the ledger among the tables.
-const LEDGER: usize = 5;
 
 /// How a recorder begins.
 pub enum Begins {
@@ -46,10 +42,16 @@ pub struct Recorder {
     catalogue: Arc<Catalogue>,
     folder: Folder,
     keep_calls: bool,
-    tables: [Table; 7],
-    documents: Documents,
-    shards: Shards,
+    /// The files of rows, and a table for each.
+    formats: Vec<Format>,
+    tables: Vec<Table>,
+    /// The lines of one conversation for each table, kept for their room.
+    lines: Vec<Lines>,
+    documents: Option<Documents>,
+    shards: Option<Shards>,
     state: RunState,
+    /// Conversations with turns that were recorded since the process began.
+    recorded: u64,
     /// Recorded and not admitted.
     pending: Vec<Settled>,
     /// See [`Admission::unfinished`].
@@ -79,32 +81,36 @@ impl Recorder {
         facts.topics_path = without_root(&facts.topics_path, &options);
         let root = options.folder.as_path();
         if let Begins::New(_) = begins {
-            state::expect_new(root, &facts.run_id)?;
+            run_state::expect_new(root, &facts.run_id)?;
         }
-        for name in [CONVERSATIONS, state::FOLDER, shards::FOLDER] {
-            files::create_folder(&root.join(name))?;
-        }
-        folder.clear_leftovers(root)?;
-        let documents = Documents { folder: root.join(CONVERSATIONS), unsynced: Vec::new(), written: 0, bytes: 0 };
+        files::create_folder(&root.join(run_state::NAME))?;
+        clear_leftovers(&folder, root)?;
         if let Begins::Resumed(settled) = &begins {
-            expect_documents(&documents.folder, settled, &facts)?;
+            expect_documents(&root.join(conversations::NAME), settled, &facts)?;
         }
+        let documents = options.files.has(conversations::NAME).then(|| Documents::open(root.join(conversations::NAME)));
+        let documents = documents.transpose()?;
         let known = |name: &str, unknown: Known| match (folder.files.get(name), &begins) {
             (None, _) => unknown,
             (Some(mark), Begins::New(_)) => Known::Loosely { mark: *mark, died: folder.died },
             (Some(mark), Begins::Resumed(_)) => Known::Exactly { mark: *mark, died: folder.died },
         };
-        let tables = open_tables(root, |name| known(name, Known::New))?;
+        let formats = chosen(&options.files);
+        let open = |format: &Format| Table::open(root, &format.file_name(), known(&format.file_name(), Known::New));
+        let tables = formats.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+        let lines = formats.iter().map(|_| Lines::default()).collect();
         let last = match &begins {
             Begins::New(_) => None,
             Begins::Resumed(settled) => {
+                // Every turn has a row of the ledger.
                 let has_rows =
-                    |one: &&Settled| one.document > 0 && (options.keep_dropped_rows || one.dropped.is_none());
+                    |one: &&Settled| !one.ledger.is_empty() && (options.keep_dropped_rows || one.dropped.is_none());
                 settled.iter().rev().find(has_rows).map(|one| one.slot)
             }
         };
-        let shards = Shards::open(root, &facts, &folder.files, folder.died, last)?;
-        let spool = known(&state::spool(&facts.run_id), Known::Fresh);
+        let open = || Shards::open(root, parquet::LAYOUT, facts.run_id.clone(), &folder.files, folder.died, last);
+        let shards = options.files.has(parquet::NAME).then(open).transpose()?;
+        let spool = known(&run_state::spool(&facts.run_id), Known::Fresh);
         let state = RunState::open(root, &facts, spool)?;
         files::sync_folder(root)?;
         let (pending, unfinished, left) = (Vec::new(), Vec::new(), Vec::new());
@@ -115,10 +121,13 @@ impl Recorder {
             catalogue,
             folder,
             keep_calls,
+            formats,
             tables,
+            lines,
             documents,
             shards,
             state,
+            recorded: 0,
             pending,
             unfinished,
             left,
@@ -154,23 +163,26 @@ impl Recorder {
     pub fn record(&mut self, conversation: &Conversation) -> Result<(), OutputError> {
         let ending = conversation.ending.as_ref().filter(|ending| **ending != Ending::Interrupted);
         let ending = ending.ok_or_else(|| OutputError::NotEnded { id: conversation.id.to_string() })?;
-        let timestamp = self.stamp.utc();
-        let parts = Parts::new(conversation, ending, &self.facts, &timestamp);
-        let slot = state::slot(&parts)?;
-        let start = self.tables[LEDGER].length();
-        let mut document = 0;
+        let times = times(self.stamp);
+        let parts = parts(conversation, ending, (&self.options, &self.facts, &self.catalogue), &times);
+        let entry = run_state::slot(&parts)?;
+        let (start, mut document) = (self.ledger(), 0);
         if !conversation.turns.is_empty() {
-            let path = document_path(&self.documents.folder, &conversation.id);
-            let file = shown(&path, bases(&self.options));
-            let lines = lines(&parts, ending, &self.options, &file, &self.ledger_rows(conversation))?;
-            document = self.documents.write(path, pretty("conversation", &ConversationDocument::of(&parts))?)?;
-            append_all(&mut self.tables, &lines)?;
-            if self.options.keep_dropped_rows || *ending == Ending::Completed {
-                let turns = conversation.turns.iter().map(|turn| TurnColumns::of(&parts, turn, &self.catalogue));
-                self.shards.push(conversation.slot, ConversationColumns::of(&parts), &turns.collect::<Vec<_>>())?;
+            for (format, lines) in self.formats.iter().zip(&mut self.lines) {
+                lines.clear();
+                (format.rows)(&parts, lines)?;
+            }
+            if let Some(documents) = &mut self.documents {
+                let place = inside(&conversation.id, conversation.slot);
+                document = documents.write(&place, &conversations::document(&parts)?)?;
+            }
+            append_all(&mut self.tables, &self.lines)?;
+            self.recorded += 1;
+            if let Some(shards) = self.shards.as_mut().filter(|_| parts.is_trained_on()) {
+                shards.push(conversation.slot, &parquet::rows(&parts)?)?;
             }
         }
-        self.state.push(&slot)?;
+        self.state.push(&entry)?;
         let slot = conversation.slot;
         self.unfinished.extend(conversation.unfinished().map(|question| (slot, question)));
         self.pending.push(Settled {
@@ -181,7 +193,7 @@ impl Recorder {
                 Ending::Completed | Ending::Interrupted => None,
             },
             duplicates: conversation.duplicates(),
-            ledger: start..self.tables[LEDGER].length(),
+            ledger: start..self.ledger(),
             document,
         });
         Ok(())
@@ -192,8 +204,9 @@ impl Recorder {
     /// # Errors
     /// When it has no JSON form.
     pub fn leave(&mut self, conversation: &Conversation) -> Result<(), OutputError> {
-        let timestamp = self.stamp.utc();
-        self.left.push(state::slot(&Parts::new(conversation, &Ending::Interrupted, &self.facts, &timestamp))?);
+        let (times, ending) = (times(self.stamp), Ending::Interrupted);
+        let parts = parts(conversation, &ending, (&self.options, &self.facts, &self.catalogue), &times);
+        self.left.push(run_state::slot(&parts)?);
         Ok(())
     }
 
@@ -219,21 +232,21 @@ impl Recorder {
         let bytes = self.state.show(status, &self.facts, self.stamp, &self.left)?;
         let mut changes = Changes::new();
         if state.is_over() {
-            changes.insert(state::spool(&self.facts.run_id), None);
-        } else {
-            self.shards.show(bases(&self.options))?;
+            changes.insert(run_state::spool(&self.facts.run_id), None);
+        } else if let Some(shards) = &mut self.shards {
+            shards.show(bases(&self.options))?;
         }
         self.record_changes(changes, Some(state))?;
         let bases = bases(&self.options);
         let mut written: Vec<_> = self.tables.iter().map(|table| table.written(bases)).collect();
         let tables = written.len();
-        written.extend(self.shards.written());
-        written.push(self.documents.written(bases));
+        written.extend(self.shards.into_iter().flat_map(Shards::written));
+        written.extend(self.documents.as_ref().map(|documents| documents.written(bases)));
         written.push(self.state.written(bytes, bases));
         if state.is_over() {
             self.state.close()?;
         }
-        let (rows, files) = (self.documents.written, written.len());
+        let (rows, files) = (self.recorded, written.len());
         tracing::info!(target: LOG, "[training-data] conversations={rows} files={files} tables={tables}");
         tracing::info!(target: LOG, "[run-state] run_id={} status={status}", self.facts.run_id);
         Ok(written)
@@ -257,16 +270,19 @@ impl Recorder {
             changes.extend(table.sync()?.map(|(name, mark)| (name, Some(mark))));
         }
         changes.extend(self.state.sync()?.map(|(name, mark)| (name, Some(mark))));
-        self.shards.sync(&mut changes)?;
-        self.documents.sync()?;
-        // The names of files made since the last time.
-        for name in [shards::FOLDER, state::FOLDER] {
-            files::sync_folder(&self.options.folder.join(name))?;
+        if let Some(shards) = &mut self.shards {
+            shards.sync(&mut changes)?;
         }
+        if let Some(documents) = &mut self.documents {
+            documents.sync()?;
+        }
+        // The names of files made since the last time.
+        files::sync_folder(&self.options.folder.join(run_state::NAME))?;
         self.record_changes(changes, None)?;
-        let (changes, spools) = self.shards.compose(over, bases(&self.options))?;
+        let Some(shards) = &mut self.shards else { return Ok(()) };
+        let (changes, spools) = shards.compose(over, bases(&self.options))?;
         self.record_changes(changes, None)?;
-        shards::remove(&spools)
+        Ok(files::remove(&spools)?)
     }
 
     fn record_changes(&mut self, files: Changes, state: Option<State>) -> Result<(), OutputError> {
@@ -279,118 +295,62 @@ impl Recorder {
         Ok(self.folder.store.admit(&self.facts.run_id, &admission)?)
     }
 
-    fn ledger_rows(&self, conversation: &Conversation) -> Vec<LedgerRow> {
-        let timestamp = self.stamp.utc_z();
-        let run_id = &self.facts.run_id;
-        conversation.turns.iter().map(|turn| LedgerRow::of(turn, &self.catalogue, run_id, &timestamp)).collect()
+    /// Length of the ledger in bytes.
+    fn ledger(&self) -> u64 {
+        let ledger = self.tables.iter().find(|table| table.name() == coverage_ledger::FILE_NAME);
+        ledger.map_or(0, Table::length)
     }
 }
 
-fn open_tables(folder: &Path, known: impl Fn(&str) -> Known) -> Result<[Table; 7], OutputError> {
-    let open = |name| Table::open(folder, name, known(name));
-    Ok([
-        open("synthetic_qa.jsonl")?,
-        open("conversations_index.jsonl")?,
-        open("conversations_sharegpt.jsonl")?,
-        open("conversations_sharegpt_judged.jsonl")?,
-        open("turns.jsonl")?,
-        open(ledger::FILE_NAME)?,
-        open("dropped.jsonl")?,
-    ])
+fn times(stamp: Stamp) -> Times {
+    Times { utc: stamp.utc(), utc_z: stamp.utc_z() }
 }
 
-/// The lines of a conversation, in the order of [`Recorder::tables`].
-fn lines(
-    parts: &Parts,
-    ending: &Ending,
-    options: &Options,
-    file: &str,
-    ledger_rows: &[LedgerRow],
-) -> Result<[Lines; 7], OutputError> {
-    let [mut qa, mut index, mut plain, mut judged, mut turns, mut ledger, mut dropped] =
-        std::array::from_fn(|_| Lines::default());
-    let columns = &options.columns;
-    let judge = JudgeColumn::of(parts);
-    qa.push("row of synthetic_qa", &SyntheticQa::of(parts))?;
-    index.push("row of conversations_index", &IndexRow::of(parts, file))?;
-    match ending {
-        Ending::Dropped(reason) if !options.keep_dropped_rows => {
-            let row = Dropped::of(ShareGpt::of(parts, columns, judge.as_ref()), reason);
-            dropped.push("row of dropped", &row)?;
-        }
-        _ => {
-            plain.push("row of conversations_sharegpt", &ShareGpt::of(parts, columns, None))?;
-            if let Some(judge) = &judge {
-                judged.push("row of conversations_sharegpt_judged", &ShareGpt::of(parts, columns, Some(judge)))?;
-            }
-            for turn in &parts.conversation.turns {
-                turns.push("row of turns", &TurnRow::of(parts, turn))?;
-            }
-        }
-    }
-    for row in ledger_rows {
-        ledger.push("row of coverage_ledger", row)?;
-    }
-    Ok([qa, index, plain, judged, turns, ledger, dropped])
+/// What the rows of a conversation are made of.
+fn parts<'a>(
+    conversation: &'a Conversation,
+    ending: &'a Ending,
+    (options, facts, catalogue): (&'a Options, &'a RunFacts, &'a Catalogue),
+    times: &'a Times,
+) -> Parts<'a> {
+    let has_document =
+        !conversation.turns.is_empty() && *ending != Ending::Interrupted && options.files.has(conversations::NAME);
+    let path = || options.folder.join(conversations::NAME).join(inside(&conversation.id, conversation.slot));
+    let file = if has_document { shown(&path(), bases(options)) } else { String::new() };
+    Parts::new(conversation, ending, Context { options, facts, catalogue }, times, file)
+}
+
+/// Removes what a process that died has left in an output folder and nobody needs.
+///
+/// # Errors
+/// When it can't be listed or removed.
+pub fn clear_leftovers(folder: &Folder, path: &Path) -> Result<(), FilesError> {
+    folder.clear_leftovers(path, &[run_state::NAME, parquet::NAME])
+}
+
+/// Demands that a finished run's outputs are as it left them: every file of the folder, and its own documents.
+///
+/// # Errors
+/// When one is missing or was changed, or can't be looked at.
+pub fn expect_whole(folder: &Folder, path: &Path, facts: &RunFacts) -> Result<(), OutputError> {
+    folder.expect_whole(path)?;
+    expect_documents(&path.join(conversations::NAME), &folder.store.settled(&facts.run_id)?, facts)?;
+    Ok(run_state::expect_told(path, &facts.run_id)?)
 }
 
 /// Demands that the documents of these conversations are in their folder.
-pub(super) fn expect_documents(folder: &Path, settled: &[Settled], facts: &RunFacts) -> Result<(), OutputError> {
+fn expect_documents(folder: &Path, settled: &[Settled], facts: &RunFacts) -> Result<(), FilesError> {
     for one in settled.iter().filter(|one| one.document > 0) {
-        let path = document_path(folder, &conversation_id(&facts.run_id, &facts.languages, one.slot));
+        let path = folder.join(inside(&conversation_id(&facts.run_id, &facts.languages, one.slot), one.slot));
         let detail = match fs::metadata(&path).map(|file| file.len()) {
             Ok(length) if length == one.document => continue,
             Ok(length) => format!("it has {length} bytes of {}", one.document),
             Err(cause) if cause.kind() == ErrorKind::NotFound => "it is missing".to_owned(),
-            Err(cause) => return Err(OutputError::io("look at", &path)(cause)),
+            Err(cause) => return Err(FilesError::io("look at", &path)(cause)),
         };
-        return Err(OutputError::Changed { path, detail });
+        return Err(FilesError::Changed { path, detail });
     }
     Ok(())
-}
-
-/// Where a conversation's document lies.
-fn document_path(folder: &Path, id: &str) -> PathBuf {
-    folder.join(format!("{id}.json"))
-}
-
-/// `conversations/`: one document per conversation. Each appears whole under its name.
-struct Documents {
-    folder: PathBuf,
-    /// Those that may not be on disk yet.
-    unsynced: Vec<PathBuf>,
-    written: u64,
-    bytes: u64,
-}
-
-impl Documents {
-    /// Its length in bytes.
-    fn write(&mut self, path: PathBuf, mut document: Vec<u8>) -> Result<u64, OutputError> {
-        document.push(b'\n');
-        // One name for all: a run that dies leaves at most one, which the next run reuses.
-        let temporary = files::temporary(&self.folder.join("document"));
-        fs::write(&temporary, &document).map_err(OutputError::io("write", &temporary))?;
-        files::rename(&temporary, &path)?;
-        self.unsynced.push(path);
-        self.written += 1;
-        self.bytes += document.len() as u64;
-        Ok(document.len() as u64)
-    }
-
-    /// Brings the documents to disk, and then their names.
-    fn sync(&mut self) -> Result<(), OutputError> {
-        if self.unsynced.is_empty() {
-            return Ok(());
-        }
-        for path in self.unsynced.drain(..) {
-            File::open(&path).and_then(|file| file.sync_data()).map_err(OutputError::io("sync", &path))?;
-        }
-        files::sync_folder(&self.folder)
-    }
-
-    fn written(&self, bases: [&Path; 2]) -> WrittenFile {
-        WrittenFile { path: shown(&self.folder, bases) + "/", rows: Some(self.written), bytes: self.bytes }
-    }
 }
 
 fn bases(options: &Options) -> [&Path; 2] {
@@ -411,12 +371,10 @@ fn check_run_id(run_id: &str) -> Result<(), OutputError> {
 }
 
 fn check_columns(columns: &Columns) -> Result<(), OutputError> {
-    let Columns { messages, messages_with_tools, tools, metadata, user_reasoning, assistant_reasoning, judge } =
-        columns;
     let mut seen = BTreeSet::new();
-    for name in [messages, messages_with_tools, tools, metadata, user_reasoning, assistant_reasoning, judge] {
+    for (_, name) in columns.pairs() {
         if !seen.insert(name) {
-            return Err(OutputError::ColumnTwice { name: name.clone() });
+            return Err(OutputError::ColumnTwice { name: name.to_owned() });
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! A small run made by hand, for tests: its facts, its knowledge base, a completed and a dropped conversation.
 
-use super::{Columns, Options, RunFacts, Stamp, Tools};
+use super::{Columns, Files, Options, RunFacts, Stamp, Tools};
 use crate::domain::reply::{
     Confidence, Difficulty, Evidence, GroundingFact, Intent, Premise, ReasoningTrace, RetrievalQueries, Thought,
 };
@@ -34,7 +34,14 @@ pub(crate) fn options(root: &Path) -> Options {
         assistant_reasoning: "assistant_reasoning".into(),
         judge: "judge".into(),
     };
-    Options { folder: root.join("outputs"), root: root.to_owned(), columns, keep_dropped_rows: true }
+    Options {
+        folder: root.join("outputs"),
+        root: root.to_owned(),
+        columns,
+        keep_dropped_rows: true,
+        files: Files::all(),
+        raw: true,
+    }
 }
 
 /// Two languages, judged by turn.

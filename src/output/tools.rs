@@ -1,16 +1,13 @@
 //! The tools the assistant could call, as rows tell them: the same beside every conversation of a run.
 
 use crate::domain::ToolDefinition;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 /// Definitions of a run's tools, in the shape of the chat completions API:
 /// `[{"type": "function", "function": {"name", "description", "parameters"}}]`. Rendered once for all rows.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Tools {
     list: Value,
-    #[serde(skip)]
     text: String,
 }
 
@@ -20,6 +17,11 @@ impl Tools {
         let tool = |function| json!({"type": "function", "function": function});
         let list: Value = definitions.iter().map(tool).collect();
         Self { text: list.to_string(), list }
+    }
+
+    /// The list.
+    pub(crate) fn list(&self) -> &Value {
+        &self.list
     }
 
     /// The list as JSON text: schemas are free in form, so no type of Arrow holds them.

@@ -1,9 +1,10 @@
 //! What the ledger tells: what earlier runs have asked, and what this run has settled so far.
 
 use crate::domain::{Catalogue, ChunkIndex, Coverage, Fingerprint, Normalisation, Used};
+use crate::files::FilesError;
 use crate::operators::Outcome;
 use crate::operators::tally::{Fate, Turns};
-use crate::output::{OutputError, ledger};
+use crate::output::coverage_ledger;
 use crate::store::Settled;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -48,7 +49,7 @@ impl Earlier {
     ///
     /// # Errors
     /// When it can't be read.
-    pub fn read(past: Past, catalogue: &Catalogue) -> Result<Self, OutputError> {
+    pub fn read(past: Past, catalogue: &Catalogue) -> Result<Self, FilesError> {
         let Past { folder, length, known, normalisation, settled, unfinished, remade } = past;
         let positions = (0u32..).map(ChunkIndex);
         let chunks: HashMap<&str, ChunkIndex> =
@@ -57,7 +58,7 @@ impl Earlier {
         let mut questions = unfinished;
         let mut used = vec![Vec::new(); settled.len()];
         let (mut own, mut other) = (Ranges::new(&settled), Ranges::new(&remade));
-        ledger::read(folder, length, |bytes, row| {
+        coverage_ledger::read(folder, length, |bytes, row| {
             if other.position(&bytes).is_some() {
                 return;
             }
@@ -77,7 +78,7 @@ impl Earlier {
         })?;
         if !own.is_complete() {
             let detail = "it does not tell of what the run has settled where it was written".to_owned();
-            return Err(OutputError::Changed { path: folder.join(ledger::FILE_NAME), detail });
+            return Err(FilesError::Changed { path: folder.join(coverage_ledger::FILE_NAME), detail });
         }
         questions.sort_unstable();
         questions.dedup();

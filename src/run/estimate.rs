@@ -1,7 +1,7 @@
 //! `dlgforge estimate`: what a run will cost, from a pilot of a few of its conversations.
 
 use super::{End, Host, Ran, RunError, run};
-use crate::output::Folder;
+use crate::files::Folder;
 use crate::settings::Settings;
 use crate::store::{Charge, Settled};
 use std::fmt;

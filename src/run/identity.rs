@@ -3,8 +3,9 @@
 use super::RunError;
 use crate::domain::slot::conversation_prefix;
 use crate::domain::{Fingerprint, LanguageIndex, Normalisation};
-use crate::output::ledger;
-use crate::settings::paths::{BATCH_SIZE, LANGUAGES, NORMALISATION, SEED, WRITERS};
+use crate::output::coverage_ledger;
+use crate::settings::paths::{BATCH_SIZE, LANGUAGES, NORMALISATION, RAW, SEED, WRITERS};
+use crate::settings::sources::FORMAT;
 use crate::settings::{Resume, Settings};
 use crate::store::{Reuse, Run, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,7 +60,9 @@ fn normalisation(settings: &Settings, runs: &[Run]) -> Result<Normalisation, Run
         return Normalisation::named(name).ok_or_else(|| RunError::Normalisation(first.id.clone(), name.clone()));
     }
     let mut is_foreign = None;
-    ledger::read(&settings.output.folder, u64::MAX, |_, row| _ = is_foreign.get_or_insert(row.run_id.is_empty()))?;
+    coverage_ledger::read(&settings.output.folder, u64::MAX, |_, row| {
+        _ = is_foreign.get_or_insert(row.run_id.is_empty())
+    })?;
     Ok(if is_foreign == Some(true) { Normalisation::Contract } else { settings.plan.coverage.normalisation })
 }
 
@@ -98,6 +101,18 @@ pub fn other_model(runs: &[Run], manifest: &BTreeMap<String, String>) -> Option<
              `run_id`, or set `saving.output_dir` to another folder"
         ))
     })
+}
+
+/// The last run of an output folder whose rows have other fields than those of one with this manifest, in a line for its user.
+pub fn other_rows(runs: &[Run], manifest: &BTreeMap<String, String>) -> Option<String> {
+    let raw = |manifest: &BTreeMap<String, String>| manifest.get(RAW).cloned().unwrap_or_else(|| "true".to_owned());
+    let run = runs.iter().rev().find(|run| raw(&run.manifest) != raw(manifest))?;
+    Some(format!(
+        "the output folder has rows of run {}, made as with `saving.raw: {}`, which have other fields than those to come: set \
+         `saving.output_dir` to another folder, or `saving.raw` as it was",
+        run.id,
+        raw(&run.manifest)
+    ))
 }
 
 /// Demands that no run has conversations with ids that this one would give to others.
@@ -155,6 +170,12 @@ pub fn check(run: &Run, manifest: &BTreeMap<String, String>) -> Result<(), RunEr
         && requested != state
     {
         return Err(RunError::BatchSize { requested: requested.clone(), state: state.clone() });
+    }
+    let format = |manifest: &BTreeMap<String, String>| manifest.get(FORMAT).cloned().unwrap_or_else(|| "1".to_owned());
+    let (now, then) = (format(manifest), format(&run.manifest));
+    if now != then {
+        let version = run.manifest.get("dlgforge").cloned().unwrap_or_default();
+        return Err(RunError::Format { id: run.id.clone(), version, then, now });
     }
     let keys: BTreeSet<_> = manifest.keys().chain(run.manifest.keys()).collect();
     let changes: Vec<_> =

@@ -5,6 +5,7 @@ use crate::builtin;
 use crate::dataflows::generate::{Stage, Stages};
 use crate::domain::slot::{conversation_id, language_tag};
 use crate::domain::{Agent, Catalogue, Conversation, Failure, Judged, Normalisation, Round};
+use crate::files::FilesError;
 use crate::knowledge::{self, Index, KnowledgeError, Watch};
 use crate::llm::{Model, ModelError};
 use crate::operators::{InFlight, Opening};
@@ -34,6 +35,9 @@ pub enum RunError {
     /// A model can't be set up.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A file of the output folder can't be used.
+    #[error(transparent)]
+    Files(#[from] FilesError),
     /// Something can't be written.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -47,6 +51,21 @@ pub enum RunError {
         requested: String,
         /// That of the run.
         state: String,
+    },
+    /// The run to go on with was begun by a version that wrote other files.
+    #[error(
+        "run {id} was begun by dlgforge {version}, whose files have format {then} and not {now}: go on with it by the version \
+         that began it, or start a new run, with `run.reuse_from: {id}` to take over its replies"
+    )]
+    Format {
+        /// The run.
+        id: String,
+        /// The version that began it.
+        version: String,
+        /// The format of its files.
+        then: String,
+        /// The format that this version writes.
+        now: String,
     },
     /// The run to go on with would not give the same data any more.
     #[error(

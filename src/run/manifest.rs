@@ -6,8 +6,9 @@
 use super::identity::Identity;
 use super::inputs::Sources;
 use crate::domain::Normalisation;
+use crate::output::FORMAT_VERSION;
 use crate::settings::paths::NORMALISATION;
-use crate::settings::sources::{ENDPOINT_MODELS, KNOWLEDGE, PERSONAS, PROMPTS};
+use crate::settings::sources::{ENDPOINT_MODELS, FORMAT, KNOWLEDGE, PERSONAS, PROMPTS};
 use crate::settings::{Settings, digest};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +25,7 @@ pub fn manifest(settings: &Settings, sources: &Sources, identity: &Identity) -> 
     }
     let mut tell = |key: &str, value: String| _ = manifest.insert(key.to_owned(), value);
     tell("dlgforge", env!("CARGO_PKG_VERSION").to_owned());
+    tell(FORMAT, FORMAT_VERSION.to_string());
     tell("the configuration's folder", settings.config_dir.clone());
     let judge = settings.judge.as_ref().map(|(agent, _)| agent);
     for agent in [Some(&settings.user), Some(&settings.assistant), judge].into_iter().flatten() {

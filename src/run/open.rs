@@ -7,8 +7,9 @@ use super::prepare::Prepared;
 use super::waves::Waves;
 use super::{RunError, manifest};
 use crate::domain::{Attempt, Coverage, Fingerprint, Normalisation};
+use crate::files::Folder;
 use crate::operators::{Outcome, Quota, Target};
-use crate::output::{Begins, Folder, Recorder, RunFacts};
+use crate::output::{self, Begins, Recorder, RunFacts, coverage_ledger};
 use crate::settings::Settings;
 use crate::store::{Reuse, Run, Settled, State, Store};
 use std::sync::Arc;
@@ -63,13 +64,14 @@ pub fn open(settings: &Settings, prepared: &Prepared, listeners: &Listeners) -> 
     if let Some(run) = &identity.resumed {
         identity::check(run, &manifest)?;
         if run.state.is_over() {
-            folder.clear_leftovers(path)?;
-            folder.expect_whole(path, &sources.facts(settings, &identity))?;
+            output::clear_leftovers(&folder, path)?;
+            output::expect_whole(&folder, path, &sources.facts(settings, &identity))?;
             return Ok(Opened::Over(run.clone()));
         }
     }
     if identity.resumed.is_none() {
-        identity::other_model(&folder.runs, &manifest).into_iter().for_each(|line| tracing::warn!("{line}"));
+        let others = [identity::other_model(&folder.runs, &manifest), identity::other_rows(&folder.runs, &manifest)];
+        others.into_iter().flatten().for_each(|line| tracing::warn!("{line}"));
     }
     identity::other_normalisation(settings, identity.normalisation)
         .into_iter()
@@ -83,7 +85,7 @@ pub fn open(settings: &Settings, prepared: &Prepared, listeners: &Listeners) -> 
             state: State::Running,
             manifest,
             config: settings.config.clone(),
-            ledger: identity.known.map_or_else(|| folder.ledger_length(path), Ok)?,
+            ledger: identity.known.map_or_else(|| folder.length(path, coverage_ledger::FILE_NAME), Ok)?,
             began: stamp.utc_z(),
             updated: stamp.utc_z(),
         }),
@@ -144,7 +146,7 @@ fn past(
     let unfinished = folder.map_or(Ok(Vec::new()), |folder| folder.store.unfinished())?;
     let past = Past {
         folder: path,
-        length: folder.map_or(Ok(u64::MAX), |folder| folder.ledger_length(path))?,
+        length: folder.map_or(Ok(u64::MAX), |folder| folder.length(path, coverage_ledger::FILE_NAME))?,
         known: identity.known,
         normalisation: identity.normalisation,
         settled: settled.clone(),

@@ -1,7 +1,7 @@
 //! `dlgforge status`: what runs an output folder has.
 
 use super::{Bill, RunError};
-use crate::output::Folder;
+use crate::files::Folder;
 use crate::settings::paths::{BATCH_SIZE, LANGUAGES};
 use crate::store::{Fact, Run, Settled, Spent, State, Tiered};
 use std::fmt;

@@ -4,9 +4,9 @@ use super::bill::Bill;
 use super::layout::{COLUMNS, row, shortened, size};
 use super::sample::Sample;
 use super::signals::Signal;
+use crate::files::WrittenFile;
 use crate::llm::Reading;
 use crate::operators::{Shortfall, Tally};
-use crate::output::WrittenFile;
 use crate::settings::Settings;
 use crate::store::State;
 use std::fmt;
@@ -225,16 +225,14 @@ impl Summary {
             row(f, "for example", &format!("user: {}", shortened(question, 100)))?;
             row(f, "", &format!("assistant: {}", shortened(answer, 160)))?;
         }
-        let judged = if self.sample.verdicts > 0 {
-            "/conversations_sharegpt_judged.jsonl"
-        } else {
-            "/conversations_sharegpt.jsonl"
-        };
         let path = |name: &str| {
             let named = |file: &&WrittenFile| format!("/{}", file.path).ends_with(name);
             self.files.iter().find(named).map(|file| format!("{}, ", file.path)).unwrap_or_default()
         };
-        row(f, "look at", &format!("{}{}{}/run.log", path(judged), path("/turns.jsonl"), self.logs))?;
+        let judged = path("/conversations_sharegpt_judged.jsonl");
+        let judged = Some(judged).filter(|told| self.sample.verdicts > 0 && !told.is_empty());
+        let training = judged.unwrap_or_else(|| path("/conversations_sharegpt.jsonl"));
+        row(f, "look at", &format!("{training}{}{}/run.log", path("/turns.jsonl"), self.logs))?;
         if let End::Interrupted(_) | End::Halted(_) = self.end {
             writeln!(f, "  go on with\n    dlgforge run {} --resume {}", self.config, self.run_id)?;
         }

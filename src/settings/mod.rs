@@ -63,6 +63,8 @@ pub mod paths {
     pub const LANGUAGES: &str = table::TARGET_LANGUAGES.path;
     /// How questions are compared; manifests of earlier releases do not have it.
     pub const NORMALISATION: &str = table::NORMALISATION.path;
+    /// Whether every file tells everything; manifests of the first format do not have it: theirs do.
+    pub const RAW: &str = table::RAW.path;
     /// The provider and the model of the agents that write, the assistant first.
     pub const WRITERS: [(Agent, [&str; 2]); 2] = [
         (Agent::Assistant, [table::PROVIDER.of(Agent::Assistant).path, table::MODEL.of(Agent::Assistant).path]),
@@ -78,6 +80,8 @@ pub mod sources {
     pub const PROMPTS: &str = "prompts/";
     /// A digest of each document, by its path.
     pub const KNOWLEDGE: &str = "knowledge/";
+    /// The format of the files; manifests of the first one do not have it.
+    pub const FORMAT: &str = "format of the files";
     /// The models of the endpoints of an agent, after its name.
     pub const ENDPOINT_MODELS: &str = "models of its endpoints";
 }

@@ -4,6 +4,7 @@ use super::agents::{self, ASSISTANT, JUDGE, USER, agent};
 use super::choices::{CoverageMode, DocumentLanguage, JudgeMode, OnFail, Trace, TurnMode};
 use super::error::Report;
 use super::folders::Folders;
+use super::keys::listed;
 use super::types::{Setting, Text, Texts};
 use super::values::Values;
 use super::{PersonaSource, PlanSettings, Resume, Settings, TopicSource, table as keys};
@@ -306,7 +307,20 @@ fn output_options(values: &Values, folders: &Folders, report: &mut Report) -> ou
         root: folders.root.clone(),
         columns: columns(values, report),
         keep_dropped_rows: values.get(keys::KEEP_DROPPED_ROWS),
+        files: files(values, report),
+        raw: values.get(keys::RAW),
     }
+}
+
+fn files(values: &Values, report: &mut Report) -> output::Files {
+    const KEY: Setting<Texts> = keys::FILES;
+    let names = values.get(KEY);
+    output::Files::named(&names).unwrap_or_else(|unknown| {
+        let known = listed(output::Files::names().into_iter());
+        let text = format!("`{KEY}`: there is no file `{unknown}`; there are {known}");
+        report.conflict(&[KEY.path], values.place(KEY), text);
+        output::Files::all()
+    })
 }
 
 fn columns(values: &Values, report: &mut Report) -> output::Columns {

@@ -364,6 +364,8 @@ keys! {
 keys! {
     SAVING:
     OUTPUT_DIR: Text = fixed("saving.output_dir", output_dir), env(&["OUTPUT_DIR"]);
+    FILES: Texts = fixed("saving.files", |s| s.output.files.listed()), env(&["SAVING_FILES"]);
+    RAW: bool = fixed("saving.raw", |s| s.output.raw.to_string()), env(&["SAVING_RAW"]);
     KEEP_DROPPED_ROWS: bool = fixed("saving.keep_dropped_rows", |s| s.output.keep_dropped_rows.to_string()),
         env(&["KEEP_DROPPED_ROWS"]);
     MESSAGES: Text = fixed("saving.output_columns.messages", |s| s.output.columns.messages.clone());

@@ -36,13 +36,14 @@ fn questions_are_about_the_documents_and_answers_rest_on_passages() {
     }
     // By the server's own account: the prompt of every answer has the question, and passages that a search has found.
     let seen = rows.iter().filter(|row| {
-        let messages = row["messages_with_tools"].as_array().expect("messages");
-        let results = messages.iter().filter(|message| message["role"] == "tool");
-        let results = results.map(|result| result["content"].as_str().expect("JSON text"));
-        let results = results.map(|result| serde_json::from_str::<Value>(result).expect("JSON"));
-        let found: Vec<String> = results
-            .flat_map(|result| result["results"].as_array().cloned().unwrap_or_default())
-            .map(|passage| passage["content"].as_str().expect("a passage").to_owned())
+        let document =
+            format!("outputs/conversations/{}.json", row["metadata"]["conversation_id"].as_str().expect("an id"));
+        let document: Value = serde_json::from_str(&project.read(&document)).expect("JSON");
+        let events = document["turns"][0]["tool_events"].as_array().expect("events");
+        let found: Vec<String> = events
+            .iter()
+            .flat_map(|event| event["result"]["results"].as_array().cloned().unwrap_or_default())
+            .filter_map(|passage| passage["content"].as_str().map(str::to_owned))
             .collect();
         let asked = format!("Question: {}", said(row, 0));
         let prompt = prompts.iter().find(|prompt| prompt.contains(&asked));

@@ -135,7 +135,7 @@ pub fn moved_to(base_url: &str) -> Vec<String> {
 pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// Contents of all files of a folder, by their path in it.
-fn files(folder: &Path) -> Files {
+pub fn files(folder: &Path) -> Files {
     let mut found = Files::new();
     for entry in fs::read_dir(folder).expect("a folder") {
         let entry = entry.expect("an entry");

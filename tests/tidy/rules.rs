@@ -26,7 +26,8 @@ const MAY_IMPORT: &str = "
     domain:
     plan: domain
     knowledge: domain
-    output: domain store
+    files: domain store
+    output: domain files store
     store: domain
     llm: domain store
     traffic: domain llm store
@@ -38,7 +39,7 @@ const MAY_IMPORT: &str = "
     dataflows: domain operators
     settings: domain knowledge llm output plan providers stages store traffic
     cli: settings
-    run: builtin domain plan knowledge store output llm providers traffic tools stages operators dataflows settings
+    run: builtin domain plan knowledge store files output llm providers traffic tools stages operators dataflows settings
     main: cli domain output run settings store
     lib:
 ";

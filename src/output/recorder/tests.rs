@@ -1,21 +1,39 @@
 //! A whole run against the files in `golden/`, then what the recorder refuses and leaves out.
 
-use super::super::sample;
+mod reading;
+
+use super::super::{Files, sample};
 use super::*;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::PathBuf;
 
-const GOLDEN: [(&str, &str); 9] = [
-    ("synthetic_qa.jsonl", include_str!("../golden/synthetic_qa.jsonl")),
+/// Files that are the same whatever `saving.raw` says.
+const GOLDEN: [(&str, &str); 3] = [
     ("conversations_index.jsonl", include_str!("../golden/conversations_index.jsonl")),
-    ("conversations_sharegpt.jsonl", include_str!("../golden/conversations_sharegpt.jsonl")),
-    ("conversations_sharegpt_judged.jsonl", include_str!("../golden/conversations_sharegpt_judged.jsonl")),
     ("turns.jsonl", include_str!("../golden/turns.jsonl")),
     ("coverage_ledger.jsonl", include_str!("../golden/coverage_ledger.jsonl")),
-    ("conversations/run-1-ar-0000.json", include_str!("../golden/run-1-ar-0000.json")),
-    ("conversations/run-1-en-0000.json", include_str!("../golden/run-1-en-0000.json")),
-    ("run_state/run-1.json", include_str!("../golden/run_state.json")),
+];
+
+/// The others, without and with it.
+const BY_RAW: [[(&str, &str); 6]; 2] = [
+    [
+        ("synthetic_qa.jsonl", include_str!("../golden/synthetic_qa.jsonl")),
+        ("conversations_sharegpt.jsonl", include_str!("../golden/conversations_sharegpt.jsonl")),
+        ("conversations_sharegpt_judged.jsonl", include_str!("../golden/conversations_sharegpt_judged.jsonl")),
+        ("conversations/run-1-ar-0000.json", include_str!("../golden/run-1-ar-0000.json")),
+        ("conversations/run-1-en-0000.json", include_str!("../golden/run-1-en-0000.json")),
+        ("run_state/run-1.json", include_str!("../golden/run-1.json")),
+    ],
+    [
+        ("synthetic_qa.jsonl", include_str!("../golden/raw/synthetic_qa.jsonl")),
+        ("conversations_sharegpt.jsonl", include_str!("../golden/raw/conversations_sharegpt.jsonl")),
+        ("conversations_sharegpt_judged.jsonl", include_str!("../golden/raw/conversations_sharegpt_judged.jsonl")),
+        ("conversations/run-1-ar-0000.json", include_str!("../golden/raw/run-1-ar-0000.json")),
+        ("conversations/run-1-en-0000.json", include_str!("../golden/raw/run-1-en-0000.json")),
+        ("run_state/run-1.json", include_str!("../golden/raw/run-1.json")),
+    ],
 ];
 
 fn recorder(root: &Path) -> Recorder {
@@ -41,7 +59,11 @@ fn resumed(root: &Path) -> Result<Recorder, OutputError> {
 
 /// Records the two sample conversations.
 fn recorded(root: &Path, status: State) -> Vec<WrittenFile> {
-    let mut recorder = recorder(root);
+    recorded_by(sample::options(root), status)
+}
+
+fn recorded_by(options: Options, status: State) -> Vec<WrittenFile> {
+    let mut recorder = create(options, sample::facts()).unwrap();
     recorder.record(&sample::sample_conversation()).unwrap();
     recorder.record(&sample::dropped_conversation()).unwrap();
     recorder.finish(status).unwrap()
@@ -62,8 +84,14 @@ fn keys(object: &Value) -> String {
 fn a_run_leaves_exactly_these_files() {
     let root = tempfile::tempdir().unwrap();
     let written = recorded(root.path(), State::Completed);
-    for (name, expected) in GOLDEN {
+    for (name, expected) in GOLDEN.into_iter().chain(BY_RAW[1]) {
         let path = root.path().join("outputs").join(name);
+        assert_eq!(fs::read_to_string(path).unwrap(), expected, "{name}");
+    }
+    let lean = tempfile::tempdir().unwrap();
+    recorded_by(Options { raw: false, ..sample::options(lean.path()) }, State::Completed);
+    for (name, expected) in GOLDEN.into_iter().chain(BY_RAW[0]) {
+        let path = lean.path().join("outputs").join(name);
         assert_eq!(fs::read_to_string(path).unwrap(), expected, "{name}");
     }
     assert_eq!(fs::read_to_string(root.path().join("outputs/run_state/last_run_id.txt")).unwrap(), "run-1");
@@ -89,7 +117,7 @@ fn a_run_leaves_exactly_these_files() {
     let files = written.iter().filter(|file| !file.path.ends_with('/'));
     files
         .for_each(|file| assert_eq!(file.bytes, fs::metadata(root.path().join(&file.path)).unwrap().len(), "{file:?}"));
-    let text = GOLDEN.map(|(_, text)| text).concat();
+    let text: String = GOLDEN.into_iter().chain(BY_RAW.concat()).map(|(_, text)| text).collect();
     assert!(!text.contains(&root.path().display().to_string()), "no path of this machine");
 }
 
@@ -252,13 +280,13 @@ fn a_second_run_appends_and_a_taken_or_impossible_id_is_refused() {
     let second = RunFacts { run_id: "run-2".into(), ..sample::facts() };
     let mut recorder = create(sample::options(root.path()), second.clone()).unwrap();
     let busy = create(sample::options(root.path()), RunFacts { run_id: "run-3".into(), ..second.clone() });
-    assert!(matches!(busy, Err(OutputError::Busy { .. })));
+    assert!(matches!(busy, Err(OutputError::Files(FilesError::Busy { .. }))));
     recorder.record(&Conversation { id: "run-2-ar-0000".into(), ..sample::sample_conversation() }).unwrap();
     let written = recorder.finish(State::Completed).unwrap();
     assert_eq!(written[0].rows, Some(1));
     assert_eq!(rows(root.path(), "synthetic_qa.jsonl").len(), 3);
     let mut rows = 0;
-    ledger::read(&root.path().join("outputs"), u64::MAX, |_, _| rows += 1).unwrap();
+    coverage_ledger::read(&root.path().join("outputs"), u64::MAX, |_, _| rows += 1).unwrap();
     assert_eq!(rows, 5);
     for run_id in ["", ".hidden", "a/b", "..", "a\\b"] {
         let refused = create(sample::options(root.path()), RunFacts { run_id: run_id.into(), ..second.clone() });
@@ -370,4 +398,25 @@ fn a_stopped_run_goes_on_and_a_changed_file_is_named() {
     recorder.record(&sample::dropped_conversation()).unwrap();
     recorder.finish(State::Completed).unwrap();
     assert_eq!(contents(root.path()), contents(expected.path()));
+}
+
+#[test]
+fn a_run_without_documents_and_parquet_goes_on_in_its_shard() {
+    let files = |names: &[&str]| Files::named(names).unwrap();
+    for (names, expected) in [(&["parquet"][..], 5), (&["turns"], 2), (&[], 1)] {
+        let roots = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let options = roots.each_ref().map(|root| Options { files: files(names), ..sample::options(root.path()) });
+        recorded_by(options[0].clone(), State::Completed);
+        let mut stopped = create(options[1].clone(), sample::facts()).unwrap();
+        stopped.record(&sample::sample_conversation()).unwrap();
+        stopped.finish(State::Interrupted).unwrap();
+        let settled = Folder::look(&options[1].folder).unwrap().unwrap().store.settled("run-1").unwrap();
+        let mut resumed = open(options[1].clone(), sample::facts(), Begins::Resumed(settled)).unwrap();
+        resumed.record(&sample::dropped_conversation()).unwrap();
+        resumed.finish(State::Completed).unwrap();
+        let [whole, found] = roots.each_ref().map(|root| contents(root.path()));
+        assert_eq!(whole, found, "{names:?}");
+        let (states, others): (Vec<_>, Vec<_>) = whole.keys().partition(|path| path.starts_with("outputs/run_state"));
+        assert_eq!((states.len(), others.len()), (2, expected), "{others:?}");
+    }
 }

@@ -1,87 +1,88 @@
 //! The `inputs` object: the settings a conversation, or a run, was made under.
 
-use super::Personas;
+use super::{Personas, Text};
 use crate::domain::{Conversation, Ending, JudgeReply};
 use crate::output::RunFacts;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The `inputs` object. Fields of one conversation are left out where a whole run is described.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Inputs<'a> {
-    question: &'a str,
-    target_language: &'a str,
-    target_languages: &'a [Arc<str>],
-    question_seed: &'a str,
-    run_id: &'a str,
-    resume_run_id: &'static str,
-    total_samples: u32,
-    min_turns: u16,
-    max_turns: u16,
-    turn_count_distribution: &'static str,
-    turn_count_mean: f64,
-    seed_topics_path: &'a str,
-    seed_topics_variant: &'a str,
-    seed_topics_probability: f64,
-    seed_topics_enabled: bool,
-    retrieval_default_k: usize,
-    user_persona: String,
-    assistant_persona: String,
-    user_persona_id: &'a str,
-    assistant_persona_id: &'a str,
-    user_agent_used_name: &'a str,
-    assistant_agent_used_name: &'a str,
-    judge_enabled: bool,
-    judge_granularity: &'static str,
-    judge_reasons: &'a [String],
-    project_root: &'static str,
-    config_dir: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    n_turns: Option<usize>,
-    batch_size: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    conversation_judge: Option<&'a JudgeReply>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    conversation_index: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    conversation_status: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    drop_reason: Option<&'static str>,
-    run_seed: u64,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Inputs<'a> {
+    pub(crate) question: Text<'a>,
+    pub(crate) target_language: Text<'a>,
+    pub(crate) target_languages: Cow<'a, [Arc<str>]>,
+    pub(crate) question_seed: Text<'a>,
+    pub(crate) run_id: Text<'a>,
+    pub(crate) resume_run_id: Text<'a>,
+    pub(crate) total_samples: u32,
+    pub(crate) min_turns: u16,
+    pub(crate) max_turns: u16,
+    pub(crate) turn_count_distribution: Text<'a>,
+    pub(crate) turn_count_mean: f64,
+    pub(crate) seed_topics_path: Text<'a>,
+    pub(crate) seed_topics_variant: Text<'a>,
+    pub(crate) seed_topics_probability: f64,
+    pub(crate) seed_topics_enabled: bool,
+    pub(crate) retrieval_default_k: usize,
+    pub(crate) user_persona: Text<'a>,
+    pub(crate) assistant_persona: Text<'a>,
+    pub(crate) user_persona_id: Text<'a>,
+    pub(crate) assistant_persona_id: Text<'a>,
+    pub(crate) user_agent_used_name: Text<'a>,
+    pub(crate) assistant_agent_used_name: Text<'a>,
+    pub(crate) judge_enabled: bool,
+    pub(crate) judge_granularity: Text<'a>,
+    pub(crate) judge_reasons: Cow<'a, [String]>,
+    pub(crate) project_root: Text<'a>,
+    pub(crate) config_dir: Text<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) n_turns: Option<usize>,
+    pub(crate) batch_size: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) conversation_judge: Option<Cow<'a, JudgeReply>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) conversation_index: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) conversation_status: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) drop_reason: Option<Text<'a>>,
+    pub(crate) run_seed: u64,
 }
 
 impl<'a> Inputs<'a> {
     /// Of a run: without personas, and without a target language where it has several.
     pub fn of_run(facts: &'a RunFacts) -> Self {
-        let target_language = if let [only] = facts.languages.as_slice() { only } else { "" };
+        let target_language = if let [only] = facts.languages.as_slice() { &**only } else { "" };
         Self {
-            question: &facts.question,
-            target_language,
-            target_languages: &facts.languages,
-            question_seed: &facts.question,
-            run_id: &facts.run_id,
-            resume_run_id: "",
+            question: (&*facts.question).into(),
+            target_language: target_language.into(),
+            target_languages: Cow::Borrowed(&facts.languages),
+            question_seed: (&*facts.question).into(),
+            run_id: (&*facts.run_id).into(),
+            resume_run_id: "".into(),
             total_samples: facts.total_samples,
             min_turns: facts.min_turns,
             max_turns: facts.max_turns,
-            turn_count_distribution: facts.distribution,
+            turn_count_distribution: (facts.distribution).into(),
             turn_count_mean: facts.mean,
-            seed_topics_path: &facts.topics_path,
-            seed_topics_variant: &facts.topics_variant,
+            seed_topics_path: (&*facts.topics_path).into(),
+            seed_topics_variant: (&*facts.topics_variant).into(),
             seed_topics_probability: facts.topics_probability,
             seed_topics_enabled: facts.topics_enabled,
             retrieval_default_k: facts.top_k,
-            user_persona: String::new(),
-            assistant_persona: String::new(),
-            user_persona_id: "",
-            assistant_persona_id: "",
-            user_agent_used_name: &facts.user_agent,
-            assistant_agent_used_name: &facts.assistant_agent,
+            user_persona: "".into(),
+            assistant_persona: "".into(),
+            user_persona_id: "".into(),
+            assistant_persona_id: "".into(),
+            user_agent_used_name: (&*facts.user_agent).into(),
+            assistant_agent_used_name: (&*facts.assistant_agent).into(),
             judge_enabled: facts.judge_enabled,
-            judge_granularity: facts.judge_granularity,
-            judge_reasons: &facts.judge_reasons,
-            project_root: ".",
-            config_dir: &facts.config_dir,
+            judge_granularity: (facts.judge_granularity).into(),
+            judge_reasons: Cow::Borrowed(&facts.judge_reasons),
+            project_root: ".".into(),
+            config_dir: (&*facts.config_dir).into(),
             n_turns: None,
             batch_size: facts.batch_size,
             conversation_judge: None,
@@ -100,23 +101,23 @@ impl<'a> Inputs<'a> {
         personas: &Personas<'a>,
     ) -> Self {
         Self {
-            target_language: &conversation.language,
-            run_id: &conversation.id,
+            target_language: (&*conversation.language).into(),
+            run_id: (&*conversation.id).into(),
             user_persona: personas.user.clone(),
             assistant_persona: personas.assistant.clone(),
-            user_persona_id: personas.user_id,
-            assistant_persona_id: personas.assistant_id,
+            user_persona_id: personas.user_id.clone(),
+            assistant_persona_id: personas.assistant_id.clone(),
             n_turns: Some(conversation.turns.len()),
-            conversation_judge: conversation.judgement.as_ref().map(|judgement| &judgement.reply),
+            conversation_judge: conversation.judgement.as_ref().map(|judgement| Cow::Borrowed(&judgement.reply)),
             conversation_index: Some(conversation.slot.index),
-            conversation_status: Some(ending.status()),
-            drop_reason: Some(ending.drop_reason()),
+            conversation_status: Some(ending.status().into()),
+            drop_reason: Some(ending.drop_reason().into()),
             ..Self::of_run(facts)
         }
     }
 
     /// The same as the run state has it: `run_id` is the run's.
     pub fn within_run(&self, facts: &'a RunFacts) -> Self {
-        Self { run_id: &facts.run_id, ..self.clone() }
+        Self { run_id: (&*facts.run_id).into(), ..self.clone() }
     }
 }

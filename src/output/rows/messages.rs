@@ -1,10 +1,10 @@
 //! What was said: as labelled history, as chat messages, and as chat messages with tool calls.
 
+use super::json::Text;
 use crate::domain::reply::{Confidence, Difficulty, Intent};
-use crate::domain::{Json, ToolEvent, Turn};
-use crate::output::json::as_text;
-use serde::Serialize;
-use serde_json::Value;
+use crate::domain::{ToolEvent, Turn};
+use crate::files::spaced_text;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,60 +13,73 @@ const USER: &str = "user";
 const ASSISTANT: &str = "assistant";
 
 /// A message of `conversation_history`, with the labels of its speaker.
-#[derive(Debug, Serialize)]
-pub(crate) struct HistoryItem<'a> {
-    turn_index: u16,
-    role: &'static str,
-    message: &'a str,
-    agent: &'a str,
-    intent: Option<Intent>,
-    difficulty: Option<Difficulty>,
-    coverage_target: Option<&'a str>,
-    confidence: Option<Confidence>,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HistoryItem<'a> {
+    pub(crate) turn_index: u16,
+    pub(crate) role: Text<'a>,
+    pub(crate) message: Text<'a>,
+    pub(crate) agent: Text<'a>,
+    pub(crate) intent: Option<Intent>,
+    pub(crate) difficulty: Option<Difficulty>,
+    pub(crate) coverage_target: Option<Text<'a>>,
+    pub(crate) confidence: Option<Confidence>,
 }
 
 /// A chat message.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Message<'a> {
-    pub role: &'static str,
-    pub content: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub turn_index: Option<u16>,
-    pub agent: &'a str,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Message<'a> {
+    pub(crate) role: Text<'a>,
+    pub(crate) content: Text<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) turn_index: Option<u16>,
+    pub(crate) agent: Text<'a>,
 }
 
-/// A chat message, or a tool call, or what a tool returned.
-#[derive(Debug, Serialize)]
+/// A tool call, or what a tool returned, or a chat message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub(crate) enum ToolMessage<'a> {
+pub enum ToolMessage<'a> {
+    /// The assistant calls tools: all calls of the turn in one row.
+    Calls {
+        /// `assistant`.
+        role: Text<'a>,
+        /// Empty.
+        content: Text<'a>,
+        /// The calls, in order.
+        tool_calls: Vec<Call<'a>>,
+        /// Name of the model.
+        agent: Text<'a>,
+    },
+    /// What one call returned.
+    Returned {
+        /// `tool`.
+        role: Text<'a>,
+        /// The call.
+        tool_call_id: Text<'a>,
+        /// The tool.
+        name: Text<'a>,
+        /// What the model reads of the result.
+        content: Text<'a>,
+    },
     /// Something said.
     Said(Message<'a>),
-    /// The assistant calls tools: all calls of the turn in one row.
-    Calls { role: &'static str, content: &'static str, tool_calls: Vec<Call<'a>>, agent: &'a str },
-    /// What one call returned, as JSON text.
-    Returned {
-        role: &'static str,
-        tool_call_id: Cow<'a, str>,
-        name: &'a str,
-        #[serde(serialize_with = "as_text")]
-        content: &'a Json,
-    },
 }
 
 /// A tool call in the shape of the chat completions API.
-#[derive(Debug, Serialize)]
-pub(crate) struct Call<'a> {
-    id: Cow<'a, str>,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Call<'a> {
+    pub(crate) id: Text<'a>,
     #[serde(rename = "type")]
-    kind: &'static str,
-    function: CalledFunction<'a>,
+    pub(crate) kind: Text<'a>,
+    pub(crate) function: CalledFunction<'a>,
 }
 
-#[derive(Debug, Serialize)]
-struct CalledFunction<'a> {
-    name: &'a str,
-    #[serde(serialize_with = "as_text")]
-    arguments: &'a Value,
+/// The function that a call calls.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CalledFunction<'a> {
+    pub(crate) name: Text<'a>,
+    /// JSON text.
+    pub(crate) arguments: String,
 }
 
 /// The labelled history; empty messages are left out.
@@ -82,12 +95,12 @@ fn question_item(turn: &Turn) -> HistoryItem<'_> {
     let reply = &turn.question.reply;
     HistoryItem {
         turn_index: turn.index.0,
-        role: USER,
-        message: &reply.user_message,
-        agent: &turn.question.agent,
+        role: USER.into(),
+        message: (&reply.user_message).into(),
+        agent: (&*turn.question.agent).into(),
         intent: Some(reply.intent),
         difficulty: Some(reply.difficulty),
-        coverage_target: Some(&reply.coverage_target),
+        coverage_target: Some((&reply.coverage_target).into()),
         confidence: None,
     }
 }
@@ -96,9 +109,9 @@ fn answer_item(turn: &Turn) -> HistoryItem<'_> {
     let reply = &turn.answer.reply;
     HistoryItem {
         turn_index: turn.index.0,
-        role: ASSISTANT,
-        message: &reply.assistant_message,
-        agent: &turn.answer.agent,
+        role: ASSISTANT.into(),
+        message: (&reply.assistant_message).into(),
+        agent: (&*turn.answer.agent).into(),
         intent: None,
         difficulty: None,
         coverage_target: None,
@@ -126,7 +139,8 @@ fn answered(turn: &Turn, turn_index: Option<u16>) -> Option<Message<'_>> {
 }
 
 fn said<'a>(role: &'static str, content: &'a str, turn_index: Option<u16>, agent: &'a str) -> Option<Message<'a>> {
-    (!content.is_empty()).then_some(Message { role, content, turn_index, agent })
+    let (role, content, agent) = (role.into(), content.into(), agent.into());
+    Some(Message { role, content, turn_index, agent }).filter(|message| !message.content.is_empty())
 }
 
 /// The chat messages with tool calls between question and answer. Each result names the call it belongs to. Models may
@@ -135,22 +149,23 @@ fn said<'a>(role: &'static str, content: &'a str, turn_index: Option<u16>, agent
 /// Each kind of message has keys of its own, as chat templates want it, and questions have another one than answers
 /// (`turn_index`) in every row: so readers that infer types from the first rows know that keys differ, whether or not
 /// tools were called in those.
-pub(crate) fn messages_with_tools(turns: &[Arc<Turn>]) -> Vec<ToolMessage<'_>> {
+pub(crate) fn messages_with_tools(turns: &[Arc<Turn>], shown: Vec<Vec<String>>) -> Vec<ToolMessage<'_>> {
     let mut rows = Vec::new();
     let mut taken = BTreeSet::new();
-    for turn in turns {
+    for (turn, shown) in turns.iter().zip(shown) {
         rows.extend(asked(turn, Some(turn.index.0)).map(ToolMessage::Said));
         let events = turn.answer.tool_events.iter().map(|event| (call_id(&event.id, &mut taken), event));
         let events: Vec<_> = events.collect();
         if !events.is_empty() {
             let tool_calls = events.iter().map(|(id, event)| call(id.clone(), event)).collect();
-            rows.push(ToolMessage::Calls { role: ASSISTANT, content: "", tool_calls, agent: &turn.answer.agent });
+            let agent = (&*turn.answer.agent).into();
+            rows.push(ToolMessage::Calls { role: ASSISTANT.into(), content: "".into(), tool_calls, agent });
         }
-        rows.extend(events.into_iter().map(|(tool_call_id, event)| ToolMessage::Returned {
-            role: "tool",
+        rows.extend(events.into_iter().zip(shown).map(|((tool_call_id, event), shown)| ToolMessage::Returned {
+            role: "tool".into(),
             tool_call_id,
-            name: &event.name,
-            content: &event.result,
+            name: (&event.name).into(),
+            content: shown.into(),
         }));
         rows.extend(answered(turn, None).map(ToolMessage::Said));
     }
@@ -169,21 +184,27 @@ fn call_id<'a>(own: &'a str, taken: &mut BTreeSet<Cow<'a, str>>) -> Cow<'a, str>
     id
 }
 
-fn call<'a>(id: Cow<'a, str>, event: &'a ToolEvent) -> Call<'a> {
-    let function = CalledFunction { name: &event.name, arguments: &event.arguments };
-    Call { id, kind: "function", function }
+fn call<'a>(id: Text<'a>, event: &'a ToolEvent) -> Call<'a> {
+    let function = CalledFunction { name: (&event.name).into(), arguments: spaced_text(&event.arguments) };
+    Call { id, kind: "function".into(), function }
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use super::super::results::called;
     use super::*;
     use crate::output::sample;
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn rows(turns: &[Arc<Turn>]) -> Vec<Value> {
-        messages_with_tools(turns).iter().map(|row| serde_json::to_value(row).unwrap()).collect()
+        let shown =
+            |turn: &Arc<Turn>| called(&turn.answer.tool_events, true).into_iter().map(|(_, shown)| shown).collect();
+        messages_with_tools(turns, turns.iter().map(shown).collect())
+            .iter()
+            .map(|row| serde_json::to_value(row).unwrap())
+            .collect()
     }
 
     #[test]
@@ -274,7 +295,7 @@ mod tests {
         assert_eq!(history(&turns).len(), 3);
         let messages = messages(&turns, true);
         assert_eq!(
-            messages.iter().map(|said| (said.role, said.turn_index.unwrap())).collect::<Vec<_>>(),
+            messages.iter().map(|said| (&*said.role, said.turn_index.unwrap())).collect::<Vec<_>>(),
             [("user", 1), ("user", 2), ("assistant", 2)]
         );
     }

@@ -1,44 +1,87 @@
-//! The rows of a conversation: what each file tells of it, in the order of its keys.
+//! What the rows of several files are made of, in the order of their keys.
+//!
+//! Each type is written and read: texts are borrowed from the conversation where it is written, owned where it was read.
 
-mod conversations;
 mod inputs;
+mod json;
 mod messages;
-mod sharegpt;
-mod turns;
+mod payloads;
+mod reasoning;
+mod results;
 
-pub(crate) use conversations::{ConversationDocument, IndexRow, SyntheticQa};
-pub(crate) use inputs::Inputs;
-pub(crate) use messages::{HistoryItem, Message, ToolMessage};
-pub(crate) use sharegpt::{AssistantReasoning, Dropped, JudgeColumn, Metadata, ShareGpt, UserReasoning, mean_score};
-pub(crate) use turns::{RawResult, TurnPayload, TurnRow, accepted};
+pub use inputs::Inputs;
+pub use messages::{Call, CalledFunction, HistoryItem, Message, ToolMessage};
+pub use payloads::{RawResult, ReadReplies, TurnPayload};
+pub use reasoning::{AssistantReasoning, JudgeColumn, JudgedTurn, Metadata, UserReasoning};
+pub use results::Called;
 
-use super::RunFacts;
-use crate::domain::{Conversation, Ending, JudgeReply, Persona};
-use serde::Serialize;
+pub(crate) use json::{Text, or_empty};
+pub(crate) use messages::{history, messages};
+pub(crate) use payloads::{accepted, raw_results};
+pub(crate) use reasoning::mean_score;
+
+use super::{Options, RunFacts};
+use crate::domain::{Catalogue, Conversation, Ending, JudgeReply, Persona};
+use serde::{Deserialize, Serialize};
+use std::cell::OnceCell;
 
 /// Who speaks, as every file names them.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Personas<'a> {
-    user: String,
-    assistant: String,
-    user_id: &'a str,
-    assistant_id: &'a str,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Personas<'a> {
+    pub(crate) user: Text<'a>,
+    pub(crate) assistant: Text<'a>,
+    pub(crate) user_id: Text<'a>,
+    pub(crate) assistant_id: Text<'a>,
 }
 
 impl<'a> Personas<'a> {
     fn of(user: &'a Persona, assistant: &'a Persona) -> Self {
-        Self { user: user.rendered(), assistant: assistant.rendered(), user_id: &user.id, assistant_id: &assistant.id }
+        Self {
+            user: user.rendered().into(),
+            assistant: assistant.rendered().into(),
+            user_id: (&user.id).into(),
+            assistant_id: (&assistant.id).into(),
+        }
     }
+}
+
+/// What is the same for all rows of a run.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    /// What is written, and how.
+    pub options: &'a Options,
+    /// What the run is.
+    pub facts: &'a RunFacts,
+    /// Where chunks and documents are looked up.
+    pub catalogue: &'a Catalogue,
+}
+
+/// When a conversation was recorded.
+pub(crate) struct Times {
+    /// UTC with offset.
+    pub utc: String,
+    /// UTC with `Z`.
+    pub utc_z: String,
 }
 
 /// What the files say of a conversation, built once and shared by their rows.
 pub(crate) struct Parts<'a> {
     /// The conversation that the rows are about.
     pub conversation: &'a Conversation,
+    /// How it ended.
+    pub ending: &'a Ending,
+    /// What is written, and how.
+    pub options: &'a Options,
     /// What is the same for all conversations.
     pub facts: &'a RunFacts,
+    /// Where chunks and documents are looked up.
+    pub catalogue: &'a Catalogue,
     /// When it was recorded: UTC with offset.
     pub timestamp: &'a str,
+    /// The same with `Z`.
+    pub timestamp_z: &'a str,
+    /// Where its document lies, as rows tell it; empty where none is written.
+    pub file: String,
     /// `completed`, `dropped` or `active`.
     pub status: &'static str,
     /// Why it was dropped; empty when it was not.
@@ -51,49 +94,62 @@ pub(crate) struct Parts<'a> {
     pub inputs: Inputs<'a>,
     /// Its turns in order, as the outputs show them.
     pub turns: Vec<TurnPayload<'a>>,
-    /// What the endpoints sent.
-    pub raw_results: Vec<RawResult<'a>>,
-    /// What was said, with labels.
-    pub history: Vec<HistoryItem<'a>>,
-    /// What was said, as chat messages.
-    pub messages: Vec<Message<'a>>,
-    /// The same with tool calls and their results.
+    /// What was said, with tool calls and their results.
     pub messages_with_tools: Vec<ToolMessage<'a>>,
-    /// What describes it in every training row.
-    pub metadata: Metadata<'a>,
-    /// How each question came about.
-    pub user_reasoning: Vec<UserReasoning<'a>>,
-    /// How each answer came about.
-    pub assistant_reasoning: Vec<AssistantReasoning<'a>>,
+    /// Its row of `conversations_sharegpt.jsonl`, once a file has asked for it: other files take it over.
+    pub row: OnceCell<Vec<u8>>,
 }
 
 impl<'a> Parts<'a> {
-    /// Everything the rows of an ended conversation are made of.
-    pub fn new(conversation: &'a Conversation, ending: &Ending, facts: &'a RunFacts, timestamp: &'a str) -> Self {
+    /// Everything the rows of an ended conversation are made of, whose document lies at `file`.
+    pub fn new(
+        conversation: &'a Conversation,
+        ending: &'a Ending,
+        Context { options, facts, catalogue }: Context<'a>,
+        times: &'a Times,
+        file: String,
+    ) -> Self {
         let personas = Personas::of(&conversation.user_persona, &conversation.assistant_persona);
         let turns = &conversation.turns;
+        let called = turns.iter().map(|turn| results::called(&turn.answer.tool_events, options.raw));
+        let (called, shown): (Vec<_>, Vec<_>) = called.map(|events| events.into_iter().unzip()).unzip();
         Self {
             conversation,
+            ending,
+            options,
             facts,
-            timestamp,
+            catalogue,
+            timestamp: &times.utc,
+            timestamp_z: &times.utc_z,
+            file,
             status: ending.status(),
             drop_reason: ending.drop_reason(),
             judgement: conversation.judgement.as_ref().map(|judgement| &judgement.reply),
             inputs: Inputs::of_conversation(conversation, ending, facts, &personas),
-            turns: turns.iter().map(|turn| TurnPayload::of(turn)).collect(),
-            raw_results: turns::raw_results(conversation),
-            history: messages::history(turns),
-            messages: messages::messages(turns, true),
-            messages_with_tools: messages::messages_with_tools(turns),
-            metadata: Metadata::of(conversation, ending, facts, timestamp, personas.clone()),
-            user_reasoning: turns.iter().map(|turn| UserReasoning::of(turn)).collect(),
-            assistant_reasoning: turns.iter().map(|turn| AssistantReasoning::of(turn)).collect(),
+            turns: turns.iter().zip(called).map(|(turn, called)| TurnPayload::of(turn, called)).collect(),
+            messages_with_tools: messages::messages_with_tools(turns, shown),
             personas,
+            row: OnceCell::new(),
         }
     }
 
     /// Number of turns it has.
     pub fn n_turns(&self) -> usize {
         self.turns.len()
+    }
+
+    /// Whether it stands in the files that are trained on: else `dropped.jsonl` has it.
+    pub fn is_trained_on(&self) -> bool {
+        self.options.keep_dropped_rows || !matches!(self.ending, Ending::Dropped(_))
+    }
+
+    /// How each question came about.
+    pub fn user_reasoning(&self) -> Vec<UserReasoning<'a>> {
+        self.conversation.turns.iter().map(|turn| UserReasoning::of(turn)).collect()
+    }
+
+    /// How each answer came about.
+    pub fn assistant_reasoning(&self) -> Vec<AssistantReasoning<'a>> {
+        self.conversation.turns.iter().map(|turn| AssistantReasoning::of(turn)).collect()
     }
 }

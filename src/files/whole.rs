@@ -1,11 +1,11 @@
 //! Whole files and their names: written under a temporary name, then moved into place.
 
-use super::OutputError;
+use super::FilesError;
 use crate::store::Mark;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::{self, File, TryLockError};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -40,33 +40,33 @@ pub(crate) fn temporary(path: &Path) -> PathBuf {
 }
 
 /// Replaces a small file in one step; on return its content is on disk, its name after [`sync_folder`].
-pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), OutputError> {
+pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), FilesError> {
     let temporary = temporary(path);
     let mut file = create(&temporary)?;
-    file.write_all(content).map_err(OutputError::io("write", &temporary))?;
+    file.write_all(content).map_err(FilesError::io("write", &temporary))?;
     settle(file, &temporary, path)
 }
 
 /// Brings a temporary file's content to disk and gives it its name.
-pub(crate) fn settle(file: File, temporary: &Path, path: &Path) -> Result<(), OutputError> {
-    file.sync_all().map_err(OutputError::io("sync", temporary))?;
+pub(crate) fn settle(file: File, temporary: &Path, path: &Path) -> Result<(), FilesError> {
+    file.sync_all().map_err(FilesError::io("sync", temporary))?;
     rename(temporary, path)
 }
 
 /// Creates a file, or empties it.
-pub(crate) fn create(path: &Path) -> Result<File, OutputError> {
-    File::create(path).map_err(OutputError::io("create", path))
+pub(crate) fn create(path: &Path) -> Result<File, FilesError> {
+    File::create(path).map_err(FilesError::io("create", path))
 }
 
 /// Creates a folder and those above it.
-pub(crate) fn create_folder(path: &Path) -> Result<(), OutputError> {
-    fs::create_dir_all(path).map_err(OutputError::io("create folder", path))
+pub(crate) fn create_folder(path: &Path) -> Result<(), FilesError> {
+    fs::create_dir_all(path).map_err(FilesError::io("create folder", path))
 }
 
 /// Claims a folder for as long as the returned handle lives, against every other run that claims it. None, with a
 /// warning, where the file system has no such locks.
-pub(crate) fn claim_folder(folder: &Path) -> Result<Option<File>, OutputError> {
-    let handle = File::open(folder).map_err(OutputError::io("open", folder))?;
+pub(crate) fn claim_folder(folder: &Path) -> Result<Option<File>, FilesError> {
+    let handle = File::open(folder).map_err(FilesError::io("open", folder))?;
     for patience in (0..CLAIMS).rev() {
         match handle.try_lock() {
             Ok(()) => return Ok(Some(handle)),
@@ -79,33 +79,37 @@ pub(crate) fn claim_folder(folder: &Path) -> Result<Option<File>, OutputError> {
             }
         }
     }
-    Err(OutputError::Busy { folder: folder.to_owned() })
+    Err(FilesError::Busy { folder: folder.to_owned() })
 }
 
 /// Whether a run has claimed a folder at this moment.
-pub(crate) fn is_claimed(folder: &Path) -> Result<bool, OutputError> {
-    let handle = File::open(folder).map_err(OutputError::io("open", folder))?;
+pub(crate) fn is_claimed(folder: &Path) -> Result<bool, FilesError> {
+    let handle = File::open(folder).map_err(FilesError::io("open", folder))?;
     Ok(matches!(handle.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// Gives a file its final name, replacing what had it.
-pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), OutputError> {
-    fs::rename(from, to).map_err(OutputError::io("move a finished file to", to))
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), FilesError> {
+    fs::rename(from, to).map_err(FilesError::io("move a finished file to", to))
 }
 
 /// Brings the names in a folder to disk.
-pub(crate) fn sync_folder(folder: &Path) -> Result<(), OutputError> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(OutputError::io("sync folder", folder))
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), FilesError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(FilesError::io("sync folder", folder))
 }
 
 /// Removes the hidden files of an output folder's subfolder that nobody has recorded: a process that died left them.
-pub(crate) fn clear_leftovers(folder: &Path, recorded: &BTreeMap<String, Mark>, name: &str) -> Result<(), OutputError> {
-    for entry in fs::read_dir(folder).map_err(OutputError::io("list", folder))? {
-        let path = entry.map_err(OutputError::io("list", folder))?.path();
+pub(crate) fn clear_leftovers(folder: &Path, recorded: &BTreeMap<String, Mark>, name: &str) -> Result<(), FilesError> {
+    let entries = match fs::read_dir(folder) {
+        Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(FilesError::io("list", folder))?,
+    };
+    for entry in entries {
+        let path = entry.map_err(FilesError::io("list", folder))?.path();
         let file = path.file_name().unwrap_or_default().to_string_lossy();
         let ours = [".tmp", ".rows", ".slots"].iter().any(|ending| file.ends_with(ending));
         if file.starts_with('.') && ours && !recorded.contains_key(&format!("{name}/{file}")) {
-            fs::remove_file(&path).map_err(OutputError::io("remove", &path))?;
+            fs::remove_file(&path).map_err(FilesError::io("remove", &path))?;
         }
     }
     Ok(())
@@ -145,7 +149,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let first = claim_folder(folder.path()).unwrap();
         assert!(first.is_some());
-        assert!(matches!(claim_folder(folder.path()), Err(OutputError::Busy { .. })));
+        assert!(matches!(claim_folder(folder.path()), Err(FilesError::Busy { .. })));
         drop(first);
         assert!(claim_folder(folder.path()).unwrap().is_some());
     }

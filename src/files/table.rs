@@ -1,8 +1,8 @@
 //! One JSON Lines file: opened once, appended to in whole lines, recognised by its length and its end.
 
-use super::OutputError;
-use super::files::{WrittenFile, shown};
-use super::json::Lines;
+use super::FilesError;
+use super::lines::Lines;
+use super::whole::{WrittenFile, shown};
 use crate::store::Mark;
 use serde::de::IgnoredAny;
 use std::fs::{File, OpenOptions};
@@ -48,15 +48,15 @@ impl Table {
     ///
     /// # Errors
     /// When it can't be opened, or is not what it must be.
-    pub fn open(folder: &Path, name: &str, known: Known) -> Result<Self, OutputError> {
+    pub fn open(folder: &Path, name: &str, known: Known) -> Result<Self, FilesError> {
         let path = folder.join(name);
         let demanded = matches!(known, Known::Exactly { mark, .. } if mark.length > 0);
         let open = OpenOptions::new().read(true).append(true).create(!demanded).open(&path);
         let mut file = match open {
             Err(cause) if demanded && cause.kind() == io::ErrorKind::NotFound => {
-                return Err(OutputError::Changed { path, detail: "it is missing".to_owned() });
+                return Err(FilesError::Changed { path, detail: "it is missing".to_owned() });
             }
-            open => open.map_err(OutputError::io("open", &path))?,
+            open => open.map_err(FilesError::io("open", &path))?,
         };
         let (length, rows) = settle(&mut file, &path, known)?;
         Ok(Self { path, name: name.to_owned(), file, before: (length, rows), length, rows, dirty: true })
@@ -83,21 +83,21 @@ impl Table {
     }
 
     /// Adds lines at its end; they are durable once it is synced.
-    pub fn append(&mut self, lines: &Lines) -> Result<(), OutputError> {
+    pub fn append(&mut self, lines: &Lines) -> Result<(), FilesError> {
         self.dirty |= !lines.bytes.is_empty();
-        self.file.write_all(&lines.bytes).map_err(OutputError::io("append to", &self.path))?;
+        self.file.write_all(&lines.bytes).map_err(FilesError::io("append to", &self.path))?;
         self.length += lines.bytes.len() as u64;
         self.rows += lines.rows;
         Ok(())
     }
 
     /// Brings it to disk; how it ends, where it has grown since the last time.
-    pub fn sync(&mut self) -> Result<Option<(String, Mark)>, OutputError> {
+    pub fn sync(&mut self) -> Result<Option<(String, Mark)>, FilesError> {
         if !std::mem::take(&mut self.dirty) {
             return Ok(None);
         }
-        self.file.sync_data().map_err(OutputError::io("sync", &self.path))?;
-        let tail = tail(&mut self.file, self.length).map_err(OutputError::io("read", &self.path))?;
+        self.file.sync_data().map_err(FilesError::io("sync", &self.path))?;
+        let tail = tail(&mut self.file, self.length).map_err(FilesError::io("read", &self.path))?;
         Ok(Some((self.name.clone(), Mark { length: self.length, rows: self.rows, tail })))
     }
 
@@ -109,8 +109,8 @@ impl Table {
 }
 
 /// Appends to each table its lines, in order: all of them, or on an error none.
-pub(crate) fn append_all<const N: usize>(tables: &mut [Table; N], lines: &[Lines; N]) -> Result<(), OutputError> {
-    let before = std::array::from_fn::<_, N, _>(|at| (tables[at].length, tables[at].rows));
+pub(crate) fn append_all(tables: &mut [Table], lines: &[Lines]) -> Result<(), FilesError> {
+    let before: Vec<_> = tables.iter().map(|table| (table.length, table.rows)).collect();
     let appended = tables.iter_mut().zip(lines).try_for_each(|(table, lines)| table.append(lines));
     if appended.is_err() {
         for (table, (length, rows)) in tables.iter_mut().zip(before) {
@@ -124,22 +124,22 @@ pub(crate) fn append_all<const N: usize>(tables: &mut [Table; N], lines: &[Lines
 }
 
 /// Brings a file into the state it must be in; its length and rows.
-fn settle(file: &mut File, path: &Path, known: Known) -> Result<(u64, u64), OutputError> {
+fn settle(file: &mut File, path: &Path, known: Known) -> Result<(u64, u64), FilesError> {
     let (mark, died) = match known {
         Known::New => {
-            let length = mend(file, path).map_err(OutputError::io("mend the last line of", path))?;
+            let length = mend(file, path).map_err(FilesError::io("mend the last line of", path))?;
             return Ok((length, 0));
         }
         Known::Fresh => {
-            file.set_len(0).map_err(OutputError::io("empty", path))?;
+            file.set_len(0).map_err(FilesError::io("empty", path))?;
             return Ok((0, 0));
         }
         Known::Exactly { mark, died } | Known::Loosely { mark, died } => (mark, died),
     };
-    let length = file.metadata().map_err(OutputError::io("look at", path))?.len();
+    let length = file.metadata().map_err(FilesError::io("look at", path))?.len();
     let detail = match length {
         shorter if shorter < mark.length => Some(format!("it has {shorter} bytes of {}", mark.length)),
-        _ if tail(file, mark.length).map_err(OutputError::io("read", path))? != mark.tail => {
+        _ if tail(file, mark.length).map_err(FilesError::io("read", path))? != mark.tail => {
             Some("its content is not what was written".to_owned())
         }
         longer if longer > mark.length && !died => {
@@ -149,11 +149,11 @@ fn settle(file: &mut File, path: &Path, known: Known) -> Result<(u64, u64), Outp
     };
     match (detail, known) {
         (None, _) => {
-            file.set_len(mark.length).map_err(OutputError::io("cut", path))?;
+            file.set_len(mark.length).map_err(FilesError::io("cut", path))?;
             Ok((mark.length, mark.rows))
         }
         (Some(_), Known::Loosely { .. }) => settle(file, path, Known::New),
-        (Some(detail), _) => Err(OutputError::Changed { path: path.to_owned(), detail }),
+        (Some(detail), _) => Err(FilesError::Changed { path: path.to_owned(), detail }),
     }
 }
 
@@ -167,26 +167,26 @@ fn tail(file: &mut File, length: u64) -> io::Result<u128> {
 }
 
 /// How a whole file ends.
-pub(crate) fn mark(path: &Path, rows: u64) -> Result<Mark, OutputError> {
-    let mut file = File::open(path).map_err(OutputError::io("open", path))?;
-    let length = file.metadata().map_err(OutputError::io("look at", path))?.len();
-    let tail = tail(&mut file, length).map_err(OutputError::io("read", path))?;
+pub(crate) fn mark(path: &Path, rows: u64) -> Result<Mark, FilesError> {
+    let mut file = File::open(path).map_err(FilesError::io("open", path))?;
+    let length = file.metadata().map_err(FilesError::io("look at", path))?.len();
+    let tail = tail(&mut file, length).map_err(FilesError::io("read", path))?;
     Ok(Mark { length, rows, tail })
 }
 
 /// Demands that a file is as it was recorded.
-pub(crate) fn expect(path: &Path, mark: Mark) -> Result<(), OutputError> {
+pub(crate) fn expect(path: &Path, mark: Mark) -> Result<(), FilesError> {
     match File::open(path) {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
-            Err(OutputError::Changed { path: path.to_owned(), detail: "it is missing".to_owned() })
+            Err(FilesError::Changed { path: path.to_owned(), detail: "it is missing".to_owned() })
         }
         opened => {
-            let mut file = opened.map_err(OutputError::io("open", path))?;
-            let length = file.metadata().map_err(OutputError::io("look at", path))?.len();
+            let mut file = opened.map_err(FilesError::io("open", path))?;
+            let length = file.metadata().map_err(FilesError::io("look at", path))?.len();
             let same =
-                length == mark.length && tail(&mut file, length).map_err(OutputError::io("read", path))? == mark.tail;
+                length == mark.length && tail(&mut file, length).map_err(FilesError::io("read", path))? == mark.tail;
             let detail = format!("it is not the file of {} bytes that was written", mark.length);
-            if same { Ok(()) } else { Err(OutputError::Changed { path: path.to_owned(), detail }) }
+            if same { Ok(()) } else { Err(FilesError::Changed { path: path.to_owned(), detail }) }
         }
     }
 }

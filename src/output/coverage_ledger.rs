@@ -1,15 +1,23 @@
 //! The coverage ledger: every accepted question of every run in an output folder, one line each.
 
-use super::OutputError;
+use super::formats::Format;
+use super::rows::Parts;
 use crate::domain::{Catalogue, Turn, question_hash};
+use crate::files::{self, FilesError, Lines};
 use serde::{Deserialize, Serialize};
-use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::ops::Range;
 use std::path::Path;
 
 /// Name of the ledger in the output folder.
 pub const FILE_NAME: &str = "coverage_ledger.jsonl";
+
+pub(super) const FORMAT: Format = Format { name: "coverage_ledger", needed: true, rows };
+
+fn rows(parts: &Parts, lines: &mut Lines) -> Result<(), FilesError> {
+    let mut turns = parts.conversation.turns.iter();
+    let row = |turn| LedgerRow::of(turn, parts.catalogue, &parts.facts.run_id, parts.timestamp_z);
+    turns.try_for_each(|turn| lines.push("row of coverage_ledger", &row(turn)))
+}
 
 /// A line of the ledger. Texts are empty where there is nothing to tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,37 +69,12 @@ impl LedgerRow {
 }
 
 /// Hands over the rows of the ledger in an output folder one by one with the bytes each takes, oldest first, up to this
-/// length in bytes; none when there is no ledger yet. A
-/// last line without newline that is not a row was torn by a run that died: it is left out, with a warning. Blank lines
-/// are skipped.
+/// length in bytes; see [`files::read`].
 ///
 /// # Errors
-/// When the file can't be read, or another line is not a ledger row; the error names the line.
-pub fn read(folder: &Path, length: u64, mut take: impl FnMut(Range<u64>, LedgerRow)) -> Result<(), OutputError> {
-    let path = folder.join(FILE_NAME);
-    let file = match File::open(&path) {
-        Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(()),
-        opened => opened.map_err(OutputError::io("open", &path))?,
-    };
-    let mut reader = BufReader::new(file.take(length));
-    let (mut text, mut end) = (Vec::new(), 0);
-    for line in 1.. {
-        let start = end;
-        text.clear();
-        if reader.read_until(b'\n', &mut text).map_err(OutputError::io("read", &path))? == 0 {
-            break;
-        }
-        end += text.len() as u64;
-        if text.trim_ascii().is_empty() {
-            continue;
-        }
-        match serde_json::from_slice(&text) {
-            Ok(row) => take(start..end, row),
-            Err(_) if !text.ends_with(b"\n") => tracing::warn!("{}:{line}: ignored a torn last line", path.display()),
-            Err(cause) => return Err(OutputError::LedgerLine { path, line, cause }),
-        }
-    }
-    Ok(())
+/// When the file can't be read, or a line is not a ledger row; the error names the line.
+pub fn read(folder: &Path, length: u64, take: impl FnMut(Range<u64>, LedgerRow)) -> Result<(), FilesError> {
+    files::read(&folder.join(FILE_NAME), length, take)
 }
 
 #[cfg(test)]
@@ -102,7 +85,7 @@ mod tests {
 
     const GOOD: &str = r#"{"timestamp": "t", "topic_id": "c-0", "source_path": "a.md", "question": "ماذا؟", "question_hash": "0", "question_mode": "fresh", "seed_topic": "", "seed_question": "", "seed_question_hash": ""}"#;
 
-    fn loaded(content: &[u8]) -> Result<Vec<LedgerRow>, OutputError> {
+    fn loaded(content: &[u8]) -> Result<Vec<LedgerRow>, FilesError> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(FILE_NAME), content).unwrap();
         let mut rows = Vec::new();

@@ -1,8 +1,7 @@
-//! JSON text as the outputs spell it: `, ` and `: ` between items, non-ASCII kept, keys in the order of the row type.
+//! JSON text as rows spell it: `, ` and `: ` between items, non-ASCII kept, keys in the order of the row type.
 
-use super::OutputError;
+use super::FilesError;
 use serde::Serialize;
-use serde::ser::{SerializeMap, Serializer};
 use serde_json::ser::Formatter;
 use std::io::{self, Write};
 
@@ -46,32 +45,56 @@ pub(crate) struct Lines {
 
 impl Lines {
     /// Adds a row; `what` names it in errors.
-    pub fn push(&mut self, what: &'static str, row: &impl Serialize) -> Result<(), OutputError> {
-        spaced(row, &mut self.bytes).map_err(|cause| OutputError::Encode { what, cause })?;
+    pub fn push(&mut self, what: &'static str, row: &impl Serialize) -> Result<(), FilesError> {
+        spaced(row, &mut self.bytes).map_err(|cause| FilesError::Encode { what, cause })?;
         self.bytes.push(b'\n');
         self.rows += 1;
         Ok(())
     }
+
+    /// Adds a row whose text is there already, as [`spaced_row`] gives it.
+    pub fn push_text(&mut self, row: &[u8]) {
+        self.bytes.extend_from_slice(row);
+        self.bytes.push(b'\n');
+        self.rows += 1;
+    }
+
+    /// Forgets the lines and keeps their room.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.rows = 0;
+    }
+}
+
+/// The text of a row without its newline; `what` names it in errors.
+pub(crate) fn spaced_row(what: &'static str, row: &impl Serialize) -> Result<Vec<u8>, FilesError> {
+    let mut text = Vec::new();
+    spaced(row, &mut text).map_err(|cause| FilesError::Encode { what, cause })?;
+    Ok(text)
+}
+
+/// The text of a row (an object) with further entries: those of `more`, an object that has some.
+pub(crate) fn joined(what: &'static str, row: &[u8], more: &impl Serialize) -> Result<Vec<u8>, FilesError> {
+    let more = spaced_row(what, more)?;
+    let row = row.strip_suffix(b"}").unwrap_or(row);
+    Ok([row, b", ", more.strip_prefix(b"{").unwrap_or(&more)].concat())
 }
 
 /// A document with two spaces of indentation, without final newline; `what` names it in errors.
-pub(crate) fn pretty(what: &'static str, document: &impl Serialize) -> Result<Vec<u8>, OutputError> {
-    serde_json::to_vec_pretty(document).map_err(|cause| OutputError::Encode { what, cause })
+pub(crate) fn pretty(what: &'static str, document: &impl Serialize) -> Result<Vec<u8>, FilesError> {
+    serde_json::to_vec_pretty(document).map_err(|cause| FilesError::Encode { what, cause })
 }
 
-/// For `serialize_with`: the value's JSON text, as a string.
-pub(crate) fn as_text<T: Serialize, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+/// A document without white space; `what` names it in errors.
+pub(crate) fn compact(what: &'static str, document: &impl Serialize) -> Result<Vec<u8>, FilesError> {
+    serde_json::to_vec(document).map_err(|cause| FilesError::Encode { what, cause })
+}
+
+/// A value's JSON text, spelled as in a row.
+pub(crate) fn spaced_text(value: &impl Serialize) -> String {
     let mut text = Vec::new();
-    spaced(value, &mut text).map_err(serde::ser::Error::custom)?;
-    serializer.serialize_str(&String::from_utf8(text).map_err(serde::ser::Error::custom)?)
-}
-
-/// For `serialize_with`: the object, or `{}` where there is none.
-pub(crate) fn or_empty<T: Serialize, S: Serializer>(object: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
-    match object {
-        Some(object) => object.serialize(serializer),
-        None => serializer.serialize_map(Some(0))?.end(),
-    }
+    // A value that was read from JSON has a JSON form, in UTF-8.
+    spaced(value, &mut text).map_or_else(|_| String::new(), |()| String::from_utf8(text).unwrap_or_default())
 }
 
 fn spaced(value: &impl Serialize, into: &mut Vec<u8>) -> serde_json::Result<()> {
@@ -85,25 +108,17 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    #[derive(Serialize)]
-    struct Row {
-        #[serde(serialize_with = "as_text")]
-        text: Value,
-        #[serde(serialize_with = "or_empty")]
-        none: Option<Value>,
-        #[serde(serialize_with = "or_empty")]
-        some: Option<Value>,
-    }
-
     #[test]
-    fn separators_and_wrappers() {
+    fn separators() {
         let mut lines = Lines::default();
-        let row = Row { text: json!({"k": [1, "ع"]}), none: None, some: Some(json!({"a": [], "b": {}})) };
+        let row = json!({"text": spaced_text(&json!({"k": [1, "ع"]})), "some": {"a": [], "b": {}}});
         lines.push("row", &row).unwrap();
         lines.push("row", &json!([0.0, 20.0 / 3.0, null])).unwrap();
         assert_eq!(lines.rows, 2);
+        let more = joined("row", br#"{"a": 1}"#, &json!({"b": ["}"]})).unwrap();
+        assert_eq!(more, br#"{"a": 1, "b": ["}"]}"#);
         let expected = concat!(
-            r#"{"text": "{\"k\": [1, \"ع\"]}", "none": {}, "some": {"a": [], "b": {}}}"#,
+            r#"{"text": "{\"k\": [1, \"ع\"]}", "some": {"a": [], "b": {}}}"#,
             "\n[0.0, 6.666666666666667, null]\n"
         );
         assert_eq!(String::from_utf8(lines.bytes).unwrap(), expected);

@@ -1,0 +1,33 @@
+//! Durable files: what a run writes in its output folder, how far it counts, and how it is read back.
+//!
+//! A [`Folder`] belongs to one process at a time and has the store of all its runs. In it, [`Table`]s grow line by line,
+//! [`Documents`] appear whole under their names, and [`Shards`] become Parquet once their rows are complete. Nothing here
+//! knows what the rows tell. A file counts as far as its recorded [`Mark`](crate::store::Mark): what a process that died has
+//! written behind it is cut off.
+
+mod documents;
+mod error;
+mod folder;
+mod lines;
+mod reading;
+mod shards;
+mod table;
+mod whole;
+
+pub use documents::inside;
+pub use error::FilesError;
+pub use folder::Folder;
+pub use reading::read;
+pub use whole::WrittenFile;
+
+pub(crate) use documents::Documents;
+pub(crate) use lines::{Lines, compact, joined, pretty, spaced_row, spaced_text};
+pub(crate) use shards::{Kind, Layout, Shards, remove};
+pub(crate) use table::{Known, Table, append_all};
+pub(crate) use whole::{create, create_folder, replace, settle, shown, sync_folder, temporary};
+
+use crate::store::Mark;
+use std::collections::BTreeMap;
+
+/// Files that have come to be (how they end) or to nothing (none), by their path in the output folder.
+pub(crate) type Changes = BTreeMap<String, Option<Mark>>;

@@ -1,0 +1,79 @@
+//! Rows of a JSON Lines file, read back one by one.
+
+use super::FilesError;
+use serde::de::DeserializeOwned;
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::ops::Range;
+use std::path::Path;
+
+/// Hands over the rows of a file one by one with the bytes each takes, first to last, up to this length of the file in
+/// bytes; none when there is no such file. A last line without newline that is not a row was torn by a run that died: it is
+/// left out, with a warning. Blank lines are skipped.
+///
+/// # Errors
+/// When the file can't be read, or another line is not such a row; the error names the line.
+pub fn read<Row: DeserializeOwned>(
+    path: &Path,
+    length: u64,
+    mut take: impl FnMut(Range<u64>, Row),
+) -> Result<(), FilesError> {
+    let file = match File::open(path) {
+        Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(()),
+        opened => opened.map_err(FilesError::io("open", path))?,
+    };
+    let mut reader = BufReader::new(file.take(length));
+    let (mut text, mut end) = (Vec::new(), 0);
+    for line in 1.. {
+        let start = end;
+        text.clear();
+        if reader.read_until(b'\n', &mut text).map_err(FilesError::io("read", path))? == 0 {
+            break;
+        }
+        end += text.len() as u64;
+        if text.trim_ascii().is_empty() {
+            continue;
+        }
+        match serde_json::from_slice(&text) {
+            Ok(row) => take(start..end, row),
+            Err(_) if !text.ends_with(b"\n") => tracing::warn!("{}:{line}: ignored a torn last line", path.display()),
+            Err(cause) => return Err(FilesError::Decode { path: path.to_owned(), line, cause }),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn found(content: &str, length: u64) -> Result<Vec<(Range<u64>, String)>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.jsonl");
+        std::fs::write(&path, content).unwrap();
+        let mut rows = Vec::new();
+        read(&path, length, |bytes, row| rows.push((bytes, row))).map(|()| rows).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn rows_come_with_the_bytes_they_take() {
+        let [one, two] = [(0..5, "né".to_owned()), (6..9, "b".to_owned())];
+        assert_eq!(found("\"n\u{e9}\"", 9).unwrap(), [one.clone()], "a last line that is whole");
+        assert_eq!(found("\"n\u{e9}\"\n\"b\"\n", 6).unwrap(), [(0..6, one.1.clone())], "up to a length");
+        assert_eq!(found("\n     \"b\"", u64::MAX).unwrap(), [(1..9, two.1)], "blank lines are none");
+        assert_eq!(found("\"n\u{e9}\"\n\"b", u64::MAX).unwrap().len(), 1, "a torn line is none");
+    }
+
+    #[test]
+    fn another_line_is_named() {
+        let error = found("\"a\"\n7\n\"b\"\n", u64::MAX).unwrap_err();
+        assert!(error.contains("rows.jsonl:2: ") && error.contains("expected a string"), "{error}");
+    }
+
+    #[test]
+    fn no_file_has_no_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        read(&folder.path().join("rows.jsonl"), u64::MAX, |_, row: String| panic!("{row}")).unwrap();
+    }
+}

@@ -1,0 +1,101 @@
+//! The files of a run: a module for each, listed here. To add a file of rows, write its module and add a line to
+//! [`FORMATS`].
+
+use super::rows::Parts;
+use super::{
+    conversations, conversations_index, conversations_sharegpt, conversations_sharegpt_judged, coverage_ledger,
+    dropped, parquet, run_state, synthetic_qa, turns,
+};
+use crate::files::{FilesError, Lines};
+
+/// A file of rows, one JSON text a line.
+#[derive(Clone, Copy)]
+pub(crate) struct Format {
+    /// Its name in `saving.files`, and with `.jsonl` in the output folder.
+    pub name: &'static str,
+    /// Whether runs that go on or come later need it: then it is written whatever `saving.files` says.
+    pub needed: bool,
+    /// Adds the rows of a conversation that has turns.
+    pub rows: fn(&Parts, &mut Lines) -> Result<(), FilesError>,
+}
+
+impl Format {
+    /// Its name in the output folder.
+    pub fn file_name(&self) -> String {
+        format!("{}.jsonl", self.name)
+    }
+}
+
+/// All files of rows, in the order in which they are written and told of.
+const FORMATS: [Format; 7] = [
+    synthetic_qa::FORMAT,
+    conversations_index::FORMAT,
+    conversations_sharegpt::FORMAT,
+    conversations_sharegpt_judged::FORMAT,
+    turns::FORMAT,
+    coverage_ledger::FORMAT,
+    dropped::FORMAT,
+];
+
+/// The files of rows that are written where `files` are asked for.
+pub(crate) fn chosen(files: &Files) -> Vec<Format> {
+    FORMATS.into_iter().filter(|format| format.needed || files.has(format.name)).collect()
+}
+
+/// `saving.files`: names of the files that are written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files(Vec<&'static str>);
+
+impl Files {
+    /// Every name, in the order in which files are told of.
+    pub fn names() -> Vec<&'static str> {
+        let others = [parquet::NAME, conversations::NAME, run_state::NAME];
+        FORMATS.iter().map(|format| format.name).chain(others).collect()
+    }
+
+    /// All files.
+    pub fn all() -> Self {
+        Self(Self::names())
+    }
+
+    /// The files of these names; on an error the first name that is none.
+    ///
+    /// # Errors
+    /// When a name is that of no file.
+    pub fn named<'a>(names: &[&'a str]) -> Result<Self, &'a str> {
+        let unknown = names.iter().map(|name| name.trim()).find(|name| !Self::names().contains(name));
+        let is_named = |known: &&str| names.iter().any(|name| name.trim() == *known);
+        unknown.map_or_else(|| Ok(Self(Self::names().into_iter().filter(is_named).collect())), Err)
+    }
+
+    /// Whether a file is written because it is asked for.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains(&name)
+    }
+
+    /// The names, separated by commas.
+    pub fn listed(&self) -> String {
+        self.0.join(", ")
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_chosen_by_name() {
+        let lean = Files::named(&["turns", " conversations_sharegpt "]).unwrap();
+        let written: Vec<_> = chosen(&lean).iter().map(Format::file_name).collect();
+        assert_eq!(
+            written,
+            ["conversations_sharegpt.jsonl", "turns.jsonl", "coverage_ledger.jsonl"],
+            "the ledger is needed"
+        );
+        assert_eq!((lean.has("parquet"), lean.listed().as_str()), (false, "conversations_sharegpt, turns"));
+        assert_eq!(Files::named(&["turns", "turn"]), Err("turn"));
+        assert_eq!((Files::named(&[]).unwrap().listed().as_str(), chosen(&Files::named(&[]).unwrap()).len()), ("", 1));
+        assert_eq!(Files::named(&Files::names()).unwrap(), Files::all());
+    }
+}

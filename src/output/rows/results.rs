@@ -1,0 +1,125 @@
+//! What the calls of a turn returned, each passage once.
+
+use super::json::Text;
+use crate::domain::ToolEvent;
+use crate::files::spaced_text;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+/// Characters by which a passage is named that stands above.
+const NAMED_BY: usize = 60;
+
+/// An item of `tool_events`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Called<'a> {
+    pub(crate) id: Text<'a>,
+    pub(crate) name: Text<'a>,
+    pub(crate) arguments: Cow<'a, Value>,
+    /// What it returned. With `saving.raw` as it came; else without the text made of it (`rendered`), and passages that an
+    /// earlier call of the turn returned are named alone (no `content`).
+    pub(crate) result: Value,
+}
+
+/// The calls of a turn, each with what the model reads of its result. With `raw`, the model reads each result as JSON; else it reads the text made of it, where a passage
+/// that an earlier call of the turn returned is named by its beginning: as when it was asked, it has that passage already.
+pub(crate) fn called<'e>(events: &'e [ToolEvent], raw: bool) -> Vec<(Called<'e>, String)> {
+    let mut seen = BTreeSet::new();
+    let called = |event: &'e ToolEvent| {
+        let (id, name, arguments) = (&event.id, &event.name, &event.arguments);
+        let mut result = event.result.value();
+        let shown = if raw { None } else { once(&mut result, &mut seen) };
+        let shown = shown.unwrap_or_else(|| spaced_text(&result));
+        (Called { id: id.into(), name: name.into(), arguments: Cow::Borrowed(arguments), result }, shown)
+    };
+    events.iter().map(called).collect()
+}
+
+/// Takes the text out of a result, and the contents of passages that were seen before; what the model reads. None where the
+/// result has no such text, as an error.
+fn once(result: &mut Value, seen: &mut BTreeSet<(String, u64)>) -> Option<String> {
+    let object = result.as_object_mut().filter(|object| object.get("rendered").is_some_and(Value::is_string))?;
+    let Some(Value::String(rendered)) = object.shift_remove("rendered") else { return None };
+    let Some(Value::Array(passages)) = object.get_mut("results") else { return Some(rendered) };
+    let known: Vec<bool> = passages
+        .iter()
+        .map(|passage| {
+            let place = passage["source"].as_str().zip(passage["chunk_index"].as_u64());
+            place.is_some_and(|(source, chunk)| !seen.insert((source.to_owned(), chunk)))
+        })
+        .collect();
+    if !known.contains(&true) {
+        return Some(rendered);
+    }
+    let line = |(passage, known): (&mut Value, bool)| {
+        let content = passage["content"].as_str().unwrap_or_default();
+        let source = passage["source"].as_str().unwrap_or_default();
+        if !known {
+            return format!("[{source}] {content}");
+        }
+        let beginning: String = content.chars().take(NAMED_BY).collect();
+        let line = format!("[{source}] {}… (as above)", beginning.trim_end().replace('\n', " "));
+        passage.as_object_mut().map(|passage| passage.shift_remove("content"));
+        line
+    };
+    Some(passages.iter_mut().zip(known).map(line).collect::<Vec<_>>().join("\n"))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn event(result: Value) -> ToolEvent {
+        ToolEvent { id: "a".into(), name: "vector_db_search".into(), arguments: json!({}), result: result.into() }
+    }
+
+    fn passage(source: &str, chunk: u32, content: &str) -> Value {
+        json!({"source": source, "chunk_index": chunk, "content": content})
+    }
+
+    #[test]
+    fn a_passage_stands_once_in_a_turn() {
+        let long = "Bees\nlive in hives, and hives stand in gardens, in fields and on roofs of the town.";
+        let (first, again, new) =
+            (passage("bees.md", 7, long), passage("bees.md", 7, long), passage("bees.md", 8, "Wax."));
+        let rendered = format!("[bees.md] {long}");
+        let events = [
+            event(json!({"query": "q", "results": [first], "rendered": rendered})),
+            event(json!({"query": "r", "results": [again, new], "rendered": format!("{rendered}\n[bees.md] Wax.")})),
+        ];
+        let found = called(&events, false);
+        assert_eq!(found[0].0.result, json!({"query": "q", "results": [passage("bees.md", 7, long)]}));
+        assert_eq!(found[0].1, rendered);
+        let named = json!({"source": "bees.md", "chunk_index": 7});
+        assert_eq!(found[1].0.result, json!({"query": "r", "results": [named, passage("bees.md", 8, "Wax.")]}));
+        let expected =
+            "[bees.md] Bees live in hives, and hives stand in gardens, in fields an… (as above)\n[bees.md] Wax.";
+        assert_eq!(found[1].1, expected);
+        let raw = called(&events, true);
+        assert_eq!((&raw[1].0.result, raw[1].1.clone()), (&events[1].result.value(), spaced_text(&raw[1].0.result)));
+    }
+
+    #[test]
+    fn other_results_are_shown_as_they_are() {
+        let results = [
+            (json!({"error": "no such tool"}), json!({"error": "no such tool"}), r#"{"error": "no such tool"}"#),
+            (json!({"results": [], "rendered": "Nothing."}), json!({"results": []}), "Nothing."),
+            (json!([1]), json!([1]), "[1]"),
+            (json!({"rendered": 7}), json!({"rendered": 7}), r#"{"rendered": 7}"#),
+        ];
+        for (result, kept, shown) in results {
+            let events = [event(result)];
+            let found = called(&events, false);
+            assert_eq!((&found[0].0.result, found[0].1.as_str()), (&kept, shown));
+        }
+        // A page of the web has no number: it is not told from another one of its name.
+        let page = json!({"title": "t", "link": "l", "snippet": "s"});
+        let search = event(json!({"query": "q", "results": [page], "rendered": "- t (l): s"}));
+        let events = [search.clone(), search];
+        let found = called(&events, false);
+        assert_eq!((found[1].1.as_str(), &found[1].0.result["results"][0]["snippet"]), ("- t (l): s", &json!("s")));
+    }
+}
