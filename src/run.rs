@@ -34,7 +34,7 @@ pub use log_lines::LogLines;
 pub use sample::Sample;
 pub use signals::{Signal, listen};
 pub use status::{Report, status};
-pub use summary::{End, Summary};
+pub use summary::{RunEnd, Summary};
 pub use terminal::Terminal;
 
 use crate::operators::Stop;

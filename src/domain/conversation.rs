@@ -38,7 +38,7 @@ pub struct Conversation {
     /// The judge's verdict on the whole, under `judge.granularity: conversation`.
     pub judgement: Option<Judgement>,
     /// How it ended; none while it goes on.
-    pub ending: Option<Ending>,
+    pub outcome: Option<Outcome>,
 }
 
 impl Conversation {
@@ -49,14 +49,14 @@ impl Conversation {
 
     /// Questions of it that were rejected as duplicates so far.
     pub fn duplicates(&self) -> u32 {
-        let exhausted = matches!(self.ending, Some(Ending::Dropped(DropReason::DedupExhausted)));
+        let exhausted = matches!(self.outcome, Some(Outcome::Dropped(DropReason::DedupExhausted)));
         let of_turns: u32 = self.turns.iter().map(|turn| u32::from(turn.attempt.0)).sum();
         of_turns + u32::from(self.round.attempt.0) + u32::from(exhausted)
     }
 
     /// The question of the turn that it never finished, once it has ended and unless that question was a duplicate.
     pub fn unfinished(&self) -> Option<Fingerprint> {
-        let claimed = matches!(&self.ending, Some(Ending::Dropped(reason)) if *reason != DropReason::DedupExhausted);
+        let claimed = matches!(&self.outcome, Some(Outcome::Dropped(reason)) if *reason != DropReason::DedupExhausted);
         let question = self.round.question.as_ref().filter(|_| claimed);
         question.map(|question| question.fingerprint)
     }
@@ -313,7 +313,7 @@ impl DropReason {
 
 /// How a conversation ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Ending {
+pub enum Outcome {
     /// It has all its turns: it counts towards `run.total_samples`.
     Completed,
     /// It was given up; the turns it has are kept, and marked.
@@ -322,7 +322,7 @@ pub enum Ending {
     Interrupted,
 }
 
-impl From<Failure> for Ending {
+impl From<Failure> for Outcome {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Stopped => Self::Interrupted,
@@ -331,7 +331,7 @@ impl From<Failure> for Ending {
     }
 }
 
-impl Ending {
+impl Outcome {
     /// The slot's `status` in the run state and in the outputs.
     pub fn status(&self) -> &'static str {
         match self {
@@ -359,7 +359,7 @@ mod tests {
     #[test]
     fn a_conversation_is_read_back_as_it_was_written() {
         let failed = DropReason::Failed(Failure::Model { agent: Agent::Assistant, detail: "no".into() });
-        let failed = Conversation { ending: Some(Ending::Dropped(failed)), ..sample_conversation() };
+        let failed = Conversation { outcome: Some(Outcome::Dropped(failed)), ..sample_conversation() };
         for conversation in [sample_conversation(), dropped_conversation(), failed] {
             let written = serde_json::to_string(&conversation).unwrap();
             assert_eq!(serde_json::from_str::<Conversation>(&written).unwrap(), conversation);

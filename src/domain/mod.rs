@@ -27,7 +27,7 @@ pub mod yaml;
 
 pub use agent::Agent;
 pub use conversation::{
-    Acceptance, Answer, Conversation, DropReason, Ending, Failure, Judged, Judgement, Question, Round, ToolEvent, Turn,
+    Acceptance, Answer, Conversation, DropReason, Failure, Judged, Judgement, Outcome, Question, Round, ToolEvent, Turn,
 };
 pub use corpus::{Catalogue, Chunk, ChunkIndex, Passage, Source, SourceIndex};
 pub use coverage::{Coverage, Used};

@@ -1,7 +1,7 @@
 //! What became of conversations, and how far a run is.
 
 use super::watermark::Watermark;
-use crate::domain::{Acceptance, Conversation, Ending, LanguageIndex, Slot, Turn, Used, Wave};
+use crate::domain::{Acceptance, Conversation, LanguageIndex, Outcome, Slot, Turn, Used, Wave};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub enum Fate {
 
 /// The end of a conversation, as the quota sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct Completion {
     /// Its place among the conversations of its language.
     pub slot: Slot,
     /// The wave it belongs to.
@@ -75,13 +75,13 @@ impl Turns {
     }
 }
 
-impl Outcome {
+impl Completion {
     /// Of a conversation that has come to its end.
     pub fn of(conversation: &Conversation) -> Option<Self> {
-        let fate = match conversation.ending.as_ref()? {
-            Ending::Completed => Fate::Accepted,
-            Ending::Dropped(reason) => Fate::Dropped { reason: reason.as_str().into(), detail: reason.detail() },
-            Ending::Interrupted => return None,
+        let fate = match conversation.outcome.as_ref()? {
+            Outcome::Completed => Fate::Accepted,
+            Outcome::Dropped(reason) => Fate::Dropped { reason: reason.as_str().into(), detail: reason.detail() },
+            Outcome::Interrupted => return None,
         };
         Some(Self {
             slot: conversation.slot,
@@ -133,7 +133,7 @@ pub struct Tally {
 
 impl Tally {
     /// Counts a conversation. They come in slot order.
-    pub fn count(&mut self, outcome: Outcome) {
+    pub fn count(&mut self, outcome: Completion) {
         let language = &mut self.languages[usize::from(outcome.slot.language.0)];
         match outcome.fate {
             Fate::Accepted => {

@@ -2,7 +2,7 @@
 
 use crate::domain::{Catalogue, ChunkIndex, Coverage, Fingerprint, Normalisation, Used};
 use crate::files::FilesError;
-use crate::operators::Outcome;
+use crate::operators::Completion;
 use crate::operators::tally::{Fate, Turns};
 use crate::output::coverage_ledger;
 use crate::store::Settled;
@@ -20,7 +20,7 @@ pub struct Earlier {
     /// How questions are compared.
     pub normalisation: Normalisation,
     /// What this run has settled, in slot order.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<Completion>,
 }
 
 /// What to make of the ledger.
@@ -82,7 +82,7 @@ impl Earlier {
         }
         questions.sort_unstable();
         questions.dedup();
-        let outcomes = settled.into_iter().zip(used).map(|(settled, used)| outcome(settled, used)).collect();
+        let outcomes = settled.into_iter().zip(used).map(|(settled, used)| completion(settled, used)).collect();
         Ok(Self { coverage, questions: questions.into(), normalisation, outcomes })
     }
 }
@@ -116,12 +116,12 @@ impl<'a> Ranges<'a> {
     }
 }
 
-fn outcome(settled: Settled, used: Vec<Used>) -> Outcome {
+fn completion(settled: Settled, used: Vec<Used>) -> Completion {
     let fate = match settled.dropped {
         Some((reason, detail)) => Fate::Dropped { reason, detail },
         None => Fate::Accepted,
     };
-    Outcome {
+    Completion {
         slot: settled.slot,
         wave: settled.wave,
         fate,

@@ -1,6 +1,6 @@
 //! `dlgforge estimate`: what a run will cost, from a pilot of a few of its conversations.
 
-use super::{End, Host, Ran, RunError, run};
+use super::{Host, Ran, RunEnd, RunError, run};
 use crate::files::Folder;
 use crate::settings::Settings;
 use crate::store::{Charge, Settled};
@@ -48,8 +48,8 @@ pub fn estimate(settings: &Settings, pilot: u32, workers: usize, host: &Host) ->
         return Err(RunError::Unpiloted("it is over".to_owned()));
     };
     match &summary.end {
-        End::Complete => {}
-        End::Halted(reason) => return Err(RunError::Unpiloted(reason.clone())),
+        RunEnd::Complete => {}
+        RunEnd::Halted(reason) => return Err(RunError::Unpiloted(reason.clone())),
         _ => return Err(RunError::Unpiloted(summary.complaint().unwrap_or_else(|| "it was interrupted".to_owned()))),
     }
     let store =

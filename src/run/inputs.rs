@@ -311,7 +311,7 @@ fn opener(
             turns: Vec::new(),
             round: Round::default(),
             judgement: None,
-            ending: None,
+            outcome: None,
         }
     })
 }

@@ -8,7 +8,7 @@ use super::waves::Waves;
 use super::{RunError, manifest};
 use crate::domain::{Attempt, Coverage, Fingerprint, Normalisation};
 use crate::files::Folder;
-use crate::operators::{Outcome, Quota, Target};
+use crate::operators::{Completion, Quota, Target};
 use crate::output::{self, Begins, Recorder, RunFacts, coverage_ledger};
 use crate::settings::Settings;
 use crate::store::{Reuse, Run, Settled, State, Store};
@@ -170,7 +170,7 @@ fn quota(
     settings: &Settings,
     run_id: &Arc<str>,
     coverage: Coverage,
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<Completion>,
 ) -> Result<Quota, RunError> {
     let target = Target {
         total: settings.total_samples,

@@ -1,8 +1,8 @@
 //! The waves of a run as they are settled.
 
 use super::events::{Event, Listeners, WaveFigures};
-use crate::domain::{Conversation, Ending, Wave};
-use crate::operators::Outcome;
+use crate::domain::{Conversation, Outcome, Wave};
+use crate::operators::Completion;
 use crate::operators::tally::Fate;
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub struct Waves {
 impl Waves {
     /// Of a run that wants so many conversations of every language, and has settled some. Who listens hears of the waves that
     /// have conversations from now on.
-    pub fn new(target: u32, languages: &[Arc<str>], settled: &[Outcome], listeners: Listeners) -> Self {
+    pub fn new(target: u32, languages: &[Arc<str>], settled: &[Completion], listeners: Listeners) -> Self {
         let mut waves = Self { target, listeners, ..Self::default() };
         for outcome in settled {
             let language = &languages[usize::from(outcome.slot.language.0)];
@@ -37,7 +37,7 @@ impl Waves {
 
     /// Counts a conversation that is settled; they come in slot order.
     pub fn count(&mut self, conversation: &Conversation) {
-        self.add(&conversation.language, conversation.wave, conversation.ending == Some(Ending::Completed));
+        self.add(&conversation.language, conversation.wave, conversation.outcome == Some(Outcome::Completed));
         self.news = true;
     }
 

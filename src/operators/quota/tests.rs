@@ -10,8 +10,8 @@ fn quota(target: Target) -> Quota {
     Quota::new(target, Coverage::default())
 }
 
-fn outcome(opening: &Opening, fate: Fate) -> Outcome {
-    Outcome {
+fn completion(opening: &Opening, fate: Fate) -> Completion {
+    Completion {
         slot: opening.slot,
         wave: opening.wave,
         fate,
@@ -42,7 +42,7 @@ fn run(target: Target, order: usize, fate: impl Fn(Slot) -> Fate) -> (Quota, BTr
         let used = vec![Used { chunk: None, source: None, question: "q".into(), seed: Some(("t".into(), "q".into())) }];
         opened
             .insert(opening.slot, (opening.wave, opening.coverage.seed_topics.get("t").copied().unwrap_or(0) as usize));
-        quota.end(Outcome { used, ..outcome(&opening, fate(opening.slot)) });
+        quota.end(Completion { used, ..completion(&opening, fate(opening.slot)) });
         assert!(quota.unopened() >= lowest, "what is not open yet never comes before what is");
         lowest = quota.unopened();
         assert!(open.iter().all(|opening| !all(&mut quota.clone()).contains(opening)), "{lowest:?}");
@@ -84,13 +84,13 @@ fn waves_open_and_know_by_the_wave_one_lookahead_before() {
         [(0, 0, 0), (0, 0, 1), (0, 0, 2), (0, 1, 3), (0, 1, 4), (0, 1, 5)]
     );
     assert_eq!(quota.unopened(), Rank::lowest(LanguageIndex(0), Wave(2)));
-    quota.end(outcome(&first[1], dropped()));
-    quota.end(outcome(&first[0], Fate::Accepted));
+    quota.end(completion(&first[1], dropped()));
+    quota.end(completion(&first[0], Fate::Accepted));
     assert!(quota.open(0).is_none(), "the first wave has not ended");
-    quota.end(outcome(&first[2], Fate::Accepted));
+    quota.end(completion(&first[2], Fate::Accepted));
     let third = all(&mut quota);
     assert_eq!(third.iter().map(place).collect::<Vec<_>>(), [(0, 2, 6), (0, 2, 7), (0, 2, 8)]);
-    first[3..].iter().for_each(|opening| quota.end(outcome(opening, Fate::Accepted)));
+    first[3..].iter().for_each(|opening| quota.end(completion(opening, Fate::Accepted)));
     let fourth = all(&mut quota);
     assert_eq!(
         fourth.iter().map(place).collect::<Vec<_>>(),
@@ -129,7 +129,7 @@ fn a_stop_opens_nothing_more_and_leaves_the_rest_wanted() {
     let open = [quota.open(0), quota.open(1), quota.open(0)].map(Option::unwrap);
     quota.stop();
     assert!(quota.open(0).is_none() && quota.is_stopped());
-    open.iter().for_each(|opening| quota.end(outcome(opening, Fate::Accepted)));
+    open.iter().for_each(|opening| quota.end(completion(opening, Fate::Accepted)));
     assert!(!quota.is_met());
     assert_eq!(quota.unopened(), Rank { index: 3, ..open[2].first_rank() }, "nothing from there on can be final");
 }
@@ -153,7 +153,7 @@ fn restored_outcomes_make_the_same_quota() {
         }
         assert_eq!(restored.due(), whole.clone().open(0).expect("it is not met").slot);
         let opening = whole.open(0).expect("the same one");
-        let outcome = Outcome { used: vec![used(opening.slot)], ..outcome(&opening, fate(opening.slot)) };
+        let outcome = Completion { used: vec![used(opening.slot)], ..completion(&opening, fate(opening.slot)) };
         settled.push(outcome.clone());
         whole.end(outcome);
     }
