@@ -3,7 +3,7 @@
 use crate::domain::{Catalogue, ChunkIndex, Coverage, Fingerprint, Normalisation, Used};
 use crate::files::FilesError;
 use crate::operators::Completion;
-use crate::operators::tally::{Fate, Turns};
+use crate::operators::tally::{Dropped, Turns};
 use crate::output::coverage_ledger;
 use crate::store::Settled;
 use std::collections::HashMap;
@@ -20,7 +20,7 @@ pub struct Earlier {
     /// How questions are compared.
     pub normalisation: Normalisation,
     /// What this run has settled, in slot order.
-    pub outcomes: Vec<Completion>,
+    pub completions: Vec<Completion>,
 }
 
 /// What to make of the ledger.
@@ -82,8 +82,8 @@ impl Earlier {
         }
         questions.sort_unstable();
         questions.dedup();
-        let outcomes = settled.into_iter().zip(used).map(|(settled, used)| completion(settled, used)).collect();
-        Ok(Self { coverage, questions: questions.into(), normalisation, outcomes })
+        let completions = settled.into_iter().zip(used).map(|(settled, used)| completion(settled, used)).collect();
+        Ok(Self { coverage, questions: questions.into(), normalisation, completions })
     }
 }
 
@@ -117,14 +117,11 @@ impl<'a> Ranges<'a> {
 }
 
 fn completion(settled: Settled, used: Vec<Used>) -> Completion {
-    let fate = match settled.dropped {
-        Some((reason, detail)) => Fate::Dropped { reason, detail },
-        None => Fate::Accepted,
-    };
+    let dropped = settled.dropped.map(|(reason, detail)| Dropped { reason, detail });
     Completion {
         slot: settled.slot,
         wave: settled.wave,
-        fate,
+        dropped,
         used,
         duplicates: settled.duplicates,
         turns: Turns::default(),

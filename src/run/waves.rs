@@ -3,7 +3,6 @@
 use super::events::{Event, Listeners, WaveFigures};
 use crate::domain::{Conversation, Outcome, Wave};
 use crate::operators::Completion;
-use crate::operators::tally::Fate;
 use std::sync::Arc;
 
 /// Counts the conversations of each wave of a language, and tells of it once all of them are there.
@@ -28,9 +27,9 @@ impl Waves {
     /// have conversations from now on.
     pub fn new(target: u32, languages: &[Arc<str>], settled: &[Completion], listeners: Listeners) -> Self {
         let mut waves = Self { target, listeners, ..Self::default() };
-        for outcome in settled {
-            let language = &languages[usize::from(outcome.slot.language.0)];
-            waves.add(language, outcome.wave, outcome.fate == Fate::Accepted);
+        for completion in settled {
+            let language = &languages[usize::from(completion.slot.language.0)];
+            waves.add(language, completion.wave, completion.dropped.is_none());
         }
         waves
     }
