@@ -34,14 +34,14 @@ pub struct Message {
     pub tool_calls: Vec<ToolCall>,
     /// The call this answers and the tool's name (tool messages).
     pub answers: Option<(String, String)>,
-    /// See [`ChatReply::carried`] (assistant messages).
-    pub carried: Option<Value>,
+    /// See [`ChatReply::provider_state`] (assistant messages).
+    pub provider_state: Option<Value>,
 }
 
 impl Message {
     /// A message of text alone.
     pub fn new(role: Role, content: impl Into<String>) -> Self {
-        Self { role, content: content.into(), tool_calls: Vec::new(), answers: None, carried: None }
+        Self { role, content: content.into(), tool_calls: Vec::new(), answers: None, provider_state: None }
     }
 }
 
@@ -128,8 +128,8 @@ pub struct ChatReply {
     /// The model that replied, as `provider/model`.
     pub model: Arc<str>,
     /// What the protocol wants back with the results of its tool calls, such as signed thoughts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub carried: Option<Value>,
+    #[serde(rename = "carried", default, skip_serializing_if = "Option::is_none")]
+    pub provider_state: Option<Value>,
     /// The endpoint's response, whole.
     pub raw: Value,
 }

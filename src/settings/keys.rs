@@ -23,7 +23,7 @@ pub(super) struct Key {
     pub old_env: &'static [&'static str],
     /// Former paths, and which spelling counts where a file has both.
     pub old: (Wins, &'static [&'static str]),
-    /// Which part of the program reads it.
+    /// Who reads it, if anybody does.
     pub reader: Reader,
     /// Whether a run's data follow from it.
     pub data: Data,

@@ -94,7 +94,7 @@ pub struct Entry {
 /// Who made a reply, and what it cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paid {
-    /// Whose model replied.
+    /// The agent whose model replied.
     pub agent: Agent,
     /// Name of the model, `provider/model`.
     pub model: Arc<str>,
@@ -109,7 +109,7 @@ pub struct Paid {
 /// What replies have cost in all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Cost {
-    /// Replies.
+    /// Replies that were paid for.
     pub calls: u64,
     /// Tokens read, as far as endpoints report them.
     pub prompt_tokens: u64,
@@ -130,7 +130,7 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Both together.
+    /// Both costs together, field by field.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {
@@ -248,7 +248,7 @@ pub struct Charge {
 pub struct Tiered {
     /// The name of the tier in which the replies were served.
     pub tier: String,
-    /// What they cost.
+    /// What these replies cost, together.
     pub cost: Cost,
 }
 
