@@ -14,9 +14,9 @@ pub enum OutputError {
     /// A document is of a format that came after this version.
     #[error("read {}: it has format {version} and this version knows formats up to {FORMAT_VERSION}; use a newer dlgforge", path.display())]
     Later {
-        /// The document.
+        /// The document that can't be read.
         path: PathBuf,
-        /// Its format.
+        /// The version of its format.
         version: u32,
     },
     /// A run state of this name is there already.

@@ -84,7 +84,7 @@ impl<'a> ConversationColumns<'a> {
         ]))
     }
 
-    /// The conversation's row.
+    /// The row of one conversation.
     pub fn of(parts: &'a Parts<'a>) -> Self {
         Self {
             messages: messages(&parts.conversation.turns, false),

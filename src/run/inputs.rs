@@ -58,7 +58,7 @@ pub enum RunError {
          that began it, or start a new run, with `run.reuse_from: {id}` to take over its replies"
     )]
     Format {
-        /// The run.
+        /// The id of the run that was begun.
         id: String,
         /// The version that began it.
         version: String,

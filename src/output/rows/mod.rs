@@ -58,9 +58,9 @@ pub(crate) struct Context<'a> {
 
 /// When a conversation was recorded.
 pub(crate) struct Times {
-    /// UTC with offset.
+    /// The moment in UTC, ending with `+00:00`.
     pub utc: String,
-    /// UTC with `Z`.
+    /// The moment in UTC, ending with `Z`.
     pub utc_z: String,
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct Times {
 pub(crate) struct Parts<'a> {
     /// The conversation that the rows are about.
     pub conversation: &'a Conversation,
-    /// How it ended.
+    /// How the conversation ended, completed or dropped.
     pub outcome: &'a Outcome,
     /// What is written, and how.
     pub options: &'a Options,
