@@ -70,7 +70,7 @@ pub enum RawResult<'a> {
         judge_raw: Option<Cow<'a, Json>>,
         /// What was read from them; else it stands in the turn.
         #[serde(flatten)]
-        read: Option<ReadReplies<'a>>,
+        read: Option<Box<ReadReplies<'a>>>,
     },
     /// Of the judge of the whole conversation.
     Judge {
@@ -99,15 +99,17 @@ pub(crate) fn raw_results(conversation: &Conversation, raw: bool) -> Vec<RawResu
         qa_raw: Cow::Borrowed(&turn.question.raw),
         kb_raw: Cow::Borrowed(&turn.answer.raw),
         judge_raw: turn.judgement.as_ref().map(|judgement| Cow::Borrowed(&judgement.raw)),
-        read: raw.then(|| ReadReplies {
-            qa_output: Cow::Borrowed(&turn.question.reply),
-            kb_output: Cow::Borrowed(&turn.answer.reply),
-            qa_judge: turn.judgement.as_ref().map(|judgement| Cow::Borrowed(&judgement.reply)),
+        read: raw.then(|| {
+            Box::new(ReadReplies {
+                qa_output: Cow::Borrowed(&turn.question.reply),
+                kb_output: Cow::Borrowed(&turn.answer.reply),
+                qa_judge: turn.judgement.as_ref().map(|judgement| Cow::Borrowed(&judgement.reply)),
+            })
         }),
     });
     let judge = conversation.judgement.iter().map(|judgement| RawResult::Judge {
         conversation_judge_raw: Cow::Borrowed(&judgement.raw),
-        conversation_judge: raw.then(|| Cow::Borrowed(&judgement.reply)),
+        conversation_judge: raw.then_some(Cow::Borrowed(&judgement.reply)),
     });
     turns.chain(judge).collect()
 }

@@ -67,7 +67,6 @@ fn once(result: &mut Value, seen: &mut BTreeSet<(String, u64)>) -> Option<String
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use serde_json::json;
