@@ -8,7 +8,7 @@
 
 use crate::domain::{Answer, Attempt, Conversation, Failure, Fingerprint, Judged, Question};
 use crate::operators::{
-    Executor, InFlight, Inputs, Opening, Outcome, Outputs, Quota, Settlement, Tally, accept, advance, call, dedup,
+    Completion, Executor, InFlight, Inputs, Opening, Outputs, Quota, Settlement, Tally, accept, advance, call, dedup,
     record, settle, slots,
 };
 use std::future::Future;
@@ -25,7 +25,7 @@ pub type Stage<O> =
 /// What the verbs mean.
 #[derive(Clone)]
 pub struct Stages {
-    /// Begins a conversation.
+    /// Begins a conversation in the slot that was opened.
     pub open: Arc<dyn Fn(&Opening) -> Conversation + Send + Sync>,
     /// The user model asks.
     pub ask: Stage<Question>,
@@ -55,7 +55,7 @@ pub fn generate(
     report: impl Fn(&Tally) + 'static,
     write: impl FnMut(Settlement) + 'static,
 ) {
-    let (outcome_loop, outcomes) = scope.feedback::<Vec<Outcome>>(1);
+    let (completion_loop, outcomes) = scope.feedback::<Vec<Completion>>(1);
     let (report_loop, reports) = scope.feedback(1);
     let (verdict_loop, verdicts) = scope.feedback(1);
     let (rejected_loop, again) = scope.feedback(1);
@@ -81,5 +81,5 @@ pub fn generate(
     finished.connect_loop(ended_loop);
     dedup(claims, watermarks, order.earlier).connect_loop(verdict_loop);
     reports.connect_loop(report_loop);
-    settled.flat_map(|settlement| settlement.outcome()).connect_loop(outcome_loop);
+    settled.flat_map(|settlement| settlement.completion()).connect_loop(completion_loop);
 }

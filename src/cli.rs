@@ -12,15 +12,15 @@ const CONFIG: &str = "config.yaml";
 #[derive(Debug, Parser)]
 #[command(name = "dlgforge", version, arg_required_else_help = true)]
 pub struct Cli {
-    /// What to do.
+    /// The command that was typed.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// The commands.
+/// The commands, each of which ends with an exit code.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Generate conversations.
+    /// Generate conversations from the documents of a folder.
     Run(RunArgs),
     /// Tell what a run will cost, from a pilot of a few of its conversations.
     Estimate(EstimateArgs),
@@ -78,30 +78,30 @@ pub struct Later {
     arguments: Vec<OsString>,
 }
 
-/// Arguments of `status`.
+/// Arguments of `dlgforge status`, in any order.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// The output folder.
+    /// The output folder whose runs are shown.
     #[arg(default_value = "outputs")]
     pub outputs: PathBuf,
 }
 
-/// Arguments of `estimate`.
+/// Arguments of `dlgforge estimate`, in any order.
 #[derive(Debug, Args)]
 pub struct EstimateArgs {
     /// Conversations to make in every language, 2 or more: the more, the narrower the range. They are paid for, and go
     /// when the estimate is made.
     #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(2..))]
     pub pilot: u32,
-    /// The run.
+    /// The run to estimate, by its configuration file and root.
     #[command(flatten)]
     pub run: Place,
 }
 
-/// Arguments of `run`.
+/// Arguments of `dlgforge run`, in any order.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The run.
+    /// The run to make, by its configuration file and root.
     #[command(flatten)]
     pub run: Place,
     /// Goes on with a run of the output folder, by default the last one, where it was left.

@@ -5,7 +5,7 @@ use dlgforge::cli::{Cli, Command, EstimateArgs, Place, RunArgs, StatusArgs};
 use dlgforge::domain::causes::causes;
 use dlgforge::domain::terminal::shown;
 use dlgforge::output::logs;
-use dlgforge::run::{End, Host, Listener, Listeners, LogLines, Ran, RunError, Terminal};
+use dlgforge::run::{Host, Listener, Listeners, LogLines, Ran, RunEnd, RunError, Terminal};
 use dlgforge::settings::{Resume, Settings};
 use dlgforge::store::{Run, State};
 use std::ffi::OsString;
@@ -58,7 +58,7 @@ fn run(args: &RunArgs) -> Result<ExitCode, String> {
     say(&summary);
     match (summary.complaint(), &summary.end) {
         (Some(complaint), _) => Err(complaint),
-        (None, End::Interrupted(signal)) => Ok(ExitCode::from(signal.exit_code())),
+        (None, RunEnd::Interrupted(signal)) => Ok(ExitCode::from(signal.exit_code())),
         (None, _) => Ok(ExitCode::SUCCESS),
     }
 }

@@ -34,7 +34,7 @@ pub use log_lines::LogLines;
 pub use sample::Sample;
 pub use signals::{Signal, listen};
 pub use status::{Report, status};
-pub use summary::{End, Summary};
+pub use summary::{RunEnd, Summary};
 pub use terminal::Terminal;
 
 use crate::operators::Stop;
@@ -60,7 +60,7 @@ pub type Obey = Arc<dyn Fn(Stop) -> io::Result<Arc<OnceLock<Signal>>> + Send + S
 /// What came of it.
 #[derive(Debug, Clone)]
 pub enum Ran {
-    /// Conversations were made.
+    /// Conversations were made, as the summary says.
     Made(Box<Summary>),
     /// The run to go on with is over.
     Over(Run),

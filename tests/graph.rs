@@ -58,7 +58,9 @@ fn a_conversation_may_be_a_thousand_times_slower_than_the_rest() {
 /// rung that another one holds.
 #[test]
 fn roll_backs_cascade_through_all_waves() {
-    let ladders = Load { questions: Questions::Ladders(4), retries: 20, turns: 2, languages: 1, lookahead: 8, ..CALM };
+    let seats = CALM.batch_size as usize;
+    let ladders =
+        Load { questions: Questions::Ladders(4), retries: 20, turns: 2, languages: 1, lookahead: 8, seats, ..CALM };
     for workers in [1, 2, 4] {
         let tally = check(Load { total: 64, pace: Pace::Last(4), workers, ..ladders });
         // When the last one asks, all but eight have ended on a rung too low.

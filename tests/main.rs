@@ -12,6 +12,7 @@ mod generation;
 mod graph;
 mod grounding;
 mod interrupt;
+mod limits;
 mod mutants;
 mod outputs;
 mod promises;

@@ -90,6 +90,18 @@ fn max_in_flight_is_never_exceeded() {
     expect_same(&ALONE, &project.outputs(), "limited");
 }
 
+#[test]
+fn latency_that_does_not_depend_on_load_is_no_reason_to_slow_down() {
+    for (latency, least) in [(Latency::NONE, 1), (Latency { median_ms: 20.0, sigma: 1.0, seed: 1 }, 40)] {
+        let endpoint = Endpoint::start(Behaviour::dialogue(latency));
+        let project = Project::with(&remote(&endpoint.base_url(), RUN, ""));
+        let more = ["--set", "run.batch_size=48", "--set", "run.total_samples=96"];
+        let ran = Ran::of(project.stamped(&more)).succeeded();
+        assert!(!ran.stderr.contains("slowing down"), "{}", ran.stderr);
+        assert!(endpoint.max_in_flight() >= least, "{} on average", endpoint.mean_in_flight());
+    }
+}
+
 /// Every file below a folder that holds one of the keys.
 fn holding(keys: &[&str], folder: &Path) -> Vec<String> {
     let mut found = Vec::new();

@@ -1,6 +1,7 @@
 //! Holds the house together: which room may import which, and what no file may hold. A rule is proved by sources that
 //! break it and by sources that only look as if they did.
 
+mod docs;
 mod mutants;
 mod names;
 mod project;

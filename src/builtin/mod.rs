@@ -29,10 +29,11 @@ mod tests;
 pub use languages::{LANGUAGES, code, speaks};
 
 use crate::domain::{Digest, Task, ToolCall};
-use crate::llm::chat::{ChatReply, ChatRequest, Finish, Model, ModelError, Replying, Role, Usage};
+use crate::llm::Usage;
+use crate::llm::chat::{ChatReply, ChatRequest, Finish, Model, ModelError, Replying, Role};
 use crate::llm::meter::Meter;
 use crate::llm::prices::{Price, Prices};
-use crate::traffic::budget::{Cost, Purse};
+use crate::traffic::budget::{BudgetLedger, Cost};
 use languages::Language;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -50,24 +51,24 @@ const ENDPOINT: &str = "builtin";
 pub struct Builtin {
     name: Arc<str>,
     meter: Arc<Meter>,
-    purse: Option<Arc<Purse>>,
+    ledger: Option<Arc<BudgetLedger>>,
     price: Option<Price>,
 }
 
 impl Builtin {
     /// A model of this name that counts its calls as the others of a run do. They cost nothing, unless the table of prices has
     /// another price for them, but are calls, and their words are tokens: a budget caps them.
-    pub fn new(name: Arc<str>, meter: Arc<Meter>, purse: Option<Arc<Purse>>, prices: &Prices) -> Self {
-        Self { name, meter, purse, price: prices.of([ENDPOINT].into_iter(), ENDPOINT).cloned() }
+    pub fn new(name: Arc<str>, meter: Arc<Meter>, ledger: Option<Arc<BudgetLedger>>, prices: &Prices) -> Self {
+        Self { name, meter, ledger, price: prices.of([ENDPOINT].into_iter(), ENDPOINT).cloned() }
     }
 
     /// Takes what a reply is out of the budget of the run.
     async fn pay(&self, reply: &ChatReply) -> Result<(), ModelError> {
-        let Some(purse) = &self.purse else { return Ok(()) };
+        let Some(ledger) = &self.ledger else { return Ok(()) };
         let Usage { prompt_tokens, completion_tokens, .. } = reply.usage;
         let tokens = prompt_tokens.unwrap_or(0) + completion_tokens.unwrap_or(0);
         let nanousd = reply.cost_nanousd.unwrap_or(0);
-        let mut reservation = purse.reserve(Cost { nanousd, tokens, calls: 1 }).await?;
+        let mut reservation = ledger.reserve(Cost { nanousd, tokens, calls: 1 }).await?;
         reservation.settle(&reply.usage, Some(nanousd));
         Ok(())
     }
@@ -97,7 +98,7 @@ impl Builtin {
             usage,
             cost_nanousd: self.price.as_ref().and_then(|price| price.nanousd(&usage)),
             model: self.name.clone(),
-            carried: None,
+            provider_state: None,
             raw,
         })
     }

@@ -7,11 +7,11 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Agent {
-    /// Asks.
+    /// The model that asks as a user would.
     User,
-    /// Answers.
+    /// The model that answers from what is retrieved.
     Assistant,
-    /// Scores.
+    /// The model that scores turns or conversations.
     Judge,
 }
 

@@ -25,11 +25,11 @@ pub struct Conversation {
     pub id: Arc<str>,
     /// Language, as `run.target_languages` spells it.
     pub language: Arc<str>,
-    /// Turns planned.
+    /// Turns planned, 1 or more; a completed conversation has as many.
     pub target_turns: u16,
-    /// Who asks.
+    /// The persona that the user model plays.
     pub user_persona: Arc<Persona>,
-    /// Who answers.
+    /// The persona that the assistant model plays.
     pub assistant_persona: Arc<Persona>,
     /// Turns made, in order.
     pub turns: Vec<Arc<Turn>>,
@@ -38,7 +38,7 @@ pub struct Conversation {
     /// The judge's verdict on the whole, under `judge.granularity: conversation`.
     pub judgement: Option<Judgement>,
     /// How it ended; none while it goes on.
-    pub ending: Option<Ending>,
+    pub outcome: Option<Outcome>,
 }
 
 impl Conversation {
@@ -49,14 +49,14 @@ impl Conversation {
 
     /// Questions of it that were rejected as duplicates so far.
     pub fn duplicates(&self) -> u32 {
-        let exhausted = matches!(self.ending, Some(Ending::Dropped(DropReason::DedupExhausted)));
+        let exhausted = matches!(self.outcome, Some(Outcome::Dropped(DropReason::DedupExhausted)));
         let of_turns: u32 = self.turns.iter().map(|turn| u32::from(turn.attempt.0)).sum();
         of_turns + u32::from(self.round.attempt.0) + u32::from(exhausted)
     }
 
     /// The question of the turn that it never finished, once it has ended and unless that question was a duplicate.
     pub fn unfinished(&self) -> Option<Fingerprint> {
-        let claimed = matches!(&self.ending, Some(Ending::Dropped(reason)) if *reason != DropReason::DedupExhausted);
+        let claimed = matches!(&self.outcome, Some(Outcome::Dropped(reason)) if *reason != DropReason::DedupExhausted);
         let question = self.round.question.as_ref().filter(|_| claimed);
         question.map(|question| question.fingerprint)
     }
@@ -92,16 +92,16 @@ pub struct Round {
     pub judgement: Option<Judgement>,
 }
 
-/// A complete turn.
+/// A turn whose question was accepted and answered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Turn {
-    /// From 1.
+    /// Its number in the conversation, from 1.
     pub index: TurnIndex,
     /// Which attempt was accepted.
     pub attempt: Attempt,
-    /// The question.
+    /// The question as the user model asked it.
     pub question: Arc<Question>,
-    /// The answer.
+    /// The answer as the assistant model gave it.
     pub answer: Answer,
     /// The judge's verdict, under `judge.granularity: turn`.
     pub judgement: Option<Judgement>,
@@ -116,7 +116,7 @@ pub struct Question {
     pub seed_topic: String,
     /// Seed question; empty when there is none.
     pub seed_question: String,
-    /// The model's reply.
+    /// What the user model replied, read and repaired.
     pub reply: UserReply,
     /// What it uses of the knowledge base.
     pub used: Used,
@@ -128,14 +128,14 @@ pub struct Question {
     pub reasoning: Option<String>,
     /// The endpoint's response, whole.
     pub raw: Json,
-    /// Requests it took.
+    /// Requests that it took, repairs included.
     pub calls: u32,
 }
 
 /// An answer as the assistant model gave it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
-    /// The model's reply.
+    /// What the assistant model replied, read and repaired.
     pub reply: AssistantReply,
     /// Tools called on the way, in order.
     pub tool_events: Vec<ToolEvent>,
@@ -151,7 +151,7 @@ pub struct Answer {
     pub reasoning: Option<String>,
     /// The endpoint's last response, whole.
     pub raw: Json,
-    /// Requests it took.
+    /// Requests that it took, those after searches and repairs included.
     pub calls: u32,
 }
 
@@ -160,11 +160,11 @@ pub struct Answer {
 pub struct ToolEvent {
     /// The call's id, unique within the turn.
     pub id: String,
-    /// The tool.
+    /// Name of the tool that was called.
     pub name: String,
     /// What it was called with.
     pub arguments: Value,
-    /// What it returned.
+    /// What the tool returned, as the model was shown it.
     pub result: Json,
 }
 
@@ -182,7 +182,7 @@ pub enum Acceptance {
 /// A verdict of the judge model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
-    /// The model's reply.
+    /// What the judge model replied, read and repaired.
     pub reply: JudgeReply,
     /// What the run makes of it.
     pub acceptance: Acceptance,
@@ -190,7 +190,7 @@ pub struct Judgement {
     pub reasoning: Option<String>,
     /// The endpoint's response, whole.
     pub raw: Json,
-    /// Requests it took.
+    /// Requests that it took, repairs included.
     pub calls: u32,
 }
 
@@ -224,12 +224,12 @@ pub enum Failure {
         /// What was wrong with the last one.
         detail: String,
     },
-    /// The model declined.
+    /// The model declined to do what it was asked.
     #[error("{agent} model refused: {detail}")]
     Refused {
         /// Whose model it was.
         agent: Agent,
-        /// Its words.
+        /// The words in which it declined.
         detail: String,
     },
     /// The provider withheld the model's reply.
@@ -237,7 +237,7 @@ pub enum Failure {
     Filtered {
         /// Whose model it was.
         agent: Agent,
-        /// The provider's reason.
+        /// The reason that the provider gives.
         detail: String,
     },
     /// The model wrote in another language than the conversation's, also when it was asked again.
@@ -278,7 +278,7 @@ pub enum DropReason {
     DedupExhausted,
     /// The judge's verdict was not good enough for `judge.accept`.
     Judged(String),
-    /// A stage failed.
+    /// A stage failed, after all the attempts that it makes.
     Failed(Failure),
 }
 
@@ -313,7 +313,7 @@ impl DropReason {
 
 /// How a conversation ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Ending {
+pub enum Outcome {
     /// It has all its turns: it counts towards `run.total_samples`.
     Completed,
     /// It was given up; the turns it has are kept, and marked.
@@ -322,7 +322,7 @@ pub enum Ending {
     Interrupted,
 }
 
-impl From<Failure> for Ending {
+impl From<Failure> for Outcome {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Stopped => Self::Interrupted,
@@ -331,7 +331,7 @@ impl From<Failure> for Ending {
     }
 }
 
-impl Ending {
+impl Outcome {
     /// The slot's `status` in the run state and in the outputs.
     pub fn status(&self) -> &'static str {
         match self {
@@ -359,7 +359,7 @@ mod tests {
     #[test]
     fn a_conversation_is_read_back_as_it_was_written() {
         let failed = DropReason::Failed(Failure::Model { agent: Agent::Assistant, detail: "no".into() });
-        let failed = Conversation { ending: Some(Ending::Dropped(failed)), ..sample_conversation() };
+        let failed = Conversation { outcome: Some(Outcome::Dropped(failed)), ..sample_conversation() };
         for conversation in [sample_conversation(), dropped_conversation(), failed] {
             let written = serde_json::to_string(&conversation).unwrap();
             assert_eq!(serde_json::from_str::<Conversation>(&written).unwrap(), conversation);

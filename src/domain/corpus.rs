@@ -33,7 +33,7 @@ pub struct Chunk {
     pub char_end: usize,
 }
 
-/// A document.
+/// A document of the knowledge base.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// Path relative to the knowledge folder, with `/` between parts.
@@ -99,15 +99,15 @@ impl fmt::Display for Passage {
 pub struct Passage {
     /// The name models know it by within one request: `P1`, `P2`, and so on.
     pub label: String,
-    /// The chunk's id.
+    /// The id of its chunk, as outputs name it.
     pub topic_id: String,
     /// Path of the document.
     pub source_path: String,
-    /// `<file name>#chunk<i>`.
+    /// File name and number of the chunk: `<file name>#chunk<i>`.
     pub source_descriptor: String,
     /// The headings it stands under, outermost first; may be empty.
     pub title: Arc<str>,
-    /// The text.
+    /// The text of the chunk, whole.
     pub text: Arc<str>,
 }
 

@@ -13,7 +13,7 @@ pub const RECENT: usize = 8;
 pub struct Used {
     /// The passage the question is about; none when the model named no known one.
     pub chunk: Option<ChunkIndex>,
-    /// Its document.
+    /// The document that the passage belongs to.
     pub source: Option<SourceIndex>,
     /// The question it counts as: its own text, or that of the earlier question of its conversation that it asks again.
     pub question: Arc<str>,

@@ -20,12 +20,14 @@ pub mod script;
 pub mod slot;
 pub mod task;
 pub mod terminal;
+pub mod tier;
 pub mod tool;
+pub mod usage;
 pub mod yaml;
 
 pub use agent::Agent;
 pub use conversation::{
-    Acceptance, Answer, Conversation, DropReason, Ending, Failure, Judged, Judgement, Question, Round, ToolEvent, Turn,
+    Acceptance, Answer, Conversation, DropReason, Failure, Judged, Judgement, Outcome, Question, Round, ToolEvent, Turn,
 };
 pub use corpus::{Catalogue, Chunk, ChunkIndex, Passage, Source, SourceIndex};
 pub use coverage::{Coverage, Used};
@@ -39,4 +41,6 @@ pub use reply::{AssistantReply, JudgeReply, UserReply};
 pub use script::Script;
 pub use slot::{Attempt, LanguageIndex, Rank, Slot, Tick, TurnIndex, Wave};
 pub use task::{QuestionMode, Task};
+pub use tier::Tier;
 pub use tool::{ToolCall, ToolDefinition, made_up_id};
+pub use usage::Usage;

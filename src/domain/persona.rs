@@ -9,10 +9,10 @@ pub struct Persona {
     /// Stable identifier, recorded as `user_persona_id` or `assistant_persona_id`.
     #[serde(default)]
     pub id: String,
-    /// Display name.
+    /// The name that prompts and outputs show.
     #[serde(default)]
     pub name: String,
-    /// Short traits.
+    /// A few words each on what the person is like.
     #[serde(default)]
     pub traits: Vec<String>,
     /// How this persona writes.

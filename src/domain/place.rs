@@ -4,7 +4,7 @@ use super::slot::{Attempt, Slot, TurnIndex};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Which verb asks.
+/// The verb that makes a request, one for each kind of model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
@@ -30,13 +30,13 @@ impl Stage {
 /// The place of one request. No two requests of a run that can both count have the same place and the same text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Place {
-    /// The conversation.
+    /// The conversation that the request is made for.
     pub slot: Slot,
     /// The turn being made.
     pub turn: TurnIndex,
     /// How often its question was rejected.
     pub attempt: Attempt,
-    /// Which verb asks.
+    /// The verb that makes the request.
     pub stage: Stage,
     /// Requests made before for the same word: tool calls, and a reply that had to be asked for again.
     pub round: u16,

@@ -17,7 +17,7 @@ pub enum Intent {
     Compare,
     /// Explore a boundary case.
     EdgeCase,
-    /// See an example.
+    /// See an example of something.
     ExampleRequest,
     /// Get help with a decision.
     DecisionSupport,
@@ -93,7 +93,7 @@ pub struct Evidence {
     pub id: String,
     /// What the passage is.
     pub cue: String,
-    /// The passage.
+    /// The sentences of the passage that count.
     pub content: String,
 }
 
@@ -102,7 +102,7 @@ pub struct Evidence {
 pub struct Premise {
     /// Short label, such as `P1`.
     pub id: String,
-    /// The premise.
+    /// What is concluded, in a sentence.
     pub text: String,
     /// Labels of the evidence it rests on.
     pub evidence_refs: Vec<String>,
@@ -114,7 +114,7 @@ pub struct Premise {
 /// One step of the assistant's reasoning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Thought {
-    /// The step.
+    /// What was thought in this step.
     pub text: String,
 }
 
@@ -135,13 +135,13 @@ pub enum Confidence {
 pub struct ReasoningTrace {
     /// The question as the assistant understood it.
     pub question: String,
-    /// The searches made.
+    /// The searches that were made, by tool.
     pub retrieval_queries: RetrievalQueries,
-    /// Passages used.
+    /// Passages that the answer rests on, with what they say.
     pub evidence: Vec<Evidence>,
     /// Steps from the evidence.
     pub premises: Vec<Premise>,
-    /// The reasoning.
+    /// Steps that lead from the premises to the answer.
     pub thinking: Vec<Thought>,
     /// How sure it is.
     pub confidence: Confidence,
@@ -168,7 +168,7 @@ pub struct JudgeReply {
     pub score: u8,
     /// What is wrong, from the labels of `judge.reasons`.
     pub reasons: Vec<String>,
-    /// A remark.
+    /// A remark on the whole, for people.
     pub notes: String,
     /// Whether the question is sound.
     pub question_ok: bool,

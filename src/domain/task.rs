@@ -158,7 +158,7 @@ pub struct JudgeTurnTask {
     pub user_persona: String,
     /// Rendered persona of the assistant; may be empty.
     pub assistant_persona: String,
-    /// The question.
+    /// The question of the turn to judge.
     pub judge_user_message: String,
     /// The answer, or `MISSING_ASSISTANT_MESSAGE`.
     pub judge_assistant_message: String,
@@ -175,9 +175,9 @@ pub struct JudgeTurnTask {
 /// One turn as the judge of a whole conversation sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JudgedTurn {
-    /// From 1.
+    /// Number of the turn, from 1.
     pub turn_index: u16,
-    /// The question.
+    /// The question of this turn.
     pub user_message: String,
     /// The answer, or `MISSING_ASSISTANT_MESSAGE`.
     pub assistant_message: String,
@@ -194,9 +194,9 @@ pub struct JudgeConversationTask {
     pub user_persona: String,
     /// Rendered persona of the assistant; may be empty.
     pub assistant_persona: String,
-    /// Number of turns.
+    /// Number of turns the conversation has.
     pub judge_turn_count: usize,
-    /// All turns.
+    /// All its turns, in order.
     pub judge_conversation_turns: Vec<JudgedTurn>,
     /// Evidence of all turns, each piece once, at most 120 pieces.
     pub judge_conversation_evidence: Vec<JudgeEvidence>,

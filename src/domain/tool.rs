@@ -20,7 +20,7 @@ pub struct ToolDefinition {
 pub struct ToolCall {
     /// The endpoint's id for it; made up by the client when the endpoint gives none.
     pub id: String,
-    /// The tool's name.
+    /// The name of the tool to call, as the model wrote it.
     pub name: String,
     /// Its arguments, an object; empty when the model's text was not one.
     pub arguments: Value,

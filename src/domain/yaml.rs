@@ -11,7 +11,7 @@ use thiserror::Error;
 /// A node, with the line and column (from 1) where it is written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Located {
-    /// What stands there.
+    /// The value that stands there.
     pub node: Node,
     /// The line, from 1; 0 for what was no YAML.
     pub line: u64,
@@ -22,7 +22,7 @@ pub struct Located {
 /// A mapping's key, with its line and column.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Name {
-    /// The key.
+    /// The key as it is written.
     pub text: String,
     /// The line, from 1; 0 for what was no YAML.
     pub line: u64,
@@ -33,20 +33,20 @@ pub struct Name {
 /// What a node holds.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Node {
-    /// Nothing.
+    /// Nothing: `null`, `~` or an empty value.
     Null,
-    /// A truth value.
+    /// A truth value: `true` or `false`.
     Boolean(bool),
-    /// A number.
+    /// A number, whole or with a fraction.
     Number(Number),
-    /// A text.
+    /// A text, quoted or plain.
     Text {
-        /// What it says.
+        /// What the text says, without its quotes.
         text: String,
         /// Whether a `${VAR}` was replaced in it: then it may stand for a value of any type.
         expanded: bool,
     },
-    /// A list.
+    /// A list, in the order of the text.
     List(Vec<Located>),
     /// A mapping, in the order of the text; keys may stand twice.
     Mapping(Vec<(Name, Located)>),

@@ -12,7 +12,7 @@ pub enum FilesError {
     Io {
         /// What was tried, such as `create`.
         action: &'static str,
-        /// On what.
+        /// The file or folder it was done to.
         path: PathBuf,
         /// What the system said.
         cause: io::Error,
@@ -20,7 +20,7 @@ pub enum FilesError {
     /// A row has no JSON form.
     #[error("write {what} as JSON: {cause}")]
     Encode {
-        /// The row.
+        /// Which row it is, in words.
         what: &'static str,
         /// What the serialiser said.
         cause: serde_json::Error,
@@ -28,7 +28,7 @@ pub enum FilesError {
     /// A line or a document is not what stands in such a file.
     #[error("read {}:{line}: {cause}; correct or remove the line", path.display())]
     Decode {
-        /// The file.
+        /// The file that has the line.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
@@ -38,7 +38,7 @@ pub enum FilesError {
     /// A row does not fit the Arrow schema.
     #[error("convert rows for {}: {cause}", path.display())]
     Columns {
-        /// The Parquet file.
+        /// The Parquet file that the rows were for.
         path: PathBuf,
         /// What the decoder said.
         cause: arrow::error::ArrowError,
@@ -46,7 +46,7 @@ pub enum FilesError {
     /// A Parquet file could not be written.
     #[error("write {}: {cause}", path.display())]
     Parquet {
-        /// The file.
+        /// The Parquet file that could not be written.
         path: PathBuf,
         /// What the writer said.
         cause: parquet::errors::ParquetError,
@@ -57,9 +57,9 @@ pub enum FilesError {
         path.display()
     )]
     Changed {
-        /// The file.
+        /// The file that something else has changed.
         path: PathBuf,
-        /// What is wrong.
+        /// What is wrong with it, for people.
         detail: String,
     },
     /// Another run writes to the same folder.
@@ -68,7 +68,7 @@ pub enum FilesError {
         folder.display()
     )]
     Busy {
-        /// The output folder.
+        /// The output folder that another process writes to.
         folder: PathBuf,
     },
     /// The state of the runs can't be kept.

@@ -39,7 +39,7 @@ impl Formatter for Spaced {
 pub(crate) struct Lines {
     /// The lines, each with its newline.
     pub bytes: Vec<u8>,
-    /// How many.
+    /// How many rows the lines hold.
     pub rows: u64,
 }
 

@@ -1,8 +1,8 @@
 //! Durable files: what a run writes in its output folder, how far it counts, and how it is read back.
 //!
-//! A [`Folder`] belongs to one process at a time and has the store of all its runs. In it, [`Table`]s grow line by line,
-//! [`Documents`] appear whole under their names, and [`Shards`] become Parquet once their rows are complete. Nothing here
-//! knows what the rows tell. A file counts as far as its recorded [`Mark`](crate::store::Mark): what a process that died has
+//! A [`Folder`] belongs to one process at a time and has the store of all its runs. In it, `Table`s grow line by line,
+//! `Documents` appear whole under their names, and `Shards` become Parquet once their rows are complete. Nothing here
+//! knows what the rows tell. A file counts as far as its recorded [`Mark`]: what a process that died has
 //! written behind it is cut off.
 
 mod documents;

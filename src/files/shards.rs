@@ -48,7 +48,7 @@ pub(crate) struct Layout {
 pub(crate) struct Kind {
     /// What its name begins with.
     pub name: &'static str,
-    /// Its columns.
+    /// Makes the schema of its columns.
     pub schema: fn() -> SchemaRef,
 }
 
@@ -164,7 +164,7 @@ impl Shards {
         Ok(())
     }
 
-    /// The files made.
+    /// The files that were made, each with its rows.
     pub fn written(self) -> Vec<WrittenFile> {
         self.finished
     }

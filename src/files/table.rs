@@ -67,7 +67,7 @@ impl Table {
         &self.name
     }
 
-    /// Where it lies.
+    /// Where the file lies on disk.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -77,12 +77,12 @@ impl Table {
         self.length
     }
 
-    /// Its rows.
+    /// How many rows it has.
     pub fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// Adds lines.
+    /// Adds lines at its end; they are durable once it is synced.
     pub fn append(&mut self, lines: &Lines) -> Result<(), FilesError> {
         self.dirty |= !lines.bytes.is_empty();
         self.file.write_all(&lines.bytes).map_err(FilesError::io("append to", &self.path))?;

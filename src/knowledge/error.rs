@@ -28,9 +28,9 @@ pub enum KnowledgeError {
         "cut documents: `tools.retrieval.chunking.chunk_overlap` ({overlap}) must be < `tools.retrieval.chunking.chunk_size` ({size})"
     )]
     Chunking {
-        /// `chunk_size`.
+        /// The value of `chunk_size`, in characters.
         size: usize,
-        /// `chunk_overlap`.
+        /// The value of `chunk_overlap`, in characters.
         overlap: usize,
     },
     /// The search index could not be built.

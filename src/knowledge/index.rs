@@ -33,10 +33,10 @@ const BATCH: usize = 4_096;
 /// Why reading the index does not fail.
 const HELD_IN_MEMORY: &str = "an index held in memory has nothing that could fail when terms are looked up";
 
-/// A chunk found.
+/// A chunk that a search found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Hit {
-    /// Which chunk.
+    /// Which chunk of the catalogue it is.
     pub chunk: ChunkIndex,
     /// BM25 score (k1 = 1.2, b = 0.75): greater is better, comparable within one query only.
     pub score: f32,
@@ -179,7 +179,7 @@ impl Index {
         (chunks, is_there)
     }
 
-    /// What was indexed.
+    /// The knowledge base that was indexed.
     pub fn catalogue(&self) -> &Arc<Catalogue> {
         &self.catalogue
     }

@@ -12,9 +12,9 @@ const RARITY: usize = 20;
 /// A language whose words can be stemmed.
 #[derive(Debug)]
 pub(super) struct Language {
-    /// ISO 639-1 code.
+    /// Two letters of ISO 639-1, which mark its stems.
     pub code: &'static str,
-    /// Its Snowball stemmer.
+    /// The Snowball stemmer that its words are stemmed with.
     pub stemmer: Stemmer,
     /// Its most frequent words, folded, separated by spaces: they tell it from the others.
     frequent: &'static str,

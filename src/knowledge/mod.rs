@@ -28,7 +28,7 @@ use xxhash_rust::xxh3::xxh3_128;
 /// `tools.retrieval.chunking`, and the folder to read with `knowledge.follow_links`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// The folder, `<root>/knowledge`.
+    /// The folder of the documents: `<root>/knowledge`.
     pub folder: PathBuf,
     /// Whether links that lead out of the folder are followed.
     pub follow_links: bool,

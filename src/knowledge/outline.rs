@@ -38,9 +38,9 @@ pub(super) struct Outline {
     /// The document, byte for byte and character for character, with blanks for the line ends at which it is not to be
     /// cut: two line ends are left between blocks, one between items, rows and lines. Headings have no full stops.
     pub breaks: Vec<u8>,
-    /// In reading order.
+    /// The headings of the document in reading order.
     pub headings: Vec<Heading>,
-    /// In reading order.
+    /// The tables of the document in reading order.
     pub tables: Vec<Table>,
 }
 

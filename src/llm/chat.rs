@@ -1,6 +1,6 @@
 //! The conversation between a stage and a model: request, reply, and the trait both sides meet at.
 
-use super::Tier;
+use super::Usage;
 use crate::domain::{Digest, Place, Task, ToolCall, ToolDefinition};
 use crate::store::StoreError;
 use serde::{Deserialize, Serialize};
@@ -34,14 +34,14 @@ pub struct Message {
     pub tool_calls: Vec<ToolCall>,
     /// The call this answers and the tool's name (tool messages).
     pub answers: Option<(String, String)>,
-    /// See [`ChatReply::carried`] (assistant messages).
-    pub carried: Option<Value>,
+    /// See [`ChatReply::provider_state`] (assistant messages).
+    pub provider_state: Option<Value>,
 }
 
 impl Message {
     /// A message of text alone.
     pub fn new(role: Role, content: impl Into<String>) -> Self {
-        Self { role, content: content.into(), tool_calls: Vec::new(), answers: None, carried: None }
+        Self { role, content: content.into(), tool_calls: Vec::new(), answers: None, provider_state: None }
     }
 }
 
@@ -94,30 +94,11 @@ impl ChatRequest {
     }
 }
 
-/// Tokens a call cost; none where the endpoint does not say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Usage {
-    /// Tokens of the prompt, those of a cache included.
-    pub prompt_tokens: Option<u64>,
-    /// Tokens written, thoughts included.
-    pub completion_tokens: Option<u64>,
-    /// Those of the tokens read that the provider had in its cache.
-    pub cached_tokens: Option<u64>,
-    /// Those of the tokens read that the provider has put into its cache.
-    #[serde(default)]
-    pub cache_write_tokens: Option<u64>,
-    /// Those of the tokens written that were thoughts.
-    pub reasoning_tokens: Option<u64>,
-    /// The tier in which it was served, which decides their price.
-    #[serde(default)]
-    pub tier: Tier,
-}
-
 /// How a reply came to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Finish {
-    /// By itself.
+    /// The model ended by itself, with its reply complete.
     #[default]
     Stop,
     /// At the limit of tokens.
@@ -147,8 +128,8 @@ pub struct ChatReply {
     /// The model that replied, as `provider/model`.
     pub model: Arc<str>,
     /// What the protocol wants back with the results of its tool calls, such as signed thoughts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub carried: Option<Value>,
+    #[serde(rename = "carried", default, skip_serializing_if = "Option::is_none")]
+    pub provider_state: Option<Value>,
     /// The endpoint's response, whole.
     pub raw: Value,
 }

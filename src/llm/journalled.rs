@@ -1,7 +1,7 @@
 //! A model with the journal in front: what was replied before is not asked again.
 
 use super::chat::Replying;
-use super::{ChatReply, ChatRequest, Meter, Model, ModelError, Usage};
+use super::{ChatReply, ChatRequest, Meter, Model, ModelError};
 use crate::domain::{Agent, Digest, Place};
 use crate::store::journal::{Found, Paid};
 use crate::store::{Journal, StoreError};
@@ -85,17 +85,12 @@ impl Front {
         }
         let start = Instant::now();
         let reply = self.model.chat(request).await?;
-        let Usage { prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, tier, .. } = reply.usage;
         let paid = Paid {
-            role: self.agent.as_str(),
+            agent: self.agent,
             model: reply.model.clone(),
-            prompt_tokens,
-            completion_tokens,
-            cached_tokens,
-            reasoning_tokens,
+            usage: reply.usage,
             latency_us: start.elapsed().as_micros() as u64,
-            cost_nanousd: reply.cost_nanousd,
-            tier: tier.as_str(),
+            nanousd: reply.cost_nanousd,
         };
         let unwritable = |error: serde_json::Error| StoreError::Pack { cause: error.to_string() };
         let written = serde_json::to_vec(&reply).map_err(|error| self.journal.fail(unwritable(error)))?;
@@ -129,7 +124,7 @@ impl Model for Journalled {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::llm::samples;
+    use crate::llm::{Usage, samples};
     use crate::store::{Sqlite, Store};
     use std::sync::atomic::{AtomicU64, Ordering};
     use tokio::sync::Semaphore;

@@ -11,11 +11,10 @@ pub mod meter;
 pub mod prices;
 #[cfg(test)]
 pub(crate) mod samples;
-mod tier;
 
-pub use chat::{ChatReply, ChatRequest, Finish, Message, Model, ModelError, ReplySchema, Role, Usage};
+pub use crate::domain::{Tier, Usage};
+pub use chat::{ChatReply, ChatRequest, Finish, Message, Model, ModelError, ReplySchema, Role};
 pub use halt::Halt;
 pub use journalled::Journalled;
 pub use meter::{Meter, Reading};
 pub use prices::Prices;
-pub use tier::Tier;

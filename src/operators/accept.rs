@@ -20,11 +20,11 @@ use timely::progress::operate::FrontierInterest;
 pub struct Inputs<'scope> {
     /// Conversations as they open, at their home worker.
     pub opened: Flow<'scope, InFlight>,
-    /// Conversations that asked.
+    /// Conversations that have asked, each with its question or why there is none.
     pub asked: Flow<'scope, (InFlight, Result<Question, Failure>)>,
-    /// Conversations that ended.
+    /// Conversations that have ended, completed or dropped.
     pub ended: Flow<'scope, Arc<InFlight>>,
-    /// Verdicts on claims.
+    /// Verdicts on the claims that conversations made.
     pub verdicts: Flow<'scope, Verdict>,
     /// The watermark, at every worker.
     pub watermarks: Flow<'scope, Rank>,

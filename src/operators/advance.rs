@@ -1,7 +1,7 @@
 //! `advance`: a judged round becomes a turn, and the conversation goes on or is finished.
 
 use super::{Flow, InFlight};
-use crate::domain::{Acceptance, DropReason, Ending, Failure, Judged, Judgement, Round, Turn};
+use crate::domain::{Acceptance, DropReason, Failure, Judged, Judgement, Outcome, Round, Turn};
 use std::sync::Arc;
 use timely::dataflow::operators::vec::{Map, Partition};
 
@@ -11,7 +11,7 @@ pub fn advance<'scope>(
 ) -> (Flow<'scope, InFlight>, Flow<'scope, InFlight>) {
     let mut ways = judged
         .map(|(conversation, judged)| advanced(conversation, judged))
-        .partition(2, |conversation| (u64::from(conversation.ending.is_some()), conversation))
+        .partition(2, |conversation| (u64::from(conversation.outcome.is_some()), conversation))
         .into_iter();
     match (ways.next(), ways.next()) {
         (Some(unfinished), Some(finished)) => (unfinished, finished),
@@ -24,12 +24,12 @@ fn advanced(mut conversation: InFlight, judged: Result<Judged, Failure>) -> InFl
         Ok(judged) => judged,
         // Cut short, even one that is dropped: it may still be judged as a whole when the run goes on.
         Err(Failure::Stopped) => {
-            conversation.ending = Some(Ending::Interrupted);
+            conversation.outcome = Some(Outcome::Interrupted);
             return conversation;
         }
         // A conversation that ended before it was judged keeps the reason it has.
         Err(failure) => {
-            conversation.ending.get_or_insert(failure.into());
+            conversation.outcome.get_or_insert(failure.into());
             return conversation;
         }
     };
@@ -40,7 +40,7 @@ fn advanced(mut conversation: InFlight, judged: Result<Judged, Failure>) -> InFl
     };
     let rejected = of_turn.as_ref().or(of_conversation.as_ref()).and_then(rejection);
     conversation.judgement = of_conversation;
-    if conversation.ending.is_some() {
+    if conversation.outcome.is_some() {
         return conversation;
     }
     let index = conversation.turn_index();
@@ -50,9 +50,9 @@ fn advanced(mut conversation: InFlight, judged: Result<Judged, Failure>) -> InFl
         conversation.turns.push(Arc::new(Turn { index, attempt, question, answer, judgement: of_turn }));
     }
     // The turn stays, with its verdict: its question has been asked.
-    conversation.ending = rejected.map(Ending::Dropped);
-    if conversation.ending.is_none() && conversation.turns.len() >= usize::from(conversation.target_turns) {
-        conversation.ending = Some(Ending::Completed);
+    conversation.outcome = rejected.map(Outcome::Dropped);
+    if conversation.outcome.is_none() && conversation.turns.len() >= usize::from(conversation.target_turns) {
+        conversation.outcome = Some(Outcome::Completed);
     }
     conversation
 }
@@ -75,11 +75,11 @@ mod tests {
 
     #[test]
     fn a_dropped_conversation_keeps_its_reason_unless_the_run_stops_before_it_is_judged() {
-        let dropped = Some(Ending::Dropped(DropReason::DedupExhausted));
-        for (failure, ending) in [(Failure::Lost, dropped), (Failure::Stopped, Some(Ending::Interrupted))] {
-            let exhausted = Some(Ending::Dropped(DropReason::DedupExhausted));
-            let conversation = Conversation { ending: exhausted, ..fixtures::conversation(Slot::default(), 2) };
-            assert_eq!(advanced(in_flight(conversation), Err(failure)).ending, ending);
+        let dropped = Some(Outcome::Dropped(DropReason::DedupExhausted));
+        for (failure, outcome) in [(Failure::Lost, dropped), (Failure::Stopped, Some(Outcome::Interrupted))] {
+            let exhausted = Some(Outcome::Dropped(DropReason::DedupExhausted));
+            let conversation = Conversation { outcome: exhausted, ..fixtures::conversation(Slot::default(), 2) };
+            assert_eq!(advanced(in_flight(conversation), Err(failure)).outcome, outcome);
         }
     }
 
@@ -107,17 +107,17 @@ mod tests {
                 let (conversation, verdict) = judged(acceptance, whole);
                 let advanced = advanced(conversation, Ok(verdict));
                 assert_eq!(advanced.turns.len(), 2);
-                assert_eq!(advanced.ending.as_ref().map(Ending::drop_reason), Some(reason), "{acceptance:?} {whole}");
+                assert_eq!(advanced.outcome.as_ref().map(Outcome::drop_reason), Some(reason), "{acceptance:?} {whole}");
             }
         }
         let (mut first, verdict) = judged(Acceptance::Rejected, false);
         first.turns.clear();
         let first = advanced(first, Ok(verdict));
-        assert_eq!((first.turns.len(), first.ending.as_ref().map(Ending::drop_reason)), (1, Some("judge_rejected")));
+        assert_eq!((first.turns.len(), first.outcome.as_ref().map(Outcome::drop_reason)), (1, Some("judge_rejected")));
         // One that was dropped before keeps its reason.
         let (mut ended, verdict) = judged(Acceptance::Rejected, true);
-        ended.ending = Some(Ending::Dropped(DropReason::DedupExhausted));
+        ended.outcome = Some(Outcome::Dropped(DropReason::DedupExhausted));
         let ended = advanced(ended, Ok(verdict));
-        assert_eq!(ended.ending, Some(Ending::Dropped(DropReason::DedupExhausted)));
+        assert_eq!(ended.outcome, Some(Outcome::Dropped(DropReason::DedupExhausted)));
     }
 }

@@ -25,7 +25,7 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Stops at once.
+    /// Stops all calls at once, those in flight included.
     pub fn now(&self) {
         self.admitting.cancel();
         self.flying.cancel();

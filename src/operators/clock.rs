@@ -36,7 +36,7 @@ impl Clock {
         Self { claiming, nudging, claims, nudges, others }
     }
 
-    /// The present tick.
+    /// The tick at which it stands now.
     pub fn now(&self) -> Tick {
         Tick(*self.claiming.time())
     }

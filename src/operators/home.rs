@@ -7,7 +7,7 @@
 use super::InFlight;
 use super::watermark::Report;
 use crate::domain::{
-    Attempt, ChunkIndex, DropReason, Ending, Failure, Fingerprint, Question, Rank, Round, Slot, Tick, TurnIndex,
+    Attempt, ChunkIndex, DropReason, Failure, Fingerprint, Outcome, Question, Rank, Round, Slot, Tick, TurnIndex,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub enum Route {
     Accepted,
     /// Its question was a duplicate: to ask again.
     Rejected,
-    /// It ends here.
+    /// It has ended, completed or dropped.
     Ended,
 }
 
@@ -121,7 +121,7 @@ impl Path {
         let conversation = &mut self.conversation;
         conversation.epoch.advance();
         conversation.turns.truncate(usize::from(self.steps[step].turn.0) - 1);
-        conversation.ending = None;
+        conversation.outcome = None;
         conversation.judgement = None;
         self.status = Status::Going;
         let taken_back = self.steps.drain(step + 1..);
@@ -147,7 +147,7 @@ impl Path {
             conversation.round = Round { attempt, avoid: avoid(rejected), ..Round::default() };
             Route::Rejected
         } else {
-            conversation.ending = Some(Ending::Dropped(DropReason::DedupExhausted));
+            conversation.outcome = Some(Outcome::Dropped(DropReason::DedupExhausted));
             Route::Ended
         };
         Some((route, conversation))
@@ -203,7 +203,7 @@ impl Home {
                 path.steps.push(Step { turn, attempt, fingerprint, question, won: None });
             }
             Err(failure) => {
-                conversation.ending = Some(failure.into());
+                conversation.outcome = Some(failure.into());
                 self.moves.push((Route::Ended, conversation));
             }
         }
@@ -214,7 +214,7 @@ impl Home {
         let Some(path) = current(&mut self.paths, conversation) else { return };
         path.conversation.turns.clone_from(&conversation.turns);
         self.news = true;
-        if conversation.ending == Some(Ending::Interrupted) {
+        if conversation.outcome == Some(Outcome::Interrupted) {
             path.status = Status::Cut;
             self.cut += 1;
         } else if let Some(bound) = path.bound() {
@@ -408,7 +408,7 @@ mod tests {
         assert_eq!((report.rollbacks, report.wasted), (1, 4));
         assert_eq!(sent(&mut home, 3), [(second, -1)]);
         assert_eq!(home.close(Tick(2), vec![]).bound, again.rank());
-        stale.ending = Some(Ending::Completed);
+        stale.outcome = Some(Outcome::Completed);
         home.end(&stale);
         home.ask(stale, Ok(question("c")));
         assert!(home.changes(Tick(4)).is_none(), "what an earlier epoch asked for comes to nothing");
@@ -425,13 +425,16 @@ mod tests {
         home.ask(again.clone(), Ok(question("b")));
         home.apply(verdict(again.rank(), "b", false));
         let (route, dropped) = moved(&mut home);
-        assert_eq!((route, dropped.ending.clone()), (Route::Ended, Some(Ending::Dropped(DropReason::DedupExhausted))));
+        assert_eq!(
+            (route, dropped.outcome.clone()),
+            (Route::Ended, Some(Outcome::Dropped(DropReason::DedupExhausted)))
+        );
         home.end(&dropped);
         _ = sent(&mut home, 0);
         let report = home.close(Tick(0), vec![verdict(conversation().rank(), "a", true)]);
         assert_eq!(report.bound, again.rank(), "to be withdrawn");
         let (route, accepted) = moved(&mut home);
-        assert_eq!((route, &accepted.ending, accepted.round.attempt), (Route::Accepted, &None, Attempt(0)));
+        assert_eq!((route, &accepted.outcome, accepted.round.attempt), (Route::Accepted, &None, Attempt(0)));
         assert_eq!(accepted.conversation.round.question.unwrap().reply.user_message, "a");
         assert_eq!(sent(&mut home, 2), [(again.rank(), -1)]);
         assert_eq!(home.close(Tick(1), vec![]).bound, again.rank(), "withdrawn at a tick that has not closed");

@@ -1,7 +1,7 @@
 //! A conversation on its way through the graph: the data, and what only lives while it is being made.
 
 use super::call::Request;
-use crate::domain::{Answer, Attempt, Conversation, Coverage, Ending, Failure, Rank, TurnIndex};
+use crate::domain::{Answer, Attempt, Conversation, Coverage, Failure, Outcome, Rank, TurnIndex};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -27,7 +27,7 @@ impl InFlight {
     pub fn answered(mut self, answer: Result<Answer, Failure>) -> Self {
         match answer {
             Ok(answer) => self.round.answer = Some(answer),
-            Err(failure) => self.ending = Some(failure.into()),
+            Err(failure) => self.outcome = Some(failure.into()),
         }
         self
     }
@@ -35,10 +35,10 @@ impl InFlight {
     /// Whether nothing can change it any more, once nothing can that ranks below the watermark: it has ended, and whatever
     /// verdict on one of its questions changed, it would go on at a rank that is not above this one.
     pub fn is_final(&self, watermark: Rank) -> bool {
-        let asked = match &self.ending {
-            Some(Ending::Completed) => self.turns.len(),
-            Some(Ending::Dropped(_)) => self.turns.len() + 1,
-            Some(Ending::Interrupted) | None => return false,
+        let asked = match &self.outcome {
+            Some(Outcome::Completed) => self.turns.len(),
+            Some(Outcome::Dropped(_)) => self.turns.len() + 1,
+            Some(Outcome::Interrupted) | None => return false,
         };
         let next = self.rank_at(TurnIndex(asked as u16 + 1), Attempt(0));
         next < watermark && !self.epoch.is_over()

@@ -23,7 +23,7 @@ pub use quota::{Opening, Quota, Target};
 pub use record::record;
 pub use settle::{Settlement, settle};
 pub use slots::slots;
-pub use tally::{Outcome, Shortfall, Tally};
+pub use tally::{Completion, Shortfall, Tally};
 pub use watermark::{Report, Watermark};
 
 use timely::dataflow::StreamVec;

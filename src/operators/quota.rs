@@ -1,6 +1,6 @@
 //! How many conversations are open, and which one opens next: the arithmetic behind `slots`.
 
-use super::tally::{Outcome, Progress, Tally};
+use super::tally::{Completion, Progress, Tally};
 use super::watermark::Watermark;
 use crate::domain::{Attempt, Coverage, LanguageIndex, Rank, Slot, TurnIndex, Used, Wave};
 use serde::{Deserialize, Serialize};
@@ -96,7 +96,7 @@ struct Batch {
     next: u32,
     coverage: Arc<Coverage>,
     /// Those that are settled and not counted.
-    outcomes: BTreeMap<Slot, Outcome>,
+    outcomes: BTreeMap<Slot, Completion>,
     /// What those that are counted used.
     used: Vec<Used>,
     /// The next one to count.
@@ -152,7 +152,7 @@ impl Quota {
 
     /// Takes note of conversations that were settled before, the first ones in slot order; the first that has no
     /// place here, if any: it belongs to a run with another target.
-    pub fn restore(&mut self, outcomes: impl IntoIterator<Item = Outcome>) -> Option<Slot> {
+    pub fn restore(&mut self, outcomes: impl IntoIterator<Item = Completion>) -> Option<Slot> {
         for outcome in outcomes {
             let opening = self.open(0);
             if opening.is_none_or(|opening| (opening.slot, opening.wave) != (outcome.slot, outcome.wave)) {
@@ -198,7 +198,7 @@ impl Quota {
     }
 
     /// Takes note of a settled conversation.
-    pub fn end(&mut self, outcome: Outcome) {
+    pub fn end(&mut self, outcome: Completion) {
         if let Some(batch) = self.waves.get_mut(&(outcome.slot.language, outcome.wave)) {
             batch.outcomes.insert(outcome.slot, outcome);
         }

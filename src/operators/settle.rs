@@ -1,6 +1,6 @@
 //! `settle`: ended conversations leave in slot order.
 
-use super::tally::Outcome;
+use super::tally::Completion;
 use super::{Flow, InFlight};
 use crate::domain::Rank;
 use std::collections::BTreeMap;
@@ -22,9 +22,9 @@ pub enum Settlement {
 
 impl Settlement {
     /// The outcome of its conversation, if it is one.
-    pub fn outcome(&self) -> Option<Outcome> {
+    pub fn completion(&self) -> Option<Completion> {
         match self {
-            Self::Conversation(conversation) => Outcome::of(conversation),
+            Self::Conversation(conversation) => Completion::of(conversation),
             Self::Floor(_) | Self::Left(_) => None,
         }
     }

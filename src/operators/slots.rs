@@ -3,7 +3,7 @@
 use super::Flow;
 use super::call::Stop;
 use super::quota::{Opening, Quota};
-use super::tally::{Outcome, Tally};
+use super::tally::{Completion, Tally};
 use super::watermark::{Report, Watermark};
 use crate::domain::Rank;
 use timely::dataflow::channels::pact::Exchange;
@@ -18,7 +18,7 @@ use timely::progress::Antichain;
 /// outcomes of settled conversations reach it. `report` gets the tally after every change. Ends, with the watermark
 /// [`Rank::END`], when the quota is met, or after `stop` when nothing is open any more.
 pub fn slots<'scope>(
-    outcomes: Flow<'scope, Outcome>,
+    outcomes: Flow<'scope, Completion>,
     reports: Flow<'scope, Report>,
     mut quota: Quota,
     stop: Stop,
@@ -28,7 +28,7 @@ pub fn slots<'scope>(
     let (decides, peers) = (scope.index() == 0, scope.peers() as u64);
     let apart: Vec<(usize, Antichain<u64>)> = Vec::new();
     let mut builder = OperatorBuilder::new("slots".into(), scope);
-    let mut outcomes = builder.new_input_connection(outcomes, Exchange::new(|_: &Outcome| 0), apart.clone());
+    let mut outcomes = builder.new_input_connection(outcomes, Exchange::new(|_: &Completion| 0), apart.clone());
     let mut reports = builder.new_input_connection(reports, Exchange::new(|_: &Report| 0), apart.clone());
     let (openings, openings_stream) = builder.new_output_connection::<Vec<Opening>, _>(apart.clone());
     let (watermarks, watermarks_stream) = builder.new_output_connection::<Vec<Rank>, _>(apart);

@@ -1,33 +1,28 @@
 //! What became of conversations, and how far a run is.
 
 use super::watermark::Watermark;
-use crate::domain::{Acceptance, Conversation, Ending, LanguageIndex, Slot, Turn, Used, Wave};
+use crate::domain::{Acceptance, Conversation, LanguageIndex, Outcome, Slot, Turn, Used, Wave};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What became of a conversation.
+/// Why a conversation does not count; a replacement is due.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Fate {
-    /// It counts.
-    Accepted,
-    /// It does not; a replacement is due.
-    Dropped {
-        /// The `drop_reason` of the outputs.
-        reason: String,
-        /// What happened, for people.
-        detail: String,
-    },
+pub struct Dropped {
+    /// The `drop_reason` of the outputs.
+    pub reason: String,
+    /// What happened, for people.
+    pub detail: String,
 }
 
 /// The end of a conversation, as the quota sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
-    /// Its place.
+pub struct Completion {
+    /// Its place among the conversations of its language.
     pub slot: Slot,
     /// The wave it belongs to.
     pub wave: Wave,
-    /// What became of it.
-    pub fate: Fate,
+    /// Why it was dropped; none when it counts.
+    pub dropped: Option<Dropped>,
     /// What its accepted questions used.
     pub used: Vec<Used>,
     /// Questions of it that were rejected as duplicates.
@@ -75,18 +70,18 @@ impl Turns {
     }
 }
 
-impl Outcome {
+impl Completion {
     /// Of a conversation that has come to its end.
     pub fn of(conversation: &Conversation) -> Option<Self> {
-        let fate = match conversation.ending.as_ref()? {
-            Ending::Completed => Fate::Accepted,
-            Ending::Dropped(reason) => Fate::Dropped { reason: reason.as_str().into(), detail: reason.detail() },
-            Ending::Interrupted => return None,
+        let dropped = match conversation.outcome.as_ref()? {
+            Outcome::Completed => None,
+            Outcome::Dropped(reason) => Some(Dropped { reason: reason.as_str().into(), detail: reason.detail() }),
+            Outcome::Interrupted => return None,
         };
         Some(Self {
             slot: conversation.slot,
             wave: conversation.wave,
-            fate,
+            dropped,
             used: conversation.turns.iter().map(|turn| turn.question.used.clone()).collect(),
             duplicates: conversation.duplicates(),
             turns: Turns::of(conversation),
@@ -117,7 +112,7 @@ pub struct Tally {
     pub duplicates: u64,
     /// What the turns of conversations that ended since the process began came to.
     pub turns: Turns,
-    /// Drops by reason.
+    /// Conversations dropped, by the reason that outputs give.
     pub drops: BTreeMap<String, u32>,
     /// What happened to the conversation dropped last.
     pub last_drop: Option<String>,
@@ -133,22 +128,22 @@ pub struct Tally {
 
 impl Tally {
     /// Counts a conversation. They come in slot order.
-    pub fn count(&mut self, outcome: Outcome) {
-        let language = &mut self.languages[usize::from(outcome.slot.language.0)];
-        match outcome.fate {
-            Fate::Accepted => {
+    pub fn count(&mut self, completion: Completion) {
+        let language = &mut self.languages[usize::from(completion.slot.language.0)];
+        match completion.dropped {
+            None => {
                 language.accepted += 1;
                 language.consecutive_drops = 0;
             }
-            Fate::Dropped { reason, detail } => {
+            Some(Dropped { reason, detail }) => {
                 language.dropped += 1;
                 language.consecutive_drops += 1;
                 *self.drops.entry(reason).or_default() += 1;
                 self.last_drop = Some(detail);
             }
         }
-        self.duplicates += u64::from(outcome.duplicates);
-        self.turns.add(outcome.turns);
+        self.duplicates += u64::from(completion.duplicates);
+        self.turns.add(completion.turns);
     }
 
     /// Takes note of how far the homes are ahead of the watermark.
@@ -186,7 +181,7 @@ impl Tally {
 /// A language that could not be completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shortfall {
-    /// Which.
+    /// The language that falls short, by its place in the settings.
     pub language: LanguageIndex,
     /// Conversations that were accepted.
     pub accepted: u32,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 /// What a home tells after the verdicts of a tick, and before those of the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-    /// Whose home.
+    /// The worker whose home reports.
     pub worker: usize,
     /// All verdicts up to it are applied.
     pub tick: Tick,

@@ -28,15 +28,15 @@ pub struct LedgerRow {
     pub topic_id: String,
     /// Path of its document, relative to the knowledge folder.
     pub source_path: String,
-    /// The question.
+    /// The question as it was asked.
     pub question: String,
     /// [`question_hash`] of the question.
     pub question_hash: String,
     /// How the question related to what was said.
     pub question_mode: String,
-    /// Seed topic.
+    /// Seed topic of the question; empty without one.
     pub seed_topic: String,
-    /// Seed question.
+    /// Seed question it began from; empty without one.
     pub seed_question: String,
     /// [`question_hash`] of the seed question.
     pub seed_question_hash: String,

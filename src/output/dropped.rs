@@ -3,7 +3,7 @@
 use super::conversations_sharegpt_judged::judged;
 use super::formats::Format;
 use super::rows::Parts;
-use crate::domain::Ending;
+use crate::domain::Outcome;
 use crate::files::{FilesError, Lines, joined};
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ struct Why {
 }
 
 fn rows(parts: &Parts, lines: &mut Lines) -> Result<(), FilesError> {
-    if let Ending::Dropped(reason) = parts.ending
+    if let Outcome::Dropped(reason) = parts.outcome
         && !parts.is_trained_on()
     {
         let why = Why { drop_reason: reason.as_str(), drop_detail: reason.detail() };

@@ -14,9 +14,9 @@ pub enum OutputError {
     /// A document is of a format that came after this version.
     #[error("read {}: it has format {version} and this version knows formats up to {FORMAT_VERSION}; use a newer dlgforge", path.display())]
     Later {
-        /// The document.
+        /// The document that can't be read.
         path: PathBuf,
-        /// Its format.
+        /// The version of its format.
         version: u32,
     },
     /// A run state of this name is there already.
@@ -26,9 +26,9 @@ pub enum OutputError {
         path.display()
     )]
     RunExists {
-        /// The id.
+        /// The id that an earlier run has.
         run_id: String,
-        /// Its run state.
+        /// The run state that the earlier run left.
         path: PathBuf,
     },
     /// The state of the run can't be kept.
@@ -37,31 +37,31 @@ pub enum OutputError {
     /// The run id can't be part of a file name.
     #[error("use `run.run_id` {run_id:?} in file names: it must not be empty, start with `.` or hold `/`, `\\` or NUL")]
     RunId {
-        /// The id.
+        /// The id that can't be part of a file name.
         run_id: String,
     },
     /// Two ShareGPT columns have one name.
     #[error("name two columns {name:?}: give each of `saving.output_columns` its own name")]
     ColumnTwice {
-        /// The name.
+        /// The name that two columns have.
         name: String,
     },
     /// `SOURCE_DATE_EPOCH` is not a moment.
     #[error("read `SOURCE_DATE_EPOCH` {value:?}: expected whole seconds since 1970, such as 1735689600")]
     Epoch {
-        /// The variable's value.
+        /// The value that the variable has.
         value: String,
     },
     /// A conversation that has not ended was handed over.
     #[error("record conversation {id}: it has not ended")]
     NotEnded {
-        /// The conversation.
+        /// The id of the conversation that has not ended.
         id: String,
     },
     /// Logging was started before in this process.
     #[error("start the logs in {}: this process logs elsewhere already", folder.display())]
     LogsTaken {
-        /// The log folder.
+        /// The log folder that another process writes to.
         folder: PathBuf,
     },
 }

@@ -53,7 +53,7 @@ impl Files {
         FORMATS.iter().map(|format| format.name).chain(others).collect()
     }
 
-    /// All files.
+    /// All files that there are, by their names.
     pub fn all() -> Self {
         Self(Self::names())
     }

@@ -61,7 +61,7 @@ use std::sync::Arc;
 /// 1: everything everywhere, documents in one folder. 2: `saving.files`, `saving.raw`, sub-folders.
 pub const FORMAT_VERSION: u32 = 2;
 
-/// `saving`.
+/// What `saving` says, with paths made absolute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// The output folder, absolute.
@@ -78,22 +78,22 @@ pub struct Options {
     pub raw: bool,
 }
 
-/// `saving.output_columns`.
+/// The names that `saving.output_columns` gives to columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Columns {
-    /// Name of `messages`.
+    /// Name of the column `messages`.
     pub messages: String,
-    /// Name of `messages_with_tools`.
+    /// Name of the column `messages_with_tools`.
     pub messages_with_tools: String,
-    /// Name of `tools`.
+    /// Name of the column `tools`.
     pub tools: String,
-    /// Name of `metadata`.
+    /// Name of the column `metadata`.
     pub metadata: String,
-    /// Name of `user_reasoning`.
+    /// Name of the column `user_reasoning`.
     pub user_reasoning: String,
-    /// Name of `assistant_reasoning`.
+    /// Name of the column `assistant_reasoning`.
     pub assistant_reasoning: String,
-    /// Name of `judge`.
+    /// Name of the column `judge`.
     pub judge: String,
 }
 
@@ -122,29 +122,29 @@ pub struct RunFacts {
     pub seed: u64,
     /// Conversations to accept per language.
     pub total_samples: u32,
-    /// Languages in order.
+    /// Languages in the order of `run.target_languages`.
     pub languages: Vec<Arc<str>>,
     /// Conversations advanced at the same time; the size of a wave.
     pub batch_size: u32,
-    /// `run.data.seeding.question`.
+    /// The question of `run.data.seeding.question`; may be empty.
     pub question: String,
-    /// Fewest turns.
+    /// Fewest turns of a conversation, 1 or more.
     pub min_turns: u16,
-    /// Most turns.
+    /// Most turns of a conversation, its least or more.
     pub max_turns: u16,
     /// `uniform`, `poisson` or `exponential`.
     pub distribution: &'static str,
     /// `run.turns.mean`, 0 when not set.
     pub mean: f64,
-    /// `run.data.seeding.topics.path` as configured.
+    /// The path `run.data.seeding.topics.path` as it was configured.
     pub topics_path: String,
-    /// `run.data.seeding.topics.variant`.
+    /// The variant of `run.data.seeding.topics.variant`; may be empty.
     pub topics_variant: String,
-    /// `run.data.seeding.topics.probability`.
+    /// The share of `run.data.seeding.topics.probability`, from 0 to 1.
     pub topics_probability: f64,
-    /// `run.data.seeding.topics.enabled`.
+    /// The switch `run.data.seeding.topics.enabled`, as it was resolved.
     pub topics_enabled: bool,
-    /// `tools.retrieval.top_k`.
+    /// Passages that a search returns: `tools.retrieval.top_k`.
     pub top_k: usize,
     /// What the assistant could call.
     pub tools: Tools,
@@ -156,9 +156,9 @@ pub struct RunFacts {
     pub persona_applied: bool,
     /// Whether conversations are judged.
     pub judge_enabled: bool,
-    /// `turn` or `conversation`.
+    /// What verdicts are about: `turn` or `conversation`.
     pub judge_granularity: &'static str,
-    /// `judge.reasons`.
+    /// Labels of `judge.reasons`, from which the judge chooses.
     pub judge_reasons: Vec<String>,
     /// The configuration file's folder relative to the root, such as `config` or `.`.
     pub config_dir: String,

@@ -84,7 +84,7 @@ impl<'a> ConversationColumns<'a> {
         ]))
     }
 
-    /// The conversation's row.
+    /// The row of one conversation.
     pub fn of(parts: &'a Parts<'a>) -> Self {
         Self {
             messages: messages(&parts.conversation.turns, false),
@@ -268,8 +268,8 @@ mod tests {
         let context = Context { options: &options, facts: &facts, catalogue: &catalogue };
         let times = Times { utc: sample::stamp().utc(), utc_z: String::new() };
         for conversation in conversations {
-            let ending = conversation.ending.as_ref().unwrap();
-            let parts = Parts::new(conversation, ending, context, &times, String::new());
+            let outcome = conversation.outcome.as_ref().unwrap();
+            let parts = Parts::new(conversation, outcome, context, &times, String::new());
             shards.push(conversation.slot, &rows(&parts).unwrap()).unwrap();
         }
         let (_, spools) = shards.compose(true, [folder, folder]).unwrap();

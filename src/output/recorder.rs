@@ -7,7 +7,7 @@ use super::rows::{Context, Parts, Times};
 use super::run_state::{self, RunState};
 use super::{Columns, Options, OutputError, RunFacts, Stamp, coverage_ledger};
 use crate::domain::slot::conversation_id;
-use crate::domain::{Catalogue, Conversation, Ending, Fingerprint, Slot};
+use crate::domain::{Catalogue, Conversation, Fingerprint, Outcome, Slot};
 use crate::files::{
     self, Changes, Documents, FilesError, Folder, Known, Lines, Shards, Table, WrittenFile, append_all, shown,
 };
@@ -161,10 +161,10 @@ impl Recorder {
     /// # Errors
     /// When a file can't be written; the error names it. When the conversation has not ended.
     pub fn record(&mut self, conversation: &Conversation) -> Result<(), OutputError> {
-        let ending = conversation.ending.as_ref().filter(|ending| **ending != Ending::Interrupted);
-        let ending = ending.ok_or_else(|| OutputError::NotEnded { id: conversation.id.to_string() })?;
+        let outcome = conversation.outcome.as_ref().filter(|outcome| **outcome != Outcome::Interrupted);
+        let outcome = outcome.ok_or_else(|| OutputError::NotEnded { id: conversation.id.to_string() })?;
         let times = times(self.stamp);
-        let parts = parts(conversation, ending, (&self.options, &self.facts, &self.catalogue), &times);
+        let parts = parts(conversation, outcome, (&self.options, &self.facts, &self.catalogue), &times);
         let entry = run_state::slot(&parts)?;
         let (start, mut document) = (self.ledger(), 0);
         if !conversation.turns.is_empty() {
@@ -188,9 +188,9 @@ impl Recorder {
         self.pending.push(Settled {
             slot: conversation.slot,
             wave: conversation.wave,
-            dropped: match ending {
-                Ending::Dropped(reason) => Some((reason.as_str().to_owned(), reason.detail())),
-                Ending::Completed | Ending::Interrupted => None,
+            dropped: match outcome {
+                Outcome::Dropped(reason) => Some((reason.as_str().to_owned(), reason.detail())),
+                Outcome::Completed | Outcome::Interrupted => None,
             },
             duplicates: conversation.duplicates(),
             ledger: start..self.ledger(),
@@ -204,8 +204,8 @@ impl Recorder {
     /// # Errors
     /// When it has no JSON form.
     pub fn leave(&mut self, conversation: &Conversation) -> Result<(), OutputError> {
-        let (times, ending) = (times(self.stamp), Ending::Interrupted);
-        let parts = parts(conversation, &ending, (&self.options, &self.facts, &self.catalogue), &times);
+        let (times, outcome) = (times(self.stamp), Outcome::Interrupted);
+        let parts = parts(conversation, &outcome, (&self.options, &self.facts, &self.catalogue), &times);
         self.left.push(run_state::slot(&parts)?);
         Ok(())
     }
@@ -309,15 +309,15 @@ fn times(stamp: Stamp) -> Times {
 /// What the rows of a conversation are made of.
 fn parts<'a>(
     conversation: &'a Conversation,
-    ending: &'a Ending,
+    outcome: &'a Outcome,
     (options, facts, catalogue): (&'a Options, &'a RunFacts, &'a Catalogue),
     times: &'a Times,
 ) -> Parts<'a> {
     let has_document =
-        !conversation.turns.is_empty() && *ending != Ending::Interrupted && options.files.has(conversations::NAME);
+        !conversation.turns.is_empty() && *outcome != Outcome::Interrupted && options.files.has(conversations::NAME);
     let path = || options.folder.join(conversations::NAME).join(inside(&conversation.id, conversation.slot));
     let file = if has_document { shown(&path(), bases(options)) } else { String::new() };
-    Parts::new(conversation, ending, Context { options, facts, catalogue }, times, file)
+    Parts::new(conversation, outcome, Context { options, facts, catalogue }, times, file)
 }
 
 /// Removes what a process that died has left in an output folder and nobody needs.

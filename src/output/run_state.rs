@@ -275,8 +275,8 @@ mod tests {
         let (options, catalogue) = (Options { raw, ..sample::options(folder.path()) }, sample::catalogue());
         let context = Context { options: &options, facts: &facts, catalogue: &catalogue };
         let times = Times { utc: "t".into(), utc_z: "t".into() };
-        let ending = conversation.ending.as_ref().unwrap();
-        let parts = Parts::new(&conversation, ending, context, &times, "c/a.json".into());
+        let outcome = conversation.outcome.as_ref().unwrap();
+        let parts = Parts::new(&conversation, outcome, context, &times, "c/a.json".into());
         let entry = slot(&parts).unwrap();
         (0..slots).for_each(|_| state.push(&entry).unwrap());
         let bytes = state.show("completed", &facts, stamp, &vec![entry; left]).unwrap();

@@ -5,8 +5,8 @@ use crate::domain::reply::{
     Confidence, Difficulty, Evidence, GroundingFact, Intent, Premise, ReasoningTrace, RetrievalQueries, Thought,
 };
 use crate::domain::{
-    Acceptance, Answer, AssistantReply, Attempt, Catalogue, ChunkIndex, Conversation, DropReason, Ending, Json,
-    Judgement, LanguageIndex, Persona, Question, QuestionMode, Slot, SourceIndex, ToolDefinition, ToolEvent, Turn,
+    Acceptance, Answer, AssistantReply, Attempt, Catalogue, ChunkIndex, Conversation, DropReason, Json, Judgement,
+    LanguageIndex, Outcome, Persona, Question, QuestionMode, Slot, SourceIndex, ToolDefinition, ToolEvent, Turn,
     UserReply, fixtures,
 };
 use crate::store::{Run, State};
@@ -132,20 +132,20 @@ pub(crate) fn sample_conversation() -> Conversation {
     question.reasoning = Some("dig deeper".into());
     second.answer.reasoning = Some("recall rehearsals".into());
     second.answer.unsupported_numbers = vec!["12".into()];
-    conversation(0, "ar", "run-1-ar-0000", vec![first, second], Ending::Completed)
+    conversation(0, "ar", "run-1-ar-0000", vec![first, second], Outcome::Completed)
 }
 
 /// One turn of three in English, not judged by turn but as a whole; then every question was a duplicate.
 pub(crate) fn dropped_conversation() -> Conversation {
     let turns = vec![turn(1, "Are restores rehearsed?", "Yes, they are.", None)];
-    let ending = Ending::Dropped(DropReason::DedupExhausted);
-    let mut dropped = conversation(1, "en", "run-1-en-0000", turns, ending);
+    let outcome = Outcome::Dropped(DropReason::DedupExhausted);
+    let mut dropped = conversation(1, "en", "run-1-en-0000", turns, outcome);
     dropped.target_turns = 3;
     dropped.judgement = Some(judgement(4));
     dropped
 }
 
-fn conversation(language: u16, name: &str, id: &str, turns: Vec<Turn>, ending: Ending) -> Conversation {
+fn conversation(language: u16, name: &str, id: &str, turns: Vec<Turn>, outcome: Outcome) -> Conversation {
     let persona = |id: &str, name: &str, style: &str| {
         let traits = vec!["exact".into(), "curious".into()];
         Arc::new(Persona { id: id.into(), name: name.into(), traits, style: style.into() })
@@ -156,7 +156,7 @@ fn conversation(language: u16, name: &str, id: &str, turns: Vec<Turn>, ending: E
         language: name.into(),
         user_persona: persona("auditor", "Auditor", "brief"),
         assistant_persona: persona("tutor", "Tutor", ""),
-        ending: Some(ending),
+        outcome: Some(outcome),
         ..fixtures::conversation(slot, turns.len() as u16)
     };
     conversation.turns = turns.into_iter().map(Arc::new).collect();

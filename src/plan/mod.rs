@@ -56,7 +56,7 @@ pub struct TurnOptions {
     pub mean: Option<f64>,
 }
 
-/// `run.turns.distribution`.
+/// How turns are drawn: `run.turns.distribution`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Distribution {
     /// Every count is as likely.
@@ -67,7 +67,7 @@ pub enum Distribution {
     Exponential,
 }
 
-/// `run.data.seeding.topics`.
+/// What `run.data.seeding.topics` says, with its file read.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TopicOptions {
     /// Variant to use; decided by the language when empty.

@@ -157,7 +157,7 @@ impl Capabilities {
         );
     }
 
-    /// Says that there was no room for a request in the tier [`Tier::Flex`](super::Tier::Flex).
+    /// Says that there was no room for a request in the tier [`Tier::Flex`](crate::llm::Tier::Flex).
     pub(super) fn no_room(&self) {
         self.tell("had no room for a request in the tier flex".to_owned());
     }

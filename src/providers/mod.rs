@@ -41,7 +41,7 @@ use std::sync::Arc;
 pub fn connect(options: &AgentOptions, shared: &Shared) -> Result<Arc<dyn Model>, ModelError> {
     let name = display_name(options.agent, &options.provider, &options.model);
     Ok(match options.provider.as_str() {
-        "builtin" => Arc::new(Builtin::new(name, shared.meter.clone(), shared.purse.clone(), &shared.prices)),
+        "builtin" => Arc::new(Builtin::new(name, shared.meter.clone(), shared.ledger.clone(), &shared.prices)),
         _ => Arc::new(router::Router::new(options, name, shared)?),
     })
 }

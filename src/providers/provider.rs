@@ -7,9 +7,9 @@ use crate::llm::Tier;
 pub enum Protocol {
     /// OpenAI's `POST /chat/completions`, which most others speak too.
     ChatCompletions,
-    /// Anthropic's `POST /v1/messages`.
+    /// The Messages API of Anthropic: `POST /v1/messages`.
     Messages,
-    /// Gemini's `POST /models/<model>:generateContent`.
+    /// The Gemini API of Google: `POST /models/<model>:generateContent`.
     GenerateContent,
     /// The model that is part of the program.
     Builtin,
@@ -54,7 +54,7 @@ const fn own(name: &'static str, base_url: Option<&'static str>) -> Provider {
     }
 }
 
-/// OpenAI's own API.
+/// OpenAI's own API, with its service tiers and its prompt cache.
 pub const OPENAI: Provider = Provider {
     tools_with_schema: true,
     prompt_cache_key: true,

@@ -10,7 +10,7 @@ use crate::llm::chat::Replying;
 use crate::llm::halt::Halt;
 use crate::llm::prices::Price;
 use crate::llm::{ChatReply, ChatRequest, Meter, Model, ModelError, Tier};
-use crate::traffic::budget::{Cost, Purse, Reservation};
+use crate::traffic::budget::{BudgetLedger, Cost, Reservation};
 use crate::traffic::patience::Patience;
 use crate::traffic::{EndpointLimits, Failure, Refusal, Request, RouteId, Traffic};
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(super) struct Router {
     traffic: Traffic,
     route: RouteId,
     patience: Patience,
-    purse: Option<Arc<Purse>>,
+    ledger: Option<Arc<BudgetLedger>>,
     tiers: &'static [Tier],
     max_tokens: u64,
     meter: Arc<Meter>,
@@ -80,7 +80,7 @@ impl Router {
             traffic: shared.traffic.clone(),
             route: shared.traffic.route(limits, options.strategy, per_minute),
             patience: Patience::new(options.max_retries),
-            purse: shared.purse.clone(),
+            ledger: shared.ledger.clone(),
             tiers: options.tiers,
             max_tokens: options.max_tokens.unwrap_or(0),
             meter: shared.meter.clone(),
@@ -122,8 +122,8 @@ impl Router {
                 return Err(error);
             }
             tries += 1;
-            let mut reservation = match &self.purse {
-                Some(purse) => Some(purse.reserve(self.worst(request)?).await?),
+            let mut reservation = match &self.ledger {
+                Some(ledger) => Some(ledger.reserve(self.worst(request)?).await?),
                 None => None,
             };
             let permit = self.traffic.acquire(self.route, wanted.clone()).await?;

@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Secret(String);
 
 impl Secret {
-    /// Keeps a secret.
+    /// Keeps a secret out of logs and messages.
     pub fn new(text: String) -> Self {
         Self(text)
     }

@@ -54,7 +54,7 @@ impl Secrets {
             hide(&mut call.name);
             hide_in(&mut call.arguments, &hide);
         }
-        reply.carried.iter_mut().for_each(|carried| hide_in(carried, &hide));
+        reply.provider_state.iter_mut().for_each(|state| hide_in(state, &hide));
         hide_in(&mut reply.raw, &hide);
     }
 

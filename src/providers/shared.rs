@@ -9,7 +9,7 @@ use crate::domain::causes::causes;
 use crate::llm::halt::Halt;
 use crate::llm::{Meter, ModelError, Prices};
 use crate::store::{Store, StoreError};
-use crate::traffic::budget::Purse;
+use crate::traffic::budget::BudgetLedger;
 use crate::traffic::{Budget, Traffic};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Url};
@@ -24,12 +24,12 @@ const MAX_OUTAGE: Duration = Duration::from_secs(600);
 pub struct Shared {
     /// What the calls of all models cost.
     pub meter: Arc<Meter>,
-    /// What tokens cost.
+    /// What tokens of each model cost.
     pub prices: Arc<Prices>,
     /// Told when the run has to stop.
     pub halt: Arc<Halt>,
     pub(super) budget: Budget,
-    pub(super) purse: Option<Arc<Purse>>,
+    pub(super) ledger: Option<Arc<BudgetLedger>>,
     pub(super) traffic: Traffic,
     /// For plain HTTP and for TLS, made when the first endpoint needs one.
     clients: Mutex<BTreeMap<bool, Client>>,
@@ -49,7 +49,7 @@ impl Shared {
             meter: Arc::default(),
             prices: Arc::new(prices),
             budget,
-            purse: budget.is_set().then(|| Arc::new(Purse::new(budget, halt.clone()))),
+            ledger: budget.is_set().then(|| Arc::new(BudgetLedger::new(budget, halt.clone()))),
             traffic: Traffic::new(halt.clone(), max_outage),
             halt,
             clients: Mutex::default(),
@@ -70,7 +70,7 @@ impl Shared {
     /// When the store can't be read.
     pub fn open(&self, store: &Arc<dyn Store>, run: &Arc<str>) -> Result<(), StoreError> {
         self.facts.open(store.clone(), run);
-        self.purse.iter().try_for_each(|purse| purse.open(store.clone(), run))
+        self.ledger.iter().try_for_each(|ledger| ledger.open(store.clone(), run))
     }
 
     /// An HTTP client. Its idle connections are not limited: as many are kept as were ever in flight together.

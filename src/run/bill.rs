@@ -1,12 +1,13 @@
-//! What models have cost, for people: by role and model, in all, and by language.
+//! What models have cost, for people: by agent and model, in all, and by language.
 
-use crate::store::{Spent, Tiered};
+use crate::domain::Tier;
+use crate::store::{Cost, Spent, Tiered};
 use std::fmt;
 
 /// What a run has spent so far, over all its resumes.
 #[derive(Debug, Clone, Default)]
 pub struct Bill {
-    /// By role, model and language.
+    /// By agent, model and language.
     pub spent: Vec<Spent>,
     /// Those parts of it that were not served as standard, by service tier.
     pub tiers: Vec<Tiered>,
@@ -14,52 +15,24 @@ pub struct Bill {
     pub languages: Vec<String>,
 }
 
-/// A sum of what calls have cost.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Sum {
-    calls: u64,
-    read: u64,
-    cached: u64,
-    written: u64,
-    thoughts: u64,
-    untold: u64,
-    latency_us: u64,
-    nanousd: u64,
-    unpriced: u64,
+/// What these have cost in all.
+fn sum<'a>(spent: impl IntoIterator<Item = &'a Spent>) -> Cost {
+    spent.into_iter().fold(Cost::default(), |sum, one| sum.plus(one.cost))
 }
 
-impl Sum {
-    fn of<'a>(spent: impl IntoIterator<Item = &'a Spent>) -> Self {
-        spent.into_iter().fold(Self::default(), |sum, one| Self {
-            calls: sum.calls + one.calls,
-            read: sum.read + one.prompt_tokens,
-            cached: sum.cached + one.cached_tokens,
-            written: sum.written + one.completion_tokens,
-            thoughts: sum.thoughts + one.reasoning_tokens,
-            untold: sum.untold + one.untold,
-            latency_us: sum.latency_us + one.latency_us,
-            nanousd: sum.nanousd + one.cost_nanousd,
-            unpriced: sum.unpriced + one.unpriced,
-        })
-    }
-
-    fn cost(self) -> String {
-        cost(self.calls, self.nanousd, self.unpriced)
-    }
-
-    fn tokens(self) -> String {
-        let Self { read, cached, written, thoughts, .. } = self;
-        let of_them = |count: u64, what: &str| if count > 0 { format!(" ({count} {what})") } else { String::new() };
-        format!("{read} tokens read{}, {written} written{}", of_them(cached, "cached"), of_them(thoughts, "thoughts"))
-    }
+fn tokens(cost: &Cost) -> String {
+    let Cost { prompt_tokens, cached_tokens, completion_tokens, reasoning_tokens, .. } = *cost;
+    let of_them = |count: u64, what: &str| if count > 0 { format!(" ({count} {what})") } else { String::new() };
+    let (cached, thoughts) = (of_them(cached_tokens, "cached"), of_them(reasoning_tokens, "thoughts"));
+    format!("{prompt_tokens} tokens read{cached}, {completion_tokens} written{thoughts}")
 }
 
-/// What so many calls have cost, where some may be of unknown price.
-fn cost(calls: u64, nanousd: u64, unpriced: u64) -> String {
-    let usd = nanousd as f64 / 1e9;
-    match unpriced {
+/// The price of calls, some of which may be of unknown price.
+fn price(cost: &Cost) -> String {
+    let usd = cost.nanousd as f64 / 1e9;
+    match cost.unpriced {
         0 => format!("{usd:.4} USD"),
-        unpriced if unpriced == calls => "unknown (`llm.prices` sets prices)".to_owned(),
+        unpriced if unpriced == cost.calls => "unknown (`llm.prices` sets prices)".to_owned(),
         unpriced => format!("{usd:.4} USD, and {unpriced} calls of unknown price (`llm.prices`)"),
     }
 }
@@ -67,51 +40,49 @@ fn cost(calls: u64, nanousd: u64, unpriced: u64) -> String {
 impl Bill {
     /// What it comes to.
     pub fn cost(&self) -> String {
-        Sum::of(&self.spent).cost()
+        price(&sum(&self.spent))
     }
 
     /// Calls and cost by service tier; none where all were standard.
     pub fn tiers(&self) -> Option<String> {
-        let all = Sum::of(&self.spent);
-        let apart = |of: fn(&Tiered) -> u64| self.tiers.iter().map(of).sum::<u64>();
-        let rest = Tiered {
-            tier: "standard".to_owned(),
-            calls: all.calls.saturating_sub(apart(|tier| tier.calls)),
-            cost_nanousd: all.nanousd.saturating_sub(apart(|tier| tier.cost_nanousd)),
-            unpriced: all.unpriced.saturating_sub(apart(|tier| tier.unpriced)),
+        let all = sum(&self.spent);
+        let apart = self.tiers.iter().fold(Cost::default(), |sum, tiered| sum.plus(tiered.cost));
+        let rest = Cost {
+            calls: all.calls.saturating_sub(apart.calls),
+            nanousd: all.nanousd.saturating_sub(apart.nanousd),
+            unpriced: all.unpriced.saturating_sub(apart.unpriced),
+            ..Cost::default()
         };
-        let told = |Tiered { tier, calls, cost_nanousd, unpriced }: &Tiered| {
-            format!("{tier} {calls} calls, {}", cost(*calls, *cost_nanousd, *unpriced))
-        };
-        let rest = Some(&rest).filter(|rest| rest.calls > 0);
-        let parts: Vec<String> = self.tiers.iter().chain(rest).map(told).collect();
+        let told = |tier: &str, cost: &Cost| format!("{tier} {} calls, {}", cost.calls, price(cost));
+        let rest = (rest.calls > 0).then(|| told(Tier::Standard.as_str(), &rest));
+        let parts: Vec<String> = self.tiers.iter().map(|one| told(&one.tier, &one.cost)).chain(rest).collect();
         (!self.tiers.is_empty()).then(|| parts.join("; "))
     }
 }
 
 impl fmt::Display for Bill {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = Sum::of(&self.spent);
+        let all = sum(&self.spent);
         writeln!(f, "  calls          {} answered and kept", all.calls)?;
-        for of_model in self.spent.chunk_by(|a, b| (&a.role, &a.model) == (&b.role, &b.model)) {
-            let (sum, Spent { role, model, .. }) = (Sum::of(of_model), &of_model[0]);
+        for of_model in self.spent.chunk_by(|a, b| (&a.agent, &a.model) == (&b.agent, &b.model)) {
+            let (sum, Spent { agent, model, .. }) = (sum(of_model), &of_model[0]);
             let seconds = sum.latency_us as f64 / 1e6 / sum.calls.max(1) as f64;
-            let (tokens, cost) = (sum.tokens(), sum.cost());
-            writeln!(f, "    {role:<12} {model}: {} calls, {tokens}, {seconds:.2} s each, cost {cost}", sum.calls)?;
+            let (tokens, cost) = (tokens(&sum), price(&sum));
+            writeln!(f, "    {agent:<12} {model}: {} calls, {tokens}, {seconds:.2} s each, cost {cost}", sum.calls)?;
         }
-        write!(f, "  tokens         {}", all.tokens())?;
-        if all.untold > 0 {
-            write!(f, "; {} calls did not say", all.untold)?;
+        write!(f, "  tokens         {}", tokens(&all))?;
+        if all.unreported > 0 {
+            write!(f, "; {} calls did not say", all.unreported)?;
         }
         writeln!(f)?;
-        writeln!(f, "  cost           {}", all.cost())?;
+        writeln!(f, "  cost           {}", price(&all))?;
         if let Some(tiers) = self.tiers() {
             writeln!(f, "  tiers          {tiers}")?;
         }
         if self.languages.len() > 1 {
             for (number, language) in self.languages.iter().enumerate() {
-                let sum = Sum::of(self.spent.iter().filter(|one| usize::from(one.language.0) == number));
-                writeln!(f, "    {language:<12} {} calls, {}, cost {}", sum.calls, sum.tokens(), sum.cost())?;
+                let sum = sum(self.spent.iter().filter(|one| usize::from(one.language.0) == number));
+                writeln!(f, "    {language:<12} {} calls, {}, cost {}", sum.calls, tokens(&sum), price(&sum))?;
             }
         }
         Ok(())

@@ -4,7 +4,7 @@ use super::RunError;
 use super::bill::Bill;
 use super::execute::Executed;
 use super::prepare::Prepared;
-use super::summary::{End, Summary};
+use super::summary::{RunEnd, Summary};
 use crate::files::WrittenFile;
 use crate::output::{OutputError, Recorder};
 use crate::settings::Settings;
@@ -24,7 +24,7 @@ pub fn conclude(
     let Executed { facts, store, written, journal, tally, signalled, elapsed, busy } = executed;
     let shared = &prepared.shared;
     let unjudged = tally.turns.unjudged;
-    let end = End::of(settings, &tally, signalled, shared.halt.reason());
+    let end = RunEnd::of(settings, &tally, signalled, shared.halt.reason());
     let left = written.recorder.left();
     let files = complete(written.recorder, written.failure, &journal, &end).map_err(|cause| RunError::Stopped {
         cause: Box::new(cause),
@@ -60,7 +60,7 @@ fn complete(
     recorder: Recorder,
     failure: Option<OutputError>,
     journal: &Journal,
-    end: &End,
+    end: &RunEnd,
 ) -> Result<Vec<WrittenFile>, RunError> {
     if let Some(failure) = failure {
         recorder.abandon();

@@ -2,8 +2,8 @@
 
 use crate::domain::{Catalogue, ChunkIndex, Coverage, Fingerprint, Normalisation, Used};
 use crate::files::FilesError;
-use crate::operators::Outcome;
-use crate::operators::tally::{Fate, Turns};
+use crate::operators::Completion;
+use crate::operators::tally::{Dropped, Turns};
 use crate::output::coverage_ledger;
 use crate::store::Settled;
 use std::collections::HashMap;
@@ -20,12 +20,12 @@ pub struct Earlier {
     /// How questions are compared.
     pub normalisation: Normalisation,
     /// What this run has settled, in slot order.
-    pub outcomes: Vec<Outcome>,
+    pub completions: Vec<Completion>,
 }
 
 /// What to make of the ledger.
 pub struct Past<'a> {
-    /// The output folder.
+    /// The output folder that has the ledger.
     pub folder: &'a Path,
     /// How much of the ledger counts, in bytes.
     pub length: u64,
@@ -45,7 +45,7 @@ pub struct Past<'a> {
 }
 
 impl Earlier {
-    /// Reads the ledger.
+    /// Reads what the ledger tells of earlier runs.
     ///
     /// # Errors
     /// When it can't be read.
@@ -82,8 +82,8 @@ impl Earlier {
         }
         questions.sort_unstable();
         questions.dedup();
-        let outcomes = settled.into_iter().zip(used).map(|(settled, used)| outcome(settled, used)).collect();
-        Ok(Self { coverage, questions: questions.into(), normalisation, outcomes })
+        let completions = settled.into_iter().zip(used).map(|(settled, used)| completion(settled, used)).collect();
+        Ok(Self { coverage, questions: questions.into(), normalisation, completions })
     }
 }
 
@@ -116,15 +116,12 @@ impl<'a> Ranges<'a> {
     }
 }
 
-fn outcome(settled: Settled, used: Vec<Used>) -> Outcome {
-    let fate = match settled.dropped {
-        Some((reason, detail)) => Fate::Dropped { reason, detail },
-        None => Fate::Accepted,
-    };
-    Outcome {
+fn completion(settled: Settled, used: Vec<Used>) -> Completion {
+    let dropped = settled.dropped.map(|(reason, detail)| Dropped { reason, detail });
+    Completion {
         slot: settled.slot,
         wave: settled.wave,
-        fate,
+        dropped,
         used,
         duplicates: settled.duplicates,
         turns: Turns::default(),

@@ -1,6 +1,6 @@
 //! `dlgforge estimate`: what a run will cost, from a pilot of a few of its conversations.
 
-use super::{End, Host, Ran, RunError, run};
+use super::{Host, Ran, RunEnd, RunError, run};
 use crate::files::Folder;
 use crate::settings::Settings;
 use crate::store::{Charge, Settled};
@@ -22,7 +22,7 @@ pub struct Forecast {
     pub paid: [f64; 3],
     /// Conversations of the run, over all languages.
     pub conversations: u32,
-    /// Languages.
+    /// How many languages there are.
     pub languages: usize,
     /// The run's calls, tokens and billionths of a USD: expected, and the half of the range.
     pub expected: [(f64, f64); 3],
@@ -48,8 +48,8 @@ pub fn estimate(settings: &Settings, pilot: u32, workers: usize, host: &Host) ->
         return Err(RunError::Unpiloted("it is over".to_owned()));
     };
     match &summary.end {
-        End::Complete => {}
-        End::Halted(reason) => return Err(RunError::Unpiloted(reason.clone())),
+        RunEnd::Complete => {}
+        RunEnd::Halted(reason) => return Err(RunError::Unpiloted(reason.clone())),
         _ => return Err(RunError::Unpiloted(summary.complaint().unwrap_or_else(|| "it was interrupted".to_owned()))),
     }
     let store =
@@ -66,7 +66,7 @@ fn forecast(charges: &[Charge], settled: &[Settled], settings: &Settings) -> For
         conversations: settings.total_samples * languages as u32,
         languages,
         expected: [(0.0, 0.0); 3],
-        unpriced: charges.iter().any(|charge| charge.unpriced > 0),
+        unpriced: charges.iter().any(|charge| charge.cost.unpriced > 0),
     };
     for number in 0..languages {
         let here: Vec<&Settled> = settled.iter().filter(|one| usize::from(one.slot.language.0) == number).collect();
@@ -74,9 +74,9 @@ fn forecast(charges: &[Charge], settled: &[Settled], settings: &Settings) -> For
         // Those that are dropped cost too: so many are to be made for the accepted ones.
         let made = f64::from(settings.total_samples) * here.len() as f64 / accepted as f64;
         for (kind, of) in [
-            |charge: &Charge| charge.calls,
-            |charge: &Charge| charge.prompt_tokens + charge.completion_tokens,
-            |charge: &Charge| charge.cost_nanousd,
+            |charge: &Charge| charge.cost.calls,
+            |charge: &Charge| charge.cost.prompt_tokens + charge.cost.completion_tokens,
+            |charge: &Charge| charge.cost.nanousd,
         ]
         .into_iter()
         .enumerate()

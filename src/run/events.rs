@@ -60,7 +60,7 @@ pub trait Listener: Send + Sync {
 pub struct Listeners(Vec<Arc<dyn Listener>>);
 
 impl Listeners {
-    /// These listeners.
+    /// Tells these listeners, in this order, what happens.
     pub fn new(listeners: impl IntoIterator<Item = Arc<dyn Listener>>) -> Self {
         Self(listeners.into_iter().collect())
     }

@@ -20,9 +20,9 @@ use timely::{CommunicationConfig, Config, WorkerConfig};
 pub struct Executed {
     /// What is the same for all its conversations.
     pub facts: RunFacts,
-    /// Its state.
+    /// The store that keeps the state of the run.
     pub store: Arc<dyn Store>,
-    /// What was written.
+    /// What the writer thread has written.
     pub written: Written,
     /// The journal of its replies.
     pub journal: Arc<Journal>,

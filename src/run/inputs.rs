@@ -47,7 +47,7 @@ pub enum RunError {
     /// The size of a wave is not that of the run to go on with.
     #[error("Batch size mismatch for resume: requested={requested}, state={state}.")]
     BatchSize {
-        /// `run.batch_size` now.
+        /// The value that `run.batch_size` has now.
         requested: String,
         /// That of the run.
         state: String,
@@ -58,7 +58,7 @@ pub enum RunError {
          that began it, or start a new run, with `run.reuse_from: {id}` to take over its replies"
     )]
     Format {
-        /// The run.
+        /// The id of the run that was begun.
         id: String,
         /// The version that began it.
         version: String,
@@ -79,11 +79,11 @@ pub enum RunError {
     /// The run had to stop; it can go on.
     #[error("{cause}; what was done is kept: dlgforge run {config} --resume {run_id}")]
     Stopped {
-        /// Why.
+        /// What made it stop.
         cause: Box<RunError>,
         /// The configuration file, as it was named.
         config: String,
-        /// The run.
+        /// The id of the run that can be resumed.
         run_id: Arc<str>,
     },
     /// A newer release began the folder.
@@ -311,7 +311,7 @@ fn opener(
             turns: Vec::new(),
             round: Round::default(),
             judgement: None,
-            ending: None,
+            outcome: None,
         }
     })
 }

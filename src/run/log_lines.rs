@@ -1,7 +1,7 @@
 //! The log's lines on a run: what it has heard, as `run.log` tells it.
 
 use super::events::{Event, Listener, WaveFigures};
-use crate::domain::{Conversation, DropReason, Ending};
+use crate::domain::{Conversation, DropReason, Outcome};
 use crate::operators::Tally;
 
 /// The target of these lines.
@@ -31,7 +31,7 @@ fn settled(conversation: &Conversation) {
             turn.index, conversation.target_turns, turn.question.mode.as_str(), turn.attempt
         );
     }
-    if let Some(Ending::Dropped(reason)) = &conversation.ending {
+    if let Some(Outcome::Dropped(reason)) = &conversation.outcome {
         let (tag, cause) = match reason {
             DropReason::DedupExhausted => ("dedup", String::new()),
             DropReason::Judged(verdict) => ("judge", format!(": {verdict}")),

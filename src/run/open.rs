@@ -8,7 +8,7 @@ use super::waves::Waves;
 use super::{RunError, manifest};
 use crate::domain::{Attempt, Coverage, Fingerprint, Normalisation};
 use crate::files::Folder;
-use crate::operators::{Outcome, Quota, Target};
+use crate::operators::{Completion, Quota, Target};
 use crate::output::{self, Begins, Recorder, RunFacts, coverage_ledger};
 use crate::settings::Settings;
 use crate::store::{Reuse, Run, Settled, State, Store};
@@ -26,9 +26,9 @@ pub enum Opened {
 pub struct Ready {
     /// What is the same for all its conversations.
     pub facts: RunFacts,
-    /// Its state.
+    /// The store that keeps the state of the run.
     pub store: Arc<dyn Store>,
-    /// Writes its outputs.
+    /// Writes the outputs of the run.
     pub recorder: Recorder,
     /// The waves that it has settled.
     pub waves: Waves,
@@ -90,7 +90,7 @@ pub fn open(settings: &Settings, prepared: &Prepared, listeners: &Listeners) -> 
             updated: stamp.utc_z(),
         }),
     };
-    let waves = Waves::new(settings.total_samples, &settings.languages, &earlier.outcomes, listeners.clone());
+    let waves = Waves::new(settings.total_samples, &settings.languages, &earlier.completions, listeners.clone());
     let work = Work::new(settings, &facts.run_id, earlier, reuse)?;
     let (options, catalogue) = (settings.output.clone(), sources.catalogue.clone());
     let keep_calls = settings.store.keep_calls;
@@ -159,8 +159,8 @@ fn past(
 impl Work {
     /// What these settings ask for beyond what is settled.
     fn new(settings: &Settings, run_id: &Arc<str>, earlier: Earlier, reuse: Option<Reuse>) -> Result<Self, RunError> {
-        let Earlier { coverage, questions, normalisation, outcomes } = earlier;
-        let quota = quota(settings, run_id, coverage, outcomes)?;
+        let Earlier { coverage, questions, normalisation, completions } = earlier;
+        let quota = quota(settings, run_id, coverage, completions)?;
         let retries = Attempt(settings.plan.coverage.dedup_retries);
         Ok(Self { quota, retries, earlier: questions, normalisation, reuse })
     }
@@ -170,7 +170,7 @@ fn quota(
     settings: &Settings,
     run_id: &Arc<str>,
     coverage: Coverage,
-    outcomes: Vec<Outcome>,
+    completions: Vec<Completion>,
 ) -> Result<Quota, RunError> {
     let target = Target {
         total: settings.total_samples,
@@ -180,7 +180,7 @@ fn quota(
         lookahead: settings.lookahead,
     };
     let mut quota = Quota::new(target, coverage);
-    match quota.restore(outcomes) {
+    match quota.restore(completions) {
         None => Ok(quota),
         Some(slot) => {
             let detail = format!("conversation {} of language {}", slot.index, slot.language);

@@ -8,13 +8,13 @@ use crate::output::Stamp;
 use crate::providers::Shared;
 use crate::settings::Settings;
 
-/// A run's input.
+/// What a run works on, read before anything is written.
 pub struct Prepared {
     /// What its models share.
     pub shared: Shared,
     /// Documents, prompts, personas, topics and models.
     pub sources: Sources,
-    /// Its clock.
+    /// The clock that gives its rows their timestamps.
     pub stamp: Stamp,
 }
 

@@ -1,6 +1,6 @@
 //! What accepted conversations are like: how they were scored, and one exchange to look at.
 
-use crate::domain::{Conversation, Ending};
+use crate::domain::{Conversation, Outcome};
 
 /// A sample of the conversations accepted since the process began.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,7 +16,7 @@ pub struct Sample {
 impl Sample {
     /// Looks at a conversation that is settled; they come in slot order.
     pub fn add(&mut self, conversation: &Conversation) {
-        if conversation.ending != Some(Ending::Completed) {
+        if conversation.outcome != Some(Outcome::Completed) {
             return;
         }
         let of_turns = conversation.turns.iter().filter_map(|turn| turn.judgement.as_ref());

@@ -12,7 +12,7 @@ const LANDING: Duration = Duration::from_secs(10);
 /// What asked the run to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
-    /// Ctrl-C.
+    /// SIGINT, as Ctrl-C sends it.
     Interrupt,
     /// What service managers and batch systems send before they kill.
     Terminate,

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
+pub enum RunEnd {
     /// Every language has its conversations.
     Complete,
     /// It was asked to stop.
@@ -26,7 +26,7 @@ pub enum End {
     Short(Vec<Shortfall>),
 }
 
-impl End {
+impl RunEnd {
     /// How a run with this tally ended.
     pub fn of(settings: &Settings, tally: &Tally, signal: Option<Signal>, halted: Option<&str>) -> Self {
         let short = tally.shortfalls(settings.total_samples);
@@ -55,16 +55,16 @@ pub struct Summary {
     pub run_id: Arc<str>,
     /// The configuration file, as it was named.
     pub config: String,
-    /// Its seed.
+    /// The seed that every random choice followed from.
     pub seed: u64,
-    /// Its languages.
+    /// Its languages in the order of the settings.
     pub languages: Vec<Arc<str>>,
     /// Conversations wanted per language.
     pub total_samples: u32,
     /// Conversations advanced at a time.
     pub concurrency: u32,
-    /// How it ended.
-    pub end: End,
+    /// How the run ended, completed or not.
+    pub end: RunEnd,
     /// What became of its conversations.
     pub tally: Tally,
     /// Conversations under way when it stopped.
@@ -83,7 +83,7 @@ pub struct Summary {
     pub elapsed: Duration,
     /// Time seats were taken, summed over the seats.
     pub busy: Duration,
-    /// Files written.
+    /// Files that were written, each with its rows.
     pub files: Vec<WrittenFile>,
     /// The folder of the logs, relative to the project's root where it lies below it.
     pub logs: String,
@@ -104,12 +104,12 @@ impl Summary {
     /// Why the run did not reach its total; none when it did, or when it was interrupted.
     pub fn complaint(&self) -> Option<String> {
         let short = match &self.end {
-            End::Short(short) => short,
-            End::Halted(reason) => {
+            RunEnd::Short(short) => short,
+            RunEnd::Halted(reason) => {
                 let (config, run) = (&self.config, &self.run_id);
                 return Some(format!("{reason}; go on with: dlgforge run {config} --resume {run}"));
             }
-            End::Complete | End::Interrupted(_) => return None,
+            RunEnd::Complete | RunEnd::Interrupted(_) => return None,
         };
         let figures = short.iter().map(|short| {
             let language = &self.languages[usize::from(short.language.0)];
@@ -139,10 +139,10 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match self.end {
-            End::Complete => "complete",
-            End::Interrupted(_) => "interrupted",
-            End::Halted(_) => "stopped",
-            End::Short(_) => "short of its total",
+            RunEnd::Complete => "complete",
+            RunEnd::Interrupted(_) => "interrupted",
+            RunEnd::Halted(_) => "stopped",
+            RunEnd::Short(_) => "short of its total",
         };
         writeln!(f, "run {} {state} (seed {})", self.run_id, self.seed)?;
         self.tell_conversations(f)?;
@@ -233,7 +233,7 @@ impl Summary {
         let judged = Some(judged).filter(|told| self.sample.verdicts > 0 && !told.is_empty());
         let training = judged.unwrap_or_else(|| path("/conversations_sharegpt.jsonl"));
         row(f, "look at", &format!("{training}{}{}/run.log", path("/turns.jsonl"), self.logs))?;
-        if let End::Interrupted(_) | End::Halted(_) = self.end {
+        if let RunEnd::Interrupted(_) | RunEnd::Halted(_) = self.end {
             writeln!(f, "  go on with\n    dlgforge run {} --resume {}", self.config, self.run_id)?;
         }
         Ok(())

@@ -1,9 +1,8 @@
 //! The waves of a run as they are settled.
 
 use super::events::{Event, Listeners, WaveFigures};
-use crate::domain::{Conversation, Ending, Wave};
-use crate::operators::Outcome;
-use crate::operators::tally::Fate;
+use crate::domain::{Conversation, Outcome, Wave};
+use crate::operators::Completion;
 use std::sync::Arc;
 
 /// Counts the conversations of each wave of a language, and tells of it once all of them are there.
@@ -26,18 +25,18 @@ pub struct Waves {
 impl Waves {
     /// Of a run that wants so many conversations of every language, and has settled some. Who listens hears of the waves that
     /// have conversations from now on.
-    pub fn new(target: u32, languages: &[Arc<str>], settled: &[Outcome], listeners: Listeners) -> Self {
+    pub fn new(target: u32, languages: &[Arc<str>], settled: &[Completion], listeners: Listeners) -> Self {
         let mut waves = Self { target, listeners, ..Self::default() };
-        for outcome in settled {
-            let language = &languages[usize::from(outcome.slot.language.0)];
-            waves.add(language, outcome.wave, outcome.fate == Fate::Accepted);
+        for completion in settled {
+            let language = &languages[usize::from(completion.slot.language.0)];
+            waves.add(language, completion.wave, completion.dropped.is_none());
         }
         waves
     }
 
     /// Counts a conversation that is settled; they come in slot order.
     pub fn count(&mut self, conversation: &Conversation) {
-        self.add(&conversation.language, conversation.wave, conversation.ending == Some(Ending::Completed));
+        self.add(&conversation.language, conversation.wave, conversation.outcome == Some(Outcome::Completed));
         self.news = true;
     }
 

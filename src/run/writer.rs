@@ -26,7 +26,7 @@ pub struct Written {
     pub sample: Sample,
 }
 
-/// A running writer.
+/// The thread that writes settled conversations.
 pub struct Writer {
     messages: mpsc::Sender<(usize, Settlement)>,
     thread: JoinHandle<Written>,

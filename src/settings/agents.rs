@@ -17,7 +17,7 @@ use std::time::Duration;
 /// An agent, with the names it goes by.
 #[derive(Debug)]
 pub(super) struct Role {
-    /// Which it is.
+    /// Which of the agents it is.
     pub agent: Agent,
     /// Its stage, as messages and outputs call it.
     pub stage: &'static str,

@@ -118,7 +118,7 @@ pub enum SettingsError {
     /// A file can't be read as text.
     #[error("read {}", .path.display())]
     Unreadable {
-        /// The file.
+        /// The file that can't be read.
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,

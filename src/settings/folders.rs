@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 /// The folders of a configuration, both absolute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Folders {
-    /// The project's root.
+    /// The root of the project, to which relative paths belong.
     pub root: PathBuf,
     /// The configuration file's folder.
     pub config: PathBuf,

@@ -11,9 +11,9 @@ use strsim::normalized_damerau_levenshtein as likeness;
 /// `config/default.yaml` has.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Key {
-    /// Dotted path.
+    /// Dotted path of the key, such as `run.seed`.
     pub path: &'static str,
-    /// What it holds.
+    /// What kind of value it holds.
     pub kind: Kind,
     /// Whether null is a value of its own: something is left open.
     pub nullable: bool,
@@ -23,7 +23,7 @@ pub(super) struct Key {
     pub old_env: &'static [&'static str],
     /// Former paths, and which spelling counts where a file has both.
     pub old: (Wins, &'static [&'static str]),
-    /// Who reads it.
+    /// Who reads it, if anybody does.
     pub reader: Reader,
     /// Whether a run's data follow from it.
     pub data: Data,
@@ -194,7 +194,7 @@ pub(super) struct Limit {
 }
 
 impl Limit {
-    /// From `least` on.
+    /// From `least` on, without an upper limit.
     pub const fn from(least: f64) -> Self {
         Self::between(least, f64::INFINITY)
     }

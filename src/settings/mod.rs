@@ -55,7 +55,7 @@ pub mod paths {
     use super::table;
     use crate::domain::Agent;
 
-    /// The seed.
+    /// The path of the run's seed.
     pub const SEED: &str = table::SEED.path;
     /// The size of a wave.
     pub const BATCH_SIZE: &str = table::BATCH_SIZE.path;
@@ -94,7 +94,7 @@ pub fn digest(bytes: &[u8]) -> String {
 /// What the command line says about the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Flags {
-    /// The configuration file.
+    /// The configuration file, as it was typed.
     pub config: PathBuf,
     /// `--set key.path=value`, in order; values are YAML.
     pub set: Vec<String>,
@@ -148,17 +148,17 @@ pub struct Settings {
     pub plan: PlanSettings,
     /// `run.data.seeding.topics.path` as configured, for records.
     pub topics_path: String,
-    /// `run.data.seeding.topics.enabled`.
+    /// The switch `run.data.seeding.topics.enabled`, as it was resolved.
     pub topics_enabled: bool,
     /// Where documents are and how they are cut.
     pub knowledge: knowledge::Options,
-    /// Passages per search.
+    /// Passages that a search returns, 1 or more.
     pub top_k: usize,
     /// How answers are made.
     pub answers: stages::AnswerOptions,
-    /// Who asks.
+    /// The model that asks, with its endpoints.
     pub user: providers::AgentOptions,
-    /// Who answers.
+    /// The model that answers, with its endpoints.
     pub assistant: providers::AgentOptions,
     /// Who scores, and how; none unless the judge is enabled and online.
     pub judge: Option<(providers::AgentOptions, stages::JudgeOptions)>,
@@ -210,7 +210,7 @@ pub struct PlanSettings {
 /// Where seed topics come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TopicSource {
-    /// There are none.
+    /// There are no topics to begin from.
     Off,
     /// A file or folder that exists.
     File(PathBuf),
@@ -219,9 +219,9 @@ pub enum TopicSource {
 /// Where personas come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PersonaSource {
-    /// There are none.
+    /// There are no personas to play.
     Off,
-    /// The shipped personas.
+    /// The personas that are embedded in the program.
     Shipped,
     /// One for each side: the file that is asked for does not exist.
     Fallback,

@@ -8,7 +8,7 @@ use serde_json::Value;
 /// A key of the configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Described {
-    /// Its dotted path.
+    /// Its dotted path, such as `run.seed`.
     pub path: &'static str,
     /// What it holds, such as `an integer`.
     pub holds: &'static str,
@@ -28,7 +28,7 @@ pub struct Described {
     pub env: &'static [&'static str],
     /// Former names of those variables.
     pub old_env: &'static [&'static str],
-    /// Former paths.
+    /// Its paths in earlier releases, dotted likewise.
     pub old: &'static [&'static str],
     /// The name under which a run's manifest has what follows from it, so that the run can't go on with another value;
     /// none where no data do.

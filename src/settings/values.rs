@@ -18,7 +18,7 @@ impl Values {
         self.0.get(key.path).expect("the defaults hold every key")
     }
 
-    /// A value.
+    /// The value of a key, in its own type.
     pub fn get<T: Holds>(&self, key: Setting<T>) -> T::Value<'_> {
         T::read(&self.entry(key).value).expect("values were checked against the table of keys")
     }

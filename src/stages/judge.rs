@@ -6,7 +6,7 @@ use super::prompts::Prompts;
 use super::{Granularity, JudgeOptions, reply, schemas};
 use crate::domain::task::{JudgeConversationTask, JudgeEvidence, JudgeTurnTask, JudgedTurn};
 use crate::domain::{
-    Agent, Catalogue, ChunkIndex, Conversation, Ending, Failure, JudgeReply, Judgement, Language, Stage, Task,
+    Agent, Catalogue, ChunkIndex, Conversation, Failure, JudgeReply, Judgement, Language, Outcome, Stage, Task,
 };
 use crate::llm::Model;
 use std::sync::Arc;
@@ -89,10 +89,10 @@ impl Judge {
     fn whole(&self, conversation: &Conversation) -> Option<Task> {
         let mut turns = exchanged(&conversation.turns);
         turns.extend(current(conversation));
-        let over = match conversation.ending {
-            None | Some(Ending::Completed) => turns.len() >= usize::from(conversation.target_turns),
-            Some(Ending::Dropped(_)) => true,
-            Some(Ending::Interrupted) => false,
+        let over = match conversation.outcome {
+            None | Some(Outcome::Completed) => turns.len() >= usize::from(conversation.target_turns),
+            Some(Outcome::Dropped(_)) => true,
+            Some(Outcome::Interrupted) => false,
         };
         (over && !turns.is_empty()).then(|| {
             Task::JudgeConversation(JudgeConversationTask {
@@ -153,7 +153,7 @@ fn line(granularity: Granularity, conversation: &Conversation, verdict: &JudgeRe
 /// The turn being made, where it has its answer and the conversation goes on.
 fn current(conversation: &Conversation) -> Option<Exchanged<'_>> {
     let round = &conversation.round;
-    match (&round.question, &round.answer, &conversation.ending) {
+    match (&round.question, &round.answer, &conversation.outcome) {
         (Some(question), Some(answer), None) => Some((conversation.turn_index().0, question, answer)),
         _ => None,
     }
@@ -282,22 +282,22 @@ mod tests {
 
     #[tokio::test]
     async fn there_is_not_always_something_to_judge() {
-        let dropped = || Some(Ending::Dropped(DropReason::DedupExhausted));
-        let unanswered = |turns, ending| {
+        let dropped = || Some(Outcome::Dropped(DropReason::DedupExhausted));
+        let unanswered = |turns, outcome| {
             let mut conversation = answered(turns);
             conversation.round.answer = None;
-            conversation.ending = ending;
+            conversation.outcome = outcome;
             conversation
         };
-        let stopped = Conversation { ending: Some(Ending::Interrupted), ..answered(3) };
-        let dropped_answered = Conversation { ending: dropped(), ..answered(2) };
+        let stopped = Conversation { outcome: Some(Outcome::Interrupted), ..answered(3) };
+        let dropped_answered = Conversation { outcome: dropped(), ..answered(2) };
         for (conversation, turn, whole) in [
             (answered(0), true, None),
             (answered(1), true, None),
             (answered(2), true, Some(3)),
             (unanswered(2, None), false, None),
             (unanswered(3, None), false, Some(3)),
-            (unanswered(3, Some(Ending::Completed)), false, Some(3)),
+            (unanswered(3, Some(Outcome::Completed)), false, Some(3)),
             (unanswered(0, dropped()), false, None),
             (unanswered(1, dropped()), false, Some(1)),
             (dropped_answered, false, Some(2)),

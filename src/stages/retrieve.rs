@@ -85,7 +85,7 @@ impl Retrieved {
             asked.tool_calls.push(call);
             results.push(result);
         }
-        asked.carried = reply.carried;
+        asked.provider_state = reply.provider_state;
         messages.push(asked);
         messages.extend(results);
         Ok(())

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 /// A failure to keep or find the state of a run. Each text names the file or the run, and says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// The database refused.
+    /// The database refused to do something.
     #[error("{action} {}: {cause}{}", path.display(), advice(cause))]
     Database {
         /// What was tried, such as `write to`.
         action: &'static str,
-        /// The file.
+        /// The file of the database.
         path: PathBuf,
-        /// What SQLite said.
+        /// What SQLite said about it.
         cause: String,
     },
     /// The file is not a store, or so damaged that nothing of it can be read.
@@ -22,17 +22,17 @@ pub enum StoreError {
         path.display()
     )]
     Damaged {
-        /// The file.
+        /// The file that is damaged.
         path: PathBuf,
-        /// What is wrong.
+        /// What is wrong with it, for people.
         detail: String,
     },
     /// A newer release wrote it.
     #[error("read {}: it has format {found}, this release reads up to {known}; use the release that wrote it", path.display())]
     Newer {
-        /// The file.
+        /// The file of the newer release.
         path: PathBuf,
-        /// Its format.
+        /// The format that the file has.
         found: i64,
         /// The newest this release knows.
         known: i64,
@@ -45,7 +45,7 @@ pub enum StoreError {
     /// There is no run of this name.
     #[error("find run {id:?}: the store has {}", known(runs))]
     NoRun {
-        /// The name.
+        /// The name that was asked for.
         id: String,
         /// The runs there are.
         runs: Vec<String>,

@@ -43,7 +43,7 @@ impl Failure {
 /// Another run whose replies serve too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reuse {
-    /// The run.
+    /// The id of the run whose replies are used.
     pub run: String,
     /// For every language of this run, its position in that one.
     pub languages: Vec<Option<LanguageIndex>>,
@@ -165,7 +165,7 @@ pub enum Recalled {
     Nothing,
     /// What is kept is damaged: why it can't be read.
     Unreadable(String),
-    /// A reply.
+    /// The reply that was kept, with what it cost.
     Found(Found),
 }
 
@@ -253,7 +253,7 @@ fn packed(entries: &mut [Entry], packer: &mut Result<Packer, StoreError>) -> Res
 /// How long replies waited until they were durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delays {
-    /// Replies.
+    /// Replies that were made durable.
     pub replies: u64,
     /// Groups they became durable in.
     pub groups: u64,

@@ -19,14 +19,14 @@ mod tests;
 
 pub use error::StoreError;
 pub use journal::{Delays, Journal, Recalled, Reuse, recall};
-pub use records::{Admission, Charge, Entry, Fact, Mark, Paid, Run, STANDARD, Settled, Spending, Spent, State, Tiered};
+pub use records::{Admission, Charge, Cost, Entry, Fact, Mark, Paid, Run, Settled, Spending, Spent, State, Tiered};
 
 pub use sqlite::Sqlite;
 
 use crate::domain::{Digest, Fingerprint, Place};
 use std::collections::BTreeMap;
 
-/// `store`.
+/// What the section `store` of the settings says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// Whether replies stay once their conversation is settled.
@@ -68,7 +68,7 @@ pub trait Store: Send + Sync {
     /// Length and end of every file that some run has written to, by its path in the output folder.
     fn files(&self) -> Result<BTreeMap<String, Mark>, StoreError>;
 
-    /// What a run has spent so far, by role, model and language.
+    /// What a run has spent so far, by agent, model and language.
     fn spent(&self, run: &str) -> Result<Vec<Spent>, StoreError>;
 
     /// What the replies of a run have cost in every service tier but the standard one.

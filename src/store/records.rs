@@ -1,6 +1,6 @@
 //! What a store keeps, as plain rows.
 
-use crate::domain::{Digest, Fingerprint, LanguageIndex, Place, Slot, Wave};
+use crate::domain::{Agent, Digest, Fingerprint, LanguageIndex, Place, Slot, Usage, Wave};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -50,10 +50,10 @@ impl State {
     }
 }
 
-/// A run.
+/// A run as the store knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
-    /// Its name.
+    /// Its id, unique in the output folder.
     pub id: String,
     /// How far it has come.
     pub state: State,
@@ -65,7 +65,7 @@ pub struct Run {
     pub ledger: u64,
     /// When it began, and when its state was last recorded: UTC.
     pub began: String,
-    /// See [`Run::began`].
+    /// When it was last changed, as [`Run::began`] tells time.
     pub updated: String,
 }
 
@@ -78,49 +78,79 @@ pub struct Fact {
     pub text: String,
 }
 
-/// A model's reply.
+/// A model's reply, to be kept in the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Where it was asked for.
     pub place: Place,
-    /// What was asked.
+    /// What was asked, as a digest of the request.
     pub digest: Digest,
-    /// The reply, compressed.
+    /// The reply, compressed as the journal keeps it.
     pub body: Vec<u8>,
     /// Who replied, and what it cost; none when it was taken over from another run.
     pub paid: Option<Paid>,
 }
 
-/// What a reply cost.
+/// Who made a reply, and what it cost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paid {
-    /// `user`, `assistant` or `judge`.
-    pub role: &'static str,
+    /// The agent whose model replied.
+    pub agent: Agent,
     /// Name of the model, `provider/model`.
     pub model: Arc<str>,
-    /// Tokens read, as far as the endpoint says.
-    pub prompt_tokens: Option<u64>,
-    /// Tokens written, as far as the endpoint says.
-    pub completion_tokens: Option<u64>,
-    /// Those of the tokens read that came from a cache.
-    pub cached_tokens: Option<u64>,
-    /// Those of the tokens written that were thoughts.
-    pub reasoning_tokens: Option<u64>,
+    /// Its tokens, and the tier in which it was served.
+    pub usage: Usage,
     /// From the first try to the reply, in microseconds.
     pub latency_us: u64,
     /// Its price in billionths of a USD; none when it is unknown.
-    pub cost_nanousd: Option<u64>,
-    /// The service tier it was made in, such as [`STANDARD`].
-    pub tier: &'static str,
+    pub nanousd: Option<u64>,
 }
 
-/// The service tier of replies that are not counted apart.
-pub const STANDARD: &str = "standard";
+/// What replies have cost in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cost {
+    /// Replies that were paid for.
+    pub calls: u64,
+    /// Tokens read, as far as endpoints report them.
+    pub prompt_tokens: u64,
+    /// Tokens written, as far as endpoints report them.
+    pub completion_tokens: u64,
+    /// Those of the tokens read that came from a cache.
+    pub cached_tokens: u64,
+    /// Those of the tokens written that were thoughts.
+    pub reasoning_tokens: u64,
+    /// Replies whose endpoint did not report tokens.
+    pub unreported: u64,
+    /// Sum of their latencies, in microseconds.
+    pub latency_us: u64,
+    /// What they cost, as far as it is known, in billionths of a USD.
+    pub nanousd: u64,
+    /// Replies of unknown price.
+    pub unpriced: u64,
+}
+
+impl Cost {
+    /// Both costs together, field by field.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            calls: self.calls + other.calls,
+            prompt_tokens: self.prompt_tokens + other.prompt_tokens,
+            completion_tokens: self.completion_tokens + other.completion_tokens,
+            cached_tokens: self.cached_tokens + other.cached_tokens,
+            reasoning_tokens: self.reasoning_tokens + other.reasoning_tokens,
+            unreported: self.unreported + other.unreported,
+            latency_us: self.latency_us + other.latency_us,
+            nanousd: self.nanousd + other.nanousd,
+            unpriced: self.unpriced + other.unpriced,
+        }
+    }
+}
 
 /// What became of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
-    /// Its place.
+    /// Its place among the conversations of its language.
     pub slot: Slot,
     /// The wave it belongs to.
     pub wave: Wave,
@@ -148,7 +178,7 @@ pub struct Mark {
 /// Whole waves that are settled, with the files that tell of them. All of the files' bytes are on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Admission {
-    /// When: UTC.
+    /// When it was admitted, in UTC.
     pub at: String,
     /// The conversations, in slot order.
     pub settled: Vec<Settled>,
@@ -175,7 +205,7 @@ pub struct Spending {
 }
 
 impl Spending {
-    /// Both amounts together.
+    /// Both amounts together, field by field.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         self.each(other, u64::saturating_add)
@@ -202,61 +232,35 @@ impl Spending {
     }
 }
 
-/// What the kept replies of one conversation have cost.
+/// What the kept replies of one conversation have cost. Cached tokens, thoughts, latencies and unreported tokens are not
+/// counted apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charge {
-    /// The conversation.
+    /// The conversation that they were made for.
     pub slot: Slot,
-    /// Replies.
-    pub calls: u64,
-    /// Tokens read, as far as endpoints say.
-    pub prompt_tokens: u64,
-    /// Tokens written, as far as endpoints say.
-    pub completion_tokens: u64,
-    /// What they cost, as far as it is known, in billionths of a USD.
-    pub cost_nanousd: u64,
-    /// Replies of unknown cost.
-    pub unpriced: u64,
+    /// What its replies cost.
+    pub cost: Cost,
 }
 
-/// What the replies of a run that were made in one service tier, other than [`STANDARD`], have cost.
+/// What the replies of a run that were made in one service tier, other than [`crate::domain::Tier::Standard`], have cost. Tokens and
+/// latencies are not counted by tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tiered {
     /// The name of the tier in which the replies were served.
     pub tier: String,
-    /// Replies.
-    pub calls: u64,
-    /// What they cost, as far as it is known, in billionths of a USD.
-    pub cost_nanousd: u64,
-    /// Replies of unknown cost.
-    pub unpriced: u64,
+    /// What these replies cost, together.
+    pub cost: Cost,
 }
 
-/// What one model in one role has cost for one language.
+/// What one agent's model has cost for one language.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spent {
-    /// `user`, `assistant` or `judge`.
-    pub role: String,
+    /// Name of the agent, as it was stored.
+    pub agent: String,
     /// Name of the model, `provider/model`.
     pub model: String,
     /// The language of its conversations.
     pub language: LanguageIndex,
-    /// Replies.
-    pub calls: u64,
-    /// Tokens read, as far as endpoints say.
-    pub prompt_tokens: u64,
-    /// Tokens written, as far as endpoints say.
-    pub completion_tokens: u64,
-    /// Those of the tokens read that came from a cache.
-    pub cached_tokens: u64,
-    /// Those of the tokens written that were thoughts.
-    pub reasoning_tokens: u64,
-    /// Replies whose endpoint did not say.
-    pub untold: u64,
-    /// Sum of their latencies, in microseconds.
-    pub latency_us: u64,
-    /// What they cost, as far as it is known, in billionths of a USD.
-    pub cost_nanousd: u64,
-    /// Replies of unknown cost.
-    pub unpriced: u64,
+    /// What its replies cost.
+    pub cost: Cost,
 }

@@ -2,9 +2,9 @@
 
 use super::database::{Access, Database, has_table};
 use super::packing::unpacked;
-use super::records::{Paid, STANDARD};
+use super::records::{Cost, Paid};
 use super::{Charge, Entry, Settled, Spent, StoreError, Tiered};
-use crate::domain::{Digest, LanguageIndex, Place, Slot};
+use crate::domain::{Digest, LanguageIndex, Place, Slot, Tier};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use std::path::Path;
@@ -61,7 +61,8 @@ pub(super) fn append(connection: &mut Connection, run: &str, entries: &[Entry]) 
         for Entry { place, digest, body, paid } in entries {
             let Place { slot, turn, attempt, stage, round } = place;
             let paid = paid.as_ref();
-            let told = (paid.and_then(|paid| paid.prompt_tokens), paid.and_then(|paid| paid.completion_tokens));
+            let usage = paid.map(|paid| paid.usage).unwrap_or_default();
+            let tokens = (usage.prompt_tokens, usage.completion_tokens);
             keep.execute(params![
                 run,
                 slot.language.0,
@@ -71,31 +72,29 @@ pub(super) fn append(connection: &mut Connection, run: &str, entries: &[Entry]) 
                 stage.number(),
                 round,
                 digest.0.to_be_bytes(),
-                told.0,
-                told.1,
-                paid.and_then(|paid| paid.cost_nanousd),
+                tokens.0,
+                tokens.1,
+                paid.and_then(|paid| paid.nanousd),
                 paid.map(|paid| paid.latency_us),
                 body
             ])?;
-            if let Some(Paid { role, model, cached_tokens, reasoning_tokens, latency_us, cost_nanousd, tier, .. }) =
-                paid
-            {
-                if *tier != STANDARD {
-                    count.execute(params![run, tier, cost_nanousd.unwrap_or(0), cost_nanousd.is_none()])?;
+            if let Some(Paid { agent, model, latency_us, nanousd, .. }) = paid {
+                if usage.tier != Tier::Standard {
+                    count.execute(params![run, usage.tier.as_str(), nanousd.unwrap_or(0), nanousd.is_none()])?;
                 }
                 charge.execute(params![
                     run,
-                    role,
+                    agent.as_str(),
                     &**model,
                     slot.language.0,
-                    told.0.unwrap_or(0),
-                    told.1.unwrap_or(0),
-                    cached_tokens.unwrap_or(0),
-                    reasoning_tokens.unwrap_or(0),
-                    told.0.is_none() || told.1.is_none(),
+                    tokens.0.unwrap_or(0),
+                    tokens.1.unwrap_or(0),
+                    usage.cached_tokens.unwrap_or(0),
+                    usage.reasoning_tokens.unwrap_or(0),
+                    tokens.0.is_none() || tokens.1.is_none(),
                     latency_us,
-                    cost_nanousd.unwrap_or(0),
-                    cost_nanousd.is_none()
+                    nanousd.unwrap_or(0),
+                    nanousd.is_none()
                 ])?;
             }
         }
@@ -151,18 +150,20 @@ pub(super) fn spent(connection: &Connection, run: &str) -> rusqlite::Result<Vec<
     )?;
     let spent = found.query_map([run], |row| {
         Ok(Spent {
-            role: row.get(0)?,
+            agent: row.get(0)?,
             model: row.get(1)?,
             language: LanguageIndex(row.get(2)?),
-            calls: row.get(3)?,
-            prompt_tokens: row.get(4)?,
-            completion_tokens: row.get(5)?,
-            cached_tokens: row.get(6)?,
-            reasoning_tokens: row.get(7)?,
-            untold: row.get(8)?,
-            latency_us: row.get(9)?,
-            cost_nanousd: row.get(10)?,
-            unpriced: row.get(11)?,
+            cost: Cost {
+                calls: row.get(3)?,
+                prompt_tokens: row.get(4)?,
+                completion_tokens: row.get(5)?,
+                cached_tokens: row.get(6)?,
+                reasoning_tokens: row.get(7)?,
+                unreported: row.get(8)?,
+                latency_us: row.get(9)?,
+                nanousd: row.get(10)?,
+                unpriced: row.get(11)?,
+            },
         })
     })?;
     spent.collect()
@@ -175,7 +176,8 @@ pub(super) fn tiers(connection: &Connection, run: &str) -> rusqlite::Result<Vec<
     let mut found = connection
         .prepare_cached("SELECT tier, calls, cost_nanousd, unpriced FROM tiers WHERE run = ?1 ORDER BY tier")?;
     let tiers = found.query_map([run], |row| {
-        Ok(Tiered { tier: row.get(0)?, calls: row.get(1)?, cost_nanousd: row.get(2)?, unpriced: row.get(3)? })
+        let (calls, nanousd, unpriced) = (row.get(1)?, row.get(2)?, row.get(3)?);
+        Ok(Tiered { tier: row.get(0)?, cost: Cost { calls, nanousd, unpriced, ..Cost::default() } })
     })?;
     tiers.collect()
 }
@@ -189,11 +191,14 @@ pub(super) fn charges(connection: &Connection, run: &str) -> rusqlite::Result<Ve
     let charges = found.query_map([run], |row| {
         Ok(Charge {
             slot: Slot { language: LanguageIndex(row.get(0)?), index: row.get(1)? },
-            calls: row.get(2)?,
-            prompt_tokens: row.get(3)?,
-            completion_tokens: row.get(4)?,
-            cost_nanousd: row.get(5)?,
-            unpriced: row.get(6)?,
+            cost: Cost {
+                calls: row.get(2)?,
+                prompt_tokens: row.get(3)?,
+                completion_tokens: row.get(4)?,
+                nanousd: row.get(5)?,
+                unpriced: row.get(6)?,
+                ..Cost::default()
+            },
         })
     })?;
     charges.collect()

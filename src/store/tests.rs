@@ -2,7 +2,7 @@
 
 use super::journal::Found;
 use super::*;
-use crate::domain::{Attempt, Fingerprint, LanguageIndex, Slot, Stage, TurnIndex, Wave};
+use crate::domain::{Agent, Attempt, Fingerprint, LanguageIndex, Slot, Stage, Tier, TurnIndex, Usage, Wave};
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::path::Path;
@@ -18,15 +18,17 @@ fn place(language: u16, index: u32, stage: Stage, round: u16) -> Place {
 
 fn entry(place: Place, digest: u128, body: &[u8], tokens: Option<u64>) -> Entry {
     let paid = Paid {
-        role: "user",
+        agent: Agent::User,
         model: "openai/x".into(),
-        prompt_tokens: tokens,
-        completion_tokens: tokens.map(|tokens| tokens + 1),
-        cached_tokens: tokens.map(|tokens| tokens / 2),
-        reasoning_tokens: None,
+        usage: Usage {
+            prompt_tokens: tokens,
+            completion_tokens: tokens.map(|tokens| tokens + 1),
+            cached_tokens: tokens.map(|tokens| tokens / 2),
+            tier: if tokens == Some(1) { Tier::Flex } else { Tier::Standard },
+            ..Usage::default()
+        },
         latency_us: 7,
-        cost_nanousd: tokens,
-        tier: if tokens == Some(1) { "flex" } else { STANDARD },
+        nanousd: tokens,
     };
     Entry { place, digest: Digest(digest), body: body.to_vec(), paid: Some(paid) }
 }
@@ -111,17 +113,23 @@ fn conformance<S: Store>(store: S, reopened: impl Fn(S) -> S) {
     assert_eq!(store.recall("a", &here, Digest(1)).unwrap(), None, "another run's");
     let [spent] = <[Spent; 1]>::try_from(store.spent("b").unwrap()).unwrap();
     // The reply that came late was paid for too.
-    assert_eq!((spent.role.as_str(), spent.model.as_str(), spent.calls), ("user", "openai/x", 4));
-    assert_eq!((spent.prompt_tokens, spent.completion_tokens, spent.untold, spent.latency_us), (12, 15, 1, 28));
-    assert_eq!((spent.cost_nanousd, spent.unpriced), (12, 1));
-    assert_eq!((spent.language, spent.cached_tokens, spent.reasoning_tokens), (LanguageIndex(0), 5, 0));
+    assert_eq!((spent.agent.as_str(), spent.model.as_str(), spent.cost.calls), ("user", "openai/x", 4));
+    assert_eq!(
+        (spent.cost.prompt_tokens, spent.cost.completion_tokens, spent.cost.unreported, spent.cost.latency_us),
+        (12, 15, 1, 28)
+    );
+    assert_eq!((spent.cost.nanousd, spent.cost.unpriced), (12, 1));
+    assert_eq!((spent.language, spent.cost.cached_tokens, spent.cost.reasoning_tokens), (LanguageIndex(0), 5, 0));
     assert_eq!(store.spent("a").unwrap(), []);
     let [flex] = <[Tiered; 1]>::try_from(store.tiers("b").unwrap()).unwrap();
-    assert_eq!((flex.tier.as_str(), flex.calls, flex.cost_nanousd, flex.unpriced), ("flex", 2, 2, 0));
+    assert_eq!((flex.tier.as_str(), flex.cost.calls, flex.cost.nanousd, flex.cost.unpriced), ("flex", 2, 2, 0));
     assert_eq!(store.tiers("a").unwrap(), []);
     let [charge] = <[Charge; 1]>::try_from(store.charges("b").unwrap()).unwrap();
-    assert_eq!((charge.slot, charge.calls), (here.slot, 3));
-    assert_eq!((charge.prompt_tokens, charge.completion_tokens, charge.cost_nanousd, charge.unpriced), (11, 13, 11, 1));
+    assert_eq!((charge.slot, charge.cost.calls), (here.slot, 3));
+    assert_eq!(
+        (charge.cost.prompt_tokens, charge.cost.completion_tokens, charge.cost.nanousd, charge.cost.unpriced),
+        (11, 13, 11, 1)
+    );
     assert_eq!(store.charges("a").unwrap(), []);
     store.discard("b", &here, Digest(2)).unwrap();
     store.discard("b", &here, Digest(3)).unwrap();
@@ -156,7 +164,7 @@ fn conformance<S: Store>(store: S, reopened: impl Fn(S) -> S) {
         .unwrap();
     assert_eq!(store.recall("b", &theirs, Digest(1)).unwrap(), None);
     assert!(store.recall("b", &here, Digest(1)).unwrap().is_some());
-    let spent: Vec<_> = store.spent("b").unwrap().iter().map(|one| (one.language.0, one.calls)).collect();
+    let spent: Vec<_> = store.spent("b").unwrap().iter().map(|one| (one.language.0, one.cost.calls)).collect();
     assert_eq!(spent, [(0, 4), (1, 1)], "what was paid stays paid");
     assert_eq!((store.runs().unwrap()[0].state, store.runs().unwrap()[1].state), (State::Completed, State::Running));
 }

@@ -12,7 +12,7 @@ pub const SEARCH: &str = "vector_db_search";
 /// Most passages one call returns, whatever the model asks for.
 const MOST: usize = 50;
 
-/// The knowledge search.
+/// The search of the knowledge base, as a tool.
 pub struct KnowledgeSearch {
     retriever: Arc<dyn Retriever>,
     catalogue: Arc<Catalogue>,

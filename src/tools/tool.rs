@@ -28,6 +28,6 @@ pub trait Tool: Send + Sync {
         arguments
     }
 
-    /// Calls it.
+    /// Calls the tool with what a model passes to it.
     fn call<'a>(&'a self, arguments: &'a Value) -> Calling<'a>;
 }

@@ -5,7 +5,7 @@ mod recorder;
 use crate::llm::halt::Halt;
 use crate::llm::{ModelError, Usage};
 pub use crate::store::Spending as Cost;
-use crate::store::{Spent, Store, StoreError};
+use crate::store::{self, Spent, Store, StoreError};
 use recorder::Recorder;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::Notify;
@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 /// The caps of a run; none where there is none. What it spent before it was resumed counts.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Budget {
-    /// USD.
+    /// The most that may be spent, in USD; none without a limit.
     pub usd: Option<f64>,
     /// Tokens, read and written.
     pub tokens: Option<u64>,
@@ -28,9 +28,9 @@ impl Budget {
     }
 }
 
-/// The purse of a run.
+/// The ledger of a run.
 #[derive(Debug)]
-pub struct Purse {
+pub struct BudgetLedger {
     budget: Budget,
     account: Arc<Mutex<Account>>,
     settled: Notify,
@@ -56,16 +56,16 @@ impl Account {
     }
 }
 
-/// Part of the purse that a request may use up. Given back when it is dropped.
+/// Part of the ledger that a request may use up. Given back when it is dropped.
 pub struct Reservation {
-    purse: Arc<Purse>,
+    ledger: Arc<BudgetLedger>,
     worst: Cost,
     /// What is spent of it.
     actual: Cost,
     is_out: bool,
 }
 
-impl Purse {
+impl BudgetLedger {
     /// Nothing spent yet; when the budget is used up, the run is halted.
     pub fn new(budget: Budget, halt: Arc<Halt>) -> Self {
         Self { budget, account: Arc::default(), settled: Notify::new(), halt, recorder: OnceLock::new() }
@@ -106,7 +106,7 @@ impl Purse {
     /// Sets the worst case of a request aside. Where that is only possible once others are settled, it waits for them.
     ///
     /// # Errors
-    /// When the purse does not allow it whatever others turn out to cost: the run stops.
+    /// When the ledger does not allow it whatever others turn out to cost: the run stops.
     pub async fn reserve(self: &Arc<Self>, worst: Cost) -> Result<Reservation, ModelError> {
         loop {
             let settled = self.settled.notified();
@@ -116,7 +116,7 @@ impl Purse {
                 let mut account = self.lock();
                 let Some(what) = self.over(account.at_most().plus(account.reserved).plus(worst)) else {
                     account.reserved = account.reserved.plus(worst);
-                    return Ok(Reservation { purse: self.clone(), worst, actual: Cost::default(), is_out: false });
+                    return Ok(Reservation { ledger: self.clone(), worst, actual: Cost::default(), is_out: false });
                 };
                 if account.reserved.plus(account.out) == Cost::default() {
                     let Cost { nanousd, tokens, calls } = account.spent;
@@ -137,8 +137,8 @@ impl Purse {
 /// What replies tell that they cost.
 fn told(spent: &[Spent]) -> Cost {
     spent.iter().fold(Cost::default(), |sum, one| {
-        let tokens = one.prompt_tokens + one.completion_tokens;
-        sum.plus(Cost { nanousd: one.cost_nanousd, tokens, calls: one.calls })
+        let store::Cost { prompt_tokens, completion_tokens, nanousd, calls, .. } = one.cost;
+        sum.plus(Cost { nanousd, tokens: prompt_tokens + completion_tokens, calls })
     })
 }
 
@@ -150,15 +150,15 @@ impl Reservation {
     /// When that can't be recorded: it must not be sent, and the run stops.
     pub async fn sent(&mut self) -> Result<(), ModelError> {
         {
-            let mut account = self.purse.lock();
+            let mut account = self.ledger.lock();
             account.reserved = account.reserved.minus(self.worst);
             account.out = account.out.plus(self.worst);
         }
         (self.is_out, self.actual) = (true, self.worst);
-        let Some(recorder) = self.purse.recorder.get() else { return Ok(()) };
+        let Some(recorder) = self.ledger.recorder.get() else { return Ok(()) };
         recorder.recorded().await.map_err(|error| {
             self.actual = Cost::default();
-            self.purse.halt.halt(format!("what a request may cost can't be recorded: failed to {error}"))
+            self.ledger.halt.halt(format!("what a request may cost can't be recorded: failed to {error}"))
         })
     }
 
@@ -180,12 +180,12 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let mut account = self.purse.lock();
+        let mut account = self.ledger.lock();
         let held = if self.is_out { &mut account.out } else { &mut account.reserved };
         *held = held.minus(self.worst);
         account.spent = account.spent.plus(self.actual);
         drop(account);
-        self.purse.settled.notify_waiters();
+        self.ledger.settled.notify_waiters();
     }
 }
 
@@ -194,9 +194,15 @@ impl Drop for Reservation {
 mod tests {
     use super::*;
 
-    fn purse(calls: u64) -> (Arc<Purse>, Arc<Halt>) {
+    fn ledger(calls: u64) -> (Arc<BudgetLedger>, Arc<Halt>) {
         let halt = Arc::new(Halt::default());
-        (Arc::new(Purse::new(Budget { calls: Some(calls), tokens: Some(1000), usd: Some(1e-3) }, halt.clone())), halt)
+        (
+            Arc::new(BudgetLedger::new(
+                Budget { calls: Some(calls), tokens: Some(1000), usd: Some(1e-3) },
+                halt.clone(),
+            )),
+            halt,
+        )
     }
 
     fn worst(tokens: u64) -> Cost {
@@ -205,33 +211,33 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_not_used_goes_to_others_and_the_cap_holds() {
-        let (purse, halt) = purse(9);
-        let mut first = purse.reserve(worst(700)).await.unwrap();
+        let (ledger, halt) = ledger(9);
+        let mut first = ledger.reserve(worst(700)).await.unwrap();
         first.sent().await.unwrap();
         let waiting = tokio::spawn({
-            let purse = purse.clone();
-            async move { purse.reserve(worst(700)).await.map(drop) }
+            let ledger = ledger.clone();
+            async move { ledger.reserve(worst(700)).await.map(drop) }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
         first.settle(&Usage { prompt_tokens: Some(100), completion_tokens: Some(50), ..Usage::default() }, Some(5));
         drop(first);
         waiting.await.unwrap().unwrap();
-        assert_eq!(purse.lock().spent, Cost { nanousd: 5, tokens: 150, calls: 1 });
+        assert_eq!(ledger.lock().spent, Cost { nanousd: 5, tokens: 150, calls: 1 });
         // A reply that does not say what it cost, and a request of which nothing is known, cost their worst.
-        let mut second = purse.reserve(worst(300)).await.unwrap();
+        let mut second = ledger.reserve(worst(300)).await.unwrap();
         second.settle(&Usage::default(), None);
         drop(second);
-        let mut third = purse.reserve(worst(300)).await.unwrap();
+        let mut third = ledger.reserve(worst(300)).await.unwrap();
         third.sent().await.unwrap();
         drop(third);
         // One that is known not to be charged costs nothing.
-        let mut fourth = purse.reserve(worst(200)).await.unwrap();
+        let mut fourth = ledger.reserve(worst(200)).await.unwrap();
         fourth.sent().await.unwrap();
         fourth.spared();
         drop(fourth);
-        assert_eq!(purse.lock().spent.tokens, 750);
-        let error = purse.reserve(worst(300)).await.map(drop).unwrap_err().to_string();
+        assert_eq!(ledger.lock().spent.tokens, 750);
+        let error = ledger.reserve(worst(300)).await.map(drop).unwrap_err().to_string();
         assert_eq!(
             error,
             "run.budget.tokens (1000) does not allow another call: 3 calls, 750 tokens and 0.0000 USD are spent"
@@ -244,26 +250,26 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store: Arc<dyn Store> = Arc::new(crate::store::Sqlite::open(folder.path()).unwrap());
         for before in [0, 2] {
-            let (purse, _) = purse(9);
-            purse.open(store.clone(), &"r".into()).unwrap();
-            assert_eq!(purse.lock().spent.calls, before);
+            let (ledger, _) = ledger(9);
+            ledger.open(store.clone(), &"r".into()).unwrap();
+            assert_eq!(ledger.lock().spent.calls, before);
             // One that waits to be sent, one that never came back, one that does not say what it cost, one that does.
-            let waiting = purse.reserve(worst(100)).await.unwrap();
-            let mut lost = purse.reserve(worst(100)).await.unwrap();
+            let waiting = ledger.reserve(worst(100)).await.unwrap();
+            let mut lost = ledger.reserve(worst(100)).await.unwrap();
             lost.sent().await.unwrap();
             let cost = |tokens: u64| Cost { nanousd: tokens * 10, tokens, calls: tokens / 100 };
-            assert_eq!(store.spending("r").unwrap(), purse.lock().spent.plus(cost(100)));
-            purse.reserve(worst(100)).await.unwrap().settle(&Usage::default(), None);
+            assert_eq!(store.spending("r").unwrap(), ledger.lock().spent.plus(cost(100)));
+            ledger.reserve(worst(100)).await.unwrap().settle(&Usage::default(), None);
             let usage = Usage { prompt_tokens: Some(1), completion_tokens: Some(1), ..Usage::default() };
-            purse.reserve(worst(100)).await.unwrap().settle(&usage, Some(1));
-            let mut spared = purse.reserve(worst(100)).await.unwrap();
+            ledger.reserve(worst(100)).await.unwrap().settle(&usage, Some(1));
+            let mut spared = ledger.reserve(worst(100)).await.unwrap();
             spared.sent().await.unwrap();
             spared.spared();
             drop((waiting, lost, spared));
             if before == 0 {
                 // A process that dies here has recorded the most it may have spent, and the next one starts with that.
                 store.record_spending("r", Cost { nanousd: 2000, tokens: 200, calls: 2 }).unwrap();
-                std::mem::forget(purse);
+                std::mem::forget(ledger);
             }
         }
         assert_eq!(store.spending("r").unwrap(), Cost { nanousd: 4001, tokens: 402, calls: 5 });
@@ -277,26 +283,24 @@ mod tests {
             (Cost { nanousd: 1, tokens: 1001, calls: 1 }, "run.budget.tokens (1000)"),
             (Cost { nanousd: 1, tokens: 1, calls: 3 }, "run.budget.calls (2)"),
         ] {
-            let (purse, _) = purse(2);
-            let error = purse.reserve(worst).await.map(drop).unwrap_err().to_string();
+            let (ledger, _) = ledger(2);
+            let error = ledger.reserve(worst).await.map(drop).unwrap_err().to_string();
             assert!(error.starts_with(name), "{error}");
         }
-        let (purse, _) = purse(2);
+        let (ledger, _) = ledger(2);
         let spent = Spent {
-            role: "user".into(),
+            agent: "user".into(),
             model: "m".into(),
             language: crate::domain::LanguageIndex(0),
-            calls: 2,
-            prompt_tokens: 1,
-            completion_tokens: 1,
-            cached_tokens: 0,
-            reasoning_tokens: 0,
-            untold: 0,
-            latency_us: 1,
-            cost_nanousd: 1,
-            unpriced: 0,
+            cost: store::Cost {
+                calls: 2,
+                prompt_tokens: 1,
+                completion_tokens: 1,
+                nanousd: 1,
+                ..store::Cost::default()
+            },
         };
-        purse.lock().spent = told(&[spent]);
-        assert!(purse.reserve(worst(1)).await.is_err());
+        ledger.lock().spent = told(&[spent]);
+        assert!(ledger.reserve(worst(1)).await.is_err());
     }
 }

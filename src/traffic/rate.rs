@@ -43,7 +43,7 @@ struct Rate {
 }
 
 impl AdaptiveRate {
-    /// None as yet.
+    /// Starts without a rate and without replies counted.
     pub fn new() -> Self {
         Self { rate: None, answered: 0.0, counted: None }
     }
@@ -57,7 +57,7 @@ impl AdaptiveRate {
         self.rate.iter_mut().for_each(|rate| rate.bucket.take(1.0));
     }
 
-    /// The endpoint answered.
+    /// The endpoint answered: its replies count from the second on.
     pub fn answered(&mut self, now: Instant) {
         // From a first reply on, which opens the span and does not count.
         let (count, since) = self.counted.get_or_insert((0, now));

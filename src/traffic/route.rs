@@ -54,7 +54,7 @@ pub(super) struct Target {
 /// What came of an agent's requests to an endpoint.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Attempts {
-    /// Those in flight.
+    /// Requests of the route that are in flight.
     pub in_flight: u32,
     /// Whether any of them was answered; that stays so.
     pub has_replied: bool,
@@ -125,7 +125,7 @@ impl State {
         RouteId(self.routes.len() - 1)
     }
 
-    /// The route.
+    /// The route of this id.
     pub fn route(&mut self, route: RouteId) -> &mut Route {
         &mut self.routes[route.0]
     }

@@ -9,12 +9,12 @@
 //!
 //! # Algorithm
 //!
-//! 1. The limit starts at [`FIRST_LIMIT`], and is multiplied by [`GROWTH`] whenever half of the calls that went out at once have
+//! 1. The limit starts at `FIRST_LIMIT`, and is multiplied by `GROWTH` whenever half of the calls that went out at once have
 //!    been answered, until it is in nobody's way.
 //! 2. Rounds of calls are compared by the medians of their latencies, role by role: the same quantile of the same kind of call.
 //!    A call that is still out counts as slower than all that were answered.
-//! 3. Where latency has grown by more than [`SATURATED`] of what it would at a saturated server (on a logarithmic scale), or to
-//!    [`SLOWER`] times as much at the same concurrency, half as many requests are tried.
+//! 3. Where latency has grown by more than `SATURATED` of what it would at a saturated server (on a logarithmic scale), or to
+//!    `SLOWER` times as much at the same concurrency, half as many requests are tried.
 //! 4. A trial that brings a higher throughput, by more than its standard error, is kept and followed by the next one; any other
 //!    is undone. It is cut short as soon as either is clear.
 //! 5. A saturated endpoint is tried with more and with fewer requests from time to time, after pauses that double. One that
@@ -124,7 +124,7 @@ pub enum Outcome {
 /// What a reply has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// Nothing that lasts.
+    /// Nothing that lasts from sample to sample.
     None,
     /// The limit is lower from now on: the endpoint answers more that way.
     Lowered,

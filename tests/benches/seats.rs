@@ -140,7 +140,7 @@ type Calls = BTreeMap<(TurnIndex, Call, Attempt), Duration>;
 
 impl Made {
     fn calls(&self, conversation: &Conversation) -> Calls {
-        let ended = conversation.ending == Some(Ending::Completed);
+        let ended = conversation.outcome == Some(Outcome::Completed);
         let broken = (!ended).then_some((conversation.turn_index(), (conversation.round.attempt, false)));
         let made = conversation.turns.iter().map(|turn| (turn.index, (turn.attempt, true)));
         let last: BTreeMap<TurnIndex, (Attempt, bool)> = made.chain(broken).collect();

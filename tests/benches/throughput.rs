@@ -29,9 +29,10 @@ fn main() {
     let Cost { cpu, peak } = Cost::to_the_end(&mut child);
     let (elapsed, calls) = (started.elapsed().as_secs_f64(), endpoint.requests());
     println!(
-        "calls {calls} in {elapsed:.1} s ({:.0} a second), most in flight {}",
+        "calls {calls} in {elapsed:.1} s ({:.0} a second), most in flight {}; seats busy before the tail {:.3}",
         calls as f64 / elapsed,
-        endpoint.max_in_flight()
+        endpoint.max_in_flight(),
+        endpoint.mean_in_flight() / batch_size
     );
     println!("CPU {cpu:.1} s, {:.0} us a call; peak memory {peak:.0} MiB", cpu / calls as f64 * 1e6);
 }

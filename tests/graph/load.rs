@@ -101,11 +101,11 @@ fn sight(load: &Load, verb: Verb, conversation: &InFlight) -> u64 {
     let Round { avoid, question, answer, .. } = &conversation.round;
     let question = question.as_ref().map(|question| &question.reply.user_message);
     let answer = answer.as_ref().map(|answer| &answer.reply.assistant_message);
-    let ending = conversation.ending.as_ref().map(|ending| (ending.status(), ending.drop_reason()));
+    let outcome = conversation.outcome.as_ref().map(|outcome| (outcome.status(), outcome.drop_reason()));
     hash((
         (load.seed, verb, conversation.rank(), turns.collect::<Vec<_>>()),
         (chunks, sources, seed_topics, seed_questions),
-        (avoid, question, answer, ending),
+        (avoid, question, answer, outcome),
     ))
 }
 
@@ -156,7 +156,7 @@ impl Load {
     /// The judge model scores a turn, a conversation that is over, or nothing.
     pub fn judge(&self, conversation: &InFlight) -> Result<Judged, Failure> {
         let sight = self.look(Verb::Judge, conversation)?;
-        let over = conversation.ending.is_some() || conversation.turn_index().0 == conversation.target_turns;
+        let over = conversation.outcome.is_some() || conversation.turn_index().0 == conversation.target_turns;
         let score = (sight % 11) as u8;
         let reply =
             JudgeReply { score, reasons: vec![], notes: String::new(), question_ok: true, answer_ok: sight & 1 == 0 };

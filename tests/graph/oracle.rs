@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// What a run comes to.
 #[derive(Debug, Default, PartialEq)]
-pub struct Outcome {
+pub struct Made {
     /// In slot order.
     pub conversations: Vec<InFlight>,
     /// Per language: opened, accepted, dropped.
@@ -24,7 +24,7 @@ struct Lockstep<'a> {
     coverage: Coverage,
     /// By language and wave, the coverage at its end.
     snapshots: BTreeMap<(u32, u32), Arc<Coverage>>,
-    outcome: Outcome,
+    outcome: Made,
 }
 
 /// A language at the end of one of its waves.
@@ -38,9 +38,9 @@ struct Progress {
 }
 
 /// Runs everything, in order.
-pub fn oracle(load: &Load) -> Outcome {
+pub fn oracle(load: &Load) -> Made {
     let (asked, coverage) = (load.earlier(), load.coverage());
-    let mut run = Lockstep { load, asked, coverage, snapshots: BTreeMap::new(), outcome: Outcome::default() };
+    let mut run = Lockstep { load, asked, coverage, snapshots: BTreeMap::new(), outcome: Made::default() };
     for language in 0..load.languages {
         let Progress { opened, accepted, dropped, .. } = run.language(language);
         run.outcome.languages.push((opened, accepted, dropped));
@@ -78,19 +78,21 @@ impl Lockstep<'_> {
             })
             .collect();
         for _ in 0..self.load.turns {
-            self.turn(conversations.iter_mut().filter(|conversation| conversation.ending.is_none()).collect());
+            self.turn(conversations.iter_mut().filter(|conversation| conversation.outcome.is_none()).collect());
         }
         for conversation in conversations {
             progress.opened += 1;
             conversation.turns.iter().for_each(|turn| self.coverage.add(&turn.question.used));
-            match &conversation.ending {
-                Some(Ending::Completed) => (progress.accepted, progress.consecutive_drops) = (progress.accepted + 1, 0),
-                Some(Ending::Dropped(reason)) => {
+            match &conversation.outcome {
+                Some(Outcome::Completed) => {
+                    (progress.accepted, progress.consecutive_drops) = (progress.accepted + 1, 0)
+                }
+                Some(Outcome::Dropped(reason)) => {
                     (progress.dropped, progress.consecutive_drops) =
                         (progress.dropped + 1, progress.consecutive_drops + 1);
                     *self.outcome.drops.entry(reason.as_str().into()).or_default() += 1;
                 }
-                ending => panic!("ended as {ending:?}"),
+                outcome => panic!("ended as {outcome:?}"),
             }
             self.outcome.conversations.push(conversation);
         }
@@ -146,7 +148,7 @@ impl Lockstep<'_> {
         }
         let judgement = match self.load.judge(conversation) {
             Err(failure) => {
-                conversation.ending = Some(Ending::Dropped(DropReason::Failed(failure)));
+                conversation.outcome = Some(Outcome::Dropped(DropReason::Failed(failure)));
                 return;
             }
             Ok(Judged::Nothing) => None,
@@ -161,13 +163,13 @@ impl Lockstep<'_> {
         let (question, answer) = (question.expect("it was asked"), answer.expect("it was answered"));
         conversation.turns.push(Arc::new(Turn { index, attempt, question, answer, judgement }));
         if index.0 == conversation.target_turns {
-            conversation.ending = Some(Ending::Completed);
+            conversation.outcome = Some(Outcome::Completed);
         }
     }
 
     /// The conversation ends here; it may be judged as a whole.
     fn drop(&self, conversation: &mut InFlight, reason: DropReason) {
-        conversation.ending = Some(Ending::Dropped(reason));
+        conversation.outcome = Some(Outcome::Dropped(reason));
         if let Ok(Judged::Conversation(judgement)) = self.load.judge(conversation) {
             conversation.judgement = Some(judgement);
         }

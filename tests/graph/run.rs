@@ -1,7 +1,7 @@
 //! Runs a load through the graph, and holds what comes out against the oracle.
 
 use super::load::Load;
-use super::oracle::{Outcome, oracle};
+use super::oracle::{Made, oracle};
 use dlgforge::dataflows::generate::{Order, generate};
 use dlgforge::domain::*;
 use dlgforge::operators::quota::Target;
@@ -34,7 +34,7 @@ pub fn follow(load: Load) -> Course {
     for (got, expected) in pairs {
         assert_eq!(got, expected, "{load:?}");
     }
-    let slots = |outcome: &Outcome| outcome.conversations.iter().map(|one| one.slot).collect::<Vec<_>>();
+    let slots = |outcome: &Made| outcome.conversations.iter().map(|one| one.slot).collect::<Vec<_>>();
     assert_eq!(slots(&outcome), slots(&expected), "{load:?}");
     assert_eq!(outcome, expected, "{load:?}");
     course
@@ -49,7 +49,7 @@ pub struct Course {
     pub early: u64,
 }
 
-fn run(load: Load) -> (Outcome, Course) {
+fn run(load: Load) -> (Made, Course) {
     let executor = Executor::new(RUNTIME.handle().clone(), load.seats, Stop::default());
     let (settled, settlements) = mpsc::channel();
     let (tallied, tallies) = mpsc::channel();
@@ -78,7 +78,7 @@ fn run(load: Load) -> (Outcome, Course) {
     let tally = tallies.into_iter().filter(|(worker, _)| *worker == 0).last().expect("the first worker reports").1;
     let languages = tally.languages.iter().map(|language| (language.opened, language.accepted, language.dropped));
     let (languages, duplicates, drops) = (languages.collect(), tally.duplicates, tally.drops.clone());
-    (Outcome { conversations, languages, duplicates, drops }, Course { tally, early })
+    (Made { conversations, languages, duplicates, drops }, Course { tally, early })
 }
 
 /// What a worker has released.

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 
@@ -150,6 +150,7 @@ impl Address {
             looks: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
             max_in_flight: AtomicU64::new(0),
+            changes: Mutex::new(Vec::new()),
             log: Mutex::new(Vec::new()),
         });
         let (stop, stopped) = oneshot::channel();
@@ -174,6 +175,8 @@ struct State {
     looks: AtomicU64,
     in_flight: AtomicU64,
     max_in_flight: AtomicU64,
+    /// When a request came, and when one was over.
+    changes: Mutex<Vec<(Instant, bool)>>,
     log: Mutex<Vec<(HeaderMap, Bytes)>>,
 }
 
@@ -201,6 +204,18 @@ impl Endpoint {
     /// The most requests that were being answered at one moment.
     pub fn max_in_flight(&self) -> u64 {
         self.state.max_in_flight.load(Ordering::SeqCst)
+    }
+
+    /// Requests that were being answered at a time, on average between the moments when the 5th and the 75th percent of them
+    /// came: after the start and before the tail of a run.
+    pub fn mean_in_flight(&self) -> f64 {
+        let changes = self.state.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let came: Vec<Instant> = changes.iter().filter(|(_, came)| *came).map(|(at, _)| *at).collect();
+        let [from, until] = [0.05, 0.75].map(|share| came[(came.len() as f64 * share) as usize]);
+        // A request counts from when it comes to when it is over, as far as that lies between the two.
+        let seconds = |at: &Instant| (until - *at.clamp(&from, &until)).as_secs_f64();
+        let sum: f64 = changes.iter().map(|(at, came)| if *came { seconds(at) } else { -seconds(at) }).sum();
+        sum / (until - from).as_secs_f64()
     }
 
     /// Bodies of the first 4096 requests, in the order of their numbers.
@@ -296,6 +311,12 @@ impl State {
     }
 }
 
+impl State {
+    fn changed(&self, came: bool) {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner).push((Instant::now(), came));
+    }
+}
+
 /// A request being answered; it is over when dropped, also when its client goes away.
 struct Flight<'a>(&'a State);
 
@@ -303,6 +324,7 @@ impl<'a> Flight<'a> {
     fn start(state: &'a State) -> Self {
         let now = state.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
         state.max_in_flight.fetch_max(now, Ordering::SeqCst);
+        state.changed(true);
         Self(state)
     }
 }
@@ -310,6 +332,7 @@ impl<'a> Flight<'a> {
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
+        self.0.changed(false);
     }
 }
 

@@ -17,7 +17,7 @@ pub fn conversation(slot: Slot, target_turns: u16) -> Conversation {
         turns: vec![],
         round: Round::default(),
         judgement: None,
-        ending: None,
+        outcome: None,
     }
 }
 

@@ -99,10 +99,13 @@ impl Load {
 
     fn run(self, limit: &mut dyn Limit) -> Outcomes {
         let mut run = Run::new(self);
-        while run.answered < self.rounds * self.permits {
+        let wanted = self.rounds * self.permits;
+        // Where most calls are given up there may be no end of it.
+        let longest = 2.0 * wanted as f64 / self.slots.min(self.permits as f64);
+        while run.answered < wanted && (self.timeout.is_none() || run.now < longest) {
             run.step(limit);
         }
-        let calls = run.answered as f64;
+        let calls = (run.answered as f64).max(1.0);
         Outcomes { throughput: calls / run.now, in_flight: run.area / run.now, timed_out: run.timed_out as f64 / calls }
     }
 }

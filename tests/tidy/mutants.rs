@@ -166,4 +166,25 @@ pub const MUTANTS: &[Mutants] = &[
     Mutants { rule: "rooms", path: "src/helpers.rs", broken: &["fn f() {}"], allowed: &[] },
     Mutants { rule: "rooms", path: "src/domain/helpers.rs", broken: &[], allowed: &["fn f() {}"] },
     Mutants { rule: "rooms", path: "src/lib.rs", broken: &[], allowed: &["mod domain;"] },
+    Mutants {
+        rule: "sentences",
+        path: DATUM,
+        broken: &[
+            "/// Which.\npub fn f() {}",
+            "/// A slot of a run\npub const A: u8 = 1;",
+            "/// The slot:\n///\n/// One of a run and no other.\npub enum A {}",
+            "/// One slot of a run.\npub enum A { /// Its place.\nB }",
+            "/// One slot of a run.\npub struct A { /// Its place.\npub a: u8 }",
+            "/// One slot of a run.\npub trait A { /// Its place.\nfn a(); }",
+            "impl A { /// Its place.\npub fn a() {} }",
+            "impl A { /// Its place.\npub const A: u8 = 1; }",
+            "mod a { /// Its place.\npub type A = u8; }",
+        ],
+        allowed: &[
+            "/// One slot of a run,\n/// from 0.\n///\n/// More.\npub struct A { a: u8 }",
+            "/// Which.\nfn f() {}\n/// Which.\npub(crate) fn g() {}\nenum A { /// Which.\nB }",
+            "#[cfg(test)] pub mod a { /// Which.\npub fn f() {} }",
+            "impl std::fmt::Debug for A { fn fmt() {} }",
+        ],
+    },
 ];

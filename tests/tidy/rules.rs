@@ -1,5 +1,6 @@
 //! The rules of the house, each a function from a project to what breaks it.
 
+use super::docs;
 use super::names::{Name, head, is_test};
 use super::project::{Project, Source};
 use quote::ToTokens;
@@ -9,13 +10,14 @@ use std::collections::{BTreeMap, BTreeSet};
 pub type Rule = fn(&Project) -> Vec<String>;
 
 /// All of them, by name.
-pub const RULES: [(&str, Rule); 7] = [
+pub const RULES: [(&str, Rule); 8] = [
     ("imports", imports),
     ("places", places),
     ("module documentation", module_documentation),
     ("one path attribute", one_path_attribute),
     ("rustls alone", rustls_alone),
     ("lengths", lengths),
+    ("sentences", docs::sentences),
     ("rooms", rooms),
 ];
 

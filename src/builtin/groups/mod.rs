@@ -15,11 +15,11 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Span {
     /// What stands before the words when they are named, its space included: an article, or nothing.
     pub article: &'static str,
-    /// First word.
+    /// Index of its first word in the sentence, articles left out.
     pub first: usize,
     /// The noun it is a kind of: what is said of it is said of the group.
     pub head: usize,
-    /// Last word.
+    /// Index of its last word, itself part of the span.
     pub last: usize,
 }
 
@@ -48,7 +48,7 @@ impl Reader {
     }
 }
 
-/// A noun group.
+/// A noun group that a question can be about, out of one sentence.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
     /// Article to name it with, its space included.

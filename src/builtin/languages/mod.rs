@@ -5,6 +5,7 @@ mod sheet;
 pub(super) use sheet::Sheet;
 
 use super::token::{Class, folded};
+use crate::domain::yaml::{self, Dialect};
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 use unicode_segmentation::UnicodeSegmentation;
@@ -22,7 +23,7 @@ const FILES: [&str; 5] = [
 ];
 
 static SHEETS: LazyLock<[Sheet; 5]> =
-    LazyLock::new(|| FILES.map(|file| serde_saphyr::from_str(file).expect("a test reads it")));
+    LazyLock::new(|| FILES.map(|file| yaml::read(file, Dialect::Typed).expect("a test reads it")));
 
 static SPOKEN: LazyLock<Vec<Language>> = LazyLock::new(|| SHEETS.iter().map(Language::new).collect());
 
@@ -255,7 +256,7 @@ mod tests {
     #[test]
     fn every_file_has_every_key_and_no_other() {
         for (file, code) in FILES.iter().zip(LANGUAGES) {
-            let whole: Value = serde_saphyr::from_str(file).unwrap();
+            let whole: Value = yaml::read(file, Dialect::Typed).unwrap();
             assert_eq!(serde_json::from_value::<Sheet>(whole.clone()).unwrap().code, code);
             let keys = keys(&whole, "");
             assert!(keys.len() > 40 && keys.contains(&"/speech/trace/nothing".to_owned()), "{keys:?}");
@@ -273,7 +274,7 @@ mod tests {
     #[test]
     fn there_is_something_to_say_for_everything() {
         for (file, code) in FILES.iter().zip(LANGUAGES) {
-            let speech = &serde_saphyr::from_str::<Value>(file).unwrap()["speech"];
+            let speech = &yaml::read::<Value>(file, Dialect::Typed).unwrap()["speech"];
             for at in keys(speech, "") {
                 let said = speech.pointer(&at).unwrap();
                 let empty = said.as_array().is_some_and(Vec::is_empty) || said.as_str().is_some_and(str::is_empty);

@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sheet {
-    /// ISO 639-1 code.
+    /// Two letters of ISO 639-1, as conversations name the language.
     pub code: String,
     /// English and own names, in lower case.
     pub names: Vec<String>,
-    /// Its words.
+    /// Its words, and how noun groups are told by them.
     pub grammar: Grammar,
     /// What the model says.
     pub speech: Speech,
@@ -29,7 +29,7 @@ pub struct Grammar {
     pub prepositions: String,
     /// Auxiliaries, relative pronouns and common verb forms: they end a noun group.
     pub verbs: String,
-    /// Other function words.
+    /// Function words that are in none of the other lists.
     pub stop_words: String,
     /// Nouns that mean too little alone.
     pub vague: String,
@@ -67,7 +67,7 @@ pub struct Speech {
     pub quotes_nouns: bool,
     /// Whether a sentence after a colon starts with a capital.
     pub capital_after_colon: bool,
-    /// Questions.
+    /// Questions about `{a}`, four or more for each intent, three of them without `{b}`.
     pub questions: Vec<(Intent, Difficulty, String)>,
     /// First words of questions that ask how to do something, in lower case.
     pub how: Vec<String>,
@@ -77,14 +77,14 @@ pub struct Speech {
     pub followup: Vec<String>,
     /// Move to a neighbouring subject.
     pub adjacent: Vec<String>,
-    /// Leave the subject.
+    /// Leave the subject, in front of a question about something else.
     pub off_topic: Vec<String>,
     /// Says who asks (`{p}`); none where the grammar would need more than a name.
     #[serde(deserialize_with = "Option::deserialize")]
     pub persona: Option<String>,
     /// Added to some questions.
     pub tails: Vec<String>,
-    /// Questions without material.
+    /// Questions that can be asked where there is no material.
     pub openers: Vec<String>,
     /// Hint for the assistant (`{a}`).
     pub note: String,

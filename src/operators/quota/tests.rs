@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::Used;
-use crate::operators::tally::{Fate, Shortfall};
+use crate::operators::tally::{Dropped, Shortfall};
 
 const TARGET: Target = Target { total: 5, languages: 2, batch_size: 3, concurrency: 3, lookahead: 2 };
 
@@ -10,19 +10,19 @@ fn quota(target: Target) -> Quota {
     Quota::new(target, Coverage::default())
 }
 
-fn outcome(opening: &Opening, fate: Fate) -> Outcome {
-    Outcome {
+fn completion(opening: &Opening, dropped: Option<Dropped>) -> Completion {
+    Completion {
         slot: opening.slot,
         wave: opening.wave,
-        fate,
+        dropped,
         used: vec![],
         duplicates: 0,
         turns: super::super::tally::Turns::default(),
     }
 }
 
-fn dropped() -> Fate {
-    Fate::Dropped { reason: "dedup_exhausted".into(), detail: String::new() }
+fn dropped() -> Option<Dropped> {
+    Some(Dropped { reason: "dedup_exhausted".into(), detail: String::new() })
 }
 
 fn all(quota: &mut Quota) -> Vec<Opening> {
@@ -31,7 +31,11 @@ fn all(quota: &mut Quota) -> Vec<Opening> {
 
 /// Ends the conversations of a quota, all that can be open at a time, in an order of its own; what came of each slot,
 /// with its wave and the questions known when it opened.
-fn run(target: Target, order: usize, fate: impl Fn(Slot) -> Fate) -> (Quota, BTreeMap<Slot, (Wave, usize)>) {
+fn run(
+    target: Target,
+    order: usize,
+    dropped_at: impl Fn(Slot) -> Option<Dropped>,
+) -> (Quota, BTreeMap<Slot, (Wave, usize)>) {
     let (mut quota, mut open, mut opened) = (quota(target), Vec::new(), BTreeMap::new());
     let mut number = 0;
     while !quota.is_met() {
@@ -42,7 +46,7 @@ fn run(target: Target, order: usize, fate: impl Fn(Slot) -> Fate) -> (Quota, BTr
         let used = vec![Used { chunk: None, source: None, question: "q".into(), seed: Some(("t".into(), "q".into())) }];
         opened
             .insert(opening.slot, (opening.wave, opening.coverage.seed_topics.get("t").copied().unwrap_or(0) as usize));
-        quota.end(Outcome { used, ..outcome(&opening, fate(opening.slot)) });
+        quota.end(Completion { used, ..completion(&opening, dropped_at(opening.slot)) });
         assert!(quota.unopened() >= lowest, "what is not open yet never comes before what is");
         lowest = quota.unopened();
         assert!(open.iter().all(|opening| !all(&mut quota.clone()).contains(opening)), "{lowest:?}");
@@ -52,8 +56,8 @@ fn run(target: Target, order: usize, fate: impl Fn(Slot) -> Fate) -> (Quota, BTr
 
 #[test]
 fn replaces_what_is_dropped_until_the_total_is_accepted() {
-    let fate = |slot: Slot| if slot.index % 3 == 1 { dropped() } else { Fate::Accepted };
-    let (quota, opened) = run(TARGET, 0, fate);
+    let dropped_at = |slot: Slot| if slot.index % 3 == 1 { dropped() } else { None };
+    let (quota, opened) = run(TARGET, 0, dropped_at);
     assert_eq!(quota.tally().languages.iter().map(|language| language.accepted).collect::<Vec<_>>(), [5, 5]);
     assert_eq!(quota.tally().dropped() as usize, opened.len() - 10);
     assert_eq!(quota.unopened(), Rank::END);
@@ -62,13 +66,12 @@ fn replaces_what_is_dropped_until_the_total_is_accepted() {
 
 #[test]
 fn which_conversations_there_are_and_what_they_know_does_not_depend_on_the_order_of_their_ends() {
-    let fate =
-        |slot: Slot| if (slot.index * 7 + u32::from(slot.language.0)) % 5 < 2 { dropped() } else { Fate::Accepted };
+    let dropped_at = |slot: Slot| if (slot.index * 7 + u32::from(slot.language.0)) % 5 < 2 { dropped() } else { None };
     for (batch_size, lookahead) in [(1, 1), (3, 2), (2, 16), (4, 3), (16, 1)] {
         let target = Target { total: 9, languages: 3, batch_size, concurrency: batch_size, lookahead };
-        let (quota, opened) = run(target, 0, fate);
+        let (quota, opened) = run(target, 0, dropped_at);
         for order in 1..20 {
-            let (other, also) = run(target, order, fate);
+            let (other, also) = run(target, order, dropped_at);
             assert_eq!((other.tally(), &also), (quota.tally(), &opened), "{target:?}");
         }
     }
@@ -84,13 +87,13 @@ fn waves_open_and_know_by_the_wave_one_lookahead_before() {
         [(0, 0, 0), (0, 0, 1), (0, 0, 2), (0, 1, 3), (0, 1, 4), (0, 1, 5)]
     );
     assert_eq!(quota.unopened(), Rank::lowest(LanguageIndex(0), Wave(2)));
-    quota.end(outcome(&first[1], dropped()));
-    quota.end(outcome(&first[0], Fate::Accepted));
+    quota.end(completion(&first[1], dropped()));
+    quota.end(completion(&first[0], None));
     assert!(quota.open(0).is_none(), "the first wave has not ended");
-    quota.end(outcome(&first[2], Fate::Accepted));
+    quota.end(completion(&first[2], None));
     let third = all(&mut quota);
     assert_eq!(third.iter().map(place).collect::<Vec<_>>(), [(0, 2, 6), (0, 2, 7), (0, 2, 8)]);
-    first[3..].iter().for_each(|opening| quota.end(outcome(opening, Fate::Accepted)));
+    first[3..].iter().for_each(|opening| quota.end(completion(opening, None)));
     let fourth = all(&mut quota);
     assert_eq!(
         fourth.iter().map(place).collect::<Vec<_>>(),
@@ -101,8 +104,9 @@ fn waves_open_and_know_by_the_wave_one_lookahead_before() {
 
 #[test]
 fn gives_a_language_up_after_drops_in_a_row_and_goes_on_with_the_next() {
-    let fate = |slot: Slot| if slot.language.0 == 0 { dropped() } else { Fate::Accepted };
-    let (quota, opened) = run(Target { total: 4, languages: 2, batch_size: 1, concurrency: 1, lookahead: 1 }, 0, fate);
+    let dropped_at = |slot: Slot| if slot.language.0 == 0 { dropped() } else { None };
+    let (quota, opened) =
+        run(Target { total: 4, languages: 2, batch_size: 1, concurrency: 1, lookahead: 1 }, 0, dropped_at);
     let shortfall = Shortfall { language: LanguageIndex(0), accepted: 0, dropped: 16, consecutive_drops: 16 };
     assert_eq!(quota.tally().shortfalls(4), [shortfall]);
     assert_eq!((quota.tally().languages[1].accepted, opened.len()), (4, 20));
@@ -129,14 +133,14 @@ fn a_stop_opens_nothing_more_and_leaves_the_rest_wanted() {
     let open = [quota.open(0), quota.open(1), quota.open(0)].map(Option::unwrap);
     quota.stop();
     assert!(quota.open(0).is_none() && quota.is_stopped());
-    open.iter().for_each(|opening| quota.end(outcome(opening, Fate::Accepted)));
+    open.iter().for_each(|opening| quota.end(completion(opening, None)));
     assert!(!quota.is_met());
     assert_eq!(quota.unopened(), Rank { index: 3, ..open[2].first_rank() }, "nothing from there on can be final");
 }
 
 #[test]
 fn restored_outcomes_make_the_same_quota() {
-    let fate = |slot: Slot| if slot.index % 3 == 1 { dropped() } else { Fate::Accepted };
+    let dropped_at = |slot: Slot| if slot.index % 3 == 1 { dropped() } else { None };
     let used = |slot: Slot| Used { chunk: None, source: None, question: format!("{slot:?}").into(), seed: None };
     let mut whole = quota(TARGET);
     let mut settled = Vec::new();
@@ -153,7 +157,7 @@ fn restored_outcomes_make_the_same_quota() {
         }
         assert_eq!(restored.due(), whole.clone().open(0).expect("it is not met").slot);
         let opening = whole.open(0).expect("the same one");
-        let outcome = Outcome { used: vec![used(opening.slot)], ..outcome(&opening, fate(opening.slot)) };
+        let outcome = Completion { used: vec![used(opening.slot)], ..completion(&opening, dropped_at(opening.slot)) };
         settled.push(outcome.clone());
         whole.end(outcome);
     }

@@ -216,7 +216,7 @@ fn a_dropped_conversation_says_so_everywhere() {
 fn unfinished_conversations_are_told_of_in_the_run_state_only() {
     let root = tempfile::tempdir().unwrap();
     let mut recorder = recorder(root.path());
-    let interrupted = Conversation { ending: Some(Ending::Interrupted), ..sample::sample_conversation() };
+    let interrupted = Conversation { outcome: Some(Outcome::Interrupted), ..sample::sample_conversation() };
     let turnless = Conversation { turns: Vec::new(), judgement: None, ..sample::dropped_conversation() };
     recorder.record(&turnless).unwrap();
     recorder.leave(&interrupted).unwrap();

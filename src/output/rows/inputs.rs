@@ -1,7 +1,7 @@
 //! The `inputs` object: the settings a conversation, or a run, was made under.
 
 use super::{Personas, Text};
-use crate::domain::{Conversation, Ending, JudgeReply};
+use crate::domain::{Conversation, JudgeReply, Outcome};
 use crate::output::RunFacts;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -96,7 +96,7 @@ impl<'a> Inputs<'a> {
     /// Of a conversation, as the datasets have it: `run_id` is the conversation's id.
     pub fn of_conversation(
         conversation: &'a Conversation,
-        ending: &Ending,
+        outcome: &Outcome,
         facts: &'a RunFacts,
         personas: &Personas<'a>,
     ) -> Self {
@@ -110,8 +110,8 @@ impl<'a> Inputs<'a> {
             n_turns: Some(conversation.turns.len()),
             conversation_judge: conversation.judgement.as_ref().map(|judgement| Cow::Borrowed(&judgement.reply)),
             conversation_index: Some(conversation.slot.index),
-            conversation_status: Some(ending.status().into()),
-            drop_reason: Some(ending.drop_reason().into()),
+            conversation_status: Some(outcome.status().into()),
+            drop_reason: Some(outcome.drop_reason().into()),
             ..Self::of_run(facts)
         }
     }

@@ -25,7 +25,7 @@ pub struct HistoryItem<'a> {
     pub(crate) confidence: Option<Confidence>,
 }
 
-/// A chat message.
+/// A chat message of a training row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Message<'a> {
     pub(crate) role: Text<'a>,
@@ -41,9 +41,9 @@ pub struct Message<'a> {
 pub enum ToolMessage<'a> {
     /// The assistant calls tools: all calls of the turn in one row.
     Calls {
-        /// `assistant`.
+        /// The role, which is always `assistant`.
         role: Text<'a>,
-        /// Empty.
+        /// The content, empty beside calls.
         content: Text<'a>,
         /// The calls, in order.
         tool_calls: Vec<Call<'a>>,
@@ -52,16 +52,16 @@ pub enum ToolMessage<'a> {
     },
     /// What one call returned.
     Returned {
-        /// `tool`.
+        /// The role, which is always `tool`.
         role: Text<'a>,
-        /// The call.
+        /// The id of the call that it answers.
         tool_call_id: Text<'a>,
-        /// The tool.
+        /// Name of the tool that was called.
         name: Text<'a>,
         /// What the model reads of the result.
         content: Text<'a>,
     },
-    /// Something said.
+    /// What the user or the assistant said.
     Said(Message<'a>),
 }
 

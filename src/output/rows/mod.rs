@@ -21,7 +21,7 @@ pub(crate) use payloads::{accepted, raw_results};
 pub(crate) use reasoning::mean_score;
 
 use super::{Options, RunFacts};
-use crate::domain::{Catalogue, Conversation, Ending, JudgeReply, Persona};
+use crate::domain::{Catalogue, Conversation, JudgeReply, Outcome, Persona};
 use serde::{Deserialize, Serialize};
 use std::cell::OnceCell;
 
@@ -58,18 +58,18 @@ pub(crate) struct Context<'a> {
 
 /// When a conversation was recorded.
 pub(crate) struct Times {
-    /// UTC with offset.
+    /// The moment in UTC, ending with `+00:00`.
     pub utc: String,
-    /// UTC with `Z`.
+    /// The moment in UTC, ending with `Z`.
     pub utc_z: String,
 }
 
 /// What the files say of a conversation, built once and shared by their rows.
 pub(crate) struct Parts<'a> {
-    /// The conversation itself.
+    /// The conversation that the rows are about.
     pub conversation: &'a Conversation,
-    /// How it ended.
-    pub ending: &'a Ending,
+    /// How the conversation ended, completed or dropped.
+    pub outcome: &'a Outcome,
     /// What is written, and how.
     pub options: &'a Options,
     /// What is the same for all conversations.
@@ -86,13 +86,13 @@ pub(crate) struct Parts<'a> {
     pub status: &'static str,
     /// Why it was dropped; empty when it was not.
     pub drop_reason: &'static str,
-    /// Who speaks.
+    /// The two personas that speak in it.
     pub personas: Personas<'a>,
     /// The judge's verdict on the whole.
     pub judgement: Option<&'a JudgeReply>,
     /// Settings it was made under; `run_id` is the conversation's id, as the datasets have it.
     pub inputs: Inputs<'a>,
-    /// Its turns.
+    /// Its turns in order, as the outputs show them.
     pub turns: Vec<TurnPayload<'a>>,
     /// What was said, with tool calls and their results.
     pub messages_with_tools: Vec<ToolMessage<'a>>,
@@ -104,7 +104,7 @@ impl<'a> Parts<'a> {
     /// Everything the rows of an ended conversation are made of, whose document lies at `file`.
     pub fn new(
         conversation: &'a Conversation,
-        ending: &'a Ending,
+        outcome: &'a Outcome,
         Context { options, facts, catalogue }: Context<'a>,
         times: &'a Times,
         file: String,
@@ -115,17 +115,17 @@ impl<'a> Parts<'a> {
         let (called, shown): (Vec<_>, Vec<_>) = called.map(|events| events.into_iter().unzip()).unzip();
         Self {
             conversation,
-            ending,
+            outcome,
             options,
             facts,
             catalogue,
             timestamp: &times.utc,
             timestamp_z: &times.utc_z,
             file,
-            status: ending.status(),
-            drop_reason: ending.drop_reason(),
+            status: outcome.status(),
+            drop_reason: outcome.drop_reason(),
             judgement: conversation.judgement.as_ref().map(|judgement| &judgement.reply),
-            inputs: Inputs::of_conversation(conversation, ending, facts, &personas),
+            inputs: Inputs::of_conversation(conversation, outcome, facts, &personas),
             turns: turns.iter().zip(called).map(|(turn, called)| TurnPayload::of(turn, called)).collect(),
             messages_with_tools: messages::messages_with_tools(turns, shown),
             personas,
@@ -140,7 +140,7 @@ impl<'a> Parts<'a> {
 
     /// Whether it stands in the files that are trained on: else `dropped.jsonl` has it.
     pub fn is_trained_on(&self) -> bool {
-        self.options.keep_dropped_rows || !matches!(self.ending, Ending::Dropped(_))
+        self.options.keep_dropped_rows || !matches!(self.outcome, Outcome::Dropped(_))
     }
 
     /// How each question came about.

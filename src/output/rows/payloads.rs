@@ -55,9 +55,9 @@ pub(crate) fn accepted(judgement: &Judgement) -> bool {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum RawResult<'a> {
-    /// Of a turn.
+    /// The responses of one turn.
     Turn {
-        /// From 1.
+        /// Number of the turn, from 1.
         turn_index: u16,
         /// How often its question was asked before.
         attempt: u16,
@@ -74,7 +74,7 @@ pub enum RawResult<'a> {
     },
     /// Of the judge of the whole conversation.
     Judge {
-        /// Its response.
+        /// The response of the judge's endpoint, whole.
         conversation_judge_raw: Cow<'a, Json>,
         /// What was read from it; else it stands in the conversation.
         #[serde(default, skip_serializing_if = "Option::is_none")]

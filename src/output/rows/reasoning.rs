@@ -157,7 +157,7 @@ impl<'a> AssistantReasoning<'a> {
     }
 }
 
-/// The `judge` column.
+/// The `judge` column of training rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JudgeColumn<'a> {
     pub(crate) per_turn: Vec<JudgedTurn<'a>>,

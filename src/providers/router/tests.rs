@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[expect(dead_code, reason = "unit tests need part of the harness")]
 #[path = "../../../tests/support/endpoint.rs"]
 mod fake;
 mod learned;

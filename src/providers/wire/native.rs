@@ -213,8 +213,8 @@ fn history(messages: &[Cow<Message>]) -> Result<Vec<RigMessage>, String> {
         match (&message.role, &message.answers) {
             (Role::System, _) => history.push(RigMessage::System { content: message.content.clone() }),
             (Role::Assistant, _) => {
-                let carried = message.carried.clone().and_then(|carried| serde_json::from_value(carried).ok());
-                let said = carried.map_or_else(|| said(message, text), Ok)?;
+                let state = message.provider_state.clone().and_then(|state| serde_json::from_value(state).ok());
+                let said = state.map_or_else(|| said(message, text), Ok)?;
                 let theirs = said.content.iter().filter_map(|content| match content {
                     AssistantContent::ToolCall(call) => Some(call.id.clone()),
                     _ => None,
@@ -246,7 +246,7 @@ fn history(messages: &[Cow<Message>]) -> Result<Vec<RigMessage>, String> {
     Ok(history)
 }
 
-/// An assistant's message of which nothing is carried.
+/// An assistant's message without a state of the provider.
 fn said(message: &Message, text: impl Fn() -> AssistantContent) -> Result<AssistantMessage, String> {
     let mut content = Vec::new();
     if !message.content.is_empty() || message.tool_calls.is_empty() {
@@ -301,7 +301,7 @@ fn read(response: CompletionResponse, raw: Value, request: &ChatRequest, model: 
             arguments: object(&Value::Object(call.function.arguments.clone())).unwrap_or_default(),
         })
         .collect();
-    let carried =
+    let provider_state =
         response.message().filter(|_| !tool_calls.is_empty() && tool_calls.len() == wanted).and_then(|message| {
             match message {
                 RigMessage::Assistant(said) => serde_json::to_value(said).ok(),
@@ -325,7 +325,7 @@ fn read(response: CompletionResponse, raw: Value, request: &ChatRequest, model: 
         usage,
         cost_nanousd: None,
         model: model.clone(),
-        carried,
+        provider_state,
         raw,
     }
 }

@@ -41,7 +41,7 @@ pub(in crate::providers) fn reply(body: &[u8], request: &ChatRequest, model: &Ar
         usage: usage(&raw),
         cost_nanousd: None,
         model: model.clone(),
-        carried: None,
+        provider_state: None,
         raw,
     })
 }

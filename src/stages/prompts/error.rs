@@ -39,7 +39,7 @@ pub enum PromptError {
         file: String,
         /// Number of the line in it, from 1.
         line: usize,
-        /// The variable.
+        /// The variable that no prompt of this kind has.
         variable: String,
         /// What it could be.
         known: Vec<String>,

@@ -28,7 +28,7 @@ fn what_was_written_is_read_back_as_it_was() {
         let conversations = [sample::sample_conversation(), sample::dropped_conversation()];
         let all = conversations
             .each_ref()
-            .map(|one| parts(one, one.ending.as_ref().unwrap(), (&options, &facts, &catalogue), &times));
+            .map(|one| parts(one, one.outcome.as_ref().unwrap(), (&options, &facts, &catalogue), &times));
         let [completed, dropped] = &all;
         assert_eq!(read::<SyntheticQa>(root.path(), "synthetic_qa.jsonl"), all.each_ref().map(SyntheticQa::of));
         assert_eq!(read::<IndexRow>(root.path(), "conversations_index.jsonl"), all.each_ref().map(IndexRow::of));

@@ -58,7 +58,7 @@ fn read(protocol: Protocol, request: &ChatRequest, body: &Value) -> Result<ChatR
 /// The reply's calls carried out, as stages do it.
 fn continued(mut request: ChatRequest, reply: &ChatReply) -> ChatRequest {
     let mut asked = Message::new(Role::Assistant, reply.text.clone());
-    (asked.tool_calls, asked.carried) = (reply.tool_calls.clone(), reply.carried.clone());
+    (asked.tool_calls, asked.provider_state) = (reply.tool_calls.clone(), reply.provider_state.clone());
     request.messages_mut().push(asked);
     for call in &reply.tool_calls {
         let mut result = Message::new(Role::Tool, format!("found {}", call.arguments["query"]));
@@ -183,7 +183,7 @@ fn anthropic_replies_are_read() {
         ..Usage::default()
     };
     assert_eq!((reply.usage, reply.finish, &*reply.model), (usage, Finish::Stop, "p/m"));
-    assert_eq!((reply.raw, reply.carried), (body, None));
+    assert_eq!((reply.raw, reply.provider_state), (body, None));
 }
 
 #[test]
