@@ -14,7 +14,6 @@ mod relay;
 #[expect(dead_code, reason = "the harness has more than these tests need")]
 mod support;
 
-use dlgforge::domain::Agent;
 use serde_json::Value;
 use support::{Project, Ran, shipped};
 
