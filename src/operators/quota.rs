@@ -181,7 +181,7 @@ impl Quota {
         known.map_or(unknown, |known| known.min(unknown))
     }
 
-    /// The next conversation to open; none when so many are `active` that all seats are taken, or when there is none.
+    /// The next conversation to open; none when as many are `active` as may be, or when there is none.
     pub fn open(&mut self, active: u32) -> Option<Opening> {
         if self.stopped || active >= self.target.concurrency {
             return None;

@@ -1,4 +1,4 @@
-//! `slots`: opens conversations, as many as there are seats, until enough are accepted; keeps the watermark.
+//! `slots`: opens conversations, as many at a time as the run advances, until enough are accepted; keeps the watermark.
 
 use super::Flow;
 use super::call::Stop;

@@ -113,7 +113,7 @@ fn gives_a_language_up_after_drops_in_a_row_and_goes_on_with_the_next() {
 }
 
 #[test]
-fn opens_no_more_than_there_are_seats() {
+fn opens_no_more_than_may_be_under_way() {
     let mut quota = quota(TARGET);
     assert!(quota.open(3).is_none() && quota.open(2).is_some());
 }
