@@ -55,7 +55,7 @@ pub(crate) struct Kind {
 /// The shards of a run.
 pub(crate) struct Shards {
     layout: Layout,
-    /// The output folder.
+    /// The output folder, below which the shards lie.
     folder: PathBuf,
     run_id: Arc<str>,
     next: u32,

@@ -68,7 +68,7 @@ impl Request for InFlight {
 /// The time of a conversation between two roll-backs. What was asked for in an earlier epoch comes to nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Epoch {
-    /// Roll-backs before it.
+    /// How many roll-backs came before it; no two epochs of a conversation share a number.
     number: u32,
     /// Cancelled by the roll-back that ends this epoch, and with it every task that works for it.
     over: CancellationToken,
@@ -87,14 +87,14 @@ impl Epoch {
     }
 }
 
-/// By number.
+/// Two epochs are the same if as many roll-backs came before both.
 impl PartialEq for Epoch {
     fn eq(&self, other: &Self) -> bool {
         self.number == other.number
     }
 }
 
-/// By number.
+/// An epoch is earlier than another one if fewer roll-backs came before it.
 impl PartialOrd for Epoch {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         self.number.partial_cmp(&other.number)

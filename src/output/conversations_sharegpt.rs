@@ -39,13 +39,13 @@ pub struct ShareGpt<'a> {
     pub(crate) metadata: Metadata<'a>,
     pub(crate) user_reasoning: Vec<UserReasoning<'a>>,
     pub(crate) assistant_reasoning: Vec<AssistantReasoning<'a>>,
-    /// Not in `conversations_sharegpt.jsonl`.
+    /// The verdicts, in every file of these rows but `conversations_sharegpt.jsonl`.
     #[serde(default)]
     pub(crate) judge: Option<JudgeColumn<'a>>,
-    /// In `dropped.jsonl` alone.
+    /// Why the conversation was dropped, in `dropped.jsonl` alone.
     #[serde(default)]
     pub(crate) drop_reason: Option<String>,
-    /// In `dropped.jsonl` alone.
+    /// What happened to it, for people, in `dropped.jsonl` alone.
     #[serde(default)]
     pub(crate) drop_detail: Option<String>,
 }

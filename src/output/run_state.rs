@@ -64,7 +64,7 @@ impl<'a> Head<'a> {
 /// A document of `run_state/`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct RunStateDocument<'a> {
-    /// The run.
+    /// What the state says of the run as a whole.
     #[serde(flatten)]
     pub(crate) run: Head<'a>,
     /// Its settled slots in their order, then those that its stop has left.

@@ -19,7 +19,7 @@ impl Tools {
         Self { text: list.to_string(), list }
     }
 
-    /// The list.
+    /// The definitions as a JSON list, in the form of the chat completions API.
     pub(crate) fn list(&self) -> &Value {
         &self.list
     }

@@ -37,7 +37,7 @@ choices! {
     OnFail: Keep = "keep", Drop = "drop";
 }
 
-/// `run.turns.mode`.
+/// How the number of turns is chosen: `run.turns.mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TurnMode {
     /// Every conversation has `run.turns.exact` turns.
@@ -46,22 +46,22 @@ pub(super) enum TurnMode {
     Range,
 }
 
-/// `llm.agents.<role>.service_tier`.
+/// The service tiers that an agent asks for: `llm.agents.<agent>.service_tier`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ServiceTier {
     /// As the provider sees fit.
     Auto,
-    /// As standard.
+    /// At once and at the list price, whatever the account is set to.
     Default,
-    /// When there is room.
+    /// Cheaper, when there is room.
     Flex,
     /// When there is room, else as standard.
     FlexThenStandard,
-    /// Before others.
+    /// Before the requests of others, at a higher price.
     Priority,
 }
 
-/// `llm.agents.assistant.trace`.
+/// What the assistant writes down beside its answer: `llm.agents.assistant.trace`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trace {
     /// Passages used, confidence, what is not known.
@@ -70,16 +70,16 @@ pub(super) enum Trace {
     Full,
 }
 
-/// `coverage.doc_coverage_mode`.
+/// How documents are chosen to be asked about: `coverage.doc_coverage_mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CoverageMode {
-    /// Documents take turns.
+    /// Documents that few questions were asked about come first.
     Balanced,
     /// Passages are drawn at random.
     Off,
 }
 
-/// `coverage.document_language`.
+/// Which documents a conversation may be about: `coverage.document_language`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DocumentLanguage {
     /// Conversations are about documents in their language.
@@ -88,7 +88,7 @@ pub(super) enum DocumentLanguage {
     Any,
 }
 
-/// `judge.mode`.
+/// Whether and when conversations are judged: `judge.mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum JudgeMode {
     /// Conversations are judged while they are made.
@@ -97,7 +97,7 @@ pub(super) enum JudgeMode {
     Offline,
 }
 
-/// `judge.accept.on_fail`.
+/// What becomes of what the judge does not accept: `judge.accept.on_fail`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OnFail {
     /// The verdict is noted.

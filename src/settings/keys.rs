@@ -32,7 +32,7 @@ pub(super) struct Key {
 /// Who reads a key.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Reader {
-    /// The program.
+    /// The program, which acts by its value.
     Program,
     /// The program, to refuse every value but the default: what it asks for does not exist yet.
     Switch(&'static str),
@@ -45,7 +45,7 @@ pub(super) enum Reader {
 /// Whether a run's data follow from a key, so that the run can't go on with another value.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Data {
-    /// They do not.
+    /// They do not follow from it: it may change when a run goes on.
     Free,
     /// They do: the manifest has its value, which this makes from the settings.
     Fixed(fn(&Settings) -> String),

@@ -36,7 +36,7 @@ const SECTIONS: &[Rename] = &[
     under("llm.agents.qa_judge", "llm.agents.judge"),
 ];
 
-/// Every old spelling.
+/// Every former path of a key or a section, with the path that it has now.
 pub(super) fn all() -> impl Iterator<Item = Rename> {
     let keys = keys::all().flat_map(|key| {
         let (wins, old) = key.old;

@@ -41,7 +41,7 @@ impl<T> fmt::Display for Setting<T> {
 
 /// A type of values.
 pub(super) trait Holds {
-    /// What is read.
+    /// The type that a reader of the key gets.
     type Value<'a>;
     /// Which values there are.
     const KIND: Kind;
@@ -52,11 +52,11 @@ pub(super) trait Holds {
     fn read(value: &Value) -> Option<Self::Value<'_>>;
 }
 
-/// A text.
+/// A text of any content, which may be empty.
 pub(super) enum Text {}
 /// A list of texts.
 pub(super) enum Texts {}
-/// Any mapping.
+/// A mapping with any keys and values, JSON in the environment.
 pub(super) enum Mapping {}
 /// A list of endpoints, each with the keys of [`endpoint`].
 pub(super) enum Endpoints {}
@@ -65,7 +65,7 @@ pub(super) struct OneOf<T>(PhantomData<T>);
 
 /// A type that has a word for each of its values.
 pub(super) trait Choices: Copy + 'static {
-    /// The words.
+    /// The words that a user may write, with their other spellings.
     const CHOICES: &'static [Choice];
     /// The values, in the same order.
     const VALUES: &'static [Self];

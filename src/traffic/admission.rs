@@ -5,7 +5,7 @@ use tokio::time::Instant;
 /// When a request may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Admission {
-    /// At once.
+    /// The request may be sent at once.
     Now,
     /// Not before this time.
     At(Instant),

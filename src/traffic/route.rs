@@ -87,7 +87,7 @@ pub(super) struct Dispatched {
 /// Whether all endpoints that a waiting request could go to are down.
 #[derive(Debug, PartialEq)]
 pub(super) enum Outage {
-    /// They are not.
+    /// One of them at least is up, or may be.
     None,
     /// They are, and the run has to stop at this time if none of them replies.
     Until(Instant),

@@ -121,7 +121,7 @@ pub struct Outcomes {
     pub timed_out: f64,
 }
 
-/// A concurrency limit.
+/// A concurrency limit as the simulated client asks it.
 trait Limit {
     fn admits(&self, in_flight: usize) -> bool;
     fn sent(&mut self, role: usize, in_flight: usize) -> Option<Sent>;
@@ -162,7 +162,7 @@ impl Limit for Adaptive<'_> {
     }
 }
 
-/// Seconds, in order.
+/// A moment in simulated seconds, ordered so that events can wait in a queue.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Seconds(f64);
 

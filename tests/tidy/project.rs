@@ -12,7 +12,7 @@ pub struct Project {
     pub lock: String,
 }
 
-/// A Rust file.
+/// A Rust file of the project, read and parsed.
 pub struct Source {
     /// Its path below the root of the project, with slashes.
     pub path: String,
@@ -20,7 +20,7 @@ pub struct Source {
     pub text: String,
     /// The module it is, from the root of its crate on (`["llm", "router"]`); `["main"]` for the binary.
     pub module: Vec<String>,
-    /// Its syntax tree.
+    /// What syn parsed it to, comments left out.
     pub syntax: syn::File,
     /// Every path its code names, tests left out, in full.
     pub names: Vec<Name>,

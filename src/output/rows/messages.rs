@@ -78,7 +78,7 @@ pub struct Call<'a> {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CalledFunction<'a> {
     pub(crate) name: Text<'a>,
-    /// JSON text.
+    /// The arguments as one JSON text, which is what trainers expect.
     pub(crate) arguments: String,
 }
 
