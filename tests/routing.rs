@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Child;
-use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 const RUN: &str = "  run_id: r\n  batch_size: 8\n  total_samples: 12\n  turns: {mode: exact, exact: 1}";
@@ -91,16 +92,16 @@ fn max_in_flight_is_never_exceeded() {
 }
 
 #[test]
-fn latency_that_does_not_depend_on_load_is_no_reason_to_slow_down() {
-    // More than the 24 that go out at first.
-    for (latency, least) in [(Latency::NONE, 1), (Latency { median_ms: 20.0, sigma: 1.0, seed: 1 }, 26)] {
-        let endpoint = Endpoint::start(Behaviour::dialogue(latency));
-        let project = Project::with(&remote(&endpoint.base_url(), RUN, ""));
-        let more = ["--set", "run.batch_size=48", "--set", "run.total_samples=96"];
-        let ran = Ran::of(project.stamped(&more)).succeeded();
-        assert!(!ran.stderr.contains("slowing down"), "{}", ran.stderr);
-        assert!(endpoint.max_in_flight() >= least, "{} on average", endpoint.mean_in_flight());
-    }
+fn an_endpoint_that_answers_is_given_more_than_at_first() {
+    // Half of the first 24 are answered at once; the others are still out when the limit has been raised.
+    let answer = |request: &serde_json::Value, number: u64| Reply {
+        delay: if (12..48).contains(&number) { Duration::from_secs(2) } else { Duration::ZERO },
+        ..reply(request, Latency::NONE)
+    };
+    let endpoint = Endpoint::start(Behaviour::new(answer));
+    let project = Project::with(&remote(&endpoint.base_url(), RUN, ""));
+    Ran::of(project.stamped(&["--set", "run.batch_size=48", "--set", "run.total_samples=48"])).succeeded();
+    assert!(endpoint.max_in_flight() > 24, "{} on average", endpoint.mean_in_flight());
 }
 
 /// Every file below a folder that holds one of the keys.
@@ -195,22 +196,27 @@ fn nothing_is_left_out_of_a_request_while_another_endpoint_takes_it() {
         ("response_format", Reply::json(422, &forbidden)),
         ("messages", error("no reason is given")),
     ] {
-        let bad = Endpoint::start(Behaviour::new(move |request, _| match what {
-            "system" if request["messages"][0]["role"] != "system" => reply(request, Latency::NONE),
-            "system" => refusal.clone(),
-            field if request.get(field).is_none() => reply(request, Latency::NONE),
-            _ => refusal.clone(),
+        let refused = Arc::new(AtomicU64::new(0));
+        let count = refused.clone();
+        let bad = Endpoint::start(Behaviour::new(move |request, _| {
+            let is_taken = match what {
+                "system" => request["messages"][0]["role"] != "system",
+                field => request.get(field).is_none(),
+            };
+            if is_taken {
+                return reply(request, Latency::NONE);
+            }
+            count.fetch_add(1, Ordering::SeqCst);
+            refusal.clone()
         }));
         let good = dialogue(2.0);
         let project = routed(&[(bad.base_url(), "name: bad"), (good.base_url(), "name: good")], "");
         let ran = Ran::of(project.stamped(&[])).succeeded();
         assert_eq!(project.drops(), BTreeMap::new(), "{what}: {}", ran.stderr);
         expect_same(&ALONE, &project.outputs(), what);
-        let refused = bad.log().iter().filter(|request| request.get(what).is_some()).count();
-        // As many as were out together, those among them that a roll-back has called off; before tools are offered there is
-        // nothing to refuse.
-        assert!(refused <= 12, "{what}: {refused} refused");
-        assert!((1..=12).contains(&bad.requests()), "{what}: {} of {}", bad.requests(), good.requests());
+        // As many as were out together, and those among them that a roll-back has called off.
+        let refused = refused.load(Ordering::SeqCst);
+        assert!((1..=16).contains(&refused), "{what}: {refused} refused of {}", bad.requests());
     }
 }
 
