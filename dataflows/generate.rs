@@ -6,10 +6,10 @@
 //! slots ─▶ ask ─▶ accept ─▶ answer ─▶ judge ─▶ advance ─▶ settle ─▶ record
 //! ```
 
-use crate::domain::{Answer, Attempt, Conversation, Failure, Fingerprint, Judged, Question};
+use crate::domain::{Answer, Attempt, Conversation, Failure, Fingerprint, Judged, Observer, Question};
 use crate::operators::{
-    Completion, Executor, InFlight, Inputs, Opening, Outputs, Quota, Settlement, Tally, accept, advance, call, dedup,
-    record, settle, slots,
+    Completion, Event, Executor, InFlight, Inputs, Opening, Outputs, Quota, Settlement, Tally, accept, advance, call,
+    dedup, record, settle, slots,
 };
 use std::future::Future;
 use std::pin::Pin;
@@ -52,6 +52,7 @@ pub fn generate(
     order: Order,
     stages: Stages,
     executor: &Executor,
+    observer: Observer<Event>,
     report: impl Fn(&Tally) + 'static,
     write: impl FnMut(Settlement) + 'static,
 ) {
@@ -62,12 +63,13 @@ pub fn generate(
     let (more_loop, more) = scope.feedback(1);
     let (ended_loop, ended) = scope.feedback(1);
 
-    let (openings, watermarks) = slots(outcomes, reports, order.quota, executor.stop().clone(), report);
+    let (openings, watermarks) =
+        slots(outcomes, reports, order.quota, executor.stop().clone(), observer.clone(), report);
     let opened = openings.map(move |opening| InFlight::new((stages.open)(&opening), opening.coverage));
     let asking = opened.clone().concat(again).concat(more);
     let asked = call("ask", asking, executor, move |conversation| (stages.ask)(conversation));
     let inputs = Inputs { opened, asked, ended, verdicts, watermarks: watermarks.clone() };
-    let Outputs { accepted, rejected, dropped, claims, reports } = accept(inputs, order.retries);
+    let Outputs { accepted, rejected, dropped, claims, reports } = accept(inputs, order.retries, observer);
     let answered = call("answer", accepted, executor, move |conversation| (stages.answer)(conversation));
     let judging = answered.map(|(conversation, answer)| conversation.answered(answer)).concat(dropped);
     let judged = call("judge", judging, executor, move |conversation| (stages.judge)(conversation));

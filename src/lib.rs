@@ -16,8 +16,10 @@
 //! [`cli`] reads what the user typed, [`settings`] what it means, [`run`] carries it out. It *prepares* (the [`knowledge`]
 //! base, prompts, the [`plan`], models), *opens* the run in its folder (new, or one that goes on), *executes* it, and
 //! *concludes* (the last files, the summary). What happens on the way is told to listeners, of which the terminal and the log
-//! are two. The graph is [`dataflows::generate()`], read from top to bottom; its verbs are [`operators`], the data that flows
-//! is [`domain`]. A stage makes a prompt and reads the reply; every reply goes through the journal of the [`store`] before the
+//! are two; rooms that know nothing of runs tell a [`domain::Observer`] that they are made with.
+//!
+//! The graph is [`dataflows::generate()`], read from top to bottom; its verbs are [`operators`], the data that flows is
+//! [`domain`]. A stage makes a prompt and reads the reply; every reply goes through the journal of the [`store`] before the
 //! graph sees it. A writer thread hands settled conversations to [`output`], which tells what they say in [`files`], and has the store admit them. A run that goes
 //! on is the same graph, with what is settled counted and the journal answering first.
 //!
@@ -74,6 +76,7 @@
 //! - **a document type**: `knowledge/document.rs` reads it to text and headings.
 //! - **a check** of messages: a file in `stages/faults/`, called in `stages/checks.rs`.
 //! - **a listener**: a [`run::Listener`], named where `main.rs` hosts a run.
+//! - **an event**: a variant of the `Event` of the room where it happens, and its line in `run/log_lines.rs`, if it has one.
 
 /// Fixtures are shared with the tests of the folder `tests`, which know the library by its name.
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod endpoint;
 mod endpoints;
 mod errors;
 mod estimate;
+mod events;
 mod generation;
 mod graph;
 mod grounding;

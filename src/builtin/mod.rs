@@ -28,16 +28,17 @@ mod tests;
 
 pub use languages::{LANGUAGES, code, speaks};
 
-use crate::domain::{Digest, Task, ToolCall};
-use crate::llm::Usage;
+use crate::domain::{Agent, Digest, Observer, Task, ToolCall};
 use crate::llm::chat::{ChatReply, ChatRequest, Finish, Model, ModelError, Replying, Role};
 use crate::llm::meter::Meter;
 use crate::llm::prices::{Price, Prices};
+use crate::llm::{Event, EventKind, Usage};
 use crate::traffic::budget::{BudgetLedger, Cost};
 use languages::Language;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 use unicode_segmentation::UnicodeSegmentation;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -50,16 +51,26 @@ const ENDPOINT: &str = "builtin";
 #[derive(Debug)]
 pub struct Builtin {
     name: Arc<str>,
+    agent: Agent,
     meter: Arc<Meter>,
     ledger: Option<Arc<BudgetLedger>>,
     price: Option<Price>,
+    observer: Observer<Event>,
 }
 
 impl Builtin {
     /// A model of this name that counts its calls as the others of a run do. They cost nothing, unless the table of prices has
     /// another price for them, but are calls, and their words are tokens: a budget caps them.
-    pub fn new(name: Arc<str>, meter: Arc<Meter>, ledger: Option<Arc<BudgetLedger>>, prices: &Prices) -> Self {
-        Self { name, meter, ledger, price: prices.of([ENDPOINT].into_iter(), ENDPOINT).cloned() }
+    pub fn new(
+        name: Arc<str>,
+        agent: Agent,
+        meter: Arc<Meter>,
+        ledger: Option<Arc<BudgetLedger>>,
+        prices: &Prices,
+        observer: Observer<Event>,
+    ) -> Self {
+        let price = prices.of([ENDPOINT].into_iter(), ENDPOINT).cloned();
+        Self { name, agent, meter, ledger, price, observer }
     }
 
     /// Takes what a reply is out of the budget of the run.
@@ -150,6 +161,13 @@ impl Model for Builtin {
             let reply = self.reply(request).inspect_err(|_| self.meter.failed())?;
             self.pay(&reply).await?;
             self.meter.answered(&reply);
+            self.observer.tell(|| Event {
+                agent: self.agent,
+                conversation: request.conversation.clone(),
+                model: self.name.clone(),
+                endpoint: None,
+                kind: EventKind::answered(&reply, Duration::ZERO),
+            });
             Ok(reply)
         })
     }

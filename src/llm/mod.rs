@@ -5,6 +5,7 @@
 
 pub mod chat;
 pub mod dry_run;
+pub mod events;
 pub mod halt;
 mod journalled;
 pub mod meter;
@@ -14,6 +15,7 @@ pub(crate) mod samples;
 
 pub use crate::domain::{Tier, Usage};
 pub use chat::{ChatReply, ChatRequest, Finish, Message, Model, ModelError, ReplySchema, Role};
+pub use events::{Event, EventKind};
 pub use halt::Halt;
 pub use journalled::Journalled;
 pub use meter::{Meter, Reading};

@@ -2,10 +2,11 @@
 
 use super::clock::{Clock, Nudge};
 use super::dedup::{Claim, Verdict};
+use super::events::Event;
 use super::home::{self, Home, Route};
 use super::watermark::Report;
 use super::{Flow, InFlight};
-use crate::domain::{Attempt, Failure, Question, Rank, Tick};
+use crate::domain::{Attempt, Failure, Observer, Question, Rank, Tick};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
@@ -49,8 +50,9 @@ const VERDICTS: usize = 3;
 
 /// Claims the question of every conversation that asked, and sends it on by the verdict: accepted; rejected with its
 /// next attempt; or, after `retries` further attempts, dropped. When a verdict changes, what came of it is taken back
-/// and the conversation goes on from there. Ends when the watermark is [`Rank::END`].
-pub fn accept<'scope>(inputs: Inputs<'scope>, retries: Attempt) -> Outputs<'scope> {
+/// and the conversation goes on from there. The observer hears of every verdict and every roll-back. Ends when the watermark is
+/// [`Rank::END`].
+pub fn accept<'scope>(inputs: Inputs<'scope>, retries: Attempt, observer: Observer<Event>) -> Outputs<'scope> {
     let scope = inputs.asked.scope();
     let (index, peers) = (scope.index(), scope.peers() as u64);
     let (nudge_loop, nudges) = scope.feedback::<Vec<Nudge>>(1);
@@ -80,7 +82,7 @@ pub fn accept<'scope>(inputs: Inputs<'scope>, retries: Attempt) -> Outputs<'scop
             <[_; 4]>::try_from(capabilities).unwrap_or_else(|_| unreachable!("every output has a capability"));
         let clock = Clock::new((claiming, claims), (nudging, nudged), index as u64, peers);
         let mut at_work = Some((moving, reporting, clock));
-        let mut home = Home::new(index, retries);
+        let mut home = Home::new(index, retries, observer);
         let mut pending = PendingVerdicts::default();
         move |frontiers| {
             opened.for_each(|_, batch| batch.drain(..).for_each(|conversation| home.register(conversation)));

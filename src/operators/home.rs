@@ -5,9 +5,11 @@
 //! there.
 
 use super::InFlight;
+use super::events::Event;
 use super::watermark::Report;
 use crate::domain::{
-    Attempt, ChunkIndex, DropReason, Failure, Fingerprint, Outcome, Question, Rank, Round, Slot, Tick, TurnIndex,
+    Attempt, ChunkIndex, DropReason, Failure, Fingerprint, Observer, Outcome, Question, Rank, Round, Slot, Tick,
+    TurnIndex,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -57,6 +59,7 @@ pub struct Home {
     registered: u64,
     rollbacks: u64,
     wasted: u64,
+    observer: Observer<Event>,
 }
 
 #[derive(Debug)]
@@ -116,6 +119,11 @@ impl Path {
         asked.chain(answered).map(u64::from).sum::<u64>() + u64::from(in_flight)
     }
 
+    /// Questions from this step on whose verdict is this one.
+    fn verdicts_from(&self, step: usize, won: bool) -> u32 {
+        self.steps[step..].iter().filter(|step| step.won == Some(won)).count() as u32
+    }
+
     /// Takes back all after this step. The changes withdraw its claims.
     fn roll_back(&mut self, step: usize) -> impl Iterator<Item = Change> {
         let conversation = &mut self.conversation;
@@ -162,7 +170,7 @@ fn avoid<'a>(rejected: impl Iterator<Item = &'a Step>) -> Vec<ChunkIndex> {
 
 impl Home {
     /// An empty home. A rejected question is asked again `retries` times at most.
-    pub fn new(worker: usize, retries: Attempt) -> Self {
+    pub fn new(worker: usize, retries: Attempt, observer: Observer<Event>) -> Self {
         Self {
             worker,
             retries,
@@ -177,6 +185,7 @@ impl Home {
             registered: 0,
             rollbacks: 0,
             wasted: 0,
+            observer,
         }
     }
 
@@ -258,13 +267,23 @@ impl Home {
         if let Some(bound) = path.bound() {
             self.bounds.remove(&bound);
         }
+        let Rank { turn, attempt, .. } = rank;
         if before.is_some() {
+            let calls = path.calls_after(at);
             self.rollbacks += 1;
-            self.wasted += path.calls_after(at);
+            self.wasted += calls;
+            self.observer.tell(|| {
+                let [accepted, rejected] = [true, false].map(|won| path.verdicts_from(at, won));
+                Event::RolledBack { slot: rank.slot(), turn, attempt, accepted, rejected, calls }
+            });
             self.cut -= u32::from(path.status == Status::Cut);
             self.decided.extend(path.roll_back(at));
         }
         path.steps[at].won = Some(won);
+        self.observer.tell(|| match won {
+            true => Event::Accepted { slot: rank.slot(), turn, attempt },
+            false => Event::Rejected { slot: rank.slot(), turn, attempt, again: attempt < self.retries },
+        });
         self.bounds.extend(path.bound());
         self.moves.extend(path.follow(self.retries));
     }
@@ -305,187 +324,4 @@ fn current<'a>(paths: &'a mut BTreeMap<Slot, Path>, conversation: &InFlight) -> 
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-    use crate::domain::{Normalisation, Slot, Turn, Used, fixtures};
-
-    const RETRIES: Attempt = Attempt(1);
-
-    fn conversation() -> InFlight {
-        InFlight::new(fixtures::conversation(Slot::default(), 2), Arc::default())
-    }
-
-    fn verdict(rank: Rank, question: &str, won: bool) -> Verdict {
-        Verdict { rank, fingerprint: of(question), won }
-    }
-
-    fn of(question: &str) -> Fingerprint {
-        Fingerprint::of(question, Normalisation::default())
-    }
-
-    fn question(text: &str) -> Question {
-        fixtures::question(text, Used { chunk: Some(ChunkIndex(1)), ..fixtures::used(text) })
-    }
-
-    /// The conversation as it comes back with its question answered.
-    fn answered(mut conversation: InFlight) -> InFlight {
-        let (index, attempt) = (conversation.turn_index(), conversation.round.attempt);
-        let question = std::mem::take(&mut conversation.round).question.unwrap();
-        let made = Turn {
-            index,
-            attempt,
-            question,
-            answer: fixtures::answer("Yes."),
-            judgement: Some(fixtures::judgement(8)),
-        };
-        conversation.turns.push(made.into());
-        conversation
-    }
-
-    fn moved(home: &mut Home) -> (Route, InFlight) {
-        let mut moves: Vec<_> = home.moves().collect();
-        assert_eq!(moves.len(), 1);
-        moves.remove(0)
-    }
-
-    /// Sends what there is at a tick; what was sent.
-    fn sent(home: &mut Home, tick: u64) -> Vec<(Rank, isize)> {
-        let changes = home.changes(Tick(tick)).into_iter().flatten();
-        changes.map(|((_, rank), diff)| (rank, diff)).collect()
-    }
-
-    /// A home whose conversation asked "a", won, was answered, and asked "b".
-    fn at_second_turn() -> (Home, Rank, Rank) {
-        let mut home = Home::new(0, RETRIES);
-        home.register(conversation());
-        home.ask(conversation(), Ok(question("a")));
-        let first = conversation().rank();
-        assert_eq!(sent(&mut home, 0), [(first, 1)]);
-        home.apply(verdict(first, "a", true));
-        assert_eq!(home.close(Tick(0), vec![]).bound, conversation().rank_at(TurnIndex(2), Attempt(0)));
-        let (route, accepted) = moved(&mut home);
-        assert_eq!(route, Route::Accepted);
-        let second = answered(accepted);
-        home.ask(second.clone(), Ok(question("b")));
-        assert_eq!(sent(&mut home, 1), [(second.rank(), 1)]);
-        (home, first, second.rank())
-    }
-
-    #[test]
-    fn a_conversation_is_pending_from_its_registration_to_its_end() {
-        let mut home = Home::new(0, RETRIES);
-        assert_eq!(home.close(Tick(0), vec![]).bound, Rank::END);
-        home.register(conversation());
-        let report = home.close(Tick(1), vec![]);
-        assert_eq!((report.bound, report.registered, report.open), (conversation().rank(), 1, 1));
-        home.end(&conversation());
-        assert!(home.changes(Tick(2)).is_some(), "an end is news");
-        assert!(home.changes(Tick(3)).is_none());
-        let report = home.close(Tick(2), vec![]);
-        assert_eq!((report.bound, report.open, report.held), (Rank::END, 0, 1));
-        home.settle(conversation().rank());
-        assert_eq!(home.close(Tick(3), vec![]).held, 1, "its own rank is not past");
-        home.settle(Rank { index: conversation().slot.index + 1, ..conversation().rank() });
-        assert_eq!(home.close(Tick(4), vec![]).held, 0, "whatever others of its wave do");
-    }
-
-    #[test]
-    fn a_late_loss_takes_back_what_came_after_and_tries_again() {
-        let (mut home, first, second) = at_second_turn();
-        home.apply(verdict(second, "b", true));
-        let (_, mut stale) = moved(&mut home);
-        assert_eq!(home.close(Tick(1), vec![]).bound.turn, TurnIndex(3));
-        home.apply(verdict(first, "a", false));
-        let (route, again) = moved(&mut home);
-        assert_eq!(
-            (route, again.rank(), again.turns.len()),
-            (Route::Rejected, conversation().rank_at(TurnIndex(1), Attempt(1)), 0)
-        );
-        assert!(stale.epoch.is_over() && !again.epoch.is_over());
-        let report = home.close(Tick(2), vec![]);
-        assert_eq!(report.bound, again.rank().min(second), "the withdrawal is pending although it was not sent");
-        // Its question, its answer with a verdict, and the answer on its way.
-        assert_eq!((report.rollbacks, report.wasted), (1, 4));
-        assert_eq!(sent(&mut home, 3), [(second, -1)]);
-        assert_eq!(home.close(Tick(2), vec![]).bound, again.rank());
-        stale.outcome = Some(Outcome::Completed);
-        home.end(&stale);
-        home.ask(stale, Ok(question("c")));
-        assert!(home.changes(Tick(4)).is_none(), "what an earlier epoch asked for comes to nothing");
-        assert_eq!(again.round.avoid, question("a").used.chunk.into_iter().collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn a_late_win_goes_on_from_there() {
-        let mut home = Home::new(0, RETRIES);
-        home.register(conversation());
-        home.ask(conversation(), Ok(question("a")));
-        home.apply(verdict(conversation().rank(), "a", false));
-        let (_, again) = moved(&mut home);
-        home.ask(again.clone(), Ok(question("b")));
-        home.apply(verdict(again.rank(), "b", false));
-        let (route, dropped) = moved(&mut home);
-        assert_eq!(
-            (route, dropped.outcome.clone()),
-            (Route::Ended, Some(Outcome::Dropped(DropReason::DedupExhausted)))
-        );
-        home.end(&dropped);
-        _ = sent(&mut home, 0);
-        let report = home.close(Tick(0), vec![verdict(conversation().rank(), "a", true)]);
-        assert_eq!(report.bound, again.rank(), "to be withdrawn");
-        let (route, accepted) = moved(&mut home);
-        assert_eq!((route, &accepted.outcome, accepted.round.attempt), (Route::Accepted, &None, Attempt(0)));
-        assert_eq!(accepted.conversation.round.question.unwrap().reply.user_message, "a");
-        assert_eq!(sent(&mut home, 2), [(again.rank(), -1)]);
-        assert_eq!(home.close(Tick(1), vec![]).bound, again.rank(), "withdrawn at a tick that has not closed");
-        assert_eq!(home.close(Tick(2), vec![]).bound.turn, TurnIndex(2));
-    }
-
-    #[test]
-    fn a_claim_is_pending_until_its_own_tick_has_closed() {
-        let (mut home, first, second) = at_second_turn();
-        home.close(Tick(1), vec![verdict(first, "a", false)]);
-        _ = moved(&mut home);
-        assert_eq!(sent(&mut home, 7), [(second, -1)]);
-        home.close(Tick(2), vec![verdict(first, "a", true)]);
-        let (_, accepted) = moved(&mut home);
-        home.ask(answered(accepted), Ok(question("b")));
-        assert_eq!(sent(&mut home, 8), [(second, 1)]);
-        // A verdict on the claim that was withdrawn looks like one on the claim that was made again.
-        home.close(Tick(3), vec![verdict(second, "b", true)]);
-        assert_eq!(home.close(Tick(7), vec![]).bound, second);
-        assert_eq!(home.close(Tick(8), vec![]).bound.turn, TurnIndex(3));
-    }
-
-    #[test]
-    fn a_report_tells_of_the_verdicts_of_its_tick() {
-        let (mut home, first, second) = at_second_turn();
-        home.close(Tick(1), vec![verdict(second, "b", false)]);
-        let (_, again) = moved(&mut home);
-        home.ask(again.clone(), Ok(question("c")));
-        _ = sent(&mut home, 2);
-        // The other one is late, and would be news to this tick's report if it came after.
-        let verdicts = vec![verdict(again.rank(), "c", true), verdict(first, "a", false)];
-        let report = home.close(Tick(2), verdicts);
-        assert_eq!(report.bound, conversation().rank_at(TurnIndex(1), Attempt(1)));
-        assert_eq!(sent(&mut home, 3), [(second, -1), (again.rank(), -1)]);
-    }
-
-    #[test]
-    fn a_verdict_for_a_withdrawn_claim_is_ignored() {
-        let (mut home, first, second) = at_second_turn();
-        home.apply(verdict(first, "a", false));
-        _ = moved(&mut home);
-        home.apply(verdict(second, "b", true));
-        home.apply(verdict(first, "another", true));
-        assert_eq!(home.moves().count(), 0);
-    }
-
-    #[test]
-    #[should_panic(expected = "a final verdict changed")]
-    fn a_final_verdict_never_changes() {
-        let (mut home, first, second) = at_second_turn();
-        home.settle(second);
-        home.apply(verdict(first, "a", false));
-    }
-}
+mod tests;

@@ -2,10 +2,11 @@
 
 use super::Flow;
 use super::call::Stop;
+use super::events::Event;
 use super::quota::{Opening, Quota};
 use super::tally::{Completion, Tally};
 use super::watermark::{Report, Watermark};
-use crate::domain::Rank;
+use crate::domain::{Observer, Rank};
 use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
@@ -15,13 +16,15 @@ use timely::progress::Antichain;
 
 /// Opens conversations by `quota`, each at its home worker, and tells every worker the watermark: the rank below which
 /// nothing changes any more. One worker decides (the first); of the others only the reports of the homes and the
-/// outcomes of settled conversations reach it. `report` gets the tally after every change. Ends, with the watermark
+/// outcomes of settled conversations reach it. `report` gets the tally after every change, and the observer hears of every
+/// conversation that opens. Ends, with the watermark
 /// [`Rank::END`], when the quota is met, or after `stop` when nothing is open any more.
 pub fn slots<'scope>(
     outcomes: Flow<'scope, Completion>,
     reports: Flow<'scope, Report>,
     mut quota: Quota,
     stop: Stop,
+    observer: Observer<Event>,
     report: impl Fn(&Tally) + 'static,
 ) -> (Flow<'scope, Opening>, Flow<'scope, Rank>) {
     let scope = outcomes.scope();
@@ -53,6 +56,7 @@ pub fn slots<'scope>(
             let next = || {
                 let opening = quota.open(homes.active())?;
                 homes.open(opening.slot.home(peers) as usize, opening.first_rank());
+                observer.tell(|| Event::Opened { slot: opening.slot, wave: opening.wave });
                 Some(opening)
             };
             openings.activate().session(opening).give_iterator(std::iter::from_fn(next));

@@ -14,8 +14,8 @@ use super::wire::request::Preset;
 use super::wire::{ChatCompletions, Wire, page, response, thoughts, tool_text};
 use super::{AgentOptions, EndpointOptions, Provider, Shared, display_name};
 use crate::domain::causes::causes;
-use crate::domain::{Agent, clock};
-use crate::llm::{ChatReply, ChatRequest, ModelError, Tier};
+use crate::domain::{Agent, Observer, clock};
+use crate::llm::{ChatReply, ChatRequest, Event, EventKind, ModelError, Tier};
 use crate::traffic::patience::retry_after;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Response, StatusCode, Url};
@@ -39,12 +39,12 @@ pub(super) struct Endpoint {
     /// Its model, as `provider/model`.
     pub model: Arc<str>,
     /// Its name in messages: as configured, else the base URL without its query.
-    pub shown: String,
+    pub shown: Arc<str>,
     agent: Agent,
     settings: String,
     /// The names of what the agent's `extra` adds to requests.
     extra: Vec<String>,
-    sent_model: String,
+    sent_model: Arc<str>,
     wire: Box<dyn Wire>,
     headers: HeaderMap,
     /// What must not be shown.
@@ -56,6 +56,8 @@ pub(super) struct Endpoint {
     capabilities: Arc<Capabilities>,
     /// Where its models are listed.
     models: Url,
+    /// Who hears what becomes of calls.
+    observer: Observer<Event>,
 }
 
 /// What a request came to.
@@ -121,11 +123,11 @@ impl Endpoint {
         let name = Some(options.name.clone()).filter(|name| !name.is_empty());
         Ok(Self {
             model: display_name(agent.agent, options.provider.name, &options.model),
-            shown: name.unwrap_or_else(|| shown(&base)),
+            shown: name.unwrap_or_else(|| shown(&base)).into(),
             agent: agent.agent,
             settings: options.key.clone(),
             extra: agent.extra.keys().cloned().collect(),
-            sent_model: options.model.clone(),
+            sent_model: options.model.as_str().into(),
             wire,
             headers: headers(options)?,
             secrets: Secrets::of(options, &base),
@@ -135,6 +137,7 @@ impl Endpoint {
             client: shared_state.client(base.scheme() == "https")?,
             capabilities: shared_state.capabilities(&base, &options.model, options.provider),
             models: look::models(options.provider.protocol, &base),
+            observer: shared_state.calls.clone(),
         })
     }
 
@@ -145,32 +148,26 @@ impl Endpoint {
 
     /// Sends one request, in this tier if there is one, and reads its response.
     pub async fn ask(&self, request: &ChatRequest, tier: Option<Tier>, tries: u32) -> Result<Answer, Setback> {
-        let start = Instant::now();
-        let (model, endpoint) = (&self.sent_model, &self.shown);
         let mut form = self.capabilities.form(!request.tools.is_empty());
         form.tier = tier.and_then(|tier| Some((tier, self.provider.tier(tier)?)));
         let (messages, tools) = (request.messages.len(), if form.tools { request.tools.len() } else { 0 });
-        tracing::info!(
-            target: "dlgforge.llm",
-            "[llm] request model={model} endpoint={endpoint} messages={messages} tools={tools}"
-        );
+        self.tell(request, || EventKind::Requested { messages, tools });
         let mut outcome = self.exchange(request, &form, tries).await;
-        match &mut outcome {
-            Ok(Answer { reply, headers, .. }) => {
-                reply.usage.tier = served(&reply.raw, headers, tier);
-                tracing::info!(
-                    target: "dlgforge.llm",
-                    "[llm] response model={model} tool_calls={} content_chars={} elapsed={:.2}s",
-                    reply.tool_calls.len(),
-                    reply.text.chars().count(),
-                    start.elapsed().as_secs_f64()
-                );
-            }
-            Err(setback) => {
-                tracing::warn!(target: "dlgforge.llm", "[llm] request failed model={model}: {}", setback.error);
-            }
+        if let Ok(Answer { reply, headers, .. }) = &mut outcome {
+            reply.usage.tier = served(&reply.raw, headers, tier);
         }
         outcome
+    }
+
+    /// Tells what has become of a request to it.
+    pub fn tell(&self, request: &ChatRequest, kind: impl FnOnce() -> EventKind) {
+        self.observer.tell(|| Event {
+            agent: self.agent,
+            conversation: request.conversation.clone(),
+            model: self.sent_model.clone(),
+            endpoint: Some(self.shown.clone()),
+            kind: kind(),
+        });
     }
 
     /// Length of a request in the longest form in which it may be sent, in bytes: it has no more tokens.
@@ -251,7 +248,7 @@ impl Endpoint {
             false => Fault::Unreachable,
         };
         let error =
-            ModelError::Unreachable { endpoint: self.shown.clone(), detail: self.secrets.redacted(detail), tries };
+            ModelError::Unreachable { endpoint: self.shown.to_string(), detail: self.secrets.redacted(detail), tries };
         Setback { error, fault, charged: connected, no_room: false, headers: HeaderMap::new() }
     }
 
@@ -272,7 +269,8 @@ impl Endpoint {
         let mut detail =
             self.secrets.redacted(response::error_detail(&self.secrets.redacted(text.clone().into_owned())));
         if let Some(reason) = withheld(status, &text) {
-            let error = ModelError::Filtered { endpoint: self.shown.clone(), detail: format!("{reason}: {detail}") };
+            let error =
+                ModelError::Filtered { endpoint: self.shown.to_string(), detail: format!("{reason}: {detail}") };
             return Setback { error, fault: Fault::Request, charged: false, no_room: false, headers };
         }
         let mut fault = if self.capabilities.learn(status.as_u16(), &text, request, form) {
@@ -288,7 +286,7 @@ impl Endpoint {
         } else if fault == Fault::Settings {
             detail = format!("{detail}; {}", self.advice(status, &text));
         }
-        let error = ModelError::Refused { endpoint: self.shown.clone(), status: status.as_u16(), detail };
+        let error = ModelError::Refused { endpoint: self.shown.to_string(), status: status.as_u16(), detail };
         // A gateway that gave up may have had the reply made, and paid for.
         let charged = matches!(status.as_u16(), 408 | 502 | 504 | 524);
         let no_room = is_flex(form) && lacks_room(status, &text);
@@ -325,7 +323,7 @@ impl Endpoint {
 
     fn malformed(&self, detail: &str) -> Setback {
         let detail = response::one_line(&self.secrets.redacted(detail.to_owned()));
-        let error = ModelError::Malformed { endpoint: self.shown.clone(), detail };
+        let error = ModelError::Malformed { endpoint: self.shown.to_string(), detail };
         Setback { error, fault: Fault::Broken(None), charged: true, no_room: false, headers: HeaderMap::new() }
     }
 }

@@ -1,6 +1,8 @@
-//! What a run learns of its endpoints: said once in the log, and kept with the run for `dlgforge status`.
+//! What a run learns of its endpoints: told once, and kept with the run for `dlgforge status`.
 
+use crate::domain::Observer;
 use crate::store::{Fact, Store, StoreError};
+use crate::traffic::Event;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -8,25 +10,31 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 /// The facts of one run, shared by all its endpoints.
 #[derive(Default)]
 pub(super) struct Facts {
-    /// What was said in this process.
+    /// What was told in this process.
     known: Mutex<BTreeSet<Fact>>,
     /// Where facts are kept, and the run; none before the run has begun.
     store: OnceLock<(Arc<dyn Store>, Arc<str>)>,
+    observer: Observer<Event>,
 }
 
 impl Facts {
+    /// No facts yet; this observer hears of those to come.
+    pub fn new(observer: Observer<Event>) -> Self {
+        Self { observer, ..Self::default() }
+    }
+
     /// Takes note of where to keep what is learned from now on.
     pub fn open(&self, store: Arc<dyn Store>, run: &Arc<str>) {
         _ = self.store.set((store, run.clone()));
     }
 
-    /// Says and keeps what is so of an endpoint, unless that is known.
+    /// Tells and keeps what is so of an endpoint, unless that is known.
     pub fn learn(&self, endpoint: &str, text: String) {
         let fact = Fact { endpoint: endpoint.to_owned(), text };
         if !self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(fact.clone()) {
             return;
         }
-        tracing::warn!(target: "dlgforge.llm", "[llm] endpoint {endpoint}: {}", fact.text);
+        self.observer.tell(|| Event::Learned { endpoint: endpoint.to_owned(), text: fact.text.clone() });
         let kept = self.store.get().map_or(Ok(()), |(store, run)| store.learn(run, &fact));
         // It is for people: the run goes on without.
         kept.unwrap_or_else(|error: StoreError| tracing::warn!(target: "dlgforge.llm", "[llm] failed to {error}"));

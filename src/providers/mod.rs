@@ -27,7 +27,7 @@ mod wire;
 pub use options::{AgentOptions, EndpointOptions};
 pub use provider::{Protocol, Provider};
 pub use secret::Secret;
-pub use shared::Shared;
+pub use shared::{Observers, Shared};
 
 use crate::builtin::Builtin;
 use crate::domain::Agent;
@@ -41,7 +41,10 @@ use std::sync::Arc;
 pub fn connect(options: &AgentOptions, shared: &Shared) -> Result<Arc<dyn Model>, ModelError> {
     let name = display_name(options.agent, &options.provider, &options.model);
     Ok(match options.provider.as_str() {
-        "builtin" => Arc::new(Builtin::new(name, shared.meter.clone(), shared.ledger.clone(), &shared.prices)),
+        "builtin" => {
+            let (meter, ledger, calls) = (shared.meter.clone(), shared.ledger.clone(), shared.calls.clone());
+            Arc::new(Builtin::new(name, options.agent, meter, ledger, &shared.prices, calls))
+        }
         _ => Arc::new(router::Router::new(options, name, shared)?),
     })
 }

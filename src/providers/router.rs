@@ -9,11 +9,12 @@ use crate::domain::{Agent, Digest};
 use crate::llm::chat::Replying;
 use crate::llm::halt::Halt;
 use crate::llm::prices::Price;
-use crate::llm::{ChatReply, ChatRequest, Meter, Model, ModelError, Tier};
+use crate::llm::{ChatReply, ChatRequest, EventKind, Meter, Model, ModelError, Tier};
 use crate::traffic::budget::{BudgetLedger, Cost, Reservation};
 use crate::traffic::patience::Patience;
 use crate::traffic::{EndpointLimits, Failure, Refusal, Request, RouteId, Traffic};
 use std::sync::Arc;
+use std::time::Duration;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Bytes of a request per token, as far as one can say.
@@ -143,6 +144,7 @@ impl Router {
             let setback = match outcome {
                 Ok(Answer { mut reply, latency, headers }) => {
                     reply.cost_nanousd = price.as_ref().and_then(|price| price.nanousd(&reply.usage));
+                    endpoint.tell(request, || EventKind::answered(&reply, latency));
                     let usage = &reply.usage;
                     let tokens = usage.prompt_tokens.zip(usage.completion_tokens).map(|(a, b)| a + b);
                     permit.answered(tokens, latency, &headers);
@@ -158,6 +160,8 @@ impl Router {
             }
             drop(reservation);
             let Setback { error, fault, no_room, headers, .. } = setback;
+            let (told, mut wait) = (error.to_string(), Duration::ZERO);
+            endpoint.tell(request, || EventKind::Failed { error: told.clone() });
             wanted.avoid = None;
             match fault {
                 // The account's limits are not to blame: it is sent again at once.
@@ -167,22 +171,22 @@ impl Router {
                 }
                 Fault::Form => drop(permit),
                 Fault::Request if matches!(error, ModelError::Refused { .. }) => {
-                    if permit.refused(&mut wanted, &error.to_string()).await == Refusal::Final {
+                    if permit.refused(&mut wanted, &told).await == Refusal::Final {
                         return Err(error);
                     }
                     refusal = Some(error);
                 }
                 Fault::Request => return Err(error),
-                Fault::Settings => permit.unusable(&error.to_string()),
+                Fault::Settings => permit.unusable(&told),
                 Fault::Busy(asked) => {
                     self.meter.slowed();
+                    endpoint.tell(request, || EventKind::RateLimited { retry_after: asked });
                     wanted.avoid = Some(permit.endpoint);
-                    permit.overloaded(asked, &headers, &error.to_string());
+                    permit.overloaded(asked, &headers, &told);
                     continue;
                 }
                 Fault::Unreachable | Fault::TimedOut | Fault::Broken(_) | Fault::Page => {
                     wanted.avoid = Some(permit.endpoint);
-                    let told = error.to_string();
                     let is_down = match fault {
                         Fault::Page => permit.misled(&told),
                         Fault::Unreachable => permit.failed(Failure::Unreachable, &told),
@@ -195,12 +199,13 @@ impl Router {
                             return Err(error);
                         }
                         let asked = if let Fault::Broken(asked) = fault { asked } else { None };
-                        self.patience.wait(retries, asked).await;
+                        wait = self.patience.wait(retries, asked).await;
                         retries += 1;
                     }
                 }
             }
             self.meter.retried();
+            endpoint.tell(request, || EventKind::Retried { reason: told, wait });
         }
     }
 }
@@ -214,7 +219,7 @@ fn limits_of(options: &EndpointOptions, endpoint: &Endpoint) -> EndpointLimits {
             Some(_) => format!("{}\n{}\n{key:x}", options.base_url, endpoint.model),
             None => options.key.clone(),
         },
-        name: endpoint.shown.clone(),
+        name: endpoint.shown.to_string(),
         weight: options.weight,
         max_in_flight: options.max_in_flight,
         per_minute: [options.rpm.map(f64::from), options.tpm.map(|tokens| tokens as f64)],

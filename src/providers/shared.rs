@@ -5,12 +5,13 @@ use super::address::shown;
 use super::capabilities::Capabilities;
 use super::check::Check;
 use super::facts::Facts;
+use crate::domain::Observer;
 use crate::domain::causes::causes;
 use crate::llm::halt::Halt;
-use crate::llm::{Meter, ModelError, Prices};
+use crate::llm::{self, Meter, ModelError, Prices};
 use crate::store::{Store, StoreError};
 use crate::traffic::budget::BudgetLedger;
-use crate::traffic::{Budget, Traffic};
+use crate::traffic::{self, Budget, Traffic};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Url};
 use std::collections::BTreeMap;
@@ -19,6 +20,15 @@ use std::time::Duration;
 
 /// How long all endpoints may be down, where nobody says.
 const MAX_OUTAGE: Duration = Duration::from_secs(600);
+
+/// Who hears what happens between a run and its models; nobody by default.
+#[derive(Debug, Clone, Default)]
+pub struct Observers {
+    /// Hears what becomes of calls.
+    pub calls: Observer<llm::Event>,
+    /// Hears of endpoints and of the budget.
+    pub traffic: Observer<traffic::Event>,
+}
 
 /// One per run; given to every [`connect`](super::connect).
 pub struct Shared {
@@ -39,23 +49,27 @@ pub struct Shared {
     facts: Arc<Facts>,
     /// The check before the first request, if there is to be one.
     pub(super) check: Option<Arc<Check>>,
+    /// Who hears what becomes of calls.
+    pub(super) calls: Observer<llm::Event>,
 }
 
 impl Shared {
     /// Nothing counted, connected or learned yet.
-    pub fn new(prices: Prices, budget: Budget, max_outage: Duration) -> Self {
+    pub fn new(prices: Prices, budget: Budget, max_outage: Duration, observers: Observers) -> Self {
+        let Observers { calls, traffic } = observers;
         let halt = Arc::new(Halt::default());
         Self {
             meter: Arc::default(),
             prices: Arc::new(prices),
             budget,
-            ledger: budget.is_set().then(|| Arc::new(BudgetLedger::new(budget, halt.clone()))),
-            traffic: Traffic::new(halt.clone(), max_outage),
+            ledger: budget.is_set().then(|| Arc::new(BudgetLedger::new(budget, halt.clone(), traffic.clone()))),
+            facts: Arc::new(Facts::new(traffic.clone())),
+            traffic: Traffic::new(halt.clone(), max_outage, traffic),
             halt,
             clients: Mutex::default(),
             capabilities: Mutex::default(),
-            facts: Arc::default(),
             check: None,
+            calls,
         }
     }
 
@@ -104,7 +118,7 @@ impl Shared {
 
 impl Default for Shared {
     fn default() -> Self {
-        Self::new(Prices::default(), Budget::default(), MAX_OUTAGE)
+        Self::new(Prices::default(), Budget::default(), MAX_OUTAGE, Observers::default())
     }
 }
 

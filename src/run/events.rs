@@ -1,9 +1,10 @@
 //! What happens in a run, told to whoever listens.
 
-use crate::domain::{Conversation, Wave};
+use crate::domain::{Conversation, Observer, Wave};
 use crate::knowledge;
-use crate::llm::Meter;
-use crate::operators::Tally;
+use crate::llm::{self, Meter};
+use crate::operators::{self, Tally};
+use crate::traffic;
 use std::sync::Arc;
 
 /// What has happened. Events are for people: no truth lives in them alone, and a run without listeners is the same run.
@@ -20,6 +21,12 @@ pub enum Event<'a> {
         /// What its calls come to; it counts on.
         meter: &'a Arc<Meter>,
     },
+    /// A conversation has opened, or there is a verdict on one of its questions. From the workers' threads.
+    Conversation(&'a operators::Event),
+    /// Something has become of a call to a model. From the threads of the tasks.
+    Call(&'a llm::Event),
+    /// Something has happened to an endpoint, or to the budget. From the threads of the tasks.
+    Traffic(&'a traffic::Event),
     /// What became of its conversations so far, each time that there is news. From the first worker's thread.
     Progress(&'a Tally),
     /// A conversation is final, accepted or dropped; those of a language come in slot order. From the writer's thread.
@@ -68,5 +75,35 @@ impl Listeners {
     /// Tells everybody of an event.
     pub fn tell(&self, event: &Event<'_>) {
         self.0.iter().for_each(|listener| listener.hear(event));
+    }
+
+    /// What a room has that does not know of runs: through it these listeners hear the events of the room.
+    pub fn observer<E: 'static>(&self) -> Observer<E>
+    where
+        for<'a> Event<'a>: From<&'a E>,
+    {
+        if self.0.is_empty() {
+            return Observer::default();
+        }
+        let listeners = self.clone();
+        Observer::new(move |event| listeners.tell(&Event::from(event)))
+    }
+}
+
+impl<'a> From<&'a operators::Event> for Event<'a> {
+    fn from(event: &'a operators::Event) -> Self {
+        Self::Conversation(event)
+    }
+}
+
+impl<'a> From<&'a llm::Event> for Event<'a> {
+    fn from(event: &'a llm::Event) -> Self {
+        Self::Call(event)
+    }
+}
+
+impl<'a> From<&'a traffic::Event> for Event<'a> {
+    fn from(event: &'a traffic::Event) -> Self {
+        Self::Traffic(event)
     }
 }

@@ -112,6 +112,7 @@ pub fn on_workers(
     };
     let last = Arc::new(Mutex::new(work.quota.tally().clone()));
     let (stages, executor, listeners, tallied) = (stages.clone(), executor.clone(), listeners.clone(), last.clone());
+    let observer = listeners.observer();
     let (quota, retries, earlier) = (work.quota.clone(), work.retries, work.earlier.clone());
     let guards = timely::execute(Config { communication, worker: WorkerConfig::default() }, move |worker| {
         let index = worker.index();
@@ -122,7 +123,8 @@ pub fn on_workers(
             listeners.tell(&Event::Progress(tally));
         };
         let write = move |settlement| write(index, settlement);
-        worker.dataflow(|scope| generate(scope, order, stages.clone(), &executor, report, write));
+        let observer = observer.clone();
+        worker.dataflow(|scope| generate(scope, order, stages.clone(), &executor, observer, report, write));
     })
     .map_err(RunError::Workers)?;
     guards.join().into_iter().try_for_each(|worker| worker.map_err(RunError::Workers))?;

@@ -2,10 +2,13 @@
 
 use super::events::{Event, Listener, WaveFigures};
 use crate::domain::{Conversation, DropReason, Outcome};
+use crate::llm::{self, EventKind};
 use crate::operators::Tally;
+use crate::traffic;
 
-/// The target of these lines.
+/// The target of lines on conversations, and that of lines on models.
 const PIPELINE: &str = "dlgforge.pipeline";
+const LLM: &str = "dlgforge.llm";
 
 /// Logs what it hears.
 #[derive(Debug, Clone, Copy, Default)]
@@ -14,11 +17,54 @@ pub struct LogLines;
 impl Listener for LogLines {
     fn hear(&self, event: &Event<'_>) {
         match event {
+            Event::Call(event) => call(event),
+            Event::Traffic(event) => traffic(event),
             Event::Settled(conversation) => settled(conversation),
             Event::WaveSettled(figures) => wave(figures),
             Event::Ended(tally) => ended(tally),
-            Event::Preparing(_) | Event::Prepared | Event::Started { .. } | Event::Progress(_) => {}
+            Event::Preparing(_)
+            | Event::Prepared
+            | Event::Started { .. }
+            | Event::Conversation(_)
+            | Event::Progress(_) => {}
         }
+    }
+}
+
+/// The built-in model's calls, which go nowhere, have no lines.
+fn call(llm::Event { model, endpoint, kind, .. }: &llm::Event) {
+    let Some(endpoint) = endpoint else { return };
+    match kind {
+        EventKind::Requested { messages, tools } => tracing::info!(
+            target: LLM,
+            "[llm] request model={model} endpoint={endpoint} messages={messages} tools={tools}"
+        ),
+        EventKind::Answered { latency, tool_calls, characters, .. } => tracing::info!(
+            target: LLM,
+            "[llm] response model={model} tool_calls={tool_calls} content_chars={characters} elapsed={:.2}s",
+            latency.as_secs_f64()
+        ),
+        EventKind::Failed { error } => tracing::warn!(target: LLM, "[llm] request failed model={model}: {error}"),
+        EventKind::RateLimited { .. } | EventKind::Retried { .. } => {}
+    }
+}
+
+/// That the budget is used up is among the reasons for which a run stops, which have a line of their own.
+fn traffic(event: &traffic::Event) {
+    match event {
+        traffic::Event::Down { endpoint, error } => {
+            tracing::warn!(target: LLM, "[llm] {endpoint}: down: {error}; it is asked again from time to time");
+        }
+        traffic::Event::Up { endpoint } => tracing::info!(target: LLM, "[llm] {endpoint}: answers again"),
+        traffic::Event::Slowed { endpoint, why, limit } => {
+            tracing::warn!(
+                target: LLM,
+                "[llm] {endpoint}: slowing down: {why}; at most {limit} requests at a time now"
+            );
+        }
+        traffic::Event::LeftOut { error, .. } => tracing::error!(target: LLM, "[llm] not used any more: {error}"),
+        traffic::Event::Learned { endpoint, text } => tracing::warn!(target: LLM, "[llm] endpoint {endpoint}: {text}"),
+        traffic::Event::Spent { .. } | traffic::Event::CapReached { .. } => {}
     }
 }
 

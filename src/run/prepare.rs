@@ -5,7 +5,7 @@ use super::inputs::Sources;
 use super::{RunError, shutdown};
 use crate::llm::Prices;
 use crate::output::Stamp;
-use crate::providers::Shared;
+use crate::providers::{Observers, Shared};
 use crate::settings::Settings;
 
 /// What a run works on, read before anything is written.
@@ -23,7 +23,9 @@ pub struct Prepared {
 /// # Errors
 /// When something can't be used.
 pub fn prepare(settings: &Settings, listeners: &Listeners) -> Result<Prepared, RunError> {
-    let shared = Shared::new(Prices::load(settings.prices.as_deref())?, settings.budget, settings.max_outage);
+    let observers = Observers { calls: listeners.observer(), traffic: listeners.observer() };
+    let prices = Prices::load(settings.prices.as_deref())?;
+    let shared = Shared::new(prices, settings.budget, settings.max_outage, observers);
     let shared = if settings.check { shared.checking(settings.max_outage) } else { shared };
     let sources = Sources::read(settings, &shared, &|progress| listeners.tell(&Event::Preparing(progress)))?;
     listeners.tell(&Event::Prepared);

@@ -132,7 +132,8 @@ impl Listener for Terminal {
             Event::Started { total, meter } => self.draw(*total, meter),
             Event::Progress(tally) => *lock(&self.figures) = Figures::of(tally),
             Event::Ended(_) => self.stop_drawing(),
-            Event::Settled(_) | Event::WaveSettled(_) => {}
+            Event::Conversation(_) | Event::Call(_) | Event::Traffic(_) | Event::Settled(_) | Event::WaveSettled(_) => {
+            }
         }
     }
 }

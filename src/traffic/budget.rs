@@ -2,6 +2,8 @@
 
 mod recorder;
 
+use super::events::Event;
+use crate::domain::Observer;
 use crate::llm::halt::Halt;
 use crate::llm::{ModelError, Usage};
 pub use crate::store::Spending as Cost;
@@ -36,6 +38,7 @@ pub struct BudgetLedger {
     settled: Notify,
     halt: Arc<Halt>,
     recorder: OnceLock<Recorder>,
+    observer: Observer<Event>,
 }
 
 /// What the requests of a run cost.
@@ -47,6 +50,8 @@ struct Account {
     out: Cost,
     /// At most, by those that wait to be sent.
     reserved: Cost,
+    /// Whether a call was turned down for good; that stays so.
+    is_capped: bool,
 }
 
 impl Account {
@@ -67,8 +72,8 @@ pub struct Reservation {
 
 impl BudgetLedger {
     /// Nothing spent yet; when the budget is used up, the run is halted.
-    pub fn new(budget: Budget, halt: Arc<Halt>) -> Self {
-        Self { budget, account: Arc::default(), settled: Notify::new(), halt, recorder: OnceLock::new() }
+    pub fn new(budget: Budget, halt: Arc<Halt>, observer: Observer<Event>) -> Self {
+        Self { budget, account: Arc::default(), settled: Notify::new(), halt, recorder: OnceLock::new(), observer }
     }
 
     fn lock(&self) -> MutexGuard<'_, Account> {
@@ -119,7 +124,13 @@ impl BudgetLedger {
                     return Ok(Reservation { ledger: self.clone(), worst, actual: Cost::default(), is_out: false });
                 };
                 if account.reserved.plus(account.out) == Cost::default() {
-                    let Cost { nanousd, tokens, calls } = account.spent;
+                    let spent = account.spent;
+                    let is_news = !std::mem::replace(&mut account.is_capped, true);
+                    drop(account);
+                    if is_news {
+                        self.observer.tell(|| Event::CapReached { cap: what.clone(), spent });
+                    }
+                    let Cost { nanousd, tokens, calls } = spent;
                     let spent = nanousd as f64 / 1e9;
                     return Err(self.halt.halt(format!(
                         "{what} does not allow another call: {calls} calls, {tokens} tokens and {spent:.4} USD are spent"
@@ -184,7 +195,11 @@ impl Drop for Reservation {
         let held = if self.is_out { &mut account.out } else { &mut account.reserved };
         *held = held.minus(self.worst);
         account.spent = account.spent.plus(self.actual);
+        let (cost, total) = (self.actual, account.spent);
         drop(account);
+        if cost != Cost::default() {
+            self.ledger.observer.tell(|| Event::Spent { cost, total });
+        }
         self.ledger.settled.notify_waiters();
     }
 }
@@ -200,6 +215,7 @@ mod tests {
             Arc::new(BudgetLedger::new(
                 Budget { calls: Some(calls), tokens: Some(1000), usd: Some(1e-3) },
                 halt.clone(),
+                Observer::default(),
             )),
             halt,
         )

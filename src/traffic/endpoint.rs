@@ -3,11 +3,12 @@
 use super::admission::Admission;
 use super::bucket::{Bucket, reported};
 use super::concurrency::{ConcurrencyLimit, Sent};
+use super::events::Event;
 use super::health::Health;
 use super::rate::AdaptiveRate;
 use super::route::RouteId;
 use super::throughput::{Change, Outcome};
-use crate::domain::clock;
+use crate::domain::{Observer, clock};
 use reqwest::header::HeaderMap;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -110,13 +111,14 @@ pub(super) struct Endpoint {
     pub is_known: bool,
     /// Whether it does not take all of a request, and is sent part of it; once known that stays so.
     pub takes_less: bool,
-    /// When its back pressure was last logged.
+    /// When its back pressure was last told.
     last_warning: Option<Instant>,
+    observer: Observer<Event>,
 }
 
 impl Endpoint {
     /// An endpoint nothing is known of but its settings.
-    pub fn new(limits: EndpointLimits, max_outage: Duration, now: Instant) -> Self {
+    pub fn new(limits: EndpointLimits, max_outage: Duration, observer: Observer<Event>, now: Instant) -> Self {
         Self {
             rates: RateLimits::new(limits.per_minute, now),
             limits,
@@ -132,6 +134,7 @@ impl Endpoint {
             is_known: false,
             takes_less: false,
             last_warning: None,
+            observer,
         }
     }
 
@@ -209,7 +212,7 @@ impl Endpoint {
         if self.health.replied() {
             // What it was like before is of no use.
             self.latency = seconds;
-            tracing::info!(target: "dlgforge.llm", "[llm] {}: answers again", self.limits.name);
+            self.observer.tell(|| Event::Up { endpoint: self.limits.name.clone() });
         }
     }
 
@@ -266,10 +269,7 @@ impl Endpoint {
             self.warn(now, error);
         }
         if self.health.failed(call, failure == Failure::Unreachable, request.probe, error, now) {
-            tracing::warn!(
-                target: "dlgforge.llm",
-                "[llm] {}: down: {error}; it is asked again from time to time", self.limits.name
-            );
+            self.observer.tell(|| Event::Down { endpoint: self.limits.name.clone(), error: error.to_owned() });
         }
         self.health.is_down()
     }
@@ -280,6 +280,11 @@ impl Endpoint {
         if request.probe {
             self.health.unprobed(now);
         }
+    }
+
+    /// An agent does not ask it any more.
+    pub fn left_out(&self, error: &str) {
+        self.observer.tell(|| Event::LeftOut { endpoint: self.limits.name.clone(), error: error.to_owned() });
     }
 
     fn learn(&mut self, headers: &HeaderMap, now: Instant) {
@@ -294,12 +299,11 @@ impl Endpoint {
     fn warn(&mut self, now: Instant, why: &str) {
         if self.last_warning.is_none_or(|last| now - last >= WARN_EVERY) {
             self.last_warning = Some(now);
-            tracing::warn!(
-                target: "dlgforge.llm",
-                "[llm] {}: slowing down: {why}; at most {} requests at a time now",
-                self.limits.name,
-                self.concurrency.current_limit()
-            );
+            self.observer.tell(|| Event::Slowed {
+                endpoint: self.limits.name.clone(),
+                why: why.to_owned(),
+                limit: self.concurrency.current_limit(),
+            });
         }
     }
 }

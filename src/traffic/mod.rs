@@ -9,6 +9,7 @@ mod bucket;
 pub mod budget;
 pub mod concurrency;
 mod endpoint;
+pub mod events;
 mod health;
 pub mod patience;
 mod permit;
@@ -16,10 +17,12 @@ mod rate;
 mod route;
 pub mod throughput;
 
+use crate::domain::Observer;
 use crate::llm::{Halt, ModelError};
 pub use budget::Budget;
 use endpoint::{Endpoint, RateLimits};
 pub use endpoint::{EndpointLimits, Failure};
+pub use events::Event;
 pub use permit::{Permit, Refusal};
 pub use route::RouteId;
 use route::{Dispatched, Outage, State, Waiter};
@@ -54,11 +57,12 @@ pub enum Strategy {
 /// Two agents share an endpoint that takes one request at a time:
 ///
 /// ```
+/// # use dlgforge::domain::Observer;
 /// # use dlgforge::traffic::{EndpointLimits, Request, Strategy, Traffic};
 /// # use std::{sync::Arc, time::Duration};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), dlgforge::llm::ModelError> {
-/// let traffic = Traffic::new(Arc::default(), Duration::from_secs(600));
+/// let traffic = Traffic::new(Arc::default(), Duration::from_secs(600), Observer::default());
 /// let limits = || EndpointLimits {
 ///     identity: "http://localhost:8080/v1".into(),
 ///     name: "local".into(),
@@ -89,6 +93,8 @@ struct Inner {
     calls: AtomicU64,
     /// Told whenever a request has ended.
     ended: Notify,
+    /// Who hears what happens to endpoints.
+    observer: Observer<Event>,
 }
 
 /// What a request is to the traffic.
@@ -106,18 +112,20 @@ pub struct Request {
 
 impl Traffic {
     /// No endpoints yet. All that an agent has may be down for so long before the run is halted.
-    pub fn new(halt: Arc<Halt>, max_outage: Duration) -> Self {
+    pub fn new(halt: Arc<Halt>, max_outage: Duration, observer: Observer<Event>) -> Self {
         let (state, calls) = (Mutex::default(), AtomicU64::new(0));
-        Self(Arc::new(Inner { state, halt, max_outage, calls, ended: Notify::new() }))
+        Self(Arc::new(Inner { state, halt, max_outage, calls, ended: Notify::new(), observer }))
     }
 
     /// Opens an agent's way to these endpoints, with so many requests and tokens per minute. Endpoints of the same
     /// identity are one.
     pub fn route(&self, endpoints: Vec<EndpointLimits>, strategy: Strategy, per_minute: [Option<f64>; 2]) -> RouteId {
         let now = Instant::now();
-        let endpoints = endpoints
-            .into_iter()
-            .map(|limits| (limits.identity.clone(), Endpoint::new(limits, self.0.max_outage, now)));
+        let endpoint = |limits: EndpointLimits| {
+            let identity = limits.identity.clone();
+            (identity, Endpoint::new(limits, self.0.max_outage, self.0.observer.clone(), now))
+        };
+        let endpoints = endpoints.into_iter().map(endpoint);
         self.lock().add_route(endpoints, strategy, RateLimits::new(per_minute, now))
     }
 
@@ -195,8 +203,8 @@ impl Traffic {
         let mut state = self.lock();
         let unusable = &mut state.route(route).targets[position].unusable;
         if unusable.is_none() {
-            tracing::error!(target: "dlgforge.llm", "[llm] not used any more: {error}");
             *unusable = Some(error.to_owned());
+            state.endpoint(route, position).left_out(error);
         }
         self.0.ended.notify_waiters();
     }

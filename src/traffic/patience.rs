@@ -27,9 +27,11 @@ impl Patience {
         Self { max_retries, first_pause: Duration::from_millis(500), longest_pause: Duration::from_secs(30) }
     }
 
-    /// Waits before a retry. `retries` counts earlier ones.
-    pub async fn wait(&self, retries: u32, asked: Option<Duration>) {
-        tokio::time::sleep(self.pause(retries, asked, random_share())).await;
+    /// Waits before a retry; how long it did. `retries` counts earlier ones.
+    pub async fn wait(&self, retries: u32, asked: Option<Duration>) -> Duration {
+        let pause = self.pause(retries, asked, random_share());
+        tokio::time::sleep(pause).await;
+        pause
     }
 
     /// The pause before a retry: the time asked for by the endpoint, then a share of the exponential pause, "full jitter"

@@ -21,7 +21,7 @@ impl Permit {
 }
 
 fn traffic() -> Traffic {
-    Traffic::new(Arc::default(), OUTAGE)
+    Traffic::new(Arc::default(), OUTAGE, Observer::default())
 }
 
 fn request(call: u64) -> Request {
@@ -209,6 +209,36 @@ async fn an_outage_of_all_ends_the_run_when_it_lasts_too_long() {
     assert_eq!(error.to_string(), "no reply for 600 s (`llm.max_outage`): connection refused; connection refused");
     assert!((40..80).contains(&probes), "{probes}");
     assert!(traffic.acquire(route, request(1)).await.is_err(), "nothing is sent any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_becomes_of_an_endpoint_is_told_once() {
+    let heard: Arc<Mutex<Vec<Event>>> = Arc::default();
+    let hearing = heard.clone();
+    let observer = Observer::new(move |event: &Event| hearing.lock().unwrap().push(event.clone()));
+    let traffic = Traffic::new(Arc::default(), OUTAGE, observer);
+    let route = traffic.route(vec![options("a"), options("b")], Strategy::default(), [None; 2]);
+    let (empty, endpoint) = (HeaderMap::new(), || "a".to_owned());
+    let acquire = async || {
+        let request = Request { refused: vec![1], ..request(0) };
+        traffic.acquire(route, request).await.unwrap()
+    };
+    let (first, second) = (acquire().await, acquire().await);
+    assert!(first.failed(Failure::Unreachable, "refused") && second.failed(Failure::Unreachable, "refused"));
+    acquire().await.replied(None, &empty);
+    acquire().await.replied(None, &empty);
+    let (first, second) = (acquire().await, acquire().await);
+    first.overloaded(None, &empty, "HTTP 429");
+    second.overloaded(None, &empty, "HTTP 429");
+    acquire().await.unusable("wrong key");
+    traffic.give_up(route, 0, "wrong key");
+    let expected = [
+        Event::Down { endpoint: endpoint(), error: "refused".into() },
+        Event::Up { endpoint: endpoint() },
+        Event::Slowed { endpoint: endpoint(), why: "HTTP 429".into(), limit: 1 },
+        Event::LeftOut { endpoint: endpoint(), error: "wrong key".into() },
+    ];
+    assert_eq!(*heard.lock().unwrap(), expected);
 }
 
 #[tokio::test(start_paused = true)]

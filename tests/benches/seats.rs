@@ -122,7 +122,7 @@ fn run(load: Load) -> Made {
         let (settled, tallied, stages) = (settled.clone(), tallied.clone(), stages.clone());
         let report = move |tally: &Tally| tallied.send(tally.clone()).expect("the benchmark listens");
         let write = move |settlement| settled.send(settlement).expect("the benchmark listens");
-        worker.dataflow(|scope| generate(scope, order, stages, &executor, report, write));
+        worker.dataflow(|scope| generate(scope, order, stages, &executor, Observer::default(), report, write));
     });
     workers.expect("workers start").join().into_iter().for_each(|worker| worker.expect("a worker ends well"));
     let took = began.elapsed();

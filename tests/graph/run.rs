@@ -63,7 +63,7 @@ fn run(load: Load) -> (Made, Course) {
         let (index, settled, tallied) = (worker.index(), settled.clone(), tallied.clone());
         let report = move |tally: &Tally| tallied.send((index, tally.clone())).expect("the test listens");
         let write = move |settlement| settled.send((index, settlement)).expect("the test listens");
-        worker.dataflow(|scope| generate(scope, order, stages.clone(), &executor, report, write));
+        worker.dataflow(|scope| generate(scope, order, stages.clone(), &executor, Observer::default(), report, write));
     })
     .expect("workers start")
     .join()

@@ -3,6 +3,7 @@
 use super::super::languages::{detect, find};
 use super::*;
 use crate::domain::task::{JudgeConversationTask, JudgedTurn};
+use std::sync::Mutex;
 
 /// A conversation of three turns: questions, answers and verdicts.
 fn conversation(code: &str, variety: u64) -> Vec<(UserReply, AssistantReply, JudgeReply)> {
@@ -107,7 +108,11 @@ fn other_languages_are_refused_by_name() {
 #[test]
 fn calls_are_counted_and_look_like_an_endpoints() {
     let meter: Arc<Meter> = Arc::default();
-    let model = Builtin::new("builtin/demo".into(), meter.clone(), None, &Prices::default());
+    let heard: Arc<Mutex<Vec<Event>>> = Arc::default();
+    let hearing = heard.clone();
+    let observer = Observer::new(move |event: &Event| hearing.lock().unwrap().push(event.clone()));
+    let name = "builtin/demo".into();
+    let model = Builtin::new(name, Agent::User, meter.clone(), None, &Prices::default(), observer);
     let request = |language: &str| ChatRequest {
         place: crate::domain::Place::default(),
         conversation: "".into(),
@@ -127,6 +132,12 @@ fn calls_are_counted_and_look_like_an_endpoints() {
     assert_eq!(reply.raw["model"], "builtin/demo");
     assert_eq!(reply.raw["usage"]["total_tokens"], 5 + reading.completion_tokens);
     assert_eq!(&**model.name(), "builtin/demo");
+    let heard = heard.lock().unwrap();
+    let [Event { agent: Agent::User, endpoint: None, kind: EventKind::Answered { usage, .. }, .. }] = heard.as_slice()
+    else {
+        panic!("{heard:?}");
+    };
+    assert_eq!(*usage, reply.usage);
 }
 
 #[test]

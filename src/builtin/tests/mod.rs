@@ -14,7 +14,7 @@ use passages::DOCUMENTS;
 use std::collections::BTreeSet;
 
 fn model() -> Builtin {
-    Builtin::new("builtin".into(), Arc::default(), None, &Prices::default())
+    Builtin::new("builtin".into(), Agent::User, Arc::default(), None, &Prices::default(), Observer::default())
 }
 
 fn chat(task: Task, messages: Vec<Message>, tools: bool) -> Result<ChatReply, ModelError> {

@@ -12,8 +12,8 @@ use super::super::endpoint::BODY_LIMIT;
 use super::*;
 use crate::domain::{Agent, JudgeReply, ToolDefinition};
 use crate::llm::{Message, Prices, Role, Usage};
-use crate::providers::Secret;
 use crate::providers::samples::{endpoint, options, request};
+use crate::providers::{Observers, Secret};
 use crate::traffic::Budget;
 use fake::dialogue::Latency;
 use fake::{Behaviour, Reply};
@@ -30,7 +30,7 @@ fn hurried(options: &AgentOptions, shared: &Shared) -> Router {
 
 /// What a run shares that waits so long for endpoints to come back.
 fn waiting(max_outage: Duration) -> Shared {
-    Shared::new(Prices::default(), Budget::default(), max_outage)
+    Shared::new(Prices::default(), Budget::default(), max_outage, Observers::default())
 }
 
 /// What a call of a client with so many retries comes to, and the counters after it.
@@ -268,7 +268,7 @@ async fn a_hard_limit_of_flights_holds_over_agents() {
 async fn a_budget_is_never_exceeded() {
     let server = fake::Endpoint::start(Behaviour::dialogue(Latency { median_ms: 5.0, sigma: 0.5, seed: 1 }));
     let budget = Budget { calls: Some(7), ..Budget::default() };
-    let shared = Shared::new(Prices::default(), budget, Duration::from_secs(60));
+    let shared = Shared::new(Prices::default(), budget, Duration::from_secs(60), Observers::default());
     let router = Arc::new(hurried(&options(&server.base_url()), &shared));
     let mut calls = tokio::task::JoinSet::new();
     for number in 0..20 {
@@ -281,7 +281,7 @@ async fn a_budget_is_never_exceeded() {
     assert!(halted.starts_with("run.budget.calls (7) does not allow another call: 7 calls"), "{halted}");
 
     let budget = Budget { usd: Some(1.0), ..Budget::default() };
-    let shared = Shared::new(Prices::default(), budget, Duration::from_secs(60));
+    let shared = Shared::new(Prices::default(), budget, Duration::from_secs(60), Observers::default());
     let error = Router::new(&options(&server.base_url()), "m".into(), &shared).map(drop).unwrap_err().to_string();
     assert!(error.starts_with("run.budget.usd: the price of `openai/m` is unknown"), "{error}");
 }

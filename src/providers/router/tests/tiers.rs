@@ -28,7 +28,7 @@ fn tiered(base_url: &str, tiers: &'static [Tier]) -> (AgentOptions, Shared) {
     (options.tiers, options.max_tokens, options.endpoints[0].provider) =
         (tiers, Some(1), Provider::named("groq").unwrap());
     let budget = Budget { usd: Some(1.0), ..Budget::default() };
-    (options, Shared::new(Prices::load(Some(&path)).unwrap(), budget, Duration::from_secs(60)))
+    (options, Shared::new(Prices::load(Some(&path)).unwrap(), budget, Duration::from_secs(60), Observers::default()))
 }
 
 #[tokio::test]

@@ -1,0 +1,204 @@
+//! Verdicts one after the other, at the home of one conversation.
+
+use super::*;
+use crate::domain::{Normalisation, Slot, Turn, Used, fixtures};
+use std::sync::mpsc;
+
+const RETRIES: Attempt = Attempt(1);
+
+fn conversation() -> InFlight {
+    InFlight::new(fixtures::conversation(Slot::default(), 2), Arc::default())
+}
+
+fn verdict(rank: Rank, question: &str, won: bool) -> Verdict {
+    Verdict { rank, fingerprint: of(question), won }
+}
+
+fn of(question: &str) -> Fingerprint {
+    Fingerprint::of(question, Normalisation::default())
+}
+
+fn question(text: &str) -> Question {
+    fixtures::question(text, Used { chunk: Some(ChunkIndex(1)), ..fixtures::used(text) })
+}
+
+/// The conversation as it comes back with its question answered.
+fn answered(mut conversation: InFlight) -> InFlight {
+    let (index, attempt) = (conversation.turn_index(), conversation.round.attempt);
+    let question = std::mem::take(&mut conversation.round).question.unwrap();
+    let made =
+        Turn { index, attempt, question, answer: fixtures::answer("Yes."), judgement: Some(fixtures::judgement(8)) };
+    conversation.turns.push(made.into());
+    conversation
+}
+
+fn moved(home: &mut Home) -> (Route, InFlight) {
+    let mut moves: Vec<_> = home.moves().collect();
+    assert_eq!(moves.len(), 1);
+    moves.remove(0)
+}
+
+/// Sends what there is at a tick; what was sent.
+fn sent(home: &mut Home, tick: u64) -> Vec<(Rank, isize)> {
+    let changes = home.changes(Tick(tick)).into_iter().flatten();
+    changes.map(|((_, rank), diff)| (rank, diff)).collect()
+}
+
+/// A home whose conversation asked "a", won, was answered, and asked "b".
+fn at_second_turn() -> (Home, Rank, Rank) {
+    let mut home = Home::new(0, RETRIES, Observer::default());
+    home.register(conversation());
+    home.ask(conversation(), Ok(question("a")));
+    let first = conversation().rank();
+    assert_eq!(sent(&mut home, 0), [(first, 1)]);
+    home.apply(verdict(first, "a", true));
+    assert_eq!(home.close(Tick(0), vec![]).bound, conversation().rank_at(TurnIndex(2), Attempt(0)));
+    let (route, accepted) = moved(&mut home);
+    assert_eq!(route, Route::Accepted);
+    let second = answered(accepted);
+    home.ask(second.clone(), Ok(question("b")));
+    assert_eq!(sent(&mut home, 1), [(second.rank(), 1)]);
+    (home, first, second.rank())
+}
+
+#[test]
+fn a_conversation_is_pending_from_its_registration_to_its_end() {
+    let mut home = Home::new(0, RETRIES, Observer::default());
+    assert_eq!(home.close(Tick(0), vec![]).bound, Rank::END);
+    home.register(conversation());
+    let report = home.close(Tick(1), vec![]);
+    assert_eq!((report.bound, report.registered, report.open), (conversation().rank(), 1, 1));
+    home.end(&conversation());
+    assert!(home.changes(Tick(2)).is_some(), "an end is news");
+    assert!(home.changes(Tick(3)).is_none());
+    let report = home.close(Tick(2), vec![]);
+    assert_eq!((report.bound, report.open, report.held), (Rank::END, 0, 1));
+    home.settle(conversation().rank());
+    assert_eq!(home.close(Tick(3), vec![]).held, 1, "its own rank is not past");
+    home.settle(Rank { index: conversation().slot.index + 1, ..conversation().rank() });
+    assert_eq!(home.close(Tick(4), vec![]).held, 0, "whatever others of its wave do");
+}
+
+#[test]
+fn a_late_loss_takes_back_what_came_after_and_tries_again() {
+    let (mut home, first, second) = at_second_turn();
+    home.apply(verdict(second, "b", true));
+    let (_, mut stale) = moved(&mut home);
+    assert_eq!(home.close(Tick(1), vec![]).bound.turn, TurnIndex(3));
+    home.apply(verdict(first, "a", false));
+    let (route, again) = moved(&mut home);
+    assert_eq!(
+        (route, again.rank(), again.turns.len()),
+        (Route::Rejected, conversation().rank_at(TurnIndex(1), Attempt(1)), 0)
+    );
+    assert!(stale.epoch.is_over() && !again.epoch.is_over());
+    let report = home.close(Tick(2), vec![]);
+    assert_eq!(report.bound, again.rank().min(second), "the withdrawal is pending although it was not sent");
+    // Its question, its answer with a verdict, and the answer on its way.
+    assert_eq!((report.rollbacks, report.wasted), (1, 4));
+    assert_eq!(sent(&mut home, 3), [(second, -1)]);
+    assert_eq!(home.close(Tick(2), vec![]).bound, again.rank());
+    stale.outcome = Some(Outcome::Completed);
+    home.end(&stale);
+    home.ask(stale, Ok(question("c")));
+    assert!(home.changes(Tick(4)).is_none(), "what an earlier epoch asked for comes to nothing");
+    assert_eq!(again.round.avoid, question("a").used.chunk.into_iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn verdicts_and_roll_backs_are_told_as_they_come() {
+    let (told, heard) = mpsc::channel();
+    let mut home = Home::new(0, RETRIES, Observer::new(move |event: &Event| told.send(*event).unwrap()));
+    home.register(conversation());
+    home.ask(conversation(), Ok(question("a")));
+    let (slot, first) = (Slot::default(), conversation().rank());
+    home.apply(verdict(first, "a", true));
+    home.apply(verdict(first, "a", true));
+    let second = answered(moved(&mut home).1);
+    home.ask(second.clone(), Ok(question("b")));
+    home.apply(verdict(second.rank(), "b", false));
+    let again = moved(&mut home).1;
+    home.ask(again.clone(), Ok(question("c")));
+    home.apply(verdict(again.rank(), "c", false));
+    home.apply(verdict(first, "a", false));
+    let [one, two] = [TurnIndex(1), TurnIndex(2)];
+    let expected = [
+        Event::Accepted { slot, turn: one, attempt: Attempt(0) },
+        Event::Rejected { slot, turn: two, attempt: Attempt(0), again: true },
+        Event::Rejected { slot, turn: two, attempt: Attempt(1), again: false },
+        Event::RolledBack { slot, turn: one, attempt: Attempt(0), accepted: 1, rejected: 2, calls: 5 },
+        Event::Rejected { slot, turn: one, attempt: Attempt(0), again: true },
+    ];
+    assert_eq!(heard.try_iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_late_win_goes_on_from_there() {
+    let mut home = Home::new(0, RETRIES, Observer::default());
+    home.register(conversation());
+    home.ask(conversation(), Ok(question("a")));
+    home.apply(verdict(conversation().rank(), "a", false));
+    let (_, again) = moved(&mut home);
+    home.ask(again.clone(), Ok(question("b")));
+    home.apply(verdict(again.rank(), "b", false));
+    let (route, dropped) = moved(&mut home);
+    assert_eq!((route, dropped.outcome.clone()), (Route::Ended, Some(Outcome::Dropped(DropReason::DedupExhausted))));
+    home.end(&dropped);
+    _ = sent(&mut home, 0);
+    let report = home.close(Tick(0), vec![verdict(conversation().rank(), "a", true)]);
+    assert_eq!(report.bound, again.rank(), "to be withdrawn");
+    let (route, accepted) = moved(&mut home);
+    assert_eq!((route, &accepted.outcome, accepted.round.attempt), (Route::Accepted, &None, Attempt(0)));
+    assert_eq!(accepted.conversation.round.question.unwrap().reply.user_message, "a");
+    assert_eq!(sent(&mut home, 2), [(again.rank(), -1)]);
+    assert_eq!(home.close(Tick(1), vec![]).bound, again.rank(), "withdrawn at a tick that has not closed");
+    assert_eq!(home.close(Tick(2), vec![]).bound.turn, TurnIndex(2));
+}
+
+#[test]
+fn a_claim_is_pending_until_its_own_tick_has_closed() {
+    let (mut home, first, second) = at_second_turn();
+    home.close(Tick(1), vec![verdict(first, "a", false)]);
+    _ = moved(&mut home);
+    assert_eq!(sent(&mut home, 7), [(second, -1)]);
+    home.close(Tick(2), vec![verdict(first, "a", true)]);
+    let (_, accepted) = moved(&mut home);
+    home.ask(answered(accepted), Ok(question("b")));
+    assert_eq!(sent(&mut home, 8), [(second, 1)]);
+    // A verdict on the claim that was withdrawn looks like one on the claim that was made again.
+    home.close(Tick(3), vec![verdict(second, "b", true)]);
+    assert_eq!(home.close(Tick(7), vec![]).bound, second);
+    assert_eq!(home.close(Tick(8), vec![]).bound.turn, TurnIndex(3));
+}
+
+#[test]
+fn a_report_tells_of_the_verdicts_of_its_tick() {
+    let (mut home, first, second) = at_second_turn();
+    home.close(Tick(1), vec![verdict(second, "b", false)]);
+    let (_, again) = moved(&mut home);
+    home.ask(again.clone(), Ok(question("c")));
+    _ = sent(&mut home, 2);
+    // The other one is late, and would be news to this tick's report if it came after.
+    let verdicts = vec![verdict(again.rank(), "c", true), verdict(first, "a", false)];
+    let report = home.close(Tick(2), verdicts);
+    assert_eq!(report.bound, conversation().rank_at(TurnIndex(1), Attempt(1)));
+    assert_eq!(sent(&mut home, 3), [(second, -1), (again.rank(), -1)]);
+}
+
+#[test]
+fn a_verdict_for_a_withdrawn_claim_is_ignored() {
+    let (mut home, first, second) = at_second_turn();
+    home.apply(verdict(first, "a", false));
+    _ = moved(&mut home);
+    home.apply(verdict(second, "b", true));
+    home.apply(verdict(first, "another", true));
+    assert_eq!(home.moves().count(), 0);
+}
+
+#[test]
+#[should_panic(expected = "a final verdict changed")]
+fn a_final_verdict_never_changes() {
+    let (mut home, first, second) = at_second_turn();
+    home.settle(second);
+    home.apply(verdict(first, "a", false));
+}
