@@ -3,6 +3,7 @@
 use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint, Reply};
 use crate::support::{Project, builtin, copy, remote, shipped};
+use dlgforge::domain::Agent;
 use dlgforge::settings::{Flags, Settings};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -39,7 +40,7 @@ fn the_configuration_in_one_screen_is_accepted() {
     let settings = Settings::load(&flags, &env).expect("settings");
     assert_eq!((settings.batch_size, settings.total_samples, settings.languages.len()), (64, 1000, 3));
     assert_eq!(settings.warnings, Vec::<String>::new());
-    assert!(settings.judge.is_some());
+    assert!(settings.agents.get(Agent::Judge).is_some());
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub mod tool;
 pub mod usage;
 pub mod yaml;
 
-pub use agent::Agent;
+pub use agent::{Agent, Agents};
 pub use conversation::{
     Acceptance, Answer, Conversation, DropReason, Failure, Judged, Judgement, Outcome, Question, Round, ToolEvent, Turn,
 };

@@ -5,6 +5,7 @@ use super::bill::Bill;
 use super::execute::Executed;
 use super::prepare::Prepared;
 use super::summary::{RunEnd, Summary};
+use crate::domain::Agent;
 use crate::files::WrittenFile;
 use crate::output::{OutputError, Recorder};
 use crate::settings::Settings;
@@ -46,7 +47,7 @@ pub fn conclude(
         meter: shared.meter.read(),
         bill,
         sample: written.sample,
-        unjudged: settings.judge.as_ref().map(|_| unjudged),
+        unjudged: settings.agents.get(Agent::Judge).map(|_| unjudged),
         prepared: took,
         elapsed,
         busy,

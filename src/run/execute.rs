@@ -58,7 +58,7 @@ pub fn execute(
     shared.halt.tell(move || signals::land(&handle, halted.clone()));
     let journal = Arc::new(journal(store.clone(), &facts.run_id, work.reuse.clone(), stop.clone()));
     let stages = prepared.sources.stages(settings, (&facts, work.normalisation), |model, agent| {
-        Arc::new(Journalled::new(model.clone(), agent.agent, journal.clone(), shared.meter.clone()))
+        Arc::new(Journalled::new(model.clone(), agent, journal.clone(), shared.meter.clone()))
     });
 
     let started = Instant::now();

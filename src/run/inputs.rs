@@ -4,7 +4,7 @@ use super::identity::Identity;
 use crate::builtin;
 use crate::dataflows::generate::{Stage, Stages};
 use crate::domain::slot::{conversation_id, language_tag};
-use crate::domain::{Agent, Catalogue, Conversation, Failure, Judged, Normalisation, Round};
+use crate::domain::{Agent, Agents, Catalogue, Conversation, Failure, Judged, Normalisation, Round};
 use crate::files::FilesError;
 use crate::knowledge::{self, Index, KnowledgeError, Watch};
 use crate::llm::{Model, ModelError};
@@ -140,9 +140,7 @@ pub struct Sources {
     pub personas: Pool,
     pub topics: Option<Arc<Topics>>,
     pub prompts: Arc<Prompts>,
-    pub user: Arc<dyn Model>,
-    pub assistant: Arc<dyn Model>,
-    pub judge: Option<Arc<dyn Model>>,
+    pub models: Agents<Arc<dyn Model>>,
     index: Arc<Index>,
     toolbox: Arc<Toolbox>,
 }
@@ -169,27 +167,24 @@ impl Sources {
             personas: personas(settings)?,
             topics,
             prompts: Arc::new(Prompts::load(&settings.prompts)?),
-            user: connect(&settings.user, settings, shared)?,
-            assistant: connect(&settings.assistant, settings, shared)?,
-            judge: settings.judge.as_ref().map(|(agent, _)| connect(agent, settings, shared)).transpose()?,
+            models: models(settings, shared)?,
             index,
             toolbox,
         })
     }
 
-    /// What the verbs of a run mean; `behind` says what stands in front of each role's model.
+    /// What the verbs of a run mean; `behind` says what stands in front of each agent's model.
     pub fn stages(
         &self,
         settings: &Settings,
         (facts, normalisation): (&RunFacts, Normalisation),
-        behind: impl Fn(&Arc<dyn Model>, &AgentOptions) -> Arc<dyn Model>,
+        behind: impl Fn(&Arc<dyn Model>, Agent) -> Arc<dyn Model>,
     ) -> Stages {
         let (prompts, index, toolbox) = (&self.prompts, &self.index, &self.toolbox);
         let checks = Arc::new(Checks::new(prompts, &toolbox.definitions()));
         let plan = Arc::new(Plan::new(self.plan_options(settings, facts.seed, normalisation), self.catalogue.clone()));
-        let user = behind(&self.user, &settings.user);
+        let [user, assistant] = [Agent::User, Agent::Assistant].map(|agent| behind(&self.models[agent], agent));
         let ask = Arc::new(Ask::new(user, prompts.clone(), checks.clone(), plan.clone(), index.clone(), index.clone()));
-        let assistant = behind(&self.assistant, &settings.assistant);
         let responder = Arc::new(Responder::new(
             assistant,
             prompts.clone(),
@@ -198,8 +193,9 @@ impl Sources {
             toolbox.clone(),
             settings.answers,
         ));
-        let judge = self.judge.as_ref().zip(settings.judge.as_ref()).map(|(model, (agent, options))| {
-            Arc::new(Judge::new(behind(model, agent), prompts.clone(), self.catalogue.clone(), options.clone()))
+        let judge = self.models.get(Agent::Judge).map(|model| {
+            let model = behind(model, Agent::Judge);
+            Arc::new(Judge::new(model, prompts.clone(), self.catalogue.clone(), settings.judge.clone()))
         });
         Stages {
             open: opener(settings, facts, plan),
@@ -211,7 +207,7 @@ impl Sources {
                 let responder = responder.clone();
                 async move { responder.answer(&conversation).await }
             }),
-            judge: judging(judge, settings.judge_granularity),
+            judge: judging(judge, settings.judge.granularity),
         }
     }
 
@@ -235,6 +231,7 @@ impl Sources {
     /// What is the same for every conversation of a run.
     pub fn facts(&self, settings: &Settings, Identity { run_id, seed, .. }: &Identity) -> RunFacts {
         let plan = &settings.plan;
+        let [user, assistant] = [Agent::User, Agent::Assistant].map(|agent| &self.models[agent]);
         RunFacts {
             run_id: run_id.clone(),
             seed: *seed,
@@ -256,14 +253,14 @@ impl Sources {
             topics_enabled: settings.topics_enabled,
             top_k: settings.top_k,
             tools: output::Tools::of(&self.toolbox.definitions()),
-            user_agent: self.user.name().clone(),
-            assistant_agent: self.assistant.name().clone(),
+            user_agent: user.name().clone(),
+            assistant_agent: assistant.name().clone(),
             persona_applied: !(self.personas.user.is_empty() && self.personas.assistant.is_empty())
-                && self.user.plays_personas()
-                && self.assistant.plays_personas(),
-            judge_enabled: settings.judge.is_some(),
-            judge_granularity: settings.judge_granularity.as_str(),
-            judge_reasons: settings.judge_reasons.clone(),
+                && user.plays_personas()
+                && assistant.plays_personas(),
+            judge_enabled: self.models.get(Agent::Judge).is_some(),
+            judge_granularity: settings.judge.granularity.as_str(),
+            judge_reasons: settings.judge.reasons.clone(),
             config_dir: settings.config_dir.clone(),
         }
     }
@@ -316,23 +313,26 @@ fn opener(
     })
 }
 
-fn connect(agent: &AgentOptions, settings: &Settings, shared: &Shared) -> Result<Arc<dyn Model>, RunError> {
-    let speechless = |language: &&Arc<str>| agent.provider == "builtin" && !builtin::speaks(language);
-    if let Some(language) = settings.languages.iter().find(speechless) {
-        return Err(RunError::Speechless(language.clone(), agent.agent));
-    }
-    Ok(providers::connect(agent, shared)?)
+fn models(settings: &Settings, shared: &Shared) -> Result<Agents<Arc<dyn Model>>, RunError> {
+    let connect = |(agent, options): (Agent, &AgentOptions)| {
+        let speechless = |language: &&Arc<str>| options.provider == "builtin" && !builtin::speaks(language);
+        if let Some(language) = settings.languages.iter().find(speechless) {
+            return Err(RunError::Speechless(language.clone(), agent));
+        }
+        Ok((agent, providers::connect(options, shared)?))
+    };
+    settings.agents.iter().map(connect).collect()
 }
 
 /// The built-in model speaks of documents in the language of a conversation alone.
 fn check_documents(settings: &Settings, catalogue: &Catalogue) -> Result<(), RunError> {
-    let builtin = [&settings.user, &settings.assistant].into_iter().find(|agent| agent.provider == "builtin");
-    let Some(agent) = builtin else { return Ok(()) };
+    let is_builtin = |agent: &Agent| settings.agents[*agent].provider == "builtin";
+    let Some(agent) = [Agent::User, Agent::Assistant].into_iter().find(is_builtin) else { return Ok(()) };
     let has =
         |code: &str| catalogue.sources.iter().any(|source| source.language.as_deref().is_none_or(|own| own == code));
     let unread = |language: &&Arc<str>| builtin::code(language).is_some_and(|code| !has(code));
     match settings.languages.iter().find(unread) {
-        Some(language) => Err(RunError::Unread(language.clone(), agent.agent)),
+        Some(language) => Err(RunError::Unread(language.clone(), agent)),
         None => Ok(()),
     }
 }

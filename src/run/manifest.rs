@@ -27,11 +27,10 @@ pub fn manifest(settings: &Settings, sources: &Sources, identity: &Identity) -> 
     tell("dlgforge", env!("CARGO_PKG_VERSION").to_owned());
     tell(FORMAT, FORMAT_VERSION.to_string());
     tell("the configuration's folder", settings.config_dir.clone());
-    let judge = settings.judge.as_ref().map(|(agent, _)| agent);
-    for agent in [Some(&settings.user), Some(&settings.assistant), judge].into_iter().flatten() {
+    for (agent, options) in settings.agents.iter() {
         // Wherever it is asked.
-        let models: BTreeSet<&str> = agent.endpoints.iter().map(|endpoint| endpoint.model.as_str()).collect();
-        tell(&format!("llm.agents.{}, {ENDPOINT_MODELS}", agent.agent), Vec::from_iter(models).join(", "));
+        let models: BTreeSet<&str> = options.endpoints.iter().map(|endpoint| endpoint.model.as_str()).collect();
+        tell(&format!("llm.agents.{agent}, {ENDPOINT_MODELS}"), Vec::from_iter(models).join(", "));
     }
     tell(PERSONAS, digest(format!("{:?}", sources.personas).as_bytes()));
     for language in &settings.languages {

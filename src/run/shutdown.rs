@@ -1,5 +1,6 @@
 //! Models that go out of service: said when a run starts, while there is time to choose another one.
 
+use crate::domain::Agent;
 use crate::llm::Prices;
 use crate::providers::AgentOptions;
 use crate::settings::Settings;
@@ -12,23 +13,21 @@ const DAYS: i32 = 60;
 
 /// Warns of every model of the run that is gone by now, or will be soon.
 pub fn warn(settings: &Settings, prices: &Prices, now: Timestamp) {
-    let judge = settings.judge.as_ref().map(|(agent, _)| agent);
-    let agents = [Some(&settings.user), Some(&settings.assistant), judge];
     let today = now.to_zoned(TimeZone::UTC).date();
-    for line in lines(agents.into_iter().flatten(), prices, today) {
+    for line in lines(settings.agents.iter(), prices, today) {
         tracing::warn!(target: "dlgforge.llm", "[llm] {line}");
     }
 }
 
 /// A line for each model, with the settings that name it.
-fn lines<'a>(agents: impl Iterator<Item = &'a AgentOptions>, prices: &Prices, today: Date) -> Vec<String> {
+fn lines<'a>(agents: impl Iterator<Item = (Agent, &'a AgentOptions)>, prices: &Prices, today: Date) -> Vec<String> {
     let mut leaving: BTreeMap<(&str, Date), Vec<String>> = BTreeMap::new();
-    for agent in agents {
-        for endpoint in &agent.endpoints {
+    for (agent, options) in agents {
+        for endpoint in &options.endpoints {
             let price = prices.of(endpoint.provider.names(), &endpoint.model);
             let Some(day) = price.and_then(|price| price.shutdown) else { continue };
             if (day - today).get_days() <= DAYS {
-                let key = format!("llm.agents.{}.model", agent.agent);
+                let key = format!("llm.agents.{agent}.model");
                 let keys = leaving.entry((&endpoint.model, day)).or_default();
                 keys.extend(Some(key).filter(|key| !keys.contains(key)));
             }
@@ -75,10 +74,7 @@ mod tests {
                      another one"
                 )
             });
-            assert_eq!(
-                lines([&settings.user, &settings.assistant].into_iter(), &prices, today),
-                Vec::from_iter(expected)
-            );
+            assert_eq!(lines(settings.agents.iter(), &prices, today), Vec::from_iter(expected));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The three agents: their models, limits and keys.
+//! The agents: their models, limits and keys.
 
 use super::choices::ServiceTier;
 use super::error::Report;
@@ -7,7 +7,7 @@ use super::routing::{self, demand_known};
 use super::table as keys;
 use super::types::{Endpoints, OneOf, word_of};
 use super::values::Values;
-use crate::domain::Agent;
+use crate::domain::{Agent, Agents};
 use crate::llm::Tier;
 use crate::providers::{AgentOptions, EndpointOptions, Protocol, Provider};
 use crate::traffic::{Budget, Strategy};
@@ -49,9 +49,12 @@ macro_rules! role {
     };
 }
 
-pub(super) const USER: Role = role!(Agent::User, "qa_generator", "USER", "QA_GENERATOR");
-pub(super) const ASSISTANT: Role = role!(Agent::Assistant, "kb_responder", "ASSISTANT", "KB_RESPONDER");
-pub(super) const JUDGE: Role = role!(Agent::Judge, "qa_judge", "JUDGE", "QA_JUDGE");
+/// Every agent, in the order of [`Agent::ALL`].
+pub(super) const ROLES: [Role; 3] = [
+    role!(Agent::User, "qa_generator", "USER", "QA_GENERATOR"),
+    role!(Agent::Assistant, "kb_responder", "ASSISTANT", "KB_RESPONDER"),
+    role!(Agent::Judge, "qa_judge", "JUDGE", "QA_JUDGE"),
+];
 
 /// Time allowed to one request in the tier [`Tier::Flex`], where nobody says: as OpenAI advises.
 const FLEX_TIMEOUT: Duration = Duration::from_secs(15 * 60);
@@ -136,14 +139,14 @@ fn demand_tiers(
 
 /// Reports providers that there are none of, also those of an agent that is not asked.
 pub(super) fn demand_providers(values: &Values, report: &mut Report) {
-    for role in [USER, ASSISTANT, JUDGE] {
-        let key = keys::PROVIDER.of(role.agent);
+    for agent in Agent::ALL {
+        let key = keys::PROVIDER.of(agent);
         demand_known(key.path, values.get(key).trim(), values.place(key).as_ref(), report);
     }
 }
 
 /// What a run may cost; a limit that counts tokens must know how long a reply can get.
-pub(super) fn budget(values: &Values, agents: &[(&Role, &AgentOptions)], report: &mut Report) -> Budget {
+pub(super) fn budget(values: &Values, agents: &Agents<AgentOptions>, report: &mut Report) -> Budget {
     let budget = Budget {
         usd: values.get(keys::BUDGET_USD),
         tokens: values.get(keys::BUDGET_TOKENS),
@@ -155,7 +158,7 @@ pub(super) fn budget(values: &Values, agents: &[(&Role, &AgentOptions)], report:
     };
     let endless = |agent: &AgentOptions| agent.max_tokens.is_none() && agent.provider != BUILTIN;
     let endless = agents.iter().filter(|(_, agent)| endless(agent));
-    let endless: Vec<_> = endless.map(|(role, _)| keys::MAX_TOKENS.of(role.agent).path).collect();
+    let endless: Vec<_> = endless.map(|(agent, _)| keys::MAX_TOKENS.of(agent).path).collect();
     if (budget.usd.is_some() || budget.tokens.is_some()) && !endless.is_empty() {
         let named: Vec<_> = endless.iter().map(|key| format!("`{key}`")).collect();
         let text = format!("`{limit}` is a hard limit and must know the longest reply: set {}", named.join(", "));
@@ -165,9 +168,10 @@ pub(super) fn budget(values: &Values, agents: &[(&Role, &AgentOptions)], report:
 }
 
 /// Reports agents without a model.
-pub(super) fn demand_models(agents: &[(&Role, &AgentOptions)], report: &mut Report) {
+pub(super) fn demand_models(agents: &Agents<AgentOptions>, report: &mut Report) {
     let nameless = |agent: &AgentOptions| agent.endpoints.iter().any(|endpoint| endpoint.model.is_empty());
-    let missing: Vec<_> = agents.iter().filter(|(_, agent)| nameless(agent)).map(|(role, _)| role).collect();
+    let is_missing = |role: &&Role| agents.get(role.agent).is_some_and(nameless);
+    let missing: Vec<_> = ROLES.iter().filter(is_missing).collect();
     if missing.is_empty() {
         return;
     }
@@ -221,13 +225,13 @@ mod tests {
             ("LLM_USER_TPM", "9000"),
         ];
         let settings = load(text, &env, &["llm.agents.user.max_tokens=7"]).unwrap();
-        let user = &settings.user;
+        let user = &settings.agents[Agent::User];
         assert_eq!((user.provider.as_str(), user.model.as_str()), ("openai", "org/m"));
         assert_eq!((user.temperature, user.top_p, user.max_tokens), (Some(0.25), Some(1.0), Some(7)));
         assert_eq!((user.rpm, user.tpm), (Some(60), Some(9000)));
         assert_eq!((user.endpoints[0].timeout, user.max_retries), (Duration::from_millis(1500), 0));
         assert_eq!((user.extra["stop"].to_string().as_str(), &user.endpoints[0].api_key), ("[\"x\"]", &None));
-        let endpoint = &settings.assistant.endpoints[0];
+        let endpoint = &settings.agents[Agent::Assistant].endpoints[0];
         assert_eq!((endpoint.key.as_str(), endpoint.name.as_str()), ("llm.agents.assistant", ""));
         assert_eq!((endpoint.provider.name, endpoint.base_url.as_str()), ("vllm", "http://127.0.0.1:2/v1"));
         assert_eq!(endpoint.api_key, Some(Secret::new("s3cret".to_owned())));
@@ -239,7 +243,7 @@ mod tests {
         let key = [("LLM_USER_API_KEY_ENV", "K"), ("K", "k")];
         let user = |agent: &str, more: &[(&str, &str)]| {
             let text = format!("llm: {{agents: {{user: {{model: m, {agent}}}, assistant: {{provider: builtin}}}}}}");
-            load(&text, &[&key[..], more].concat(), &[]).map(|settings| settings.user)
+            load(&text, &[&key[..], more].concat(), &[]).map(|settings| settings.agents[Agent::User].clone())
         };
         let seconds = |agent: &AgentOptions| {
             let endpoint = &agent.endpoints[0];
@@ -315,9 +319,9 @@ mod tests {
              {agent}    judge:\n      {agent}"
         );
         let settings = load(&text, &[], &[]).unwrap();
-        let endpoint = &settings.assistant.endpoints[0];
+        let endpoint = &settings.agents[Agent::Assistant].endpoints[0];
         assert_eq!(
-            (settings.assistant.model.as_str(), endpoint.model.as_str()),
+            (settings.agents[Agent::Assistant].model.as_str(), endpoint.model.as_str()),
             ("openai/gpt-oss-20b", "openai/gpt-oss-20b")
         );
         assert_eq!((endpoint.base_url.as_str(), &endpoint.api_key), ("http://127.0.0.1:1234/v1", &None));
@@ -331,13 +335,15 @@ mod tests {
                 provider.name
             );
             let settings = load(&text, &[("LLM_USER_API_KEY_ENV", "K"), ("K", "k")], &[]).unwrap();
-            assert_eq!(settings.user.provider, provider.name);
-            assert_eq!(settings.user.endpoints.is_empty(), provider.protocol == Protocol::Builtin);
+            assert_eq!(settings.agents[Agent::User].provider, provider.name);
+            assert_eq!(settings.agents[Agent::User].endpoints.is_empty(), provider.protocol == Protocol::Builtin);
         }
         let user = |provider: &str, model: &str| {
             let text =
                 format!("{{user: {{provider: '{provider}', model: {model}}}, assistant: {{provider: builtin}}}}");
-            load(&format!("llm: {{agents: {text}}}"), &[("LLM_USER_API_KEY_ENV", "K"), ("K", "k")], &[]).unwrap().user
+            load(&format!("llm: {{agents: {text}}}"), &[("LLM_USER_API_KEY_ENV", "K"), ("K", "k")], &[]).unwrap().agents
+                [Agent::User]
+                .clone()
         };
         for (provider, model, who, sent) in [
             ("", "gemini/g", "gemini", "g"),

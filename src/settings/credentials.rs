@@ -76,7 +76,10 @@ fn mapping<'a>(
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::settings::agents::{JUDGE, USER};
+    use crate::settings::agents::ROLES;
+
+    const USER: &Role = &ROLES[0];
+    const JUDGE: &Role = &ROLES[2];
 
     fn ask(role: &Role, wanted: bool, env: &[(&str, &str)]) -> (Option<String>, Result<Vec<String>, String>) {
         let env = env.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -93,10 +96,10 @@ mod tests {
             &[("LLM_USER_API_KEY_ENV", " MY_KEY "), ("MY_KEY", " s3cret\n")],
         ] {
             for wanted in [true, false] {
-                assert_eq!(ask(&USER, wanted, env), (Some("s3cret".to_owned()), Ok(vec![])));
+                assert_eq!(ask(USER, wanted, env), (Some("s3cret".to_owned()), Ok(vec![])));
             }
         }
-        assert_eq!(ask(&USER, false, &[key]), (None, Ok(vec![])));
+        assert_eq!(ask(USER, false, &[key]), (None, Ok(vec![])));
     }
 
     #[test]
@@ -104,9 +107,9 @@ mod tests {
         let deprecated = "DEPRECATED: `LLM_QA_JUDGE_API_KEY_ENV` is now `LLM_JUDGE_API_KEY_ENV`.".to_owned();
         let old = ("LLM_QA_JUDGE_API_KEY_ENV", "OLD");
         let keys = [("OLD", "o"), ("NEW", "n")];
-        let (key, outcome) = ask(&JUDGE, true, &[&[old], &keys[..]].concat());
+        let (key, outcome) = ask(JUDGE, true, &[&[old], &keys[..]].concat());
         assert_eq!((key.as_deref(), outcome.unwrap()), (Some("o"), vec![deprecated.clone()]));
-        let (key, outcome) = ask(&JUDGE, true, &[&[old, ("LLM_JUDGE_API_KEY_ENV", "NEW")], &keys[..]].concat());
+        let (key, outcome) = ask(JUDGE, true, &[&[old, ("LLM_JUDGE_API_KEY_ENV", "NEW")], &keys[..]].concat());
         let not_used = "LLM_QA_JUDGE_API_KEY_ENV is not used: LLM_JUDGE_API_KEY_ENV is set too.".to_owned();
         assert_eq!((key.as_deref(), outcome.unwrap()), (Some("n"), vec![deprecated, not_used]));
     }
@@ -125,7 +128,7 @@ mod tests {
             (true, &[mapped, ("X", " ")], empty),
             (false, &[mapped], empty),
         ] {
-            assert_eq!(ask(&USER, wanted, env), (None, Err(error.to_owned())), "{wanted} {env:?}");
+            assert_eq!(ask(USER, wanted, env), (None, Err(error.to_owned())), "{wanted} {env:?}");
         }
     }
 }

@@ -4,6 +4,7 @@ use super::Settings;
 use super::renames::Wins;
 use super::table::TABLE;
 use super::types::Holds;
+use crate::domain::Agent;
 use crate::providers::AgentOptions;
 use strsim::normalized_damerau_levenshtein as likeness;
 
@@ -49,8 +50,8 @@ pub(super) enum Data {
     Free,
     /// They do: the manifest has its value, which this makes from the settings.
     Fixed(fn(&Settings) -> String),
-    /// They do where an agent is asked: the manifest has its value, which the second makes from what the first finds.
-    OfAgent(fn(&Settings) -> Option<&AgentOptions>, fn(&AgentOptions) -> String),
+    /// They do where this agent is asked: the manifest has its value, which this makes from the agent's settings.
+    OfAgent(Agent, fn(&AgentOptions) -> String),
     /// They do, and the manifest has what follows from it under this name, or one that begins so.
     Through(&'static str),
 }
@@ -69,11 +70,7 @@ impl Key {
     }
 
     /// A key of an agent from which data follow.
-    pub const fn of_agent<T: Holds>(
-        path: &'static str,
-        agent: fn(&Settings) -> Option<&AgentOptions>,
-        told: fn(&AgentOptions) -> String,
-    ) -> Self {
+    pub const fn of_agent<T: Holds>(path: &'static str, agent: Agent, told: fn(&AgentOptions) -> String) -> Self {
         Self { data: Data::OfAgent(agent, told), ..Self::free::<T>(path) }
     }
 
@@ -139,7 +136,7 @@ impl Key {
     pub fn told(&self, settings: &Settings) -> Option<String> {
         match self.data {
             Data::Fixed(told) => Some(told(settings)),
-            Data::OfAgent(agent, told) => agent(settings).map(told),
+            Data::OfAgent(agent, told) => settings.agents.get(agent).map(told),
             Data::Free | Data::Through(_) => None,
         }
     }

@@ -34,6 +34,7 @@ mod values;
 pub use error::{Problems, SettingsError};
 pub use reference::{Described, reference};
 
+use crate::domain::Agents;
 use crate::knowledge;
 use crate::output;
 use crate::plan;
@@ -156,18 +157,11 @@ pub struct Settings {
     pub top_k: usize,
     /// How answers are made.
     pub answers: stages::AnswerOptions,
-    /// The model that asks, with its endpoints.
-    pub user: providers::AgentOptions,
-    /// The model that answers, with its endpoints.
-    pub assistant: providers::AgentOptions,
-    /// Who scores, and how; none unless the judge is enabled and online.
-    pub judge: Option<(providers::AgentOptions, stages::JudgeOptions)>,
-    /// `judge.granularity`, whether or not there is a judge.
-    pub judge_granularity: stages::Granularity,
-    /// `judge.reasons`, whether or not there is a judge.
-    pub judge_reasons: Vec<String>,
-    /// `judge.accept`, whether or not there is a judge.
-    pub judge_accept: stages::Accept,
+    /// The models of the agents that the run asks, with their endpoints: the user, the assistant, and the judge where it is
+    /// enabled and online.
+    pub agents: Agents<providers::AgentOptions>,
+    /// How is judged, whether or not there is a judge.
+    pub judge: stages::JudgeOptions,
     /// How long all endpoints may be down before the run stops.
     pub max_outage: Duration,
     /// Whether endpoints are looked at before the first conversation.

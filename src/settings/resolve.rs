@@ -1,6 +1,6 @@
 //! From merged values to settings: what the keys mean together.
 
-use super::agents::{self, ASSISTANT, JUDGE, USER, agent};
+use super::agents::{self, ROLES, agent};
 use super::choices::{CoverageMode, DocumentLanguage, JudgeMode, OnFail, Trace, TurnMode};
 use super::error::Report;
 use super::folders::Folders;
@@ -8,7 +8,7 @@ use super::keys::listed;
 use super::types::{Setting, Text, Texts};
 use super::values::Values;
 use super::{PersonaSource, PlanSettings, Resume, Settings, TopicSource, table as keys};
-use crate::domain::Agent;
+use crate::domain::{Agent, Agents};
 use crate::knowledge;
 use crate::output;
 use crate::plan;
@@ -30,15 +30,12 @@ pub(super) fn settings(
     let batch_size = values.get(keys::BATCH_SIZE);
     let total_samples = values.get(keys::TOTAL_SAMPLES);
     let accept = accept(values, report);
-    let judge_options = JudgeOptions { granularity: values.get(keys::GRANULARITY), reasons: reasons(values), accept };
+    let judge = JudgeOptions { granularity: values.get(keys::GRANULARITY), reasons: reasons(values), accept };
     agents::demand_providers(values, report);
-    let user = agent(&USER, values, env, report);
-    let assistant = agent(&ASSISTANT, values, env, report);
     let is_judged = values.get(keys::JUDGE_ENABLED) && values.get(keys::JUDGE_MODE) == JudgeMode::Online;
-    let judge = is_judged.then(|| agent(&JUDGE, values, env, report));
+    let asked = ROLES.iter().filter(|role| role.agent != Agent::Judge || is_judged);
+    let agents: Agents<_> = asked.map(|role| (role.agent, agent(role, values, env, report))).collect();
     hint_at_the_judge(values, report);
-    let judge_agent = judge.iter().map(|agent| (&JUDGE, agent));
-    let agents: Vec<_> = [(&USER, &user), (&ASSISTANT, &assistant)].into_iter().chain(judge_agent).collect();
     agents::demand_models(&agents, report);
     let budget = agents::budget(values, &agents, report);
     let output = output_options(values, folders, report);
@@ -63,12 +60,8 @@ pub(super) fn settings(
         knowledge: knowledge_options(values, folders, report),
         top_k: values.get(keys::TOP_K),
         answers: answers(values),
-        user,
-        assistant,
-        judge_granularity: judge_options.granularity,
-        judge_reasons: judge_options.reasons.clone(),
-        judge_accept: accept,
-        judge: judge.map(|agent| (agent, judge_options)),
+        agents,
+        judge,
         max_outage: Duration::from_secs_f64(values.get(keys::MAX_OUTAGE)),
         check: true,
         budget,

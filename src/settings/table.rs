@@ -68,6 +68,15 @@ impl<T> OfAgent<T> {
 
 /// Declares keys that every agent has.
 macro_rules! agent_keys {
+    ($($keys:tt)+) => {
+        keys_by_agent! { $($keys)+ }
+        keys_of_agent! { USER, Agent::User, "llm.agents.user.", "LLM_USER_", "LLM_QA_GENERATOR_": $($keys)+ }
+        keys_of_agent! { ASSISTANT, Agent::Assistant, "llm.agents.assistant.", "LLM_ASSISTANT_", "LLM_KB_RESPONDER_": $($keys)+ }
+        keys_of_agent! { JUDGE_AGENT, Agent::Judge, "llm.agents.judge.", "LLM_JUDGE_", "LLM_QA_JUDGE_": $($keys)+ }
+    };
+}
+
+macro_rules! keys_by_agent {
     ($($name:ident: $type:ty = $new:ident($key:literal $(, $told:expr)?)
         $(, limit($limit:expr))? $(, env($env:literal))? $(, old_env($old_env:literal))?;)+) => {
         $(#[deny(dead_code)] pub(in crate::settings) const $name: OfAgent<$type> = OfAgent([
@@ -75,26 +84,18 @@ macro_rules! agent_keys {
             Setting::new(concat!("llm.agents.assistant.", $key)),
             Setting::new(concat!("llm.agents.judge.", $key)),
         ]);)+
-        const USER: &[Key] = &[$(
-            Key::$new::<$type>(concat!("llm.agents.user.", $key) $(, |settings| Some(&settings.user), $told)?)
+    };
+}
+
+macro_rules! keys_of_agent {
+    ($list:ident, $agent:expr, $under:literal, $prefix:literal, $old_prefix:literal:
+        $($name:ident: $type:ty = $new:ident($key:literal $(, $told:expr)?)
+        $(, limit($limit:expr))? $(, env($env:literal))? $(, old_env($old_env:literal))?;)+) => {
+        const $list: &[Key] = &[$(
+            Key::$new::<$type>(concat!($under, $key) $(, $agent, $told)?)
                 $(.limit($limit))?
-                $(.env(&[concat!("LLM_USER_", $env)]))?
-                $(.old_env(&[concat!("LLM_QA_GENERATOR_", $old_env)]))?
-        ),+];
-        const ASSISTANT: &[Key] = &[$(
-            Key::$new::<$type>(concat!("llm.agents.assistant.", $key) $(, |settings| Some(&settings.assistant), $told)?)
-                $(.limit($limit))?
-                $(.env(&[concat!("LLM_ASSISTANT_", $env)]))?
-                $(.old_env(&[concat!("LLM_KB_RESPONDER_", $old_env)]))?
-        ),+];
-        const JUDGE_AGENT: &[Key] = &[$(
-            Key::$new::<$type>(
-                concat!("llm.agents.judge.", $key)
-                $(, |settings| settings.judge.as_ref().map(|(agent, _)| agent), $told)?
-            )
-                $(.limit($limit))?
-                $(.env(&[concat!("LLM_JUDGE_", $env)]))?
-                $(.old_env(&[concat!("LLM_QA_JUDGE_", $old_env)]))?
+                $(.env(&[concat!($prefix, $env)]))?
+                $(.old_env(&[concat!($old_prefix, $old_env)]))?
         ),+];
     };
 }
@@ -348,16 +349,16 @@ keys! {
     PROMPTS_PATH: Text = through("prompts.path", sources::PROMPTS);
     JUDGE_ENABLED: bool = through("judge.enabled", JUDGE_MODE.path), env(&["JUDGE_ENABLED"]);
     JUDGE_MODE: OneOf<JudgeMode> = fixed(
-        "judge.mode", |s| if s.judge.is_some() { "online" } else { "offline" }.to_owned()
+        "judge.mode", |s| if s.agents.get(Agent::Judge).is_some() { "online" } else { "offline" }.to_owned()
     ), env(&["JUDGE_MODE"]);
-    GRANULARITY: OneOf<Granularity> = fixed("judge.granularity", |s| s.judge_granularity.as_str().to_owned()),
+    GRANULARITY: OneOf<Granularity> = fixed("judge.granularity", |s| s.judge.granularity.as_str().to_owned()),
         env(&["JUDGE_GRANULARITY"]);
-    REASONS: Texts = fixed("judge.reasons", |s| s.judge_reasons.join(", "));
-    MIN_SCORE: u8 = fixed("judge.accept.min_score", |s| s.judge_accept.min_score.to_string()),
+    REASONS: Texts = fixed("judge.reasons", |s| s.judge.reasons.join(", "));
+    MIN_SCORE: u8 = fixed("judge.accept.min_score", |s| s.judge.accept.min_score.to_string()),
         limit(Limit::between(0.0, 10.0)), env(&["JUDGE_MIN_SCORE"]);
     REQUIRE: Texts = fixed("judge.accept.require", required), env(&["JUDGE_REQUIRE"]);
     ON_FAIL: OneOf<OnFail> = fixed(
-        "judge.accept.on_fail", |s| if s.judge_accept.drop { "drop" } else { "keep" }.to_owned()
+        "judge.accept.on_fail", |s| if s.judge.accept.drop { "drop" } else { "keep" }.to_owned()
     ), env(&["JUDGE_ON_FAIL"]);
 }
 
@@ -412,7 +413,7 @@ fn extra(agent: &AgentOptions) -> String {
 }
 
 fn required(settings: &Settings) -> String {
-    let accept = &settings.judge_accept;
+    let accept = &settings.judge.accept;
     let required = [("question_ok", accept.question_ok), ("answer_ok", accept.answer_ok)];
     required.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name).collect::<Vec<_>>().join(", ")
 }

@@ -3,6 +3,7 @@
 mod manifest;
 
 use super::*;
+use crate::domain::Agent;
 use crate::providers;
 use crate::stages::Granularity;
 use crate::traffic;
@@ -60,8 +61,8 @@ fn an_almost_empty_file_means_the_defaults() {
     assert!(load(BUILTIN, &[("KB_FOLLOW_LINKS", "yes")], &[]).unwrap().knowledge.follow_links);
     assert_eq!(settings.output.folder, settings.root.join("outputs"));
     assert_eq!(settings.output.columns.messages_with_tools, "messages_with_tools");
-    assert_eq!((settings.judge, settings.judge_granularity), (None, Granularity::Turn));
-    assert_eq!(settings.judge_reasons.len(), 8);
+    assert_eq!(settings.agents.iter().map(|(agent, _)| agent).collect::<Vec<_>>(), [Agent::User, Agent::Assistant]);
+    assert_eq!((settings.judge.granularity, settings.judge.reasons.len()), (Granularity::Turn, 8));
     assert_eq!(settings.prompts.folder, None);
     assert_eq!((settings.topics_enabled, settings.topics_path.as_str()), (true, ""));
     let plan = settings.plan;
@@ -77,8 +78,8 @@ fn an_almost_empty_file_means_the_defaults() {
     assert_eq!((plan.turns, plan.coverage), (turns, coverage));
     assert_eq!((plan.topics, plan.personas), (TopicSource::Off, PersonaSource::Shipped));
     assert_eq!((plan.topics_probability, plan.question.as_str()), (0.35, ""));
-    assert_eq!(settings.user.model, "");
-    assert_eq!((settings.user.max_retries, settings.user.rpm, settings.user.tpm), (3, None, None));
+    let user = &settings.agents[Agent::User];
+    assert_eq!((user.model.as_str(), user.max_retries, user.rpm, user.tpm), ("", 3, None, None));
     assert_eq!((settings.max_outage, settings.budget), (Duration::from_secs(600), traffic::Budget::default()));
     assert_eq!(settings.warnings, Vec::<String>::new());
 }
@@ -91,7 +92,8 @@ fn the_quickstart_needs_nothing() {
     assert_eq!((settings.batch_size, settings.total_samples, settings.plan.seed), (8, 12, Some(7)));
     assert_eq!(settings.languages, ["en".into(), "fr".into()]);
     assert_eq!((settings.plan.turns.min, settings.plan.turns.max), (2, 4));
-    assert_eq!(settings.judge.unwrap().1.granularity, Granularity::Turn);
+    assert_eq!(settings.agents.iter().map(|(agent, _)| agent).collect::<Vec<_>>(), Agent::ALL);
+    assert_eq!(settings.judge.granularity, Granularity::Turn);
     assert_eq!(settings.root, Path::new(env!("CARGO_MANIFEST_DIR")).canonicalize().unwrap());
     assert_eq!(settings.warnings, Vec::<String>::new());
 }
@@ -161,8 +163,8 @@ fn a_configuration_of_the_original_loads_unchanged() {
     let env = [&keys[..], &[("K", "k"), ("RAY_ADDRESS", "ray://h"), ("HF_PUSH_PRIVATE", "0")]].concat();
     let settings = load(ORIGINAL, &env, &[]).unwrap();
     assert_eq!((settings.batch_size, settings.total_samples, settings.plan.turns.max), (64, 1024, 12));
-    assert_eq!(settings.assistant.endpoints[0].model, "gemini-3-flash");
-    assert!(settings.judge.is_some());
+    assert_eq!(settings.agents[Agent::Assistant].endpoints[0].model, "gemini-3-flash");
+    assert!(settings.agents.get(Agent::Judge).is_some());
     let starts = [
         "`store.backend`: `postgres` is not",
         "`tools.retrieval.embeddings.backend`: `sentence_transformers`",
@@ -185,12 +187,12 @@ fn the_judge_counts_only_when_it_is_online() {
         ("{mode: online, granularity: conv, reasons: [a, b]}", true),
     ] {
         let text = format!("{}judge: {judge}\n", BUILTIN.replace("}}}", "}, judge: {provider: builtin}}}"));
-        let judge = load(&text, &[], &[]).unwrap().judge;
-        assert_eq!(judge.is_some(), is_there, "{text}");
-        if let Some((agent, options)) = judge {
-            assert_eq!((agent.agent.as_str(), agent.model.as_str()), ("judge", ""));
-            assert_eq!(options.granularity, Granularity::Conversation);
-            assert_eq!(options.reasons, ["a", "b"]);
+        let Settings { agents, judge, .. } = load(&text, &[], &[]).unwrap();
+        assert_eq!(agents.get(Agent::Judge).is_some(), is_there, "{text}");
+        if let Some(agent) = agents.get(Agent::Judge) {
+            assert_eq!((agent.agent, agent.model.as_str()), (Agent::Judge, ""));
+            assert_eq!(judge.granularity, Granularity::Conversation);
+            assert_eq!(judge.reasons, ["a", "b"]);
         }
     }
     let error = with_builtin("judge: {mode: online}").unwrap_err();
@@ -206,12 +208,12 @@ fn secrets_may_stand_in_dotenv() {
     project.write(".env", "LLM_USER_API_KEY_ENV=K_TOKEN\nexport K_TOKEN='abc'\nBATCH_SIZE=9\n");
     let text = BUILTIN.replacen("provider: builtin", "model: m", 1);
     let settings = project.load(&text, &[], &[]).unwrap();
-    assert_eq!(settings.user.endpoints[0].api_key, Some(providers::Secret::new("abc".to_owned())));
+    assert_eq!(settings.agents[Agent::User].endpoints[0].api_key, Some(providers::Secret::new("abc".to_owned())));
     assert_eq!(settings.batch_size, 1);
     assert_eq!(settings.warnings.len(), 1);
     assert!(settings.warnings[0].starts_with("[env] Ignoring non-secret .env key: BATCH_SIZE. "));
     let settings = project.load(&text, &[("K_TOKEN", "process")], &[]).unwrap();
-    assert_eq!(settings.user.endpoints[0].api_key, Some(providers::Secret::new("process".to_owned())));
+    assert_eq!(settings.agents[Agent::User].endpoints[0].api_key, Some(providers::Secret::new("process".to_owned())));
 }
 
 #[test]
@@ -340,7 +342,7 @@ fn the_example_of_dotenv_is_taken_whole() {
     let agents = "{user: {model: m}, assistant: {provider: anthropic, model: m}, judge: {provider: gemini, model: m}}";
     let settings = project.load(&format!("llm: {{agents: {agents}}}\njudge: {{mode: online}}"), &[], &[]).unwrap();
     assert_eq!(settings.warnings, Vec::<String>::new());
-    for agent in [&settings.user, &settings.assistant, &settings.judge.unwrap().0] {
+    for (_, agent) in settings.agents.iter() {
         assert_eq!(agent.endpoints[0].api_key, Some(providers::Secret::new("k".to_owned())), "{}", agent.agent);
     }
 }

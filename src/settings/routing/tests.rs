@@ -1,6 +1,7 @@
 //! Lists of endpoints, from the file and from variables, and what agents get of them.
 
 use super::*;
+use crate::domain;
 use crate::providers::AgentOptions;
 use crate::settings::tests::load;
 
@@ -9,7 +10,8 @@ const JSON: &str = "LLM_USER_ROUTING_ENDPOINTS_JSON";
 
 /// The user's settings with this list, which starts at line 1, column 28.
 fn user(list: &str, env: &[(&str, &str)]) -> Result<AgentOptions, String> {
-    load(&format!("llm: {{routing: {{endpoints: {list}}}, agents: {AGENTS}}}"), env, &[]).map(|found| found.user)
+    load(&format!("llm: {{routing: {{endpoints: {list}}}, agents: {AGENTS}}}"), env, &[])
+        .map(|found| found.agents[domain::Agent::User].clone())
 }
 
 fn key(endpoint: &EndpointOptions) -> Option<&str> {
@@ -39,9 +41,9 @@ fn all_agents_but_builtin_ones_share_the_list() {
     let text = "{routing: {strategy: ROUND_ROBIN, endpoints: [{base_url: 'http://h/v1'}]}, \
                  agents: {user: {provider: builtin}, assistant: {model: a, provider: vllm}, judge: {model: j}}}";
     let settings = load(&format!("llm: {text}\njudge: {{mode: online}}\n"), &[], &[]).unwrap();
-    assert_eq!(settings.user.endpoints, []);
-    let (judge, _) = settings.judge.unwrap();
-    for (agent, model) in [(&settings.assistant, "a"), (&judge, "j")] {
+    assert_eq!(settings.agents[domain::Agent::User].endpoints, []);
+    for (agent, model) in [(domain::Agent::Assistant, "a"), (domain::Agent::Judge, "j")] {
+        let agent = &settings.agents[agent];
         let models: Vec<_> = agent.endpoints.iter().map(|endpoint| endpoint.model.as_str()).collect();
         assert_eq!((models, agent.strategy), (vec![model], Strategy::RoundRobin));
     }
@@ -162,7 +164,7 @@ fn variables_override_for_one_agent() {
     assert_eq!((found.endpoints[0].key.as_str(), found.strategy), ("llm.routing.endpoints[0]", Strategy::RoundRobin));
     let old = [("LLM_QA_GENERATOR_ROUTING_ENDPOINTS_JSON", mine)];
     let settings = load(&format!("llm: {{agents: {AGENTS}}}"), &old, &[]).unwrap();
-    assert_eq!(settings.user.endpoints[0].base_url, "http://mine/v1");
+    assert_eq!(settings.agents[domain::Agent::User].endpoints[0].base_url, "http://mine/v1");
     assert_eq!(
         settings.warnings,
         ["DEPRECATED: `LLM_QA_GENERATOR_ROUTING_ENDPOINTS_JSON` is now `LLM_USER_ROUTING_ENDPOINTS_JSON`."]
@@ -197,7 +199,8 @@ fn what_is_wrong_with_variables_is_named() {
 fn models_may_stand_in_every_item() {
     let load = |list: &str| {
         let text = "agents: {user: {max_retries: 0}, assistant: {provider: builtin}}";
-        load(&format!("llm: {{routing: {{endpoints: {list}}}, {text}}}"), &[], &[]).map(|found| found.user)
+        load(&format!("llm: {{routing: {{endpoints: {list}}}, {text}}}"), &[], &[])
+            .map(|found| found.agents[domain::Agent::User].clone())
     };
     let user = load("[{base_url: 'http://h', model: a}, {base_url: 'http://i', model: b}]").unwrap();
     let models: Vec<_> = user.endpoints.iter().map(|endpoint| endpoint.model.as_str()).collect();
