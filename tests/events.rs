@@ -1,4 +1,5 @@
-//! What listeners hear of a run: as many events of a kind as the summary, the endpoint and the conversations themselves have.
+//! What listeners hear of a run: as many events of a kind as the summary, the endpoint and the conversations themselves have,
+//! and the conversations that stand in its documents.
 //! Would catch: an event that is told twice, late, or not on every way by which something happens, and a run that is another
 //! one when somebody listens.
 
@@ -7,9 +8,10 @@ use crate::support::endpoint::{Behaviour, Endpoint, Reply};
 use crate::support::{Project, asking, builtin, remote};
 use dlgforge::domain::{Conversation, DropReason, Outcome};
 use dlgforge::llm::EventKind;
+use dlgforge::output::ConversationDocument;
 use dlgforge::run::{Event, Host, Listener, Listeners, Ran, RunEnd, Summary};
 use dlgforge::settings::{Flags, Resume, Settings};
-use dlgforge::{operators, traffic};
+use dlgforge::{knowledge, operators, traffic};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -17,19 +19,23 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// What somebody who counts has heard, by name.
 #[derive(Default)]
-struct Counts(Mutex<BTreeMap<&'static str, u64>>);
+struct Counts {
+    by_name: Mutex<BTreeMap<&'static str, u64>>,
+    settled: Mutex<Vec<Conversation>>,
+}
 
 impl Counts {
     fn add(&self, name: &'static str, count: u64) {
-        *self.0.lock().expect("a count").entry(name).or_default() += count;
+        *self.by_name.lock().expect("a count").entry(name).or_default() += count;
     }
 
     fn get(&self, name: &str) -> u64 {
-        self.0.lock().expect("a count").get(name).copied().unwrap_or_default()
+        self.by_name.lock().expect("a count").get(name).copied().unwrap_or_default()
     }
 
     /// A settled conversation, with the questions that were accepted and rejected in the end.
     fn settled(&self, conversation: &Conversation) {
+        self.settled.lock().expect("a list").push(conversation.clone());
         let exhausted = conversation.outcome == Some(Outcome::Dropped(DropReason::DedupExhausted));
         let unanswered = conversation.round.question.is_some() && !exhausted;
         self.add("accepted in the end", conversation.turns.len() as u64 + u64::from(unanswered));
@@ -72,11 +78,15 @@ impl Listener for Counts {
     }
 }
 
-/// Runs the project inside of this process.
-fn run(project: &Project, cap: &str, resume: Option<Resume>, listeners: Listeners) -> Summary {
+fn settings(project: &Project, cap: &str, resume: Option<Resume>) -> Settings {
     let set = vec![format!("run.budget.calls={cap}")];
     let flags = Flags { config: project.path("config.yaml"), set, resume, ..Flags::default() };
-    let settings = Settings::load(&flags, &BTreeMap::new()).expect("settings");
+    Settings::load(&flags, &BTreeMap::new()).expect("settings")
+}
+
+/// Runs the project inside of this process.
+fn run(project: &Project, cap: &str, resume: Option<Resume>, listeners: Listeners) -> Summary {
+    let settings = settings(project, cap, resume);
     let host = Host { listeners, obey: Arc::new(|_| Ok(Arc::default())) };
     match dlgforge::run::run(&settings, 2, &host) {
         Ok(Ran::Made(summary)) => *summary,
@@ -137,6 +147,18 @@ fn a_listener_hears_as_much_as_the_summary_tells() {
         [meter.calls, meter.retries, meter.slowed, meter.calls]
     );
     assert!(meter.failures > 0 && meter.retries > 0 && meter.slowed > 0, "{summary}");
+
+    let catalogue =
+        knowledge::load(&settings(&project, "1", None).knowledge, &|_| ()).expect("the documents").catalogue;
+    let settled = counts.settled.lock().expect("a list");
+    let settled: Vec<_> = settled.iter().filter(|conversation| !conversation.turns.is_empty()).collect();
+    let rows = project.rows("outputs/conversations_index.jsonl");
+    assert_eq!(rows.len(), settled.len());
+    for (row, settled) in rows.iter().zip(settled) {
+        let path = project.path(row["conversation_file"].as_str().expect("a path"));
+        let document = ConversationDocument::read(&path).expect("a document");
+        assert_eq!(document.conversation(&path, &catalogue).expect("a whole one"), *settled, "{}", path.display());
+    }
 
     let unheard = Project::with(&config);
     run(&unheard, "100000", None, Listeners::default());

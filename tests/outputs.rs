@@ -57,7 +57,7 @@ const FIELDS: [Fields; 2] = [
             conversation_judge turns conversation_history messages raw_result raw_results run_id",
         document: "conversation_id timestamp seed_question inputs n_turns language personas messages messages_with_tools \
             tools user_reasoning assistant_reasoning conversation_judge turns conversation_history raw_results run_id \
-            format_version",
+            state format_version",
         raw_result: "turn_index attempt qa_raw kb_raw judge_raw qa_output kb_output qa_judge",
         slot: "conversation_index conversation_id target_n_turns status drop_reason inputs turns raw_results",
     },
@@ -65,7 +65,7 @@ const FIELDS: [Fields; 2] = [
         raw: false,
         synthetic_qa: "conversation_id timestamp question inputs conversation_judge conversation_file run_id",
         document: "conversation_id timestamp seed_question inputs n_turns language tools conversation_judge turns \
-            raw_results run_id format_version",
+            raw_results run_id state format_version",
         raw_result: "turn_index attempt qa_raw kb_raw judge_raw",
         slot: "conversation_index conversation_id target_n_turns status drop_reason n_turns conversation_file",
     },

@@ -170,6 +170,7 @@ pub struct ToolEvent {
 
 /// What `judge.accept` makes of a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Acceptance {
     /// The verdict is good enough.
     Accepted,
@@ -196,6 +197,7 @@ pub struct Judgement {
 
 /// What the judge made of a round.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Judged {
     /// There was nothing to judge.
     Nothing,
@@ -207,6 +209,7 @@ pub enum Judged {
 
 /// Why a conversation could not go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
 pub enum Failure {
     /// The model could not be reached, or refused.
     #[error("{agent} model: {detail}")]
@@ -273,6 +276,7 @@ pub enum Failure {
 
 /// Why a conversation was dropped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DropReason {
     /// Every attempt at a question was a duplicate.
     DedupExhausted,
@@ -313,6 +317,7 @@ impl DropReason {
 
 /// How a conversation ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It has all its turns: it counts towards `run.total_samples`.
     Completed,

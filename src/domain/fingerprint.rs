@@ -1,12 +1,13 @@
 //! A question as 128 bits: equal where its normalised text is.
 
 use super::normalisation::{Normalisation, collapsed};
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// XXH3-128 of a question's normalised text. Pinned: stored fingerprints of earlier releases stay comparable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(pub u128);
 
 impl Fingerprint {
@@ -18,6 +19,26 @@ impl Fingerprint {
     /// The worker that keeps it, when taken modulo their number.
     pub fn home(self) -> u64 {
         self.0 as u64
+    }
+}
+
+/// As 32 hexadecimal digits where people may read it: numbers in JSON have less than 128 bits for most readers.
+impl Serialize for Fingerprint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match serializer.is_human_readable() {
+            true => format!("{:032x}", self.0).serialize(serializer),
+            false => self.0.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Fingerprint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return u128::deserialize(deserializer).map(Self);
+        }
+        let text = String::deserialize(deserializer)?;
+        u128::from_str_radix(&text, 16).map(Self).map_err(|_| D::Error::custom(format!("no fingerprint: `{text}`")))
     }
 }
 

@@ -1,11 +1,13 @@
 //! `conversations/`: a document for each conversation, from which all else that is told of it can be made.
 //!
 //! By default a document is one line and says everything once: what was said and made of it in `turns`, what the endpoints
-//! sent in `raw_results`. With `saving.raw` it is indented, and has the parts of the training files too.
+//! sent in `raw_results`, and in `state` what else is to be known to make the conversation of it again. With `saving.raw` it is indented, and has the parts of the training files too.
+
+mod restore;
 
 use super::rows::{
-    AssistantReasoning, HistoryItem, Inputs, Message, Parts, Personas, RawResult, Text, ToolMessage, TurnPayload,
-    UserReasoning, history, messages, or_empty, raw_results,
+    AssistantReasoning, ConversationState, HistoryItem, Inputs, Message, Parts, Personas, RawResult, Text, ToolMessage,
+    TurnPayload, UserReasoning, history, messages, or_empty, raw_results,
 };
 use super::{FORMAT_VERSION, OutputError};
 use crate::domain::JudgeReply;
@@ -62,6 +64,9 @@ pub struct ConversationDocument<'a> {
     pub(crate) conversation_history: Option<Vec<HistoryItem<'a>>>,
     pub(crate) raw_results: Vec<RawResult<'a>>,
     pub(crate) run_id: Text<'a>,
+    /// All else that there is to know of the conversation; the first documents of format 2 do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) state: Option<ConversationState<'a>>,
     /// [`FORMAT_VERSION`]; documents of before 2 do not tell.
     #[serde(default = "unversioned")]
     pub(crate) format_version: u32,
@@ -93,6 +98,7 @@ impl<'a> ConversationDocument<'a> {
             conversation_history: raw.then(|| history(turns)),
             raw_results: raw_results(parts.conversation, raw),
             run_id: (&*parts.facts.run_id).into(),
+            state: Some(ConversationState::of(parts)),
             format_version: FORMAT_VERSION,
         }
     }

@@ -19,6 +19,16 @@ pub enum OutputError {
         /// The version of its format.
         version: u32,
     },
+    /// A document can't be made a conversation again.
+    #[error("read {}: `{field}`: {detail}", path.display())]
+    Document {
+        /// The document that was read.
+        path: PathBuf,
+        /// The field that is not as it should be.
+        field: String,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// A run state of this name is there already.
     #[error(
         "use `run.run_id` {run_id:?}: {} records a run of that name; choose another id or another `saving.output_dir`, or \

@@ -44,8 +44,9 @@ pub use error::OutputError;
 pub use formats::Files;
 pub use recorder::{Begins, Recorder, clear_leftovers, expect_whole};
 pub use rows::{
-    AssistantReasoning, Call, Called, CalledFunction, HistoryItem, Inputs, JudgeColumn, JudgedTurn, Message, Metadata,
-    Personas, RawResult, ReadReplies, ToolMessage, TurnPayload, UserReasoning,
+    AssistantReasoning, Call, Called, CalledFunction, ConversationState, HistoryItem, Inputs, JudgeColumn, JudgedTurn,
+    JudgementState, Message, Metadata, Personas, RawResult, ReadReplies, ToolMessage, ToolResult, TurnPayload,
+    TurnState, UsedState, UserReasoning,
 };
 pub use run_state::{Head, RunStateDocument, SlotState};
 pub use stamp::Stamp;

@@ -1,12 +1,12 @@
 //! What the calls of a turn returned, each passage once.
 
 use super::json::Text;
-use crate::domain::ToolEvent;
+use crate::domain::{Json, ToolEvent};
 use crate::files::spaced_text;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Characters by which a passage is named that stands above.
 const NAMED_BY: usize = 60;
@@ -42,13 +42,8 @@ fn once(result: &mut Value, seen: &mut BTreeSet<(String, u64)>) -> Option<String
     let object = result.as_object_mut().filter(|object| object.get("rendered").is_some_and(Value::is_string))?;
     let Some(Value::String(rendered)) = object.shift_remove("rendered") else { return None };
     let Some(Value::Array(passages)) = object.get_mut("results") else { return Some(rendered) };
-    let known: Vec<bool> = passages
-        .iter()
-        .map(|passage| {
-            let place = passage["source"].as_str().zip(passage["chunk_index"].as_u64());
-            place.is_some_and(|(source, chunk)| !seen.insert((source.to_owned(), chunk)))
-        })
-        .collect();
+    let known: Vec<bool> =
+        passages.iter().map(|passage| place(passage).is_some_and(|place| !seen.insert(place))).collect();
     if !known.contains(&true) {
         return Some(rendered);
     }
@@ -64,6 +59,78 @@ fn once(result: &mut Value, seen: &mut BTreeSet<(String, u64)>) -> Option<String
         line
     };
     Some(passages.iter_mut().zip(known).map(line).collect::<Vec<_>>().join("\n"))
+}
+
+/// How the result of a call is told from what an item of `tool_events` has of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolResult<'a> {
+    /// The item has it as it was.
+    Same,
+    /// The item lacks the text made of it, a line for each passage, and passages that stand above.
+    Lines,
+    /// It is another one: this.
+    Whole(Cow<'a, Json>),
+}
+
+/// The contents of passages, by document and number.
+type Contents = BTreeMap<(String, u64), Value>;
+
+/// How the results of calls are told from what their items have of them.
+pub(crate) fn kept<'e>(events: &'e [ToolEvent], called: &[Called]) -> Vec<ToolResult<'e>> {
+    let mut contents = Contents::new();
+    let of = |(event, called): (&'e ToolEvent, &Called)| {
+        learn(&mut contents, &called.result);
+        let is_it = |result: Value| Json::from(result) == event.result;
+        if called.result.get("rendered").is_some() || !event.result.text().contains("\"rendered\"") {
+            return ToolResult::Same;
+        }
+        match with_lines(called.result.clone(), &contents).is_some_and(is_it) {
+            true => ToolResult::Lines,
+            false => ToolResult::Whole(Cow::Borrowed(&event.result)),
+        }
+    };
+    events.iter().zip(called).map(of).collect()
+}
+
+/// The results of calls, as they were; none where there are not as many as calls, or one can't be told.
+pub(crate) fn restored(called: &[Called], kept: &[ToolResult]) -> Option<Vec<Json>> {
+    let mut contents = Contents::new();
+    let of = |(called, kept): (&Called, &ToolResult)| {
+        learn(&mut contents, &called.result);
+        match kept {
+            ToolResult::Same => Some(Json::from(&called.result)),
+            ToolResult::Lines => with_lines(called.result.clone(), &contents).map(Json::from),
+            ToolResult::Whole(result) => Some(result.clone().into_owned()),
+        }
+    };
+    (called.len() == kept.len()).then(|| called.iter().zip(kept).map(of).collect())?
+}
+
+fn learn(contents: &mut Contents, result: &Value) {
+    for passage in result["results"].as_array().into_iter().flatten() {
+        if let (Some(place), Some(content)) = (place(passage), passage.get("content")) {
+            contents.entry(place).or_insert_with(|| content.clone());
+        }
+    }
+}
+
+fn place(passage: &Value) -> Option<(String, u64)> {
+    Some((passage["source"].as_str()?.to_owned(), passage["chunk_index"].as_u64()?))
+}
+
+/// The result with the contents that stand above, and the text made of it.
+fn with_lines(mut result: Value, contents: &Contents) -> Option<Value> {
+    let mut lines = Vec::new();
+    for passage in result.get_mut("results")?.as_array_mut()? {
+        if passage.get("content").is_none() {
+            let content = contents.get(&place(passage)?)?.clone();
+            passage.as_object_mut()?.insert("content".to_owned(), content);
+        }
+        lines.push(format!("[{}] {}", passage["source"].as_str()?, passage["content"].as_str()?));
+    }
+    result.as_object_mut()?.insert("rendered".to_owned(), lines.join("\n").into());
+    Some(result)
 }
 
 #[cfg(test)]
@@ -99,6 +166,32 @@ mod tests {
         assert_eq!(found[1].1, expected);
         let raw = called(&events, true);
         assert_eq!((&raw[1].0.result, raw[1].1.clone()), (&events[1].result.value(), spaced_text(&raw[1].0.result)));
+    }
+
+    #[test]
+    fn results_are_told_from_what_is_kept_of_them() {
+        let (bees, wax) = (passage("bees.md", 7, "Bees\nlive."), passage("bees.md", 8, "Wax."));
+        let rendered = "[bees.md] Bees\nlive.";
+        let events = [
+            event(json!({"query": "q", "results": [bees], "rendered": rendered})),
+            event(json!({"query": "r", "results": [wax, bees], "rendered": format!("[bees.md] Wax.\n{rendered}")})),
+            event(json!({"query": "s", "results": [bees], "rendered": "Something else."})),
+            event(json!({"query": "t", "results": [], "rendered": "Nothing."})),
+            event(json!({"rendered": rendered, "results": [bees]})),
+            event(json!({"error": "no such tool"})),
+            event(json!([1])),
+        ];
+        let results: Vec<Json> = events.iter().map(|event| event.result.clone()).collect();
+        for raw in [false, true] {
+            let called: Vec<Called> = called(&events, raw).into_iter().map(|(called, _)| called).collect();
+            let kept = kept(&events, &called);
+            assert_eq!(restored(&called, &kept), Some(results.clone()), "raw {raw}");
+            let is_whole = |kept: &ToolResult| matches!(kept, ToolResult::Whole(_));
+            let whole: Vec<usize> = (0..events.len()).filter(|at| is_whole(&kept[*at])).collect();
+            assert_eq!(whole, if raw { vec![] } else { vec![2, 3, 4] }, "raw {raw}");
+            assert_eq!(kept[0], if raw { ToolResult::Same } else { ToolResult::Lines });
+            assert_eq!(restored(&called[1..], &kept), None);
+        }
     }
 
     #[test]

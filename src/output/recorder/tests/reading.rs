@@ -6,6 +6,9 @@ use super::super::super::synthetic_qa::SyntheticQa;
 use super::super::super::turns::TurnRow;
 use super::super::super::{ConversationDocument, FORMAT_VERSION, RunStateDocument, ShareGpt, SlotState};
 use super::*;
+use crate::domain::{
+    Agent, Answer, Attempt, Catalogue, ChunkIndex, DropReason, Failure, Round, SourceIndex, Wave, fixtures,
+};
 use serde::de::DeserializeOwned;
 use serde_json::Map;
 
@@ -48,6 +51,8 @@ fn what_was_written_is_read_back_as_it_was() {
         for parts in &all {
             let document = ConversationDocument::read(&root.path().join(&parts.file)).unwrap();
             assert_eq!(document, ConversationDocument::of(parts));
+            let path = root.path().join(&parts.file);
+            assert_eq!(document.conversation(&path, &catalogue).unwrap(), *parts.conversation, "raw {raw}");
         }
         let state = RunStateDocument::read(&root.path().join("outputs/run_state/run-1.json")).unwrap();
         assert_eq!(state.conversations, all.each_ref().map(SlotState::of));
@@ -56,6 +61,84 @@ fn what_was_written_is_read_back_as_it_was() {
         coverage_ledger::read(&root.path().join("outputs"), u64::MAX, |_, _| ledger += 1).unwrap();
         assert_eq!(ledger, 3);
     }
+}
+
+/// A conversation whose second turn came to nothing, with everything that such a turn can have.
+fn failed_conversation() -> Conversation {
+    let mut failed = sample::sample_conversation();
+    let (first, second) = (failed.turns[0].clone(), failed.turns.remove(1));
+    failed.wave = Wave(3);
+    failed.round = Round {
+        attempt: Attempt(2),
+        avoid: vec![ChunkIndex(1), ChunkIndex(0)],
+        question: Some(first.question.clone()),
+        answer: Some(Answer { retrieved: vec![ChunkIndex(0)], ..second.answer.clone() }),
+        judgement: None,
+    };
+    let failure = Failure::Refused { agent: Agent::Judge, detail: "I'd rather not.".into() };
+    failed.outcome = Some(Outcome::Dropped(DropReason::Failed(failure)));
+    failed
+}
+
+fn document(raw: bool, conversation: &Conversation) -> ConversationDocument<'static> {
+    let options = Options { raw, ..sample::options(Path::new("/p")) };
+    let (facts, catalogue, times) = (sample::facts(), sample::catalogue(), times(sample::stamp()));
+    let outcome = conversation.outcome.as_ref().unwrap();
+    let parts = parts(conversation, outcome, (&options, &facts, &catalogue), &times);
+    let text = serde_json::to_string(&ConversationDocument::of(&parts)).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn a_conversation_that_failed_is_made_again_of_its_document() {
+    let failed = failed_conversation();
+    for raw in [false, true] {
+        let found = document(raw, &failed).conversation(Path::new("c.json"), &sample::catalogue());
+        assert_eq!(found.unwrap(), failed, "raw {raw}");
+    }
+    // Where its documents stand elsewhere in the knowledge base, so do its passages.
+    let (texts, more) = (vec!["Restores are rehearsed.", "Backups are taken daily."], vec!["Alpha.", "Beta."]);
+    let documents = [("0".to_owned(), "a.md".to_owned(), more), ("5f0c".to_owned(), "backup.md".to_owned(), texts)];
+    let moved = document(false, &failed).conversation(Path::new("c.json"), &fixtures::catalogue(documents)).unwrap();
+    let used = &moved.turns[0].question.used;
+    assert_eq!((used.chunk, used.source), (Some(ChunkIndex(3)), Some(SourceIndex(1))));
+    assert_eq!(moved.turns[0].answer.retrieved, [ChunkIndex(3), ChunkIndex(2)]);
+    assert_eq!(moved.round.avoid, [ChunkIndex(3), ChunkIndex(2)]);
+}
+
+#[test]
+fn what_keeps_a_document_from_being_a_conversation_is_named() {
+    let whole = || document(false, &sample::sample_conversation());
+    let told = |document: &ConversationDocument, catalogue: &Catalogue| {
+        document.conversation(Path::new("c.json"), catalogue).unwrap_err().to_string()
+    };
+    let catalogue = sample::catalogue();
+    let mut earlier = whole();
+    earlier.state = None;
+    assert_eq!(
+        told(&earlier, &catalogue),
+        "read c.json: `state`: it is missing: an earlier release wrote the document"
+    );
+    let mut short = whole();
+    short.raw_results.pop();
+    let expected = "read c.json: `raw_results`: it tells of 1 turns, and the conversation has 2";
+    assert_eq!(told(&short, &catalogue), expected);
+    let mut unjudged = whole();
+    unjudged.turns.to_mut()[1].qa_judge = None;
+    let expected = "read c.json: `turns[1].qa_judge`: it and `state` do not tell of the same verdict";
+    assert_eq!(told(&unjudged, &catalogue), expected);
+    let mut strange = whole();
+    strange.turns.to_mut()[0].question_mode = "rude".into();
+    assert!(told(&strange, &catalogue).starts_with("read c.json: `turns[0].question_mode`: unknown variant `rude`"));
+    let mut lost = whole();
+    lost.state.as_mut().unwrap().turns[1].retrieved.push(ChunkIndex(9));
+    assert_eq!(told(&lost, &catalogue), "read c.json: `state`: it names chunk 9, which its lists do not have");
+    let of = |path: &str, texts| fixtures::catalogue([("5f0c".to_owned(), path.to_owned(), texts)]);
+    let other = "read the document with the knowledge base that it was made from";
+    let expected = format!("read c.json: `state.sources[0]`: there is no document `backup.md`; {other}");
+    assert_eq!(told(&whole(), &of("other.md", vec!["A.", "B."])), expected);
+    let expected = format!("read c.json: `state.chunks[0]`: there is no chunk 1 of document `backup.md`; {other}");
+    assert_eq!(told(&whole(), &of("backup.md", vec!["A."])), expected);
 }
 
 #[test]

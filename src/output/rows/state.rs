@@ -1,0 +1,202 @@
+//! The `state` of a document: what its other keys do not tell of a conversation, so that the document is all of it.
+//!
+//! The positions of passages and documents in a knowledge base mean nothing elsewhere. In a state they are places in its own
+//! lists, which name them: `sources` by their paths, `chunks` by the place of their source and their number in it.
+
+use super::json::Text;
+use super::results::{ToolResult, kept};
+use super::{Parts, TurnPayload};
+use crate::domain::{
+    Acceptance, Catalogue, ChunkIndex, Fingerprint, Judgement, Outcome, Persona, Round, SourceIndex, Turn, Used, Wave,
+};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// The `state` of a document of `conversations/`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConversationState<'a> {
+    pub(crate) wave: Wave,
+    pub(crate) target_n_turns: u16,
+    /// The personas, where the inputs do not tell all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) user_persona: Option<Cow<'a, Persona>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) assistant_persona: Option<Cow<'a, Persona>>,
+    pub(crate) sources: Vec<Text<'a>>,
+    pub(crate) chunks: Vec<(u32, u32)>,
+    pub(crate) turns: Vec<TurnState<'a>>,
+    /// The turn that it never finished, if it has begun one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) round: Option<Box<Round>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) judgement: Option<JudgementState<'a>>,
+    pub(crate) outcome: Cow<'a, Outcome>,
+}
+
+/// What the `state` tells of a turn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TurnState<'a> {
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) used: UsedState<'a>,
+    pub(crate) retrieved: Vec<ChunkIndex>,
+    pub(crate) cited: Vec<ChunkIndex>,
+    pub(crate) tool_results: Vec<ToolResult<'a>>,
+    pub(crate) calls: (u32, u32),
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) user_reasoning: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) assistant_reasoning: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) judgement: Option<JudgementState<'a>>,
+}
+
+/// What a question uses of the knowledge base.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UsedState<'a> {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) chunk: Option<ChunkIndex>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<SourceIndex>,
+    /// The question that it counts as, where that is not its own text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) question: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seed: Option<(Text<'a>, Text<'a>)>,
+}
+
+/// What the `state` tells of a verdict.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JudgementState<'a> {
+    pub(crate) acceptance: Acceptance,
+    pub(crate) calls: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reasoning: Option<Text<'a>>,
+}
+
+impl<'a> ConversationState<'a> {
+    /// Of a conversation that has ended.
+    pub(crate) fn of(parts: &'a Parts<'a>) -> Self {
+        let (conversation, mut places) = (parts.conversation, Places::new(parts.catalogue));
+        let turn = |(turn, payload): (&'a Arc<Turn>, &TurnPayload)| {
+            let (question, answer) = (&turn.question, &turn.answer);
+            let Used { chunk, source, question: asked, seed } = &question.used;
+            TurnState {
+                fingerprint: question.fingerprint,
+                used: UsedState {
+                    chunk: chunk.map(|chunk| places.chunk(chunk)),
+                    source: source.map(|source| places.source(source)),
+                    question: (**asked != *question.reply.user_message).then(|| (&**asked).into()),
+                    seed: seed.as_ref().map(|(topic, question)| ((&**topic).into(), (&**question).into())),
+                },
+                retrieved: answer.retrieved.iter().map(|chunk| places.chunk(*chunk)).collect(),
+                cited: answer.used.iter().map(|chunk| places.chunk(*chunk)).collect(),
+                tool_results: kept(&answer.tool_events, &payload.tool_events),
+                calls: (question.calls, answer.calls),
+                user_reasoning: question.reasoning.as_deref().map(Text::from),
+                assistant_reasoning: answer.reasoning.as_deref().map(Text::from),
+                judgement: turn.judgement.as_ref().map(JudgementState::of),
+            }
+        };
+        let turns = conversation.turns.iter().zip(&parts.turns).map(turn).collect();
+        let round = (conversation.round != Round::default()).then(|| {
+            let mut round = Box::new(conversation.round.clone());
+            places.round(&mut round);
+            round
+        });
+        Self {
+            wave: conversation.wave,
+            target_n_turns: conversation.target_turns,
+            user_persona: untold(&conversation.user_persona),
+            assistant_persona: untold(&conversation.assistant_persona),
+            sources: places.sources.iter().map(|source| (&parts.catalogue.source(*source).path).into()).collect(),
+            chunks: places.named,
+            turns,
+            round,
+            judgement: conversation.judgement.as_ref().map(JudgementState::of),
+            outcome: Cow::Borrowed(parts.outcome),
+        }
+    }
+}
+
+/// The persona, unless its id and its text in the inputs tell all of it.
+fn untold(persona: &Persona) -> Option<Cow<'_, Persona>> {
+    (told(&persona.id, &persona.rendered()).as_ref() != Some(persona)).then_some(Cow::Borrowed(persona))
+}
+
+/// The persona of this id and text, if it has a name, traits and a style.
+pub(crate) fn told(id: &str, rendered: &str) -> Option<Persona> {
+    let parts: Vec<&str> = rendered.split(" | ").collect();
+    let [name, traits, style] = parts.as_slice() else { return None };
+    let traits = traits.split(", ").map(str::to_owned).collect();
+    Some(Persona { id: id.to_owned(), name: (*name).to_owned(), traits, style: (*style).to_owned() })
+}
+
+impl<'a> JudgementState<'a> {
+    fn of(Judgement { acceptance, calls, reasoning, .. }: &'a Judgement) -> Self {
+        Self { acceptance: *acceptance, calls: *calls, reasoning: reasoning.as_deref().map(Text::from) }
+    }
+}
+
+/// Gives passages and documents other positions, wherever a conversation names them.
+pub(crate) trait Reposition {
+    fn chunk(&mut self, chunk: ChunkIndex) -> ChunkIndex;
+
+    fn source(&mut self, source: SourceIndex) -> SourceIndex;
+
+    fn used(&mut self, used: &mut Used) {
+        used.chunk = used.chunk.map(|chunk| self.chunk(chunk));
+        used.source = used.source.map(|source| self.source(source));
+    }
+
+    fn round(&mut self, round: &mut Round) {
+        let Round { avoid, question, answer, .. } = round;
+        if let Some(question) = question {
+            self.used(&mut Arc::make_mut(question).used);
+        }
+        let answered = answer.iter_mut().flat_map(|answer| [&mut answer.retrieved, &mut answer.used]);
+        for chunk in answered.chain([avoid]).flatten() {
+            *chunk = self.chunk(*chunk);
+        }
+    }
+}
+
+/// From positions in a catalogue to places in the lists of a state, which grow as they are asked for.
+struct Places<'a> {
+    catalogue: &'a Catalogue,
+    sources: Vec<SourceIndex>,
+    chunks: Vec<ChunkIndex>,
+    /// Source and number of each of the chunks.
+    named: Vec<(u32, u32)>,
+}
+
+impl<'a> Places<'a> {
+    fn new(catalogue: &'a Catalogue) -> Self {
+        Self { catalogue, sources: Vec::new(), chunks: Vec::new(), named: Vec::new() }
+    }
+}
+
+impl Reposition for Places<'_> {
+    fn chunk(&mut self, chunk: ChunkIndex) -> ChunkIndex {
+        let at = place(&mut self.chunks, chunk);
+        if at as usize == self.named.len() {
+            let found = self.catalogue.chunk(chunk);
+            let SourceIndex(source) = self.source(found.source);
+            self.named.push((source, found.chunk_index));
+        }
+        ChunkIndex(at)
+    }
+
+    fn source(&mut self, source: SourceIndex) -> SourceIndex {
+        SourceIndex(place(&mut self.sources, source))
+    }
+}
+
+/// The place of an item in a list, which it joins where it is new.
+fn place<T: PartialEq>(list: &mut Vec<T>, item: T) -> u32 {
+    let at = list.iter().position(|known| *known == item).unwrap_or(list.len());
+    if at == list.len() {
+        list.push(item);
+    }
+    at as u32
+}
