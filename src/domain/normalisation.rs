@@ -50,7 +50,8 @@ impl Normalisation {
 
 /// Unicode NFKC, lower-cased, white space collapsed to single spaces and trimmed.
 pub fn compatible(text: &str) -> String {
-    collapsed(&lowered(text.nfkc()))
+    // ASCII is its own compatibility form, and so are its lower-case letters.
+    if text.is_ascii() { collapsed(&text.to_ascii_lowercase()) } else { collapsed(&lowered(text.nfkc())) }
 }
 
 fn full(text: &str) -> String {
@@ -69,7 +70,14 @@ fn lowered(letters: impl Iterator<Item = char>) -> String {
 
 /// Without white space at its ends; single blanks for the rest of it.
 pub fn collapsed(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let mut line = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
 }
 
 /// What no reader sees: control characters, and what Unicode calls default ignorable (`DerivedCoreProperties.txt`), among
@@ -300,6 +308,11 @@ mod tests {
     ];
 
     proptest! {
+        #[test]
+        fn ascii_is_read_as_all_text_is(text in "[ -~\\t\\n\\r\u{b}\u{1}]{0,40}") {
+            prop_assert_eq!(compatible(&text), collapsed(&lowered(text.nfkc())));
+        }
+
         #[test]
         fn what_is_normalised_stays_as_it_is(text in any::<String>(), marks in "[a1 .,!?'\"“”«»—…،؟。「」\u{640}\u{64e}\u{5b8}\u{200d}語न]{0,20}") {
             for version in [Normalisation::Contract, Normalisation::Compatible, Normalisation::Full] {
