@@ -1,6 +1,7 @@
 //! When two questions are the same: the pipelines that take away what does not tell them apart.
 
 use super::script::Script;
+use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization;
 
 /// A version of how questions are normalised before they are compared. Stored fingerprints depend on it, so a version
@@ -50,26 +51,38 @@ impl Normalisation {
 
 /// Unicode NFKC, lower-cased, white space collapsed to single spaces and trimmed.
 pub fn compatible(text: &str) -> String {
-    collapsed(&lowered(text.nfkc()))
+    collapsed(&lowered(&nfkc(text)))
 }
 
 fn full(text: &str) -> String {
-    let telling = |c: &char| !is_invisible(*c) && !is_optional(*c);
-    let lowered = lowered(text.nfkc().filter(telling));
+    let telling = |c: &char| matches!(c, ' '..='~') || !is_invisible(*c) && !is_optional(*c);
+    let lowered = lowered(&nfkc(text).chars().filter(telling).collect::<String>());
     // Letters that come to stand side by side may be one.
-    let plain: String = without_marks(&lowered).nfkc().collect();
+    let plain = nfkc(&without_marks(&lowered)).into_owned();
     // What is nothing but punctuation is told apart by it.
     if plain.is_empty() { collapsed(&lowered) } else { plain }
 }
 
+/// The compatibility form of a text; ASCII is its own.
+fn nfkc(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() { text.into() } else { text.nfkc().collect::<String>().into() }
+}
+
 /// Lower-cased, and composed again where that parted anything.
-fn lowered(letters: impl Iterator<Item = char>) -> String {
-    letters.collect::<String>().to_lowercase().nfkc().collect()
+fn lowered(text: &str) -> String {
+    nfkc(&text.to_lowercase()).into_owned()
 }
 
 /// Without white space at its ends; single blanks for the rest of it.
 pub fn collapsed(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let mut line = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
 }
 
 /// What no reader sees: control characters, and what Unicode calls default ignorable (`DerivedCoreProperties.txt`), among
@@ -168,16 +181,17 @@ fn folded(c: char) -> char {
 /// `node.js`) and stops in front of one (`.net`, `!=`) stay, and so does every sign that is no punctuation of sentences
 /// (`c++`, `-5`, `#1`).
 fn without_marks(text: &str) -> String {
-    let letters: Vec<char> = text.chars().map(folded).collect();
-    let (mut plain, mut before, mut end) = (String::with_capacity(text.len()), ' ', 0);
-    for run in letters.chunk_by(|one, next| is_sign(*one) && is_sign(*next)) {
-        end += run.len();
-        if is_sign(run[0]) {
-            let after = letters.get(end).copied().unwrap_or(' ');
-            plain.extend(kept(before, run, after));
+    let (mut plain, mut before, mut signs) = (String::with_capacity(text.len()), ' ', Vec::new());
+    let mut letters = text.chars().map(folded).peekable();
+    while let Some(letter) = letters.next() {
+        if is_sign(letter) {
+            signs.push(letter);
+            signs.extend(std::iter::from_fn(|| letters.next_if(|letter| is_sign(*letter))));
+            plain.extend(kept(before, &signs, letters.peek().copied().unwrap_or(' ')));
+            signs.clear();
         } else {
-            plain.push(run[0]);
-            before = run[0];
+            plain.push(letter);
+            before = letter;
         }
     }
     collapsed(&plain)
@@ -200,7 +214,7 @@ fn kept(before: char, signs: &[char], after: char) -> Vec<char> {
 }
 
 fn is_sign(c: char) -> bool {
-    is_stop(c) || is_mark(c) || matches!(c, '"' | '\'')
+    if c.is_ascii() { is_stop(c) || matches!(c, '"' | '\'') } else { is_mark(c) }
 }
 
 /// Whether a letter is of a script that does not part its words by blanks.
@@ -300,6 +314,11 @@ mod tests {
     ];
 
     proptest! {
+        #[test]
+        fn ascii_is_its_own_compatibility_form(text in "[\\x00-\\x7f]{0,40}") {
+            prop_assert_eq!(text.nfkc().collect::<String>(), nfkc(&text));
+        }
+
         #[test]
         fn what_is_normalised_stays_as_it_is(text in any::<String>(), marks in "[a1 .,!?'\"“”«»—…،؟。「」\u{640}\u{64e}\u{5b8}\u{200d}語न]{0,20}") {
             for version in [Normalisation::Contract, Normalisation::Compatible, Normalisation::Full] {

@@ -17,7 +17,7 @@ mod whole;
 pub use documents::inside;
 pub use error::FilesError;
 pub use folder::Folder;
-pub use reading::read;
+pub use reading::{read, read_with};
 pub use whole::WrittenFile;
 
 pub(crate) use documents::Documents;

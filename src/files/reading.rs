@@ -1,11 +1,15 @@
 //! Rows of a JSON Lines file, read back one by one.
 
 use super::FilesError;
+use rayon::prelude::*;
 use serde::de::DeserializeOwned;
 use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Read};
-use std::ops::Range;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Take};
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
+
+/// Bytes whose rows are read at a time, on all cores.
+const BLOCK: usize = 4 << 20;
 
 /// Hands over the rows of a file one by one with the bytes each takes, first to last, up to this length of the file in
 /// bytes; none when there is no such file. A last line without newline that is not a row was torn by a run that died: it is
@@ -13,34 +17,65 @@ use std::path::Path;
 ///
 /// # Errors
 /// When the file can't be read, or another line is not such a row; the error names the line.
-pub fn read<Row: DeserializeOwned>(
+pub fn read<Row: DeserializeOwned + Send>(
     path: &Path,
     length: u64,
     mut take: impl FnMut(Range<u64>, Row),
+) -> Result<(), FilesError> {
+    let take = |bytes, row| {
+        take(bytes, row);
+        ControlFlow::Continue(())
+    };
+    read_with(path, length, |text| serde_json::from_slice(text), take)
+}
+
+/// The same, with what `parse` makes of the text of each row; it is called on all cores. Ends early where `take` says so.
+///
+/// # Errors
+/// As there.
+pub fn read_with<Row: Send>(
+    path: &Path,
+    length: u64,
+    parse: impl Fn(&[u8]) -> serde_json::Result<Row> + Sync,
+    mut take: impl FnMut(Range<u64>, Row) -> ControlFlow<()>,
 ) -> Result<(), FilesError> {
     let file = match File::open(path) {
         Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(()),
         opened => opened.map_err(FilesError::io("open", path))?,
     };
     let mut reader = BufReader::new(file.take(length));
-    let (mut text, mut end) = (Vec::new(), 0);
-    for line in 1.. {
-        let start = end;
-        text.clear();
-        if reader.read_until(b'\n', &mut text).map_err(FilesError::io("read", path))? == 0 {
-            break;
-        }
-        end += text.len() as u64;
-        if text.trim_ascii().is_empty() {
-            continue;
-        }
-        match serde_json::from_slice(&text) {
-            Ok(row) => take(start..end, row),
-            Err(_) if !text.ends_with(b"\n") => tracing::warn!("{}:{line}: ignored a torn last line", path.display()),
-            Err(cause) => return Err(FilesError::Decode { path: path.to_owned(), line, cause }),
+    let (mut line, mut start, mut text) = (0, 0, Vec::new());
+    while block(&mut reader, &mut text).map_err(FilesError::io("read", path))? {
+        let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
+        let is_blank = |text: &[u8]| text.trim_ascii().is_empty();
+        let rows: Vec<_> = lines.par_iter().map(|text| (!is_blank(text)).then(|| parse(text))).collect();
+        for (text, row) in lines.into_iter().zip(rows) {
+            (line, start) = (line + 1, start + text.len() as u64);
+            match row {
+                None => {}
+                Some(Ok(row)) => {
+                    if take(start - text.len() as u64..start, row).is_break() {
+                        return Ok(());
+                    }
+                }
+                Some(Err(_)) if !text.ends_with(b"\n") => {
+                    tracing::warn!("{}:{line}: ignored a torn last line", path.display());
+                }
+                Some(Err(cause)) => return Err(FilesError::Decode { path: path.to_owned(), line, cause }),
+            }
         }
     }
     Ok(())
+}
+
+/// Reads the next whole lines, and whether there are any.
+fn block(reader: &mut BufReader<Take<File>>, text: &mut Vec<u8>) -> std::io::Result<bool> {
+    text.clear();
+    reader.by_ref().take(BLOCK as u64).read_to_end(text)?;
+    if !text.ends_with(b"\n") {
+        reader.read_until(b'\n', text)?;
+    }
+    Ok(!text.is_empty())
 }
 
 #[cfg(test)]

@@ -6,11 +6,12 @@ use super::progress::Counter;
 use super::{Step, Watch, terms};
 use crate::domain::{Catalogue, Chunk, ChunkIndex};
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use tantivy::collector::TopDocs;
 use tantivy::directory::RamDirectory;
-use tantivy::index::{IndexBuilder, IndexSettings};
+use tantivy::index::{IndexBuilder, IndexSettings, InvertedIndexReader};
+use tantivy::postings::TermInfo;
 use tantivy::query::{BooleanQuery, BoostQuery, Occur, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::{PreTokenizedString, Token};
@@ -46,8 +47,12 @@ pub struct Hit {
 pub struct Index {
     catalogue: Arc<Catalogue>,
     searcher: Searcher,
+    /// The terms of its only segment; none where there are no chunks.
+    terms: Option<Arc<InvertedIndexReader>>,
     field: Field,
     languages: Vec<&'static Language>,
+    /// Folded words that name no subject in some of these languages.
+    slight: HashSet<&'static str>,
 }
 
 impl Index {
@@ -85,7 +90,10 @@ impl Index {
         languages.sort_by_key(|language| language.code);
         languages.dedup_by_key(|language| language.code);
         let reader = writer.finalize()?.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
-        Ok(Self { catalogue, searcher: reader.searcher(), field, languages })
+        let searcher = reader.searcher();
+        let terms = searcher.segment_readers().first().map(|segment| segment.inverted_index(field)).transpose()?;
+        let slight = languages.iter().flat_map(|language| language.slight()).collect();
+        Ok(Self { catalogue, searcher, terms, field, languages, slight })
     }
 
     /// The best `k` chunks for a query in any words, best first, equal ones in catalogue order; only chunks that share
@@ -99,9 +107,9 @@ impl Index {
         if limit == 0 || terms.is_empty() {
             return Ok(Vec::new());
         }
-        let clauses = terms.iter().map(|(term, weight)| {
-            let term = TermQuery::new(Term::from_field_text(self.field, term), IndexRecordOption::WithFreqs);
-            let query: Box<dyn Query> = Box::new(BoostQuery::new(Box::new(term), *weight));
+        let clauses = terms.into_iter().map(|(term, weight)| {
+            let term = TermQuery::new(term, IndexRecordOption::WithFreqs);
+            let query: Box<dyn Query> = Box::new(BoostQuery::new(Box::new(term), weight));
             (Occur::Should, query)
         });
         let best = TopDocs::with_limit(limit).order_by_score();
@@ -110,8 +118,8 @@ impl Index {
         Ok(found.into_iter().map(|(score, at)| Hit { chunk: ChunkIndex(at.doc_id), score }).collect())
     }
 
-    /// How much of what a query is about a chunk has in it, in its text or in the headings above it: the share, from 0
-    /// to 1, of the query's words that it has, as they are or inflected, in a language of the knowledge base.
+    /// How much of what a query is about each of these chunks has in it, in its text or in the headings above it: the share,
+    /// from 0 to 1, of the query's words that it has, as they are or inflected, in a language of the knowledge base.
     ///
     /// Words weigh as much as they are rare in the knowledge base: `ln(1 + (N - n + 0.5) / (n + 0.5))` for a word in `n`
     /// of `N` chunks, as in BM25. A word that is in none weighs as one that is in a single chunk. Words that name no
@@ -129,24 +137,24 @@ impl Index {
     /// # let catalogue = Catalogue { sources: vec![source], chunks: vec![chunk] };
     /// // One chunk: "Wash the filters with cold water every month."
     /// let index = Index::build(catalogue.into(), &|_| ())?;
-    /// assert_eq!(index.nearness("How is the filter washed?", ChunkIndex(0)), 1.0);
-    /// assert_eq!(index.nearness("When is a sourdough starter ready?", ChunkIndex(0)), 0.0);
+    /// assert_eq!(index.nearness("How is the filter washed?", &[ChunkIndex(0)]), [1.0]);
+    /// assert_eq!(index.nearness("When is a sourdough starter ready?", &[ChunkIndex(0)]), [0.0]);
     /// # Ok::<(), dlgforge::knowledge::KnowledgeError>(())
     /// ```
-    pub fn nearness(&self, query: &str, chunk: ChunkIndex) -> f32 {
+    pub fn nearness(&self, query: &str, chunks: &[ChunkIndex]) -> Vec<f32> {
         let total = self.catalogue.chunks.len().max(1) as f32;
-        let (mut had, mut all) = (0.0, 0.0);
+        let (mut had, mut all) = (vec![0.0; chunks.len()], 0.0);
         for word in query_words(query) {
             if self.is_slight(&terms::folded(&word)) {
                 continue;
             }
-            let (chunks, is_there) = self.occurrence(&word, chunk);
-            let chunks = chunks.max(1) as f32;
-            let weight = (1.0 + (total - chunks + 0.5) / (chunks + 0.5)).ln();
+            let (frequency, are_there) = self.occurrence(&word, chunks);
+            let frequency = frequency.max(1) as f32;
+            let weight = (1.0 + (total - frequency + 0.5) / (frequency + 0.5)).ln();
             all += weight;
-            had += if is_there { weight } else { 0.0 };
+            had.iter_mut().zip(are_there).for_each(|(had, is_there)| *had += if is_there { weight } else { 0.0 });
         }
-        if all > 0.0 { had / all } else { 1.0 }
+        had.into_iter().map(|had| if all > 0.0 { had / all } else { 1.0 }).collect()
     }
 
     /// The words of a text that may tell what it is about, each once, in order, in lower case.
@@ -160,23 +168,19 @@ impl Index {
         words
     }
 
-    /// In how many chunks a word is, in its most frequent form, and whether it is in this one.
-    fn occurrence(&self, word: &str, chunk: ChunkIndex) -> (u32, bool) {
-        let (mut chunks, mut is_there) = (0, false);
-        // All chunks are in one segment, a chunk's position is its document number.
-        let Some(segment) = self.searcher.segment_readers().first() else {
-            return (0, false);
-        };
-        let inverted = segment.inverted_index(self.field).expect(HELD_IN_MEMORY);
-        for term in terms::of_word(word, &self.languages) {
-            let term = Term::from_field_text(self.field, &term);
-            let postings = inverted.read_postings(&term, IndexRecordOption::Basic).expect(HELD_IN_MEMORY);
-            if let Some(mut postings) = postings {
-                chunks = chunks.max(postings.doc_freq());
-                is_there |= postings.doc() <= chunk.0 && postings.seek(chunk.0) == chunk.0;
+    /// In how many chunks a word is, in its most frequent form, and whether it is in each of these.
+    fn occurrence(&self, word: &str, chunks: &[ChunkIndex]) -> (u32, Vec<bool>) {
+        let (mut frequency, mut are_there) = (0, vec![false; chunks.len()]);
+        for (_, info, inverted) in self.known_terms(word) {
+            frequency = frequency.max(info.doc_freq);
+            for (chunk, is_there) in chunks.iter().zip(&mut are_there) {
+                let postings = inverted.read_postings_from_terminfo(&info, IndexRecordOption::Basic);
+                let mut postings = postings.expect(HELD_IN_MEMORY);
+                // A chunk's position is its document number.
+                *is_there |= postings.doc() <= chunk.0 && postings.seek(chunk.0) == chunk.0;
             }
         }
-        (chunks, is_there)
+        (frequency, are_there)
     }
 
     /// The knowledge base that was indexed.
@@ -184,19 +188,34 @@ impl Index {
         &self.catalogue
     }
 
-    /// Terms with their weights; sorted, so that scores are added up in the same order whatever the order of the words.
-    fn query_terms(&self, query: &str) -> BTreeMap<String, f32> {
+    /// Those terms of a query that some chunk has, with their weights; sorted, so that scores are added up in the same order
+    /// whatever the order of the words.
+    fn query_terms(&self, query: &str) -> BTreeMap<Term, f32> {
         let mut terms = BTreeMap::new();
         for word in query_words(query) {
             let weight = if self.is_slight(&terms::folded(&word)) { SLIGHT } else { 1.0 };
-            terms.extend(terms::of_word(&word, &self.languages).map(|term| (term, weight)));
+            terms.extend(self.known_terms(&word).map(|(term, ..)| (term, weight)));
         }
         terms
     }
 
+    /// The terms of a word that some chunk has, and where they are in the index.
+    fn known_terms<'a>(
+        &'a self,
+        word: &'a str,
+    ) -> impl Iterator<Item = (Term, TermInfo, &'a InvertedIndexReader)> + 'a {
+        self.terms.iter().flat_map(move |inverted| {
+            terms::of_word(word, &self.languages).filter_map(move |term| {
+                let term = Term::from_field_text(self.field, &term);
+                let info = inverted.get_term_info(&term).expect(HELD_IN_MEMORY)?;
+                Some((term, info, &**inverted))
+            })
+        })
+    }
+
     /// Whether a folded word names no subject in some language of the knowledge base.
     fn is_slight(&self, folded: &str) -> bool {
-        self.languages.iter().any(|language| language.is_slight(folded))
+        self.slight.contains(folded)
     }
 }
 
@@ -252,6 +271,10 @@ mod tests {
 
     fn found(index: &Index, query: &str, k: usize) -> Vec<u32> {
         index.best(query, k).unwrap().iter().map(|hit| hit.chunk.0).collect()
+    }
+
+    fn near(index: &Index, query: &str, chunk: u32) -> f32 {
+        index.nearness(query, &[ChunkIndex(chunk)])[0]
     }
 
     #[test]
@@ -310,8 +333,8 @@ mod tests {
         catalogue.chunks[1].context = "Aurora 8 heat pump › Filters".into();
         let index = Index::build(Arc::new(catalogue), &|_| ()).unwrap();
         assert_eq!(found(&index, "filters of the Aurora", 2), [1]);
-        assert_eq!(index.nearness("filters of the Aurora", ChunkIndex(1)), 1.0);
-        assert_eq!(index.nearness("filters of the Aurora", ChunkIndex(0)), 0.0);
+        assert_eq!(near(&index, "filters of the Aurora", 1), 1.0);
+        assert_eq!(near(&index, "filters of the Aurora", 0), 0.0);
     }
 
     /// A heat pump's manual, in three languages.
@@ -335,8 +358,8 @@ mod tests {
             ("كيف المرشحات تنظيف؟", 4),
             ("متى يظهر خطأ 12؟", 5),
         ] {
-            assert_eq!(index.nearness(query, ChunkIndex(chunk)), 1.0, "{query}");
-            assert!(index.nearness(query, ChunkIndex((chunk + 1) % 6)) < 0.7, "{query}");
+            assert_eq!(near(&index, query, chunk), 1.0, "{query}");
+            assert!(near(&index, query, (chunk + 1) % 6) < 0.7, "{query}");
         }
     }
 
@@ -350,11 +373,11 @@ mod tests {
             "zzzz",
         ] {
             for chunk in 0..6 {
-                assert_eq!(index.nearness(query, ChunkIndex(chunk)), 0.0, "{query}");
+                assert_eq!(near(&index, query, chunk), 0.0, "{query}");
             }
         }
         for query in ["", "What is it?", "Qu'est-ce que c'est ?", "ما هو؟"] {
-            assert_eq!(index.nearness(query, ChunkIndex(0)), 1.0, "{query}");
+            assert_eq!(near(&index, query, 0), 1.0, "{query}");
         }
     }
 
@@ -362,7 +385,7 @@ mod tests {
     fn rare_and_unknown_words_weigh_most() {
         let texts = ["pump filter", "pump water", "pump hose", "pump valve"];
         let index = Index::build(catalogue(&texts), &|_| ()).unwrap();
-        let near = |query: &str| index.nearness(query, ChunkIndex(0));
+        let near = |query: &str| near(&index, query, 0);
         assert!(near("pump water") < 0.2 && near("filter water") == 0.5 && near("hose valve") == 0.0);
         assert_eq!(near("filter sourdough"), near("filter hose"));
         assert_eq!(near("filter filter sourdough"), near("sourdough filter"));

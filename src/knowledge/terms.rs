@@ -6,7 +6,7 @@
 //! language of the knowledge base, and only the stems that exist there match.
 
 use super::language::Language;
-use tantivy::tokenizer::{RawTokenizer, Stemmer, TokenFilter, TokenStream, Tokenizer};
+use frostem::Stemmer;
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -16,7 +16,9 @@ const LONGEST_WORD: usize = 128;
 /// Words of a text by UAX #29, lower-cased, in Unicode NFKC. Unspaced scripts fall into characters; an apostrophe or a
 /// colon ends a word, and a single letter it cuts off (`l'eau`, `bee's`) is no word.
 pub(super) fn words(text: &str) -> Vec<String> {
-    let lower: String = text.nfkc().collect::<String>().to_lowercase();
+    // ASCII is its own compatibility form.
+    let lower =
+        if text.is_ascii() { text.to_ascii_lowercase() } else { text.nfkc().collect::<String>().to_lowercase() };
     let mut words = Vec::new();
     for whole in lower.unicode_words() {
         let parts =
@@ -77,10 +79,9 @@ fn digit(letter: char, zero: char) -> char {
 
 /// The stem by the language's Snowball algorithm, which wants accents still in place.
 fn stem(word: &str, language: &Language) -> String {
-    let mut stemmer = Stemmer::new(language.stemmer).transform(RawTokenizer::default());
+    let stemmer = Stemmer::new(language.stemmer);
     let word = if language.code == "ar" { without_conjunction(word) } else { word.to_owned() };
-    let mut stream = stemmer.token_stream(&word);
-    if stream.advance() { stream.token().text.clone() } else { String::new() }
+    stemmer.stem(&word).into_owned()
 }
 
 /// An Arabic word without vowel signs, and without `wa-` or `fa-` before its article: Snowball's stemmer takes the

@@ -5,7 +5,8 @@ use super::rows::Parts;
 use crate::domain::{Catalogue, Turn, question_hash};
 use crate::files::{self, FilesError, Lines};
 use serde::{Deserialize, Serialize};
-use std::ops::Range;
+use std::borrow::Cow;
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
 
 /// Name of the ledger in the output folder.
@@ -21,60 +22,73 @@ fn rows(parts: &Parts, lines: &mut Lines) -> Result<(), FilesError> {
 
 /// A line of the ledger. Texts are empty where there is nothing to tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LedgerRow {
+pub struct LedgerRow<'a> {
     /// When it was recorded: UTC with microseconds and `Z`.
-    pub timestamp: String,
+    #[serde(borrow)]
+    pub timestamp: Cow<'a, str>,
     /// Id of the chunk the question is about.
-    pub topic_id: String,
+    #[serde(borrow)]
+    pub topic_id: Cow<'a, str>,
     /// Path of its document, relative to the knowledge folder.
-    pub source_path: String,
+    #[serde(borrow)]
+    pub source_path: Cow<'a, str>,
     /// The question as it was asked.
-    pub question: String,
+    #[serde(borrow)]
+    pub question: Cow<'a, str>,
     /// [`question_hash`] of the question.
-    pub question_hash: String,
+    #[serde(borrow)]
+    pub question_hash: Cow<'a, str>,
     /// How the question related to what was said.
-    pub question_mode: String,
+    #[serde(borrow)]
+    pub question_mode: Cow<'a, str>,
     /// Seed topic of the question; empty without one.
-    pub seed_topic: String,
+    #[serde(borrow)]
+    pub seed_topic: Cow<'a, str>,
     /// Seed question it began from; empty without one.
-    pub seed_question: String,
+    #[serde(borrow)]
+    pub seed_question: Cow<'a, str>,
     /// [`question_hash`] of the seed question.
-    pub seed_question_hash: String,
+    #[serde(borrow)]
+    pub seed_question_hash: Cow<'a, str>,
     /// The run that asked. Ledgers of earlier releases do not tell.
-    #[serde(default)]
-    pub run_id: String,
+    #[serde(borrow, default)]
+    pub run_id: Cow<'a, str>,
 }
 
-impl LedgerRow {
+impl<'a> LedgerRow<'a> {
     /// The line of an accepted turn.
-    pub(crate) fn of(turn: &Turn, catalogue: &Catalogue, run_id: &str, timestamp: &str) -> Self {
+    pub(crate) fn of(turn: &'a Turn, catalogue: &'a Catalogue, run_id: &'a str, timestamp: &'a str) -> Self {
         let question = &turn.question;
-        let chunk = question.used.chunk.map(|chunk| catalogue.chunk(chunk).id.clone());
-        let source = question.used.source.map(|source| catalogue.source(source).path.clone());
         let seed_hash =
             if question.seed_question.is_empty() { String::new() } else { question_hash(&question.seed_question) };
         Self {
-            timestamp: timestamp.to_owned(),
-            topic_id: chunk.unwrap_or_default(),
-            source_path: source.unwrap_or_default(),
-            question: question.reply.user_message.clone(),
-            question_hash: question_hash(&question.reply.user_message),
-            question_mode: question.mode.as_str().to_owned(),
-            seed_topic: question.seed_topic.clone(),
-            seed_question: question.seed_question.clone(),
-            seed_question_hash: seed_hash,
-            run_id: run_id.to_owned(),
+            timestamp: timestamp.into(),
+            topic_id: question.used.chunk.map_or("", |chunk| &catalogue.chunk(chunk).id).into(),
+            source_path: question.used.source.map_or("", |source| &catalogue.source(source).path).into(),
+            question: question.reply.user_message.as_str().into(),
+            question_hash: question_hash(&question.reply.user_message).into(),
+            question_mode: question.mode.as_str().into(),
+            seed_topic: question.seed_topic.as_str().into(),
+            seed_question: question.seed_question.as_str().into(),
+            seed_question_hash: seed_hash.into(),
+            run_id: run_id.into(),
         }
     }
 }
 
-/// Hands over the rows of the ledger in an output folder one by one with the bytes each takes, oldest first, up to this
-/// length in bytes; see [`files::read`].
+/// Hands over what is made of the rows of the ledger in an output folder, one by one with the bytes each takes, oldest first,
+/// up to this length in bytes. `make` is called on all cores; see [`files::read_with`].
 ///
 /// # Errors
 /// When the file can't be read, or a line is not a ledger row; the error names the line.
-pub fn read(folder: &Path, length: u64, take: impl FnMut(Range<u64>, LedgerRow)) -> Result<(), FilesError> {
-    files::read(&folder.join(FILE_NAME), length, take)
+pub fn read<T: Send>(
+    folder: &Path,
+    length: u64,
+    make: impl Fn(LedgerRow<'_>) -> T + Sync,
+    take: impl FnMut(Range<u64>, T) -> ControlFlow<()>,
+) -> Result<(), FilesError> {
+    let parse = |text: &[u8]| serde_json::from_slice(text).map(&make);
+    files::read_with(&folder.join(FILE_NAME), length, parse, take)
 }
 
 #[cfg(test)]
@@ -85,11 +99,15 @@ mod tests {
 
     const GOOD: &str = r#"{"timestamp": "t", "topic_id": "c-0", "source_path": "a.md", "question": "ماذا؟", "question_hash": "0", "question_mode": "fresh", "seed_topic": "", "seed_question": "", "seed_question_hash": ""}"#;
 
-    fn loaded(content: &[u8]) -> Result<Vec<LedgerRow>, FilesError> {
+    fn loaded(content: &[u8]) -> Result<Vec<String>, FilesError> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(FILE_NAME), content).unwrap();
         let mut rows = Vec::new();
-        read(folder.path(), u64::MAX, |_, row| rows.push(row)).map(|()| rows)
+        let take = |_, row| {
+            rows.push(row);
+            ControlFlow::Continue(())
+        };
+        read(folder.path(), u64::MAX, |row| row.question.into_owned(), take).map(|()| rows)
     }
 
     #[test]
@@ -116,18 +134,19 @@ mod tests {
 
     #[test]
     fn no_ledger_means_no_rows() {
-        read(tempfile::tempdir().unwrap().path(), 0, |_, row| panic!("{row:?}")).unwrap();
+        read(tempfile::tempdir().unwrap().path(), 0, |_| (), |_, ()| panic!("a row")).unwrap();
     }
 
     #[test]
     fn chunk_and_source_come_from_the_catalogue() {
         use std::sync::Arc;
         let mut turn = sample::sample_conversation().turns.remove(0);
-        let row = LedgerRow::of(&turn, &sample::catalogue(), "r", "t");
-        assert_eq!((row.topic_id.as_str(), row.source_path.as_str()), ("5f0c-1", "backup.md"));
+        let catalogue = sample::catalogue();
+        let row = LedgerRow::of(&turn, &catalogue, "r", "t");
+        assert_eq!((&*row.topic_id, &*row.source_path), ("5f0c-1", "backup.md"));
         let question = Arc::make_mut(&mut Arc::make_mut(&mut turn).question);
         (question.used.chunk, question.used.source) = (None, None);
-        let row = LedgerRow::of(&turn, &sample::catalogue(), "r", "t");
-        assert_eq!((row.topic_id.as_str(), row.source_path.as_str()), ("", ""));
+        let row = LedgerRow::of(&turn, &catalogue, "r", "t");
+        assert_eq!((&*row.topic_id, &*row.source_path), ("", ""));
     }
 }

@@ -4,10 +4,10 @@ use crate::domain::{Catalogue, ChunkIndex, Coverage, Fingerprint, Normalisation,
 use crate::files::FilesError;
 use crate::operators::Completion;
 use crate::operators::tally::{Dropped, Turns};
-use crate::output::coverage_ledger;
+use crate::output::coverage_ledger::{self, LedgerRow};
 use crate::store::Settled;
 use std::collections::HashMap;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -58,24 +58,28 @@ impl Earlier {
         let mut questions = unfinished;
         let mut used = vec![Vec::new(); settled.len()];
         let (mut own, mut other) = (Ranges::new(&settled), Ranges::new(&remade));
-        coverage_ledger::read(folder, length, |bytes, row| {
-            if other.position(&bytes).is_some() {
-                return;
-            }
-            questions.push(Fingerprint::of(&row.question, normalisation));
+        let make = |row: LedgerRow<'_>| {
             let seeded = !row.seed_topic.is_empty() && !row.seed_question.is_empty();
-            let one = Used {
-                chunk: chunks.get(row.topic_id.as_str()).copied(),
+            let used = Used {
+                chunk: chunks.get(&*row.topic_id).copied(),
                 source: catalogue.source_position(&row.source_path),
-                question: row.question.into(),
+                question: (&*row.question).into(),
                 seed: seeded.then(|| (row.seed_topic.into(), row.seed_question.into())),
             };
-            match own.position(&bytes) {
-                Some(position) => used[position].push(one),
-                None if known.is_none_or(|known| bytes.start < known) => coverage.add(&one),
-                None => {}
+            (Fingerprint::of(&row.question, normalisation), used)
+        };
+        let take = |bytes: Range<u64>, (fingerprint, one)| {
+            if other.position(&bytes).is_none() {
+                questions.push(fingerprint);
+                match own.position(&bytes) {
+                    Some(position) => used[position].push(one),
+                    None if known.is_none_or(|known| bytes.start < known) => coverage.add(&one),
+                    None => {}
+                }
             }
-        })?;
+            ControlFlow::Continue(())
+        };
+        coverage_ledger::read(folder, length, make, take)?;
         if !own.is_complete() {
             let detail = "it does not tell of what the run has settled where it was written".to_owned();
             return Err(FilesError::Changed { path: folder.join(coverage_ledger::FILE_NAME), detail });

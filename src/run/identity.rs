@@ -10,6 +10,7 @@ use crate::settings::{Resume, Settings};
 use crate::store::{Reuse, Run, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// A run's name and seed.
@@ -60,9 +61,11 @@ fn normalisation(settings: &Settings, runs: &[Run]) -> Result<Normalisation, Run
         return Normalisation::named(name).ok_or_else(|| RunError::Normalisation(first.id.clone(), name.clone()));
     }
     let mut is_foreign = None;
-    coverage_ledger::read(&settings.output.folder, u64::MAX, |_, row| {
-        _ = is_foreign.get_or_insert(row.run_id.is_empty())
-    })?;
+    let first = |_, row_is_foreign| {
+        is_foreign = Some(row_is_foreign);
+        ControlFlow::Break(())
+    };
+    coverage_ledger::read(&settings.output.folder, u64::MAX, |row| row.run_id.is_empty(), first)?;
     Ok(if is_foreign == Some(true) { Normalisation::Contract } else { settings.plan.coverage.normalisation })
 }
 

@@ -95,7 +95,7 @@ impl Ask {
     }
 
     fn is_near(&self, question: &str, hits: &[ChunkIndex]) -> bool {
-        hits.iter().any(|hit| self.index.nearness(question, *hit) >= NEAR)
+        self.index.nearness(question, hits).into_iter().any(|nearness| nearness >= NEAR)
     }
 
     async fn nearest(&self, query: &str) -> Result<Vec<ChunkIndex>, Failure> {
@@ -131,11 +131,11 @@ impl Ask {
     /// The reply with the passage that its question is about. Small models name one and ask about another: where one of the
     /// others is clearly nearer, it is that one.
     fn grounded(&self, reply: UserReply, shown: &Shown) -> UserReply {
-        let near = |at: usize| self.index.nearness(&reply.user_message, shown.chunks[at]);
         let named = shown.passages.iter().position(|passage| passage.topic_id == reply.coverage_target);
         let Some(named) = named.filter(|_| shown.chunks.len() > 1) else { return reply };
-        let nearest = (0..shown.chunks.len()).fold(named, |best, at| if near(at) > near(best) { at } else { best });
-        if near(nearest) < near(named) + NEARER {
+        let near = self.index.nearness(&reply.user_message, &shown.chunks);
+        let nearest = (0..near.len()).fold(named, |best, at| if near[at] > near[best] { at } else { best });
+        if near[nearest] < near[named] + NEARER {
             return reply;
         }
         let passage = &shown.passages[nearest];

@@ -2,12 +2,15 @@
 //!
 //! `cargo bench --bench resume -- [SETTLED…]`, by default 10,000 settled conversations of one turn, and no judge. For each number a
 //! run is stopped once it has settled that many; then it is timed from its start to its first request, and another run
-//! of 5,000 conversations is added to the folder and held against the same in an empty one. Linux only.
+//! of 5,000 conversations is added to the folder and held against the same in an empty one. Before them, a run of four turns a
+//! conversation is killed after 20,000 calls, and a ledger is read that tells of a million questions; both are timed in the
+//! same way. Linux only.
 
 #[expect(dead_code, reason = "a benchmark needs part of the harness")]
 #[path = "../support/mod.rs"]
 mod support;
 
+use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -69,9 +72,53 @@ fn bytes(folder: &Path) -> u64 {
         .sum()
 }
 
+/// A run of whole conversations that is killed, and goes on.
+fn killed(endpoint: &Endpoint) {
+    const CALLS: u64 = 20_000;
+    let run = "  batch_size: 64\n  total_samples: 5000\n  turns: {mode: exact, exact: 4}";
+    let project = Project::with(&remote(&endpoint.base_url(), run, ""));
+    let arguments = ["--set", "run.run_id=killed"];
+    let before = endpoint.requests();
+    let mut child = start(&project, &arguments);
+    while endpoint.requests() - before < CALLS {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().and_then(|()| child.wait()).expect("it ends");
+    let mut child = start(&project, &[&arguments[..], &["--resume"]].concat());
+    let (until, cpu) = first_request(endpoint, &child);
+    println!("killed after {CALLS} calls: first request after {:.2} s, {cpu:.2} s of CPU", until.as_secs_f64());
+    child.kill().and_then(|()| child.wait()).expect("it ends");
+}
+
+/// A run in a folder whose ledger tells of many questions.
+fn ledger(endpoint: &Endpoint) {
+    for rows in [0, 1_000_000] {
+        let project = project(endpoint);
+        std::fs::create_dir_all(project.path("outputs")).expect("a folder");
+        let file = std::fs::File::create(project.path("outputs/coverage_ledger.jsonl")).expect("a file");
+        let mut file = std::io::BufWriter::new(file);
+        for number in 0..rows {
+            let row = serde_json::json!({
+                "timestamp": "2026-11-23T08:00:00.000000Z", "topic_id": format!("5f0c0a1b2c3d4e5f60718293a4b5c6d7-{}", number % 900),
+                "source_path": format!("manual-{}.md", number % 40), "question_mode": "fresh", "seed_topic": "",
+                "question": format!("How often must the filter number {number} of the pump be cleaned before the winter comes?"),
+                "question_hash": "c7067016fbb6daa2", "seed_question": "", "seed_question_hash": "", "run_id": "earlier",
+            });
+            writeln!(file, "{row}").expect("a row");
+        }
+        file.flush().expect("a file");
+        let mut child = start(&project, &["--set", "run.run_id=next", "--set", "run.total_samples=10"]);
+        let (until, cpu) = first_request(endpoint, &child);
+        println!("a ledger of {rows} questions: first request after {:.2} s, {cpu:.2} s of CPU", until.as_secs_f64());
+        child.kill().and_then(|()| child.wait()).expect("it ends");
+    }
+}
+
 fn main() {
     let given: Vec<u32> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     let endpoint = endpoint();
+    ledger(&endpoint);
+    killed(&Endpoint::start(Behaviour::dialogue(Latency::NONE)));
     let (cpu, time, peak) = more(&endpoint, &project(&endpoint));
     println!("in an empty folder: {cpu:.0} us of CPU and {time:.0} us a conversation, {peak:.0} MiB at its peak");
     for settled in if given.is_empty() { vec![10_000] } else { given } {

@@ -7,6 +7,7 @@ use super::*;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 /// Files that are the same whatever `saving.raw` says.
@@ -286,7 +287,16 @@ fn a_second_run_appends_and_a_taken_or_impossible_id_is_refused() {
     assert_eq!(written[0].rows, Some(1));
     assert_eq!(rows(root.path(), "synthetic_qa.jsonl").len(), 3);
     let mut rows = 0;
-    coverage_ledger::read(&root.path().join("outputs"), u64::MAX, |_, _| rows += 1).unwrap();
+    coverage_ledger::read(
+        &root.path().join("outputs"),
+        u64::MAX,
+        |_| (),
+        |_, ()| {
+            rows += 1;
+            ControlFlow::Continue(())
+        },
+    )
+    .unwrap();
     assert_eq!(rows, 5);
     for run_id in ["", ".hidden", "a/b", "..", "a\\b"] {
         let refused = create(sample::options(root.path()), RunFacts { run_id: run_id.into(), ..second.clone() });

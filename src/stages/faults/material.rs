@@ -1,6 +1,7 @@
 //! A message that speaks of the passages it was made from, which the person asking has never seen.
 
 use super::{phrase, plain};
+use std::cell::LazyCell;
 
 /// How one language speaks of a text that lies before it: words and phrases as [`phrase`] writes them, with `|` between
 /// them.
@@ -100,7 +101,7 @@ pub(in crate::stages) fn mentions_passage(answer: &str, known: &[&str]) -> Optio
 /// The words of a text that speak of one of these nouns, where no text that is known has the noun.
 fn spoken_of(text: &str, nouns: impl Fn(&Speech) -> &'static str, known: &[&str]) -> Option<String> {
     let said = phrase(text).replace(" passage of time ", " time ");
-    let folded: Vec<String> = known.iter().map(|text| plain(text)).collect();
+    let folded = LazyCell::new(|| known.iter().map(|text| plain(text)).collect::<Vec<String>>());
     let own = |noun: &str| folded.iter().any(|text| text.contains(noun));
     SPEECH.iter().find_map(|speech| speech.find(nouns(speech), &said, &own))
 }
@@ -121,13 +122,16 @@ pub(in crate::stages) fn without_lead(message: &str, known: &[&str]) -> String {
 impl Speech {
     /// The first phrase of this language that a text holds and that speaks of one of these nouns, but for the passages' own.
     fn find(&self, nouns: &'static str, said: &str, own: &dyn Fn(&str) -> bool) -> Option<String> {
+        let nouns: Vec<&str> = nouns.split('|').filter(|noun| said.contains(noun) && !own(noun)).collect();
+        if nouns.is_empty() {
+            return None;
+        }
         let holds = |part: &str| said.contains(&format!(" {part} "));
-        let nouns = || nouns.split('|').filter(|noun| said.contains(noun) && !own(noun));
         let whole = self.phrases.split('|').filter(|phrase| holds(phrase));
-        let whole = whole.map(str::to_owned).find(|phrase| nouns().any(|noun| phrase.contains(noun)));
+        let whole = whole.map(str::to_owned).find(|phrase| nouns.iter().any(|noun| phrase.contains(noun)));
         whole.or_else(|| {
             let before = self.before.split('|').filter(|before| !before.is_empty());
-            let mut phrases = before.flat_map(|before| nouns().map(move |noun| format!("{before} {noun}")));
+            let mut phrases = before.flat_map(|before| nouns.iter().map(move |noun| format!("{before} {noun}")));
             phrases.find(|phrase| holds(phrase))
         })
     }

@@ -33,7 +33,8 @@ fn words(text: &str) -> Vec<String> {
 
 /// A text in lower case, without the signs that writers of Arabic and Hebrew may leave out.
 fn plain(text: &str) -> String {
-    compatible(text).chars().filter(|c| !is_optional(*c)).collect()
+    let plain = compatible(text);
+    if plain.is_ascii() { plain } else { plain.chars().filter(|c| !is_optional(*c)).collect() }
 }
 
 /// The words of a text with a space before and after each, so that phrases can be looked for as text.

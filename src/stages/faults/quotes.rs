@@ -2,6 +2,7 @@
 
 use super::super::text::shortened;
 use super::words;
+use std::cell::LazyCell;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// Words below which a quote, or a part of one between ellipses, proves nothing.
@@ -10,7 +11,7 @@ const LEAST: usize = 3;
 /// The fault of the first quote that stands in no passage. Case, white space and punctuation don't matter; the parts of
 /// a quote with ellipses may stand apart, but in one passage.
 pub(in crate::stages) fn misquote(quotes: &[&str], passages: &[&str]) -> Option<String> {
-    let passages: Vec<String> = passages.iter().map(|passage| letters(passage)).collect();
+    let passages = LazyCell::new(|| passages.iter().map(|passage| letters(passage)).collect::<Vec<String>>());
     let wrong = quotes.iter().find(|quote| {
         let parts: Vec<String> = parts(quote).map(letters).collect();
         !parts.is_empty() && !passages.iter().any(|passage| parts.iter().all(|part| passage.contains(part)))

@@ -15,14 +15,15 @@ const UNSPACED: char = '\u{e00}';
 /// of the passages. Requests such as "Tell me how to …" are fine.
 pub(in crate::stages) fn statement(message: &str, passages: &[&str]) -> Option<String> {
     // Some languages do without the mark.
-    let marked = is_question(message) || message.contains(['?', '؟', '？', ';', '\u{37e}', '。']);
+    if is_question(message) || message.contains(['?', '؟', '？', ';', '\u{37e}', '。']) {
+        return None;
+    }
     let said = words(message);
     let sentence = message.trim_end().ends_with(['.', '!', '…']);
     let spaced = message.chars().filter(|c| c.is_alphabetic()).all(|c| c < UNSPACED);
     let label = spaced && said.len() < if sentence { REQUEST } else { FRAGMENT };
-    let piece = passages.iter().any(|passage| shares_run(&said, &words(passage), OF_PASSAGE));
-    (!marked && (label || piece))
-        .then(|| "the message asks for nothing: write one question, in the person's own words".to_owned())
+    let piece = || passages.iter().any(|passage| shares_run(&said, &words(passage), OF_PASSAGE));
+    (label || piece()).then(|| "the message asks for nothing: write one question, in the person's own words".to_owned())
 }
 
 /// The fault of a message that repeats the description of the person it is written for, or speaks of that person ("the

@@ -11,9 +11,10 @@ use crate::domain::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::Map;
+use std::ops::ControlFlow;
 
 /// All rows of a file, read back.
-fn read<Row: DeserializeOwned>(root: &Path, name: &str) -> Vec<Row> {
+fn read<Row: DeserializeOwned + Send>(root: &Path, name: &str) -> Vec<Row> {
     let mut rows = Vec::new();
     files::read(&root.join("outputs").join(name), u64::MAX, |_, row| rows.push(row)).unwrap();
     rows
@@ -58,7 +59,16 @@ fn what_was_written_is_read_back_as_it_was() {
         assert_eq!(state.conversations, all.each_ref().map(SlotState::of));
         assert_eq!((&*state.run.run_id, &*state.run.status), ("run-1", "completed"));
         let mut ledger = 0;
-        coverage_ledger::read(&root.path().join("outputs"), u64::MAX, |_, _| ledger += 1).unwrap();
+        coverage_ledger::read(
+            &root.path().join("outputs"),
+            u64::MAX,
+            |_| (),
+            |_, ()| {
+                ledger += 1;
+                ControlFlow::Continue(())
+            },
+        )
+        .unwrap();
         assert_eq!(ledger, 3);
     }
 }
