@@ -95,7 +95,7 @@ pub struct EstimateArgs {
     pub pilot: u32,
     /// The run to estimate, by its configuration file and root.
     #[command(flatten)]
-    pub run: Place,
+    pub run: RunTarget,
 }
 
 /// Arguments of `dlgforge run`, in any order.
@@ -103,7 +103,7 @@ pub struct EstimateArgs {
 pub struct RunArgs {
     /// The run to make, by its configuration file and root.
     #[command(flatten)]
-    pub run: Place,
+    pub run: RunTarget,
     /// Goes on with a run of the output folder, by default the last one, where it was left.
     #[arg(long, value_name = "RUN_ID", num_args = 0..=1, default_missing_value = "")]
     pub resume: Option<String>,
@@ -114,7 +114,7 @@ pub struct RunArgs {
 
 /// What run it is, and where.
 #[derive(Debug, Args)]
-pub struct Place {
+pub struct RunTarget {
     /// The configuration file, or a folder with a config.yaml.
     #[arg(default_value = CONFIG)]
     pub config: PathBuf,
@@ -142,7 +142,7 @@ impl RunArgs {
     }
 }
 
-impl Place {
+impl RunTarget {
     /// The part that settings are made of.
     pub fn flags(&self, resume: Option<Resume>) -> Flags {
         let config = if self.config.is_dir() { self.config.join(CONFIG) } else { self.config.clone() };

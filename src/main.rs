@@ -1,7 +1,7 @@
 //! The `dlgforge` command: parse, run, exit code.
 
 use clap::Parser;
-use dlgforge::cli::{Cli, Command, EstimateArgs, Place, RunArgs, StatusArgs};
+use dlgforge::cli::{Cli, Command, EstimateArgs, RunArgs, RunTarget, StatusArgs};
 use dlgforge::domain::causes::causes;
 use dlgforge::domain::terminal::shown;
 use dlgforge::output::logs;
@@ -39,7 +39,7 @@ fn later(command: &Command) -> ExitCode {
     ExitCode::from(2)
 }
 
-fn settings(place: &Place, resume: Option<Resume>) -> Result<Settings, String> {
+fn settings(place: &RunTarget, resume: Option<Resume>) -> Result<Settings, String> {
     let unicode = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     let environment = std::env::vars_os().filter_map(unicode).collect();
     Settings::load(&place.flags(resume), &environment).map_err(|error| causes(&error))
@@ -66,7 +66,7 @@ fn run(args: &RunArgs) -> Result<ExitCode, String> {
 /// Runs something that the terminal and the log listen to, and that signals stop.
 fn hosted<T>(settings: &Settings, work: impl FnOnce(&Host) -> Result<T, RunError>) -> Result<T, String> {
     let terminal = Arc::new(Terminal::default());
-    let _logs = logs::start(&settings.logs, terminal.console()).map_err(|error| causes(&error))?;
+    let _logs = logs::start(&settings.logs, settings.log_level, terminal.console()).map_err(|error| causes(&error))?;
     for warning in &settings.warnings {
         tracing::warn!(target: "dlgforge.config", "{warning}");
     }

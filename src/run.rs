@@ -33,7 +33,7 @@ pub use inputs::RunError;
 pub use log_lines::LogLines;
 pub use sample::Sample;
 pub use signals::{Signal, listen};
-pub use status::{Report, status};
+pub use status::{StatusReport, status};
 pub use summary::{RunEnd, Summary};
 pub use terminal::Terminal;
 

@@ -37,11 +37,11 @@ struct Draft {
     subject: String,
     intent: Intent,
     difficulty: Difficulty,
-    place: Option<Place>,
+    place: Option<Grounds>,
 }
 
 /// A passage and one of its sentences.
-type Place = (usize, Option<usize>);
+type Grounds = (usize, Option<usize>);
 
 /// The next question. The same task gives the same question; another `variety` or `attempt` most likely another one. A
 /// question listed in `recent_user_questions` is not asked again as long as another can be made.
@@ -88,7 +88,7 @@ fn seed(task: &AskTask) -> Option<&str> {
 }
 
 /// The sentence that shares most terms with a question: at least half of them, else only its passage is near.
-fn nearest(scene: &Scene<'_>, question: &str) -> Option<Place> {
+fn nearest(scene: &Scene<'_>, question: &str) -> Option<Grounds> {
     let subject = scene.language.subject(question);
     let wanted: BTreeSet<String> = subject.into_iter().map(|(_, term)| term).collect();
     let mut best = scene.materials.first().map(|_| (0, None));

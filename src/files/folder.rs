@@ -91,7 +91,7 @@ impl Folder {
 
     /// Leaves the runs of dead processes as they were when they last had something admitted: what they spooled beyond it
     /// goes, and the store says that nobody goes on with them.
-    pub(crate) fn bury(&self, path: &Path, at: &str) -> Result<(), FilesError> {
+    pub(crate) fn close_dead_runs(&self, path: &Path, at: &str) -> Result<(), FilesError> {
         let spools = self.files.iter().filter(|(name, _)| self.died && name.contains("/."));
         for (spool, mark) in spools.map(|(name, mark)| (path.join(name), mark)) {
             if fs::metadata(&spool).is_ok_and(|file| file.len() > mark.length) {
@@ -101,7 +101,7 @@ impl Folder {
             }
         }
         for run in self.runs.iter().filter(|run| run.state.is_untidy()) {
-            self.store.turn(&run.id, State::Interrupted, at)?;
+            self.store.set_state(&run.id, State::Interrupted, at)?;
         }
         Ok(())
     }

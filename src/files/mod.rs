@@ -23,7 +23,7 @@ pub use whole::WrittenFile;
 pub(crate) use documents::Documents;
 pub(crate) use lines::{Lines, compact, joined, pretty, spaced_row, spaced_text};
 pub(crate) use shards::{Kind, Layout, Shards, remove};
-pub(crate) use table::{Known, Table, append_all};
+pub(crate) use table::{Existing, Table, append_all};
 pub(crate) use whole::{create, create_folder, replace, settle, shown, sync_folder, temporary};
 
 use crate::store::Mark;

@@ -5,7 +5,7 @@
 //! spool and moved into place. Shards are numbered from 0 in the order in which they begin.
 
 use super::lines::Lines;
-use super::table::{self, Known, Table};
+use super::table::{self, Existing, Table};
 use super::whole::{self, WrittenFile};
 use super::{Changes, FilesError};
 use crate::domain::{LanguageIndex, Slot};
@@ -102,7 +102,7 @@ impl Shards {
                 files.try_for_each(|(name, mark)| table::expect(&shards.folder.join(name), *mark))?;
             } else if names.first().is_some_and(|name| files.contains_key(&spool_name(name))) {
                 let shard = shards.shard(None, |name| {
-                    files.get(name).map_or(Known::Fresh, |mark| Known::Exactly { mark: *mark, died })
+                    files.get(name).map_or(Existing::Truncate, |mark| Existing::Require { mark: *mark, died })
                 })?;
                 shards.open.push(shard);
             } else {
@@ -120,7 +120,7 @@ impl Shards {
     pub fn push(&mut self, slot: Slot, rows: &[Lines]) -> Result<(), FilesError> {
         let range = Some(range(slot));
         if self.open.last().is_none_or(|open| open.range != range) {
-            let shard = self.shard(range, |_| Known::Fresh)?;
+            let shard = self.shard(range, |_| Existing::Truncate)?;
             self.open.push(shard);
             self.next += 1;
         }
@@ -174,7 +174,11 @@ impl Shards {
         self.layout.kinds.iter().map(|kind| format!("{folder}/{}-{run_id}-{number:05}.parquet", kind.name)).collect()
     }
 
-    fn shard(&self, range: Option<(LanguageIndex, u32)>, known: impl Fn(&str) -> Known) -> Result<Shard, FilesError> {
+    fn shard(
+        &self,
+        range: Option<(LanguageIndex, u32)>,
+        known: impl Fn(&str) -> Existing,
+    ) -> Result<Shard, FilesError> {
         let spool = |(name, kind): (String, &Kind)| {
             let spooled = spool_name(&name);
             let table = Table::open(&self.folder, &spooled, known(&spooled))?;

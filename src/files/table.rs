@@ -14,18 +14,18 @@ const BLOCK: u64 = 64 * 1024;
 /// Bytes at the end of a file by which it is recognised.
 const TAIL: u64 = 1 << 20;
 
-/// What a file of an output folder must be like when it is opened.
+/// What is to become of what a file of an output folder holds when it is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Known {
+pub(crate) enum Existing {
     /// Nothing is recorded of it, and what it holds counts.
-    New,
+    Keep,
     /// Nothing is recorded of it, and what it may hold is of no use.
-    Fresh,
+    Truncate,
     /// It was recorded so and must still be so; what is behind that was written by a process that died, and is cut off.
-    Exactly { mark: Mark, died: bool },
+    Require { mark: Mark, died: bool },
     /// It was recorded so, and whatever has become of it since is the user's own business; but what a process that died
     /// has written behind it is cut off.
-    Loosely { mark: Mark, died: bool },
+    Tolerate { mark: Mark, died: bool },
 }
 
 /// A file of the outputs that only grows, line by line.
@@ -48,9 +48,9 @@ impl Table {
     ///
     /// # Errors
     /// When it can't be opened, or is not what it must be.
-    pub fn open(folder: &Path, name: &str, known: Known) -> Result<Self, FilesError> {
+    pub fn open(folder: &Path, name: &str, known: Existing) -> Result<Self, FilesError> {
         let path = folder.join(name);
-        let demanded = matches!(known, Known::Exactly { mark, .. } if mark.length > 0);
+        let demanded = matches!(known, Existing::Require { mark, .. } if mark.length > 0);
         let open = OpenOptions::new().read(true).append(true).create(!demanded).open(&path);
         let mut file = match open {
             Err(cause) if demanded && cause.kind() == io::ErrorKind::NotFound => {
@@ -124,17 +124,17 @@ pub(crate) fn append_all(tables: &mut [Table], lines: &[Lines]) -> Result<(), Fi
 }
 
 /// Brings a file into the state it must be in; its length and rows.
-fn settle(file: &mut File, path: &Path, known: Known) -> Result<(u64, u64), FilesError> {
+fn settle(file: &mut File, path: &Path, known: Existing) -> Result<(u64, u64), FilesError> {
     let (mark, died) = match known {
-        Known::New => {
-            let length = mend(file, path).map_err(FilesError::io("mend the last line of", path))?;
+        Existing::Keep => {
+            let length = repair_tail(file, path).map_err(FilesError::io("repair the last line of", path))?;
             return Ok((length, 0));
         }
-        Known::Fresh => {
+        Existing::Truncate => {
             file.set_len(0).map_err(FilesError::io("empty", path))?;
             return Ok((0, 0));
         }
-        Known::Exactly { mark, died } | Known::Loosely { mark, died } => (mark, died),
+        Existing::Require { mark, died } | Existing::Tolerate { mark, died } => (mark, died),
     };
     let length = file.metadata().map_err(FilesError::io("look at", path))?.len();
     let detail = match length {
@@ -152,7 +152,7 @@ fn settle(file: &mut File, path: &Path, known: Known) -> Result<(u64, u64), File
             file.set_len(mark.length).map_err(FilesError::io("cut", path))?;
             Ok((mark.length, mark.rows))
         }
-        (Some(_), Known::Loosely { .. }) => settle(file, path, Known::New),
+        (Some(_), Existing::Tolerate { .. }) => settle(file, path, Existing::Keep),
         (Some(detail), _) => Err(FilesError::Changed { path: path.to_owned(), detail }),
     }
 }
@@ -192,7 +192,7 @@ pub(crate) fn expect(path: &Path, mark: Mark) -> Result<(), FilesError> {
 }
 
 /// Ends the last line; the file's length in bytes.
-fn mend(file: &mut File, path: &Path) -> io::Result<u64> {
+fn repair_tail(file: &mut File, path: &Path) -> io::Result<u64> {
     let length = file.seek(SeekFrom::End(0))?;
     let start = last_line_start(file, length)?;
     if start == length {
@@ -253,7 +253,7 @@ mod tests {
         ] {
             let path = folder.path().join("rows.jsonl");
             std::fs::write(&path, &found).unwrap();
-            let mut table = [Table::open(folder.path(), "rows.jsonl", Known::New).unwrap()];
+            let mut table = [Table::open(folder.path(), "rows.jsonl", Existing::Keep).unwrap()];
             append_all(&mut table, &[lines(&[json!([1])])]).unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
             let [table] = table;
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn a_failure_undoes_the_whole_batch() {
         let folder = tempfile::tempdir().unwrap();
-        let good = Table::open(folder.path(), "good.jsonl", Known::New).unwrap();
+        let good = Table::open(folder.path(), "good.jsonl", Existing::Keep).unwrap();
         let path = folder.path().join("bad.jsonl");
         std::fs::write(&path, "").unwrap();
         let read_only = File::open(&path).unwrap();
@@ -282,11 +282,11 @@ mod tests {
     fn a_file_is_cut_kept_or_refused_by_what_is_recorded_of_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rows.jsonl");
-        let mut table = Table::open(folder.path(), "rows.jsonl", Known::New).unwrap();
+        let mut table = Table::open(folder.path(), "rows.jsonl", Existing::Keep).unwrap();
         table.append(&lines(&[json!(1), json!(2)])).unwrap();
         let (_, mark) = table.sync().unwrap().unwrap();
         assert_eq!((mark.length, mark.rows, table.sync().unwrap()), (4, 2, None));
-        let opened = |content: Option<&str>, known: Known| {
+        let opened = |content: Option<&str>, known: Existing| {
             match content {
                 Some(content) => std::fs::write(&path, content).unwrap(),
                 None => std::fs::remove_file(&path).unwrap(),
@@ -304,7 +304,7 @@ mod tests {
             (Some("1\n3\n"), yes, Err("its content is not what was written"), (4, 0)),
             (None, yes, Err("it is missing"), (0, 0)),
         ] {
-            let found = opened(content, Known::Exactly { mark, died });
+            let found = opened(content, Existing::Require { mark, died });
             match exactly {
                 Ok(expected) => assert_eq!(found, Ok(expected), "{content:?}"),
                 Err(detail) => {
@@ -313,9 +313,9 @@ mod tests {
                 }
             }
             std::fs::write(&path, "").unwrap();
-            assert_eq!(opened(content, Known::Loosely { mark, died }), Ok(loosely), "{content:?}");
+            assert_eq!(opened(content, Existing::Tolerate { mark, died }), Ok(loosely), "{content:?}");
             std::fs::write(&path, "").unwrap();
         }
-        assert_eq!(opened(Some("whatever"), Known::Fresh), Ok((0, 0)));
+        assert_eq!(opened(Some("whatever"), Existing::Truncate), Ok((0, 0)));
     }
 }

@@ -13,7 +13,7 @@ pub(super) struct Decoded {
 }
 
 /// A text as an encoding has it.
-struct Reading {
+struct Decoding {
     text: String,
     /// Places at which the bytes are none of the encoding; U+FFFD stands there.
     replaced: usize,
@@ -60,7 +60,7 @@ fn unmarked(bytes: &[u8]) -> Result<Decoded, &'static str> {
     }
 }
 
-impl Reading {
+impl Decoding {
     fn noted(self, encoding: &'static Encoding) -> Decoded {
         let (count, name) = (self.replaced, encoding.name());
         let places = if count == 1 { "place" } else { "places" };
@@ -69,8 +69,8 @@ impl Reading {
     }
 }
 
-fn utf8(bytes: &[u8]) -> Reading {
-    let mut reading = Reading { text: String::with_capacity(bytes.len()), replaced: 0 };
+fn utf8(bytes: &[u8]) -> Decoding {
+    let mut reading = Decoding { text: String::with_capacity(bytes.len()), replaced: 0 };
     for chunk in bytes.utf8_chunks() {
         reading.text.push_str(chunk.valid());
         if !chunk.invalid().is_empty() {
@@ -81,7 +81,7 @@ fn utf8(bytes: &[u8]) -> Reading {
     reading
 }
 
-fn utf16(encoding: &'static Encoding, bytes: &[u8]) -> Reading {
+fn utf16(encoding: &'static Encoding, bytes: &[u8]) -> Decoding {
     let unit = if encoding == UTF_16BE { u16::from_be_bytes } else { u16::from_le_bytes };
     let (pairs, rest) = bytes.as_chunks();
     let (mut text, mut replaced) = (String::with_capacity(bytes.len()), 0);
@@ -93,7 +93,7 @@ fn utf16(encoding: &'static Encoding, bytes: &[u8]) -> Reading {
         text.push(char::REPLACEMENT_CHARACTER);
         replaced += 1;
     }
-    Reading { text, replaced }
+    Decoding { text, replaced }
 }
 
 /// UTF-16 without a byte order mark: byte by byte it is no text, and of the bytes that stand for the higher halves of
@@ -108,7 +108,7 @@ fn bare_utf16(bytes: &[u8]) -> Option<Decoded> {
     };
     let (even, odd) = (kinds(0), kinds(1));
     let encoding = if even < odd { UTF_16BE } else { UTF_16LE };
-    let Reading { text, replaced } = utf16(encoding, bytes);
+    let Decoding { text, replaced } = utf16(encoding, bytes);
     let is_sure = wrong * 10 > single.chars().count() && even != odd && replaced == 0 && !text.contains(is_wrong);
     is_sure.then(|| Decoded { text, note: Some(format!("read as {} without a byte order mark", encoding.name())) })
 }

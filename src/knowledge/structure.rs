@@ -19,12 +19,12 @@ const VIEW: usize = 4;
 
 /// A position in a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
+struct Section {
     byte: usize,
     char: usize,
 }
 
-impl Place {
+impl Section {
     /// A later position.
     fn onward(self, text: &str, byte: usize) -> Self {
         Self { byte, char: self.char + text[self.byte..byte].chars().count() }
@@ -43,7 +43,7 @@ struct Cutter<'a> {
     outline: Outline,
     /// Where sections start: headings, and of headings with nothing between them the first. The document's end closes
     /// the list.
-    sections: Vec<Place>,
+    sections: Vec<Section>,
     size: usize,
     overlap: usize,
 }
@@ -58,7 +58,7 @@ pub(super) fn pieces(text: &str, outline: Outline, size: usize, overlap: usize) 
     let mut cutter = Cutter { text, outline, sections, size, overlap };
     let ranges = cutter.ranges();
     let mut path = HeadingPath { ahead: &cutter.outline.headings, above: Vec::new() };
-    let piece = |(start, end): (Place, Place)| Piece {
+    let piece = |(start, end): (Section, Section)| Piece {
         text: cutter.with_header(start, end),
         context: path.context(start),
         char_start: start.char,
@@ -67,8 +67,8 @@ pub(super) fn pieces(text: &str, outline: Outline, size: usize, overlap: usize) 
     ranges.into_iter().map(piece).collect()
 }
 
-fn sections(text: &str, headings: &[Heading]) -> Vec<Place> {
-    let (mut sections, mut place, mut end_before) = (Vec::new(), Place { byte: 0, char: 0 }, 0);
+fn sections(text: &str, headings: &[Heading]) -> Vec<Section> {
+    let (mut sections, mut place, mut end_before) = (Vec::new(), Section { byte: 0, char: 0 }, 0);
     for heading in headings {
         if !text[end_before..heading.range.start].trim().is_empty() {
             place = place.onward(text, heading.range.start);
@@ -82,9 +82,9 @@ fn sections(text: &str, headings: &[Heading]) -> Vec<Place> {
 
 impl<'a> Cutter<'a> {
     /// Where the pieces start and end, without white space around them.
-    fn ranges(&mut self) -> Vec<(Place, Place)> {
-        let mut ranges: Vec<(Place, Place)> = Vec::new();
-        let mut start = Place { byte: 0, char: 0 }.onward_to_text(self.text);
+    fn ranges(&mut self) -> Vec<(Section, Section)> {
+        let mut ranges: Vec<(Section, Section)> = Vec::new();
+        let mut start = Section { byte: 0, char: 0 }.onward_to_text(self.text);
         while start.byte < self.text.len() {
             let (end, next) = self.cut(start);
             match ranges.last_mut() {
@@ -97,7 +97,7 @@ impl<'a> Cutter<'a> {
     }
 
     /// The end of the piece that starts at a place, and where the next one starts.
-    fn cut(&mut self, start: Place) -> (Place, Place) {
+    fn cut(&mut self, start: Section) -> (Section, Section) {
         let limit = self.limit(start);
         let left = limit.char - start.char;
         // Pieces of like length rather than full ones and a rest.
@@ -128,7 +128,7 @@ impl<'a> Cutter<'a> {
 
     /// Where a piece that starts at a place must end at the latest, whatever its length: at the next section for which
     /// there is enough in front of it, or which would be cut in two for the sake of what is in front of it.
-    fn limit(&self, start: Place) -> Place {
+    fn limit(&self, start: Section) -> Section {
         let mut later = &self.sections[self.sections.partition_point(|section| section.byte <= start.byte)..];
         while let [section, next, ..] = later {
             let (before, length) = (section.char - start.char, next.char - section.char);
@@ -142,12 +142,12 @@ impl<'a> Cutter<'a> {
         later[0]
     }
 
-    fn is_tiny(&self, start: Place, end: Place) -> bool {
+    fn is_tiny(&self, start: Section, end: Section) -> bool {
         (end.char - start.char).saturating_mul(TINY) < self.size
     }
 
     /// The text of a piece, after the header of the table it starts in.
-    fn with_header(&self, start: Place, end: Place) -> Cow<'a, str> {
+    fn with_header(&self, start: Section, end: Section) -> Cow<'a, str> {
         let text = &self.text[start.byte..end.byte];
         let tables = &self.outline.tables;
         match tables.get(tables.partition_point(|table| table.rows.end <= start.byte)) {
@@ -169,7 +169,7 @@ struct HeadingPath<'a> {
 
 impl HeadingPath<'_> {
     /// What the piece that starts at a place stands under, without the headings that it starts with.
-    fn context(&mut self, start: Place) -> Arc<str> {
+    fn context(&mut self, start: Section) -> Arc<str> {
         while let [heading, later @ ..] = self.ahead
             && heading.range.start < start.byte
         {

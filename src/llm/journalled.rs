@@ -17,12 +17,12 @@ type Outcome = Result<Arc<ChatReply>, ModelError>;
 type Flights = Arc<Mutex<HashMap<(Place, Digest), Shared<BoxFuture<'static, Outcome>>>>>;
 
 /// A request that is out; it is known as such until it is dropped.
-struct Known {
+struct FlightGuard {
     key: (Place, Digest),
     flights: Flights,
 }
 
-impl Drop for Known {
+impl Drop for FlightGuard {
     fn drop(&mut self) {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
     }
@@ -31,8 +31,8 @@ impl Drop for Known {
 /// A model whose replies are durable before anybody sees them.
 ///
 /// A request goes out on a task of its own: when the conversation that made it is rolled back, its reply still lands in
-/// the journal, for it is paid for, and the step may come back. Its seat is free meanwhile: for that long one request more
-/// may be out than there are seats.
+/// the journal, for it is paid for, and the step may come back. Its permit is free meanwhile: for that long one request
+/// more may be out than there are permits.
 pub struct Journalled {
     front: Arc<Front>,
     flights: Flights,
@@ -60,7 +60,7 @@ impl Journalled {
         let started = || {
             let (front, request, flights) = (self.front.clone(), request.clone(), self.flights.clone());
             let landed = tokio::spawn(async move {
-                let _known = Known { key, flights };
+                let _known = FlightGuard { key, flights };
                 front.reply(&request, digest).await.map(Arc::new)
             });
             landed

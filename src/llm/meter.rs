@@ -2,6 +2,7 @@
 
 use super::chat::{ChatReply, Finish};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Counters of one run, shared by all its models.
 #[derive(Debug, Default)]
@@ -19,6 +20,7 @@ pub struct Meter {
     completion_tokens: AtomicU64,
     cached_tokens: AtomicU64,
     reasoning_tokens: AtomicU64,
+    at_endpoints_us: AtomicU64,
 }
 
 /// The counters at a moment.
@@ -50,6 +52,8 @@ pub struct Reading {
     pub cached_tokens: u64,
     /// Those of the tokens written that were thoughts.
     pub reasoning_tokens: u64,
+    /// Time that requests were at endpoints, answered or not, summed over the requests.
+    pub at_endpoints: Duration,
 }
 
 impl Meter {
@@ -73,6 +77,11 @@ impl Meter {
         ] {
             counter.fetch_add(tokens.unwrap_or(0), Ordering::Relaxed);
         }
+    }
+
+    /// Counts the time that a request was at an endpoint.
+    pub fn asked(&self, time: Duration) {
+        self.at_endpoints_us.fetch_add(time.as_micros() as u64, Ordering::Relaxed);
     }
 
     /// Counts a call that failed for good.
@@ -111,6 +120,7 @@ impl Meter {
             completion_tokens: self.completion_tokens.load(Ordering::Relaxed),
             cached_tokens: self.cached_tokens.load(Ordering::Relaxed),
             reasoning_tokens: self.reasoning_tokens.load(Ordering::Relaxed),
+            at_endpoints: Duration::from_micros(self.at_endpoints_us.load(Ordering::Relaxed)),
         }
     }
 }

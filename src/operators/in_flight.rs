@@ -1,6 +1,6 @@
 //! A conversation on its way through the graph: the data, and what only lives while it is being made.
 
-use super::call::Request;
+use super::call::Cancellable;
 use crate::domain::{Answer, Attempt, Conversation, Coverage, Failure, Outcome, Rank, TurnIndex};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -59,7 +59,7 @@ impl DerefMut for InFlight {
     }
 }
 
-impl Request for InFlight {
+impl Cancellable for InFlight {
     fn recalled(&self) -> &CancellationToken {
         &self.epoch.over
     }

@@ -34,7 +34,7 @@ impl Target {
     }
 
     /// The first wave of a later language that may open at the end of this wave.
-    fn first_wave_after(self, (language, wave): Place) -> Option<Place> {
+    fn first_wave_after(self, (language, wave): LanguageWave) -> Option<LanguageWave> {
         let ahead = u64::from(wave.0) + u64::from(self.lookahead);
         let waves = u64::from(self.waves());
         if u64::from(wave.0) >= waves || ahead < waves {
@@ -46,7 +46,7 @@ impl Target {
 }
 
 /// A wave of a language.
-type Place = (LanguageIndex, Wave);
+type LanguageWave = (LanguageIndex, Wave);
 
 /// A conversation to begin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,11 +80,11 @@ pub struct Quota {
     /// Slots of each language so far.
     slots: Vec<u32>,
     /// Waves that may open and have not ended; none is empty.
-    waves: BTreeMap<Place, Batch>,
+    waves: BTreeMap<LanguageWave, Batch>,
     /// Those of them with conversations to open.
-    unopened: BTreeSet<Place>,
+    unopened: BTreeSet<LanguageWave>,
     /// The wave that is next to end.
-    at: Place,
+    at: LanguageWave,
     coverage: Arc<Coverage>,
 }
 
@@ -114,7 +114,7 @@ impl Quota {
             slots: vec![0; languages],
             waves: BTreeMap::new(),
             unopened: BTreeSet::new(),
-            at: Place::default(),
+            at: LanguageWave::default(),
             coverage: coverage.into(),
         };
         let waves = (0..target.languages).flat_map(|language| (0..target.waves()).map(move |wave| (language, wave)));
@@ -237,7 +237,7 @@ impl Quota {
     }
 
     /// Admits the waves that waited for the end of this one.
-    fn admit_after(&mut self, (language, wave): Place) {
+    fn admit_after(&mut self, (language, wave): LanguageWave) {
         let progress = &mut self.tally.languages[usize::from(language.0)];
         progress.given_up |= progress.consecutive_drops >= self.target.give_up_after();
         let next = (language, Wave(wave.0 + self.target.lookahead));
@@ -246,7 +246,7 @@ impl Quota {
     }
 
     /// Gives a wave as many conversations as are still wanted if all that are open are accepted.
-    fn admit(&mut self, place: Place) {
+    fn admit(&mut self, place: LanguageWave) {
         let language = usize::from(place.0.0);
         let progress = &self.tally.languages[language];
         let open: u32 =
@@ -279,7 +279,7 @@ impl Batch {
         self.slots.len() as u32
     }
 
-    fn opening(&self, (language, wave): Place) -> Opening {
+    fn opening(&self, (language, wave): LanguageWave) -> Opening {
         Opening { slot: Slot { language, index: self.next }, wave, coverage: self.coverage.clone() }
     }
 }

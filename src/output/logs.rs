@@ -16,11 +16,30 @@ use std::thread::{self, JoinHandle};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry;
 
 /// Shows a warning or an error to the user: the message, without newline.
 pub type Console = Box<dyn Fn(&str) + Send + Sync>;
+
+/// How much the logs tell: `logs.level`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogLevel {
+    /// What becomes of runs and their conversations, and everything that goes wrong.
+    #[default]
+    Info,
+    /// Every request, response, search and tool call too.
+    Debug,
+}
+
+impl LogLevel {
+    /// What is logged: of libraries never more than what becomes of things.
+    fn filter(self) -> Targets {
+        let own = if self == Self::Debug { LevelFilter::DEBUG } else { LevelFilter::INFO };
+        Targets::new().with_default(LevelFilter::INFO).with_target("dlgforge", own)
+    }
+}
 
 /// Targets with a file of their own, and its name.
 const OWN: [(&str, &str); 4] = [
@@ -47,21 +66,25 @@ impl Drop for Logs {
     }
 }
 
-/// Starts logging for the whole process: events at level INFO and above are appended to the files in `folder`;
+/// Starts logging for the whole process: this program's events of this level and above are appended to the files in `folder`;
 /// warnings and errors are also shown on the console. Lines read
 /// `YYYY-MM-DD HH:MM:SS,mmm | LEVEL | logger | message`, in local time.
 ///
 /// # Errors
 /// When a file can't be opened, or the process logs already.
-pub fn start(folder: &Path, console: Console) -> Result<Logs, OutputError> {
-    let (subscriber, logs) = prepare(folder, console)?;
+pub fn start(folder: &Path, level: LogLevel, console: Console) -> Result<Logs, OutputError> {
+    let (subscriber, logs) = prepare(folder, level, console)?;
     match tracing::subscriber::set_global_default(subscriber) {
         Ok(()) => Ok(logs),
         Err(_) => Err(OutputError::LogsTaken { folder: folder.to_owned() }),
     }
 }
 
-fn prepare(folder: &Path, console: Console) -> Result<(impl Subscriber + Send + Sync + use<>, Logs), OutputError> {
+fn prepare(
+    folder: &Path,
+    level: LogLevel,
+    console: Console,
+) -> Result<(impl Subscriber + Send + Sync + use<>, Logs), OutputError> {
     create_folder(folder)?;
     let own = OWN.iter().map(|(_, name)| open(folder, name)).collect::<Result<_, _>>()?;
     let files = Files { all: open(folder, "run.log")?, own };
@@ -71,7 +94,7 @@ fn prepare(folder: &Path, console: Console) -> Result<(impl Subscriber + Send + 
     let writer = thread::Builder::new().name("logs".into()).spawn(move || write_lines(&waiting, files, &report));
     let writer = Some(writer.map_err(FilesError::io("start the writer of", folder))?);
     let layer = LogLayer { lines: lines.clone(), console, zone: TimeZone::system() };
-    Ok((registry().with(LevelFilter::INFO).with(layer), Logs { lines, writer }))
+    Ok((registry().with(level.filter()).with(layer), Logs { lines, writer }))
 }
 
 fn open(folder: &Path, name: &str) -> Result<BufWriter<File>, FilesError> {
@@ -198,11 +221,11 @@ mod tests {
     use tracing::{debug, error, info, warn};
 
     /// What each file and the console hold after some work.
-    fn logged(folder: &Path, work: fn()) -> (impl Fn(&str) -> Vec<String> + use<'_>, Vec<String>) {
+    fn logged(folder: &Path, level: LogLevel, work: fn()) -> (impl Fn(&str) -> Vec<String> + use<'_>, Vec<String>) {
         let shown = Arc::new(Mutex::new(Vec::new()));
         let screen = shown.clone();
         let console: Console = Box::new(move |text| screen.lock().unwrap().push(text.to_owned()));
-        let (subscriber, logs) = prepare(folder, console).unwrap();
+        let (subscriber, logs) = prepare(folder, level, console).unwrap();
         tracing::subscriber::with_default(subscriber, work);
         drop(logs);
         let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap().lines().map(str::to_owned).collect();
@@ -213,7 +236,7 @@ mod tests {
     #[test]
     fn lines_go_where_their_target_says() {
         let folder = tempfile::tempdir().unwrap();
-        let (read, shown) = logged(folder.path(), || {
+        let (read, shown) = logged(folder.path(), LogLevel::Info, || {
             info!("[samples] wave={}", 1);
             info!(target: "dlgforge.llm", model = "openai/fake", attempt = 2, "[llm] request");
             warn!(target: "dlgforge.judge", "no score");
@@ -241,12 +264,23 @@ mod tests {
     }
 
     #[test]
+    fn what_happens_to_each_call_is_told_when_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (read, _) = logged(folder.path(), LogLevel::Debug, || {
+            debug!(target: "dlgforge.llm", "[llm] request");
+            debug!(target: "hyper_util::client", "not this program's");
+        });
+        assert_eq!((read("llm.log").len(), read("run.log").len()), (1, 1));
+        assert!(read("llm.log")[0].ends_with(" | DEBUG | dlgforge.llm | [llm] request"));
+    }
+
+    #[test]
     fn the_time_is_local_with_milliseconds() {
         let moment: Zoned = "2026-11-22T23:32:21.738999+02:00[+02:00]".parse().unwrap();
         let line = line(&moment, Level::INFO, "dlgforge.pipeline", "[language] Starting");
         assert_eq!(line, "2026-11-22 23:32:21,738 | INFO | dlgforge.pipeline | [language] Starting\n");
         let folder = tempfile::tempdir().unwrap();
-        let (read, _) = logged(folder.path(), || info!("now"));
+        let (read, _) = logged(folder.path(), LogLevel::Info, || info!("now"));
         let time = read("run.log")[0].split(" | ").next().unwrap().replace(',', ".");
         DateTime::strptime("%Y-%m-%d %H:%M:%S%.f", time).unwrap();
     }
@@ -265,8 +299,8 @@ mod tests {
                 }
             });
         };
-        let _ = logged(folder.path(), flood);
-        let (read, _) = logged(folder.path(), || info!("after"));
+        let _ = logged(folder.path(), LogLevel::Info, flood);
+        let (read, _) = logged(folder.path(), LogLevel::Info, || info!("after"));
         let lines = read("run.log");
         assert_eq!(lines.len(), 4 * WAITING + 1);
         assert!(lines[..4 * WAITING].iter().all(|line| line.contains(" | INFO | dlgforge.tools | called number=")));

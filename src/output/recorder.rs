@@ -9,7 +9,7 @@ use super::{Columns, Options, OutputError, RunFacts, Stamp, coverage_ledger};
 use crate::domain::slot::conversation_id;
 use crate::domain::{Catalogue, Conversation, Fingerprint, Outcome, Slot};
 use crate::files::{
-    self, Changes, Documents, FilesError, Folder, Known, Lines, Shards, Table, WrittenFile, append_all, shown,
+    self, Changes, Documents, Existing, FilesError, Folder, Lines, Shards, Table, WrittenFile, append_all, shown,
 };
 use crate::store::{Admission, Run, Settled, State};
 use std::collections::BTreeSet;
@@ -90,13 +90,13 @@ impl Recorder {
         }
         let documents = options.files.has(conversations::NAME).then(|| Documents::open(root.join(conversations::NAME)));
         let documents = documents.transpose()?;
-        let known = |name: &str, unknown: Known| match (folder.files.get(name), &begins) {
+        let known = |name: &str, unknown: Existing| match (folder.files.get(name), &begins) {
             (None, _) => unknown,
-            (Some(mark), Begins::New(_)) => Known::Loosely { mark: *mark, died: folder.died },
-            (Some(mark), Begins::Resumed(_)) => Known::Exactly { mark: *mark, died: folder.died },
+            (Some(mark), Begins::New(_)) => Existing::Tolerate { mark: *mark, died: folder.died },
+            (Some(mark), Begins::Resumed(_)) => Existing::Require { mark: *mark, died: folder.died },
         };
         let formats = chosen(&options.files);
-        let open = |format: &Format| Table::open(root, &format.file_name(), known(&format.file_name(), Known::New));
+        let open = |format: &Format| Table::open(root, &format.file_name(), known(&format.file_name(), Existing::Keep));
         let tables = formats.iter().map(open).collect::<Result<Vec<_>, _>>()?;
         let lines = formats.iter().map(|_| Lines::default()).collect();
         let last = match &begins {
@@ -110,7 +110,7 @@ impl Recorder {
         };
         let open = || Shards::open(root, parquet::LAYOUT, facts.run_id.clone(), &folder.files, folder.died, last);
         let shards = options.files.has(parquet::NAME).then(open).transpose()?;
-        let spool = known(&run_state::spool(&facts.run_id), Known::Fresh);
+        let spool = known(&run_state::spool(&facts.run_id), Existing::Truncate);
         let state = RunState::open(root, &facts, spool)?;
         files::sync_folder(root)?;
         let (pending, unfinished, left) = (Vec::new(), Vec::new(), Vec::new());
@@ -141,7 +141,7 @@ impl Recorder {
 
     fn begin(&mut self, begins: &Begins) -> Result<(), OutputError> {
         let (run_id, at) = (&self.facts.run_id, self.stamp.utc_z());
-        self.folder.bury(&self.options.folder, &at)?;
+        self.folder.close_dead_runs(&self.options.folder, &at)?;
         match begins {
             Begins::New(run) => {
                 self.folder.store.begin(run)?;
@@ -149,7 +149,7 @@ impl Recorder {
                 self.state.show("started", &self.facts, self.stamp, &[])?;
             }
             Begins::Resumed(_) => {
-                self.folder.store.turn(run_id, State::Running, &at)?;
+                self.folder.store.set_state(run_id, State::Running, &at)?;
                 tracing::info!(target: LOG, "[run-state] run_id={run_id} status=resumed");
             }
         }
@@ -259,7 +259,7 @@ impl Recorder {
 
     /// Leaves everything as it was when the run last had something admitted.
     pub fn abandon(self) {
-        if let Err(error) = self.folder.store.turn(&self.facts.run_id, State::Failed, &self.stamp.utc_z()) {
+        if let Err(error) = self.folder.store.set_state(&self.facts.run_id, State::Failed, &self.stamp.utc_z()) {
             tracing::warn!(target: LOG, "failed to {error}");
         }
     }

@@ -5,7 +5,7 @@
 
 use super::rows::{Inputs, Parts, RawResult, Text, TurnPayload, raw_results};
 use super::{FORMAT_VERSION, OutputError, RunFacts, Stamp};
-use crate::files::{self, FilesError, Known, Lines, Table, WrittenFile, pretty, spaced_row};
+use crate::files::{self, Existing, FilesError, Lines, Table, WrittenFile, pretty, spaced_row};
 use crate::store::Mark;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -177,7 +177,7 @@ pub(crate) fn spool(run_id: &str) -> String {
 
 impl RunState {
     /// The state of a run whose spool is so, with its document as it may be.
-    pub fn open(folder: &Path, facts: &RunFacts, known: Known) -> Result<Self, FilesError> {
+    pub fn open(folder: &Path, facts: &RunFacts, known: Existing) -> Result<Self, FilesError> {
         let spool = Table::open(folder, &spool(&facts.run_id), known)?;
         files::replace(&folder.join(NAME).join(LAST_RUN), facts.run_id.as_bytes())?;
         Ok(Self { path: folder.join(document(&facts.run_id)), shown: spool.rows(), spool })
@@ -270,7 +270,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (facts, stamp) = (sample::facts(), sample::stamp());
         fs::create_dir(folder.path().join(NAME)).unwrap();
-        let mut state = RunState::open(folder.path(), &facts, Known::Fresh).unwrap();
+        let mut state = RunState::open(folder.path(), &facts, Existing::Truncate).unwrap();
         let conversation = sample::sample_conversation();
         let (options, catalogue) = (Options { raw, ..sample::options(folder.path()) }, sample::catalogue());
         let context = Context { options: &options, facts: &facts, catalogue: &catalogue };
@@ -310,7 +310,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join(NAME)).unwrap();
         expect_new(folder.path(), "run-1").unwrap();
-        let mut state = RunState::open(folder.path(), &sample::facts(), Known::Fresh).unwrap();
+        let mut state = RunState::open(folder.path(), &sample::facts(), Existing::Truncate).unwrap();
         state.show("started", &sample::facts(), sample::stamp(), &[]).unwrap();
         let text = fs::read(folder.path().join("run_state/run-1.json")).unwrap();
         let value: Value = serde_json::from_slice(&text).unwrap();
@@ -324,7 +324,7 @@ mod tests {
     fn the_document_is_made_anew_when_its_slots_have_doubled() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join(NAME)).unwrap();
-        let mut state = RunState::open(folder.path(), &sample::facts(), Known::Fresh).unwrap();
+        let mut state = RunState::open(folder.path(), &sample::facts(), Existing::Truncate).unwrap();
         let mut made = Vec::new();
         for number in 1..=600 {
             state.push(b"    {}").unwrap();

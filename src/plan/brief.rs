@@ -14,7 +14,7 @@ const RECENT: usize = 5;
 
 /// What a conversation is planned to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opening {
+pub struct ConversationPlan {
     /// Turns the conversation is planned to have.
     pub target_turns: u16,
     /// Persona of the user who asks.
@@ -72,9 +72,9 @@ impl Plan {
     }
 
     /// What the conversation of a slot is planned to be.
-    pub fn opening(&self, slot: Slot) -> Opening {
+    pub fn opening(&self, slot: Slot) -> ConversationPlan {
         let Options { seed, turns, user_personas, assistant_personas, .. } = &self.options;
-        Opening {
+        ConversationPlan {
             target_turns: turns::count(turns, *seed, slot),
             user_persona: personas::assigned(user_personas, *seed, Purpose::UserPersona, slot),
             assistant_persona: personas::assigned(assistant_personas, *seed, Purpose::AssistantPersona, slot),
@@ -175,7 +175,10 @@ mod tests {
     }
 
     /// All that is planned for some turns of some slots.
-    fn planned(plan: &Plan, slots: impl Iterator<Item = u32>) -> Vec<(u32, u16, Opening, Brief, Vec<ChunkIndex>)> {
+    fn planned(
+        plan: &Plan,
+        slots: impl Iterator<Item = u32>,
+    ) -> Vec<(u32, u16, ConversationPlan, Brief, Vec<ChunkIndex>)> {
         let places = slots.flat_map(|slot| (0..4).map(move |turns| (slot, turns)));
         let planned = places.map(|(slot, turns)| {
             let conversation = fixtures::conversation(slot, turns);

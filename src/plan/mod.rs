@@ -18,7 +18,7 @@ pub mod topics;
 mod turns;
 
 pub use asking::Asking;
-pub use brief::{Brief, Opening, Plan};
+pub use brief::{Brief, ConversationPlan, Plan};
 pub use error::PlanError;
 
 use crate::domain::{Normalisation, Persona};

@@ -72,10 +72,10 @@ pub(super) struct Answer {
 
 /// What a request came to instead of a reply.
 #[derive(Debug)]
-pub(super) struct Setback {
+pub(super) struct RequestError {
     /// The error, if the request is not sent again.
     pub error: ModelError,
-    pub fault: Fault,
+    pub kind: ErrorKind,
     /// Whether the request may be charged.
     pub charged: bool,
     /// Whether only the tier it was sent in has no room for it.
@@ -84,9 +84,9 @@ pub(super) struct Setback {
     pub headers: HeaderMap,
 }
 
-/// Whose fault it is that there is no reply.
+/// Why there is no reply: what to do about it follows from that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum ErrorKind {
     /// Part of the request is not understood there, which is known from now on: the next one is another.
     Form,
     /// The endpoint has too much to do, and asks for so much time.
@@ -147,7 +147,7 @@ impl Endpoint {
     }
 
     /// Sends one request, in this tier if there is one, and reads its response.
-    pub async fn ask(&self, request: &ChatRequest, tier: Option<Tier>, tries: u32) -> Result<Answer, Setback> {
+    pub async fn ask(&self, request: &ChatRequest, tier: Option<Tier>, tries: u32) -> Result<Answer, RequestError> {
         let mut form = self.capabilities.form(!request.tools.is_empty());
         form.tier = tier.and_then(|tier| Some((tier, self.provider.tier(tier)?)));
         let (messages, tools) = (request.messages.len(), if form.tools { request.tools.len() } else { 0 });
@@ -181,11 +181,11 @@ impl Endpoint {
         })
     }
 
-    async fn exchange(&self, request: &ChatRequest, form: &Form, tries: u32) -> Result<Answer, Setback> {
+    async fn exchange(&self, request: &ChatRequest, form: &Form, tries: u32) -> Result<Answer, RequestError> {
         let timeout = if is_flex(form) { self.flex_timeout } else { self.timeout };
-        let outgoing = self.wire.outgoing(request, form).map_err(|detail| Setback {
+        let outgoing = self.wire.outgoing(request, form).map_err(|detail| RequestError {
             error: self.unwritable(&detail),
-            fault: Fault::Request,
+            kind: ErrorKind::Request,
             charged: false,
             no_room: false,
             headers: HeaderMap::new(),
@@ -219,7 +219,9 @@ impl Endpoint {
                 // Gateways pass on what the endpoint behind them said under a status of their own.
                 Err(detail) => Err(match (response::status_inside(&body), page::words(&body)) {
                     (Some(status), _) => self.refused(status, response.headers(), &body, request, form),
-                    (None, Some(words)) => Setback { fault: Fault::Page, ..self.malformed(&self.misled(&words)) },
+                    (None, Some(words)) => {
+                        RequestError { kind: ErrorKind::Page, ..self.malformed(&self.misled(&words)) }
+                    }
                     (None, None) => self.malformed(&detail),
                 }),
             },
@@ -233,7 +235,7 @@ impl Endpoint {
         ModelError::Settings(format!("{}: request body: {detail}", self.settings))
     }
 
-    fn unreachable(&self, error: reqwest::Error, timeout: Duration, tries: u32) -> Setback {
+    fn unreachable(&self, error: reqwest::Error, timeout: Duration, tries: u32) -> RequestError {
         let connected = !error.is_connect();
         let error = error.without_url();
         let detail = match connected {
@@ -241,15 +243,15 @@ impl Endpoint {
             false if !is_out_of_files(&error) => self.absent(&error),
             _ => causes(&error),
         };
-        let fault = match connected {
-            true if error.is_timeout() => Fault::TimedOut,
-            true => Fault::Broken(None),
-            false if is_out_of_files(&error) => Fault::Settings,
-            false => Fault::Unreachable,
+        let kind = match connected {
+            true if error.is_timeout() => ErrorKind::TimedOut,
+            true => ErrorKind::Broken(None),
+            false if is_out_of_files(&error) => ErrorKind::Settings,
+            false => ErrorKind::Unreachable,
         };
         let error =
             ModelError::Unreachable { endpoint: self.shown.to_string(), detail: self.secrets.redacted(detail), tries };
-        Setback { error, fault, charged: connected, no_room: false, headers: HeaderMap::new() }
+        RequestError { error, kind, charged: connected, no_room: false, headers: HeaderMap::new() }
     }
 
     /// What there is to say where nobody can be reached.
@@ -264,26 +266,26 @@ impl Endpoint {
         body: &[u8],
         request: &ChatRequest,
         form: &Form,
-    ) -> Setback {
+    ) -> RequestError {
         let (text, headers) = (String::from_utf8_lossy(body), headers.clone());
         let mut detail =
             self.secrets.redacted(response::error_detail(&self.secrets.redacted(text.clone().into_owned())));
         if let Some(reason) = withheld(status, &text) {
             let error =
                 ModelError::Filtered { endpoint: self.shown.to_string(), detail: format!("{reason}: {detail}") };
-            return Setback { error, fault: Fault::Request, charged: false, no_room: false, headers };
+            return RequestError { error, kind: ErrorKind::Request, charged: false, no_room: false, headers };
         }
-        let mut fault = if self.capabilities.learn(status.as_u16(), &text, request, form) {
-            Fault::Form
+        let mut kind = if self.capabilities.learn(status.as_u16(), &text, request, form) {
+            ErrorKind::Form
         } else {
-            fault(status, &text, retry_after(&headers, clock::now()))
+            kind(status, &text, retry_after(&headers, clock::now()))
         };
         let words = refusals::words(&text);
         let unknown = self.extra.iter().find(|key| refusals::refuses_field(&words, &key.to_lowercase()));
-        if let Some(key) = unknown.filter(|_| fault == Fault::Request) {
-            fault = Fault::Settings;
+        if let Some(key) = unknown.filter(|_| kind == ErrorKind::Request) {
+            kind = ErrorKind::Settings;
             detail = format!("{detail}; remove `{key}` from llm.agents.{}.extra", self.agent);
-        } else if fault == Fault::Settings {
+        } else if kind == ErrorKind::Settings {
             detail = format!("{detail}; {}", self.advice(status, &text));
         }
         let error = ModelError::Refused { endpoint: self.shown.to_string(), status: status.as_u16(), detail };
@@ -293,7 +295,7 @@ impl Endpoint {
         if no_room {
             self.capabilities.no_room();
         }
-        Setback { error, fault, charged, no_room, headers }
+        RequestError { error, kind, charged, no_room, headers }
     }
 
     /// What a web page instead of a reply tells.
@@ -321,10 +323,10 @@ impl Endpoint {
         }
     }
 
-    fn malformed(&self, detail: &str) -> Setback {
+    fn malformed(&self, detail: &str) -> RequestError {
         let detail = response::one_line(&self.secrets.redacted(detail.to_owned()));
         let error = ModelError::Malformed { endpoint: self.shown.to_string(), detail };
-        Setback { error, fault: Fault::Broken(None), charged: true, no_room: false, headers: HeaderMap::new() }
+        RequestError { error, kind: ErrorKind::Broken(None), charged: true, no_room: false, headers: HeaderMap::new() }
     }
 }
 
@@ -334,21 +336,21 @@ fn withheld(status: StatusCode, text: &str) -> Option<&'static str> {
     ["content_filter", "content_policy", "moderation"].into_iter().find(|word| of_it && text.contains(word))
 }
 
-/// Whose fault a response with this status is.
-fn fault(status: StatusCode, text: &str, asked: Option<Duration>) -> Fault {
+/// Why a response with this status is no reply.
+fn kind(status: StatusCode, text: &str, asked: Option<Duration>) -> ErrorKind {
     match status.as_u16() {
         // OpenAI says so of an account that is used up: waiting does not help.
-        429 if text.contains("insufficient_quota") => Fault::Settings,
+        429 if text.contains("insufficient_quota") => ErrorKind::Settings,
         // Gemini and Anthropic say so of a wrong key and of an account without credit.
-        400 if text.contains("API_KEY_INVALID") || text.contains(LOW_BALANCE) => Fault::Settings,
+        400 if text.contains("API_KEY_INVALID") || text.contains(LOW_BALANCE) => ErrorKind::Settings,
         // Groq says so of a call that its model wrote wrongly: asked again, it may write it rightly.
-        400 if text.contains("tool_use_failed") => Fault::Broken(asked),
+        400 if text.contains("tool_use_failed") => ErrorKind::Broken(asked),
         // 498 is Groq's, 529 Anthropic's.
-        429 | 498 | 529 => Fault::Busy(asked),
-        503 if asked.is_some() || is_busy(text) => Fault::Busy(asked),
-        408 | 409 | 425 | 500..=599 => Fault::Broken(asked),
-        300..=399 | 401..=405 => Fault::Settings,
-        _ => Fault::Request,
+        429 | 498 | 529 => ErrorKind::Busy(asked),
+        503 if asked.is_some() || is_busy(text) => ErrorKind::Busy(asked),
+        408 | 409 | 425 | 500..=599 => ErrorKind::Broken(asked),
+        300..=399 | 401..=405 => ErrorKind::Settings,
+        _ => ErrorKind::Request,
     }
 }
 

@@ -10,10 +10,10 @@ pub(super) fn words(body: &str) -> String {
     let list = parsed.as_ref().and_then(|body| body.get("detail")).and_then(Value::as_array);
     let Some(list) = list.filter(|list| !list.is_empty()) else { return body.to_lowercase() };
     let mut words = String::new();
-    for fault in list {
-        let place = fault["loc"].as_array().map_or(&[][..], Vec::as_slice).iter();
+    for error in list {
+        let place = error["loc"].as_array().map_or(&[][..], Vec::as_slice).iter();
         let place: Vec<String> = place.map(|part| part.as_str().map_or(part.to_string(), str::to_owned)).collect();
-        let (kind, message) = (fault["type"].as_str().unwrap_or_default(), fault["msg"].as_str().unwrap_or_default());
+        let (kind, message) = (error["type"].as_str().unwrap_or_default(), error["msg"].as_str().unwrap_or_default());
         _ = writeln!(words, "{}: {kind} {message}", place.join("."));
     }
     words.to_lowercase()

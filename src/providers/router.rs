@@ -1,7 +1,7 @@
 //! An agent's model over its endpoints: which one is asked, how often, and when to give up.
 
 use super::check::Check;
-use super::endpoint::{Answer, Endpoint, Fault, Setback};
+use super::endpoint::{Answer, Endpoint, ErrorKind, RequestError};
 use super::form::Form;
 use super::wire::request::{self, Preset};
 use super::{AgentOptions, EndpointOptions, Shared};
@@ -12,9 +12,10 @@ use crate::llm::prices::Price;
 use crate::llm::{ChatReply, ChatRequest, EventKind, Meter, Model, ModelError, Tier};
 use crate::traffic::budget::{BudgetLedger, Cost, Reservation};
 use crate::traffic::patience::Patience;
-use crate::traffic::{EndpointLimits, Failure, Refusal, Request, RouteId, Traffic};
+use crate::traffic::{EndpointLimits, Failure, PermitRequest, Refusal, RouteId, Traffic};
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Bytes of a request per token, as far as one can say.
@@ -110,7 +111,7 @@ impl Router {
             check.pass(&self.halt).await?;
         }
         let bytes: usize = request.messages.iter().map(|message| message.content.len()).sum();
-        let mut wanted = Request {
+        let mut wanted = PermitRequest {
             call: self.traffic.next_call(),
             tokens: bytes as f64 / BYTES_PER_TOKEN + self.max_tokens.min(REPLY_TOKENS) as f64,
             avoid: None,
@@ -137,11 +138,13 @@ impl Router {
             if let Some(reservation) = &mut reservation {
                 reservation.sent().await?;
             }
+            let sent = Instant::now();
             let outcome = endpoint.ask(request, tiers.first().copied(), tries).await;
+            self.meter.asked(sent.elapsed());
             if endpoint.takes_less() {
                 self.traffic.takes_less(self.route, permit.endpoint);
             }
-            let setback = match outcome {
+            let failed = match outcome {
                 Ok(Answer { mut reply, latency, headers }) => {
                     reply.cost_nanousd = price.as_ref().and_then(|price| price.nanousd(&reply.usage));
                     endpoint.tell(request, || EventKind::answered(&reply, latency));
@@ -153,44 +156,44 @@ impl Router {
                     }
                     return Ok(reply);
                 }
-                Err(setback) => setback,
+                Err(failed) => failed,
             };
-            if !setback.charged {
+            if !failed.charged {
                 reservation.iter_mut().for_each(Reservation::spared);
             }
             drop(reservation);
-            let Setback { error, fault, no_room, headers, .. } = setback;
+            let RequestError { error, kind, no_room, headers, .. } = failed;
             let (told, mut wait) = (error.to_string(), Duration::ZERO);
             endpoint.tell(request, || EventKind::Failed { error: told.clone() });
             wanted.avoid = None;
-            match fault {
+            match kind {
                 // The account's limits are not to blame: it is sent again at once.
                 _ if no_room && tiers.len() > 1 => {
                     tiers = &tiers[1..];
                     drop(permit);
                 }
-                Fault::Form => drop(permit),
-                Fault::Request if matches!(error, ModelError::Refused { .. }) => {
+                ErrorKind::Form => drop(permit),
+                ErrorKind::Request if matches!(error, ModelError::Refused { .. }) => {
                     if permit.refused(&mut wanted, &told).await == Refusal::Final {
                         return Err(error);
                     }
                     refusal = Some(error);
                 }
-                Fault::Request => return Err(error),
-                Fault::Settings => permit.unusable(&told),
-                Fault::Busy(asked) => {
+                ErrorKind::Request => return Err(error),
+                ErrorKind::Settings => permit.unusable(&told),
+                ErrorKind::Busy(asked) => {
                     self.meter.slowed();
                     endpoint.tell(request, || EventKind::RateLimited { retry_after: asked });
                     wanted.avoid = Some(permit.endpoint);
                     permit.overloaded(asked, &headers, &told);
                     continue;
                 }
-                Fault::Unreachable | Fault::TimedOut | Fault::Broken(_) | Fault::Page => {
+                ErrorKind::Unreachable | ErrorKind::TimedOut | ErrorKind::Broken(_) | ErrorKind::Page => {
                     wanted.avoid = Some(permit.endpoint);
-                    let is_down = match fault {
-                        Fault::Page => permit.misled(&told),
-                        Fault::Unreachable => permit.failed(Failure::Unreachable, &told),
-                        Fault::TimedOut => permit.failed(Failure::TimedOut, &told),
+                    let is_down = match kind {
+                        ErrorKind::Page => permit.misled(&told),
+                        ErrorKind::Unreachable => permit.failed(Failure::Unreachable, &told),
+                        ErrorKind::TimedOut => permit.failed(Failure::TimedOut, &told),
                         _ => permit.failed(Failure::Unusable, &told),
                     };
                     // What is the endpoint's doing is not held against the request: it waits for the end of the outage.
@@ -198,7 +201,7 @@ impl Router {
                         if retries == self.patience.max_retries {
                             return Err(error);
                         }
-                        let asked = if let Fault::Broken(asked) = fault { asked } else { None };
+                        let asked = if let ErrorKind::Broken(asked) = kind { asked } else { None };
                         wait = self.patience.wait(retries, asked).await;
                         retries += 1;
                     }

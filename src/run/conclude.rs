@@ -22,7 +22,7 @@ pub fn conclude(
     executed: Executed,
     took: Duration,
 ) -> Result<Summary, RunError> {
-    let Executed { facts, store, written, journal, tally, signalled, elapsed, busy } = executed;
+    let Executed { facts, store, written, journal, tally, signalled, elapsed } = executed;
     let shared = &prepared.shared;
     let unjudged = tally.turns.unjudged;
     let end = RunEnd::of(settings, &tally, signalled, shared.halt.reason());
@@ -50,7 +50,6 @@ pub fn conclude(
         unjudged: settings.agents.get(Agent::Judge).map(|_| unjudged),
         prepared: took,
         elapsed,
-        busy,
         files,
         logs: settings.logs.strip_prefix(&settings.root).unwrap_or(&settings.logs).display().to_string(),
     })

@@ -32,8 +32,6 @@ pub struct Executed {
     pub signalled: Option<Signal>,
     /// From the first opening to the last row.
     pub elapsed: Duration,
-    /// Time that conversations had permits, summed over the permits.
-    pub busy: Duration,
 }
 
 /// Carries a run out, on so many worker threads.
@@ -75,8 +73,8 @@ pub fn execute(
     tracing::info!(target: "dlgforge.llm", "[journal] {kept}; {} replies found", shared.meter.read().recalled);
     listeners.tell(&Event::Ended(&tally));
     runtime.shutdown_background();
-    let (signalled, busy) = (signalled.get().copied(), executor.busy());
-    Ok(Executed { facts, store, written, journal, tally, signalled, elapsed, busy })
+    let signalled = signalled.get().copied();
+    Ok(Executed { facts, store, written, journal, tally, signalled, elapsed })
 }
 
 /// The journal of a run, which stops it when it fails.

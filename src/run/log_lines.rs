@@ -35,11 +35,11 @@ impl Listener for LogLines {
 fn call(llm::Event { model, endpoint, kind, .. }: &llm::Event) {
     let Some(endpoint) = endpoint else { return };
     match kind {
-        EventKind::Requested { messages, tools } => tracing::info!(
+        EventKind::Requested { messages, tools } => tracing::debug!(
             target: LLM,
             "[llm] request model={model} endpoint={endpoint} messages={messages} tools={tools}"
         ),
-        EventKind::Answered { latency, tool_calls, characters, .. } => tracing::info!(
+        EventKind::Answered { latency, tool_calls, characters, .. } => tracing::debug!(
             target: LLM,
             "[llm] response model={model} tool_calls={tool_calls} content_chars={characters} elapsed={:.2}s",
             latency.as_secs_f64()

@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// What an output folder's store tells of a run.
 #[derive(Debug, Clone)]
-pub struct Report {
+pub struct StatusReport {
     run: Run,
     /// Whether a process writes to the folder at this moment.
     busy: bool,
@@ -23,18 +23,18 @@ pub struct Report {
 ///
 /// # Errors
 /// When the folder or its store can't be read.
-pub fn status(outputs: &Path) -> Result<Vec<Report>, RunError> {
+pub fn status(outputs: &Path) -> Result<Vec<StatusReport>, RunError> {
     let Some(folder) = Folder::look(outputs)? else { return Ok(Vec::new()) };
     let busy = Folder::is_busy(outputs)?;
     let report = |run: &Run| {
         let (settled, spent) = (folder.store.settled(&run.id)?, folder.store.spent(&run.id)?);
         let (tiers, learned) = (folder.store.tiers(&run.id)?, folder.store.learned(&run.id)?);
-        Ok(Report { run: run.clone(), busy, settled, spent, tiers, learned })
+        Ok(StatusReport { run: run.clone(), busy, settled, spent, tiers, learned })
     };
     folder.runs.iter().map(report).collect()
 }
 
-impl Report {
+impl StatusReport {
     /// The state, for people: a run whose process is gone is not running.
     fn state(&self) -> String {
         let wanted = self.told("run.total_samples").parse::<usize>().map_or(0, |total| total * self.languages().len());
@@ -55,7 +55,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for StatusReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Run { id, config, began, updated, .. } = &self.run;
         writeln!(f, "run {id}: {}", self.state())?;

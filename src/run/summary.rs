@@ -81,8 +81,6 @@ pub struct Summary {
     pub prepared: Duration,
     /// From the first opening to the last row.
     pub elapsed: Duration,
-    /// Time seats were taken, summed over the seats.
-    pub busy: Duration,
     /// Files that were written, each with its rows.
     pub files: Vec<WrittenFile>,
     /// The folder of the logs, relative to the project's root where it lies below it.
@@ -90,9 +88,10 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Share of the seats' time that was spent in stages, from 0 to 1.
-    pub fn seats_busy(&self) -> f64 {
-        self.busy.as_secs_f64() / (f64::from(self.concurrency) * self.elapsed.as_secs_f64()).max(f64::MIN_POSITIVE)
+    /// Requests that were at endpoints at a time, on average; none where there are no endpoints.
+    pub fn requests_in_flight(&self) -> Option<f64> {
+        let at_endpoints = Some(self.meter.at_endpoints.as_secs_f64()).filter(|seconds| *seconds > 0.0);
+        at_endpoints.map(|seconds| seconds / self.elapsed.as_secs_f64().max(f64::MIN_POSITIVE))
     }
 
     /// Drops by reason.
@@ -148,8 +147,10 @@ impl fmt::Display for Summary {
         self.tell_conversations(f)?;
         self.tell_calls(f)?;
         let (prepared, all) = (self.prepared.as_secs_f64(), (self.prepared + self.elapsed).as_secs_f64());
-        let busy = 100.0 * self.seats_busy();
-        row(f, "time", &format!("{all:.2} s, {prepared:.2} of them to prepare; then seats busy {busy:.1} %"))?;
+        let in_flight = self.requests_in_flight().map_or(String::new(), |in_flight| {
+            format!("; then {in_flight:.1} of {} requests at a time, on average", self.concurrency)
+        });
+        row(f, "time", &format!("{all:.2} s, {prepared:.2} of them to prepare{in_flight}"))?;
         writeln!(f, "  files")?;
         for (path, rows, bytes) in by_kind(&self.files) {
             let rows = rows.map(|rows| format!("{rows} rows, ")).unwrap_or_default();

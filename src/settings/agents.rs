@@ -1,7 +1,7 @@
 //! The agents: their models, limits and keys.
 
 use super::choices::ServiceTier;
-use super::error::Report;
+use super::error::Diagnostics;
 use super::keys::Key;
 use super::routing::{self, demand_known};
 use super::table as keys;
@@ -63,7 +63,12 @@ const FLEX_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 const BUILTIN: &str = "builtin";
 
 /// The settings of one agent.
-pub(super) fn agent(role: &Role, values: &Values, env: &BTreeMap<String, String>, report: &mut Report) -> AgentOptions {
+pub(super) fn agent(
+    role: &Role,
+    values: &Values,
+    env: &BTreeMap<String, String>,
+    report: &mut Diagnostics,
+) -> AgentOptions {
     let [provider, base_url, model] =
         [keys::PROVIDER, keys::BASE_URL, keys::MODEL].map(|key| values.get(key.of(role.agent)).trim());
     let who = Provider::of(provider, model, base_url);
@@ -110,7 +115,7 @@ fn demand_tiers(
     is_builtin: bool,
     endpoints: &[EndpointOptions],
     values: &Values,
-    report: &mut Report,
+    report: &mut Diagnostics,
 ) {
     let key = keys::SERVICE_TIER.of(role.agent);
     let word = word_of(values.get(key));
@@ -138,7 +143,7 @@ fn demand_tiers(
 }
 
 /// Reports providers that there are none of, also those of an agent that is not asked.
-pub(super) fn demand_providers(values: &Values, report: &mut Report) {
+pub(super) fn demand_providers(values: &Values, report: &mut Diagnostics) {
     for agent in Agent::ALL {
         let key = keys::PROVIDER.of(agent);
         demand_known(key.path, values.get(key).trim(), values.place(key).as_ref(), report);
@@ -146,7 +151,7 @@ pub(super) fn demand_providers(values: &Values, report: &mut Report) {
 }
 
 /// What a run may cost; a limit that counts tokens must know how long a reply can get.
-pub(super) fn budget(values: &Values, agents: &Agents<AgentOptions>, report: &mut Report) -> Budget {
+pub(super) fn budget(values: &Values, agents: &Agents<AgentOptions>, report: &mut Diagnostics) -> Budget {
     let budget = Budget {
         usd: values.get(keys::BUDGET_USD),
         tokens: values.get(keys::BUDGET_TOKENS),
@@ -168,7 +173,7 @@ pub(super) fn budget(values: &Values, agents: &Agents<AgentOptions>, report: &mu
 }
 
 /// Reports agents without a model.
-pub(super) fn demand_models(agents: &Agents<AgentOptions>, report: &mut Report) {
+pub(super) fn demand_models(agents: &Agents<AgentOptions>, report: &mut Diagnostics) {
     let nameless = |agent: &AgentOptions| agent.endpoints.iter().any(|endpoint| endpoint.model.is_empty());
     let is_missing = |role: &&Role| agents.get(role.agent).is_some_and(nameless);
     let missing: Vec<_> = ROLES.iter().filter(is_missing).collect();

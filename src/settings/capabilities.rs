@@ -3,7 +3,7 @@
 //! The settings of such a feature are read by nobody while it is off, so that a configuration written for a program that
 //! has it loads unchanged.
 
-use super::error::Report;
+use super::error::Diagnostics;
 use super::keys::{self, Key, Reader, is_below};
 use super::layers::Layer;
 
@@ -22,7 +22,7 @@ pub(super) fn is_unread(path: &str) -> bool {
 }
 
 /// Refuses what is asked for and does not exist yet, and says what is done in place of what can be done without.
-pub(super) fn refuse(values: &Layer, defaults: &Layer, report: &mut Report) {
+pub(super) fn refuse(values: &Layer, defaults: &Layer, report: &mut Diagnostics) {
     for Key { path, reader, .. } in keys::all() {
         let (Some(entry), Some(default)) = (values.get(path), defaults.get(path)) else { continue };
         match reader {
@@ -48,7 +48,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn refused(text: &str) -> String {
-        let mut report = Report::default();
+        let mut report = Diagnostics::default();
         let defaults = layers::defaults(&mut report);
         let mut values = defaults.clone();
         let file = layers::file("c.yaml", text, &defaults, &BTreeMap::new(), &mut report).unwrap();
@@ -58,7 +58,7 @@ mod tests {
     }
 
     fn told(text: &str) -> Result<Vec<String>, String> {
-        let mut report = Report::default();
+        let mut report = Diagnostics::default();
         let defaults = layers::defaults(&mut report);
         let mut values = defaults.clone();
         layers::overlay(&mut values, layers::flag(text, &defaults, &mut report), &defaults);

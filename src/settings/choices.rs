@@ -5,6 +5,7 @@ use super::types::Choices;
 use crate::domain::Normalisation;
 use crate::domain::task::RetrievalMode;
 use crate::knowledge;
+use crate::output::logs::LogLevel;
 use crate::plan::Distribution;
 use crate::stages::Granularity;
 use crate::traffic;
@@ -35,6 +36,7 @@ choices! {
     Granularity: Turn = "turn" or "per_turn" or "turns",
         Conversation = "conversation" or "per_conversation" or "conv" or "conversation_level";
     OnFail: Keep = "keep", Drop = "drop";
+    LogLevel: Info = "info", Debug = "debug";
 }
 
 /// How the number of turns is chosen: `run.turns.mode`.

@@ -1,7 +1,7 @@
 //! Keys of providers: from the environment alone, and only for providers that need one.
 
 use super::agents::Role;
-use super::error::Report;
+use super::error::Diagnostics;
 use super::renames::warning;
 use super::table::{BASE_URL, PROVIDER};
 use crate::providers::Secret;
@@ -10,7 +10,12 @@ use std::collections::BTreeMap;
 /// The key of an agent. The variable `LLM_<ROLE>_API_KEY_ENV` names the variable that holds it.
 ///
 /// It is demanded when an endpoint wants a key; without that variable others get none.
-pub(super) fn key(role: &Role, wanted: bool, env: &BTreeMap<String, String>, report: &mut Report) -> Option<Secret> {
+pub(super) fn key(
+    role: &Role,
+    wanted: bool,
+    env: &BTreeMap<String, String>,
+    report: &mut Diagnostics,
+) -> Option<Secret> {
     let (canonical, old) = (mapping_variable(role.env), mapping_variable(role.old_env));
     let keys = [PROVIDER, BASE_URL].map(|key| key.of(role.agent).path);
     let Some((mapping, name)) = mapping(&canonical, &old, env, report) else {
@@ -55,7 +60,7 @@ fn mapping<'a>(
     canonical: &'a str,
     old: &'a str,
     env: &'a BTreeMap<String, String>,
-    report: &mut Report,
+    report: &mut Diagnostics,
 ) -> Option<(&'a str, &'a str)> {
     let set = |variable| env.get(variable).map(|name| name.trim()).filter(|name| !name.is_empty());
     let (new_name, old_name) = (set(canonical), set(old));
@@ -83,7 +88,7 @@ mod tests {
 
     fn ask(role: &Role, wanted: bool, env: &[(&str, &str)]) -> (Option<String>, Result<Vec<String>, String>) {
         let env = env.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let mut report = Report::default();
+        let mut report = Diagnostics::default();
         let key = key(role, wanted, &env, &mut report);
         (key.map(|key| key.reveal().to_owned()), report.finish().map_err(|error| error.to_string()))
     }

@@ -2,7 +2,7 @@
 
 use super::capabilities::is_unread;
 use super::check;
-use super::error::{Place, Report};
+use super::error::{Diagnostics, Location};
 use super::items;
 use super::keys::{self, Key, Kind};
 use super::layers::{Entry, Layer};
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 /// What the environment says, over the layers `below` it; empty variables count as not set, except that an empty list
 /// clears the list.
-pub(super) fn environment(env: &BTreeMap<String, String>, below: &Layer, report: &mut Report) -> Layer {
+pub(super) fn environment(env: &BTreeMap<String, String>, below: &Layer, report: &mut Diagnostics) -> Layer {
     let mut layer = Layer::new();
     for key in keys::all() {
         if let Some(entry) = entry(key, env, report) {
@@ -25,9 +25,9 @@ pub(super) fn environment(env: &BTreeMap<String, String>, below: &Layer, report:
 }
 
 /// What the environment says about one key.
-pub(super) fn entry(key: &Key, env: &BTreeMap<String, String>, report: &mut Report) -> Option<Entry> {
+pub(super) fn entry(key: &Key, env: &BTreeMap<String, String>, report: &mut Diagnostics) -> Option<Entry> {
     let (name, text) = variable(key, env, report)?;
-    let place = Place::Environment(name.to_owned());
+    let place = Location::Environment(name.to_owned());
     match check::cast(key.path, key.kind, text) {
         Ok(value) => Some(Entry { value: items::checked(key, value, None, &place, report)?, place }),
         Err(_) if is_unread(key.path) => None,
@@ -39,7 +39,11 @@ pub(super) fn entry(key: &Key, env: &BTreeMap<String, String>, report: &mut Repo
 }
 
 /// The variable that counts for a key, with its value.
-fn variable<'a>(key: &Key, env: &'a BTreeMap<String, String>, report: &mut Report) -> Option<(&'static str, &'a str)> {
+fn variable<'a>(
+    key: &Key,
+    env: &'a BTreeMap<String, String>,
+    report: &mut Diagnostics,
+) -> Option<(&'static str, &'a str)> {
     let set = |names: &'static [&'static str]| {
         names
             .iter()
@@ -60,7 +64,7 @@ fn variable<'a>(key: &Key, env: &'a BTreeMap<String, String>, report: &mut Repor
 }
 
 /// `N_TURNS` asks for the exact mode, `MIN_TURNS` and `MAX_TURNS` for the range mode unless the exact one is asked for.
-fn turn_mode(layer: &mut Layer, below: &Layer, report: &mut Report) {
+fn turn_mode(layer: &mut Layer, below: &Layer, report: &mut Diagnostics) {
     let place = |path| layer.get(path).map(|entry: &Entry| entry.place.clone());
     let exact = place(TURNS_EXACT.path);
     let bound = place(TURNS_MIN.path).or_else(|| place(TURNS_MAX.path));
@@ -100,7 +104,7 @@ mod tests {
             for &name in key.env.iter().chain(key.old_env) {
                 let (values, outcome) = merged("", &[(name, text)], &[]);
                 let Entry { value: found, place } = &values[key.path];
-                assert_eq!((found, place), (&value, &Place::Environment(name.to_owned())));
+                assert_eq!((found, place), (&value, &Location::Environment(name.to_owned())));
                 let old = key.old_env.contains(&name);
                 let warnings = if old { vec![warning(name, key.env[0])] } else { vec![] };
                 assert_eq!(outcome, Ok(warnings), "{name}");

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 /// Where a value was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Location {
     /// The embedded `config/default.yaml`.
     Shipped,
     /// The configuration file.
@@ -26,7 +26,7 @@ pub(super) enum Place {
     Flag(String),
 }
 
-impl Place {
+impl Location {
     /// The same source at another line and column; sources without lines stay as they are.
     pub(super) fn at(&self, line: u64, column: u64) -> Self {
         match self {
@@ -45,7 +45,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Shipped => f.write_str("default.yaml"),
@@ -60,7 +60,7 @@ impl fmt::Display for Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
     text: String,
-    place: Option<Place>,
+    place: Option<Location>,
     keys: Vec<String>,
 }
 
@@ -101,7 +101,7 @@ impl fmt::Display for Problems {
 
 impl Problems {
     /// A file that can't be read as YAML: nothing else is known about it.
-    pub(super) fn broken(text: String, place: Place) -> Self {
+    pub(super) fn broken(text: String, place: Location) -> Self {
         Self(vec![Problem { text, place: Some(place), keys: Vec::new() }])
     }
 }
@@ -133,13 +133,13 @@ pub enum SettingsError {
 
 /// What reading the configuration has found so far.
 #[derive(Debug, Default)]
-pub(super) struct Report {
+pub(super) struct Diagnostics {
     problems: Vec<Problem>,
     warnings: Vec<String>,
     secrets: Vec<String>,
 }
 
-impl Report {
+impl Diagnostics {
     /// Keeps these texts out of everything that is told.
     pub fn hide<'a>(&mut self, secrets: impl IntoIterator<Item = &'a str>) {
         /// Shorter values are no secrets, and hiding them would garble messages.
@@ -154,12 +154,12 @@ impl Report {
     }
 
     /// Notes what is wrong with one key.
-    pub fn problem(&mut self, key: &str, place: Place, text: String) {
+    pub fn problem(&mut self, key: &str, place: Location, text: String) {
         self.problems.push(Problem { text, place: Some(place), keys: vec![key.to_owned()] });
     }
 
     /// Notes what is wrong between keys, unless one of them is wrong by itself: then its value is not known.
-    pub fn conflict(&mut self, keys: &[&str], place: Option<Place>, text: String) {
+    pub fn conflict(&mut self, keys: &[&str], place: Option<Location>, text: String) {
         if keys.iter().any(|key| self.is_wrong(key)) {
             return;
         }
@@ -195,23 +195,23 @@ impl Report {
 mod tests {
     use super::*;
 
-    fn line(line: u64) -> Place {
-        Place::File { name: "c.yaml".into(), line, column: 3 }
+    fn line(line: u64) -> Location {
+        Location::File { name: "c.yaml".into(), line, column: 3 }
     }
 
     #[test]
     fn one_problem_stands_alone() {
-        let mut report = Report::default();
+        let mut report = Diagnostics::default();
         report.problem("a", line(2), "`a` must be > 0.".into());
         assert_eq!(report.finish().unwrap_err().to_string(), "`a` must be > 0. (c.yaml:2:3)");
     }
 
     #[test]
     fn several_are_counted_and_sorted_by_place() {
-        let mut report = Report::default();
+        let mut report = Diagnostics::default();
         report.conflict(&[], None, "missing".into());
-        report.problem("d", Place::Flag("d".into()), "flag".into());
-        report.problem("c", Place::Environment("C".into()), "environment".into());
+        report.problem("d", Location::Flag("d".into()), "flag".into());
+        report.problem("c", Location::Environment("C".into()), "environment".into());
         report.problem("b", line(10), "late".into());
         report.problem("a", line(9), "early".into());
         assert_eq!(
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_conflict_does_not_repeat_a_problem_of_its_keys() {
-        let mut report = Report::default();
+        let mut report = Diagnostics::default();
         report.problem("a", line(1), "first".into());
         report.conflict(&["a", "b"], None, "second".into());
         assert_eq!(report.finish().unwrap_err().to_string(), "first (c.yaml:1:3)");
@@ -231,7 +231,7 @@ mod tests {
 
     #[test]
     fn warnings_are_kept_once() {
-        let mut report = Report::default();
+        let mut report = Diagnostics::default();
         report.warn("w".into());
         report.warn("w".into());
         assert_eq!(report.finish().unwrap(), ["w"]);

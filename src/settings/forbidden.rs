@@ -1,6 +1,6 @@
 //! Keys that must not stand in a configuration: settings for all agents at once, and credentials.
 
-use super::error::{Place, Report};
+use super::error::{Diagnostics, Location};
 use crate::domain::yaml::{Located, Name};
 
 const GLOBALS: &[&str] = &[
@@ -29,7 +29,7 @@ pub(super) fn is_forbidden(path: &str) -> bool {
 }
 
 /// Reports those that are present, whatever their value.
-pub(super) fn report(root: &Located, source: &Place, report: &mut Report) {
+pub(super) fn report(root: &Located, source: &Location, report: &mut Diagnostics) {
     let llm: Vec<_> = below(root, "llm").collect();
     let globals = llm.iter().map(|(name, _)| (format!("llm.{}", name.text), name));
     refuse(globals, "LLM global", "Use `llm.agents.<role>.*` instead.", source, report);
@@ -50,8 +50,8 @@ fn refuse<'a>(
     keys: impl Iterator<Item = (String, &'a Name)>,
     what: &str,
     hint: &str,
-    source: &Place,
-    report: &mut Report,
+    source: &Location,
+    report: &mut Diagnostics,
 ) {
     let mut found: Vec<_> = keys.filter(|(path, _)| is_forbidden(path)).collect();
     let Some(first) = found.iter().map(|(_, name)| (name.line, name.column)).min() else { return };
@@ -68,8 +68,8 @@ mod tests {
     use crate::domain::yaml::tree;
 
     fn refused(text: &str) -> String {
-        let mut found = Report::default();
-        let source = Place::File { name: "c.yaml".into(), line: 0, column: 0 };
+        let mut found = Diagnostics::default();
+        let source = Location::File { name: "c.yaml".into(), line: 0, column: 0 };
         report(&tree(text).unwrap(), &source, &mut found);
         found.finish().map_or_else(|error| error.to_string(), |_| String::new())
     }

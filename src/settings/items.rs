@@ -2,7 +2,7 @@
 //! mapping is an address.
 
 use super::check;
-use super::error::{Place, Report};
+use super::error::{Diagnostics, Location};
 use super::keys::{Key, Kind, alike, listed};
 use super::table::endpoint;
 use crate::domain::yaml::{Located, Name, Node};
@@ -19,27 +19,27 @@ pub(super) fn checked(
     key: &Key,
     value: Value,
     node: Option<&Located>,
-    place: &Place,
-    report: &mut Report,
+    place: &Location,
+    report: &mut Diagnostics,
 ) -> Option<Value> {
     let (Kind::Mappings(known), Value::Array(_)) = (key.kind, &value) else { return Some(value) };
     let written = node.filter(|node| matches!(node.node, Node::List(_))).cloned();
     let list = written.unwrap_or_else(|| Located::from_json(&value));
     let Node::List(items) = &list.node else { return Some(value) };
-    let mut reading = Reading { key, known, place, report };
+    let mut reading = ItemReader { key, known, place, report };
     let read: Vec<_> = items.iter().enumerate().map(|(number, node)| reading.item(number, node)).collect();
     read.into_iter().collect::<Option<Vec<_>>>().map(Value::Array)
 }
 
 /// What is known while a list is read.
-struct Reading<'a> {
+struct ItemReader<'a> {
     key: &'a Key,
     known: &'static [Key],
-    place: &'a Place,
-    report: &'a mut Report,
+    place: &'a Location,
+    report: &'a mut Diagnostics,
 }
 
-impl Reading<'_> {
+impl ItemReader<'_> {
     fn item(&mut self, number: usize, node: &Located) -> Option<Value> {
         if let Node::Text { text, .. } = &node.node {
             return Some(json!({PLAIN: text}));

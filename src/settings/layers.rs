@@ -1,6 +1,6 @@
 //! Layers of values: defaults, file, environment, flags; each read by the same table, later ones on top.
 
-use super::error::{Place, Problems, Report, SettingsError};
+use super::error::{Diagnostics, Location, Problems, SettingsError};
 use super::reading::read;
 use crate::domain::yaml::{Node, YamlError, tree};
 use serde_json::Value;
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Entry {
     pub value: Value,
-    pub place: Place,
+    pub place: Location,
 }
 
 /// Values by path; null asks for the default.
@@ -20,11 +20,11 @@ pub(super) type Layer = BTreeMap<&'static str, Entry>;
 pub(super) const DEFAULT_YAML: &str = include_str!("../../config/default.yaml");
 
 /// The defaults.
-pub(super) fn defaults(report: &mut Report) -> Layer {
+pub(super) fn defaults(report: &mut Diagnostics) -> Layer {
     match tree(DEFAULT_YAML) {
-        Ok(root) => read(&root, &Place::Shipped, &Layer::new(), report),
+        Ok(root) => read(&root, &Location::Shipped, &Layer::new(), report),
         Err(error) => {
-            report.problem("", Place::Shipped, error.text);
+            report.problem("", Location::Shipped, error.text);
             Layer::new()
         }
     }
@@ -39,9 +39,9 @@ pub(super) fn file(
     text: &str,
     defaults: &Layer,
     env: &BTreeMap<String, String>,
-    report: &mut Report,
+    report: &mut Diagnostics,
 ) -> Result<Layer, SettingsError> {
-    let source = Place::File { name: name.into(), line: 0, column: 0 };
+    let source = Location::File { name: name.into(), line: 0, column: 0 };
     let broken = |error: YamlError| Problems::broken(error.text, source.at(error.line, error.column));
     let mut root = tree(text).map_err(|error| SettingsError::Invalid(broken(error)))?;
     if !matches!(root.node, Node::Mapping(_) | Node::Null) {
@@ -53,10 +53,10 @@ pub(super) fn file(
 }
 
 /// What one `--set key.path=value` says.
-pub(super) fn flag(text: &str, defaults: &Layer, report: &mut Report) -> Layer {
+pub(super) fn flag(text: &str, defaults: &Layer, report: &mut Diagnostics) -> Layer {
     let (path, value) = text.split_once('=').unwrap_or((text, ""));
     let path = path.trim();
-    let source = Place::Flag(path.to_owned());
+    let source = Location::Flag(path.to_owned());
     if path.is_empty() || !text.contains('=') {
         report.problem(path, source, format!("`--set {path}` must have the form `--set key.path=value`"));
         return Layer::new();
@@ -111,7 +111,7 @@ pub(super) mod tests {
         env: &[(&str, &str)],
         flags: &[&str],
     ) -> (Layer, Result<Vec<String>, String>) {
-        let mut report = Report::default();
+        let mut report = Diagnostics::default();
         let env = env.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
         let defaults = defaults(&mut report);
         let mut values = defaults.clone();
@@ -126,7 +126,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_defaults_are_complete_and_sound() {
-        let mut report = Report::default();
+        let mut report = Diagnostics::default();
         let defaults = defaults(&mut report);
         assert_eq!(report.finish().unwrap(), Vec::<String>::new());
         let known: BTreeSet<_> = keys::all().map(|key| key.path).collect();
@@ -168,7 +168,7 @@ pub(super) mod tests {
     #[test]
     fn only_mappings_are_configurations() {
         for text in ["[1]", "text", "5"] {
-            let error = file("c.yaml", text, &Layer::new(), &BTreeMap::new(), &mut Report::default()).unwrap_err();
+            let error = file("c.yaml", text, &Layer::new(), &BTreeMap::new(), &mut Diagnostics::default()).unwrap_err();
             assert_eq!(error.to_string(), "Config must be a YAML object.");
         }
     }

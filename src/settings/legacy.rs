@@ -1,6 +1,6 @@
 //! Old and new spellings in one file: which counts, and what the old turn keys stand for.
 
-use super::error::{Place, Report};
+use super::error::{Diagnostics, Location};
 use super::keys::Key;
 use super::layers::{Entry, Layer};
 use super::renames::Wins;
@@ -19,7 +19,7 @@ pub(super) struct Leaf {
 }
 
 /// One layer out of the values of one file or flag.
-pub(super) fn settle(leaves: Vec<Leaf>, defaults: &Layer, report: &mut Report) -> Layer {
+pub(super) fn settle(leaves: Vec<Leaf>, defaults: &Layer, report: &mut Diagnostics) -> Layer {
     refuse_two_questions(&leaves, report);
     let mode = turn_mode(&leaves, defaults, report);
     let mut layer = Layer::new();
@@ -55,7 +55,7 @@ fn old_value<'a>(leaves: &'a [Leaf], path: &str) -> Option<&'a Leaf> {
     leaves.iter().find(|leaf| leaf.old.is_some() && leaf.key.path == path && !leaf.entry.value.is_null())
 }
 
-fn refuse_two_questions(leaves: &[Leaf], report: &mut Report) {
+fn refuse_two_questions(leaves: &[Leaf], report: &mut Diagnostics) {
     let mut questions = leaves
         .iter()
         .filter(|leaf| leaf.old.is_some() && leaf.key.path == QUESTION.path && !leaf.entry.value.is_null());
@@ -72,7 +72,7 @@ fn refuse_two_questions(leaves: &[Leaf], report: &mut Report) {
 }
 
 /// The turn mode that the old turn keys stand for.
-fn turn_mode(leaves: &[Leaf], defaults: &Layer, report: &mut Report) -> Option<Entry> {
+fn turn_mode(leaves: &[Leaf], defaults: &Layer, report: &mut Diagnostics) -> Option<Entry> {
     let exact = old_value(leaves, TURNS_EXACT.path);
     let bounds = [TURNS_MIN, TURNS_MAX].map(|key| old_value(leaves, key.path));
     let bound = bounds.into_iter().flatten().next();
@@ -91,7 +91,7 @@ fn turn_mode(leaves: &[Leaf], defaults: &Layer, report: &mut Report) -> Option<E
 }
 
 /// A turn mode given at a place.
-pub(super) fn mode(mode: &str, place: &Place) -> Entry {
+pub(super) fn mode(mode: &str, place: &Location) -> Entry {
     Entry { value: mode.into(), place: place.clone() }
 }
 
@@ -116,7 +116,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn read(text: &str) -> (Layer, Result<Vec<String>, String>) {
-        let mut report = Report::default();
+        let mut report = Diagnostics::default();
         let defaults = defaults(&mut report);
         let layer = file("c.yaml", text, &defaults, &BTreeMap::new(), &mut report).unwrap();
         (layer, report.finish().map_err(|error| error.to_string()))
@@ -129,7 +129,7 @@ mod tests {
             ("llm.mode", _) => ("vllm_attach", "vllm_attach".into()),
             ("tools.retrieval.embeddings.backend", _) => ("sentence_transformers", "sentence_transformers".into()),
             (path, keys::Kind::Boolean) => {
-                let mut report = Report::default();
+                let mut report = Diagnostics::default();
                 let on = defaults(&mut report)[path].value == Value::Bool(true);
                 if on { ("false", false.into()) } else { ("true", true.into()) }
             }

@@ -37,12 +37,13 @@ pub use reference::{Described, reference};
 use crate::domain::Agents;
 use crate::knowledge;
 use crate::output;
+use crate::output::logs::LogLevel;
 use crate::plan;
 use crate::providers;
 use crate::stages;
 use crate::store;
 use crate::traffic;
-use error::Report;
+use error::Diagnostics;
 use folders::Folders;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -176,6 +177,8 @@ pub struct Settings {
     pub output: output::Options,
     /// The folder of the logs: `logs` beside the output folder, or in the root where that is the output folder.
     pub logs: PathBuf,
+    /// How much they tell.
+    pub log_level: LogLevel,
     /// What works but should be looked at, such as old spellings.
     pub warnings: Vec<String>,
 }
@@ -239,7 +242,7 @@ impl Settings {
         let (env, ignored) = dotenv::load(&folders.root, env)?;
         let text = std::fs::read_to_string(&flags.config)
             .map_err(|source| SettingsError::Unreadable { path: flags.config.clone(), source })?;
-        let mut report = Report::default();
+        let mut report = Diagnostics::default();
         report.hide(dotenv::secrets(&env));
         ignored.into_iter().for_each(|warning| report.warn(warning));
         let defaults = layers::defaults(&mut report);

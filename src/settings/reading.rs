@@ -2,7 +2,7 @@
 
 use super::capabilities::is_unread;
 use super::check;
-use super::error::{Place, Report};
+use super::error::{Diagnostics, Location};
 use super::forbidden;
 use super::items;
 use super::keys::{self, Key};
@@ -13,22 +13,22 @@ use super::tree::join;
 use crate::domain::yaml::{Located, Node};
 
 /// The values of one file or flag.
-pub(super) fn read(root: &Located, source: &Place, defaults: &Layer, report: &mut Report) -> Layer {
+pub(super) fn read(root: &Located, source: &Location, defaults: &Layer, report: &mut Diagnostics) -> Layer {
     forbidden::report(root, source, report);
-    let mut reading = Reading { source, report, leaves: Vec::new() };
+    let mut reading = SectionReader { source, report, leaves: Vec::new() };
     reading.section(root, "", "", None);
     let leaves = reading.leaves;
     legacy::settle(leaves, defaults, report)
 }
 
 /// A walk from the sections of a tree down to its keys.
-struct Reading<'a> {
-    source: &'a Place,
-    report: &'a mut Report,
+struct SectionReader<'a> {
+    source: &'a Location,
+    report: &'a mut Diagnostics,
     leaves: Vec<Leaf>,
 }
 
-impl Reading<'_> {
+impl SectionReader<'_> {
     /// Reads a section, `written` in the file and meaning `path`.
     fn section(&mut self, node: &Located, written: &str, path: &str, old: Option<Wins>) {
         let place = self.source.at(node.line, node.column);
@@ -51,7 +51,7 @@ impl Reading<'_> {
         }
     }
 
-    fn entry(&mut self, node: &Located, written: String, path: String, old: Option<Wins>, place: Place) {
+    fn entry(&mut self, node: &Located, written: String, path: String, old: Option<Wins>, place: Location) {
         if forbidden::is_forbidden(&written) {
             return;
         }

@@ -2,7 +2,7 @@
 
 use super::agents::{self, ROLES, agent};
 use super::choices::{CoverageMode, DocumentLanguage, JudgeMode, OnFail, Trace, TurnMode};
-use super::error::Report;
+use super::error::Diagnostics;
 use super::folders::Folders;
 use super::keys::listed;
 use super::types::{Setting, Text, Texts};
@@ -25,7 +25,7 @@ pub(super) fn settings(
     folders: &Folders,
     env: &BTreeMap<String, String>,
     resume: Option<&Resume>,
-    report: &mut Report,
+    report: &mut Diagnostics,
 ) -> Settings {
     let batch_size = values.get(keys::BATCH_SIZE);
     let total_samples = values.get(keys::TOTAL_SAMPLES);
@@ -68,13 +68,14 @@ pub(super) fn settings(
         prices: prices(values, folders, report),
         prompts: PromptOptions { folder: prompts(values, folders, report) },
         logs: beside.unwrap_or(&folders.root).join("logs"),
+        log_level: values.get(keys::LOG_LEVEL),
         output,
         warnings: Vec::new(),
     }
 }
 
 /// Says that nothing is judged, to those who have configured a judge.
-fn hint_at_the_judge(values: &Values, report: &mut Report) {
+fn hint_at_the_judge(values: &Values, report: &mut Diagnostics) {
     let is_offline = values.get(keys::JUDGE_ENABLED) && values.get(keys::JUDGE_MODE) == JudgeMode::Offline;
     let given = [keys::PROVIDER, keys::MODEL].map(|key| key.of(Agent::Judge)).into_iter();
     let given = given.into_iter().find(|key| values.place(*key).is_some());
@@ -102,7 +103,7 @@ fn languages(values: &Values) -> Vec<Arc<str>> {
 }
 
 /// A run's name, which becomes part of file names.
-fn name(key: Setting<Text>, values: &Values, report: &mut Report) -> Option<String> {
+fn name(key: Setting<Text>, values: &Values, report: &mut Diagnostics) -> Option<String> {
     let id = values.get(key).trim();
     if let Some(wrong) = misnamed(id) {
         report.conflict(&[key.path], values.place(key), format!("`{key}`: {wrong}"));
@@ -118,7 +119,7 @@ fn misnamed(id: &str) -> Option<String> {
 }
 
 /// The run to go on with: what the flag says, else the key.
-fn resume(flag: Option<&Resume>, values: &Values, report: &mut Report) -> Option<Resume> {
+fn resume(flag: Option<&Resume>, values: &Values, report: &mut Diagnostics) -> Option<Resume> {
     let resume = flag.cloned().or_else(|| name(keys::RESUME_RUN_ID, values, report).map(Resume::Run));
     let other = Some(values.get(keys::RUN_ID).trim()).filter(|other| !other.is_empty());
     if let (Some(Resume::Run(id)), Some(other)) = (&resume, other)
@@ -131,7 +132,7 @@ fn resume(flag: Option<&Resume>, values: &Values, report: &mut Report) -> Option
     resume
 }
 
-fn plan(values: &Values, folders: &Folders, report: &mut Report) -> PlanSettings {
+fn plan(values: &Values, folders: &Folders, report: &mut Diagnostics) -> PlanSettings {
     PlanSettings {
         seed: values.get(keys::SEED),
         turns: turns(values, report),
@@ -161,7 +162,7 @@ fn answers(values: &Values) -> AnswerOptions {
 }
 
 /// `judge.accept`; what it requires must be a field of a verdict.
-fn accept(values: &Values, report: &mut Report) -> Accept {
+fn accept(values: &Values, report: &mut Diagnostics) -> Accept {
     const REQUIRE: Setting<Texts> = keys::REQUIRE;
     let mut accept = Accept {
         min_score: values.get(keys::MIN_SCORE),
@@ -181,7 +182,7 @@ fn accept(values: &Values, report: &mut Report) -> Accept {
     accept
 }
 
-fn turns(values: &Values, report: &mut Report) -> plan::TurnOptions {
+fn turns(values: &Values, report: &mut Diagnostics) -> plan::TurnOptions {
     use keys::{TURNS_DISTRIBUTION, TURNS_EXACT, TURNS_MAX, TURNS_MEAN, TURNS_MIN, TURNS_MODE};
     let exact = values.get(TURNS_EXACT);
     let (min, max) = match (values.get(TURNS_MODE), exact) {
@@ -204,7 +205,7 @@ fn turns(values: &Values, report: &mut Report) -> plan::TurnOptions {
     plan::TurnOptions { min, max, distribution: values.get(TURNS_DISTRIBUTION), mean: values.get(TURNS_MEAN) }
 }
 
-fn topics(values: &Values, folders: &Folders, report: &mut Report) -> TopicSource {
+fn topics(values: &Values, folders: &Folders, report: &mut Diagnostics) -> TopicSource {
     const KEY: Setting<Text> = keys::TOPICS_PATH;
     let path = values.get(KEY).trim();
     if !values.get(keys::TOPICS_ENABLED) || path.is_empty() {
@@ -221,7 +222,7 @@ fn topics(values: &Values, folders: &Folders, report: &mut Report) -> TopicSourc
     TopicSource::File(found)
 }
 
-fn personas(values: &Values, folders: &Folders, report: &mut Report) -> PersonaSource {
+fn personas(values: &Values, folders: &Folders, report: &mut Diagnostics) -> PersonaSource {
     const KEY: Setting<Text> = keys::PERSONAS_PATH;
     let path = values.get(KEY).trim();
     if !values.get(keys::PERSONAS_ENABLED) {
@@ -243,7 +244,7 @@ fn personas(values: &Values, folders: &Folders, report: &mut Report) -> PersonaS
     )
 }
 
-fn knowledge_options(values: &Values, folders: &Folders, report: &mut Report) -> knowledge::Options {
+fn knowledge_options(values: &Values, folders: &Folders, report: &mut Diagnostics) -> knowledge::Options {
     let (size, overlap) = (keys::CHUNK_SIZE, keys::CHUNK_OVERLAP);
     let (chunk_size, strategy) = (values.get(size), values.get(keys::CHUNK_STRATEGY));
     let given = values.get(overlap);
@@ -267,7 +268,7 @@ fn reasons(values: &Values) -> Vec<String> {
     given.iter().map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty()).collect()
 }
 
-fn prices(values: &Values, folders: &Folders, report: &mut Report) -> Option<PathBuf> {
+fn prices(values: &Values, folders: &Folders, report: &mut Diagnostics) -> Option<PathBuf> {
     const KEY: Setting<Text> = keys::PRICES;
     let path = values.get(KEY).trim();
     let found = folders.find(path).filter(|found| found.is_file());
@@ -278,7 +279,7 @@ fn prices(values: &Values, folders: &Folders, report: &mut Report) -> Option<Pat
     found
 }
 
-fn prompts(values: &Values, folders: &Folders, report: &mut Report) -> Option<PathBuf> {
+fn prompts(values: &Values, folders: &Folders, report: &mut Diagnostics) -> Option<PathBuf> {
     const KEY: Setting<Text> = keys::PROMPTS_PATH;
     let path = values.get(KEY).trim();
     let folder = folders.root.join(path);
@@ -289,7 +290,7 @@ fn prompts(values: &Values, folders: &Folders, report: &mut Report) -> Option<Pa
     (!path.is_empty()).then_some(folder)
 }
 
-fn output_options(values: &Values, folders: &Folders, report: &mut Report) -> output::Options {
+fn output_options(values: &Values, folders: &Folders, report: &mut Diagnostics) -> output::Options {
     const FOLDER: Setting<Text> = keys::OUTPUT_DIR;
     let folder = values.get(FOLDER).trim();
     if folder.is_empty() {
@@ -305,7 +306,7 @@ fn output_options(values: &Values, folders: &Folders, report: &mut Report) -> ou
     }
 }
 
-fn files(values: &Values, report: &mut Report) -> output::Files {
+fn files(values: &Values, report: &mut Diagnostics) -> output::Files {
     const KEY: Setting<Texts> = keys::FILES;
     let names = values.get(KEY);
     output::Files::named(&names).unwrap_or_else(|unknown| {
@@ -316,7 +317,7 @@ fn files(values: &Values, report: &mut Report) -> output::Files {
     })
 }
 
-fn columns(values: &Values, report: &mut Report) -> output::Columns {
+fn columns(values: &Values, report: &mut Diagnostics) -> output::Columns {
     let mut taken = BTreeMap::new();
     let mut column = |key: Setting<Text>| {
         let name = Some(values.get(key).trim()).filter(|name| !name.is_empty()).unwrap_or(key.name()).to_owned();

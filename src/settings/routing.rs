@@ -3,7 +3,7 @@
 use super::agents::Role;
 use super::credentials;
 use super::environment;
-use super::error::{Place, Report};
+use super::error::{Diagnostics, Location};
 use super::keys::{alike, listed};
 use super::table::{self as keys, endpoint};
 use super::types::{Endpoints, Holds, OneOf, Setting, Text};
@@ -27,7 +27,12 @@ pub(super) struct Agent<'a> {
 }
 
 /// How an agent's endpoint is chosen.
-pub(super) fn strategy(role: &Role, values: &Values, env: &BTreeMap<String, String>, report: &mut Report) -> Strategy {
+pub(super) fn strategy(
+    role: &Role,
+    values: &Values,
+    env: &BTreeMap<String, String>,
+    report: &mut Diagnostics,
+) -> Strategy {
     let own = environment::entry(&role.strategy, env, report);
     let own = own.and_then(|entry| OneOf::<Strategy>::read(&entry.value));
     own.unwrap_or_else(|| values.get(keys::ROUTING_STRATEGY))
@@ -38,7 +43,7 @@ pub(super) fn endpoints(
     agent: &Agent,
     values: &Values,
     env: &BTreeMap<String, String>,
-    report: &mut Report,
+    report: &mut Diagnostics,
 ) -> Vec<EndpointOptions> {
     const LIST: Setting<Endpoints> = keys::ROUTING_ENDPOINTS;
     let variable = &agent.role.endpoints;
@@ -78,7 +83,7 @@ pub(super) fn endpoints(
 
 /// Gives the agent's key to its own address, and to endpoints without a key whose provider wants one: a server of the
 /// user's own gets no key that was not meant for it.
-fn give_key(role: &Role, endpoints: &mut [EndpointOptions], env: &BTreeMap<String, String>, report: &mut Report) {
+fn give_key(role: &Role, endpoints: &mut [EndpointOptions], env: &BTreeMap<String, String>, report: &mut Diagnostics) {
     let own = format!("llm.agents.{}", role.agent);
     let may_have = |endpoint: &EndpointOptions| endpoint.key == own || endpoint.provider.wants_key;
     let keyless: Vec<_> =
@@ -94,9 +99,9 @@ fn give_key(role: &Role, endpoints: &mut [EndpointOptions], env: &BTreeMap<Strin
 /// An item of the list, or an agent's own address.
 struct Item<'a> {
     key: String,
-    place: Option<&'a Place>,
+    place: Option<&'a Location>,
     /// Where its `base_url` stands, if that is known apart.
-    address: Option<Place>,
+    address: Option<Location>,
     says: &'a Map<String, Value>,
 }
 
@@ -115,12 +120,12 @@ impl Item<'_> {
     }
 
     /// Reports what is wrong with a key of the item; once, as agents share it.
-    fn wrong<T>(&self, key: Setting<T>, what: &str, report: &mut Report) {
+    fn wrong<T>(&self, key: Setting<T>, what: &str, report: &mut Diagnostics) {
         let key = self.key(key);
         report.conflict(&[&key], self.place.cloned(), format!("`{key}`{what}"));
     }
 
-    fn endpoint(&self, agent: &Agent, env: &BTreeMap<String, String>, report: &mut Report) -> EndpointOptions {
+    fn endpoint(&self, agent: &Agent, env: &BTreeMap<String, String>, report: &mut Diagnostics) -> EndpointOptions {
         let (base_url, mut provider, mut provider_key) =
             (self.text(endpoint::BASE_URL), self.text(endpoint::PROVIDER), self.key(endpoint::PROVIDER));
         if provider.is_empty() && base_url.is_empty() {
@@ -160,7 +165,7 @@ impl Item<'_> {
     }
 
     /// The item's own key; empty when it says that there is none, or says it wrongly.
-    fn api_key(&self, provider: &Provider, env: &BTreeMap<String, String>, report: &mut Report) -> Option<Secret> {
+    fn api_key(&self, provider: &Provider, env: &BTreeMap<String, String>, report: &mut Diagnostics) -> Option<Secret> {
         let is_given = self.get(endpoint::API_KEY).is_some();
         let (key, name) = (self.text(endpoint::API_KEY), self.text(endpoint::API_KEY_ENV));
         let key = match (is_given, name) {
@@ -221,7 +226,7 @@ fn misaddressed(provider: &Provider, base_url: &str) -> Option<String> {
 }
 
 /// Reports a provider that there is none of.
-pub(super) fn demand_known(key: &str, name: &str, place: Option<&Place>, report: &mut Report) {
+pub(super) fn demand_known(key: &str, name: &str, place: Option<&Location>, report: &mut Diagnostics) {
     if name.is_empty() || Provider::named(name).is_some() {
         return;
     }

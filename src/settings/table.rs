@@ -13,6 +13,7 @@ use crate::domain::Agent;
 use crate::domain::Normalisation;
 use crate::domain::task::RetrievalMode;
 use crate::knowledge;
+use crate::output::logs::LogLevel;
 use crate::plan::Distribution;
 use crate::providers::AgentOptions;
 use crate::stages::Granularity;
@@ -39,6 +40,7 @@ pub(super) const TABLE: &[&[Key]] = &[
     REST,
     SAVING,
     HUB,
+    LOGS,
 ];
 
 /// Declares keys that the program asks for.
@@ -425,4 +427,9 @@ fn output_dir(settings: &Settings) -> String {
         |_| folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         |inside| inside.to_string_lossy().into_owned(),
     )
+}
+
+keys! {
+    LOGS:
+    LOG_LEVEL: OneOf<LogLevel> = free("logs.level"), env(&["LOGS_LEVEL"]);
 }

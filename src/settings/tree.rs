@@ -1,7 +1,7 @@
 //! What is done with the tree of a configuration before its keys are read.
 
 use super::capabilities::is_unread;
-use super::error::{Place, Report};
+use super::error::{Diagnostics, Location};
 use super::expand::expand;
 use super::renames::current;
 use crate::domain::yaml::{Located, Node};
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 impl Located {
     /// Reports keys that a mapping holds twice.
-    pub(super) fn report_duplicates(&self, path: &str, source: &Place, report: &mut Report) {
+    pub(super) fn report_duplicates(&self, path: &str, source: &Location, report: &mut Diagnostics) {
         let mut seen = BTreeSet::new();
         for (name, value) in self.entries() {
             let child = join(path, &name.text);
@@ -25,7 +25,13 @@ impl Located {
     }
 
     /// Replaces `${VAR}` in texts; `$${` stands for `${`.
-    pub(super) fn expand(&mut self, path: &str, env: &BTreeMap<String, String>, source: &Place, report: &mut Report) {
+    pub(super) fn expand(
+        &mut self,
+        path: &str,
+        env: &BTreeMap<String, String>,
+        source: &Location,
+        report: &mut Diagnostics,
+    ) {
         let (line, column) = (self.line, self.column);
         match &mut self.node {
             Node::Text { text, expanded } => match expand(text, env) {
@@ -58,8 +64,8 @@ mod tests {
 
     #[test]
     fn duplicates_are_all_found() {
-        let source = Place::File { name: "c.yaml".into(), line: 0, column: 0 };
-        let mut report = Report::default();
+        let source = Location::File { name: "c.yaml".into(), line: 0, column: 0 };
+        let mut report = Diagnostics::default();
         tree("a: 1\nb: {c: 1, c: 2}\na: 3\n").unwrap().report_duplicates("", &source, &mut report);
         assert_eq!(
             report.finish().unwrap_err().to_string(),

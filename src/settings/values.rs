@@ -1,6 +1,6 @@
 //! The merged values, by key.
 
-use super::error::Place;
+use super::error::Location;
 use super::layers::{Entry, Layer};
 use super::types::{Holds, Setting};
 
@@ -24,7 +24,7 @@ impl Values {
     }
 
     /// Where the value was given; none for a default.
-    pub fn place<T>(&self, key: Setting<T>) -> Option<Place> {
-        Some(self.entry(key).place.clone()).filter(|place| *place != Place::Shipped)
+    pub fn place<T>(&self, key: Setting<T>) -> Option<Location> {
+        Some(self.entry(key).place.clone()).filter(|place| *place != Location::Shipped)
     }
 }

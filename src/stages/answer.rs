@@ -2,7 +2,7 @@
 
 use super::AnswerOptions;
 use super::checks::{Answered, Checks};
-use super::exchange::{Fault, chat, complain, joined, request, say, usable};
+use super::exchange::{ReplyError, chat, complain, joined, request, say, usable};
 use super::history::{exchanged, history};
 use super::numbers;
 use super::prompts::Prompts;
@@ -93,7 +93,7 @@ impl Responder {
             match self.read(&reply, conversation, question, &progress.retrieved, &request)? {
                 Ok((value, reasoning)) => return self.made(value, reasoning, reply, progress, conversation),
                 Err(fault) if last => return Err(fault.failure(AGENT)),
-                Err(Fault::Form(_)) if offered => request.tools.clear(),
+                Err(ReplyError::Form(_)) if offered => request.tools.clear(),
                 Err(fault) if progress.complained => return Err(fault.failure(AGENT)),
                 Err(fault) => {
                     complain(request.messages_mut(), &reply.text, &fault);
@@ -155,9 +155,9 @@ impl Responder {
         question: &Question,
         retrieved: &Retrieved,
         request: &ChatRequest,
-    ) -> Result<Result<(Grounded, Option<String>), Fault>, Failure> {
+    ) -> Result<Result<(Grounded, Option<String>), ReplyError>, Failure> {
         if reply.finish == Finish::Stop && !reply.tool_calls.is_empty() && reply.text.trim().is_empty() {
-            return Ok(Err(Fault::Form("it still asks for tools, and none are left".to_owned())));
+            return Ok(Err(ReplyError::Form("it still asks for tools, and none are left".to_owned())));
         }
         let asked = question.reply.user_message.as_str();
         usable(reply, AGENT, |object| {

@@ -100,7 +100,7 @@ impl Ask {
 
     async fn nearest(&self, query: &str) -> Result<Vec<ChunkIndex>, Failure> {
         let hits = self.retriever.search(query, Plan::NEAREST).await.map_err(unsearchable)?;
-        tracing::info!(target: "dlgforge.retrieval", "{}", retrieval_line(query, hits.len()));
+        tracing::debug!(target: "dlgforge.retrieval", "{}", retrieval_line(query, hits.len()));
         Ok(hits.into_iter().map(|hit| hit.chunk).collect())
     }
 

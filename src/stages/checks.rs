@@ -1,7 +1,7 @@
 //! What a message must not be: in another language, a placeholder, an echo, an apology, what was said before, or text of
 //! its own prompt.
 
-use super::exchange::{AGAIN, Fault};
+use super::exchange::{AGAIN, ReplyError};
 use super::faults::{self, PromptText};
 use super::history::Exchanged;
 use super::language;
@@ -53,7 +53,12 @@ impl Checks {
     }
 
     /// Whether a message can be the person's.
-    pub(super) fn question(&self, asked: &Asked<'_>, schema: &ReplySchema, target: &Language) -> Result<(), Fault> {
+    pub(super) fn question(
+        &self,
+        asked: &Asked<'_>,
+        schema: &ReplySchema,
+        target: &Language,
+    ) -> Result<(), ReplyError> {
         let Asked { message, person, passages, history } = asked;
         let texts = texts(passages);
         let found = faults::placeholder(message, &schema.schema)
@@ -64,12 +69,17 @@ impl Checks {
             .or_else(|| faults::told_before(message, &answers(history)))
             .or_else(|| faults::statement(message, &texts))
             .or_else(|| faults::mentions_material(message, &texts));
-        found.map_or(Ok(()), |detail| Err(Fault::Content(detail)))?;
+        found.map_or(Ok(()), |detail| Err(ReplyError::Content(detail)))?;
         in_language("user_message", message, target)
     }
 
     /// Whether a message can be the assistant's.
-    pub(super) fn answer(&self, answer: &Answered<'_>, schema: &ReplySchema, target: &Language) -> Result<(), Fault> {
+    pub(super) fn answer(
+        &self,
+        answer: &Answered<'_>,
+        schema: &ReplySchema,
+        target: &Language,
+    ) -> Result<(), ReplyError> {
         let Answered { message, assistant, question, history, quotes, passages } = answer;
         let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
         let known: Vec<&str> = texts(passages).into_iter().chain([*question]).collect();
@@ -84,7 +94,7 @@ impl Checks {
             .or_else(|| faults::mentions_passage(message, &known))
             .or_else(|| faults::obeys(message, &texts(passages)))
             .or_else(|| faults::misquote(&quotes, &texts(passages)));
-        found.map_or(Ok(()), |detail| Err(Fault::Content(detail)))?;
+        found.map_or(Ok(()), |detail| Err(ReplyError::Content(detail)))?;
         in_language("assistant_message", message, target)
     }
 }
@@ -97,10 +107,10 @@ fn answers<'a>(history: &[Exchanged<'a>]) -> Vec<&'a str> {
     history.iter().map(|(_, _, answer)| answer.reply.assistant_message.as_str()).collect()
 }
 
-fn in_language(field: &str, message: &str, target: &Language) -> Result<(), Fault> {
+fn in_language(field: &str, message: &str, target: &Language) -> Result<(), ReplyError> {
     language::wrong(message, target).map_or(Ok(()), |other| {
         let name = &target.name;
-        Err(Fault::Language(format!("`{field}` is in {other}, but must be in {name}: write it in {name}")))
+        Err(ReplyError::Language(format!("`{field}` is in {other}, but must be in {name}: write it in {name}")))
     })
 }
 

@@ -22,7 +22,7 @@ pub(super) struct Usable<T> {
 
 /// What is wrong with a reply, in words for the model.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum ReplyError {
     /// It has not the form that was asked for.
     Form(String),
     /// It has, but what it says can't be used.
@@ -31,7 +31,7 @@ pub(super) enum Fault {
     Language(String),
 }
 
-impl Fault {
+impl ReplyError {
     fn detail(&self) -> &str {
         let (Self::Form(detail) | Self::Content(detail) | Self::Language(detail)) = self;
         detail
@@ -46,7 +46,7 @@ impl Fault {
     }
 }
 
-impl From<String> for Fault {
+impl From<String> for ReplyError {
     fn from(detail: String) -> Self {
         Self::Form(detail)
     }
@@ -79,7 +79,7 @@ pub(super) async fn exchange<T>(
     model: &dyn Model,
     agent: Agent,
     mut request: ChatRequest,
-    read: impl Fn(&Map<String, Value>) -> Result<T, Fault>,
+    read: impl Fn(&Map<String, Value>) -> Result<T, ReplyError>,
 ) -> Result<Usable<T>, Failure> {
     let (mut reply, mut calls) = (chat(model, agent, &request).await?, 1);
     if let Err(fault) = usable(&reply, agent, &read)? {
@@ -113,8 +113,8 @@ pub(super) async fn chat(model: &dyn Model, agent: Agent, request: &ChatRequest)
 pub(super) fn usable<T>(
     reply: &ChatReply,
     agent: Agent,
-    read: impl Fn(&Map<String, Value>) -> Result<T, Fault>,
-) -> Result<Result<(T, Option<String>), Fault>, Failure> {
+    read: impl Fn(&Map<String, Value>) -> Result<T, ReplyError>,
+) -> Result<Result<(T, Option<String>), ReplyError>, Failure> {
     let detail = |detail: &str| text::shortened(detail, 300);
     match &reply.finish {
         Finish::Refused(words) => return Err(Failure::Refused { agent, detail: detail(words) }),
@@ -124,22 +124,23 @@ pub(super) fn usable<T>(
                 let thoughts = text::shortened(thoughts, 200);
                 format!(" but for thoughts (is the server's reasoning parser the model's?): {thoughts}")
             });
-            return Ok(Err(Fault::Form(format!("the reply is empty{}", thoughts.unwrap_or_default()))));
+            return Ok(Err(ReplyError::Form(format!("the reply is empty{}", thoughts.unwrap_or_default()))));
         }
         Finish::Stop | Finish::Length => {}
     }
-    let found = repair::object(&reply.text).map_err(Fault::Form);
+    let found = repair::object(&reply.text).map_err(ReplyError::Form);
     let found = found.and_then(|found| Ok((read(&found.object)?, found.reasoning)));
     let told = found.map(|(value, reasoning)| (value, joined([reply.reasoning.clone(), reasoning])));
     // What is cut off may still hold all that is wanted.
     Ok(told.map_err(|wrong| match reply.finish {
-        _ if matches!(wrong, Fault::Form(_)) && is_call(&reply.text) => {
+        _ if matches!(wrong, ReplyError::Form(_)) && is_call(&reply.text) => {
             let call = text::shortened(&reply.text, 200);
-            Fault::Form(format!("it is a tool call (is the server's tool parser the model's?): {call}"))
+            ReplyError::Form(format!("it is a tool call (is the server's tool parser the model's?): {call}"))
         }
-        Finish::Length => {
-            Fault::Form(format!("it was cut off at llm.agents.{agent}.max_tokens, be briefer ({})", wrong.detail()))
-        }
+        Finish::Length => ReplyError::Form(format!(
+            "it was cut off at llm.agents.{agent}.max_tokens, be briefer ({})",
+            wrong.detail()
+        )),
         _ => wrong,
     }))
 }
@@ -151,9 +152,9 @@ fn is_call(text: &str) -> bool {
 
 /// Tells the model what is wrong with its reply. It is shown a reply that has not the form that was asked for; one whose
 /// content is wrong it would only write again.
-pub(super) fn complain(messages: &mut Vec<Message>, reply: &str, fault: &Fault) {
+pub(super) fn complain(messages: &mut Vec<Message>, reply: &str, fault: &ReplyError) {
     // Many endpoints take no empty message, and none needs one without measure.
-    if matches!(fault, Fault::Form(_)) && !reply.trim().is_empty() && reply.len() <= repair::LONGEST {
+    if matches!(fault, ReplyError::Form(_)) && !reply.trim().is_empty() && reply.len() <= repair::LONGEST {
         messages.push(Message::new(Role::Assistant, text::clean(reply)));
     }
     say(messages, &format!("Your reply can't be used: {}. {AGAIN}", fault.detail()));

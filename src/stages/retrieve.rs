@@ -111,11 +111,11 @@ impl Retrieved {
         let tool = tools.toolbox.find(&name);
         let mut arguments = tool.map_or_else(|| arguments.clone(), |tool| tool.understood(arguments.clone()));
         clean_value(&mut arguments);
-        tracing::info!(target: "dlgforge.tools", "{}", tool_line(&name, &arguments));
+        tracing::debug!(target: "dlgforge.tools", "{}", tool_line(&name, &arguments));
         let mut found = tools.toolbox.call(&name, &arguments).await.map_err(unsearchable)?;
         clean_value(&mut found.result);
         if let Some(query) = found.result["query"].as_str() {
-            tracing::info!(target: "dlgforge.retrieval", "{}", retrieval_line(query, found.chunks.len()));
+            tracing::debug!(target: "dlgforge.retrieval", "{}", retrieval_line(query, found.chunks.len()));
         }
         let call = ToolCall { id, name, arguments };
         if tool.is_some() {

@@ -45,7 +45,7 @@ pub trait Store: Send + Sync {
     fn begin(&self, run: &Run) -> Result<(), StoreError>;
 
     /// Records that a run has come to this state.
-    fn turn(&self, run: &str, state: State, at: &str) -> Result<(), StoreError>;
+    fn set_state(&self, run: &str, state: State, at: &str) -> Result<(), StoreError>;
 
     /// Keeps replies. One that is there already stays as it is.
     fn append(&self, run: &str, replies: &[Entry]) -> Result<(), StoreError>;

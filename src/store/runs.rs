@@ -74,7 +74,7 @@ pub(super) fn begin(connection: &Connection, run: &Run) -> rusqlite::Result<bool
 }
 
 /// Whether there is one of this name.
-pub(super) fn turn(connection: &Connection, run: &str, state: State, at: &str) -> rusqlite::Result<bool> {
+pub(super) fn set_state(connection: &Connection, run: &str, state: State, at: &str) -> rusqlite::Result<bool> {
     let update = "UPDATE runs SET state = ?2, updated = ?3 WHERE id = ?1";
     Ok(connection.execute(update, params![run, state.as_str(), at])? == 1)
 }

@@ -143,8 +143,8 @@ impl Store for Sqlite {
         if is_new { Ok(()) } else { Err(StoreError::RunExists(run.id.clone())) }
     }
 
-    fn turn(&self, run: &str, state: State, at: &str) -> Result<(), StoreError> {
-        if held(&self.runs).run("write to", |connection| runs::turn(connection, run, state, at))? {
+    fn set_state(&self, run: &str, state: State, at: &str) -> Result<(), StoreError> {
+        if held(&self.runs).run("write to", |connection| runs::set_state(connection, run, state, at))? {
             return Ok(());
         }
         let runs = self.runs()?.into_iter().map(|run| run.id).collect();

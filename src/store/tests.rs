@@ -61,10 +61,10 @@ fn conformance<S: Store>(store: S, reopened: impl Fn(S) -> S) {
     store.begin(&run("a")).unwrap();
     assert_eq!(store.begin(&run("b")), Err(StoreError::RunExists("b".into())));
     assert_eq!(
-        store.turn("c", State::Failed, "t1").unwrap_err().to_string(),
+        store.set_state("c", State::Failed, "t1").unwrap_err().to_string(),
         "find run \"c\": the store has only b, a"
     );
-    store.turn("b", State::Interrupted, "t1").unwrap();
+    store.set_state("b", State::Interrupted, "t1").unwrap();
 
     let here = place(0, 3, Stage::Answer, 1);
     let replies =
@@ -192,8 +192,8 @@ impl<S: Store> Store for Faulty<S> {
     fn begin(&self, run: &Run) -> Result<(), StoreError> {
         self.store.begin(run)
     }
-    fn turn(&self, run: &str, state: State, at: &str) -> Result<(), StoreError> {
-        self.store.turn(run, state, at)
+    fn set_state(&self, run: &str, state: State, at: &str) -> Result<(), StoreError> {
+        self.store.set_state(run, state, at)
     }
     fn append(&self, run: &str, replies: &[Entry]) -> Result<(), StoreError> {
         if self.appends.fetch_add(1, Ordering::SeqCst) >= self.good {

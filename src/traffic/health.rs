@@ -15,7 +15,7 @@ const FORGOTTEN: Duration = Duration::from_secs(60);
 /// Health of an endpoint.
 #[derive(Debug)]
 pub(super) struct Health {
-    state: State,
+    state: Condition,
     /// Calls that failed since the last reply.
     failing: Vec<u64>,
     /// Since when there have been failures or errors, and no reply; and the last one.
@@ -26,7 +26,7 @@ pub(super) struct Health {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum State {
+enum Condition {
     Up,
     /// Down; to be tried with one request then.
     Down {
@@ -43,22 +43,22 @@ impl Health {
     /// Well; whatever happens, it is probed several times within this time.
     pub fn new(max_outage: Duration) -> Self {
         let longest_pause = (max_outage / 8).clamp(Duration::from_millis(10), LONGEST_PAUSE);
-        Self { state: State::Up, failing: Vec::new(), ailing: None, error: String::new(), longest_pause }
+        Self { state: Condition::Up, failing: Vec::new(), ailing: None, error: String::new(), longest_pause }
     }
 
     /// When a request may go there.
     pub fn admits(&self, now: Instant) -> Admission {
         match self.state {
-            State::Up => Admission::Now,
-            State::Down { until, .. } if now >= until => Admission::Now,
-            State::Down { until, .. } => Admission::At(until),
-            State::Probed { .. } => Admission::OnChange,
+            Condition::Up => Admission::Now,
+            Condition::Down { until, .. } if now >= until => Admission::Now,
+            Condition::Down { until, .. } => Admission::At(until),
+            Condition::Probed { .. } => Admission::OnChange,
         }
     }
 
     /// Whether it counts as down.
     pub fn is_down(&self) -> bool {
-        self.state != State::Up
+        self.state != Condition::Up
     }
 
     /// Since when there have been failures or errors, and no reply.
@@ -69,15 +69,15 @@ impl Health {
     /// A request is sent. Whether it is a probe.
     pub fn sent(&mut self, now: Instant) -> bool {
         self.ailing = self.ailing.filter(|(_, last)| now - *last < FORGOTTEN);
-        let State::Down { pause, .. } = self.state else { return false };
-        self.state = State::Probed { pause };
+        let Condition::Down { pause, .. } = self.state else { return false };
+        self.state = Condition::Probed { pause };
         true
     }
 
     /// A probe has not been carried out.
     pub fn unprobed(&mut self, now: Instant) {
-        if let State::Probed { pause } = self.state {
-            self.state = State::Down { until: now, pause };
+        if let Condition::Probed { pause } = self.state {
+            self.state = Condition::Down { until: now, pause };
         }
     }
 
@@ -85,7 +85,7 @@ impl Health {
     pub fn replied(&mut self) -> bool {
         self.failing.clear();
         self.ailing = None;
-        std::mem::replace(&mut self.state, State::Up) != State::Up
+        std::mem::replace(&mut self.state, Condition::Up) != Condition::Up
     }
 
     /// It has too much to do.
@@ -101,13 +101,13 @@ impl Health {
             self.failing.push(call);
         }
         let pause = match self.state {
-            State::Up if unreachable || self.failing.len() >= FAILING_CALLS => FIRST_PAUSE,
-            State::Probed { pause } if probe => pause * 2,
+            Condition::Up if unreachable || self.failing.len() >= FAILING_CALLS => FIRST_PAUSE,
+            Condition::Probed { pause } if probe => pause * 2,
             _ => return false,
         };
         let pause = pause.min(self.longest_pause);
-        let began = self.state == State::Up;
-        self.state = State::Down { until: now + pause, pause };
+        let began = self.state == Condition::Up;
+        self.state = Condition::Down { until: now + pause, pause };
         began
     }
 }

@@ -25,7 +25,7 @@ pub use endpoint::{EndpointLimits, Failure};
 pub use events::Event;
 pub use permit::{Permit, Refusal};
 pub use route::RouteId;
-use route::{Dispatched, Outage, State, Waiter};
+use route::{Dispatched, Outage, Routes, Waiter};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -58,7 +58,7 @@ pub enum Strategy {
 ///
 /// ```
 /// # use dlgforge::domain::Observer;
-/// # use dlgforge::traffic::{EndpointLimits, Request, Strategy, Traffic};
+/// # use dlgforge::traffic::{EndpointLimits, PermitRequest, Strategy, Traffic};
 /// # use std::{sync::Arc, time::Duration};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), dlgforge::llm::ModelError> {
@@ -71,7 +71,7 @@ pub enum Strategy {
 ///     per_minute: [None; 2],
 /// };
 /// let [user, judge] = [(); 2].map(|_| traffic.route(vec![limits()], Strategy::default(), [None; 2]));
-/// let request = |call| Request { call, tokens: 100.0, avoid: None, refused: Vec::new() };
+/// let request = |call| PermitRequest { call, tokens: 100.0, avoid: None, refused: Vec::new() };
 /// let permit = traffic.acquire(user, request(1)).await?;
 /// let waiting = traffic.acquire(judge, request(2));
 /// permit.answered(Some(120), Duration::from_secs(1), &Default::default());
@@ -84,7 +84,7 @@ pub struct Traffic(Arc<Inner>);
 
 struct Inner {
     /// Locked for moments only, never across an await.
-    state: Mutex<State>,
+    state: Mutex<Routes>,
     /// Set when no request will ever be sent again.
     halt: Arc<Halt>,
     /// How long all endpoints of an agent may be down (`llm.max_outage`).
@@ -99,7 +99,7 @@ struct Inner {
 
 /// What a request is to the traffic.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct PermitRequest {
     /// Tells calls apart: attempts of one are the same.
     pub call: u64,
     /// Tokens it will come to, as far as one can say.
@@ -134,7 +134,7 @@ impl Traffic {
         self.0.calls.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Routes> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -142,7 +142,7 @@ impl Traffic {
     ///
     /// # Errors
     /// When the run has to stop.
-    pub async fn acquire(&self, route: RouteId, request: Request) -> Result<Permit, ModelError> {
+    pub async fn acquire(&self, route: RouteId, request: PermitRequest) -> Result<Permit, ModelError> {
         let waiting = {
             let mut state = self.lock();
             if let Some(reason) = self.0.halt.reason() {
@@ -160,7 +160,7 @@ impl Traffic {
     }
 
     /// Something has changed: admits who can be admitted.
-    fn dispatch(&self, change: impl FnOnce(&mut State, Instant)) {
+    fn dispatch(&self, change: impl FnOnce(&mut Routes, Instant)) {
         let now = Instant::now();
         let mut state = self.lock();
         change(&mut state, now);
@@ -190,7 +190,7 @@ impl Traffic {
     }
 
     /// Whether all endpoints that can be expected to take a request have refused this one.
-    pub fn has_refused(&self, route: RouteId, request: &Request) -> bool {
+    pub fn has_refused(&self, route: RouteId, request: &PermitRequest) -> bool {
         let mut state = self.lock();
         state.route(route).targets.iter().any(|target| target.unusable.is_none()) && !state.has_way(route, request)
     }

@@ -1,7 +1,7 @@
 //! Leave to send one request, and what came of it.
 
 use super::endpoint::{Endpoint, Failure, InFlight};
-use super::{Request, RouteId, Traffic};
+use super::{PermitRequest, RouteId, Traffic};
 use reqwest::header::HeaderMap;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -17,7 +17,7 @@ pub struct Permit {
     pub endpoint: usize,
     /// Whether the endpoint counted as one that takes all of a request.
     pub is_whole: bool,
-    pub(super) request: Request,
+    pub(super) request: PermitRequest,
     pub(super) sent: InFlight,
     /// When the permit was given.
     pub(super) since: Instant,
@@ -82,7 +82,7 @@ impl Permit {
 
     /// The endpoint does not take this request, which `request` says from now on. One that has refused all requests so far
     /// is not used any more.
-    pub async fn refused(mut self, request: &mut Request, error: &str) -> Refusal {
+    pub async fn refused(mut self, request: &mut PermitRequest, error: &str) -> Refusal {
         let (traffic, route, endpoint) = (self.traffic.clone(), self.route, self.endpoint);
         request.refused.push(endpoint);
         let mut is_useless = false;

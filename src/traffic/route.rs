@@ -2,7 +2,7 @@
 
 use super::admission::Admission;
 use super::endpoint::{Endpoint, RateLimits};
-use super::{FIRST_REPLY, Permit, Request, Strategy, Traffic};
+use super::{FIRST_REPLY, Permit, PermitRequest, Strategy, Traffic};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -18,7 +18,7 @@ pub(super) struct EndpointId(usize);
 
 /// Everything the traffic of a run knows.
 #[derive(Default)]
-pub(super) struct State {
+pub(super) struct Routes {
     endpoints: Vec<Endpoint>,
     by_identity: BTreeMap<String, EndpointId>,
     routes: Vec<Route>,
@@ -64,7 +64,7 @@ pub(super) struct Attempts {
 
 /// A request that waits for a permit.
 pub(super) struct Waiter {
-    pub request: Request,
+    pub request: PermitRequest,
     pub admitted: oneshot::Sender<Permit>,
 }
 
@@ -97,14 +97,14 @@ pub(super) enum Outage {
 
 impl Route {
     /// The endpoints that can be asked this, with their positions.
-    fn usable(&self, request: &Request) -> impl Iterator<Item = (usize, EndpointId)> {
+    fn usable(&self, request: &PermitRequest) -> impl Iterator<Item = (usize, EndpointId)> {
         let targets = self.targets.iter().enumerate();
         let usable = targets.filter(|(at, target)| target.unusable.is_none() && !request.refused.contains(at));
         usable.map(|(at, target)| (at, target.endpoint))
     }
 }
 
-impl State {
+impl Routes {
     /// Adds a route over these endpoints, which are made where there is none of this identity yet.
     pub fn add_route(
         &mut self,
@@ -142,13 +142,13 @@ impl State {
     }
 
     /// Whether there is an endpoint for a request that can be expected to take one.
-    pub fn has_way(&self, route: RouteId, request: &Request) -> bool {
+    pub fn has_way(&self, route: RouteId, request: &PermitRequest) -> bool {
         let now = Instant::now();
         self.routes[route.0].usable(request).any(|(_, endpoint)| self.endpoints[endpoint.0].is_well(now))
     }
 
     /// A permit, if nobody waits and there is one now.
-    pub fn try_admit(&mut self, traffic: &Traffic, route: RouteId, request: &Request) -> Option<Permit> {
+    pub fn try_admit(&mut self, traffic: &Traffic, route: RouteId, request: &PermitRequest) -> Option<Permit> {
         if self.routes.iter().any(|route| !route.waiting.is_empty()) {
             return None;
         }
@@ -159,7 +159,7 @@ impl State {
     }
 
     /// Where a request goes. Some endpoints are kept for others.
-    fn choose(&mut self, route: RouteId, request: &Request, kept: &[EndpointId], now: Instant) -> Choice {
+    fn choose(&mut self, route: RouteId, request: &PermitRequest, kept: &[EndpointId], now: Instant) -> Choice {
         let Self { endpoints, routes, .. } = self;
         let route = &mut routes[route.0];
         let rates = route.rates.ready(request.tokens, now);
@@ -209,7 +209,7 @@ impl State {
         chosen.map_or(Choice::Wait(wait), Choice::Position)
     }
 
-    fn admit(&mut self, traffic: &Traffic, route: RouteId, position: usize, request: Request) -> Permit {
+    fn admit(&mut self, traffic: &Traffic, route: RouteId, position: usize, request: PermitRequest) -> Permit {
         let since = Instant::now();
         let sent = self.endpoint(route, position).sent(route, request.tokens, since);
         let is_whole = !self.endpoint(route, position).takes_less;

@@ -24,8 +24,8 @@ fn traffic() -> Traffic {
     Traffic::new(Arc::default(), OUTAGE, Observer::default())
 }
 
-fn request(call: u64) -> Request {
-    Request { call, tokens: 100.0, avoid: None, refused: Vec::new() }
+fn request(call: u64) -> PermitRequest {
+    PermitRequest { call, tokens: 100.0, avoid: None, refused: Vec::new() }
 }
 
 /// Runs so many calls over a route, all at once, each of them so long; how many went to which endpoint.
@@ -85,7 +85,7 @@ async fn an_endpoint_that_fails_fast_loses_traffic() {
         } else {
             // Every other call is answered there, so its breaker never opens.
             permit.failed(Failure::Unusable, "HTTP 500");
-            let again = traffic.acquire(route, Request { avoid: Some(0), ..request(call) }).await.unwrap();
+            let again = traffic.acquire(route, PermitRequest { avoid: Some(0), ..request(call) }).await.unwrap();
             assert_eq!(again.endpoint, 1);
             again.replied(None, &HeaderMap::new());
         }
@@ -220,7 +220,7 @@ async fn what_becomes_of_an_endpoint_is_told_once() {
     let route = traffic.route(vec![options("a"), options("b")], Strategy::default(), [None; 2]);
     let (empty, endpoint) = (HeaderMap::new(), || "a".to_owned());
     let acquire = async || {
-        let request = Request { refused: vec![1], ..request(0) };
+        let request = PermitRequest { refused: vec![1], ..request(0) };
         traffic.acquire(route, request).await.unwrap()
     };
     let (first, second) = (acquire().await, acquire().await);
@@ -389,7 +389,7 @@ async fn a_large_request_is_not_starved_by_small_ones() {
     tokio::task::yield_now().await;
     let start = Instant::now();
     for call in 0..5 {
-        let permit = traffic.acquire(large, Request { tokens: 900.0, ..request(1000 + call) }).await.unwrap();
+        let permit = traffic.acquire(large, PermitRequest { tokens: 900.0, ..request(1000 + call) }).await.unwrap();
         permit.replied(Some(900), &HeaderMap::new());
     }
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
