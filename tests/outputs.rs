@@ -270,8 +270,13 @@ fn tool_calls_have_a_definition_and_a_result() {
 
 #[test]
 fn the_log_tells_of_the_run_in_tagged_lines() {
-    let project = project("turn", false);
+    let (project, told) =
+        (project("turn", false), [" | [retrieval] ", " | [tools] vector_db_search ", " | [llm] response "]);
     let log = project.read("logs/run.log");
+    assert!(!told.iter().any(|line| log.contains(line)), "no lines on each call in\n{log}");
+    Ran::of(project.stamped(&["--set", "logs.level=debug", "--set", "run.run_id=told"])).succeeded();
+    let log = project.read("logs/run.log");
+    assert!(told.iter().all(|line| log.contains(line)), "lines on each call in\n{log}");
     for line in [
         "dlgforge.pipeline | [run-state] run_id=r status=started",
         "dlgforge.pipeline | [language] Starting generation for language=en target_samples=12 (1/1)",
@@ -279,8 +284,6 @@ fn the_log_tells_of_the_run_in_tagged_lines() {
         "dlgforge.pipeline | [dedup] conversation=r-",
         "dlgforge.pipeline | [samples] wave=1 requested_batch=6 ",
         "dlgforge.judge | [judge-online] turn=1 conversation_index=",
-        "dlgforge.retrieval | [retrieval] ",
-        "dlgforge.tools | [tools] vector_db_search ",
         "dlgforge.pipeline | [training-data] conversations=",
         "dlgforge.pipeline | [run-state] run_id=r status=completed",
     ] {
@@ -289,7 +292,10 @@ fn the_log_tells_of_the_run_in_tagged_lines() {
     for line in log.lines() {
         let parts: Vec<_> = line.splitn(4, " | ").collect();
         assert!(parts.len() == 4 && parts[0].len() == "2026-11-22 23:32:21,738".len(), "{line}");
-        assert!(["INFO", "WARNING", "ERROR"].contains(&parts[1]) && parts[2].starts_with("dlgforge."), "{line}");
+        assert!(
+            ["DEBUG", "INFO", "WARNING", "ERROR"].contains(&parts[1]) && parts[2].starts_with("dlgforge."),
+            "{line}"
+        );
     }
     for (name, logger) in
         [("judge", "dlgforge.judge"), ("tools", "dlgforge.tools"), ("retrieval", "dlgforge.retrieval")]

@@ -50,18 +50,19 @@ pub fn read_with<Row: Send>(
         let is_blank = |text: &[u8]| text.trim_ascii().is_empty();
         let rows: Vec<_> = lines.par_iter().map(|text| (!is_blank(text)).then(|| parse(text))).collect();
         for (text, row) in lines.into_iter().zip(rows) {
-            (line, start) = (line + 1, start + text.len() as u64);
-            match row {
-                None => {}
-                Some(Ok(row)) => {
-                    if take(start - text.len() as u64..start, row).is_break() {
-                        return Ok(());
-                    }
-                }
+            let bytes = start..start + text.len() as u64;
+            (line, start) = (line + 1, bytes.end);
+            let row = match row {
+                None => continue,
+                Some(Ok(row)) => row,
                 Some(Err(_)) if !text.ends_with(b"\n") => {
                     tracing::warn!("{}:{line}: ignored a torn last line", path.display());
+                    continue;
                 }
                 Some(Err(cause)) => return Err(FilesError::Decode { path: path.to_owned(), line, cause }),
+            };
+            if take(bytes, row).is_break() {
+                return Ok(());
             }
         }
     }

@@ -129,7 +129,7 @@ impl Router {
                 None => None,
             };
             let permit = self.traffic.acquire(self.route, wanted.clone()).await?;
-            let (endpoint, price) = &self.endpoints[permit.endpoint];
+            let (endpoint, price) = &self.endpoints[permit.endpoint.0];
             // What it refuses may have been learned while this one waited: another endpoint may take all of it.
             if permit.is_whole && endpoint.takes_less() {
                 self.traffic.takes_less(self.route, permit.endpoint);

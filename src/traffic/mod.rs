@@ -24,8 +24,8 @@ use endpoint::{Endpoint, RateLimits};
 pub use endpoint::{EndpointLimits, Failure};
 pub use events::Event;
 pub use permit::{Permit, Refusal};
-pub use route::RouteId;
 use route::{Dispatched, Outage, Routes, Waiter};
+pub use route::{RouteId, TargetId};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -104,10 +104,10 @@ pub struct PermitRequest {
     pub call: u64,
     /// Tokens it will come to, as far as one can say.
     pub tokens: f64,
-    /// The position of an endpoint that another is better than: it has just failed.
-    pub avoid: Option<usize>,
-    /// The positions of endpoints that do not take it.
-    pub refused: Vec<usize>,
+    /// An endpoint that another is better than: it has just failed.
+    pub avoid: Option<TargetId>,
+    /// The endpoints that do not take it.
+    pub refused: Vec<TargetId>,
 }
 
 impl Traffic {
@@ -185,8 +185,8 @@ impl Traffic {
     }
 
     /// Takes note that an endpoint is sent only part of a request.
-    pub fn takes_less(&self, route: RouteId, position: usize) {
-        self.lock().endpoint(route, position).takes_less = true;
+    pub fn takes_less(&self, route: RouteId, target: TargetId) {
+        self.lock().endpoint(route, target).takes_less = true;
     }
 
     /// Whether all endpoints that can be expected to take a request have refused this one.
@@ -195,16 +195,16 @@ impl Traffic {
         state.route(route).targets.iter().any(|target| target.unusable.is_none()) && !state.has_way(route, request)
     }
 
-    fn has_replied(&self, route: RouteId, position: usize) -> bool {
-        self.lock().endpoint(route, position).has_replied
+    fn has_replied(&self, route: RouteId, target: TargetId) -> bool {
+        self.lock().endpoint(route, target).has_replied
     }
 
-    fn give_up(&self, route: RouteId, position: usize, error: &str) {
+    fn give_up(&self, route: RouteId, target: TargetId, error: &str) {
         let mut state = self.lock();
-        let unusable = &mut state.route(route).targets[position].unusable;
+        let unusable = &mut state.route(route).target(target).unusable;
         if unusable.is_none() {
             *unusable = Some(error.to_owned());
-            state.endpoint(route, position).left_out(error);
+            state.endpoint(route, target).left_out(error);
         }
         self.0.ended.notify_waiters();
     }

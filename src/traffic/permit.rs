@@ -1,7 +1,7 @@
 //! Leave to send one request, and what came of it.
 
 use super::endpoint::{Endpoint, Failure, InFlight};
-use super::{PermitRequest, RouteId, Traffic};
+use super::{PermitRequest, RouteId, TargetId, Traffic};
 use reqwest::header::HeaderMap;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -13,8 +13,8 @@ const REFUSALS: usize = 3;
 pub struct Permit {
     pub(super) traffic: Traffic,
     pub(super) route: RouteId,
-    /// The endpoint, by its position among the agent's.
-    pub endpoint: usize,
+    /// The endpoint that it is for.
+    pub endpoint: TargetId,
     /// Whether the endpoint counted as one that takes all of a request.
     pub is_whole: bool,
     pub(super) request: PermitRequest,
@@ -37,7 +37,7 @@ impl Permit {
     /// The request was answered, with so many tokens in all, as far as the reply says. The latency is the endpoint's alone:
     /// without what the request waited for on this side.
     pub fn answered(mut self, tokens: Option<u64>, latency: Duration, headers: &HeaderMap) {
-        self.traffic.lock().route(self.route).targets[self.endpoint].attempts.has_replied = true;
+        self.traffic.lock().route(self.route).target(self.endpoint).attempts.has_replied = true;
         self.end(|endpoint, permit, now| {
             let more = tokens.map_or(0.0, |tokens| tokens as f64 - permit.request.tokens);
             endpoint.answered(permit.sent, latency, more, headers, now);
@@ -69,7 +69,7 @@ impl Permit {
         self.traffic.give_up(self.route, self.endpoint, error);
     }
 
-    /// Something else answers there. Waiter does not change that: unless there were replies of late, the endpoint is not used
+    /// Something else answers there. Waiting does not change that: unless there were replies of late, the endpoint is not used
     /// any more. Whether it is so.
     pub fn misled(self, error: &str) -> bool {
         let (traffic, route, endpoint) = (self.traffic.clone(), self.route, self.endpoint);
@@ -94,7 +94,7 @@ impl Permit {
         let has_way = {
             let mut state = traffic.lock();
             let has_way = state.has_way(route, request);
-            let attempts = &mut state.route(route).targets[endpoint].attempts;
+            let attempts = &mut state.route(route).target(endpoint).attempts;
             if !attempts.has_replied && !attempts.refused.contains(&request.call) {
                 attempts.refused.push(request.call);
                 // What is out elsewhere may say otherwise yet; another endpoint need not wait for that.
@@ -119,7 +119,7 @@ impl Permit {
             endpoint.ended();
             let route = state.route(self.route);
             route.in_flight -= 1;
-            route.targets[self.endpoint].attempts.in_flight -= 1;
+            route.target(self.endpoint).attempts.in_flight -= 1;
             route.rates.take([0.0, more]);
         });
         self.traffic.0.ended.notify_waiters();

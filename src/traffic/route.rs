@@ -16,6 +16,10 @@ pub struct RouteId(pub(super) usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct EndpointId(usize);
 
+/// An endpoint of a route, by its position in the settings of the agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TargetId(pub usize);
+
 /// Everything the traffic of a run knows.
 #[derive(Default)]
 pub(super) struct Routes {
@@ -70,8 +74,8 @@ pub(super) struct Waiter {
 
 /// What becomes of a request.
 enum Choice {
-    /// It goes to the endpoint at this position.
-    Position(usize),
+    /// It goes to this endpoint of the route.
+    Target(TargetId),
     /// It waits: until then, or until something changes.
     Wait(Admission),
 }
@@ -96,11 +100,16 @@ pub(super) enum Outage {
 }
 
 impl Route {
-    /// The endpoints that can be asked this, with their positions.
-    fn usable(&self, request: &PermitRequest) -> impl Iterator<Item = (usize, EndpointId)> {
-        let targets = self.targets.iter().enumerate();
-        let usable = targets.filter(|(at, target)| target.unusable.is_none() && !request.refused.contains(at));
-        usable.map(|(at, target)| (at, target.endpoint))
+    /// The endpoints that can be asked this.
+    fn usable(&self, request: &PermitRequest) -> impl Iterator<Item = (TargetId, EndpointId)> {
+        let targets = self.targets.iter().enumerate().map(|(at, target)| (TargetId(at), target));
+        let usable = targets.filter(|(id, target)| target.unusable.is_none() && !request.refused.contains(id));
+        usable.map(|(id, target)| (id, target.endpoint))
+    }
+
+    /// The endpoint of this id.
+    pub fn target(&mut self, target: TargetId) -> &mut Target {
+        &mut self.targets[target.0]
     }
 }
 
@@ -130,9 +139,9 @@ impl Routes {
         &mut self.routes[route.0]
     }
 
-    /// The endpoint at this position of a route.
-    pub fn endpoint(&mut self, route: RouteId, position: usize) -> &mut Endpoint {
-        let endpoint = self.routes[route.0].targets[position].endpoint;
+    /// This endpoint of a route.
+    pub fn endpoint(&mut self, route: RouteId, target: TargetId) -> &mut Endpoint {
+        let endpoint = self.routes[route.0].target(target).endpoint;
         &mut self.endpoints[endpoint.0]
     }
 
@@ -153,7 +162,7 @@ impl Routes {
             return None;
         }
         match self.choose(route, request, &[], Instant::now()) {
-            Choice::Position(position) => Some(self.admit(traffic, route, position, request.clone())),
+            Choice::Target(target) => Some(self.admit(traffic, route, target, request.clone())),
             Choice::Wait(_) => None,
         }
     }
@@ -172,22 +181,22 @@ impl Routes {
         // Nothing is left out of a request while another endpoint can take it whole.
         let takes_whole = |endpoint: &Endpoint| !endpoint.takes_less && endpoint.is_well(now);
         let whole = usable.iter().any(|(_, endpoint)| takes_whole(&endpoints[endpoint.0]));
-        for (position, endpoint) in usable.into_iter().filter(|(_, endpoint)| !kept.contains(endpoint)) {
+        for (target, endpoint) in usable.into_iter().filter(|(_, endpoint)| !kept.contains(endpoint)) {
             if whole && endpoints[endpoint.0].takes_less {
                 continue;
             }
             match endpoints[endpoint.0].admits(request.tokens, now) {
-                Admission::Now => open.push(position),
+                Admission::Now => open.push(target),
                 later => wait = wait.or(later),
             }
         }
         if open.len() > 1 {
-            open.retain(|position| Some(*position) != request.avoid);
+            open.retain(|target| Some(*target) != request.avoid);
         }
-        let endpoint = |position: usize| &endpoints[route.targets[position].endpoint.0];
+        let endpoint = |target: TargetId| &endpoints[route.targets[target.0].endpoint.0];
         // Nothing else tells whether it is up again.
-        if let Some(probe) = open.iter().find(|position| endpoint(**position).is_down()) {
-            return Choice::Position(*probe);
+        if let Some(probe) = open.iter().find(|target| endpoint(**target).is_down()) {
+            return Choice::Target(*probe);
         }
         let least = |score: &dyn Fn(&Endpoint) -> f64| {
             open.iter().copied().min_by(|a, b| score(endpoint(*a)).total_cmp(&score(endpoint(*b))))
@@ -197,27 +206,27 @@ impl Routes {
             Strategy::LowestLatency => least(&|endpoint: &Endpoint| endpoint.latency),
             Strategy::RoundRobin => {
                 // Smooth weighted round robin, as nginx has it.
-                let weights: Vec<f64> = open.iter().map(|position| endpoint(*position).weight()).collect();
-                open.iter().zip(&weights).for_each(|(position, weight)| route.targets[*position].credit += weight);
-                let credit = |position: &usize| route.targets[*position].credit;
+                let weights: Vec<f64> = open.iter().map(|target| endpoint(*target).weight()).collect();
+                open.iter().zip(&weights).for_each(|(target, weight)| route.target(*target).credit += weight);
+                let credit = |target: &TargetId| route.targets[target.0].credit;
                 // The first of those that are owed as much.
                 let most = open.iter().copied().rev().max_by(|a, b| credit(a).total_cmp(&credit(b)));
-                most.iter().for_each(|position| route.targets[*position].credit -= weights.iter().sum::<f64>());
+                most.iter().for_each(|target| route.target(*target).credit -= weights.iter().sum::<f64>());
                 most
             }
         };
-        chosen.map_or(Choice::Wait(wait), Choice::Position)
+        chosen.map_or(Choice::Wait(wait), Choice::Target)
     }
 
-    fn admit(&mut self, traffic: &Traffic, route: RouteId, position: usize, request: PermitRequest) -> Permit {
+    fn admit(&mut self, traffic: &Traffic, route: RouteId, target: TargetId, request: PermitRequest) -> Permit {
         let since = Instant::now();
-        let sent = self.endpoint(route, position).sent(route, request.tokens, since);
-        let is_whole = !self.endpoint(route, position).takes_less;
+        let sent = self.endpoint(route, target).sent(route, request.tokens, since);
+        let is_whole = !self.endpoint(route, target).takes_less;
         let own = self.route(route);
         own.in_flight += 1;
-        own.targets[position].attempts.in_flight += 1;
+        own.target(target).attempts.in_flight += 1;
         own.rates.take([1.0, request.tokens]);
-        Permit { traffic: traffic.clone(), route, endpoint: position, is_whole, request, sent, since, ended: false }
+        Permit { traffic: traffic.clone(), route, endpoint: target, is_whole, request, sent, since, ended: false }
     }
 
     /// Admits who can be admitted.
@@ -246,8 +255,8 @@ impl Routes {
                             kept.extend(own.targets.iter().map(|target| target.endpoint));
                         }
                     }
-                    Choice::Position(position) => {
-                        let permit = self.admit(traffic, route, position, request);
+                    Choice::Target(target) => {
+                        let permit = self.admit(traffic, route, target, request);
                         let first = self.route(route).waiting.pop_front();
                         unwanted.extend(first.and_then(|first| first.admitted.send(permit).err()));
                         continue 'admitted;

@@ -41,8 +41,8 @@ async fn drive(
         let (traffic, counts) = (traffic.clone(), counts.clone());
         tasks.spawn(async move {
             let permit = traffic.acquire(route, request(call)).await.unwrap();
-            counts[permit.endpoint].fetch_add(1, Ordering::SeqCst);
-            tokio::time::sleep(took(permit.endpoint)).await;
+            counts[permit.endpoint.0].fetch_add(1, Ordering::SeqCst);
+            tokio::time::sleep(took(permit.endpoint.0)).await;
             permit.replied(Some(100), &HeaderMap::new());
         });
     }
@@ -78,15 +78,15 @@ async fn an_endpoint_that_fails_fast_loses_traffic() {
     let mut counts = [0, 0];
     for call in 0..200 {
         let permit = traffic.acquire(route, request(call)).await.unwrap();
-        counts[permit.endpoint] += 1;
-        if permit.endpoint == 1 {
+        counts[permit.endpoint.0] += 1;
+        if permit.endpoint.0 == 1 {
             tokio::time::sleep(Duration::from_millis(500)).await;
             permit.replied(None, &HeaderMap::new());
         } else {
             // Every other call is answered there, so its breaker never opens.
             permit.failed(Failure::Unusable, "HTTP 500");
-            let again = traffic.acquire(route, PermitRequest { avoid: Some(0), ..request(call) }).await.unwrap();
-            assert_eq!(again.endpoint, 1);
+            let again = traffic.acquire(route, PermitRequest { avoid: Some(TargetId(0)), ..request(call) }).await.unwrap();
+            assert_eq!(again.endpoint.0, 1);
             again.replied(None, &HeaderMap::new());
         }
     }
@@ -220,7 +220,7 @@ async fn what_becomes_of_an_endpoint_is_told_once() {
     let route = traffic.route(vec![options("a"), options("b")], Strategy::default(), [None; 2]);
     let (empty, endpoint) = (HeaderMap::new(), || "a".to_owned());
     let acquire = async || {
-        let request = PermitRequest { refused: vec![1], ..request(0) };
+        let request = PermitRequest { refused: vec![TargetId(1)], ..request(0) };
         traffic.acquire(route, request).await.unwrap()
     };
     let (first, second) = (acquire().await, acquire().await);
@@ -231,7 +231,7 @@ async fn what_becomes_of_an_endpoint_is_told_once() {
     first.overloaded(None, &empty, "HTTP 429");
     second.overloaded(None, &empty, "HTTP 429");
     acquire().await.unusable("wrong key");
-    traffic.give_up(route, 0, "wrong key");
+    traffic.give_up(route, TargetId(0), "wrong key");
     let expected = [
         Event::Down { endpoint: endpoint(), error: "refused".into() },
         Event::Up { endpoint: endpoint() },
@@ -299,7 +299,7 @@ async fn an_endpoint_that_takes_less_is_asked_when_no_other_can_be() {
     for strategy in [Strategy::WeightedLeastInflight, Strategy::LowestLatency, Strategy::RoundRobin] {
         let traffic = traffic();
         let route = traffic.route(vec![options("less"), options("all")], strategy, [None; 2]);
-        traffic.takes_less(route, 0);
+        traffic.takes_less(route, TargetId(0));
         let permits = async |traffic: &Traffic| {
             let mut permits = Vec::new();
             for call in 0..4 {
@@ -308,9 +308,9 @@ async fn an_endpoint_that_takes_less_is_asked_when_no_other_can_be() {
             permits
         };
         let all = permits(&traffic).await;
-        assert!(all.iter().all(|permit| permit.endpoint == 1), "{strategy:?}");
+        assert!(all.iter().all(|permit| permit.endpoint.0 == 1), "{strategy:?}");
         all.into_iter().for_each(|permit| _ = permit.failed(Failure::Unreachable, "refused"));
-        assert!(permits(&traffic).await.iter().all(|permit| permit.endpoint == 0), "{strategy:?}");
+        assert!(permits(&traffic).await.iter().all(|permit| permit.endpoint.0 == 0), "{strategy:?}");
     }
 }
 
@@ -341,7 +341,7 @@ async fn one_that_is_gone_leaves_the_others_and_the_last_one_ends_the_run() {
     traffic.acquire(route, request(1)).await.unwrap().unusable("HTTP 401");
     for call in 2..9 {
         let permit = traffic.acquire(route, request(call)).await.unwrap();
-        assert_eq!(permit.endpoint, 1);
+        assert_eq!(permit.endpoint.0, 1);
         permit.replied(None, &HeaderMap::new());
     }
     // Another agent has another model, or another key.
@@ -362,7 +362,7 @@ async fn an_endpoint_that_comes_back_is_found_and_used_again() {
             lost.push(traffic.acquire(route, request(call)).await.unwrap());
         }
         for permit in lost {
-            match permit.endpoint {
+            match permit.endpoint.0 {
                 0 => permit.replied(None, &HeaderMap::new()),
                 _ => _ = permit.failed(Failure::Unreachable, "connection reset"),
             }
@@ -371,8 +371,8 @@ async fn an_endpoint_that_comes_back_is_found_and_used_again() {
         let mut counts = [0, 0];
         for call in 100..200 {
             let permit = traffic.acquire(route, request(call)).await.unwrap();
-            counts[permit.endpoint] += 1;
-            tokio::time::sleep(Duration::from_millis([200, 100][permit.endpoint])).await;
+            counts[permit.endpoint.0] += 1;
+            tokio::time::sleep(Duration::from_millis([200, 100][permit.endpoint.0])).await;
             permit.replied(None, &HeaderMap::new());
         }
         assert!(strategy == Strategy::LowestLatency || counts[1] > 30, "{strategy:?}: {counts:?}");
