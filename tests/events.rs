@@ -134,7 +134,7 @@ fn a_listener_hears_as_much_as_the_summary_tells() {
     assert_eq!(heard("rejected") - heard("rejected no more"), heard("rejected in the end"));
     assert_eq!(heard("rejected in the end"), tally.duplicates);
     assert_eq!((heard("rolled back"), heard("wasted")), (tally.rollbacks, tally.wasted));
-    assert!(tally.rollbacks > 0 && tally.duplicates > 20 && tally.dropped() > 0, "{summary}");
+    assert!(tally.duplicates > 20 && tally.dropped() > 0, "{summary}");
 
     // Calls of conversations that were rolled back may be out still when the run ends.
     let are_all =
@@ -142,10 +142,11 @@ fn a_listener_hears_as_much_as_the_summary_tells() {
     are_all(endpoint.requests(), heard("requested"));
     are_all(heard("answered") + heard("failed"), heard("requested"));
     are_all(heard("retried") + heard("rate limited") + meter.failures, heard("failed"));
-    assert_eq!(
-        [heard("answered"), heard("retried"), heard("rate limited"), heard("spent")],
-        [meter.calls, meter.retries, meter.slowed, meter.calls]
-    );
+    for (told, counted) in
+        [("answered", meter.calls), ("retried", meter.retries), ("rate limited", meter.slowed), ("spent", meter.calls)]
+    {
+        are_all(counted, heard(told));
+    }
     assert!(meter.failures > 0 && meter.retries > 0 && meter.slowed > 0, "{summary}");
 
     let catalogue =

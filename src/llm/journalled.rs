@@ -60,7 +60,7 @@ impl Journalled {
         let started = || {
             let (front, request, flights) = (self.front.clone(), request.clone(), self.flights.clone());
             let landed = tokio::spawn(async move {
-                let _known = FlightGuard { key, flights };
+                let _guard = FlightGuard { key, flights };
                 front.reply(&request, digest).await.map(Arc::new)
             });
             landed

@@ -1,7 +1,8 @@
 //! `conversations/`: a document for each conversation, from which all else that is told of it can be made.
 //!
 //! By default a document is one line and says everything once: what was said and made of it in `turns`, what the endpoints
-//! sent in `raw_results`, and in `state` what else is to be known to make the conversation of it again. With `saving.raw` it is indented, and has the parts of the training files too.
+//! sent in `raw_results`, and in `state` what else is to be known to make the conversation of it again. With `saving.raw` it is
+//! indented, and has the parts of the training files too.
 
 mod restore;
 

@@ -85,7 +85,8 @@ async fn an_endpoint_that_fails_fast_loses_traffic() {
         } else {
             // Every other call is answered there, so its breaker never opens.
             permit.failed(Failure::Unusable, "HTTP 500");
-            let again = traffic.acquire(route, PermitRequest { avoid: Some(TargetId(0)), ..request(call) }).await.unwrap();
+            let again =
+                traffic.acquire(route, PermitRequest { avoid: Some(TargetId(0)), ..request(call) }).await.unwrap();
             assert_eq!(again.endpoint.0, 1);
             again.replied(None, &HeaderMap::new());
         }

@@ -72,9 +72,10 @@ fn bytes(folder: &Path) -> u64 {
         .sum()
 }
 
-/// A run of whole conversations that is killed, and goes on.
-fn killed(endpoint: &Endpoint) {
+/// A run of whole conversations that is killed, and goes on. Where latencies differ, much is made that is not settled yet.
+fn killed(latency: Latency) {
     const CALLS: u64 = 20_000;
+    let endpoint = &Endpoint::start(Behaviour::dialogue(latency));
     let run = "  batch_size: 64\n  total_samples: 5000\n  turns: {mode: exact, exact: 4}";
     let project = Project::with(&remote(&endpoint.base_url(), run, ""));
     let arguments = ["--set", "run.run_id=killed"];
@@ -86,7 +87,12 @@ fn killed(endpoint: &Endpoint) {
     child.kill().and_then(|()| child.wait()).expect("it ends");
     let mut child = start(&project, &[&arguments[..], &["--resume"]].concat());
     let (until, cpu) = first_request(endpoint, &child);
-    println!("killed after {CALLS} calls: first request after {:.2} s, {cpu:.2} s of CPU", until.as_secs_f64());
+    println!(
+        "killed after {CALLS} calls of {} ms (median, sigma {}): first request after {:.2} s, {cpu:.2} s of CPU",
+        latency.median_ms,
+        latency.sigma,
+        until.as_secs_f64()
+    );
     child.kill().and_then(|()| child.wait()).expect("it ends");
 }
 
@@ -118,7 +124,8 @@ fn main() {
     let given: Vec<u32> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     let endpoint = endpoint();
     ledger(&endpoint);
-    killed(&Endpoint::start(Behaviour::dialogue(Latency::NONE)));
+    killed(Latency::NONE);
+    killed(Latency { median_ms: 20.0, sigma: 1.5, seed: 1 });
     let (cpu, time, peak) = more(&endpoint, &project(&endpoint));
     println!("in an empty folder: {cpu:.0} us of CPU and {time:.0} us a conversation, {peak:.0} MiB at its peak");
     for settled in if given.is_empty() { vec![10_000] } else { given } {
