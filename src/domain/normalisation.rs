@@ -64,7 +64,7 @@ fn full(text: &str) -> String {
 }
 
 /// The compatibility form of a text; ASCII is its own.
-fn nfkc(text: &str) -> Cow<'_, str> {
+pub fn nfkc(text: &str) -> Cow<'_, str> {
     if text.is_ascii() { text.into() } else { text.nfkc().collect::<String>().into() }
 }
 

@@ -102,6 +102,34 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_many_blocks_come_in_order_and_end_when_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.jsonl");
+        // One line is longer than a block.
+        let length = |number: usize| if number == 700 { BLOCK + 1 } else { number * 31 % 20_000 };
+        let line = |number| format!("\"{}\"\n", "x".repeat(length(number)));
+        let lines: String = (0..1500).map(line).collect();
+        assert!(lines.len() > 4 * BLOCK);
+        std::fs::write(&path, &lines).unwrap();
+        let (mut rows, mut end) = (0, 0);
+        read(&path, u64::MAX, |bytes, row: String| {
+            assert_eq!((bytes.start, bytes.end, row.len()), (end, end + line(rows).len() as u64, length(rows)));
+            (rows, end) = (rows + 1, bytes.end);
+        })
+        .unwrap();
+        assert_eq!((rows, end), (1500, lines.len() as u64));
+
+        let mut seen = Vec::new();
+        let parse = |text: &[u8]| serde_json::from_slice(text).map(|row: String| row.len());
+        let take = |_, row| {
+            seen.push(row);
+            if seen.len() == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        read_with(&path, u64::MAX, parse, take).unwrap();
+        assert_eq!(seen, [0, 31, 62]);
+    }
+
+    #[test]
     fn another_line_is_named() {
         let error = found("\"a\"\n7\n\"b\"\n", u64::MAX).unwrap_err();
         assert!(error.contains("rows.jsonl:2: ") && error.contains("expected a string"), "{error}");

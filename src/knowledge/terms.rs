@@ -6,6 +6,7 @@
 //! language of the knowledge base, and only the stems that exist there match.
 
 use super::language::Language;
+use crate::domain::normalisation::nfkc;
 use frostem::Stemmer;
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
@@ -16,9 +17,7 @@ const LONGEST_WORD: usize = 128;
 /// Words of a text by UAX #29, lower-cased, in Unicode NFKC. Unspaced scripts fall into characters; an apostrophe or a
 /// colon ends a word, and a single letter it cuts off (`l'eau`, `bee's`) is no word.
 pub(super) fn words(text: &str) -> Vec<String> {
-    // ASCII is its own compatibility form.
-    let lower =
-        if text.is_ascii() { text.to_ascii_lowercase() } else { text.nfkc().collect::<String>().to_lowercase() };
+    let lower = nfkc(text).to_lowercase();
     let mut words = Vec::new();
     for whole in lower.unicode_words() {
         let parts =

@@ -15,7 +15,11 @@ const REMARKS: &str = "here is a question|here s a question|here is the question
     voici une question|voici la question|voici le prochain message|voici le message|hier ist eine frage|\
     hier ist die frage|hier ist die nächste|aquí está la pregunta|aquí tienes una pregunta|aquí tienes la pregunta|\
     ecco una domanda|ecco la domanda|aqui está a pergunta|aqui está uma pergunta|hier is een vraag|hier is de vraag|\
-    إليك السؤال|إليك سؤالا|إليك سؤال";
+    إليك السؤال|إليك سؤالا|إليك سؤال|\
+    this person asks|this person wants to know|this person would ask|cette personne demande|cette personne veut savoir|\
+    diese person fragt|diese person möchte wissen|esta persona pregunta|esta persona quiere saber|\
+    questa persona chiede|questa persona vuole sapere|esta pessoa pergunta|esta pessoa quer saber|\
+    deze persoon vraagt|deze persoon wil weten|يسأل هذا الشخص|هذا الشخص يسأل|يريد هذا الشخص";
 
 /// What stands before a colon where a message is announced, as words.
 const LABELS: &str = "user|user message|user question|the user asks|the user would ask|next message|next question|\
@@ -93,6 +97,9 @@ mod tests {
             "Het spijt me, maar ik kan daar niet bij helpen.",
             "آسف، لكن لا أستطيع المساعدة.",
             "بصفتي نموذجًا لغويًا، لا أسأل.",
+            "This person asks about the costs of transporting vaccines over a year.",
+            "Cette personne veut savoir combien de temps la pâte repose.",
+            "يسأل هذا الشخص عن وقت الراحة.",
         ] {
             assert!(refusal(message).is_some(), "{message}");
         }
@@ -109,6 +116,7 @@ mod tests {
             "User message limits: how long may a message be?",
             "The user asks for a refund, what do I do?",
             "I can't open the valve, what now?",
+            "This person at the desk asks for a fee: do I have to pay?",
             "I cannot open the valve",
             "I'm unable to open the valve; what should I check first?",
             "I'm an AI researcher, how do I cite this?",
