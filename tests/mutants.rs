@@ -79,13 +79,13 @@ pub const MUTANTS: [Mutant; 16] = [
         replace: "homes.get(if quota.is_met() { quota.unopened() } else { Rank { turn: crate::domain::TurnIndex(9), ..quota.unopened() } })",
     },
     Mutant {
-        undone: "replies to an earlier course of a conversation are dropped",
+        undone: "replies to an earlier epoch of a conversation are dropped",
         file: "src/operators/home.rs",
         find: "path.conversation.epoch == conversation.epoch",
         replace: "path.conversation.slot == conversation.slot",
     },
     Mutant {
-        undone: "the last course of a conversation is the one that is released",
+        undone: "the last epoch of a conversation is the one that is released",
         file: "src/operators/settle.rs",
         find: "held.epoch < conversation.epoch",
         replace: "held.epoch > conversation.epoch",

@@ -36,7 +36,7 @@ const ROWS: [(&str, &str); 4] = [
     (
         "coverage_ledger",
         "timestamp topic_id source_path question question_hash question_mode seed_topic seed_question \
-         seed_question_hash run_id",
+         seed_question_hash run_id fingerprint",
     ),
 ];
 

@@ -1,8 +1,9 @@
 //! The coverage ledger: every accepted question of every run in an output folder, one line each.
 
+use super::RunFacts;
 use super::formats::Format;
 use super::rows::Parts;
-use crate::domain::{Catalogue, Turn, question_hash};
+use crate::domain::{Catalogue, Fingerprint, Normalisation, Turn, question_hash};
 use crate::files::{self, FilesError, Lines};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -16,7 +17,7 @@ pub(super) const FORMAT: Format = Format { name: "coverage_ledger", needed: true
 
 fn rows(parts: &Parts, lines: &mut Lines) -> Result<(), FilesError> {
     let mut turns = parts.conversation.turns.iter();
-    let row = |turn| LedgerRow::of(turn, parts.catalogue, &parts.facts.run_id, parts.timestamp_z);
+    let row = |turn| LedgerRow::of(turn, parts.catalogue, parts.facts, parts.timestamp_z);
     turns.try_for_each(|turn| lines.push("row of coverage_ledger", &row(turn)))
 }
 
@@ -53,11 +54,15 @@ pub struct LedgerRow<'a> {
     /// The run that asked. Ledgers of earlier releases do not tell.
     #[serde(borrow, default)]
     pub run_id: Cow<'a, str>,
+    /// Its fingerprint, behind the name of the normalisation that it is of: `full:` and 32 hexadecimal digits. It spares the
+    /// next run the work; rows without one are as good.
+    #[serde(borrow, default)]
+    pub fingerprint: Cow<'a, str>,
 }
 
 impl<'a> LedgerRow<'a> {
     /// The line of an accepted turn.
-    pub(crate) fn of(turn: &'a Turn, catalogue: &'a Catalogue, run_id: &'a str, timestamp: &'a str) -> Self {
+    pub(crate) fn of(turn: &'a Turn, catalogue: &'a Catalogue, facts: &'a RunFacts, timestamp: &'a str) -> Self {
         let question = &turn.question;
         let seed_hash =
             if question.seed_question.is_empty() { String::new() } else { question_hash(&question.seed_question) };
@@ -71,8 +76,16 @@ impl<'a> LedgerRow<'a> {
             seed_topic: question.seed_topic.as_str().into(),
             seed_question: question.seed_question.as_str().into(),
             seed_question_hash: seed_hash.into(),
-            run_id: run_id.into(),
+            run_id: (&*facts.run_id).into(),
+            fingerprint: format!("{}:{:032x}", facts.normalisation.as_str(), question.fingerprint.0).into(),
         }
+    }
+
+    /// The fingerprint of the question by this normalisation.
+    pub fn fingerprint(&self, normalisation: Normalisation) -> Fingerprint {
+        let digits = self.fingerprint.strip_prefix(normalisation.as_str()).and_then(|rest| rest.strip_prefix(':'));
+        let told = digits.and_then(|digits| u128::from_str_radix(digits, 16).ok());
+        told.map_or_else(|| Fingerprint::of(&self.question, normalisation), Fingerprint)
     }
 }
 
@@ -141,12 +154,26 @@ mod tests {
     fn chunk_and_source_come_from_the_catalogue() {
         use std::sync::Arc;
         let mut turn = sample::sample_conversation().turns.remove(0);
-        let catalogue = sample::catalogue();
-        let row = LedgerRow::of(&turn, &catalogue, "r", "t");
+        let (catalogue, facts) = (sample::catalogue(), sample::facts());
+        let row = LedgerRow::of(&turn, &catalogue, &facts, "t");
         assert_eq!((&*row.topic_id, &*row.source_path), ("5f0c-1", "backup.md"));
         let question = Arc::make_mut(&mut Arc::make_mut(&mut turn).question);
         (question.used.chunk, question.used.source) = (None, None);
-        let row = LedgerRow::of(&turn, &catalogue, "r", "t");
+        let row = LedgerRow::of(&turn, &catalogue, &facts, "t");
         assert_eq!((&*row.topic_id, &*row.source_path), ("", ""));
+    }
+
+    #[test]
+    fn a_fingerprint_is_taken_from_its_row_where_it_is_of_the_same_normalisation() {
+        let row = |more: &str| GOOD.replace('}', &format!("{more}}}"));
+        let of = |text: &str| {
+            let row: LedgerRow = serde_json::from_str(text).unwrap();
+            [Normalisation::Full, Normalisation::Contract].map(|version| row.fingerprint(version))
+        };
+        let [full, contract] =
+            [Normalisation::Full, Normalisation::Contract].map(|version| Fingerprint::of("ماذا؟", version));
+        assert_eq!(of(GOOD), [full, contract]);
+        assert_eq!(of(&row(r#", "fingerprint": "full:00000000000000000000000000000007""#)), [Fingerprint(7), contract]);
+        assert_eq!(of(&row(r#", "fingerprint": "fuller:7""#)), [full, contract]);
     }
 }

@@ -54,6 +54,7 @@ pub use synthetic_qa::{LastTurn, SyntheticQa, Whole};
 pub use tools::Tools;
 pub use turns::TurnRow;
 
+use crate::domain::Normalisation;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -121,6 +122,8 @@ pub struct RunFacts {
     pub run_id: Arc<str>,
     /// `run.seed`, given or drawn.
     pub seed: u64,
+    /// How questions are compared.
+    pub normalisation: Normalisation,
     /// Conversations to accept per language.
     pub total_samples: u32,
     /// Languages in the order of `run.target_languages`.

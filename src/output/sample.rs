@@ -6,8 +6,8 @@ use crate::domain::reply::{
 };
 use crate::domain::{
     Acceptance, Answer, AssistantReply, Attempt, Catalogue, ChunkIndex, Conversation, DropReason, Json, Judgement,
-    LanguageIndex, Outcome, Persona, Question, QuestionMode, Slot, SourceIndex, ToolDefinition, ToolEvent, Turn,
-    UserReply, fixtures,
+    LanguageIndex, Normalisation, Outcome, Persona, Question, QuestionMode, Slot, SourceIndex, ToolDefinition,
+    ToolEvent, Turn, UserReply, fixtures,
 };
 use crate::store::{Run, State};
 use serde_json::json;
@@ -49,6 +49,7 @@ pub(crate) fn facts() -> RunFacts {
     RunFacts {
         run_id: "run-1".into(),
         seed: 7,
+        normalisation: Normalisation::Full,
         total_samples: 1,
         languages: vec!["ar".into(), "en".into()],
         batch_size: 4,

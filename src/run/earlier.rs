@@ -59,6 +59,7 @@ impl Earlier {
         let mut used = vec![Vec::new(); settled.len()];
         let (mut own, mut other) = (Ranges::new(&settled), Ranges::new(&remade));
         let make = |row: LedgerRow<'_>| {
+            let fingerprint = row.fingerprint(normalisation);
             let seeded = !row.seed_topic.is_empty() && !row.seed_question.is_empty();
             let used = Used {
                 chunk: chunks.get(&*row.topic_id).copied(),
@@ -66,7 +67,7 @@ impl Earlier {
                 question: (&*row.question).into(),
                 seed: seeded.then(|| (row.seed_topic.into(), row.seed_question.into())),
             };
-            (Fingerprint::of(&row.question, normalisation), used)
+            (fingerprint, used)
         };
         let take = |bytes: Range<u64>, (fingerprint, one)| {
             if other.position(&bytes).is_none() {

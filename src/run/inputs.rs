@@ -229,7 +229,7 @@ impl Sources {
     }
 
     /// What is the same for every conversation of a run.
-    pub fn facts(&self, settings: &Settings, Identity { run_id, seed, .. }: &Identity) -> RunFacts {
+    pub fn facts(&self, settings: &Settings, Identity { run_id, seed, normalisation, .. }: &Identity) -> RunFacts {
         let plan = &settings.plan;
         let [user, assistant] = [Agent::User, Agent::Assistant].map(|agent| &self.models[agent]);
         RunFacts {
@@ -237,6 +237,7 @@ impl Sources {
             seed: *seed,
             total_samples: settings.total_samples,
             languages: settings.languages.clone(),
+            normalisation: *normalisation,
             batch_size: settings.batch_size,
             question: plan.question.clone(),
             min_turns: plan.turns.min,

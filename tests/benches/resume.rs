@@ -10,6 +10,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+use dlgforge::domain::{Fingerprint, Normalisation};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -104,11 +105,14 @@ fn ledger(endpoint: &Endpoint) {
         let file = std::fs::File::create(project.path("outputs/coverage_ledger.jsonl")).expect("a file");
         let mut file = std::io::BufWriter::new(file);
         for number in 0..rows {
+            let question = format!("How often must filter {number} of the pump be cleaned before the winter comes?");
             let row = serde_json::json!({
-                "timestamp": "2026-11-23T08:00:00.000000Z", "topic_id": format!("5f0c0a1b2c3d4e5f60718293a4b5c6d7-{}", number % 900),
-                "source_path": format!("manual-{}.md", number % 40), "question_mode": "fresh", "seed_topic": "",
-                "question": format!("How often must the filter number {number} of the pump be cleaned before the winter comes?"),
-                "question_hash": "c7067016fbb6daa2", "seed_question": "", "seed_question_hash": "", "run_id": "earlier",
+                "timestamp": "2026-11-23T08:00:00.000000Z", "question_mode": "fresh", "run_id": "earlier",
+                "topic_id": format!("5f0c0a1b2c3d4e5f60718293a4b5c6d7-{}", number % 900),
+                "source_path": format!("manual-{}.md", number % 40), "question_hash": "c7067016fbb6daa2",
+                "seed_topic": "", "seed_question": "", "seed_question_hash": "",
+                "fingerprint": format!("full:{:032x}", Fingerprint::of(&question, Normalisation::Full).0),
+                "question": question,
             });
             writeln!(file, "{row}").expect("a row");
         }

@@ -12,7 +12,8 @@ use std::process::{Command, Output};
 use std::{env, fs};
 
 /// What the project needs to be built and tested.
-const PARTS: [&str; 8] = ["src", "dataflows", "config", "knowledge", "tests", "Cargo.toml", "Cargo.lock", "README.md"];
+const PARTS: [&str; 9] =
+    ["src", "dataflows", "config", "knowledge", "tests", "Cargo.toml", "Cargo.lock", "README.md", ".env.example"];
 
 fn copy(from: &Path, to: &Path) {
     if from.is_dir() {
