@@ -268,15 +268,26 @@ fn tool_calls_have_a_definition_and_a_result() {
     );
 }
 
+/// The lines of `run.log`, which has those of each log of its own.
+fn logged(project: &Project) -> String {
+    let log = project.read("logs/run.log");
+    for line in log.lines() {
+        let parts: Vec<_> = line.splitn(4, " | ").collect();
+        assert!(parts.len() == 4 && parts[0].len() == "2026-11-22 23:32:21,738".len(), "{line}");
+        let is_level = ["DEBUG", "INFO", "WARNING", "ERROR"].contains(&parts[1]);
+        assert!(is_level && parts[2].starts_with("dlgforge."), "{line}");
+    }
+    for name in ["llm", "judge", "tools", "retrieval"] {
+        let own = project.read(&format!("logs/{name}.log"));
+        let expected: Vec<_> = log.lines().filter(|line| line.contains(&format!(" | dlgforge.{name} | "))).collect();
+        assert_eq!(own.lines().collect::<Vec<_>>(), expected, "{name}.log");
+    }
+    log
+}
+
 #[test]
 fn the_log_tells_of_the_run_in_tagged_lines() {
-    let (project, told) =
-        (project("turn", false), [" | [retrieval] ", " | [tools] vector_db_search ", " | [llm] response "]);
-    let log = project.read("logs/run.log");
-    assert!(!told.iter().any(|line| log.contains(line)), "no lines on each call in\n{log}");
-    Ran::of(project.stamped(&["--set", "logs.level=debug", "--set", "run.run_id=told"])).succeeded();
-    let log = project.read("logs/run.log");
-    assert!(told.iter().all(|line| log.contains(line)), "lines on each call in\n{log}");
+    let log = logged(&project("turn", false));
     for line in [
         "dlgforge.pipeline | [run-state] run_id=r status=started",
         "dlgforge.pipeline | [language] Starting generation for language=en target_samples=12 (1/1)",
@@ -289,21 +300,14 @@ fn the_log_tells_of_the_run_in_tagged_lines() {
     ] {
         assert!(log.contains(line), "no `{line}` in\n{log}");
     }
-    for line in log.lines() {
-        let parts: Vec<_> = line.splitn(4, " | ").collect();
-        assert!(parts.len() == 4 && parts[0].len() == "2026-11-22 23:32:21,738".len(), "{line}");
-        assert!(
-            ["DEBUG", "INFO", "WARNING", "ERROR"].contains(&parts[1]) && parts[2].starts_with("dlgforge."),
-            "{line}"
-        );
-    }
-    for (name, logger) in
-        [("judge", "dlgforge.judge"), ("tools", "dlgforge.tools"), ("retrieval", "dlgforge.retrieval")]
-    {
-        let own = project.read(&format!("logs/{name}.log"));
-        let expected: Vec<_> = log.lines().filter(|line| line.contains(&format!(" | {logger} | "))).collect();
-        assert_eq!(own.lines().collect::<Vec<_>>(), expected, "{name}.log");
-    }
+    // Those on each call are told when asked for.
+    let calls = ["retrieval | [retrieval] ", "tools | [tools] vector_db_search ", "llm | [llm] re"];
+    assert!(!calls.iter().any(|line| log.contains(line)), "{log}");
+    let endpoint = Endpoint::start(Behaviour::dialogue(Latency::NONE));
+    let told = Project::with(&remote(&endpoint.base_url(), "  total_samples: 1", "logs: {level: debug}"));
+    told.generate(&[]);
+    let log = logged(&told);
+    assert!(calls.iter().all(|line| log.contains(&format!(" | DEBUG | dlgforge.{line}"))), "{log}");
 }
 
 /// Bytes of every kind of file of the outputs, and all of them, each by the number of turns.
