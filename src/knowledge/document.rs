@@ -9,7 +9,7 @@ use crate::domain::control_tokens::neutralised;
 use rayon::prelude::*;
 use std::borrow::Cow;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A document with text in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) struct Document {
 
 impl Document {
     /// The document at a path; nothing where its bytes hold no text.
-    fn read(path: String, bytes: &[u8], warnings: &mut Vec<String>) -> Option<Self> {
+    pub fn read(path: String, bytes: &[u8], warnings: &mut Vec<String>) -> Option<Self> {
         let mut warn = |what: &str| warnings.push(format!("{what}: {path}"));
         let Decoded { text, note } = match decoded(bytes) {
             Ok(decoded) => decoded,
@@ -56,46 +56,36 @@ fn is_markdown(path: &str) -> bool {
     path.to_ascii_lowercase().ends_with(".md")
 }
 
-/// All documents of a folder, or what became of them.
+/// What was made of the files of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Documents<T> {
-    /// At least one, sorted by path.
-    pub documents: Vec<T>,
-    /// What was left out, one line per kind, then what was skipped or read in an unexpected way, one line per file.
+pub(super) struct Files<T> {
+    /// At least one, sorted by path, each with its path.
+    pub files: Vec<(String, T)>,
+    /// What was left out, one line per kind.
     pub warnings: Vec<String>,
 }
 
-/// Reads every document below a folder, and makes something of each, on all cores.
-pub(super) fn read_all<T: Send>(
+/// Makes something of the bytes of every document below a folder, on all cores.
+pub(super) fn each<T: Send>(
     folder: &Path,
     follow_links: bool,
     watch: Watch<'_>,
-    made: impl Fn(Document) -> T + Sync,
-) -> Result<Documents<T>, KnowledgeError> {
+    made: impl Fn(&str, &[u8]) -> Result<T, KnowledgeError> + Sync,
+) -> Result<Files<T>, KnowledgeError> {
     if !folder.is_dir() {
         return Err(KnowledgeError::MissingFolder(folder.to_path_buf()));
     }
-    let Found { documents: found, mut warnings } = walk::find(folder, follow_links)?;
+    let Found { documents: found, warnings } = walk::find(folder, follow_links)?;
     let counter = Counter::new(Step::Documents, found.len(), watch);
-    let read = |(path, file)| {
+    let read = |(path, file): (String, PathBuf)| {
         let bytes = fs::read(&file).map_err(|cause| KnowledgeError::Unreadable { path: file, cause })?;
-        let mut warnings = Vec::new();
-        let made = Document::read(path, &bytes, &mut warnings).map(&made);
+        let made = made(&path, &bytes)?;
         counter.add(1);
-        Ok((made, warnings))
+        Ok((path, made))
     };
     // Collected before an error is looked for, so that it is the first one's whichever thread is faster.
     let read: Vec<Result<_, KnowledgeError>> = found.into_par_iter().map(read).collect();
-    let mut documents = Vec::new();
-    for one in read {
-        let (made, more) = one?;
-        documents.extend(made);
-        warnings.extend(more);
-    }
-    if documents.is_empty() {
-        return Err(KnowledgeError::NothingToRead(warnings));
-    }
-    Ok(Documents { documents, warnings })
+    Ok(Files { files: read.into_iter().collect::<Result<_, _>>()?, warnings })
 }
 
 #[cfg(test)]
@@ -114,11 +104,25 @@ mod tests {
         folder
     }
 
-    fn read_all(folder: &Path, follow_links: bool) -> Result<Documents<Document>, KnowledgeError> {
-        super::read_all(folder, follow_links, &|_| (), |document| document)
+    struct Documents {
+        documents: Vec<Document>,
+        warnings: Vec<String>,
     }
 
-    fn paths(read: &Documents<Document>) -> Vec<&str> {
+    fn read_all(folder: &Path, follow_links: bool) -> Result<Documents, KnowledgeError> {
+        let read = each(folder, follow_links, &|_| (), |path, bytes| {
+            let mut warnings = Vec::new();
+            Ok((Document::read(path.to_owned(), bytes, &mut warnings), warnings))
+        })?;
+        let (mut documents, mut warnings) = (Vec::new(), read.warnings);
+        for (_, (document, more)) in read.files {
+            documents.extend(document);
+            warnings.extend(more);
+        }
+        Ok(Documents { documents, warnings })
+    }
+
+    fn paths(read: &Documents) -> Vec<&str> {
         read.documents.iter().map(|document| document.path.as_str()).collect()
     }
 
