@@ -94,12 +94,9 @@ pub struct StatusArgs {
     pub outputs: PathBuf,
 }
 
-/// What documents they are, and how they are read.
+/// How documents are read, beside the configuration file.
 #[derive(Debug, Args)]
-pub struct KnowledgeTarget {
-    /// The configuration file, or a folder with a config.yaml.
-    #[arg(default_value = CONFIG)]
-    pub config: PathBuf,
+pub struct Overrides {
     /// Overrides a key of the configuration, such as `tools.retrieval.top_k=8`; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -112,19 +109,24 @@ pub struct KnowledgeTarget {
 /// Arguments of `dlgforge index`, in any order.
 #[derive(Debug, Args)]
 pub struct IndexArgs {
-    /// The documents, by the configuration file and root.
+    /// The configuration file, or a folder with a config.yaml.
+    #[arg(default_value = CONFIG)]
+    pub config: PathBuf,
+    /// How the documents are read.
     #[command(flatten)]
-    pub target: KnowledgeTarget,
+    pub overrides: Overrides,
 }
 
 /// Arguments of `dlgforge search`.
 #[derive(Debug, Args)]
 pub struct SearchArgs {
-    /// The documents, by the configuration file and root.
-    #[command(flatten)]
-    pub target: KnowledgeTarget,
+    /// The configuration file, or a folder with a config.yaml.
+    pub config: PathBuf,
     /// What to look for.
     pub query: String,
+    /// How the documents are read.
+    #[command(flatten)]
+    pub overrides: Overrides,
     /// How many passages to show; without it `tools.retrieval.top_k`.
     #[arg(short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub k: Option<u16>,
@@ -135,9 +137,12 @@ pub struct SearchArgs {
 pub struct FetchArgs {
     /// What to get.
     pub what: Fetchable,
-    /// The settings that say which model, by the configuration file and root.
+    /// The configuration file that says which model, or a folder with a config.yaml.
+    #[arg(default_value = CONFIG)]
+    pub config: PathBuf,
+    /// What is said otherwise.
     #[command(flatten)]
-    pub target: KnowledgeTarget,
+    pub overrides: Overrides,
     /// A folder to take it from, without a network: with the library or the package `onnxruntime-*.whl`, and with the
     /// model's files (model.onnx and the tokenizer's) in it or in a folder of the model's name.
     #[arg(long, value_name = "FOLDER")]
@@ -207,10 +212,10 @@ impl RunArgs {
     }
 }
 
-impl KnowledgeTarget {
+impl Overrides {
     /// The part that settings are made of.
-    pub fn flags(&self) -> Flags {
-        Flags { config: file(&self.config), set: self.set.clone(), root: self.root.clone(), ..Flags::default() }
+    pub fn flags(&self, config: &Path) -> Flags {
+        Flags { config: file(config), set: self.set.clone(), root: self.root.clone(), ..Flags::default() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use dlgforge::cli::{
-    Cli, Command, EstimateArgs, FetchArgs, IndexArgs, KnowledgeTarget, RunArgs, RunTarget, SearchArgs, StatusArgs,
+    Cli, Command, EstimateArgs, FetchArgs, IndexArgs, Overrides, RunArgs, RunTarget, SearchArgs, StatusArgs,
 };
 use dlgforge::domain::causes::causes;
 use dlgforge::domain::terminal::shown;
@@ -14,6 +14,7 @@ use dlgforge::store::{Run, State};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -56,8 +57,8 @@ fn settings(place: &RunTarget, resume: Option<Resume>) -> Result<Settings, Strin
 }
 
 /// What the knowledge base is read by, with the terminal that shows how far that is.
-fn knowledge(place: &KnowledgeTarget) -> Result<(KnowledgeSettings, Terminal), String> {
-    let settings = KnowledgeSettings::load(&place.flags(), &environment()).map_err(|error| causes(&error))?;
+fn knowledge(config: &Path, overrides: &Overrides) -> Result<(KnowledgeSettings, Terminal), String> {
+    let settings = KnowledgeSettings::load(&overrides.flags(config), &environment()).map_err(|error| causes(&error))?;
     let terminal = Terminal::default();
     let tell = terminal.console();
     settings.warnings.iter().for_each(|warning| tell(warning));
@@ -65,7 +66,7 @@ fn knowledge(place: &KnowledgeTarget) -> Result<(KnowledgeSettings, Terminal), S
 }
 
 fn index(args: &IndexArgs) -> Result<ExitCode, String> {
-    let (settings, terminal) = knowledge(&args.target)?;
+    let (settings, terminal) = knowledge(&args.config, &args.overrides)?;
     let indexed = dlgforge::run::index(&settings, &terminal).map_err(|error| causes(&error))?;
     drop(terminal);
     say(&indexed);
@@ -73,7 +74,7 @@ fn index(args: &IndexArgs) -> Result<ExitCode, String> {
 }
 
 fn search(args: &SearchArgs) -> Result<ExitCode, String> {
-    let (settings, terminal) = knowledge(&args.target)?;
+    let (settings, terminal) = knowledge(&args.config, &args.overrides)?;
     let k = args.k.map_or(settings.top_k, usize::from);
     let found = dlgforge::run::search(&settings, &args.query, k, &terminal).map_err(|error| causes(&error))?;
     drop(terminal);
@@ -82,7 +83,7 @@ fn search(args: &SearchArgs) -> Result<ExitCode, String> {
 }
 
 fn fetch(args: &FetchArgs) -> Result<ExitCode, String> {
-    let (settings, terminal) = knowledge(&args.target)?;
+    let (settings, terminal) = knowledge(&args.config, &args.overrides)?;
     let from = args.from.clone().map(Origin::Folder);
     let fetched = dlgforge::run::fetch(&settings, from.as_ref()).map_err(|error| causes(&error))?;
     drop(terminal);

@@ -19,6 +19,7 @@ mod outputs;
 mod promises;
 mod quickstart;
 mod resume;
+mod retrieval;
 mod routing;
 mod secrets;
 mod support;
