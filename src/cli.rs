@@ -26,6 +26,9 @@ pub enum Command {
     Estimate(EstimateArgs),
     /// Tell what runs an output folder has, how far they are, and how to go on with them.
     Status(StatusArgs),
+    /// Reads documents for another process of the program, which asks for them on standard input.
+    #[command(hide = true)]
+    ReadDocuments,
     /// Judges the conversations of an earlier run; not supported yet.
     #[command(hide = true)]
     Judge(Later),
@@ -66,7 +69,7 @@ impl Command {
                  `parquet/`",
             )),
             Self::Serve(_) => Some(("serve", "`dlgforge status outputs` tells how far runs are")),
-            Self::Run(_) | Self::Estimate(_) | Self::Status(_) => None,
+            Self::Run(_) | Self::Estimate(_) | Self::Status(_) | Self::ReadDocuments => None,
         }
     }
 }

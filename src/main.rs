@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Command::Run(args) => ("run", run(args)),
         Command::Estimate(args) => ("estimate", estimate(args)),
         Command::Status(args) => ("status", status(args)),
+        Command::ReadDocuments => ("read-documents", read_documents()),
         command => return later(command),
     };
     result.unwrap_or_else(|mut message| {
@@ -42,7 +43,15 @@ fn later(command: &Command) -> ExitCode {
 fn settings(place: &RunTarget, resume: Option<Resume>) -> Result<Settings, String> {
     let unicode = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     let environment = std::env::vars_os().filter_map(unicode).collect();
-    Settings::load(&place.flags(resume), &environment).map_err(|error| causes(&error))
+    let mut settings = Settings::load(&place.flags(resume), &environment).map_err(|error| causes(&error))?;
+    let program = std::env::current_exe().map_err(|error| format!("failed to find its own program: {error}"))?;
+    settings.knowledge.reading.program = Some(program);
+    Ok(settings)
+}
+
+fn read_documents() -> Result<ExitCode, String> {
+    dlgforge::knowledge::read_documents().map_err(|error| error.to_string())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn run(args: &RunArgs) -> Result<ExitCode, String> {

@@ -2,22 +2,32 @@
 
 mod blobs;
 mod chunk;
+mod convert;
 mod document;
+#[cfg(test)]
+#[path = "../../tests/support/documents.rs"]
+mod documents;
 mod encoding;
 mod error;
+mod formats;
 mod index;
 mod language;
 mod outline;
 mod progress;
+mod reading;
 mod retriever;
+mod sandbox;
 mod structure;
 mod terms;
 mod walk;
 
+pub use convert::{Convert, ConvertCommand};
 pub use error::KnowledgeError;
 pub use index::{Hit, Index};
 pub use progress::{Progress, Step, Watch};
+pub use reading::Reading;
 pub use retriever::{Retriever, Searching};
+pub use sandbox::serve as read_documents;
 
 use crate::domain::{Catalogue, Chunk, Source, SourceIndex};
 use chunk::Piece;
@@ -32,6 +42,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// Whether links that lead out of the folder are followed.
     pub follow_links: bool,
+    /// How files are read, whatever their type.
+    pub reading: Reading,
     /// Where a document is cut.
     pub strategy: Strategy,
     /// Longest chunk, in characters.
@@ -84,15 +96,19 @@ pub struct Loaded {
 /// paths and contents only: it is the same on every machine.
 ///
 /// # Errors
-/// When the folder is missing, when a document in it cannot be read, when no document holds any text, and when the
-/// chunking settings would never reach the end of a document.
+/// When the folder is missing, when the system does not let a document in it be read, when no document holds any text, and
+/// when the chunking settings would never reach the end of a document.
 pub fn load(options: &Options, watch: Watch<'_>) -> Result<Loaded, KnowledgeError> {
     let Options { chunk_size: size, chunk_overlap: overlap, .. } = *options;
     if overlap >= size {
         return Err(KnowledgeError::Chunking { size, overlap });
     }
     let chunks = |document| chunks(document, options);
-    let Documents { documents, warnings } = document::read_all(&options.folder, options.follow_links, watch, chunks)?;
+    let (folder, reading) = (&options.folder, &options.reading);
+    let read = document::read_all(folder, options.follow_links, reading, watch, chunks)?;
+    let Documents { mut documents, warnings } = read;
+    // With the rows of files among them.
+    documents.sort_by(|(one, _), (other, _)| one.path.cmp(&other.path));
     let mut catalogue = Catalogue::default();
     for (mut source, chunks) in documents {
         let (number, first) = (SourceIndex(catalogue.sources.len() as u32), catalogue.chunks.len() as u32);
@@ -141,6 +157,7 @@ mod tests {
         Options {
             folder: folder.to_path_buf(),
             follow_links: false,
+            reading: Reading::default(),
             strategy: Strategy::Structure,
             chunk_size: 750,
             chunk_overlap: 0,
@@ -221,6 +238,29 @@ mod tests {
             );
             assert!(!text.contains("iVBOR") && !text.contains("todo"), "{text}");
         }
+    }
+
+    #[test]
+    fn rows_are_documents_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let row = |number: usize| format!("{{\"text\": \"# Row {number}\", \"url\": \"a/b{number}\"}}\n");
+        fs::write(folder.path().join("b.JSONL"), (1..=10).map(row).collect::<String>()).unwrap();
+        fs::write(folder.path().join("b.JSONL!.txt"), "other").unwrap();
+        fs::write(folder.path().join("a.parquet"), documents::parquet(&[("text", &[Some("one"), Some("two")])]))
+            .unwrap();
+        let loaded = load(&options(folder.path()), &|_| ()).unwrap();
+        let paths: Vec<&str> = loaded.catalogue.sources.iter().map(|source| source.path.as_str()).collect();
+        assert_eq!(paths[..5], ["a.parquet#1", "a.parquet#2", "b.JSONL!.txt", "b.JSONL#1", "b.JSONL#10"]);
+        assert!(loaded.catalogue.source_position("b.JSONL#9").is_some());
+        assert_eq!(loaded.catalogue.chunks[4].id, format!("{:032x}-0", xxh3_128(b"b.JSONL#10")));
+        assert_eq!((&*loaded.catalogue.chunks[4].text, &*loaded.catalogue.chunks[4].context), ("# Row 10", ""));
+        let named = Reading { id_column: Some("url".to_owned()), ..Reading::default() };
+        let loaded = load(&Options { reading: named, ..options(folder.path()) }, &|_| ()).unwrap();
+        assert_eq!(loaded.catalogue.sources[1].path, "b.JSONL#a/b1");
+        assert_eq!(
+            loaded.warnings,
+            ["skipped, it has no column `url`; it has `text`: set `knowledge.id_column` to one of them: a.parquet"]
+        );
     }
 
     #[test]

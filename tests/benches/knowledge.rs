@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench knowledge -- [MEGABYTES]`, by default 50: files of 100 kB of prose in English and French.
 
-use dlgforge::knowledge::{self, Index, Options, Strategy};
+use dlgforge::knowledge::{self, Index, Options, Reading, Strategy};
 use std::fs;
 use std::sync::Arc;
 use std::time::Instant;
@@ -45,6 +45,7 @@ fn main() {
     let options = Options {
         folder: folder.path().to_path_buf(),
         follow_links: false,
+        reading: Reading::default(),
         strategy: Strategy::Structure,
         chunk_size: 750,
         chunk_overlap: 0,

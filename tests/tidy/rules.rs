@@ -40,7 +40,7 @@ const MAY_IMPORT: &str = "
     settings: domain knowledge llm output plan providers stages store traffic
     cli: settings
     run: builtin domain plan knowledge store files output llm providers traffic tools stages operators dataflows settings
-    main: cli domain output run settings store
+    main: cli domain knowledge output run settings store
     lib:
 ";
 
