@@ -32,6 +32,9 @@ pub enum Command {
     Fetch(FetchArgs),
     /// Tell what runs an output folder has, how far they are, and how to go on with them.
     Status(StatusArgs),
+    /// Reads documents for another process of the program, which asks for them on standard input.
+    #[command(hide = true)]
+    ReadDocuments,
     /// Judges the conversations of an earlier run; not supported yet.
     #[command(hide = true)]
     Judge(Later),
@@ -72,9 +75,13 @@ impl Command {
                  `parquet/`",
             )),
             Self::Serve(_) => Some(("serve", "`dlgforge status outputs` tells how far runs are")),
-            Self::Run(_) | Self::Estimate(_) | Self::Status(_) | Self::Index(_) | Self::Search(_) | Self::Fetch(_) => {
-                None
-            }
+            Self::Run(_)
+            | Self::Estimate(_)
+            | Self::Status(_)
+            | Self::Index(_)
+            | Self::Search(_)
+            | Self::Fetch(_)
+            | Self::ReadDocuments => None,
         }
     }
 }

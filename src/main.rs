@@ -14,7 +14,7 @@ use dlgforge::store::{Run, State};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         Command::Search(args) => ("search", search(args)),
         Command::Fetch(args) => ("fetch", fetch(args)),
         Command::Status(args) => ("status", status(args)),
+        Command::ReadDocuments => ("read-documents", read_documents()),
         command => return later(command),
     };
     result.unwrap_or_else(|mut message| {
@@ -53,12 +54,20 @@ fn environment() -> BTreeMap<String, String> {
 }
 
 fn settings(place: &RunTarget, resume: Option<Resume>) -> Result<Settings, String> {
-    Settings::load(&place.flags(resume), &environment()).map_err(|error| causes(&error))
+    let mut settings = Settings::load(&place.flags(resume), &environment()).map_err(|error| causes(&error))?;
+    settings.knowledge.reading.program = Some(this_program()?);
+    Ok(settings)
+}
+
+fn this_program() -> Result<PathBuf, String> {
+    std::env::current_exe().map_err(|error| format!("failed to find its own program: {error}"))
 }
 
 /// What the knowledge base is read by, with the terminal that shows how far that is.
 fn knowledge(config: &Path, overrides: &Overrides) -> Result<(KnowledgeSettings, Terminal), String> {
-    let settings = KnowledgeSettings::load(&overrides.flags(config), &environment()).map_err(|error| causes(&error))?;
+    let mut settings =
+        KnowledgeSettings::load(&overrides.flags(config), &environment()).map_err(|error| causes(&error))?;
+    settings.knowledge.reading.program = Some(this_program()?);
     let terminal = Terminal::default();
     let tell = terminal.console();
     settings.warnings.iter().for_each(|warning| tell(warning));
@@ -88,6 +97,11 @@ fn fetch(args: &FetchArgs) -> Result<ExitCode, String> {
     let fetched = dlgforge::run::fetch(&settings, from.as_ref()).map_err(|error| causes(&error))?;
     drop(terminal);
     say(&fetched);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_documents() -> Result<ExitCode, String> {
+    dlgforge::knowledge::read_documents().map_err(|error| error.to_string())?;
     Ok(ExitCode::SUCCESS)
 }
 

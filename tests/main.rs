@@ -3,6 +3,7 @@
 mod bodies;
 mod budget;
 mod determinism;
+mod documents;
 mod durability;
 mod endpoint;
 mod endpoints;

@@ -8,6 +8,7 @@ use super::{
     TurnIndex, Used,
 };
 pub use plain::{answer, conversation, question, user_reply};
+use std::sync::Arc;
 
 /// A use of no passage: the question alone.
 pub fn used(question: &str) -> Used {

@@ -20,6 +20,9 @@ pub enum KnowledgeError {
         /// What the system said.
         cause: io::Error,
     },
+    /// There is no process that could read a document.
+    #[error("start `dlgforge read-documents` to read {0}: {1}; raise the limit on processes (`ulimit -u`)")]
+    NoReader(String, String),
     /// A document's name is not Unicode text, so that no output could name it.
     #[error("read {}: its name is not valid UTF-8; rename it", .0.display())]
     Name(PathBuf),

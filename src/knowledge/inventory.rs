@@ -1,18 +1,17 @@
 //! What was read of the knowledge base, kept between runs: documents, chunks and vectors, in one SQLite file.
 //!
-//! A document is known by its path, the digest of its bytes and how it was read and cut; a vector by its model and the
-//! digest of its text. What is still valid is taken over, so that a change costs what has changed, and a build that was cut
-//! off goes on where it was. Rows of documents are never altered: a changed document is a new row, and old ones go when no
-//! process reads them.
+//! A file is known by its path, the digest of its bytes and how it was read and cut; a vector by its model and the digest of
+//! its text. What is still valid is taken over, so that a change costs what has changed, and a build that was cut off goes on
+//! where it was. Rows are never altered: a changed file is a new row, and old ones go when no process reads them.
 
 use super::KnowledgeError;
 use crate::domain::{Chunk, ChunkIndex, ChunkStore, Source, SourceIndex};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
-use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use xxhash_rust::xxh3::xxh3_128;
 
 /// The file, in the folder of the index.
 pub(super) const FILE: &str = "inventory.sqlite";
@@ -25,10 +24,13 @@ const READING: &str = "reading.lock";
 const FORMAT: i64 = 1;
 
 const SCHEMA: &str = "
+    CREATE TABLE files (
+        id INTEGER PRIMARY KEY, path TEXT NOT NULL, content BLOB NOT NULL, reading BLOB NOT NULL, warnings TEXT NOT NULL);
+    CREATE INDEX files_by_path ON files (path);
     CREATE TABLE documents (
-        id INTEGER PRIMARY KEY, path TEXT NOT NULL, content BLOB NOT NULL, reading BLOB NOT NULL, language TEXT,
-        digest TEXT NOT NULL, warnings TEXT NOT NULL, chunks INTEGER NOT NULL);
-    CREATE INDEX by_path ON documents (path);
+        id INTEGER PRIMARY KEY, file INTEGER NOT NULL, path TEXT NOT NULL, language TEXT, digest TEXT NOT NULL,
+        chunks INTEGER NOT NULL);
+    CREATE INDEX documents_by_file ON documents (file);
     CREATE TABLE chunks (
         document INTEGER NOT NULL, number INTEGER NOT NULL, text TEXT NOT NULL, context TEXT NOT NULL,
         char_start INTEGER NOT NULL, char_end INTEGER NOT NULL, PRIMARY KEY (document, number)) WITHOUT ROWID;
@@ -38,28 +40,32 @@ const SCHEMA: &str = "
 /// A digest of 128 bits, as the file has it.
 pub(super) type Key = [u8; 16];
 
-/// A document as it is kept.
+/// A file as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Kept {
     /// Its row.
     pub id: i64,
+    /// The digest of its path and bytes.
+    pub digest: Key,
+    /// What the user should know about how it was read.
+    pub warnings: Vec<String>,
+    /// The documents in it that have text: mostly one.
+    pub documents: Vec<KeptDocument>,
+}
+
+/// A document as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KeptDocument {
+    /// Its row.
+    pub id: i64,
+    /// Its path.
+    pub path: String,
     /// ISO 639-1 code of its language.
     pub language: Option<String>,
     /// Digest of the texts of its chunks.
     pub digest: String,
-    /// What the user should know about how it was read.
-    pub warnings: Vec<String>,
-    /// How many chunks it has; 0 where it holds no text.
+    /// How many chunks it has.
     pub chunks: u32,
-}
-
-/// A document that was read and cut, to be kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reading {
-    /// Its source, as if it were the first of the knowledge base, and its chunks; none where it holds no text.
-    pub made: Option<(Source, Vec<Chunk>)>,
-    /// What the user should know about how it was read.
-    pub warnings: Vec<String>,
 }
 
 /// The file, open. One process changes it at a time; many may read it.
@@ -163,77 +169,84 @@ impl Inventory {
         done.map_err(|error| KnowledgeError::IndexFolder { path: self.path.clone(), cause: error.to_string() })
     }
 
-    /// The document with this path and these bytes, if it was read in this way.
+    /// The file with this path and these bytes, if it was read in this way.
     pub fn known(&self, path: &str, content: &Key, reading: &Key) -> Result<Option<Kept>, KnowledgeError> {
         self.with(|connection| {
+            let mut find = connection
+                .prepare_cached("SELECT id, warnings FROM files WHERE path = ?1 AND content = ?2 AND reading = ?3")?;
+            let found = find.query_row(params![path, content, reading], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+            });
+            let Some((id, warnings)) = found.optional()? else { return Ok(None) };
             let mut find = connection.prepare_cached(
-                "SELECT id, language, digest, warnings, chunks FROM documents \
-                 WHERE path = ?1 AND content = ?2 AND reading = ?3",
+                "SELECT id, path, language, digest, chunks FROM documents WHERE file = ?1 ORDER BY id",
             )?;
-            find.query_row(params![path, content, reading], |row| {
-                let warnings: String = row.get(3)?;
-                Ok(Kept {
-                    id: row.get(0)?,
-                    language: row.get(1)?,
-                    digest: row.get(2)?,
-                    warnings: warnings.lines().map(str::to_owned).collect(),
-                    chunks: row.get(4)?,
+            let document = |row: &rusqlite::Row<'_>| {
+                let [id, path, language, digest, chunks] = [0, 1, 2, 3, 4];
+                Ok(KeptDocument {
+                    id: row.get(id)?,
+                    path: row.get(path)?,
+                    language: row.get(language)?,
+                    digest: row.get(digest)?,
+                    chunks: row.get(chunks)?,
                 })
-            })
-            .optional()
+            };
+            let documents = find.query_map([id], document)?.collect::<Result<_, _>>()?;
+            let warnings = warnings.lines().map(str::to_owned).collect();
+            Ok(Some(Kept { id, digest: file_digest(path, content), warnings, documents }))
         })
     }
 
-    /// Keeps a document that was read.
-    pub fn keep(&self, path: &str, content: &Key, reading: &Key, read: &Reading) -> Result<Kept, KnowledgeError> {
-        let Reading { made, warnings } = read;
-        let language = made.as_ref().and_then(|(source, _)| source.language.as_deref()).map(str::to_owned);
-        let digest = made.as_ref().map_or_else(String::new, |(source, _)| source.digest.to_string());
-        let chunks = made.as_ref().map_or(&[][..], |(_, chunks)| chunks);
+    /// Keeps a file that was read: its documents with their chunks, all or nothing of it.
+    pub fn keep(
+        &self,
+        (path, content, reading): (&str, &Key, &Key),
+        made: &[(Source, Vec<Chunk>)],
+        warnings: Vec<String>,
+    ) -> Result<Kept, KnowledgeError> {
         // One at a time: those that wait in SQLite wait for too long.
         let one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let id = self.with(|connection| {
+        let kept = self.with(|connection| {
             let keep = connection.unchecked_transaction()?;
-            keep.prepare_cached(
-                "INSERT INTO documents (path, content, reading, language, digest, warnings, chunks) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute(params![
-                path,
-                content,
-                reading,
-                language,
-                digest,
-                warnings.join("\n"),
-                chunks.len()
-            ])?;
-            let id = keep.last_insert_rowid();
-            let mut add = keep.prepare_cached("INSERT INTO chunks VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
-            for chunk in chunks {
-                let Chunk { chunk_index, text, context, char_start, char_end, .. } = chunk;
-                add.execute(params![id, chunk_index, &**text, &**context, char_start, char_end])?;
+            keep.prepare_cached("INSERT INTO files (path, content, reading, warnings) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![path, content, reading, warnings.join("\n")])?;
+            let file = keep.last_insert_rowid();
+            let mut documents = Vec::with_capacity(made.len());
+            for (source, chunks) in made {
+                let Source { path, language, digest, .. } = source;
+                keep.prepare_cached(
+                    "INSERT INTO documents (file, path, language, digest, chunks) VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?
+                .execute(params![file, path, language.as_deref(), &**digest, chunks.len()])?;
+                let id = keep.last_insert_rowid();
+                let mut add = keep.prepare_cached("INSERT INTO chunks VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
+                for chunk in chunks {
+                    let Chunk { chunk_index, text, context, char_start, char_end, .. } = chunk;
+                    add.execute(params![id, chunk_index, &**text, &**context, char_start, char_end])?;
+                }
+                let (language, digest) = (language.as_deref().map(str::to_owned), digest.to_string());
+                documents.push(KeptDocument { id, path: path.clone(), language, digest, chunks: chunks.len() as u32 });
             }
-            drop(add);
             keep.commit()?;
-            Ok(id)
-        })?;
+            Ok((file, documents))
+        });
         drop(one);
-        Ok(Kept { id, language, digest, warnings: warnings.clone(), chunks: chunks.len() as u32 })
+        let (id, documents) = kept?;
+        Ok(Kept { id, digest: file_digest(path, content), warnings, documents })
     }
 
-    /// Forgets every document and, where told, every vector: they are made again.
+    /// Forgets every file and, where told, every vector: they are made again.
     pub fn forget(&self, vectors: bool) -> Result<(), KnowledgeError> {
         let more = if vectors { "DELETE FROM vectors;" } else { "" };
         self.with(|connection| {
-            connection.execute_batch(&format!("BEGIN; UPDATE documents SET content = x''; {more} COMMIT"))
+            connection.execute_batch(&format!("BEGIN; UPDATE files SET content = x''; {more} COMMIT"))
         })
     }
 
-    /// The building is done: other processes may change the folder, and what nobody needs goes. `documents` are the rows in
-    /// use, `texts` the digests of the texts whose vectors are, by model; `keep` says which other files of the folder are.
+    /// The building is done: other processes may change the folder, and what nobody needs goes. `files` are the rows in use, `texts` the digests of the texts whose vectors are, by model; `keep` says which other files of the folder are.
     pub fn settle(
         &self,
-        documents: &[i64],
+        files: &[i64],
         vectors: Option<(&Key, &[Key])>,
         keep: impl Fn(&str) -> bool,
     ) -> Result<(), KnowledgeError> {
@@ -247,11 +260,12 @@ impl Inventory {
                     "CREATE TEMP TABLE used (id INTEGER PRIMARY KEY); CREATE TEMP TABLE texts (text BLOB PRIMARY KEY) WITHOUT ROWID;",
                 )?;
                 let mut add = clear.prepare("INSERT INTO used VALUES (?1)")?;
-                documents.iter().try_for_each(|id| add.execute([id]).map(drop))?;
+                files.iter().try_for_each(|id| add.execute([id]).map(drop))?;
                 drop(add);
                 clear.execute_batch(
-                    "DELETE FROM documents WHERE id NOT IN (SELECT id FROM used); \
-                     DELETE FROM chunks WHERE document NOT IN (SELECT id FROM used);",
+                    "DELETE FROM files WHERE id NOT IN (SELECT id FROM used); \
+                     DELETE FROM documents WHERE file NOT IN (SELECT id FROM used); \
+                     DELETE FROM chunks WHERE document NOT IN (SELECT id FROM documents);",
                 )?;
                 if let Some((model, texts)) = vectors {
                     let mut add = clear.prepare("INSERT OR IGNORE INTO texts VALUES (?1)")?;
@@ -307,6 +321,11 @@ impl Inventory {
     }
 }
 
+/// The digest of a file's path and bytes.
+fn file_digest(path: &str, content: &Key) -> Key {
+    xxh3_128(&[path.as_bytes(), content].concat()).to_be_bytes()
+}
+
 fn floats(bytes: &[u8]) -> Vec<f32> {
     bytes.chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).collect()
 }
@@ -319,10 +338,10 @@ pub(super) struct KeptChunks {
 }
 
 impl KeptChunks {
-    /// The chunks of these documents, by their rows.
-    pub fn new(inventory: Arc<Inventory>, sources: &[Source], rows: &HashMap<String, i64>) -> Self {
-        let of = |source: &Source| (rows[&source.path], super::path_digits(&source.path), source.chunks.end);
-        Self { inventory, sources: sources.iter().map(of).collect() }
+    /// The chunks of these sources, each with the row of its document.
+    pub fn new(inventory: Arc<Inventory>, sources: &[Source], rows: &[i64]) -> Self {
+        let of = |(source, row): (&Source, &i64)| (*row, super::path_digits(&source.path), source.chunks.end);
+        Self { inventory, sources: sources.iter().zip(rows).map(of).collect() }
     }
 }
 

@@ -3,38 +3,47 @@
 
 mod blobs;
 mod chunk;
+mod convert;
 mod document;
+#[cfg(test)]
+#[path = "../../tests/support/documents.rs"]
+mod documents;
 pub mod embeddings;
 mod encoding;
 mod error;
+mod formats;
 mod hybrid;
 mod index;
 mod inventory;
 mod language;
 mod outline;
 mod progress;
+mod reading;
 mod requests;
 pub mod rerank;
 mod retriever;
+mod sandbox;
 mod structure;
 mod terms;
 mod vectors;
 mod walk;
 
+pub use convert::{Convert, ConvertCommand};
 pub use error::KnowledgeError;
 pub use hybrid::Ranking;
 pub use index::Index;
 pub use progress::{Progress, Step, Watch};
+pub use reading::Reading;
 pub use retriever::{Hit, Place, Retriever, Searching};
+pub use sandbox::serve as read_documents;
 
 use crate::domain::{Catalogue, Chunk, Source, SourceIndex};
 use chunk::Piece;
-use document::{Document, Files};
+use document::{Document, FileRead, Files};
 use embeddings::{Embedder, EmbeddingOptions};
 use hybrid::VectorSearch;
-use inventory::{Inventory, Kept, KeptChunks, Reading};
+use inventory::{Inventory, KeptChunks, KeptDocument, Key};
 use rerank::{RerankOptions, Reranked};
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use vectors::Vectors;
@@ -47,6 +56,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// Whether links that lead out of the folder are followed.
     pub follow_links: bool,
+    /// How files are read, whatever their type.
+    pub reading: Reading,
     /// Where a document is cut.
     pub strategy: Strategy,
     /// Longest chunk, in characters.
@@ -132,7 +143,7 @@ struct Read {
     inventory: Arc<Inventory>,
     catalogue: Arc<Catalogue>,
     warnings: Vec<String>,
-    /// The rows of its sources, in order.
+    /// The rows of its files.
     rows: Vec<i64>,
     /// The digest of all that an index follows from.
     digest: String,
@@ -144,8 +155,8 @@ struct Read {
 /// in their last digits between versions of a library and kinds of processors.
 ///
 /// # Errors
-/// When the folder is missing, when a document in it cannot be read, when no document holds any text, when the chunking
-/// settings would never reach the end of a document, when the index folder can't be used, and when the model is missing or
+/// When the folder is missing, when the system does not let a document in it be read, when no document holds any text, when
+/// the chunking settings would never reach the end of a document, when the index folder can't be used, and when the model is missing or
 /// fails.
 pub async fn open(options: &Options, watch: Watch<'_>) -> Result<Knowledge, KnowledgeError> {
     let embedder = embeddings::embedder(&options.embeddings)?;
@@ -180,32 +191,34 @@ fn read(options: &Options, watch: Watch<'_>) -> Result<Read, KnowledgeError> {
         Anew::Documents => inventory.forget(false)?,
         Anew::Everything => inventory.forget(true)?,
     }
-    let reading = embeddings::key(&format!("{READING} {} {size} {overlap}", strategy.as_str()));
-    let Files { files, mut warnings } = document::each(&options.folder, options.follow_links, watch, |path, bytes| {
-        let content = xxh3_128(bytes).to_be_bytes();
-        if let Some(kept) = inventory.known(path, &content, &reading)? {
-            return Ok((content, kept));
-        }
-        let mut warnings = Vec::new();
-        let made = Document::read(path.to_owned(), bytes, &mut warnings).map(|document| chunks(document, options));
-        Ok((content, inventory.keep(path, &content, &reading, &Reading { made, warnings })?))
-    })?;
-    warnings.extend(files.iter().flat_map(|(_, (_, kept))| kept.warnings.clone()));
-    let (mut sources, mut rows, mut digests) = (Vec::new(), HashMap::new(), reading.to_vec());
-    for (path, (content, Kept { id, language, digest, chunks, .. })) in files {
-        let first = sources.last().map_or(0, |source: &Source| source.chunks.end);
-        digests.extend([&xxh3_128(path.as_bytes()).to_be_bytes()[..], &content].concat());
-        if chunks > 0 {
-            rows.insert(path.clone(), id);
-            let language = language.map(Into::into);
-            sources.push(Source { path, language, digest: digest.into(), chunks: first..first + chunks });
-        }
-    }
-    if sources.is_empty() {
+    let reading =
+        embeddings::key(&format!("{READING} {} {size} {overlap} {}", strategy.as_str(), options.reading.told()));
+    let known = |path: &str, content: &Key| inventory.known(path, content, &reading);
+    let keep = |path: &str, content: &Key, FileRead { documents, warnings, is_final }| {
+        let made: Vec<_> = documents.into_iter().map(|document| chunks(document, options)).collect();
+        // What may come out otherwise the next time is not found again.
+        let reading = if is_final { reading } else { Key::default() };
+        inventory.keep((path, content, &reading), &made, warnings)
+    };
+    let how = (options.follow_links, &options.reading);
+    let Files { files, mut warnings } = document::each(&options.folder, how, watch, known, keep)?;
+    let rows = files.iter().map(|file| file.id).collect();
+    let digests: Vec<u8> = files.iter().flat_map(|file| file.digest).chain(reading).collect();
+    warnings.extend(files.iter().flat_map(|file| file.warnings.clone()));
+    let mut documents: Vec<KeptDocument> = files.into_iter().flat_map(|file| file.documents).collect();
+    if documents.is_empty() {
         return Err(KnowledgeError::NothingToRead(warnings));
     }
-    let kept = KeptChunks::new(inventory.clone(), &sources, &rows);
-    let rows = sources.iter().map(|source| rows[&source.path]).collect();
+    // With the rows of files among them.
+    documents.sort_by(|one, other| one.path.cmp(&other.path));
+    let (mut sources, mut of_documents) = (Vec::<Source>::with_capacity(documents.len()), Vec::new());
+    for KeptDocument { id, path, language, digest, chunks } in documents {
+        let first = sources.last().map_or(0, |source| source.chunks.end);
+        let (language, digest) = (language.map(Into::into), digest.into());
+        sources.push(Source { path, language, digest, chunks: first..first + chunks });
+        of_documents.push(id);
+    }
+    let kept = KeptChunks::new(inventory.clone(), &sources, &of_documents);
     let mut catalogue = Catalogue::new(sources, Arc::new(kept));
     if catalogue.len() <= HELD {
         let held = Vec::from_iter(catalogue.chunks());
@@ -271,6 +284,7 @@ fn cut<'a>(document: &'a Document, options: &Options) -> Vec<Piece<'a>> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::domain::ChunkIndex;
     use std::collections::BTreeSet;
     use std::fs;
     use std::path::Path;
@@ -280,6 +294,7 @@ mod tests {
         Options {
             folder: folder.to_path_buf(),
             follow_links: false,
+            reading: Reading::default(),
             strategy: Strategy::Structure,
             chunk_size: 750,
             chunk_overlap: 0,
@@ -373,6 +388,30 @@ mod tests {
             );
             assert!(!text.contains("iVBOR") && !text.contains("todo"), "{text}");
         }
+    }
+
+    #[test]
+    fn rows_are_documents_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let row = |number: usize| format!("{{\"text\": \"# Row {number}\", \"url\": \"a/b{number}\"}}\n");
+        fs::write(folder.path().join("b.JSONL"), (1..=10).map(row).collect::<String>()).unwrap();
+        fs::write(folder.path().join("b.JSONL!.txt"), "other").unwrap();
+        fs::write(folder.path().join("a.parquet"), documents::parquet(&[("text", &[Some("one"), Some("two")])]))
+            .unwrap();
+        let (_index, loaded) = load(&options(folder.path())).unwrap();
+        let paths: Vec<&str> = loaded.catalogue.sources.iter().map(|source| source.path.as_str()).collect();
+        assert_eq!(paths[..5], ["a.parquet#1", "a.parquet#2", "b.JSONL!.txt", "b.JSONL#1", "b.JSONL#10"]);
+        assert!(loaded.catalogue.source_position("b.JSONL#9").is_some());
+        let chunk = loaded.catalogue.chunk(ChunkIndex(4));
+        assert_eq!(chunk.id, format!("{:032x}-0", xxh3_128(b"b.JSONL#10")));
+        assert_eq!((&*chunk.text, &*chunk.context), ("# Row 10", ""));
+        let named = Reading { id_column: Some("url".to_owned()), ..Reading::default() };
+        let (_index, loaded) = load(&Options { reading: named, ..options(folder.path()) }).unwrap();
+        assert_eq!(loaded.catalogue.sources[1].path, "b.JSONL#a/b1");
+        assert_eq!(
+            loaded.warnings,
+            ["skipped, it has no column `url`; it has `text`: set `knowledge.id_column` to one of them: a.parquet"]
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::knowledge::rerank::{RerankBackend, RerankOptions};
 use crate::knowledge::{self, Anew};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The knowledge base's options.
 pub(super) fn options(
@@ -28,16 +29,15 @@ pub(super) fn options(
         let place = values.place(overlap).or_else(|| values.place(size));
         report.conflict(&[size.path, overlap.path], place, format!("`{overlap}` must be >= 0 and < `{size}`."));
     }
-    let kept =
-        Some(values.get(keys::PERSIST_DIR).trim()).filter(|folder| !folder.is_empty()).unwrap_or("knowledge_index");
     let embeddings = embeddings(values, folders, env, report);
     knowledge::Options {
         folder: folders.root.join("knowledge"),
         follow_links: values.get(keys::FOLLOW_LINKS),
+        reading: reading(values, folders, report),
         strategy,
         chunk_size,
         chunk_overlap: within.unwrap_or_default(),
-        index_folder: folders.root.join(kept),
+        index_folder: index_folder(values, folders),
         anew: match (values.get(keys::REBUILD), values.get(keys::SKIP_IF_UNCHANGED)) {
             (true, _) => Anew::Everything,
             (false, true) => Anew::Nothing,
@@ -46,6 +46,54 @@ pub(super) fn options(
         ranking: values.get(keys::RANKING),
         reranker: values.get(keys::RERANKER_ENABLED).then(|| reranker(values, folders, env, report)),
         embeddings,
+    }
+}
+
+/// The folder that keeps what was made of the documents.
+fn index_folder(values: &Values, folders: &Folders) -> PathBuf {
+    let folder = values.get(keys::PERSIST_DIR).trim();
+    folders.root.join(if folder.is_empty() { "knowledge_index" } else { folder })
+}
+
+fn reading(values: &Values, folders: &Folders, report: &mut Diagnostics) -> knowledge::Reading {
+    const TEXT: Setting<Text> = keys::TEXT_COLUMN;
+    let bytes = |megabytes: f64| (megabytes * 1e6) as u64;
+    let text_column = values.get(TEXT).trim().to_owned();
+    if text_column.is_empty() {
+        report.conflict(&[TEXT.path], values.place(TEXT), format!("`{TEXT}` must not be empty"));
+    }
+    let id_column = values.get(keys::ID_COLUMN).trim();
+    knowledge::Reading {
+        max_bytes: bytes(values.get(keys::MAX_SIZE_MB)),
+        max_pages: values.get(keys::MAX_PAGES),
+        seconds: values.get(keys::READING_TIMEOUT_S),
+        memory_bytes: bytes(values.get(keys::MAX_MEMORY_MB)),
+        text_column,
+        id_column: (!id_column.is_empty()).then(|| id_column.to_owned()),
+        program: None,
+        convert: convert(values, folders, report),
+    }
+}
+
+fn convert(values: &Values, folders: &Folders, report: &mut Diagnostics) -> knowledge::Convert {
+    const KEY: Setting<Mapping> = keys::CONVERT;
+    let mut commands = BTreeMap::new();
+    for (ending, command) in values.get(KEY) {
+        match command.as_str().and_then(knowledge::ConvertCommand::parsed) {
+            Some(command) => _ = commands.insert(ending.trim_start_matches('.').to_lowercase(), command),
+            None => {
+                let text = format!(
+                    "`{KEY}.{ending}` must be a command with `{{input}}` for the path of the file, such as \
+                     `pandoc -t gfm {{input}}`"
+                );
+                report.conflict(&[KEY.path], values.place(KEY), text);
+            }
+        }
+    }
+    knowledge::Convert {
+        commands,
+        timeout: Duration::from_secs_f64(values.get(keys::CONVERT_TIMEOUT_S)),
+        cache: index_folder(values, folders).join("converted"),
     }
 }
 

@@ -265,6 +265,12 @@ keys! {
 keys! {
     KNOWLEDGE:
     FOLLOW_LINKS: bool = through("knowledge.follow_links", sources::KNOWLEDGE), env(&["KB_FOLLOW_LINKS"]);
+    TEXT_COLUMN: Text = through("knowledge.text_column", sources::KNOWLEDGE);
+    ID_COLUMN: Text = through("knowledge.id_column", sources::KNOWLEDGE);
+    MAX_SIZE_MB: f64 = through("knowledge.max_size_mb", sources::KNOWLEDGE), limit(Limit::above_zero(1e6));
+    MAX_PAGES: usize = through("knowledge.max_pages", sources::KNOWLEDGE), limit(MANY);
+    READING_TIMEOUT_S: u64 = through("knowledge.timeout_s", sources::KNOWLEDGE), limit(SECONDS_OF_A_DAY);
+    MAX_MEMORY_MB: f64 = through("knowledge.max_memory_mb", sources::KNOWLEDGE), limit(Limit::between(100.0, 1e6));
 }
 
 keys! {
@@ -304,6 +310,8 @@ keys! {
         env(&["RETRIEVAL_MODE"]);
     TOP_K: usize = fixed("tools.retrieval.top_k", |s| s.top_k.to_string()),
         limit(POSITIVE), env(&["KB_DEFAULT_K"]), under(&["tools.retrieval.default_k"]);
+    CONVERT: Mapping = through("tools.retrieval.convert", sources::KNOWLEDGE);
+    CONVERT_TIMEOUT_S: f64 = through("tools.retrieval.convert_timeout_s", sources::KNOWLEDGE), limit(SECONDS_OF_A_DAY);
     CHUNK_STRATEGY: OneOf<knowledge::Strategy> = fixed(
         "tools.retrieval.chunking.strategy", |s| s.knowledge.strategy.as_str().to_owned()
     ), env(&["KB_CHUNK_STRATEGY"]);
@@ -312,11 +320,11 @@ keys! {
     CHUNK_OVERLAP: Option<i64> = fixed(
         "tools.retrieval.chunking.chunk_overlap", |s| s.knowledge.chunk_overlap.to_string()
     ), limit(SIGNED), env(&["KB_CHUNK_OVERLAP"]), under(&["tools.retrieval.overlap"]);
+    PERSIST_DIR: Text = free("tools.retrieval.index.persist_dir"), env(&["KB_PERSIST_DIR"]), under(&["tools.retrieval.persist_dir"]);
 }
 
 keys! {
     INDEX_AND_RERANKING:
-    PERSIST_DIR: Text = free("tools.retrieval.index.persist_dir"), env(&["KB_PERSIST_DIR"]), under(&["tools.retrieval.persist_dir"]);
     REBUILD: bool = free("tools.retrieval.index.rebuild"), env(&["KB_REBUILD_INDEX"]), under(&["tools.retrieval.rebuild_index"]);
     SKIP_IF_UNCHANGED: bool = free("tools.retrieval.index.skip_if_unchanged"),
         env(&["KB_SKIP_IF_UNCHANGED"]), under(&["tools.retrieval.skip_if_unchanged"]);

@@ -50,6 +50,27 @@ pub struct EmbeddingOptions {
     pub timeout: u64,
 }
 
+impl EmbeddingOptions {
+    /// No vectors: passages are found by their words.
+    pub fn lexical() -> Self {
+        Self {
+            backend: Backend::Lexical,
+            model: String::new(),
+            fallback_model: String::new(),
+            device: Device::Cpu,
+            fallback_on_cpu: true,
+            runtime: None,
+            batch_size: 64,
+            max_length: None,
+            query_prefix: None,
+            passage_prefix: None,
+            base_url: String::new(),
+            api_key: String::new(),
+            timeout: 30,
+        }
+    }
+}
+
 /// What makes vectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
@@ -133,26 +154,4 @@ fn unit(mut vector: Vec<f32>) -> Vec<f32> {
         vector.iter_mut().for_each(|value| *value = (f64::from(*value) / length) as f32);
     }
     vector
-}
-
-#[cfg(test)]
-impl EmbeddingOptions {
-    /// No vectors.
-    pub(super) fn lexical() -> Self {
-        Self {
-            backend: Backend::Lexical,
-            model: String::new(),
-            fallback_model: String::new(),
-            device: Device::Cpu,
-            fallback_on_cpu: true,
-            runtime: None,
-            batch_size: 64,
-            max_length: None,
-            query_prefix: None,
-            passage_prefix: None,
-            base_url: String::new(),
-            api_key: String::new(),
-            timeout: 30,
-        }
-    }
 }
