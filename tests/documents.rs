@@ -2,8 +2,11 @@
 //! are from, a file that brings down the run or holds it up.
 
 use crate::support::documents::{docx, lines, paragraph, parquet, pdf, pdf_of};
-use crate::support::{Project, Ran, builtin};
+use crate::support::endpoint::dialogue::Latency;
+use crate::support::endpoint::{Behaviour, Endpoint};
+use crate::support::{Project, Ran, builtin, remote};
 use dlgforge::knowledge::{self, Options, Reading, Strategy};
+use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -64,8 +67,14 @@ fn every_type_is_read_and_named_in_the_outputs() {
     for path in ["a.txt", "b.md", "c.HTM", "d.docx", "e.pdf", "f.jsonl#1", "f.jsonl#2", "g.parquet#1", "g.parquet#2"] {
         assert!(all.contains(&format!("{path}#chunk0")), "no chunk of {path}");
     }
+    // Of what is cut from a section, models are told where it stands.
+    let endpoint = Endpoint::start(Behaviour::dialogue(Latency::NONE));
+    let cut = "tools: {retrieval: {chunking: {chunk_size: 120}}}";
+    project.write("config.yaml", remote(&endpoint.base_url(), RUN, cut).as_bytes());
+    project.generate(&["--set", "saving.output_dir=more"]);
+    let asked: String = endpoint.log().iter().map(Value::to_string).collect();
     for context in ["Houses › Chapel", "Ways › Bridge", "Boats › Ferry"] {
-        assert!(all.contains(context), "no {context}");
+        assert!(asked.contains(&format!("] {context}\\n")), "no {context}");
     }
 }
 
@@ -133,7 +142,7 @@ fn where_every_file_is_broken_all_are_named() {
 #[cfg(unix)]
 #[test]
 fn a_program_reads_what_it_is_set_for_once() {
-    let script = "echo >>runs; echo '# Scans'; echo; echo '## Tower'; echo; cat \"$1\"";
+    let script = "echo >>runs; echo \\# Scans; echo; echo \\## Tower; echo; cat \"$1\"";
     let more = format!(
         "tools: {{retrieval: {{convert: {{xyz: '{0}', pdf: '{0}'}}}}}}",
         format!("sh -c '{script}' sh {{input}}").replace('\'', "''")
@@ -144,7 +153,7 @@ fn a_program_reads_what_it_is_set_for_once() {
         project.generate(&["--set", "run.run_id="]);
     }
     let all = text(&project.path("outputs/conversations"));
-    assert!(all.contains("a b.XYZ#chunk0") && all.contains("c.pdf#chunk0") && all.contains("Scans › Tower"));
+    assert!(all.contains("a b.XYZ#chunk0") && all.contains("c.pdf#chunk0") && all.contains("## Tower"));
     assert_eq!(project.read("runs").lines().count(), 2, "each file once");
     assert_eq!(project.names("knowledge_index/converted").len(), 2);
     project.write("knowledge/c.pdf", b"");

@@ -18,6 +18,19 @@ const MARKED: [&str; 10] = ["aside", "div", "header", "li", "ol", "p", "section"
 /// Roles of elements that lead to other pages.
 const ROLES: [&str; 4] = ["banner", "contentinfo", "navigation", "search"];
 
+/// Classes of such elements, by the programs that make pages of documentation.
+const CLASSES: [&str; 9] = [
+    "breadcrumb",
+    "breadcrumbs",
+    "navbar",
+    "navfooter",
+    "navheader",
+    "sidebar",
+    "sphinxsidebar",
+    "toc",
+    "toctree-wrapper",
+];
+
 /// Elements nested deeper than this are no page that anybody wrote; browsers stop here too.
 const DEEPEST: usize = 512;
 
@@ -48,7 +61,20 @@ pub fn markdown(bytes: &[u8], notes: &mut Vec<String>) -> Result<String, String>
     if is_deeper(&tree, DEEPEST) {
         return Err(format!("its elements are nested more than {DEEPEST} deep"));
     }
-    Ok(converter.tree_to_markdown(&tree))
+    Ok(tidy(&converter.tree_to_markdown(&tree)))
+}
+
+/// Without blanks at the end of lines and without more than one blank line in a row.
+fn tidy(markdown: &str) -> String {
+    let mut tidy = String::with_capacity(markdown.len());
+    for line in markdown.lines().map(str::trim_end) {
+        if !line.is_empty() || !tidy.ends_with("\n\n") {
+            tidy.push_str(line);
+            tidy.push('\n');
+        }
+    }
+    tidy.truncate(tidy.trim_end().len());
+    tidy
 }
 
 /// In the encoding that it declares, unless it begins with a mark of another or has none of it.
@@ -83,6 +109,7 @@ fn is_hidden(element: &Element<'_>) -> bool {
     attribute(element, "hidden").is_some()
         || attribute(element, "aria-hidden") == Some("true")
         || attribute(element, "role").is_some_and(|role| ROLES.contains(&role))
+        || attribute(element, "class").is_some_and(|classes| classes.split(' ').any(|class| CLASSES.contains(&class)))
 }
 
 /// Whether a tree is deeper than this: the converter goes down into it.
@@ -136,7 +163,7 @@ mod tests {
 
     #[test]
     fn what_is_not_the_text_of_the_page_is_left_out() {
-        let html = "<head><style>p {}</style><script>var a = 1 < 2;</script></head><body><nav>Home</nav><div \
+        let html = "<head><style>p {}</style><script>var a = 1 < 2;</script></head><body><nav>Home</nav><div class='x toc'>1. One</div><div \
                     role=navigation>Up</div><p hidden>no</p><section aria-hidden=true>no</section><header><h1>Head</h1></header>\
                     <noscript>no</noscript><svg><text>no</text></svg><p>Text <img src=a.png alt='of the\nlamp'><img src=b.png>\
                     </p><form><button>Send</button></form><!-- no --><footer>Imprint</footer>";
