@@ -159,7 +159,18 @@ struct Read {
 /// the chunking settings would never reach the end of a document, when the index folder can't be used, and when the model is missing or
 /// fails.
 pub async fn open(options: &Options, watch: Watch<'_>) -> Result<Knowledge, KnowledgeError> {
-    let embedder = embeddings::embedder(&options.embeddings)?;
+    open_with(options, embeddings::embedder(&options.embeddings)?, watch).await
+}
+
+/// As [`open`], with vectors of this embedder, whatever the options say of one; without one by words alone.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_with(
+    options: &Options,
+    embedder: Option<Arc<dyn Embedder>>,
+    watch: Watch<'_>,
+) -> Result<Knowledge, KnowledgeError> {
     let Read { inventory, catalogue, warnings, rows, digest } = read(options, watch)?;
     let index = Arc::new(Index::kept(catalogue.clone(), inventory.folder(), &digest, watch)?);
     let is_in_use = |name: &str| name.strip_prefix(index::PREFIX) == Some(&*digest);

@@ -139,7 +139,9 @@ fn embeddings(
         let text = format!("`{key}` must be set with the backend `openai`, as http://127.0.0.1:8000/v1");
         report.conflict(&[key.path], values.place(key), text);
     }
-    let name = values.get(keys::EMBEDDING_MODEL).trim();
+    // The original's variable, where no model is named.
+    let named = env.get("EMBEDDING_MODEL_NAME").map_or("", |name| name.trim());
+    let name = Some(values.get(keys::EMBEDDING_MODEL).trim()).filter(|name| !name.is_empty()).unwrap_or(named);
     EmbeddingOptions {
         backend,
         model: if backend == Backend::OpenAi { name.to_owned() } else { model(name, folders) },
