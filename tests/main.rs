@@ -20,6 +20,7 @@ mod outputs;
 mod promises;
 mod quickstart;
 mod resume;
+mod retrieval;
 mod routing;
 mod secrets;
 mod support;

@@ -1,6 +1,7 @@
 //! Reads the documents of the knowledge folder.
 
 use super::formats::{self, Failure, Format, Part};
+use super::inventory::Key;
 use super::outline::Outline;
 use super::progress::Counter;
 use super::sandbox::Readers;
@@ -9,8 +10,13 @@ use super::{ConvertCommand, KnowledgeError, Reading, Step, Watch, blobs};
 use crate::domain::control_tokens::neutralised;
 use rayon::prelude::*;
 use std::borrow::Cow;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::Xxh3;
+
+/// Bytes of a file that are read at a time.
+const PART: usize = 1 << 20;
 
 /// A document with text in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,76 +55,89 @@ impl Document {
     }
 }
 
-/// All documents of a folder, or what became of them.
+/// What was made of the files of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Documents<T> {
-    /// At least one, files sorted by path, rows of a file as they come.
-    pub documents: Vec<T>,
-    /// What was left out, one line per kind, then what was skipped or read in an unexpected way, one line per file.
+pub(super) struct Files<T> {
+    /// One for each file, sorted by path.
+    pub files: Vec<T>,
+    /// What was left out, one line per kind.
     pub warnings: Vec<String>,
 }
 
-/// Reads every document below a folder, and makes something of each, on all cores.
-pub(super) fn read_all<T: Send>(
+/// What was read of a file.
+pub(super) struct FileRead {
+    /// The documents in it that have text.
+    pub documents: Vec<Document>,
+    /// What its user should know about how it was read.
+    pub warnings: Vec<String>,
+    /// Whether the file alone decides on it: what a program has failed at may come out otherwise the next time.
+    pub is_final: bool,
+}
+
+/// Makes something of every file below a folder that holds documents, on all cores: what is known of its path and the digest
+/// of its bytes, else what is kept of what was read.
+pub(super) fn each<T: Send>(
     folder: &Path,
-    follow_links: bool,
-    reading: &Reading,
+    (follow_links, reading): (bool, &Reading),
     watch: Watch<'_>,
-    made: impl Fn(Document) -> T + Sync,
-) -> Result<Documents<T>, KnowledgeError> {
+    known: impl Fn(&str, &Key) -> Result<Option<T>, KnowledgeError> + Sync,
+    keep: impl Fn(&str, &Key, FileRead) -> Result<T, KnowledgeError> + Sync,
+) -> Result<Files<T>, KnowledgeError> {
     if !folder.is_dir() {
         return Err(KnowledgeError::MissingFolder(folder.to_path_buf()));
     }
     let is_document = |path: &Path| reading.convert.command(path).is_some() || Format::of(path).is_some();
-    let Found { documents: found, mut warnings } = walk::find(folder, follow_links, &is_document)?;
+    let Found { documents: found, warnings } = walk::find(folder, follow_links, &is_document)?;
     let counter = Counter::new(Step::Documents, found.len(), watch);
     let readers = Readers::new(folder, reading);
-    let read = |(path, file)| {
-        let read = read(&readers, reading, path, file, &made);
+    let read = |(path, file): (String, PathBuf)| {
+        let content = digest(&file).map_err(|cause| KnowledgeError::Unreadable { path: file.clone(), cause })?;
+        let made = match known(&path, &content)? {
+            Some(known) => known,
+            None => keep(&path, &content, read(&readers, reading, &path, file)?)?,
+        };
         counter.add(1);
-        read
+        Ok(made)
     };
     // Collected before an error is looked for, so that it is the first one's whichever thread is faster.
     let read: Vec<Result<_, KnowledgeError>> = found.into_par_iter().map(read).collect();
-    let mut documents = Vec::new();
-    for one in read {
-        let (made, more) = one?;
-        documents.extend(made);
-        warnings.extend(more);
-    }
-    if documents.is_empty() {
-        return Err(KnowledgeError::NothingToRead(warnings));
-    }
-    Ok(Documents { documents, warnings })
+    Ok(Files { files: read.into_iter().collect::<Result<_, _>>()?, warnings })
 }
 
-/// What is made of the documents of a file, and what its user should know about how it was read.
-fn read<T>(
-    readers: &Readers<'_>,
-    reading: &Reading,
-    path: String,
-    file: PathBuf,
-    made: impl Fn(Document) -> T,
-) -> Result<(Vec<T>, Vec<String>), KnowledgeError> {
+/// The digest of a file's bytes.
+fn digest(file: &Path) -> io::Result<Key> {
+    let (mut file, mut part, mut digest) = (File::open(file)?, vec![0; PART], Xxh3::new());
+    loop {
+        let count = file.read(&mut part)?;
+        if count == 0 {
+            return Ok(digest.digest128().to_be_bytes());
+        }
+        digest.update(&part[..count]);
+    }
+}
+
+fn read(readers: &Readers<'_>, reading: &Reading, path: &str, file: PathBuf) -> Result<FileRead, KnowledgeError> {
     let part = |part| {
         let mut warnings = Vec::new();
-        let document = Document::of(&path, part, &mut warnings);
-        (document.map(&made), warnings)
+        (Document::of(path, part, &mut warnings), warnings)
     };
-    let read = match reading.convert.command(&file) {
-        None => readers.read(&path, part),
+    let command = reading.convert.command(&file);
+    let read = match command {
+        None => readers.read(path, part),
         Some(command) => converted(&file, command, reading, part),
     };
+    let is_final = read.is_ok() || command.is_none();
     let (documents, notes) = match read {
         Ok((documents, notes)) => (documents, notes.into_iter().map(|note| format!("{note}: {path}")).collect()),
         Err(Failure::Broken(reason)) => (Vec::new(), vec![format!("skipped, {reason}: {path}")]),
         Err(Failure::Unreadable(cause)) => {
             return Err(KnowledgeError::Unreadable { path: file, cause: io::Error::other(cause) });
         }
-        Err(Failure::NoReader(cause)) => return Err(KnowledgeError::NoReader(path, cause)),
+        Err(Failure::NoReader(cause)) => return Err(KnowledgeError::NoReader(path.to_owned(), cause)),
     };
     let (documents, warnings): (Vec<_>, Vec<Vec<String>>) = documents.into_iter().unzip();
-    Ok((documents.into_iter().flatten().collect(), [notes, warnings.concat()].concat()))
+    let warnings = [notes, warnings.concat()].concat();
+    Ok(FileRead { documents: documents.into_iter().flatten().collect(), warnings, is_final })
 }
 
 /// What is made of a file that a program prints.
@@ -151,11 +170,24 @@ mod tests {
         folder
     }
 
-    fn read_all(folder: &Path, follow_links: bool) -> Result<Documents<Document>, KnowledgeError> {
-        super::read_all(folder, follow_links, &Reading::default(), &|_| (), |document| document)
+    #[derive(Debug)]
+    struct Documents {
+        documents: Vec<Document>,
+        warnings: Vec<String>,
     }
 
-    fn paths(read: &Documents<Document>) -> Vec<&str> {
+    fn read_all(folder: &Path, follow_links: bool) -> Result<Documents, KnowledgeError> {
+        let keep = |_: &str, _: &Key, read| Ok(read);
+        let read = each(folder, (follow_links, &Reading::default()), &|_| (), |_, _| Ok(None), keep)?;
+        let (mut documents, mut warnings) = (Vec::new(), read.warnings);
+        for file in read.files {
+            documents.extend(file.documents);
+            warnings.extend(file.warnings);
+        }
+        Ok(Documents { documents, warnings })
+    }
+
+    fn paths(read: &Documents) -> Vec<&str> {
         read.documents.iter().map(|document| document.path.as_str()).collect()
     }
 

@@ -28,6 +28,15 @@ pub struct Reading {
     pub convert: Convert,
 }
 
+impl Reading {
+    /// All that what is read of a file follows from beside the file, in words that are the same on every machine.
+    pub(super) fn told(&self) -> String {
+        let Self { max_bytes, max_pages, seconds, memory_bytes, text_column, id_column, program: _, convert } = self;
+        let commands = &convert.commands;
+        format!("{max_bytes} {max_pages} {seconds} {memory_bytes} {text_column:?} {id_column:?} {commands:?}")
+    }
+}
+
 impl Default for Reading {
     /// The defaults of the settings, within this process.
     fn default() -> Self {

@@ -5,11 +5,10 @@ use super::choices::{CoverageMode, DocumentLanguage, JudgeMode, OnFail, Trace, T
 use super::error::Diagnostics;
 use super::folders::Folders;
 use super::keys::listed;
-use super::types::{Mapping, Setting, Text, Texts};
+use super::types::{Setting, Text, Texts};
 use super::values::Values;
-use super::{PersonaSource, PlanSettings, Resume, Settings, TopicSource, table as keys};
+use super::{PersonaSource, PlanSettings, Resume, Settings, TopicSource, retrieval, table as keys};
 use crate::domain::{Agent, Agents};
-use crate::knowledge;
 use crate::output;
 use crate::plan;
 use crate::stages::{Accept, AnswerOptions, JudgeOptions, PromptOptions};
@@ -57,7 +56,7 @@ pub(super) fn settings(
         plan: plan(values, folders, report),
         topics_path: values.get(keys::TOPICS_PATH).to_owned(),
         topics_enabled: values.get(keys::TOPICS_ENABLED),
-        knowledge: knowledge_options(values, folders, report),
+        knowledge: retrieval::options(values, folders, env, report),
         top_k: values.get(keys::TOP_K),
         answers: answers(values),
         agents,
@@ -242,69 +241,6 @@ fn personas(values: &Values, folders: &Folders, report: &mut Diagnostics) -> Per
         },
         PersonaSource::File,
     )
-}
-
-fn knowledge_options(values: &Values, folders: &Folders, report: &mut Diagnostics) -> knowledge::Options {
-    let (size, overlap) = (keys::CHUNK_SIZE, keys::CHUNK_OVERLAP);
-    let (chunk_size, strategy) = (values.get(size), values.get(keys::CHUNK_STRATEGY));
-    let given = values.get(overlap);
-    let chunk_overlap = given.map_or(Ok(strategy.default_overlap()), usize::try_from);
-    let within = chunk_overlap.ok().filter(|&overlap| overlap < chunk_size);
-    if within.is_none() {
-        let place = values.place(overlap).or_else(|| values.place(size));
-        report.conflict(&[size.path, overlap.path], place, format!("`{overlap}` must be >= 0 and < `{size}`."));
-    }
-    knowledge::Options {
-        folder: folders.root.join("knowledge"),
-        follow_links: values.get(keys::FOLLOW_LINKS),
-        reading: reading(values, folders, report),
-        strategy,
-        chunk_size,
-        chunk_overlap: within.unwrap_or_default(),
-    }
-}
-
-fn reading(values: &Values, folders: &Folders, report: &mut Diagnostics) -> knowledge::Reading {
-    const TEXT: Setting<Text> = keys::TEXT_COLUMN;
-    let bytes = |megabytes: f64| (megabytes * 1e6) as u64;
-    let text_column = values.get(TEXT).trim().to_owned();
-    if text_column.is_empty() {
-        report.conflict(&[TEXT.path], values.place(TEXT), format!("`{TEXT}` must not be empty"));
-    }
-    let id_column = values.get(keys::ID_COLUMN).trim();
-    knowledge::Reading {
-        max_bytes: bytes(values.get(keys::MAX_SIZE_MB)),
-        max_pages: values.get(keys::MAX_PAGES),
-        seconds: values.get(keys::READING_TIMEOUT_S),
-        memory_bytes: bytes(values.get(keys::MAX_MEMORY_MB)),
-        text_column,
-        id_column: (!id_column.is_empty()).then(|| id_column.to_owned()),
-        program: None,
-        convert: convert(values, folders, report),
-    }
-}
-
-fn convert(values: &Values, folders: &Folders, report: &mut Diagnostics) -> knowledge::Convert {
-    const KEY: Setting<Mapping> = keys::CONVERT;
-    let mut commands = BTreeMap::new();
-    for (ending, command) in values.get(KEY) {
-        match command.as_str().and_then(knowledge::ConvertCommand::parsed) {
-            Some(command) => _ = commands.insert(ending.trim_start_matches('.').to_lowercase(), command),
-            None => {
-                let text = format!(
-                    "`{KEY}.{ending}` must be a command with `{{input}}` for the path of the file, such as \
-                     `pandoc -t gfm {{input}}`"
-                );
-                report.conflict(&[KEY.path], values.place(KEY), text);
-            }
-        }
-    }
-    let index = Some(values.get(keys::PERSIST_DIR).trim()).filter(|folder| !folder.is_empty());
-    knowledge::Convert {
-        commands,
-        timeout: Duration::from_secs_f64(values.get(keys::CONVERT_TIMEOUT_S)),
-        cache: folders.root.join(index.unwrap_or("knowledge_index")).join("converted"),
-    }
 }
 
 fn reasons(values: &Values) -> Vec<String> {

@@ -203,7 +203,7 @@ mod tests {
         let quoted = |content: &str| Evidence { id: "E".to_owned(), cue: String::new(), content: content.to_owned() };
         answer.retrieved = vec![ChunkIndex(1), ChunkIndex(0)];
         answer.reply.reasoning_trace.evidence = vec![
-            quoted(&catalogue().chunks[1].text),
+            quoted(&catalogue().chunk(ChunkIndex(1)).text),
             quoted("dried soon after picking"),
             quoted("boiled for nine hours"),
         ];
@@ -238,7 +238,7 @@ mod tests {
         assert_eq!((task.public_conversation_history.as_str(), task.turn_index), (history, 2));
         assert_eq!((&*task.judge_user_message, &*task.judge_assistant_message), ("Question 2?", "Answer 2."));
         let evidence: Vec<_> = task.judge_evidence.iter().map(|it| (it.source.as_str(), it.content.as_str())).collect();
-        let chunks = &catalogue().chunks;
+        let chunks = Vec::from_iter(catalogue().chunks());
         assert_eq!(
             evidence,
             [
