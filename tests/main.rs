@@ -23,3 +23,4 @@ mod routing;
 mod secrets;
 mod support;
 mod tidy;
+mod web;

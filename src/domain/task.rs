@@ -107,6 +107,8 @@ pub struct AnswerTask {
     pub retrieval_default_k: usize,
     /// `tools.retrieval.mode`: `first`, `tool` or `both`.
     pub retrieval_mode: RetrievalMode,
+    /// Whether the web can be searched too.
+    pub web_search: bool,
     /// What was retrieved so far.
     pub passages: Vec<Passage>,
     /// Whether premises and the steps of the reasoning are wanted too (`llm.agents.assistant.trace: full`).

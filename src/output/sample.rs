@@ -5,9 +5,9 @@ use crate::domain::reply::{
     Confidence, Difficulty, Evidence, GroundingFact, Intent, Premise, ReasoningTrace, RetrievalQueries, Thought,
 };
 use crate::domain::{
-    Acceptance, Answer, AssistantReply, Attempt, Catalogue, ChunkIndex, Conversation, DropReason, Json, Judgement,
-    LanguageIndex, Normalisation, Outcome, Persona, Question, QuestionMode, Slot, SourceIndex, ToolDefinition,
-    ToolEvent, Turn, UserReply, fixtures,
+    Acceptance, Answer, AssistantReply, Attempt, Catalogue, ChunkIndex, Conversation, DropReason, Found, Json,
+    Judgement, LanguageIndex, Normalisation, Outcome, Persona, Question, QuestionMode, Slot, SourceIndex,
+    ToolDefinition, ToolEvent, Turn, UserReply, fixtures,
 };
 use crate::store::{Run, State};
 use serde_json::json;
@@ -118,7 +118,8 @@ pub(crate) fn sample_conversation() -> Conversation {
     question.reply.coverage_target = "5f0c-1".into();
     question.used.chunk = Some(ChunkIndex(1));
     question.used.source = Some(SourceIndex(0));
-    (first.answer.retrieved, first.answer.used) = (vec![ChunkIndex(1), ChunkIndex(0)], vec![ChunkIndex(1)]);
+    first.answer.retrieved = [1, 0].map(|at| Found::Chunk(ChunkIndex(at))).to_vec();
+    first.answer.used = vec![ChunkIndex(1)];
     first.answer.tool_events = vec![ToolEvent {
         id: "call_46611".into(),
         name: "vector_db_search".into(),

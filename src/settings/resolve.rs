@@ -7,6 +7,7 @@ use super::folders::Folders;
 use super::keys::listed;
 use super::types::{Setting, Text, Texts};
 use super::values::Values;
+use super::web;
 use super::{PersonaSource, PlanSettings, Resume, Settings, TopicSource, table as keys};
 use crate::domain::{Agent, Agents};
 use crate::knowledge;
@@ -60,6 +61,7 @@ pub(super) fn settings(
         knowledge: knowledge_options(values, folders, report),
         top_k: values.get(keys::TOP_K),
         answers: answers(values),
+        web_search: web::search(values, env, report),
         agents,
         judge,
         max_outage: Duration::from_secs_f64(values.get(keys::MAX_OUTAGE)),

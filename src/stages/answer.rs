@@ -13,7 +13,7 @@ use crate::domain::task::{AnswerTask, RetrievalMode};
 use crate::domain::{Agent, Answer, Conversation, Failure, Language, Passage, Question, Stage, Task};
 use crate::knowledge::Index;
 use crate::llm::{ChatReply, ChatRequest, Finish, Model};
-use crate::tools::Toolbox;
+use crate::tools::{SEARCH, Toolbox, WEB_SEARCH};
 use std::sync::Arc;
 
 const AGENT: Agent = Agent::Assistant;
@@ -85,8 +85,8 @@ impl Responder {
             let offered = !request.tools.is_empty();
             if offered && !reply.tool_calls.is_empty() && reply.finish == Finish::Stop {
                 progress.thoughts.push(reply.reasoning.clone());
-                let (retrieved, turn) = (&mut progress.retrieved, request.place.turn);
-                retrieved.use_tools(tools, turn, reply, request.messages_mut()).await?;
+                let (retrieved, place) = (&mut progress.retrieved, request.place);
+                retrieved.use_tools(tools, place, reply, request.messages_mut()).await?;
                 self.found(&mut request, conversation, question, &progress.retrieved);
                 continue;
             }
@@ -113,8 +113,9 @@ impl Responder {
         let task = self.task(conversation, question, &retrieved.passages);
         let schema = schemas::assistant_schema(&retrieved.passages, self.options.full_trace);
         let mut request = request(&self.prompts, AGENT, (conversation, Stage::Answer), &history, task, schema)?;
-        if self.options.retrieval != RetrievalMode::First {
-            request.tools = self.toolbox.definitions();
+        request.tools = self.toolbox.definitions();
+        if self.options.retrieval == RetrievalMode::First {
+            request.tools.retain(|tool| tool.name != SEARCH);
         }
         Ok(request)
     }
@@ -142,6 +143,7 @@ impl Responder {
             target_language: Language::of(&conversation.language).name.to_string(),
             retrieval_default_k: self.options.top_k,
             retrieval_mode: self.options.retrieval,
+            web_search: self.toolbox.find(WEB_SEARCH).is_some(),
             passages: passages.to_vec(),
             full_trace: self.options.full_trace,
             user_reply: question.reply.clone(),
@@ -184,8 +186,8 @@ impl Responder {
     ) -> Result<Answer, Failure> {
         progress.thoughts.push(reasoning);
         let Grounded { reply, used, .. } = grounded;
-        let Retrieved { events, chunks, passages } = progress.retrieved;
-        if chunks.is_empty() && self.options.require_retrieval {
+        let Retrieved { events, found, passages } = progress.retrieved;
+        if found.is_empty() && self.options.require_retrieval {
             return Err(Failure::Ungrounded { detail: self.ungrounded(events.is_empty()) });
         }
         let said = history(&exchanged(&conversation.turns));
@@ -195,8 +197,8 @@ impl Responder {
             unsupported_numbers: numbers::unsupported(&reply.assistant_message, &known),
             reply,
             tool_events: events,
-            used: used.into_iter().map(|at| chunks[at]).collect(),
-            retrieved: chunks,
+            used: used.into_iter().filter_map(|at| found[at].chunk()).collect(),
+            retrieved: found,
             agent: self.model.name().clone(),
             reasoning: joined(progress.thoughts),
             raw: last.raw.into(),
@@ -226,7 +228,7 @@ fn unusable(detail: &str) -> Failure {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::domain::{ChunkIndex, DropReason};
+    use crate::domain::{ChunkIndex, DropReason, Found};
     use crate::llm::Role;
     use crate::stages::PromptOptions;
     use crate::stages::script::{
@@ -268,7 +270,8 @@ mod tests {
             let answer = stage(model.clone(), AnswerOptions { retrieval, ..BOTH }).answer(&asked()).await.unwrap();
             assert_eq!((answer.reply.assistant_message.as_str(), model.calls()), ("Dried soon.", 1));
             assert_eq!(answer.tool_events.len(), 1, "the search is a call like any other");
-            assert_eq!((answer.retrieved, answer.used), (vec![ChunkIndex(0), ChunkIndex(1)], vec![ChunkIndex(0)]));
+            let found = vec![Found::Chunk(ChunkIndex(0)), Found::Chunk(ChunkIndex(1))];
+            assert_eq!((answer.retrieved, answer.used), (found, vec![ChunkIndex(0)]));
             let trace = answer.reply.reasoning_trace;
             assert_eq!(trace.retrieval_queries.vector_db_search, ["Why is green tea green?"]);
             assert_eq!(trace.evidence[0].content, &*catalogue().chunks[0].text);
@@ -290,7 +293,7 @@ mod tests {
         let model = after(1);
         let answer = stage(model.clone(), tool).answer(&asked()).await.unwrap();
         assert!(!model.request(0).messages[3].content.contains("[P1]"));
-        assert_eq!((model.calls(), answer.retrieved), (2, vec![ChunkIndex(1)]));
+        assert_eq!((model.calls(), answer.retrieved), (2, vec![Found::Chunk(ChunkIndex(1))]));
         assert_eq!(model.request(1).schema.schema["properties"]["evidence_refs"]["items"]["enum"], json!(["P1"]));
 
         let failure = stage(after(0), tool).answer(&asked()).await.unwrap_err();

@@ -169,8 +169,11 @@ pub(super) fn holds(passage: &str, quoted: &str) -> bool {
     misquote(&[quoted], &[passage]).is_none()
 }
 
-/// Where a passage comes from.
+/// Where a passage comes from: a document with the number of the chunk, or the address of a page.
 fn cue(passage: &Passage) -> String {
+    if passage.source_descriptor == passage.source_path {
+        return format!("Web: {}", passage.source_path);
+    }
     let number = passage.source_descriptor.rsplit('#').next().unwrap_or_default();
     format!("KB: {}#{number}", passage.source_path)
 }

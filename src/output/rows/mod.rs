@@ -15,14 +15,14 @@ pub use messages::{Call, CalledFunction, HistoryItem, Message, ToolMessage};
 pub use payloads::{RawResult, ReadReplies, TurnPayload};
 pub use reasoning::{AssistantReasoning, JudgeColumn, JudgedTurn, Metadata, UserReasoning};
 pub use results::{Called, ToolResult};
-pub use state::{ConversationState, JudgementState, TurnState, UsedState};
+pub use state::{ConversationState, FoundState, JudgementState, TurnState, UsedState};
 
 pub(crate) use json::{Text, or_empty};
 pub(crate) use messages::{history, messages};
 pub(crate) use payloads::{accepted, raw_results};
 pub(crate) use reasoning::mean_score;
 pub(crate) use results::restored;
-pub(crate) use state::{Reposition, told};
+pub(crate) use state::{Reposition, pages, told};
 
 use super::{Options, RunFacts};
 use crate::domain::{Catalogue, Conversation, JudgeReply, Outcome, Persona};

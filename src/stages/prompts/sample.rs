@@ -80,6 +80,7 @@ fn answer(retrieval_mode: RetrievalMode, full: bool) -> Task {
         target_language: "Modern Standard Arabic".to_owned(),
         retrieval_default_k: 4,
         retrieval_mode,
+        web_search: full,
         passages: Vec::from_iter(full.then(passage)),
         full_trace: full,
         user_reply: UserReply {
