@@ -100,6 +100,11 @@ fn pages_stand_in_prompts_and_rows_as_what_others_wrote() {
         let evidence = turn["reasoning_trace"]["evidence"].as_array().expect("evidence");
         let page = evidence.iter().find(|piece| piece["cue"] == "Web: https://docs.example.org/a").expect("a page");
         assert_eq!(page["content"], neutral);
+        let shown = turn["provenance"].as_array().expect("provenance");
+        let shown = shown.iter().find(|shown| shown["id"] == "https://docs.example.org/a").expect("the page");
+        assert_eq!((&shown["source"], &shown["evidence_ids"][0]), (&shown["id"], &page["id"]));
+        assert_eq!(shown["char_end"], neutral.chars().count());
+        assert_eq!((&shown["scores"], &turn["unknown_citations"]), (&json!([]), &json!([])));
         assert!(turn["reasoning_trace"]["retrieval_queries"]["web_search"][0].is_string());
     }
     let row = &project.rows("outputs/conversations_sharegpt.jsonl")[0];

@@ -68,9 +68,97 @@ impl Found {
     }
 }
 
+/// How well something fits a query, by each stage of the search that ranked it: greater is better, comparable within one query
+/// only.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Scores {
+    /// By its words: the BM25 score.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lexical: Option<f32>,
+    /// By its vector: the cosine with that of the query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vector: Option<f32>,
+    /// By the reranker that read it beside the query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerank: Option<f32>,
+}
+
+impl Scores {
+    /// The same with four decimals: more tell nothing, and take room in every row.
+    pub fn rounded(self) -> Self {
+        let round = |score: Option<f32>| score.map(|score| (score * 1e4).round() / 1e4);
+        Self { lexical: round(self.lexical), vector: round(self.vector), rerank: round(self.rerank) }
+    }
+
+    /// Each that there is, with its name.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, f32)> {
+        let all = [("lexical", self.lexical), ("vector", self.vector), ("rerank", self.rerank)];
+        all.into_iter().filter_map(|(name, score)| Some((name, score?)))
+    }
+
+    /// The scores of these names.
+    pub fn of<'a>(named: impl IntoIterator<Item = (&'a str, f32)>) -> Self {
+        let mut scores = Self::default();
+        for (name, score) in named {
+            match name {
+                "lexical" => scores.lexical = Some(score),
+                "vector" => scores.vector = Some(score),
+                "rerank" => scores.rerank = Some(score),
+                _ => {}
+            }
+        }
+        scores
+    }
+}
+
+/// What a search found, and how well it fits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Stored")]
+pub struct SearchHit {
+    /// What it is, a chunk or a page.
+    pub found: Found,
+    /// How it was ranked by the search that found it first; a page has no scores.
+    pub scores: Scores,
+}
+
+/// A hit as it may have been written: the first documents have no scores.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Scored { found: Found, scores: Scores },
+    Bare(Found),
+}
+
+impl From<Stored> for SearchHit {
+    fn from(stored: Stored) -> Self {
+        match stored {
+            Stored::Scored { found, scores } => Self { found, scores },
+            Stored::Bare(found) => found.into(),
+        }
+    }
+}
+
+impl From<Found> for SearchHit {
+    fn from(found: Found) -> Self {
+        Self { found, scores: Scores::default() }
+    }
+}
+
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hits_are_read_with_scores_and_without() {
+        let scores = Scores { lexical: Some(12.345_678), rerank: Some(-0.5), ..Scores::default() }.rounded();
+        let hit = SearchHit { found: Found::Chunk(ChunkIndex(3)), scores };
+        let written = serde_json::to_string(&hit).unwrap();
+        assert_eq!(written, r#"{"found":3,"scores":{"lexical":12.3457,"rerank":-0.5}}"#);
+        assert_eq!(serde_json::from_str::<SearchHit>(&written).unwrap(), hit);
+        assert_eq!(serde_json::from_str::<SearchHit>("3").unwrap(), hit.found.clone().into());
+        assert_eq!(Scores::of(scores.named()), scores);
+    }
 
     #[test]
     fn a_page_is_told_by_its_title_and_machine() {

@@ -34,7 +34,7 @@ pub use conversation::{
 pub use corpus::{Catalogue, Chunk, ChunkIndex, Passage, Source, SourceIndex};
 pub use coverage::{Coverage, Used};
 pub use fingerprint::{Fingerprint, question_hash};
-pub use found::{Found, Page};
+pub use found::{Found, Page, Scores, SearchHit};
 pub use json::Json;
 pub use language::Language;
 pub use normalisation::Normalisation;

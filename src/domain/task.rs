@@ -168,6 +168,8 @@ pub struct JudgeTurnTask {
     pub judge_evidence: Vec<JudgeEvidence>,
     /// Numbers of the answer that stand neither in the passages nor in what was said before.
     pub unsupported_numbers: Vec<String>,
+    /// What the answer cites that was not retrieved.
+    pub unknown_citations: Vec<String>,
     /// Labels to choose from.
     pub judge_reasons: Vec<String>,
     /// Name of the language of the conversation.
@@ -185,6 +187,8 @@ pub struct JudgedTurn {
     pub assistant_message: String,
     /// Numbers of the answer that stand neither in the passages nor in what was said before.
     pub unsupported_numbers: Vec<String>,
+    /// What the answer cites that was not retrieved.
+    pub unknown_citations: Vec<String>,
 }
 
 /// Variables of the judge's prompt for a whole conversation.

@@ -182,8 +182,9 @@ impl Summary {
         let Tally { duplicates, rollbacks, wasted, lag, turns, .. } = self.tally;
         let below = if turns.flagged > 0 { format!(", {} below judge.accept", turns.flagged) } else { String::new() };
         let text = format!(
-            "{}, {} without a retrieved passage, {} with numbers that no passage has{below}",
-            turns.all, turns.unretrieved, turns.unsupported
+            "{}, {} without a retrieved passage, {} with numbers that no passage has, {} with citations of what was not \
+             found{below}",
+            turns.all, turns.unretrieved, turns.unsupported, turns.unknown_citations
         );
         row(f, "turns", &text)?;
         if let Some(verdicts) = self.verdicts() {

@@ -81,6 +81,7 @@ impl Judge {
             judge_assistant_message: said(&answer.reply.assistant_message),
             judge_evidence: self.evidence(&turns[turns.len() - 1..]),
             unsupported_numbers: answer.unsupported_numbers.clone(),
+            unknown_citations: answer.unknown_citations.clone(),
             judge_reasons: self.options.reasons.clone(),
             target_language: Language::of(&conversation.language).name.to_string(),
         }))
@@ -112,9 +113,9 @@ impl Judge {
     /// found in one of the passages or not.
     fn evidence(&self, turns: &[Exchanged<'_>]) -> Vec<JudgeEvidence> {
         let mut retrieved: Vec<&Found> = Vec::new();
-        for found in turns.iter().flat_map(|(_, _, answer)| &answer.retrieved) {
-            if !retrieved.contains(&found) {
-                retrieved.push(found);
+        for hit in turns.iter().flat_map(|(_, _, answer)| &answer.retrieved) {
+            if !retrieved.contains(&&hit.found) {
+                retrieved.push(&hit.found);
             }
         }
         let passages = retrieved.iter().zip(1..).map(|(found, number)| found.passage(&self.catalogue, number));
@@ -165,6 +166,7 @@ fn judged((turn_index, question, answer): &Exchanged<'_>) -> JudgedTurn {
         user_message: question.reply.user_message.clone(),
         assistant_message: said(&answer.reply.assistant_message),
         unsupported_numbers: answer.unsupported_numbers.clone(),
+        unknown_citations: answer.unknown_citations.clone(),
     }
 }
 
@@ -201,7 +203,8 @@ mod tests {
         let question = question(&format!("Question {number}?"));
         let mut answer = answer(&format!("Answer {number}."));
         let quoted = |content: &str| Evidence { id: "E".to_owned(), cue: String::new(), content: content.to_owned() };
-        answer.retrieved = [1, 0].map(|at| Found::Chunk(ChunkIndex(at))).to_vec();
+        answer.retrieved = [1, 0].map(|at| Found::Chunk(ChunkIndex(at)).into()).to_vec();
+        answer.unknown_citations = vec!["P9".to_owned()];
         answer.reply.reasoning_trace.evidence = vec![
             quoted(&catalogue().chunks[1].text),
             quoted("dried soon after picking"),
@@ -252,6 +255,11 @@ mod tests {
         let request = model.request(0);
         assert!(request.messages[0].content.contains("too_vague, other"));
         assert!(request.messages[1].content.contains("said before: 42"), "{}", request.messages[1].content);
+        assert!(
+            request.messages[1].content.contains("not found:\n<untrusted name=\"citations\">\nP9\n"),
+            "{}",
+            request.messages[1].content
+        );
         assert_eq!(request.schema.schema["properties"]["reasons"]["items"]["enum"][0], "too_vague");
     }
 

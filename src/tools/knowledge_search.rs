@@ -2,8 +2,8 @@
 
 use super::tool::{query, with_query};
 use super::{Called, Calling, Tool};
-use crate::domain::{Catalogue, ChunkIndex, Found, Place, ToolDefinition};
-use crate::knowledge::Retriever;
+use crate::domain::{Catalogue, ChunkIndex, Found, Place, Scores, SearchHit, ToolDefinition};
+use crate::knowledge::{Hit, Retriever};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -36,6 +36,12 @@ impl KnowledgeSearch {
         let chunk = self.catalogue.chunk(chunk);
         format!("[{}] {}", self.catalogue.source(chunk.source).path, chunk.text)
     }
+}
+
+/// A hit as answers keep it.
+fn found(hit: &Hit) -> SearchHit {
+    let scores = Scores { lexical: Some(hit.score), ..Scores::default() };
+    SearchHit { found: Found::Chunk(hit.chunk), scores: scores.rounded() }
 }
 
 impl Tool for KnowledgeSearch {
@@ -80,7 +86,7 @@ impl Tool for KnowledgeSearch {
             let k = arguments.get("k").and_then(Value::as_u64).filter(|&k| k > 0);
             let k = k.map_or(self.top_k, |k| k.min(MOST as u64) as usize);
             let hits = self.retriever.search(query, k).await?;
-            let chunks: Vec<_> = hits.into_iter().map(|hit| hit.chunk).collect();
+            let chunks: Vec<_> = hits.iter().map(|hit| hit.chunk).collect();
             let results: Vec<Value> = chunks.iter().map(|chunk| self.passage(*chunk)).collect();
             let lines: Vec<String> = chunks.iter().map(|chunk| self.line(*chunk)).collect();
             let rendered = if lines.is_empty() {
@@ -89,7 +95,7 @@ impl Tool for KnowledgeSearch {
                 lines.join("\n")
             };
             let result = json!({ "query": query, "results": results, "rendered": rendered });
-            Ok(Called { result, found: chunks.into_iter().map(Found::Chunk).collect() })
+            Ok(Called { result, found: hits.iter().map(found).collect() })
         })
     }
 }
@@ -133,7 +139,9 @@ mod tests {
             .call("vector_db_search", Place::default(), &json!({ "query": "number7 number9", "k": 2 }))
             .await
             .unwrap();
-        assert_eq!(two.found, [ChunkIndex(7), ChunkIndex(9)].map(Found::Chunk));
+        let found: Vec<_> = two.found.iter().filter_map(|hit| hit.found.chunk()).collect();
+        assert_eq!(found, [ChunkIndex(7), ChunkIndex(9)]);
+        assert!(two.found.iter().all(|hit| hit.scores.named().map(|(name, _)| name).eq(["lexical"])));
         assert_eq!(two.result["rendered"], "[en/bees.md] hive number7\n[en/bees.md] hive number9");
         let none =
             toolbox().call("vector_db_search", Place::default(), &json!({ "query": "zebra" })).await.unwrap().result;

@@ -1,7 +1,7 @@
 //! A tool, whatever it does.
 
 use super::WebError;
-use crate::domain::{Found, Place, ToolDefinition};
+use crate::domain::{Place, SearchHit, ToolDefinition};
 use crate::knowledge::KnowledgeError;
 use serde_json::Value;
 use std::future::Future;
@@ -13,7 +13,7 @@ pub struct Called {
     /// What it returned; `{"error": …}`, worded for the model that made it, where it can't be answered.
     pub result: Value,
     /// What it found, best first.
-    pub found: Vec<Found>,
+    pub found: Vec<SearchHit>,
 }
 
 /// Why a call has no result, which no other call can mend.

@@ -70,7 +70,7 @@ impl Tool for WebSearch {
                 }
             };
             let result = json!({ "query": query, "results": pages, "rendered": rendered });
-            Ok(Called { result, found: pages.into_iter().map(Found::Page).collect() })
+            Ok(Called { result, found: pages.into_iter().map(|page| Found::Page(page).into()).collect() })
         })
     }
 }
@@ -80,6 +80,7 @@ impl Tool for WebSearch {
 mod tests {
     use super::super::WebSearching;
     use super::*;
+    use crate::domain::SearchHit;
     use crate::tools::{Toolbox, WebError};
 
     /// A web that replies with this, whatever it is asked.
@@ -121,7 +122,7 @@ mod tests {
             })
             .to_string()
         );
-        assert_eq!(tea.found, [page(1), page(2)].map(Found::Page));
+        assert_eq!(tea.found, [page(1), page(2)].map(|page| SearchHit::from(Found::Page(page))));
         let none = called(WebReply::Pages(vec![]), json!({ "query": "tea" })).await;
         assert_eq!(none.result["rendered"], "No web results were returned for this query.");
         let failed = called(WebReply::Failed("HTTP 500".into()), json!({ "query": "tea" })).await;

@@ -7,7 +7,7 @@ use super::json::Text;
 use super::results::{ToolResult, kept};
 use super::{Parts, TurnPayload};
 use crate::domain::{
-    Acceptance, Answer, Catalogue, ChunkIndex, Fingerprint, Found, Judgement, Outcome, Page, Persona, Round,
+    Acceptance, Answer, Catalogue, ChunkIndex, Fingerprint, Found, Judgement, Outcome, Page, Persona, Round, SearchHit,
     SourceIndex, ToolEvent, Turn, Used, Wave,
 };
 use serde::{Deserialize, Serialize};
@@ -134,7 +134,7 @@ impl<'a> ConversationState<'a> {
 
 /// What was retrieved, pages by the results that have them.
 fn retrieved<'a>(answer: &'a Answer, places: &mut Places) -> Vec<FoundState<'a>> {
-    let has_pages = answer.retrieved.iter().any(|found| found.chunk().is_none());
+    let has_pages = answer.retrieved.iter().any(|hit| hit.found.chunk().is_none());
     let returned: Vec<_> = if has_pages { answer.tool_events.iter().map(pages).collect() } else { Vec::new() };
     let place = |page: &Page| {
         let calls = (0..).zip(&returned);
@@ -143,7 +143,7 @@ fn retrieved<'a>(answer: &'a Answer, places: &mut Places) -> Vec<FoundState<'a>>
             Some((call, at as u32))
         })
     };
-    let state = |found: &'a Found| match found {
+    let state = |hit: &'a SearchHit| match &hit.found {
         Found::Chunk(chunk) => FoundState::Chunk(places.chunk(*chunk)),
         Found::Page(page) => match place(page) {
             Some((call, at)) => FoundState::Result(call, at),
@@ -196,8 +196,8 @@ pub(crate) trait Reposition {
             self.used(&mut Arc::make_mut(question).used);
         }
         if let Some(Answer { retrieved, used, .. }) = answer {
-            for found in retrieved {
-                if let Found::Chunk(chunk) = found {
+            for hit in retrieved {
+                if let Found::Chunk(chunk) = &mut hit.found {
                     *chunk = self.chunk(*chunk);
                 }
             }

@@ -104,6 +104,7 @@ fn judge_turn(full: bool) -> Task {
         turn_index: 2,
         judge_evidence: Vec::from_iter(full.then(evidence)),
         unsupported_numbers: Vec::from_iter(full.then(|| "12".to_owned())),
+        unknown_citations: Vec::from_iter(full.then(|| "P9".to_owned())),
         judge_reasons: Vec::from_iter(full.then(|| "weak_grounding".to_owned())),
         target_language: "Modern Standard Arabic".to_owned(),
     })
@@ -115,6 +116,7 @@ fn judge_conversation(full: bool) -> Task {
         user_message: "كيف يُحفظ الشاي؟".to_owned(),
         assistant_message: "في علبة محكمة الإغلاق.".to_owned(),
         unsupported_numbers: Vec::from_iter(full.then(|| "12".to_owned())),
+        unknown_citations: Vec::from_iter(full.then(|| "P9".to_owned())),
     };
     Task::JudgeConversation(JudgeConversationTask {
         public_conversation_history: HISTORY.to_owned(),

@@ -82,7 +82,7 @@ fn failed_conversation() -> Conversation {
         attempt: Attempt(2),
         avoid: vec![ChunkIndex(1), ChunkIndex(0)],
         question: Some(first.question.clone()),
-        answer: Some(Answer { retrieved: vec![Found::Chunk(ChunkIndex(0))], ..second.answer.clone() }),
+        answer: Some(Answer { retrieved: vec![Found::Chunk(ChunkIndex(0)).into()], ..second.answer.clone() }),
         judgement: None,
     };
     let failure = Failure::Refused { agent: Agent::Judge, detail: "I'd rather not.".into() };
@@ -112,7 +112,8 @@ fn a_conversation_that_failed_is_made_again_of_its_document() {
     let moved = document(false, &failed).conversation(Path::new("c.json"), &fixtures::catalogue(documents)).unwrap();
     let used = &moved.turns[0].question.used;
     assert_eq!((used.chunk, used.source), (Some(ChunkIndex(3)), Some(SourceIndex(1))));
-    assert_eq!(moved.turns[0].answer.retrieved, [3, 2].map(|at| Found::Chunk(ChunkIndex(at))));
+    let retrieved: Vec<_> = moved.turns[0].answer.retrieved.iter().filter_map(|hit| hit.found.chunk()).collect();
+    assert_eq!(retrieved, [ChunkIndex(3), ChunkIndex(2)]);
     assert_eq!(moved.round.avoid, [ChunkIndex(3), ChunkIndex(2)]);
 }
 
