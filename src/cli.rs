@@ -3,7 +3,7 @@
 use crate::settings::{Flags, Resume};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The configuration file where none is named.
 const CONFIG: &str = "config.yaml";
@@ -24,8 +24,17 @@ pub enum Command {
     Run(RunArgs),
     /// Tell what a run will cost, from a pilot of a few of its conversations.
     Estimate(EstimateArgs),
+    /// Read the documents, and build or update the index that runs find passages by.
+    Index(IndexArgs),
+    /// Show the passages that a search of the documents finds, with scores and sources.
+    Search(SearchArgs),
+    /// Get what embedding needs, a model and ONNX Runtime, into the cache folders.
+    Fetch(FetchArgs),
     /// Tell what runs an output folder has, how far they are, and how to go on with them.
     Status(StatusArgs),
+    /// Reads documents for another process of the program, which asks for them on standard input.
+    #[command(hide = true)]
+    ReadDocuments,
     /// Judges the conversations of an earlier run; not supported yet.
     #[command(hide = true)]
     Judge(Later),
@@ -66,7 +75,13 @@ impl Command {
                  `parquet/`",
             )),
             Self::Serve(_) => Some(("serve", "`dlgforge status outputs` tells how far runs are")),
-            Self::Run(_) | Self::Estimate(_) | Self::Status(_) => None,
+            Self::Run(_)
+            | Self::Estimate(_)
+            | Self::Status(_)
+            | Self::Index(_)
+            | Self::Search(_)
+            | Self::Fetch(_)
+            | Self::ReadDocuments => None,
         }
     }
 }
@@ -84,6 +99,68 @@ pub struct StatusArgs {
     /// The output folder whose runs are shown.
     #[arg(default_value = "outputs")]
     pub outputs: PathBuf,
+}
+
+/// How documents are read, beside the configuration file.
+#[derive(Debug, Args)]
+pub struct Overrides {
+    /// Overrides a key of the configuration, such as `tools.retrieval.top_k=8`; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// The project's root, which relative paths start from; by default the configuration file's folder, or its parent
+    /// when that folder is called `config`.
+    #[arg(long, value_name = "FOLDER")]
+    pub root: Option<PathBuf>,
+}
+
+/// Arguments of `dlgforge index`, in any order.
+#[derive(Debug, Args)]
+pub struct IndexArgs {
+    /// The configuration file, or a folder with a config.yaml.
+    #[arg(default_value = CONFIG)]
+    pub config: PathBuf,
+    /// How the documents are read.
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// Arguments of `dlgforge search`.
+#[derive(Debug, Args)]
+pub struct SearchArgs {
+    /// The configuration file, or a folder with a config.yaml.
+    pub config: PathBuf,
+    /// What to look for.
+    pub query: String,
+    /// How the documents are read.
+    #[command(flatten)]
+    pub overrides: Overrides,
+    /// How many passages to show; without it `tools.retrieval.top_k`.
+    #[arg(short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub k: Option<u16>,
+}
+
+/// Arguments of `dlgforge fetch`.
+#[derive(Debug, Args)]
+pub struct FetchArgs {
+    /// What to get.
+    pub what: Fetchable,
+    /// The configuration file that says which model, or a folder with a config.yaml.
+    #[arg(default_value = CONFIG)]
+    pub config: PathBuf,
+    /// What is said otherwise.
+    #[command(flatten)]
+    pub overrides: Overrides,
+    /// A folder to take it from, without a network: with the library or the package `onnxruntime-*.whl`, and with the
+    /// model's files (model.onnx and the tokenizer's) in it or in a folder of the model's name.
+    #[arg(long, value_name = "FOLDER")]
+    pub from: Option<PathBuf>,
+}
+
+/// What can be got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Fetchable {
+    /// The embedding model of the settings, and ONNX Runtime, which runs it.
+    Embeddings,
 }
 
 /// Arguments of `dlgforge estimate`, in any order.
@@ -142,10 +219,22 @@ impl RunArgs {
     }
 }
 
+impl Overrides {
+    /// The part that settings are made of.
+    pub fn flags(&self, config: &Path) -> Flags {
+        Flags { config: file(config), set: self.set.clone(), root: self.root.clone(), ..Flags::default() }
+    }
+}
+
+/// The configuration file: in a folder the one of the usual name.
+fn file(config: &Path) -> PathBuf {
+    if config.is_dir() { config.join(CONFIG) } else { config.to_owned() }
+}
+
 impl RunTarget {
     /// The part that settings are made of.
     pub fn flags(&self, resume: Option<Resume>) -> Flags {
-        let config = if self.config.is_dir() { self.config.join(CONFIG) } else { self.config.clone() };
+        let config = file(&self.config);
         Flags { config, set: self.set.clone(), resume, root: self.root.clone(), no_check: self.no_check }
     }
 }

@@ -73,7 +73,7 @@
 //! - **a tool** of the assistant: a [`tools::Tool`], put into the toolbox where `run/inputs.rs` builds it.
 //! - **a retriever**: a [`knowledge::Retriever`], chosen in `run/inputs.rs`.
 //! - **an output format**: a file in `output/` with the type of its rows, and a line in the list of `output/formats.rs`.
-//! - **a document type**: `knowledge/document.rs` reads it to text and headings.
+//! - **a document type**: a file in `knowledge/formats/`, a `Format` with its endings, and its line in `parts`.
 //! - **a check** of messages: a file in `stages/faults/`, called in `stages/checks.rs`.
 //! - **a listener**: a [`run::Listener`], named where `main.rs` hosts a run.
 //! - **an event**: a variant of the `Event` of the room where it happens, and its line in `run/log_lines.rs`, if it has one.

@@ -1,15 +1,20 @@
 //! The `dlgforge` command: parse, run, exit code.
 
 use clap::Parser;
-use dlgforge::cli::{Cli, Command, EstimateArgs, RunArgs, RunTarget, StatusArgs};
+use dlgforge::cli::{
+    Cli, Command, EstimateArgs, FetchArgs, IndexArgs, Overrides, RunArgs, RunTarget, SearchArgs, StatusArgs,
+};
 use dlgforge::domain::causes::causes;
 use dlgforge::domain::terminal::shown;
+use dlgforge::knowledge::embeddings::Origin;
 use dlgforge::output::logs;
 use dlgforge::run::{Host, Listener, Listeners, LogLines, Ran, RunEnd, RunError, Terminal};
-use dlgforge::settings::{Resume, Settings};
+use dlgforge::settings::{KnowledgeSettings, Resume, Settings};
 use dlgforge::store::{Run, State};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -20,7 +25,11 @@ fn main() -> ExitCode {
     let (name, result) = match &cli.command {
         Command::Run(args) => ("run", run(args)),
         Command::Estimate(args) => ("estimate", estimate(args)),
+        Command::Index(args) => ("index", index(args)),
+        Command::Search(args) => ("search", search(args)),
+        Command::Fetch(args) => ("fetch", fetch(args)),
         Command::Status(args) => ("status", status(args)),
+        Command::ReadDocuments => ("read-documents", read_documents()),
         command => return later(command),
     };
     result.unwrap_or_else(|mut message| {
@@ -39,10 +48,61 @@ fn later(command: &Command) -> ExitCode {
     ExitCode::from(2)
 }
 
-fn settings(place: &RunTarget, resume: Option<Resume>) -> Result<Settings, String> {
+fn environment() -> BTreeMap<String, String> {
     let unicode = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
-    let environment = std::env::vars_os().filter_map(unicode).collect();
-    Settings::load(&place.flags(resume), &environment).map_err(|error| causes(&error))
+    std::env::vars_os().filter_map(unicode).collect()
+}
+
+fn settings(place: &RunTarget, resume: Option<Resume>) -> Result<Settings, String> {
+    let mut settings = Settings::load(&place.flags(resume), &environment()).map_err(|error| causes(&error))?;
+    settings.knowledge.reading.program = Some(this_program()?);
+    Ok(settings)
+}
+
+fn this_program() -> Result<PathBuf, String> {
+    std::env::current_exe().map_err(|error| format!("failed to find its own program: {error}"))
+}
+
+/// What the knowledge base is read by, with the terminal that shows how far that is.
+fn knowledge(config: &Path, overrides: &Overrides) -> Result<(KnowledgeSettings, Terminal), String> {
+    let mut settings =
+        KnowledgeSettings::load(&overrides.flags(config), &environment()).map_err(|error| causes(&error))?;
+    settings.knowledge.reading.program = Some(this_program()?);
+    let terminal = Terminal::default();
+    let tell = terminal.console();
+    settings.warnings.iter().for_each(|warning| tell(warning));
+    Ok((settings, terminal))
+}
+
+fn index(args: &IndexArgs) -> Result<ExitCode, String> {
+    let (settings, terminal) = knowledge(&args.config, &args.overrides)?;
+    let indexed = dlgforge::run::index(&settings, &terminal).map_err(|error| causes(&error))?;
+    drop(terminal);
+    say(&indexed);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn search(args: &SearchArgs) -> Result<ExitCode, String> {
+    let (settings, terminal) = knowledge(&args.config, &args.overrides)?;
+    let k = args.k.map_or(settings.top_k, usize::from);
+    let found = dlgforge::run::search(&settings, &args.query, k, &terminal).map_err(|error| causes(&error))?;
+    drop(terminal);
+    say(&found);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn fetch(args: &FetchArgs) -> Result<ExitCode, String> {
+    let (settings, terminal) = knowledge(&args.config, &args.overrides)?;
+    let from = args.from.clone().map(Origin::Folder);
+    let fetched = dlgforge::run::fetch(&settings, from.as_ref()).map_err(|error| causes(&error))?;
+    drop(terminal);
+    say(&fetched);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_documents() -> Result<ExitCode, String> {
+    dlgforge::knowledge::read_documents().map_err(|error| error.to_string())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn run(args: &RunArgs) -> Result<ExitCode, String> {

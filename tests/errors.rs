@@ -114,13 +114,13 @@ fn knowledge_not_utf8_is_read_as_what_it_is_and_what_is_left_out_is_named() {
     let sentence = b"The caf\xe9 in the old harbour opens at seven in the morning and closes at nine in the evening. ";
     project.write("knowledge/latin.txt", &sentence.repeat(12));
     project.write("knowledge/empty.md", b"");
-    project.write("knowledge/page.html", b"<p>");
+    project.write("knowledge/page.odt", b"PK");
     project.write("knowledge/notes.txt", b"\0\x01\x02");
     let ran = project.generate(&[]);
     for part in [
         "windows-1252, which it looks like: latin.txt",
         "empty: empty.md",
-        ".html (1)",
+        ".odt (1)",
         "NUL bytes, as no text does: notes.txt",
     ] {
         assert!(ran.stderr.contains(part), "no `{part}` in {}", ran.stderr);

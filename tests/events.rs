@@ -149,8 +149,9 @@ fn a_listener_hears_as_much_as_the_summary_tells() {
     }
     assert!(meter.failures > 0 && meter.retries > 0 && meter.slowed > 0, "{summary}");
 
-    let catalogue =
-        knowledge::load(&settings(&project, "1", None).knowledge, &|_| ()).expect("the documents").catalogue;
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let options = settings(&project, "1", None).knowledge;
+    let catalogue = runtime.block_on(knowledge::open(&options, &|_| ())).expect("the documents").catalogue;
     let settled = counts.settled.lock().expect("a list");
     let settled: Vec<_> = settled.iter().filter(|conversation| !conversation.turns.is_empty()).collect();
     let rows = project.rows("outputs/conversations_index.jsonl");

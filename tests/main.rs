@@ -3,6 +3,7 @@
 mod bodies;
 mod budget;
 mod determinism;
+mod documents;
 mod durability;
 mod endpoint;
 mod endpoints;
@@ -19,6 +20,7 @@ mod outputs;
 mod promises;
 mod quickstart;
 mod resume;
+mod retrieval;
 mod routing;
 mod secrets;
 mod support;

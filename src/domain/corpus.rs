@@ -40,23 +40,67 @@ pub struct Source {
     pub path: String,
     /// ISO 639-1 code of the language it is written in; none where that can't be told.
     pub language: Option<Arc<str>>,
+    /// Digest of the texts of its chunks: what follows from the document follows from it.
+    pub digest: Arc<str>,
     /// Its chunks' positions in the catalogue.
     pub chunks: Range<u32>,
 }
 
-/// Every chunk of the knowledge base: sources sorted by path, chunks in reading order.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// Where the chunks of a catalogue are: in memory, or in files.
+pub trait ChunkStore: Send + Sync {
+    /// The chunk at a position, which is one of the catalogue's.
+    fn chunk(&self, index: ChunkIndex) -> Chunk;
+}
+
+impl ChunkStore for Vec<Chunk> {
+    fn chunk(&self, index: ChunkIndex) -> Chunk {
+        self[index.0 as usize].clone()
+    }
+}
+
+/// Every chunk of the knowledge base: sources sorted by path, chunks in reading order. What a source is told by is held in
+/// memory; chunks are where their store has them.
+#[derive(Clone)]
 pub struct Catalogue {
     /// Documents that yielded at least one chunk, sorted by path.
     pub sources: Vec<Source>,
-    /// All chunks, grouped by source.
-    pub chunks: Vec<Chunk>,
+    store: Arc<dyn ChunkStore>,
 }
 
 impl Catalogue {
+    /// The catalogue of these sources, whose chunks are in a store.
+    pub fn new(sources: Vec<Source>, store: Arc<dyn ChunkStore>) -> Self {
+        Self { sources, store }
+    }
+
+    /// How many chunks there are.
+    pub fn len(&self) -> usize {
+        self.sources.last().map_or(0, |source| source.chunks.end as usize)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All chunks, in order.
+    pub fn chunks(&self) -> impl Iterator<Item = Chunk> + '_ {
+        (0..self.len() as u32).map(|index| self.chunk(ChunkIndex(index)))
+    }
+
     /// The chunk at a position.
-    pub fn chunk(&self, index: ChunkIndex) -> &Chunk {
-        &self.chunks[index.0 as usize]
+    pub fn chunk(&self, index: ChunkIndex) -> Chunk {
+        self.store.chunk(index)
+    }
+
+    /// The position of the document that a chunk is of.
+    pub fn source_of(&self, chunk: ChunkIndex) -> SourceIndex {
+        SourceIndex(self.sources.partition_point(|source| source.chunks.end <= chunk.0) as u32)
+    }
+
+    /// A chunk's number within its document, from 0.
+    pub fn number(&self, chunk: ChunkIndex) -> u32 {
+        chunk.0 - self.source(self.source_of(chunk)).chunks.start
     }
 
     /// The document at a position.
@@ -71,17 +115,29 @@ impl Catalogue {
         let file = path.rsplit('/').next().unwrap_or(path);
         Passage {
             label: format!("P{number}"),
-            topic_id: chunk.id.clone(),
+            topic_id: chunk.id,
             source_path: path.clone(),
             source_descriptor: format!("{file}#chunk{}", chunk.chunk_index),
-            title: chunk.context.clone(),
-            text: chunk.text.clone(),
+            title: chunk.context,
+            text: chunk.text,
         }
     }
 
     /// The position of the source with this path.
     pub fn source_position(&self, path: &str) -> Option<SourceIndex> {
         self.sources.binary_search_by(|source| source.path.as_str().cmp(path)).ok().map(|at| SourceIndex(at as u32))
+    }
+
+    /// The position of the chunk of this number in the source with this path.
+    pub fn chunk_position(&self, path: &str, number: u32) -> Option<ChunkIndex> {
+        let chunks = &self.source(self.source_position(path)?).chunks;
+        (number < chunks.end - chunks.start).then(|| ChunkIndex(chunks.start + number))
+    }
+}
+
+impl fmt::Debug for Catalogue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Catalogue").field("sources", &self.sources).finish_non_exhaustive()
     }
 }
 
@@ -130,11 +186,28 @@ mod tests {
     #[test]
     fn a_passage_tells_its_number_and_headings() {
         let texts = vec!["Once.", "Every month."];
-        let mut catalogue = fixtures::catalogue([("7".to_owned(), "a/pump.md".to_owned(), texts)]);
+        let catalogue = fixtures::catalogue([("7".to_owned(), "a/pump.md".to_owned(), texts)]);
         assert_eq!(catalogue.passage(ChunkIndex(1), 1).to_string(), "[P1]\nEvery month.");
-        catalogue.chunks[1].context = "Pump › Filter".into();
+        let below = |chunk| Chunk { context: "Pump › Filter".into(), ..chunk };
+        let catalogue =
+            Catalogue::new(catalogue.sources.clone(), Arc::new(Vec::from_iter(catalogue.chunks().map(below))));
         let passage = catalogue.passage(ChunkIndex(1), 3);
         assert_eq!(passage.to_string(), "[P3] Pump › Filter\nEvery month.");
         assert_eq!((&*passage.source_path, &*passage.source_descriptor), ("a/pump.md", "pump.md#chunk1"));
+    }
+
+    #[test]
+    fn chunks_are_found_by_their_place_in_a_document() {
+        let documents = [("a", vec!["0", "1"]), ("b", vec!["2"]), ("c", vec!["3", "4", "5"])];
+        let catalogue = fixtures::catalogue(documents.map(|(path, texts)| (path.to_owned(), path.to_owned(), texts)));
+        assert_eq!(catalogue.len(), 6);
+        let sources = |chunk| catalogue.source_of(ChunkIndex(chunk)).0;
+        assert_eq!(Vec::from_iter((0..6).map(sources)), [0, 0, 1, 2, 2, 2]);
+        for (path, number, expected) in
+            [("a", 1, Some(1)), ("b", 0, Some(2)), ("b", 1, None), ("c", 2, Some(5)), ("d", 0, None)]
+        {
+            assert_eq!(catalogue.chunk_position(path, number), expected.map(ChunkIndex), "{path} {number}");
+        }
+        assert_eq!(Vec::from_iter((0..6).map(|chunk| catalogue.number(ChunkIndex(chunk)))), [0, 1, 0, 0, 1, 2]);
     }
 }

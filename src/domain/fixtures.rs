@@ -8,6 +8,7 @@ use super::{
     TurnIndex, Used,
 };
 pub use plain::{answer, conversation, question, user_reply};
+use std::sync::Arc;
 
 /// A use of no passage: the question alone.
 pub fn used(question: &str) -> Used {
@@ -28,12 +29,12 @@ pub fn judgement(score: u8) -> Judgement {
 
 /// Documents of no known language: the digest their chunks are named by, a path, and the text of each chunk.
 pub fn catalogue<T: AsRef<str>>(documents: impl IntoIterator<Item = (String, String, Vec<T>)>) -> Catalogue {
-    let mut catalogue = Catalogue::default();
+    let (mut sources, mut chunks) = (Vec::new(), Vec::new());
     for (digest, path, texts) in documents {
-        let (source, first) = (SourceIndex(catalogue.sources.len() as u32), catalogue.chunks.len() as u32);
-        let chunks = first..first + texts.len() as u32;
-        catalogue.sources.push(Source { path, language: None, chunks });
-        catalogue.chunks.extend(texts.iter().map(AsRef::as_ref).zip(0..).map(|(text, chunk_index)| Chunk {
+        let (source, first) = (SourceIndex(sources.len() as u32), chunks.len() as u32);
+        let range = first..first + texts.len() as u32;
+        sources.push(Source { path, language: None, digest: digest.as_str().into(), chunks: range });
+        chunks.extend(texts.iter().map(AsRef::as_ref).zip(0..).map(|(text, chunk_index)| Chunk {
             id: format!("{digest}-{chunk_index}"),
             text: text.into(),
             context: "".into(),
@@ -43,5 +44,5 @@ pub fn catalogue<T: AsRef<str>>(documents: impl IntoIterator<Item = (String, Str
             char_end: text.chars().count(),
         }));
     }
-    catalogue
+    Catalogue::new(sources, Arc::new(chunks))
 }

@@ -147,6 +147,7 @@ impl From<Found> for SearchHit {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use super::super::fixtures;
     use super::*;
 
     #[test]
@@ -170,11 +171,11 @@ mod tests {
         ] {
             assert_eq!(page(link).host(), host);
         }
-        let found = Found::Page(page("https://example.org/1"));
-        let passage = found.passage(&Catalogue::default(), 3);
+        let (nowhere, found) = (fixtures::catalogue::<&str>([]), Found::Page(page("https://example.org/1")));
+        let passage = found.passage(&nowhere, 3);
         assert_eq!(passage.to_string(), "[P3] WAL (example.org)\nA log.");
         assert_eq!((found.chunk(), passage.source_path.as_str()), (None, "https://example.org/1"));
         assert_eq!(page("l").line(), "- WAL (l): A log.");
-        assert_eq!(Found::Page(page("l")).passage(&Catalogue::default(), 1).to_string(), "[P1] WAL\nA log.");
+        assert_eq!(Found::Page(page("l")).passage(&nowhere, 1).to_string(), "[P1] WAL\nA log.");
     }
 }

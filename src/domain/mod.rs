@@ -31,7 +31,7 @@ pub use agent::{Agent, Agents};
 pub use conversation::{
     Acceptance, Answer, Conversation, DropReason, Failure, Judged, Judgement, Outcome, Question, Round, ToolEvent, Turn,
 };
-pub use corpus::{Catalogue, Chunk, ChunkIndex, Passage, Source, SourceIndex};
+pub use corpus::{Catalogue, Chunk, ChunkIndex, ChunkStore, Passage, Source, SourceIndex};
 pub use coverage::{Coverage, Used};
 pub use fingerprint::{Fingerprint, question_hash};
 pub use found::{Found, Page, Scores, SearchHit};

@@ -1,39 +1,42 @@
 //! Reads the documents of the knowledge folder.
 
-use super::encoding::{Decoded, decoded};
+use super::formats::{self, Failure, Format, Part};
+use super::inventory::Key;
 use super::outline::Outline;
 use super::progress::Counter;
+use super::sandbox::Readers;
 use super::walk::{self, Found};
-use super::{KnowledgeError, Step, Watch, blobs};
+use super::{ConvertCommand, KnowledgeError, Reading, Step, Watch, blobs};
 use crate::domain::control_tokens::neutralised;
 use rayon::prelude::*;
 use std::borrow::Cow;
-use std::fs;
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use xxhash_rust::xxh3::Xxh3;
+
+/// Bytes of a file that are read at a time.
+const PART: usize = 1 << 20;
 
 /// A document with text in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Document {
-    /// Path relative to the knowledge folder, with `/` between parts.
+    /// Path relative to the knowledge folder, with `/` between parts; of a row, with `#` and what the row is called.
     pub path: String,
     /// Its text, trimmed, lines ending in `\n`, without comments, bytes written out and control tokens.
     pub text: String,
+    /// Whether its text is Markdown.
+    pub is_markdown: bool,
 }
 
 impl Document {
-    /// The document at a path; nothing where its bytes hold no text.
-    fn read(path: String, bytes: &[u8], warnings: &mut Vec<String>) -> Option<Self> {
+    /// The document that a part of the file at a path is; nothing where there is no text in it.
+    fn of(path: &str, part: Part, warnings: &mut Vec<String>) -> Option<Self> {
+        let Part { row, text, is_markdown } = part;
+        let path = row.map_or_else(|| path.to_owned(), |row| format!("{path}#{row}"));
         let mut warn = |what: &str| warnings.push(format!("{what}: {path}"));
-        let Decoded { text, note } = match decoded(bytes) {
-            Ok(decoded) => decoded,
-            Err(reason) => {
-                warn(&format!("skipped, {reason}"));
-                return None;
-            }
-        };
-        note.iter().for_each(|note| warn(note));
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
-        let text = if is_markdown(&path) { blobs::without_markup(&text) } else { Cow::Borrowed(text.as_str()) };
+        let text = if is_markdown { blobs::without_markup(&text) } else { Cow::Borrowed(text.as_str()) };
         let mut text = blobs::without_bytes(&text).trim().to_owned();
         if text.is_empty() {
             warn("skipped, it is empty");
@@ -43,65 +46,118 @@ impl Document {
             warn(&format!("blanks set into control tokens of chat templates ({count}), as in `<| im_start |>`"));
             text = safe;
         }
-        Some(Self { path, text })
+        Some(Self { path, text, is_markdown })
     }
 
-    /// Its structure: that of Markdown where its name says so.
+    /// Its structure: that of Markdown where it is some.
     pub fn outline(&self) -> Outline {
-        if is_markdown(&self.path) { Outline::markdown(&self.text) } else { Outline::plain(&self.text) }
+        if self.is_markdown { Outline::markdown(&self.text) } else { Outline::plain(&self.text) }
     }
 }
 
-fn is_markdown(path: &str) -> bool {
-    path.to_ascii_lowercase().ends_with(".md")
-}
-
-/// All documents of a folder, or what became of them.
+/// What was made of the files of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Documents<T> {
-    /// At least one, sorted by path.
-    pub documents: Vec<T>,
-    /// What was left out, one line per kind, then what was skipped or read in an unexpected way, one line per file.
+pub(super) struct Files<T> {
+    /// One for each file, sorted by path.
+    pub files: Vec<T>,
+    /// What was left out, one line per kind.
     pub warnings: Vec<String>,
 }
 
-/// Reads every document below a folder, and makes something of each, on all cores.
-pub(super) fn read_all<T: Send>(
+/// What was read of a file.
+pub(super) struct FileRead {
+    /// The documents in it that have text.
+    pub documents: Vec<Document>,
+    /// What its user should know about how it was read.
+    pub warnings: Vec<String>,
+    /// Whether the file alone decides on it: what a program has failed at may come out otherwise the next time.
+    pub is_final: bool,
+}
+
+/// Makes something of every file below a folder that holds documents, on all cores: what is known of its path and the digest
+/// of its bytes, else what is kept of what was read.
+pub(super) fn each<T: Send>(
     folder: &Path,
-    follow_links: bool,
+    (follow_links, reading): (bool, &Reading),
     watch: Watch<'_>,
-    made: impl Fn(Document) -> T + Sync,
-) -> Result<Documents<T>, KnowledgeError> {
+    known: impl Fn(&str, &Key) -> Result<Option<T>, KnowledgeError> + Sync,
+    keep: impl Fn(&str, &Key, FileRead) -> Result<T, KnowledgeError> + Sync,
+) -> Result<Files<T>, KnowledgeError> {
     if !folder.is_dir() {
         return Err(KnowledgeError::MissingFolder(folder.to_path_buf()));
     }
-    let Found { documents: found, mut warnings } = walk::find(folder, follow_links)?;
+    let is_document = |path: &Path| reading.convert.command(path).is_some() || Format::of(path).is_some();
+    let Found { documents: found, warnings } = walk::find(folder, follow_links, &is_document)?;
     let counter = Counter::new(Step::Documents, found.len(), watch);
-    let read = |(path, file)| {
-        let bytes = fs::read(&file).map_err(|cause| KnowledgeError::Unreadable { path: file, cause })?;
-        let mut warnings = Vec::new();
-        let made = Document::read(path, &bytes, &mut warnings).map(&made);
+    let readers = Readers::new(folder, reading);
+    let read = |(path, file): (String, PathBuf)| {
+        let content = digest(&file).map_err(|cause| KnowledgeError::Unreadable { path: file.clone(), cause })?;
+        let made = match known(&path, &content)? {
+            Some(known) => known,
+            None => keep(&path, &content, read(&readers, reading, &path, file)?)?,
+        };
         counter.add(1);
-        Ok((made, warnings))
+        Ok(made)
     };
     // Collected before an error is looked for, so that it is the first one's whichever thread is faster.
     let read: Vec<Result<_, KnowledgeError>> = found.into_par_iter().map(read).collect();
-    let mut documents = Vec::new();
-    for one in read {
-        let (made, more) = one?;
-        documents.extend(made);
-        warnings.extend(more);
+    Ok(Files { files: read.into_iter().collect::<Result<_, _>>()?, warnings })
+}
+
+/// The digest of a file's bytes.
+fn digest(file: &Path) -> io::Result<Key> {
+    let (mut file, mut part, mut digest) = (File::open(file)?, vec![0; PART], Xxh3::new());
+    loop {
+        let count = file.read(&mut part)?;
+        if count == 0 {
+            return Ok(digest.digest128().to_be_bytes());
+        }
+        digest.update(&part[..count]);
     }
-    if documents.is_empty() {
-        return Err(KnowledgeError::NothingToRead(warnings));
-    }
-    Ok(Documents { documents, warnings })
+}
+
+fn read(readers: &Readers<'_>, reading: &Reading, path: &str, file: PathBuf) -> Result<FileRead, KnowledgeError> {
+    let part = |part| {
+        let mut warnings = Vec::new();
+        (Document::of(path, part, &mut warnings), warnings)
+    };
+    let command = reading.convert.command(&file);
+    let read = match command {
+        None => readers.read(path, part),
+        Some(command) => converted(&file, command, reading, part),
+    };
+    let is_final = read.is_ok() || command.is_none();
+    let (documents, notes) = match read {
+        Ok((documents, notes)) => (documents, notes.into_iter().map(|note| format!("{note}: {path}")).collect()),
+        Err(Failure::Broken(reason)) => (Vec::new(), vec![format!("skipped, {reason}: {path}")]),
+        Err(Failure::Unreadable(cause)) => {
+            return Err(KnowledgeError::Unreadable { path: file, cause: io::Error::other(cause) });
+        }
+        Err(Failure::NoReader(cause)) => return Err(KnowledgeError::NoReader(path.to_owned(), cause)),
+    };
+    let (documents, warnings): (Vec<_>, Vec<Vec<String>>) = documents.into_iter().unzip();
+    let warnings = [notes, warnings.concat()].concat();
+    Ok(FileRead { documents: documents.into_iter().flatten().collect(), warnings, is_final })
+}
+
+/// What is made of a file that a program prints.
+fn converted<T>(
+    file: &Path,
+    command: &ConvertCommand,
+    reading: &Reading,
+    mut made: impl FnMut(Part) -> T,
+) -> Result<(Vec<T>, Vec<String>), Failure> {
+    let printed = reading.convert.converted(file, command, reading.max_bytes)?;
+    let mut parts = Vec::new();
+    let notes = formats::read(&printed, reading, &mut |part| parts.push(made(part)))?;
+    Ok((parts, notes))
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use std::fs;
     use tempfile::TempDir;
 
     fn folder(files: &[(&str, &[u8])]) -> TempDir {
@@ -114,11 +170,24 @@ mod tests {
         folder
     }
 
-    fn read_all(folder: &Path, follow_links: bool) -> Result<Documents<Document>, KnowledgeError> {
-        super::read_all(folder, follow_links, &|_| (), |document| document)
+    #[derive(Debug)]
+    struct Documents {
+        documents: Vec<Document>,
+        warnings: Vec<String>,
     }
 
-    fn paths(read: &Documents<Document>) -> Vec<&str> {
+    fn read_all(folder: &Path, follow_links: bool) -> Result<Documents, KnowledgeError> {
+        let keep = |_: &str, _: &Key, read| Ok(read);
+        let read = each(folder, (follow_links, &Reading::default()), &|_| (), |_, _| Ok(None), keep)?;
+        let (mut documents, mut warnings) = (Vec::new(), read.warnings);
+        for file in read.files {
+            documents.extend(file.documents);
+            warnings.extend(file.warnings);
+        }
+        Ok(Documents { documents, warnings })
+    }
+
+    fn paths(read: &Documents) -> Vec<&str> {
         read.documents.iter().map(|document| document.path.as_str()).collect()
     }
 
@@ -142,6 +211,7 @@ mod tests {
         let folder = folder(&[
             ("a.md", b" \n"),
             ("b/c.PDF", b"%PDF"),
+            ("b/c.pptx", b"PK"),
             ("d.txt", b"text"),
             ("e.md", b"<!-- nothing else -->"),
             ("notes.txt", &noise),
@@ -151,8 +221,9 @@ mod tests {
         assert_eq!(
             read.warnings,
             [
-                "1 file of types .pdf (1) left out, which this version does not read",
+                "1 file of types .pptx (1) left out, which this version does not read",
                 "skipped, it is empty: a.md",
+                "skipped, it is no PDF file that can be read (couldn't parse input: invalid file header): b/c.PDF",
                 "skipped, it is empty: e.md",
                 "skipped, it holds NUL bytes, as no text does: notes.txt",
             ]
@@ -178,12 +249,13 @@ mod tests {
         for (files, note) in [
             (&[][..], ""),
             (
-                &[("x.docx", b"PK" as &[u8]), ("y.docx", b"PK"), ("z.html", b"<p>")],
-                " There are: 3 files of types .docx (2), .html (1) left out, which this version does not read.",
+                &[("x.pptx", b"PK" as &[u8]), ("y.pptx", b"PK"), ("z.odt", b"PK")],
+                " There are: 3 files of types .pptx (2), .odt (1) left out, which this version does not read.",
             ),
             (
-                &[("x.pdf", b"%PDF" as &[u8])],
-                " There are: 1 file of types .pdf (1) left out, which this version does not read.",
+                &[("x.jsonl", b"{}" as &[u8]), ("z.html", b"<p>")],
+                " There are: skipped, it has no column `text`; it has none: set `knowledge.text_column` to one of them: \
+                 x.jsonl; skipped, it is empty: z.html.",
             ),
             (
                 &[("x.md", b"" as &[u8]), ("y.txt", b"\0\0")],

@@ -20,6 +20,9 @@ pub enum KnowledgeError {
         /// What the system said.
         cause: io::Error,
     },
+    /// There is no process that could read a document.
+    #[error("start `dlgforge read-documents` to read {0}: {1}; raise the limit on processes (`ulimit -u`)")]
+    NoReader(String, String),
     /// A document's name is not Unicode text, so that no output could name it.
     #[error("read {}: its name is not valid UTF-8; rename it", .0.display())]
     Name(PathBuf),
@@ -39,6 +42,84 @@ pub enum KnowledgeError {
     /// A search has failed.
     #[error("search the knowledge base: {0}")]
     Search(tantivy::TantivyError),
+    /// The folder that keeps the index can't be used.
+    #[error(
+        "keep the index in {}: {cause}; make it writable, remove it (it is built anew), or set `tools.retrieval.index.persist_dir` \
+         to another folder",
+        .path.display()
+    )]
+    IndexFolder {
+        /// The folder, or a file in it.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// What embedding needs is not there.
+    #[error(
+        "there is not {0}; get it by `dlgforge fetch embeddings`, or set `tools.retrieval.embeddings.backend: lexical` to search \
+         by words alone"
+    )]
+    Missing(String),
+    /// ONNX Runtime's library can't be used.
+    #[error(
+        "load ONNX Runtime from {}: {cause}; get it by `dlgforge fetch embeddings`, name another one by \
+         `tools.retrieval.embeddings.runtime`, or set `tools.retrieval.embeddings.backend: lexical` to search by words alone",
+        .path.display()
+    )]
+    Runtime {
+        /// The library.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// A file of a model is missing or not what it must be.
+    #[error(
+        "read the model {}: {cause}; get it anew by `dlgforge fetch embeddings`, or set \
+         `tools.retrieval.embeddings.backend: lexical` to search by words alone",
+        .path.display()
+    )]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// A model has failed.
+    #[error("embed with {model}: {cause}")]
+    Embedding {
+        /// The model.
+        model: String,
+        /// What went wrong.
+        cause: String,
+    },
+    /// A reranker has failed.
+    #[error("rerank with {model}: {cause}")]
+    Rerank {
+        /// The model, or the program.
+        model: String,
+        /// What went wrong.
+        cause: String,
+    },
+    /// A server that embeds or reranks has failed.
+    #[error("{section}: {url}: {cause}")]
+    Server {
+        /// The section of the settings that names it.
+        section: &'static str,
+        /// Its address.
+        url: String,
+        /// What went wrong.
+        cause: String,
+    },
+}
+
+impl KnowledgeError {
+    /// The same failure, told to another one that waited for it.
+    pub(super) fn copied(&self) -> Self {
+        match self {
+            Self::Server { section, url, cause } => Self::Server { section, url: url.clone(), cause: cause.clone() },
+            other => Self::Embedding { model: "a batch of texts".to_owned(), cause: other.to_string() },
+        }
+    }
 }
 
 /// What is there instead of documents; the first lines are enough to see why.

@@ -1,4 +1,4 @@
-//! Finds the chunks that share the rarest words with a query: BM25, in memory.
+//! Finds the chunks that share the rarest words with a query: BM25, in memory or in files.
 
 use super::KnowledgeError;
 use super::language::{self, Language};
@@ -7,9 +7,11 @@ use super::{Step, Watch, terms};
 use crate::domain::{Catalogue, Chunk, ChunkIndex};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use tantivy::collector::TopDocs;
-use tantivy::directory::RamDirectory;
+use tantivy::directory::{Directory, MmapDirectory, RamDirectory};
 use tantivy::index::{IndexBuilder, IndexSettings, InvertedIndexReader};
 use tantivy::postings::TermInfo;
 use tantivy::query::{BooleanQuery, BoostQuery, Occur, Query, TermQuery};
@@ -29,19 +31,13 @@ const SLIGHT: f32 = 0.1;
 const FIRST_TABLE: usize = 1_000_000;
 
 /// Chunks whose words are found at a time.
-const BATCH: usize = 4_096;
+const BATCH: u32 = 4_096;
 
 /// Why reading the index does not fail.
-const HELD_IN_MEMORY: &str = "an index held in memory has nothing that could fail when terms are looked up";
+const MAPPED: &str = "an index in memory, or mapped into it, has nothing that could fail when terms are looked up";
 
-/// A chunk that a search found.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Hit {
-    /// Which chunk of the catalogue it is.
-    pub chunk: ChunkIndex,
-    /// BM25 score (k1 = 1.2, b = 0.75): greater is better, comparable within one query only.
-    pub score: f32,
-}
+/// What names of folders with an index begin with; the digest of all that it follows from comes after it.
+pub(super) const PREFIX: &str = "lexical-";
 
 /// A searchable knowledge base. Searching takes `&self` and no lock: share it between threads.
 pub struct Index {
@@ -56,53 +52,59 @@ pub struct Index {
 }
 
 impl Index {
-    /// Indexes every chunk of a catalogue, on all cores.
+    /// Indexes every chunk of a catalogue in memory, on all cores.
     ///
     /// # Errors
     /// When the search engine refuses: it has no reason to, short of a lack of memory.
     pub fn build(catalogue: Arc<Catalogue>, watch: Watch<'_>) -> Result<Self, KnowledgeError> {
-        let (schema, field) = schema();
-        // One segment, written in order by this thread, makes a chunk's position its document number: hits need no
-        // stored field, equal scores come in chunk order, and scores do not depend on how the work was scheduled.
-        let settings = IndexSettings { docstore_compress_dedicated_thread: false, ..IndexSettings::default() };
-        let builder = IndexBuilder::new().schema(schema).settings(settings);
-        let mut writer: SingleSegmentIndexWriter =
-            builder.single_segment_index_writer(RamDirectory::create(), FIRST_TABLE)?;
-        let of_sources: Vec<Option<&'static Language>> =
-            catalogue.sources.iter().map(|source| source.language.as_deref().and_then(language::named)).collect();
-        let analysed = |chunks: &[Chunk]| -> Vec<TantivyDocument> {
-            let language = |chunk: &Chunk| of_sources[chunk.source.0 as usize];
-            chunks.par_iter().map(|chunk| document(field, chunk, language(chunk).as_slice())).collect()
-        };
-        let counter = Counter::new(Step::Chunks, catalogue.chunks.len(), watch);
-        // While the words of some chunks are added, other cores find those of the next.
-        let mut batches = catalogue.chunks.chunks(BATCH);
-        let mut ready = batches.next().map(analysed);
-        while let Some(documents) = ready {
-            let count = documents.len();
-            let add = || documents.into_iter().try_for_each(|document| writer.add_document(document));
-            let (added, next) = rayon::join(add, || batches.next().map(analysed));
-            added?;
-            counter.add(count);
-            ready = next;
+        let index = write(&catalogue, RamDirectory::create(), watch)?;
+        Self::of(catalogue, &index)
+    }
+
+    /// The index of a catalogue in a folder of its own below `folder`, named by the digest of all that it follows from; it
+    /// is built, on all cores, where it is not there.
+    ///
+    /// # Errors
+    /// When it can't be written or read.
+    pub(super) fn kept(
+        catalogue: Arc<Catalogue>,
+        folder: &Path,
+        digest: &str,
+        watch: Watch<'_>,
+    ) -> Result<Self, KnowledgeError> {
+        let path = folder.join(format!("{PREFIX}{digest}"));
+        if !path.is_dir() {
+            let failed =
+                |cause: std::io::Error| KnowledgeError::IndexFolder { path: path.clone(), cause: cause.to_string() };
+            // Under another name until it is whole.
+            let begun = tempfile::Builder::new().prefix(PREFIX).tempdir_in(folder).map_err(failed)?;
+            let directory = MmapDirectory::open(begun.path()).map_err(|error| failed(std::io::Error::other(error)))?;
+            drop(write(&catalogue, directory, watch)?);
+            fs::rename(begun.keep(), &path).map_err(failed)?;
         }
-        let mut languages: Vec<&'static Language> = of_sources.iter().copied().flatten().collect();
+        Self::of(catalogue, &tantivy::Index::open_in_dir(&path)?)
+    }
+
+    fn of(catalogue: Arc<Catalogue>, index: &tantivy::Index) -> Result<Self, KnowledgeError> {
+        let mut languages: Vec<&'static Language> = languages(&catalogue).into_iter().flatten().collect();
         languages.sort_by_key(|language| language.code);
         languages.dedup_by_key(|language| language.code);
-        let reader = writer.finalize()?.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+        let field = schema().1;
+        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let searcher = reader.searcher();
         let terms = searcher.segment_readers().first().map(|segment| segment.inverted_index(field)).transpose()?;
         let slight = languages.iter().flat_map(|language| language.slight()).collect();
         Ok(Self { catalogue, searcher, terms, field, languages, slight })
     }
 
-    /// The best `k` chunks for a query in any words, best first, equal ones in catalogue order; only chunks that share
-    /// a word with it, hence none for a query without words.
+    /// The best `k` chunks for a query in any words, best first, equal ones in catalogue order, each with its BM25 score
+    /// (k1 = 1.2, b = 0.75; comparable within one query only); only chunks that share a word with it, hence none for a query
+    /// without words.
     ///
     /// # Errors
     /// When the search engine fails.
-    pub fn best(&self, query: &str, k: usize) -> Result<Vec<Hit>, KnowledgeError> {
-        let limit = k.min(self.catalogue.chunks.len());
+    pub fn best(&self, query: &str, k: usize) -> Result<Vec<(ChunkIndex, f32)>, KnowledgeError> {
+        let limit = k.min(self.catalogue.len());
         let terms = self.query_terms(query);
         if limit == 0 || terms.is_empty() {
             return Ok(Vec::new());
@@ -115,7 +117,7 @@ impl Index {
         let best = TopDocs::with_limit(limit).order_by_score();
         let found =
             self.searcher.search(&BooleanQuery::new(clauses.collect()), &best).map_err(KnowledgeError::Search)?;
-        Ok(found.into_iter().map(|(score, at)| Hit { chunk: ChunkIndex(at.doc_id), score }).collect())
+        Ok(found.into_iter().map(|(score, at)| (ChunkIndex(at.doc_id), score)).collect())
     }
 
     /// How much of what a query is about each of these chunks has in it, in its text or in the headings above it: the share,
@@ -133,8 +135,9 @@ impl Index {
     /// #     id: "0-0".to_owned(), text: text.into(), context: "".into(), source: SourceIndex(0), chunk_index: 0,
     /// #     char_start: 0, char_end: 45,
     /// # };
-    /// # let source = Source { path: "pump.md".to_owned(), language: Some("en".into()), chunks: 0..1 };
-    /// # let catalogue = Catalogue { sources: vec![source], chunks: vec![chunk] };
+    /// # let (path, language) = ("pump.md".to_owned(), Some("en".into()));
+    /// # let source = Source { path, language, digest: "".into(), chunks: 0..1 };
+    /// # let catalogue = Catalogue::new(vec![source], std::sync::Arc::new(vec![chunk]));
     /// // One chunk: "Wash the filters with cold water every month."
     /// let index = Index::build(catalogue.into(), &|_| ())?;
     /// assert_eq!(index.nearness("How is the filter washed?", &[ChunkIndex(0)]), [1.0]);
@@ -142,7 +145,7 @@ impl Index {
     /// # Ok::<(), dlgforge::knowledge::KnowledgeError>(())
     /// ```
     pub fn nearness(&self, query: &str, chunks: &[ChunkIndex]) -> Vec<f32> {
-        let total = self.catalogue.chunks.len().max(1) as f32;
+        let total = self.catalogue.len().max(1) as f32;
         let (mut had, mut all) = (vec![0.0; chunks.len()], 0.0);
         for word in query_words(query) {
             if self.is_slight(&terms::folded(&word)) {
@@ -175,7 +178,7 @@ impl Index {
             frequency = frequency.max(info.doc_freq);
             for (chunk, is_there) in chunks.iter().zip(&mut are_there) {
                 let postings = inverted.read_postings_from_terminfo(&info, IndexRecordOption::Basic);
-                let mut postings = postings.expect(HELD_IN_MEMORY);
+                let mut postings = postings.expect(MAPPED);
                 // A chunk's position is its document number.
                 *is_there |= postings.doc() <= chunk.0 && postings.seek(chunk.0) == chunk.0;
             }
@@ -207,7 +210,7 @@ impl Index {
         self.terms.iter().flat_map(move |inverted| {
             terms::of_word(word, &self.languages).filter_map(move |term| {
                 let term = Term::from_field_text(self.field, &term);
-                let info = inverted.get_term_info(&term).expect(HELD_IN_MEMORY)?;
+                let info = inverted.get_term_info(&term).expect(MAPPED)?;
                 Some((term, info, &**inverted))
             })
         })
@@ -217,6 +220,47 @@ impl Index {
     fn is_slight(&self, folded: &str) -> bool {
         self.slight.contains(folded)
     }
+}
+
+/// The language of each source, where it is one whose words are known.
+fn languages(catalogue: &Catalogue) -> Vec<Option<&'static Language>> {
+    catalogue.sources.iter().map(|source| source.language.as_deref().and_then(language::named)).collect()
+}
+
+/// Indexes every chunk of a catalogue, on all cores.
+fn write(
+    catalogue: &Catalogue,
+    directory: impl Into<Box<dyn Directory>>,
+    watch: Watch<'_>,
+) -> Result<tantivy::Index, KnowledgeError> {
+    let (schema, field) = schema();
+    // One segment, written in order by this thread, makes a chunk's position its document number: hits need no
+    // stored field, equal scores come in chunk order, and scores do not depend on how the work was scheduled.
+    let settings = IndexSettings { docstore_compress_dedicated_thread: false, ..IndexSettings::default() };
+    let builder = IndexBuilder::new().schema(schema).settings(settings);
+    let mut writer: SingleSegmentIndexWriter = builder.single_segment_index_writer(directory, FIRST_TABLE)?;
+    let languages = languages(catalogue);
+    let total = catalogue.len() as u32;
+    let analysed = |first: u32| -> Vec<TantivyDocument> {
+        let document = |chunk| {
+            let chunk = catalogue.chunk(ChunkIndex(chunk));
+            document(field, &chunk, languages[chunk.source.0 as usize].as_slice())
+        };
+        (first..(first + BATCH).min(total)).into_par_iter().map(document).collect()
+    };
+    let counter = Counter::new(Step::Chunks, total as usize, watch);
+    // While the words of some chunks are added, other cores find those of the next.
+    let mut batches = (0..total).step_by(BATCH as usize);
+    let mut ready = batches.next().map(analysed);
+    while let Some(documents) = ready {
+        let count = documents.len();
+        let add = || documents.into_iter().try_for_each(|document| writer.add_document(document));
+        let (added, next) = rayon::join(add, || batches.next().map(analysed));
+        added?;
+        counter.add(count);
+        ready = next;
+    }
+    Ok(writer.finalize()?)
 }
 
 /// Each word once, in a fixed order.
@@ -270,7 +314,7 @@ mod tests {
     ];
 
     fn found(index: &Index, query: &str, k: usize) -> Vec<u32> {
-        index.best(query, k).unwrap().iter().map(|hit| hit.chunk.0).collect()
+        index.best(query, k).unwrap().iter().map(|(chunk, _)| chunk.0).collect()
     }
 
     fn near(index: &Index, query: &str, chunk: u32) -> f32 {
@@ -329,9 +373,11 @@ mod tests {
 
     #[test]
     fn the_headings_above_a_chunk_are_searched_too() {
-        let mut catalogue = Arc::unwrap_or_clone(catalogue(&["Wash it with cold water.", "Turn it to the right."]));
-        catalogue.chunks[1].context = "Aurora 8 heat pump › Filters".into();
-        let index = Index::build(Arc::new(catalogue), &|_| ()).unwrap();
+        let catalogue = catalogue(&["Wash it with cold water.", "Turn it to the right."]);
+        let mut chunks = Vec::from_iter(catalogue.chunks());
+        chunks[1].context = "Aurora 8 heat pump › Filters".into();
+        let catalogue = Arc::new(Catalogue::new(catalogue.sources.clone(), Arc::new(chunks)));
+        let index = Index::build(catalogue, &|_| ()).unwrap();
         assert_eq!(found(&index, "filters of the Aurora", 2), [1]);
         assert_eq!(near(&index, "filters of the Aurora", 1), 1.0);
         assert_eq!(near(&index, "filters of the Aurora", 0), 0.0);
@@ -412,7 +458,7 @@ mod tests {
         let (one, other) =
             (Index::build(catalogue(&TEXTS), &|_| ()).unwrap(), Index::build(catalogue(&TEXTS), &|_| ()).unwrap());
         let expected = other.best("the lens of lamps, honig", 7).unwrap();
-        assert!(expected.len() > 1 && expected.is_sorted_by(|a, b| a.score >= b.score));
+        assert!(expected.len() > 1 && expected.is_sorted_by(|a, b| a.1 >= b.1));
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
@@ -430,7 +476,7 @@ mod tests {
         fn any_text_can_be_indexed_and_asked(text in any::<String>(), query in any::<String>(), k in 0usize..5) {
             let index = Index::build(catalogue(&[&text, "honey"]), &|_| ()).unwrap();
             prop_assert!(index.best(&query, k).unwrap().len() <= k.min(2));
-            prop_assert_eq!(index.best(&text, 2).unwrap().iter().any(|hit| hit.chunk.0 == 0), !terms::words(&text).is_empty());
+            prop_assert_eq!(index.best(&text, 2).unwrap().iter().any(|(chunk, _)| chunk.0 == 0), !terms::words(&text).is_empty());
         }
     }
 }

@@ -1,37 +1,63 @@
-//! The knowledge base: documents become chunks, chunks become an index, a query becomes passages.
+//! The knowledge base: documents become chunks, chunks become an index, a query becomes passages. What was made of documents
+//! is kept between runs, and made anew for those that have changed.
 
 mod blobs;
 mod chunk;
+mod convert;
 mod document;
+#[cfg(test)]
+#[path = "../../tests/support/documents.rs"]
+mod documents;
+pub mod embeddings;
 mod encoding;
 mod error;
+mod formats;
+mod hybrid;
 mod index;
+mod inventory;
 mod language;
 mod outline;
 mod progress;
+mod reading;
+mod requests;
+pub mod rerank;
 mod retriever;
+mod sandbox;
 mod structure;
 mod terms;
+mod vectors;
 mod walk;
 
+pub use convert::{Convert, ConvertCommand};
 pub use error::KnowledgeError;
-pub use index::{Hit, Index};
+pub use hybrid::Ranking;
+pub use index::Index;
 pub use progress::{Progress, Step, Watch};
-pub use retriever::{Retriever, Searching};
+pub use reading::Reading;
+pub use retriever::{Hit, Place, Retriever, Searching};
+pub use sandbox::serve as read_documents;
 
 use crate::domain::{Catalogue, Chunk, Source, SourceIndex};
 use chunk::Piece;
-use document::{Document, Documents};
+use document::{Document, FileRead, Files};
+use embeddings::{Embedder, EmbeddingOptions};
+use hybrid::VectorSearch;
+use inventory::{Inventory, KeptChunks, KeptDocument, Key};
+use rerank::{RerankOptions, Reranked};
 use std::path::PathBuf;
+use std::sync::Arc;
+use vectors::Vectors;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// `tools.retrieval.chunking`, and the folder to read with `knowledge.follow_links`.
+/// `knowledge` and `tools.retrieval`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// The folder of the documents: `<root>/knowledge`.
     pub folder: PathBuf,
     /// Whether links that lead out of the folder are followed.
     pub follow_links: bool,
+    /// How files are read, whatever their type.
+    pub reading: Reading,
     /// Where a document is cut.
     pub strategy: Strategy,
     /// Longest chunk, in characters.
@@ -39,7 +65,34 @@ pub struct Options {
     /// Characters a chunk repeats of the one before: exactly so many with [`Strategy::Characters`], at most so many with
     /// [`Strategy::Structure`].
     pub chunk_overlap: usize,
+    /// The folder that keeps what was made of the documents.
+    pub index_folder: PathBuf,
+    /// What of it is made anew although the documents are the same.
+    pub anew: Anew,
+    /// What makes vectors.
+    pub embeddings: EmbeddingOptions,
+    /// Which rankings count where there are vectors.
+    pub ranking: Ranking,
+    /// What ranks again what was found; none for nothing.
+    pub reranker: Option<RerankOptions>,
 }
+
+/// What is made anew although the documents are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Anew {
+    /// Nothing.
+    Nothing,
+    /// Documents are read and cut again; texts that have a vector keep it.
+    Documents,
+    /// Everything.
+    Everything,
+}
+
+/// The form in which documents are read and cut; another one is a reason to read them again.
+const READING: u32 = 1;
+
+/// Chunks that are held in memory; of more, each is read when it is asked for.
+const HELD: usize = 50_000;
 
 /// Where a document is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,44 +123,142 @@ impl Strategy {
     }
 }
 
-/// The knowledge folder as chunks, and what the user should know about how it was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Loaded {
+/// The knowledge base, read and indexed.
+pub struct Knowledge {
     /// Every chunk of every document.
-    pub catalogue: Catalogue,
-    /// What was left out, one line per kind with a count, then one line per file that was skipped or read in an
-    /// unexpected way, each naming its file.
+    pub catalogue: Arc<Catalogue>,
+    /// The words of its chunks.
+    pub index: Arc<Index>,
+    /// What finds passages.
+    pub retriever: Arc<dyn Retriever>,
+    /// What the vectors of chunks follow from; none where passages are found by their words alone.
+    pub embedder: Option<Arc<dyn Embedder>>,
+    /// What the user should know about how documents were read: what was left out, one line per kind with a count, then one
+    /// line per file that was skipped or read in an unexpected way, each naming its file.
     pub warnings: Vec<String>,
 }
 
-/// Reads every document below the folder and cuts it into chunks, on all cores. The result depends on the files' relative
-/// paths and contents only: it is the same on every machine.
+/// Documents and chunks of the knowledge folder.
+struct Read {
+    inventory: Arc<Inventory>,
+    catalogue: Arc<Catalogue>,
+    warnings: Vec<String>,
+    /// The rows of its files.
+    rows: Vec<i64>,
+    /// The digest of all that an index follows from.
+    digest: String,
+}
+
+/// Reads every document below the folder, cuts it into chunks, and indexes these by their words and, where there is an
+/// embedding model, by their vectors; all but that on all cores. What the index folder has of it already is taken over. The
+/// result depends on the files' relative paths and contents only: it is the same on every machine, but for what vectors differ
+/// in their last digits between versions of a library and kinds of processors.
 ///
 /// # Errors
-/// When the folder is missing, when a document in it cannot be read, when no document holds any text, and when the
-/// chunking settings would never reach the end of a document.
-pub fn load(options: &Options, watch: Watch<'_>) -> Result<Loaded, KnowledgeError> {
-    let Options { chunk_size: size, chunk_overlap: overlap, .. } = *options;
+/// When the folder is missing, when the system does not let a document in it be read, when no document holds any text, when
+/// the chunking settings would never reach the end of a document, when the index folder can't be used, and when the model is missing or
+/// fails.
+pub async fn open(options: &Options, watch: Watch<'_>) -> Result<Knowledge, KnowledgeError> {
+    let embedder = embeddings::embedder(&options.embeddings)?;
+    let Read { inventory, catalogue, warnings, rows, digest } = read(options, watch)?;
+    let index = Arc::new(Index::kept(catalogue.clone(), inventory.folder(), &digest, watch)?);
+    let is_in_use = |name: &str| name.strip_prefix(index::PREFIX) == Some(&*digest);
+    let mut retriever: Arc<dyn Retriever> = index.clone();
+    if let Some(embedder) = &embedder {
+        let texts = vectors::texts(&catalogue, &**embedder);
+        vectors::embed_missing(&catalogue, &**embedder, (&inventory, &texts), watch).await?;
+        inventory.settle(&rows, Some((&embeddings::key(embedder.name()), &texts)), is_in_use)?;
+        let vectors = Arc::new(Vectors::load(inventory, embedder.name(), texts, vectors::EXACT)?);
+        let (index, embedder, ranking) = (index.clone(), embedder.clone(), options.ranking);
+        retriever = Arc::new(VectorSearch { index, embedder, vectors, ranking });
+    } else {
+        inventory.settle(&rows, None, is_in_use)?;
+    }
+    if let Some(reranker) = &options.reranker {
+        retriever = Arc::new(Reranked::load(reranker, retriever, catalogue.clone())?);
+    }
+    Ok(Knowledge { catalogue, index, retriever, embedder, warnings })
+}
+
+fn read(options: &Options, watch: Watch<'_>) -> Result<Read, KnowledgeError> {
+    let Options { chunk_size: size, chunk_overlap: overlap, strategy, .. } = *options;
     if overlap >= size {
         return Err(KnowledgeError::Chunking { size, overlap });
     }
-    let chunks = |document| chunks(document, options);
-    let Documents { documents, warnings } = document::read_all(&options.folder, options.follow_links, watch, chunks)?;
-    let mut catalogue = Catalogue::default();
-    for (mut source, chunks) in documents {
-        let (number, first) = (SourceIndex(catalogue.sources.len() as u32), catalogue.chunks.len() as u32);
-        catalogue.chunks.extend(chunks.into_iter().map(|chunk| Chunk { source: number, ..chunk }));
-        source.chunks = first..catalogue.chunks.len() as u32;
-        catalogue.sources.push(source);
+    let inventory = Arc::new(Inventory::open(&options.index_folder)?);
+    match options.anew {
+        Anew::Nothing => {}
+        Anew::Documents => inventory.forget(false)?,
+        Anew::Everything => inventory.forget(true)?,
     }
-    Ok(Loaded { catalogue, warnings })
+    let reading =
+        embeddings::key(&format!("{READING} {} {size} {overlap} {}", strategy.as_str(), options.reading.told()));
+    let known = |path: &str, content: &Key| inventory.known(path, content, &reading);
+    let keep = |path: &str, content: &Key, FileRead { documents, warnings, is_final }| {
+        let made: Vec<_> = documents.into_iter().map(|document| chunks(document, options)).collect();
+        // What may come out otherwise the next time is not found again.
+        let reading = if is_final { reading } else { Key::default() };
+        inventory.keep((path, content, &reading), &made, warnings)
+    };
+    let how = (options.follow_links, &options.reading);
+    let Files { files, mut warnings } = document::each(&options.folder, how, watch, known, keep)?;
+    let rows = files.iter().map(|file| file.id).collect();
+    let digests: Vec<u8> = files.iter().flat_map(|file| file.digest).chain(reading).collect();
+    warnings.extend(files.iter().flat_map(|file| file.warnings.clone()));
+    let mut documents: Vec<KeptDocument> = files.into_iter().flat_map(|file| file.documents).collect();
+    if documents.is_empty() {
+        return Err(KnowledgeError::NothingToRead(warnings));
+    }
+    // With the rows of files among them.
+    documents.sort_by(|one, other| one.path.cmp(&other.path));
+    let (mut sources, mut of_documents) = (Vec::<Source>::with_capacity(documents.len()), Vec::new());
+    for KeptDocument { id, path, language, digest, chunks } in documents {
+        let first = sources.last().map_or(0, |source| source.chunks.end);
+        let (language, digest) = (language.map(Into::into), digest.into());
+        sources.push(Source { path, language, digest, chunks: first..first + chunks });
+        of_documents.push(id);
+    }
+    let kept = KeptChunks::new(inventory.clone(), &sources, &of_documents);
+    let mut catalogue = Catalogue::new(sources, Arc::new(kept));
+    if catalogue.len() <= HELD {
+        let held = Vec::from_iter(catalogue.chunks());
+        check(&catalogue, &held, &options.index_folder)?;
+        catalogue = Catalogue::new(catalogue.sources, Arc::new(held));
+    }
+    let digest = format!("{:032x}", xxh3_128(&digests));
+    Ok(Read { inventory, catalogue: Arc::new(catalogue), warnings, rows, digest })
+}
+
+/// Demands that the chunks are those that were kept.
+fn check(catalogue: &Catalogue, held: &[Chunk], folder: &std::path::Path) -> Result<(), KnowledgeError> {
+    let is_whole = |source: &&Source| {
+        *source.digest != *texts_digest(&held[source.chunks.start as usize..source.chunks.end as usize])
+    };
+    match catalogue.sources.iter().find(is_whole) {
+        None => Ok(()),
+        Some(source) => Err(KnowledgeError::IndexFolder {
+            path: folder.join(inventory::FILE),
+            cause: format!("what it has of {} is not what was written", source.path),
+        }),
+    }
+}
+
+/// The digest of a document's chunks, by their texts.
+fn texts_digest(chunks: &[Chunk]) -> String {
+    let texts: Vec<&str> = chunks.iter().map(|chunk| &*chunk.text).collect();
+    format!("xxh3:{:032x}", xxh3_128(texts.join("\0").as_bytes()))
+}
+
+/// What ids of a document's chunks begin with.
+fn path_digits(path: &str) -> String {
+    format!("{:032x}", xxh3_128(path.as_bytes()))
 }
 
 /// A document as a source and its chunks, as if it were the first of the knowledge base.
 fn chunks(document: Document, options: &Options) -> (Source, Vec<Chunk>) {
-    let path_digits = xxh3_128(document.path.as_bytes());
+    let path_digits = path_digits(&document.path);
     let chunk = |(piece, chunk_index): (Piece<'_>, _)| Chunk {
-        id: format!("{path_digits:032x}-{chunk_index}"),
+        id: format!("{path_digits}-{chunk_index}"),
         text: piece.text.into(),
         context: piece.context,
         source: SourceIndex(0),
@@ -117,7 +268,8 @@ fn chunks(document: Document, options: &Options) -> (Source, Vec<Chunk>) {
     };
     let chunks: Vec<Chunk> = cut(&document, options).into_iter().zip(0..).map(chunk).collect();
     let language = language::of(chunks.iter().map(|chunk| &*chunk.text)).map(|language| language.code.into());
-    (Source { path: document.path, language, chunks: 0..chunks.len() as u32 }, chunks)
+    let digest = texts_digest(&chunks).into();
+    (Source { path: document.path, language, digest, chunks: 0..chunks.len() as u32 }, chunks)
 }
 
 fn cut<'a>(document: &'a Document, options: &Options) -> Vec<Piece<'a>> {
@@ -132,19 +284,37 @@ fn cut<'a>(document: &'a Document, options: &Options) -> Vec<Piece<'a>> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::domain::ChunkIndex;
     use std::collections::BTreeSet;
     use std::fs;
     use std::path::Path;
-    use std::sync::Arc;
+    use tempfile::TempDir;
 
     fn options(folder: &Path) -> Options {
         Options {
             folder: folder.to_path_buf(),
             follow_links: false,
+            reading: Reading::default(),
             strategy: Strategy::Structure,
             chunk_size: 750,
             chunk_overlap: 0,
+            index_folder: PathBuf::new(),
+            anew: Anew::Nothing,
+            embeddings: EmbeddingOptions::lexical(),
+            ranking: Ranking::Hybrid,
+            reranker: None,
         }
+    }
+
+    /// Reads documents into an index folder of its own.
+    fn load(options: &Options) -> Result<(TempDir, Read), KnowledgeError> {
+        let index = tempfile::tempdir().unwrap();
+        let read = read(&Options { index_folder: index.path().to_owned(), ..options.clone() }, &|_| ())?;
+        Ok((index, read))
+    }
+
+    fn texts(read: &Read) -> Vec<String> {
+        read.catalogue.chunks().map(|chunk| chunk.text.to_string()).collect()
     }
 
     fn windows(folder: &Path) -> Options {
@@ -155,8 +325,8 @@ mod tests {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("knowledge")
     }
 
-    fn shipped() -> Catalogue {
-        load(&options(&shipped_folder()), &|_| ()).unwrap().catalogue
+    fn shipped() -> Arc<Catalogue> {
+        load(&options(&shipped_folder())).unwrap().1.catalogue
     }
 
     #[test]
@@ -165,23 +335,20 @@ mod tests {
         fs::create_dir(folder.path().join("b")).unwrap();
         fs::write(folder.path().join("b/two.md"), "abcdefghij").unwrap();
         fs::write(folder.path().join("a.txt"), "short").unwrap();
-        let loaded = load(&Options { chunk_size: 6, chunk_overlap: 2, ..windows(folder.path()) }, &|_| ()).unwrap();
+        let (_index, loaded) = load(&Options { chunk_size: 6, chunk_overlap: 2, ..windows(folder.path()) }).unwrap();
         let seen: Vec<_> = loaded
             .catalogue
-            .chunks
-            .iter()
+            .chunks()
             .map(|chunk| {
-                let source = loaded.catalogue.source(chunk.source);
-                (source.path.as_str(), chunk.chunk_index, &*chunk.text, chunk.char_start..chunk.char_end)
+                let path = loaded.catalogue.source(chunk.source).path.clone();
+                (path, chunk.chunk_index, chunk.text.to_string(), chunk.char_start..chunk.char_end)
             })
             .collect();
-        assert_eq!(
-            seen,
-            [("a.txt", 0, "short", 0..5), ("b/two.md", 0, "abcdef", 0..6), ("b/two.md", 1, "efghij", 4..10)]
-        );
+        let expected = [("a.txt", 0, "short", 0..5), ("b/two.md", 0, "abcdef", 0..6), ("b/two.md", 1, "efghij", 4..10)];
+        assert_eq!(seen, expected.map(|(path, at, text, range)| (path.to_owned(), at, text.to_owned(), range)));
         assert_eq!(loaded.catalogue.sources[1].chunks, 1..3);
-        assert_eq!(loaded.catalogue.chunks[2].id, format!("{:032x}-1", xxh3_128(b"b/two.md")));
-        assert!(loaded.catalogue.chunks.iter().all(|chunk| chunk.context.is_empty()));
+        assert_eq!(loaded.catalogue.chunk(ChunkIndex(2)).id, format!("{:032x}-1", xxh3_128(b"b/two.md")));
+        assert!(loaded.catalogue.chunks().all(|chunk| chunk.context.is_empty()));
         assert_eq!(loaded.warnings, Vec::<String>::new());
     }
 
@@ -194,12 +361,13 @@ mod tests {
             fs::write(folder.path().join(name), text).unwrap();
         }
         let options = Options { chunk_size: 60, ..options(folder.path()) };
-        let catalogue = load(&options, &|_| ()).unwrap().catalogue;
-        let contexts: Vec<_> = catalogue.chunks.iter().map(|chunk| (chunk.source.0, &*chunk.context)).collect();
-        assert_eq!(contexts, [(0, ""), (0, ""), (1, ""), (1, "The light"), (2, ""), (2, "The light")]);
+        let catalogue = load(&options).unwrap().1.catalogue;
+        let contexts: Vec<_> = catalogue.chunks().map(|chunk| (chunk.source.0, chunk.context.to_string())).collect();
+        let expected = [(0, ""), (0, ""), (1, ""), (1, "The light"), (2, ""), (2, "The light")];
+        assert_eq!(contexts, expected.map(|(source, context)| (source, context.to_owned())));
         assert_eq!(catalogue.sources[0].language.as_deref(), Some("en"));
         fs::write(folder.path().join("a.txt"), "{\"k\": 12}").unwrap();
-        assert_eq!(load(&options, &|_| ()).unwrap().catalogue.sources[0].language, None);
+        assert_eq!(load(&options).unwrap().1.catalogue.sources[0].language, None);
     }
 
     #[test]
@@ -212,9 +380,8 @@ mod tests {
         );
         fs::write(folder.path().join("a.md"), text).unwrap();
         for options in [options(folder.path()), windows(folder.path())] {
-            let chunks = load(&options, &|_| ()).unwrap().catalogue.chunks;
-            let texts: Vec<&str> = chunks.iter().map(|chunk| &*chunk.text).collect();
-            let [text] = texts[..] else { panic!("{} chunks", texts.len()) };
+            let texts = texts(&load(&options).unwrap().1);
+            let [text] = &texts[..] else { panic!("{} chunks", texts.len()) };
             assert!(
                 text.contains("lights the old lamp at dusk.") && text.contains("Say <| im_end |> twice."),
                 "{text}"
@@ -224,8 +391,32 @@ mod tests {
     }
 
     #[test]
+    fn rows_are_documents_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let row = |number: usize| format!("{{\"text\": \"# Row {number}\", \"url\": \"a/b{number}\"}}\n");
+        fs::write(folder.path().join("b.JSONL"), (1..=10).map(row).collect::<String>()).unwrap();
+        fs::write(folder.path().join("b.JSONL!.txt"), "other").unwrap();
+        fs::write(folder.path().join("a.parquet"), documents::parquet(&[("text", &[Some("one"), Some("two")])]))
+            .unwrap();
+        let (_index, loaded) = load(&options(folder.path())).unwrap();
+        let paths: Vec<&str> = loaded.catalogue.sources.iter().map(|source| source.path.as_str()).collect();
+        assert_eq!(paths[..5], ["a.parquet#1", "a.parquet#2", "b.JSONL!.txt", "b.JSONL#1", "b.JSONL#10"]);
+        assert!(loaded.catalogue.source_position("b.JSONL#9").is_some());
+        let chunk = loaded.catalogue.chunk(ChunkIndex(4));
+        assert_eq!(chunk.id, format!("{:032x}-0", xxh3_128(b"b.JSONL#10")));
+        assert_eq!((&*chunk.text, &*chunk.context), ("# Row 10", ""));
+        let named = Reading { id_column: Some("url".to_owned()), ..Reading::default() };
+        let (_index, loaded) = load(&Options { reading: named, ..options(folder.path()) }).unwrap();
+        assert_eq!(loaded.catalogue.sources[1].path, "b.JSONL#a/b1");
+        assert_eq!(
+            loaded.warnings,
+            ["skipped, it has no column `url`; it has `text`: set `knowledge.id_column` to one of them: a.parquet"]
+        );
+    }
+
+    #[test]
     fn an_overlap_as_long_as_the_chunk_is_refused() {
-        let error = load(&Options { chunk_overlap: 750, ..options(Path::new("knowledge")) }, &|_| ()).unwrap_err();
+        let error = load(&Options { chunk_overlap: 750, ..options(Path::new("knowledge")) }).err().unwrap();
         assert!(matches!(error, KnowledgeError::Chunking { size: 750, overlap: 750 }), "{error}");
     }
 
@@ -233,7 +424,7 @@ mod tests {
     fn the_shipped_documents_fill_a_small_index_in_five_languages() {
         let catalogue = shipped();
         assert!(catalogue.sources.len() >= 14, "{} documents", catalogue.sources.len());
-        assert!(catalogue.chunks.len() >= 60, "{} chunks", catalogue.chunks.len());
+        assert!(catalogue.len() >= 60, "{} chunks", catalogue.len());
         let mut languages = BTreeSet::new();
         for source in &catalogue.sources {
             let language = source.language.as_deref().unwrap();
@@ -245,7 +436,7 @@ mod tests {
 
     #[test]
     fn shipped_chunks_are_whole_sentences_under_their_headings() {
-        for chunk in &shipped().chunks {
+        for chunk in shipped().chunks() {
             let length = chunk.text.chars().count();
             assert!((150..=750).contains(&length), "{length} characters: {}", chunk.text);
             assert!(chunk.text.ends_with(['.', '؟', '!', '?']), "{}", chunk.text);
@@ -256,7 +447,7 @@ mod tests {
 
     #[test]
     fn questions_find_their_shipped_document() {
-        let index = Index::build(Arc::new(shipped()), &|_| ()).unwrap();
+        let index = Index::build(shipped(), &|_| ()).unwrap();
         for (query, path) in [
             ("How long does a water molecule stay in the ocean?", "en/water-cycle-and-rivers.md"),
             ("feeding a sourdough starter", "en/sourdough-bread.md"),
@@ -273,9 +464,9 @@ mod tests {
             ("Warum kommt das Hochwasser jeden Tag später?", "de/wattenmeer-und-gezeiten.md"),
             ("faule Schwelle am Fachwerk erneuern", "de/fachwerkhaus-sanieren.md"),
         ] {
-            let best = index.best(query, 1).unwrap()[0];
+            let (best, _) = index.best(query, 1).unwrap()[0];
             let catalogue = index.catalogue();
-            assert_eq!(catalogue.source(catalogue.chunk(best.chunk).source).path, path, "{query}");
+            assert_eq!(catalogue.source(catalogue.source_of(best)).path, path, "{query}");
         }
     }
 }

@@ -9,6 +9,8 @@ pub enum Step {
     Documents,
     /// The words of chunks are found and indexed.
     Chunks,
+    /// Chunks are embedded.
+    Vectors,
 }
 
 /// How far a step has come.

@@ -1,8 +1,45 @@
 //! Retrieval, whatever does it.
 
-use super::{Hit, Index, KnowledgeError};
+use super::{Index, KnowledgeError};
+use crate::domain::ChunkIndex;
 use std::future::{Future, ready};
 use std::pin::Pin;
+
+/// A chunk that a search found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Hit {
+    /// Which chunk of the catalogue it is.
+    pub chunk: ChunkIndex,
+    /// What it is ranked by: greater is better, comparable within one query only.
+    pub score: f32,
+    /// Its place among the chunks that share words with the query, and its BM25 score.
+    pub lexical: Option<Place>,
+    /// Its place among the chunks whose vectors are near that of the query, and the cosine of the two.
+    pub vector: Option<Place>,
+    /// Its place among what the reranker was given, and the score that it gave.
+    pub rerank: Option<Place>,
+}
+
+impl Hit {
+    /// A chunk that nothing has ranked yet.
+    pub fn of(chunk: ChunkIndex) -> Self {
+        Self { chunk, score: 0.0, lexical: None, vector: None, rerank: None }
+    }
+}
+
+/// What one stage of a search made of a chunk.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Place {
+    /// Its rank, from 1.
+    pub rank: u32,
+    /// Its score: greater is better.
+    pub score: f32,
+}
+
+/// Chunks with their scores, best first, as hits of one stage.
+pub(super) fn ranked(found: Vec<(ChunkIndex, f32)>) -> impl Iterator<Item = (ChunkIndex, Place)> {
+    found.into_iter().zip(1..).map(|((chunk, score), rank)| (chunk, Place { rank, score }))
+}
 
 /// The future of a search: chunks, best first.
 pub type Searching<'a> = Pin<Box<dyn Future<Output = Result<Vec<Hit>, KnowledgeError>> + Send + 'a>>;
@@ -17,9 +54,11 @@ pub type Searching<'a> = Pin<Box<dyn Future<Output = Result<Vec<Hit>, KnowledgeE
 /// #     id: format!("0-{at}"), text: text.into(), context: "".into(), source: SourceIndex(0), chunk_index: at,
 /// #     char_start: 0, char_end: 0,
 /// # };
-/// # let source = Source { path: "pump.md".to_owned(), language: Some("en".into()), chunks: 0..2 };
+/// # let (path, language) = ("pump.md".to_owned(), Some("en".into()));
+/// # let source = Source { path, language, digest: "".into(), chunks: 0..2 };
 /// # let chunks = vec![chunk(0, "Wash the filters."), chunk(1, "The fan has two stages.")];
-/// # let index = Index::build(Catalogue { sources: vec![source], chunks }.into(), &|_| ())?;
+/// # let catalogue = Catalogue::new(vec![source], std::sync::Arc::new(chunks));
+/// # let index = Index::build(catalogue.into(), &|_| ())?;
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// let retriever: &dyn Retriever = &index; // of two chunks: "Wash the filters." and "The fan has two stages."
 /// let hits = retriever.search("stages of the fan", 4).await?;
@@ -36,6 +75,7 @@ pub trait Retriever: Send + Sync {
 
 impl Retriever for Index {
     fn search<'a>(&'a self, query: &'a str, k: usize) -> Searching<'a> {
-        Box::pin(ready(self.best(query, k)))
+        let hit = |(chunk, place): (_, Place)| Hit { score: place.score, lexical: Some(place), ..Hit::of(chunk) };
+        Box::pin(ready(self.best(query, k).map(|found| ranked(found).map(hit).collect())))
     }
 }

@@ -19,10 +19,15 @@ pub(super) struct Found {
 
 /// Every document below a folder, each once. Hidden files and folders, folders of packages, and what ignore files in
 /// the folder name are left out; links that lead out of it are followed only where that is asked for.
-pub(super) fn find(folder: &Path, follow_links: bool) -> Result<Found, KnowledgeError> {
+pub(super) fn find(
+    folder: &Path,
+    follow_links: bool,
+    is_document: &dyn Fn(&Path) -> bool,
+) -> Result<Found, KnowledgeError> {
     let real = fs::canonicalize(folder).map_err(|cause| unreadable(folder, cause))?;
     let mut walk = Walk {
         top: folder,
+        is_document,
         real_top: real.clone(),
         follow_links,
         seen: HashSet::from([real.clone()]),
@@ -43,9 +48,6 @@ pub(super) fn find(folder: &Path, follow_links: bool) -> Result<Found, Knowledge
     Ok(Found { documents: walk.documents, warnings })
 }
 
-/// Types that are read, by the ending of a name in lower case.
-const TYPES: [&str; 2] = ["md", "txt"];
-
 /// Types told by name; rarer ones are counted together.
 const MOST_TYPES: usize = 8;
 
@@ -60,6 +62,8 @@ const IGNORE_FILES: [&str; 2] = [".gitignore", ".ignore"];
 
 struct Walk<'a> {
     top: &'a Path,
+    /// Whether the name of a file is that of a type that is read.
+    is_document: &'a dyn Fn(&Path) -> bool,
     real_top: PathBuf,
     follow_links: bool,
     /// Folders and documents met, without links in their paths.
@@ -128,7 +132,7 @@ impl Walk<'_> {
     }
 
     fn add(&mut self, path: PathBuf, real: PathBuf, is_file: bool) -> Result<(), KnowledgeError> {
-        if !is_document(&path) {
+        if !(self.is_document)(&path) {
             *self.left_out.types.entry(ending(&path)).or_default() += 1;
         } else if !is_file {
             self.skip(&path, "it is no regular file");
@@ -151,7 +155,7 @@ impl Walk<'_> {
         } else {
             return false;
         };
-        *count += usize::from(is_folder || is_document(path));
+        *count += usize::from(is_folder || (self.is_document)(path));
         true
     }
 
@@ -209,10 +213,6 @@ impl LeftOut {
     }
 }
 
-fn is_document(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| TYPES.iter().any(|name| ending.eq_ignore_ascii_case(name)))
-}
-
 fn ending(path: &Path) -> String {
     let ending = path.extension().map(OsStr::to_string_lossy);
     ending.map_or_else(|| "without an ending".to_owned(), |ending| format!(".{}", ending.to_lowercase()))
@@ -237,6 +237,7 @@ fn unreadable(path: &Path, cause: std::io::Error) -> KnowledgeError {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::knowledge::formats::Format;
     use tempfile::TempDir;
 
     fn folder(files: &[&str]) -> TempDir {
@@ -249,6 +250,11 @@ mod tests {
         let file = folder.path().join(path);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, text).unwrap();
+    }
+
+    fn find(folder: &Path, follow_links: bool) -> Result<Found, KnowledgeError> {
+        let is_text = |path: &Path| matches!(Format::of(path), Some(Format::Text | Format::Markdown));
+        super::find(folder, follow_links, &is_text)
     }
 
     fn found(folder: &TempDir, follow_links: bool) -> (Vec<String>, Vec<String>) {

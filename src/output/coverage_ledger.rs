@@ -61,6 +61,11 @@ pub struct LedgerRow<'a> {
 }
 
 impl<'a> LedgerRow<'a> {
+    /// The number, within its document, of the chunk that the question is about.
+    pub fn chunk_number(&self) -> Option<u32> {
+        self.topic_id.rsplit_once('-')?.1.parse().ok()
+    }
+
     /// The line of an accepted turn.
     pub(crate) fn of(turn: &'a Turn, catalogue: &'a Catalogue, facts: &'a RunFacts, timestamp: &'a str) -> Self {
         let question = &turn.question;
@@ -68,7 +73,7 @@ impl<'a> LedgerRow<'a> {
             if question.seed_question.is_empty() { String::new() } else { question_hash(&question.seed_question) };
         Self {
             timestamp: timestamp.into(),
-            topic_id: question.used.chunk.map_or("", |chunk| &catalogue.chunk(chunk).id).into(),
+            topic_id: question.used.chunk.map_or("".into(), |chunk| catalogue.chunk(chunk).id.into()),
             source_path: question.used.source.map_or("", |source| &catalogue.source(source).path).into(),
             question: question.reply.user_message.as_str().into(),
             question_hash: question_hash(&question.reply.user_message).into(),

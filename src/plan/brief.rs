@@ -147,7 +147,7 @@ impl Plan {
 
     /// Questions of earlier conversations about these passages, oldest first, the last 5.
     pub fn asked_about(&self, asking: Asking<'_>, shown: &[ChunkIndex]) -> Vec<Arc<str>> {
-        let sources: BTreeSet<_> = shown.iter().map(|chunk| self.catalogue.chunk(*chunk).source).collect();
+        let sources: BTreeSet<_> = shown.iter().map(|chunk| self.catalogue.source_of(*chunk)).collect();
         let known = |source: &SourceIndex| asking.coverage.sources.get(source.0 as usize);
         let recent = sources.iter().filter_map(known).flat_map(|source| &source.recent);
         let about = |(chunk, _): &&(Option<ChunkIndex>, _)| chunk.is_some_and(|chunk| shown.contains(&chunk));

@@ -94,7 +94,7 @@ pub(super) fn not_rejected(
     conversation: &Conversation,
     mut sources: Vec<SourceIndex>,
 ) -> Vec<SourceIndex> {
-    let rejected: Vec<_> = conversation.round.avoid.iter().map(|chunk| catalogue.chunk(*chunk).source).collect();
+    let rejected: Vec<_> = conversation.round.avoid.iter().map(|chunk| catalogue.source_of(*chunk)).collect();
     sources.retain(|source| !rejected.contains(source));
     sources
 }

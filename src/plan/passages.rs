@@ -25,7 +25,7 @@ pub(super) fn nearest(
 ) -> Vec<ChunkIndex> {
     let used = coverage::used(conversation);
     let mut seen = BTreeSet::new();
-    let in_pool = |hit: &ChunkIndex| pool.binary_search(&catalogue.chunk(*hit).source).is_ok();
+    let in_pool = |hit: &ChunkIndex| pool.binary_search(&catalogue.source_of(*hit)).is_ok();
     let fresh = hits.iter().copied().filter(|hit| in_pool(hit) && !used.contains(hit) && seen.insert(*hit));
     fresh.take(SHOWN).collect()
 }
@@ -36,8 +36,8 @@ pub(super) fn nearest(
 pub(super) fn deeper(catalogue: &Catalogue, conversation: &Conversation) -> Vec<ChunkIndex> {
     let Some(last) = conversation.turns.last() else { return Vec::new() };
     let mut anchors: Vec<ChunkIndex> = last.question.used.chunk.into_iter().chain(last.answer.used.clone()).collect();
-    let Some(source) = anchors.first().map(|anchor| catalogue.chunk(*anchor).source) else { return Vec::new() };
-    anchors.retain(|anchor| catalogue.chunk(*anchor).source == source);
+    let Some(source) = anchors.first().map(|anchor| catalogue.source_of(*anchor)) else { return Vec::new() };
+    anchors.retain(|anchor| catalogue.source_of(*anchor) == source);
     let used = coverage::used(conversation);
     let Range { start, end } = catalogue.source(source).chunks;
     // Beyond that distance lie no passages that could be among the nearest unused ones.
@@ -64,9 +64,9 @@ pub(super) fn beside(
     let mut beside = deeper(catalogue, conversation);
     beside.retain(|chunk| !used.contains(chunk));
     beside.truncate(SHOWN / 2);
-    let own = beside.first().map(|chunk| catalogue.chunk(*chunk).source);
+    let own = beside.first().map(|chunk| catalogue.source_of(*chunk));
     let mut others = nearest(catalogue, conversation, pool, hits);
-    others.retain(|chunk| Some(catalogue.chunk(*chunk).source) != own);
+    others.retain(|chunk| Some(catalogue.source_of(*chunk)) != own);
     beside.extend(others);
     beside.truncate(SHOWN);
     beside
@@ -297,7 +297,7 @@ mod tests {
                 .collect();
             for round in all.chunks(documents) {
                 for place in 0..DRAWN.min(documents) {
-                    let mut shown: Vec<_> = round.iter().map(|shown| catalogue.chunk(shown[place]).source).collect();
+                    let mut shown: Vec<_> = round.iter().map(|shown| catalogue.source_of(shown[place])).collect();
                     shown.sort_unstable();
                     assert_eq!(shown, pool, "in each place each document once, of {documents}");
                 }
@@ -336,7 +336,7 @@ mod tests {
             let shown = plan.passages(conversation.asking(), &brief, &[]);
             let chunk = shown[choose(&brief, shown.len())].0;
             usage[chunk.0 as usize] += 1;
-            let source = Some(catalogue.chunk(chunk).source);
+            let source = Some(catalogue.source_of(chunk));
             unknown.push_back(Used { chunk: Some(chunk), source, question: format!("q{index}").into(), seed: None });
             while unknown.len() > lag {
                 unknown.pop_front().iter().for_each(|used| known.add(used));

@@ -1,12 +1,11 @@
 //! What the ledger tells: what earlier runs have asked, and what this run has settled so far.
 
-use crate::domain::{Catalogue, ChunkIndex, Coverage, Fingerprint, Normalisation, Used};
+use crate::domain::{Catalogue, Coverage, Fingerprint, Normalisation, Used};
 use crate::files::FilesError;
 use crate::operators::Completion;
 use crate::operators::tally::{Dropped, Turns};
 use crate::output::coverage_ledger::{self, LedgerRow};
 use crate::store::Settled;
-use std::collections::HashMap;
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::sync::Arc;
@@ -51,10 +50,7 @@ impl Earlier {
     /// When it can't be read.
     pub fn read(past: Past, catalogue: &Catalogue) -> Result<Self, FilesError> {
         let Past { folder, length, known, normalisation, settled, unfinished, remade } = past;
-        let positions = (0u32..).map(ChunkIndex);
-        let chunks: HashMap<&str, ChunkIndex> =
-            catalogue.chunks.iter().map(|chunk| chunk.id.as_str()).zip(positions).collect();
-        let mut coverage = Coverage::empty(catalogue.chunks.len(), catalogue.sources.len());
+        let mut coverage = Coverage::empty(catalogue.len(), catalogue.sources.len());
         let mut questions = unfinished;
         let mut used = vec![Vec::new(); settled.len()];
         let (mut own, mut other) = (Ranges::new(&settled), Ranges::new(&remade));
@@ -62,7 +58,7 @@ impl Earlier {
             let fingerprint = row.fingerprint(normalisation);
             let seeded = !row.seed_topic.is_empty() && !row.seed_question.is_empty();
             let used = Used {
-                chunk: chunks.get(&*row.topic_id).copied(),
+                chunk: row.chunk_number().and_then(|number| catalogue.chunk_position(&row.source_path, number)),
                 source: catalogue.source_position(&row.source_path),
                 question: (&*row.question).into(),
                 seed: seeded.then(|| (row.seed_topic.into(), row.seed_question.into())),

@@ -1,12 +1,14 @@
 //! What a run needs before its first conversation: documents, personas, topics, prompts and models.
 
 use super::identity::Identity;
+use super::knowledge::waited;
 use crate::builtin;
 use crate::dataflows::generate::{Stage, Stages};
 use crate::domain::slot::{conversation_id, language_tag};
 use crate::domain::{Agent, Agents, Catalogue, Conversation, Failure, Judged, Normalisation, Round};
 use crate::files::FilesError;
-use crate::knowledge::{self, Index, KnowledgeError, Watch};
+use crate::knowledge::embeddings::{Embedder, FetchError};
+use crate::knowledge::{self, Index, Knowledge, KnowledgeError, Retriever, Watch};
 use crate::llm::{Model, ModelError};
 use crate::operators::{InFlight, Opening};
 use crate::output::{self, OutputError, RunFacts};
@@ -26,6 +28,9 @@ pub enum RunError {
     /// The knowledge base can't be used.
     #[error(transparent)]
     Knowledge(#[from] KnowledgeError),
+    /// What embedding needs can't be had.
+    #[error(transparent)]
+    Fetch(FetchError),
     /// Personas or topics can't be used.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -144,6 +149,8 @@ pub struct Sources {
     /// Counts the searches of the web.
     pub searches: Arc<SearchMeter>,
     index: Arc<Index>,
+    retriever: Arc<dyn Retriever>,
+    pub embedder: Option<Arc<dyn Embedder>>,
     search: Arc<dyn Tool>,
     web: Option<Arc<dyn Web>>,
 }
@@ -165,17 +172,9 @@ pub struct Front<'a> {
 impl Sources {
     pub fn read(settings: &Settings, shared: &Shared, watch: Watch<'_>) -> Result<Self, RunError> {
         check_languages(settings)?;
-        let loaded = knowledge::load(&settings.knowledge, watch)?;
-        for warning in &loaded.warnings {
-            tracing::warn!(target: "dlgforge.retrieval", "[vector-db] {warning}");
-        }
-        let catalogue = Arc::new(loaded.catalogue);
-        tracing::info!(
-            target: "dlgforge.retrieval",
-            "[vector-db] indexed documents={} chunks={}", catalogue.sources.len(), catalogue.chunks.len()
-        );
-        let index = Arc::new(Index::build(catalogue.clone(), watch)?);
-        let search: Arc<dyn Tool> = Arc::new(KnowledgeSearch::new(index.clone(), catalogue.clone(), settings.top_k));
+        let Knowledge { catalogue, index, retriever, embedder, .. } = knowledge(settings, watch)?;
+        let search: Arc<dyn Tool> =
+            Arc::new(KnowledgeSearch::new(retriever.clone(), catalogue.clone(), settings.top_k));
         let searches = Arc::<SearchMeter>::default();
         let web = settings.web_search.as_ref().map(|web| self::web(web, shared, &searches)).transpose()?;
         let topics = topics(settings)?;
@@ -188,6 +187,8 @@ impl Sources {
             models: models(settings, shared)?,
             searches,
             index,
+            retriever,
+            embedder,
             search,
             web,
         })
@@ -209,12 +210,13 @@ impl Sources {
         (facts, normalisation): (&RunFacts, Normalisation),
         Front { model: behind, web }: Front<'_>,
     ) -> Stages {
-        let (prompts, index) = (&self.prompts, &self.index);
+        let (prompts, index, retriever) = (&self.prompts, &self.index, &self.retriever);
         let toolbox = Arc::new(self.toolbox(settings, web));
         let checks = Arc::new(Checks::new(prompts, &toolbox.definitions()));
         let plan = Arc::new(Plan::new(self.plan_options(settings, facts.seed, normalisation), self.catalogue.clone()));
         let [user, assistant] = [Agent::User, Agent::Assistant].map(|agent| behind(&self.models[agent], agent));
-        let ask = Arc::new(Ask::new(user, prompts.clone(), checks.clone(), plan.clone(), index.clone(), index.clone()));
+        let ask =
+            Arc::new(Ask::new(user, prompts.clone(), checks.clone(), plan.clone(), retriever.clone(), index.clone()));
         let responder =
             Arc::new(Responder::new(assistant, prompts.clone(), checks, index.clone(), toolbox, settings.answers));
         let judge = self.models.get(Agent::Judge).map(|model| {
@@ -289,6 +291,20 @@ impl Sources {
             config_dir: settings.config_dir.clone(),
         }
     }
+}
+
+/// The knowledge base, read and indexed; what is to be known of it is told.
+pub fn knowledge(settings: &Settings, watch: Watch<'_>) -> Result<Knowledge, RunError> {
+    let knowledge = waited(knowledge::open(&settings.knowledge, watch))??;
+    for warning in &knowledge.warnings {
+        tracing::warn!(target: "dlgforge.retrieval", "[vector-db] {warning}");
+    }
+    let (documents, chunks) = (knowledge.catalogue.sources.len(), knowledge.catalogue.len());
+    let vectors = knowledge.embedder.as_ref().map_or("none", |embedder| embedder.name());
+    tracing::info!(
+        target: "dlgforge.retrieval", "[vector-db] indexed documents={documents} chunks={chunks} vectors={vectors}"
+    );
+    Ok(knowledge)
 }
 
 fn stage<O, F>(work: impl Fn(Arc<InFlight>) -> F + Send + Sync + 'static) -> Stage<O>

@@ -8,7 +8,7 @@ use super::inputs::Sources;
 use crate::domain::Normalisation;
 use crate::output::FORMAT_VERSION;
 use crate::settings::paths::NORMALISATION;
-use crate::settings::sources::{ENDPOINT_MODELS, FORMAT, KNOWLEDGE, PERSONAS, PROMPTS, WEB};
+use crate::settings::sources::{EMBEDDINGS, ENDPOINT_MODELS, FORMAT, KNOWLEDGE, PERSONAS, PROMPTS, RERANKER, WEB};
 use crate::settings::{Settings, WebSettings, digest};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,11 +43,15 @@ pub fn manifest(settings: &Settings, sources: &Sources, identity: &Identity) -> 
     for (name, source) in sources.prompts.sources() {
         tell(&format!("{PROMPTS}{name}"), digest(source.as_bytes()));
     }
-    let catalogue = &sources.catalogue;
-    for source in &catalogue.sources {
-        let chunks = &catalogue.chunks[source.chunks.start as usize..source.chunks.end as usize];
-        let text: Vec<&str> = chunks.iter().map(|chunk| &*chunk.text).collect();
-        tell(&format!("{KNOWLEDGE}{}", source.path), digest(text.join("\0").as_bytes()));
+    for source in &sources.catalogue.sources {
+        tell(&format!("{KNOWLEDGE}{}", source.path), source.digest.to_string());
+    }
+    // Of a run without them an earlier release tells the same.
+    if let Some(embedder) = &sources.embedder {
+        tell(EMBEDDINGS, format!("{:?} {}", settings.knowledge.ranking, embedder.name()));
+    }
+    if let Some(reranker) = &settings.knowledge.reranker {
+        tell(RERANKER, reranker.told());
     }
     manifest
 }

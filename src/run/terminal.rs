@@ -72,6 +72,15 @@ impl Default for Terminal {
     }
 }
 
+/// How much longer a step will take that has come so far in this time.
+fn left(elapsed: Duration, done: usize, total: usize) -> String {
+    if elapsed < LINE_EVERY || done == 0 {
+        return String::new();
+    }
+    let left = elapsed.mul_f64((total - done.min(total)) as f64 / done as f64);
+    format!(", {} left", HumanDuration(left))
+}
+
 impl Terminal {
     /// Writes a message to standard error without tearing the bar. Messages that are alike are told once, with a count.
     pub fn console(&self) -> Console {
@@ -85,10 +94,13 @@ impl Terminal {
     }
 
     /// Shows how far the preparation is, where it takes a while.
-    fn show(&self, knowledge::Progress { step, done, total }: knowledge::Progress) {
+    pub(super) fn show(&self, knowledge::Progress { step, done, total }: knowledge::Progress) {
         let line = || match step {
             Step::Documents => format!("{done}/{total} documents read"),
             Step::Chunks => format!("{done}/{total} chunks of documents indexed"),
+            Step::Vectors => {
+                format!("{done}/{total} chunks of documents embedded{}", left(self.began.elapsed(), done, total))
+            }
         };
         if self.bar.is_hidden() {
             // While one thread writes, others need not wait to do the same.

@@ -5,6 +5,7 @@ use super::types::Choices;
 use crate::domain::Normalisation;
 use crate::domain::task::RetrievalMode;
 use crate::knowledge;
+use crate::knowledge::embeddings::{Backend, Device};
 use crate::output::logs::LogLevel;
 use crate::plan::Distribution;
 use crate::stages::Granularity;
@@ -36,7 +37,24 @@ choices! {
     Granularity: Turn = "turn" or "per_turn" or "turns",
         Conversation = "conversation" or "per_conversation" or "conv" or "conversation_level";
     OnFail: Keep = "keep", Drop = "drop";
+    Backend: Auto = "auto" or "sentence_transformers", Lexical = "lexical", Fastembed = "fastembed", OpenAi = "openai";
+    Device: Auto = "auto", Cpu = "cpu", Cuda = "cuda";
+    knowledge::Ranking: Hybrid = "hybrid", Vector = "vector";
+    RerankerBackend: Auto = "auto" or "qwen3", Fastembed = "fastembed", Http = "http", Cmd = "cmd";
     LogLevel: Info = "info", Debug = "debug";
+}
+
+/// What ranks passages again: `tools.retrieval.reranker.backend`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RerankerBackend {
+    /// The one that is named: `cmd`, else `base_url`, else a model in this process.
+    Auto,
+    /// A model in this process.
+    Fastembed,
+    /// A server.
+    Http,
+    /// A program.
+    Cmd,
 }
 
 /// How the number of turns is chosen: `run.turns.mode`.

@@ -25,6 +25,7 @@ mod reading;
 mod reference;
 mod renames;
 mod resolve;
+mod retrieval;
 mod routing;
 mod table;
 mod tree;
@@ -84,6 +85,10 @@ pub mod sources {
     pub const PROMPTS: &str = "prompts/";
     /// A digest of each document, by its path.
     pub const KNOWLEDGE: &str = "knowledge/";
+    /// What makes the vectors that passages are found by.
+    pub const EMBEDDINGS: &str = "embeddings";
+    /// What ranks again the passages that were found.
+    pub const RERANKER: &str = "reranker";
     /// The format of the files; manifests of the first one do not have it.
     pub const FORMAT: &str = "format of the files";
     /// How the web is searched; manifests of runs that do not search it do not have it.
@@ -257,31 +262,84 @@ impl Settings {
     /// # Errors
     /// When the file can't be read, or with every problem found in it, in the environment and in the flags.
     pub fn load(flags: &Flags, env: &BTreeMap<String, String>) -> Result<Self, SettingsError> {
-        let folders = Folders::of(&flags.config, flags.root.as_deref())?;
-        let (env, ignored) = dotenv::load(&folders.root, env)?;
-        let text = std::fs::read_to_string(&flags.config)
-            .map_err(|source| SettingsError::Unreadable { path: flags.config.clone(), source })?;
-        let mut report = Diagnostics::default();
-        report.hide(dotenv::secrets(&env));
-        ignored.into_iter().for_each(|warning| report.warn(warning));
-        let defaults = layers::defaults(&mut report);
-        let mut values = defaults.clone();
-        let name = flags.config.display().to_string();
-        layers::overlay(&mut values, layers::file(&name, &text, &defaults, &env, &mut report)?, &defaults);
-        let environment = environment::environment(&env, &values, &mut report);
-        layers::overlay(&mut values, environment, &defaults);
-        for text in &flags.set {
-            layers::overlay(&mut values, layers::flag(text, &defaults, &mut report), &defaults);
-        }
-        capabilities::refuse(&values, &defaults, &mut report);
-        let mut settings = resolve::settings(&Values::new(values), &folders, &env, flags.resume.as_ref(), &mut report);
+        let Layered { folders, env, values, mut report } = layered(flags, env)?;
+        let mut settings = resolve::settings(&values, &folders, &env, flags.resume.as_ref(), &mut report);
         settings.check = !flags.no_check;
         let file = flags.config.file_name().unwrap_or_default().to_string_lossy().into_owned();
         settings.config = if settings.config_dir == "." { file } else { format!("{}/{file}", settings.config_dir) };
-        settings.config_path = name;
+        settings.config_path = flags.config.display().to_string();
         settings.warnings = report.finish()?;
         Ok(settings)
     }
+}
+
+/// What the knowledge base is read and searched by, without a run: no model that writes is needed for it.
+#[derive(Debug, Clone)]
+pub struct KnowledgeSettings {
+    /// The options of the knowledge base.
+    pub knowledge: knowledge::Options,
+    /// `tools.retrieval.top_k`: passages per search.
+    pub top_k: usize,
+    /// Where models come from.
+    pub origin: knowledge::embeddings::Origin,
+    /// What the user should know about the configuration, one line each.
+    pub warnings: Vec<String>,
+}
+
+impl KnowledgeSettings {
+    /// Reads what the configuration says of the knowledge base; `env` is the environment, completed by the secrets of
+    /// `<root>/.env`.
+    ///
+    /// # Errors
+    /// When the file can't be read, or with every problem found in this part.
+    pub fn load(flags: &Flags, env: &BTreeMap<String, String>) -> Result<Self, SettingsError> {
+        let Layered { folders, env, values, mut report } = layered(flags, env)?;
+        let knowledge = retrieval::options(&values, &folders, &env, &mut report);
+        let variable = |names: &[&str]| {
+            let found = names
+                .iter()
+                .find_map(|name| env.get(*name).map(|value| value.trim()).filter(|value| !value.is_empty()));
+            found.map(str::to_owned)
+        };
+        let hub = variable(&["HF_ENDPOINT"]).unwrap_or_else(|| "https://huggingface.co".to_owned());
+        let token = variable(&["HF_TOKEN", "HUGGINGFACE_HUB_TOKEN"]).unwrap_or_default();
+        Ok(Self {
+            knowledge,
+            top_k: values.get(table::TOP_K),
+            origin: knowledge::embeddings::Origin::Net { hub, token },
+            warnings: report.finish()?,
+        })
+    }
+}
+
+/// The values of all keys, and what they are understood by.
+struct Layered {
+    folders: Folders,
+    env: BTreeMap<String, String>,
+    values: Values,
+    report: Diagnostics,
+}
+
+/// Defaults < file < environment < flags.
+fn layered(flags: &Flags, env: &BTreeMap<String, String>) -> Result<Layered, SettingsError> {
+    let folders = Folders::of(&flags.config, flags.root.as_deref())?;
+    let (env, ignored) = dotenv::load(&folders.root, env)?;
+    let text = std::fs::read_to_string(&flags.config)
+        .map_err(|source| SettingsError::Unreadable { path: flags.config.clone(), source })?;
+    let mut report = Diagnostics::default();
+    report.hide(dotenv::secrets(&env));
+    ignored.into_iter().for_each(|warning| report.warn(warning));
+    let defaults = layers::defaults(&mut report);
+    let mut values = defaults.clone();
+    let name = flags.config.display().to_string();
+    layers::overlay(&mut values, layers::file(&name, &text, &defaults, &env, &mut report)?, &defaults);
+    let environment = environment::environment(&env, &values, &mut report);
+    layers::overlay(&mut values, environment, &defaults);
+    for text in &flags.set {
+        layers::overlay(&mut values, layers::flag(text, &defaults, &mut report), &defaults);
+    }
+    capabilities::refuse(&values, &defaults, &mut report);
+    Ok(Layered { folders, env, values: Values::new(values), report })
 }
 
 #[cfg(test)]

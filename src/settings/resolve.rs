@@ -7,10 +7,8 @@ use super::folders::Folders;
 use super::keys::listed;
 use super::types::{Setting, Text, Texts};
 use super::values::Values;
-use super::web;
-use super::{PersonaSource, PlanSettings, Resume, Settings, TopicSource, table as keys};
+use super::{PersonaSource, PlanSettings, Resume, Settings, TopicSource, retrieval, table as keys, web};
 use crate::domain::{Agent, Agents};
-use crate::knowledge;
 use crate::output;
 use crate::plan;
 use crate::stages::{Accept, AnswerOptions, JudgeOptions, PromptOptions};
@@ -58,7 +56,7 @@ pub(super) fn settings(
         plan: plan(values, folders, report),
         topics_path: values.get(keys::TOPICS_PATH).to_owned(),
         topics_enabled: values.get(keys::TOPICS_ENABLED),
-        knowledge: knowledge_options(values, folders, report),
+        knowledge: retrieval::options(values, folders, env, report),
         top_k: values.get(keys::TOP_K),
         answers: answers(values),
         web_search: web::search(values, env, report),
@@ -244,25 +242,6 @@ fn personas(values: &Values, folders: &Folders, report: &mut Diagnostics) -> Per
         },
         PersonaSource::File,
     )
-}
-
-fn knowledge_options(values: &Values, folders: &Folders, report: &mut Diagnostics) -> knowledge::Options {
-    let (size, overlap) = (keys::CHUNK_SIZE, keys::CHUNK_OVERLAP);
-    let (chunk_size, strategy) = (values.get(size), values.get(keys::CHUNK_STRATEGY));
-    let given = values.get(overlap);
-    let chunk_overlap = given.map_or(Ok(strategy.default_overlap()), usize::try_from);
-    let within = chunk_overlap.ok().filter(|&overlap| overlap < chunk_size);
-    if within.is_none() {
-        let place = values.place(overlap).or_else(|| values.place(size));
-        report.conflict(&[size.path, overlap.path], place, format!("`{overlap}` must be >= 0 and < `{size}`."));
-    }
-    knowledge::Options {
-        folder: folders.root.join("knowledge"),
-        follow_links: values.get(keys::FOLLOW_LINKS),
-        strategy,
-        chunk_size,
-        chunk_overlap: within.unwrap_or_default(),
-    }
 }
 
 fn reasons(values: &Values) -> Vec<String> {

@@ -5,7 +5,9 @@
 //! former names. Defaults and explanations are in `config/default.yaml`, which has exactly these keys. A key that
 //! nobody asks for does not compile, but for those of features that do not exist yet, which have no name.
 
-use super::choices::{CoverageMode, DocumentLanguage, JudgeMode, OnFail, ServiceTier, Trace, TurnMode};
+use super::choices::{
+    CoverageMode, DocumentLanguage, JudgeMode, OnFail, RerankerBackend, ServiceTier, Trace, TurnMode,
+};
 use super::keys::{Choice, Key, Limit};
 use super::types::{Endpoints, Mapping, OneOf, Setting, Text, Texts, word_of};
 use super::{Settings, digest, sources};
@@ -13,6 +15,7 @@ use crate::domain::Agent;
 use crate::domain::Normalisation;
 use crate::domain::task::RetrievalMode;
 use crate::knowledge;
+use crate::knowledge::embeddings::{Backend, Device};
 use crate::output::logs::LogLevel;
 use crate::plan::Distribution;
 use crate::providers::AgentOptions;
@@ -263,6 +266,12 @@ keys! {
 keys! {
     KNOWLEDGE:
     FOLLOW_LINKS: bool = through("knowledge.follow_links", sources::KNOWLEDGE), env(&["KB_FOLLOW_LINKS"]);
+    TEXT_COLUMN: Text = through("knowledge.text_column", sources::KNOWLEDGE);
+    ID_COLUMN: Text = through("knowledge.id_column", sources::KNOWLEDGE);
+    MAX_SIZE_MB: f64 = through("knowledge.max_size_mb", sources::KNOWLEDGE), limit(Limit::above_zero(1e6));
+    MAX_PAGES: usize = through("knowledge.max_pages", sources::KNOWLEDGE), limit(MANY);
+    READING_TIMEOUT_S: u64 = through("knowledge.timeout_s", sources::KNOWLEDGE), limit(SECONDS_OF_A_DAY);
+    MAX_MEMORY_MB: f64 = through("knowledge.max_memory_mb", sources::KNOWLEDGE), limit(Limit::between(100.0, 1e6));
 }
 
 keys! {
@@ -305,6 +314,8 @@ keys! {
         env(&["RETRIEVAL_MODE"]);
     TOP_K: usize = fixed("tools.retrieval.top_k", |s| s.top_k.to_string()),
         limit(POSITIVE), env(&["KB_DEFAULT_K"]), under(&["tools.retrieval.default_k"]);
+    CONVERT: Mapping = through("tools.retrieval.convert", sources::KNOWLEDGE);
+    CONVERT_TIMEOUT_S: f64 = through("tools.retrieval.convert_timeout_s", sources::KNOWLEDGE), limit(SECONDS_OF_A_DAY);
     CHUNK_STRATEGY: OneOf<knowledge::Strategy> = fixed(
         "tools.retrieval.chunking.strategy", |s| s.knowledge.strategy.as_str().to_owned()
     ), env(&["KB_CHUNK_STRATEGY"]);
@@ -313,39 +324,56 @@ keys! {
     CHUNK_OVERLAP: Option<i64> = fixed(
         "tools.retrieval.chunking.chunk_overlap", |s| s.knowledge.chunk_overlap.to_string()
     ), limit(SIGNED), env(&["KB_CHUNK_OVERLAP"]), under(&["tools.retrieval.overlap"]);
+    PERSIST_DIR: Text = free("tools.retrieval.index.persist_dir"), env(&["KB_PERSIST_DIR"]), under(&["tools.retrieval.persist_dir"]);
 }
 
-unread! {
+keys! {
     INDEX_AND_RERANKING:
-    Text = unread("tools.retrieval.index.persist_dir"), env(&["KB_PERSIST_DIR"]), under(&["tools.retrieval.persist_dir"]);
-    bool = unread("tools.retrieval.index.rebuild"), env(&["KB_REBUILD_INDEX"]), under(&["tools.retrieval.rebuild_index"]);
-    bool = unread("tools.retrieval.index.skip_if_unchanged"),
+    REBUILD: bool = free("tools.retrieval.index.rebuild"), env(&["KB_REBUILD_INDEX"]), under(&["tools.retrieval.rebuild_index"]);
+    SKIP_IF_UNCHANGED: bool = free("tools.retrieval.index.skip_if_unchanged"),
         env(&["KB_SKIP_IF_UNCHANGED"]), under(&["tools.retrieval.skip_if_unchanged"]);
-    Text = replaced("tools.retrieval.embeddings.backend", "passages are found by their words (`lexical`)"),
-        one_of(&[word("lexical"), word("sentence_transformers")]),
+    EMBEDDING_BACKEND: OneOf<Backend> = through("tools.retrieval.embeddings.backend", sources::EMBEDDINGS),
         env(&["KB_EMBEDDING_BACKEND"]), under(&["tools.retrieval.embedding_backend"]);
-    Text = unread("tools.retrieval.embeddings.model"),
+    EMBEDDING_MODEL: Text = through("tools.retrieval.embeddings.model", sources::EMBEDDINGS),
         under(&["tools.retrieval.embedding_model", "models.embedding_model"]);
-    Text = unread("tools.retrieval.embeddings.fallback_model"),
+    FALLBACK_EMBEDDING_MODEL: Text = through("tools.retrieval.embeddings.fallback_model", sources::EMBEDDINGS),
         env(&["FALLBACK_EMBEDDING_MODEL"]), under(&["models.fallback_embedding_model"]);
-    Text = unread("tools.retrieval.embeddings.device"),
+    RANKING: OneOf<knowledge::Ranking> = through("tools.retrieval.embeddings.ranking", sources::EMBEDDINGS);
+    EMBEDDING_DEVICE: OneOf<Device> = free("tools.retrieval.embeddings.device"),
         env(&["KB_EMBEDDING_DEVICE"]), under(&["tools.retrieval.embedding_device"]);
-    bool = unread("tools.retrieval.embeddings.fallback_on_cpu"),
+    FALLBACK_ON_CPU: bool = free("tools.retrieval.embeddings.fallback_on_cpu"),
         env(&["KB_FALLBACK_ON_CPU"]), under(&["tools.retrieval.fallback_on_cpu"]);
-    Mapping = unread("tools.retrieval.embeddings.model_kwargs"),
+    RUNTIME: Text = free("tools.retrieval.embeddings.runtime");
+    EMBEDDING_BATCH_SIZE: usize = free("tools.retrieval.embeddings.batch_size"), limit(POSITIVE);
+    EMBEDDING_MAX_LENGTH: Option<usize> = through("tools.retrieval.embeddings.max_length", sources::EMBEDDINGS), limit(POSITIVE);
+    QUERY_PREFIX: Option<Text> = through("tools.retrieval.embeddings.query_prefix", sources::EMBEDDINGS);
+    PASSAGE_PREFIX: Option<Text> = through("tools.retrieval.embeddings.passage_prefix", sources::EMBEDDINGS);
+    EMBEDDING_BASE_URL: Text = free("tools.retrieval.embeddings.base_url");
+    EMBEDDING_API_KEY_ENV: Text = free("tools.retrieval.embeddings.api_key_env");
+    EMBEDDING_TIMEOUT: u64 = free("tools.retrieval.embeddings.timeout"), limit(SECONDS_OF_A_DAY);
+    MODEL_KWARGS: Mapping = free("tools.retrieval.embeddings.model_kwargs"),
         env(&["KB_EMBEDDING_MODEL_KWARGS_JSON"]), under(&["tools.retrieval.embedding_model_kwargs"]);
-    Mapping = unread("tools.retrieval.embeddings.tokenizer_kwargs"),
+    TOKENIZER_KWARGS: Mapping = free("tools.retrieval.embeddings.tokenizer_kwargs"),
         env(&["KB_EMBEDDING_TOKENIZER_KWARGS_JSON"]), under(&["tools.retrieval.embedding_tokenizer_kwargs"]);
-    Mapping = unread("tools.retrieval.embeddings.encode_kwargs"),
+    ENCODE_KWARGS: Mapping = free("tools.retrieval.embeddings.encode_kwargs"),
         env(&["KB_EMBEDDING_ENCODE_KWARGS_JSON"]), under(&["tools.retrieval.embedding_encode_kwargs"]);
-    bool = switch("tools.retrieval.reranker.enabled", "reranking of passages"), under(&["models.use_reranker"]);
-    Text = unread("tools.retrieval.reranker.model"), under(&["models.reranker_model"]);
-    u32 = unread("tools.retrieval.reranker.candidates"), limit(POSITIVE), under(&["models.reranker_candidates"]);
-    u32 = unread("tools.retrieval.reranker.batch_size"), limit(POSITIVE), under(&["models.reranker_batch_size"]);
-    Text = unread("tools.retrieval.reranker.backend"), under(&["models.reranker_backend"]);
-    Text = unread("tools.retrieval.reranker.instruction"), under(&["models.reranker_instruction"]);
-    u32 = unread("tools.retrieval.reranker.max_length"), limit(POSITIVE), under(&["models.reranker_max_length"]);
-    Option<Text> = unread("tools.retrieval.reranker.cmd"), under(&["models.qwen3_reranker_cmd"]);
+    RERANKER_ENABLED: bool = through("tools.retrieval.reranker.enabled", sources::RERANKER), under(&["models.use_reranker"]);
+    RERANKER_MODEL: Text = through("tools.retrieval.reranker.model", sources::RERANKER), under(&["models.reranker_model"]);
+    CANDIDATES: usize = through("tools.retrieval.reranker.candidates", sources::RERANKER),
+        limit(POSITIVE), under(&["models.reranker_candidates"]);
+    RERANKER_BATCH_SIZE: usize = free("tools.retrieval.reranker.batch_size"),
+        limit(POSITIVE), under(&["models.reranker_batch_size"]);
+    RERANKER_BACKEND: OneOf<RerankerBackend> = through("tools.retrieval.reranker.backend", sources::RERANKER),
+        under(&["models.reranker_backend"]);
+    INSTRUCTION: Text = through("tools.retrieval.reranker.instruction", sources::RERANKER),
+        under(&["models.reranker_instruction"]);
+    RERANKER_MAX_LENGTH: usize = through("tools.retrieval.reranker.max_length", sources::RERANKER),
+        limit(POSITIVE), under(&["models.reranker_max_length"]);
+    RERANKER_CMD: Option<Text> = through("tools.retrieval.reranker.cmd", sources::RERANKER),
+        under(&["models.qwen3_reranker_cmd"]);
+    RERANKER_BASE_URL: Text = free("tools.retrieval.reranker.base_url");
+    RERANKER_API_KEY_ENV: Text = free("tools.retrieval.reranker.api_key_env");
+    RERANKER_TIMEOUT: u64 = free("tools.retrieval.reranker.timeout"), limit(SECONDS_OF_A_DAY);
 }
 
 keys! {

@@ -59,6 +59,10 @@ fn an_almost_empty_file_means_the_defaults() {
     assert_eq!(settings.knowledge.strategy, knowledge::Strategy::Structure);
     assert!(!settings.knowledge.follow_links);
     assert!(load(BUILTIN, &[("KB_FOLLOW_LINKS", "yes")], &[]).unwrap().knowledge.follow_links);
+    let mut reading = knowledge::Reading::default();
+    reading.convert.timeout = std::time::Duration::from_secs(600);
+    reading.convert.cache = settings.root.join("knowledge_index/converted");
+    assert_eq!(settings.knowledge.reading, reading);
     assert_eq!(settings.output.folder, settings.root.join("outputs"));
     assert_eq!(settings.output.columns.messages_with_tools, "messages_with_tools");
     assert_eq!(settings.agents.iter().map(|(agent, _)| agent).collect::<Vec<_>>(), [Agent::User, Agent::Assistant]);
@@ -468,4 +472,24 @@ fn as_many_conversations_are_advanced_as_a_wave_has_unless_the_settings_say() {
     assert_eq!(of(&["run.concurrency=null"]).concurrency, 8);
     let error = load(BUILTIN, &[], &["run.concurrency=0"]).unwrap_err();
     assert_eq!(error, "`run.concurrency` must be > 0. (--set run.concurrency)");
+}
+
+#[test]
+fn commands_that_convert_name_the_file() {
+    let convert = |text: &str| with_builtin(&format!("tools: {{retrieval: {{convert: {text}}}}}"));
+    let settings = convert("{.PDF: \"ocr -l 'fr en' {input}\", pptx: 'pandoc {input} -t gfm'}").unwrap();
+    let commands = &settings.knowledge.reading.convert.commands;
+    assert_eq!(commands.keys().collect::<Vec<_>>(), ["pdf", "pptx"]);
+    assert_eq!(Some(&commands["pdf"]), knowledge::ConvertCommand::parsed("ocr -l 'fr en' {input}").as_ref());
+    for wrong in ["ocr", "'ocr \"{input}'", "'{input}'", "3", "[]"] {
+        let error = convert(&format!("{{pdf: {wrong}}}")).unwrap_err();
+        let said = "`tools.retrieval.convert.pdf` must be a command with `{input}` for the path of the file, such as `pandoc -t gfm {input}`";
+        assert!(error.starts_with(said), "{wrong}: {error}");
+    }
+    let settings = with_builtin("knowledge: {text_column: body, id_column: url, max_size_mb: 0.5}").unwrap();
+    let reading = settings.knowledge.reading;
+    assert_eq!(
+        (&*reading.text_column, reading.id_column.as_deref(), reading.max_bytes),
+        ("body", Some("url"), 500_000)
+    );
 }

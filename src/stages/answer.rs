@@ -288,14 +288,14 @@ mod tests {
             assert!(answer.retrieved.iter().all(|hit| hit.scores.lexical.is_some_and(|score| score > 0.0)));
             let trace = answer.reply.reasoning_trace;
             assert_eq!(trace.retrieval_queries.vector_db_search, ["Why is green tea green?"]);
-            assert_eq!(trace.evidence[0].content, &*catalogue().chunks[0].text);
+            assert_eq!(trace.evidence[0].content, &*catalogue().chunk(ChunkIndex(0)).text);
             let request = model.request(0);
             assert_eq!(request.tools.is_empty(), retrieval == RetrievalMode::First);
             let roles: Vec<Role> = request.messages.iter().map(|message| message.role).collect();
             assert_eq!(roles, [Role::System, Role::User, Role::Assistant, Role::User]);
             let prompt = &request.messages[3].content;
             assert!(prompt.contains("[P1]") && prompt.contains("Question: Why is green tea green?"), "{prompt}");
-            for chunk in &catalogue().chunks {
+            for chunk in catalogue().chunks() {
                 assert_eq!(prompt.matches(&*chunk.text).count(), 1, "every passage once");
             }
         }

@@ -153,7 +153,7 @@ impl Ask {
         let seeded = !brief.seed_topic.is_empty() && !brief.seed_question.is_empty();
         let used = Used {
             chunk,
-            source: chunk.map(|chunk| self.plan.catalogue().chunk(chunk).source),
+            source: chunk.map(|chunk| self.plan.catalogue().source_of(chunk)),
             question: asked.into(),
             seed: seeded.then(|| (brief.seed_topic.as_str().into(), brief.seed_question.as_str().into())),
         };
@@ -270,7 +270,7 @@ mod tests {
             let model = Script::texts(&[&reply_text(message, "P2")]);
             let question = stage(model.clone(), options()).ask(asking(&follow_up())).await.unwrap();
             assert_eq!(question.used.chunk, Some(ChunkIndex(expected)), "{message}");
-            assert_eq!(question.reply.grounding_facts[0].fact, &*catalogue().chunks[expected as usize].text);
+            assert_eq!(question.reply.grounding_facts[0].fact, &*catalogue().chunk(ChunkIndex(expected as u32)).text);
         }
     }
 

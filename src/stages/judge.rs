@@ -206,7 +206,7 @@ mod tests {
         answer.retrieved = [1, 0].map(|at| Found::Chunk(ChunkIndex(at)).into()).to_vec();
         answer.unknown_citations = vec!["P9".to_owned()];
         answer.reply.reasoning_trace.evidence = vec![
-            quoted(&catalogue().chunks[1].text),
+            quoted(&catalogue().chunk(ChunkIndex(1)).text),
             quoted("dried soon after picking"),
             quoted("boiled for nine hours"),
         ];
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!((task.public_conversation_history.as_str(), task.turn_index), (history, 2));
         assert_eq!((&*task.judge_user_message, &*task.judge_assistant_message), ("Question 2?", "Answer 2."));
         let evidence: Vec<_> = task.judge_evidence.iter().map(|it| (it.source.as_str(), it.content.as_str())).collect();
-        let chunks = &catalogue().chunks;
+        let chunks = Vec::from_iter(catalogue().chunks());
         assert_eq!(
             evidence,
             [

@@ -3,7 +3,7 @@
 use super::tool::{query, with_query};
 use super::{Called, Calling, Tool};
 use crate::domain::{Catalogue, ChunkIndex, Found, Place, Scores, SearchHit, ToolDefinition};
-use crate::knowledge::{Hit, Retriever};
+use crate::knowledge::{self, Hit, Retriever};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -40,7 +40,8 @@ impl KnowledgeSearch {
 
 /// A hit as answers keep it.
 fn found(hit: &Hit) -> SearchHit {
-    let scores = Scores { lexical: Some(hit.score), ..Scores::default() };
+    let score = |place: Option<knowledge::Place>| place.map(|place| place.score);
+    let scores = Scores { lexical: score(hit.lexical), vector: score(hit.vector), rerank: score(hit.rerank) };
     SearchHit { found: Found::Chunk(hit.chunk), scores: scores.rounded() }
 }
 

@@ -198,7 +198,7 @@ pub fn python(name: &str) -> PathBuf {
 }
 
 /// A path in the folder where `tests/run` installs the servers.
-fn real(inside: &str) -> PathBuf {
+pub fn real(inside: &str) -> PathBuf {
     let folder = std::env::var_os("DLGFORGE_REAL").expect(
         "DLGFORGE_REAL is not set: it names the folder of the servers; `tests/run` installs them there and sets it",
     );

@@ -1,6 +1,7 @@
 //! The harness: a fresh project folder per test, the binary run in it, and its files read back.
 
 pub mod cost;
+pub mod documents;
 #[path = "endpoint.rs"]
 pub mod endpoint;
 #[path = "endpoint/misbehaviour.rs"]

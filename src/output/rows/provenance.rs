@@ -66,7 +66,7 @@ impl<'a> Place<'a> {
             Found::Chunk(index) => {
                 let chunk = catalogue.chunk(*index);
                 Self {
-                    id: chunk.id.clone().into(),
+                    id: chunk.id.into(),
                     source: catalogue.source(chunk.source).path.as_str().into(),
                     heading: chunk.context.to_string().into(),
                     char_start: chunk.char_start,

@@ -226,9 +226,8 @@ impl Reposition for Places<'_> {
     fn chunk(&mut self, chunk: ChunkIndex) -> ChunkIndex {
         let at = place(&mut self.chunks, chunk);
         if at as usize == self.named.len() {
-            let found = self.catalogue.chunk(chunk);
-            let SourceIndex(source) = self.source(found.source);
-            self.named.push((source, found.chunk_index));
+            let SourceIndex(source) = self.source(self.catalogue.source_of(chunk));
+            self.named.push((source, self.catalogue.number(chunk)));
         }
         ChunkIndex(at)
     }
