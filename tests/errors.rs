@@ -240,7 +240,6 @@ fn a_prompt_template_with_an_unknown_variable() {
 fn what_is_not_built_yet_is_refused() {
     for (key, value) in [
         ("run.distributed.enabled", "true"),
-        ("tools.web_search.enabled", "true"),
         ("tools.retrieval.reranker.enabled", "true"),
         ("llm.mode", "vllm_managed"),
         ("saving.hf_push.enabled", "true"),

@@ -25,3 +25,4 @@ mod routing;
 mod secrets;
 mod support;
 mod tidy;
+mod web;

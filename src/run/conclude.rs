@@ -45,6 +45,7 @@ pub fn conclude(
         tally,
         left,
         meter: shared.meter.read(),
+        searches: settings.web_search.as_ref().map(|_| prepared.sources.searches.read()),
         bill,
         sample: written.sample,
         unjudged: settings.agents.get(Agent::Judge).map(|_| unjudged),

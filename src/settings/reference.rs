@@ -154,6 +154,7 @@ mod tests {
             sources::ENDPOINT_MODELS,
             sources::EMBEDDINGS,
             sources::RERANKER,
+            sources::WEB,
         ];
         for key in reference() {
             let Some(name) = key.manifest else { continue };

@@ -361,14 +361,14 @@ llm:
   model: m
   mode: vllm_managed
   agents: {user: {api_key: k, provider: gemeni}, assistant: {provider: builtin, model: 1}}
-tools: {retrieval: {embeddings: {backend: sentence_transformers}}, web_search: {serper_timeout: never}}
+tools: {retrieval: {embeddings: {backend: sentence_transformers}}, web_search: {serper_timeout: never, enabled: true}}
 ";
     let found = load(text, &[("KB_DEFAULT_K", "x")], &["judge.mod=online"]).unwrap_err();
     let starts: Vec<_> = found.lines().map(|line| line.trim().split(": ").next().unwrap().to_owned()).collect();
     assert_eq!(
         starts,
         [
-            "10 problems in the configuration:",
+            "12 problems in the configuration:",
             "`run.batch_size`",
             "`run.turns.min`",
             "Forbidden LLM global key(s) in YAML",
@@ -376,6 +376,8 @@ tools: {retrieval: {embeddings: {backend: sentence_transformers}}, web_search: {
             "Forbidden credential key(s) in YAML",
             "`llm.agents.user.provider`",
             "`llm.agents.assistant.model`",
+            "`tools.web_search.serper_timeout`",
+            "Missing or empty environment variable `SERPER_API_KEY`",
             "`tools.retrieval.top_k`",
             "unknown key `judge.mod`; did you mean `judge.mode`? (--set judge.mod)",
             "Missing LLM model for required agent(s)",
