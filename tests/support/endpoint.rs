@@ -76,7 +76,7 @@ pub struct Behaviour {
     answer: Arc<Answer>,
     /// The list of models, if there is one.
     models: Option<Reply>,
-    /// Where it answers.
+    /// Where it answers; empty for everywhere.
     path: &'static str,
 }
 
@@ -91,7 +91,7 @@ impl Behaviour {
         Self { models: Some(models), ..self }
     }
 
-    /// The same at another path than that of chats.
+    /// The same at another path than that of chats; at an empty one, everywhere.
     pub fn serving(self, path: &'static str) -> Self {
         Self { path, ..self }
     }
@@ -274,7 +274,7 @@ async fn respond(state: &State, request: Request<Incoming>) -> io::Result<Respon
         return response(models.unwrap_or_else(|| Reply::error(404, "there are no models to list")));
     }
     let path = state.behaviour.path;
-    if head.method != "POST" || head.uri.path() != path {
+    if head.method != "POST" || !(path.is_empty() || head.uri.path() == path) {
         return response(Reply::error(404, &format!("there is only POST {path}")));
     }
     let Ok(request) = serde_json::from_slice(&body) else {
