@@ -29,7 +29,7 @@ const SCHEMA: &str = "
     CREATE INDEX files_by_path ON files (path);
     CREATE TABLE documents (
         id INTEGER PRIMARY KEY, file INTEGER NOT NULL, path TEXT NOT NULL, language TEXT, digest TEXT NOT NULL,
-        chunks INTEGER NOT NULL);
+        chunks INTEGER NOT NULL, texts BLOB NOT NULL);
     CREATE INDEX documents_by_file ON documents (file);
     CREATE TABLE chunks (
         document INTEGER NOT NULL, number INTEGER NOT NULL, text TEXT NOT NULL, context TEXT NOT NULL,
@@ -197,6 +197,22 @@ impl Inventory {
         })
     }
 
+    /// The digests of the texts of these documents' chunks, as they are embedded, in order.
+    pub fn texts(&self, documents: &[i64]) -> Result<Vec<Key>, KnowledgeError> {
+        self.with(|connection| {
+            let mut find = connection.prepare_cached("SELECT texts FROM documents WHERE id = ?1")?;
+            let mut all = Vec::new();
+            for document in documents {
+                find.query_row([document], |row| {
+                    let keys = row.get_ref(0)?.as_blob()?.as_chunks().0;
+                    all.extend_from_slice(keys);
+                    Ok(())
+                })?;
+            }
+            Ok(all)
+        })
+    }
+
     /// Keeps a file that was read: its documents with their chunks, all or nothing of it.
     pub fn keep(
         &self,
@@ -215,9 +231,9 @@ impl Inventory {
             for (source, chunks) in made {
                 let Source { path, language, digest, .. } = source;
                 keep.prepare_cached(
-                    "INSERT INTO documents (file, path, language, digest, chunks) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    "INSERT INTO documents (file, path, language, digest, chunks, texts) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 )?
-                .execute(params![file, path, language.as_deref(), &**digest, chunks.len()])?;
+                .execute(params![file, path, language.as_deref(), &**digest, chunks.len(), texts(chunks)])?;
                 let id = keep.last_insert_rowid();
                 let mut add = keep.prepare_cached("INSERT INTO chunks VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
                 for chunk in chunks {
@@ -319,6 +335,11 @@ impl Inventory {
             keep.commit()
         })
     }
+}
+
+/// The digests of chunks as they are embedded, one after the other.
+fn texts(chunks: &[Chunk]) -> Vec<u8> {
+    chunks.iter().flat_map(|chunk| super::embeddings::key(&super::vectors::passage(chunk))).collect()
 }
 
 /// The digest of a file's path and bytes.

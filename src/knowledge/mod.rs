@@ -78,6 +78,8 @@ struct Read {
     warnings: Vec<String>,
     /// The rows of its files.
     rows: Vec<i64>,
+    /// The rows of its documents, in the order of the sources.
+    documents: Vec<i64>,
     /// The digest of all that an index follows from.
     digest: String,
 }
@@ -104,12 +106,12 @@ pub async fn open_with(
     embedder: Option<Arc<dyn Embedder>>,
     watch: Watch<'_>,
 ) -> Result<Knowledge, KnowledgeError> {
-    let Read { inventory, catalogue, warnings, rows, digest } = read(options, watch)?;
+    let Read { inventory, catalogue, warnings, rows, documents, digest } = read(options, watch)?;
     let index = Arc::new(Index::kept(catalogue.clone(), inventory.folder(), &digest, watch)?);
     let is_in_use = |name: &str| name.strip_prefix(index::PREFIX) == Some(&*digest);
     let mut retriever: Arc<dyn Retriever> = index.clone();
     if let Some(embedder) = &embedder {
-        let texts = vectors::texts(&catalogue, &**embedder);
+        let texts = inventory.texts(&documents)?;
         vectors::embed_missing(&catalogue, &**embedder, (&inventory, &texts), watch).await?;
         inventory.settle(&rows, Some((&embeddings::key(embedder.name()), &texts)), is_in_use)?;
         let vectors = Arc::new(Vectors::load(inventory, embedder.name(), texts, vectors::EXACT)?);
@@ -170,7 +172,7 @@ fn read(options: &Options, watch: Watch<'_>) -> Result<Read, KnowledgeError> {
         catalogue = Catalogue::new(catalogue.sources, Arc::new(held));
     }
     let digest = format!("{:032x}", xxh3_128(&digests));
-    Ok(Read { inventory, catalogue: Arc::new(catalogue), warnings, rows, digest })
+    Ok(Read { inventory, catalogue: Arc::new(catalogue), warnings, rows, documents: of_documents, digest })
 }
 
 /// Demands that the chunks are those that were kept.

@@ -4,10 +4,10 @@
 //! for each dimension, and then the vectors of the best of these, which lie in the inventory: the result is the same on any
 //! number of threads, as that of a graph that is built in parallel would not be.
 
-use super::embeddings::Embedder;
+use super::embeddings::{Embedder, Purpose};
 use super::inventory::{Inventory, Key};
 use super::{KnowledgeError, Step, Watch, embeddings, progress::Counter};
-use crate::domain::{Catalogue, ChunkIndex};
+use crate::domain::{Catalogue, Chunk, ChunkIndex};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
@@ -42,16 +42,9 @@ enum Rows {
     Signs { words: Vec<u64>, texts: Vec<Key> },
 }
 
-/// The digests of the texts of chunks as they are embedded, in order.
-pub(super) fn texts(catalogue: &Catalogue, embedder: &dyn Embedder) -> Vec<Key> {
-    catalogue.chunks().map(|chunk| embeddings::key(&passage(&chunk, embedder))).collect()
-}
-
-/// A chunk as it is embedded: what it stands under, and its text.
-fn passage(chunk: &crate::domain::Chunk, embedder: &dyn Embedder) -> String {
-    let text =
-        if chunk.context.is_empty() { chunk.text.to_string() } else { format!("{}\n{}", chunk.context, chunk.text) };
-    embeddings::prefixed(embedder, embeddings::Purpose::Passage, &text)
+/// A chunk as it is embedded, behind the prefix that the model wants: what it stands under, and its text.
+pub(super) fn passage(chunk: &Chunk) -> String {
+    if chunk.context.is_empty() { chunk.text.to_string() } else { format!("{}\n{}", chunk.context, chunk.text) }
 }
 
 /// Embeds every chunk whose text has no vector of this model yet, each text once, and keeps the vectors. What is cut off goes
@@ -79,9 +72,10 @@ pub(super) async fn embed_missing(
     if missing.is_empty() {
         return Ok(());
     }
+    let prefixed = |text: &str| embeddings::prefixed(embedder, Purpose::Passage, text);
     let counter = Counter::new(Step::Vectors, missing.len(), watch);
     for batch in missing.chunks(BATCH) {
-        let passages = batch.iter().map(|(chunk, _)| passage(&catalogue.chunk(*chunk), embedder)).collect();
+        let passages = batch.iter().map(|(chunk, _)| prefixed(&passage(&catalogue.chunk(*chunk)))).collect();
         let vectors = embedder.embed(passages).await?;
         let kept: Vec<(Key, Vec<f32>)> = batch.iter().map(|(_, text)| *text).zip(vectors).collect();
         inventory.keep_vectors(&model, &kept)?;
