@@ -12,6 +12,7 @@ pub mod fingerprint;
 pub(crate) mod fixtures;
 pub mod json;
 pub mod language;
+pub mod list;
 pub mod normalisation;
 pub mod observer;
 pub mod persona;
@@ -31,7 +32,7 @@ pub use conversation::{
     Acceptance, Answer, Conversation, DropReason, Failure, Judged, Judgement, Outcome, Question, Round, ToolEvent, Turn,
 };
 pub use corpus::{Catalogue, Chunk, ChunkIndex, ChunkStore, Passage, Source, SourceIndex};
-pub use coverage::{Coverage, Used};
+pub use coverage::{Coverage, Used, Uses};
 pub use fingerprint::{Fingerprint, question_hash};
 pub use json::Json;
 pub use language::Language;

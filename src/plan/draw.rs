@@ -28,6 +28,8 @@ pub enum Purpose {
     Exploration,
     /// Which of equally used documents are kept.
     Ties,
+    /// Which of a document's equally used chunks are kept.
+    ChunkTies,
     /// The shuffles of documents.
     Documents,
     /// The order of a document's chunks.
@@ -51,6 +53,7 @@ impl Purpose {
             Self::SeedQuestion => "seed question",
             Self::Exploration => "exploration",
             Self::Ties => "ties",
+            Self::ChunkTies => "chunk ties",
             Self::Documents => "documents",
             Self::Chunks => "chunks",
             Self::Variety => "variety",

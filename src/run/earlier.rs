@@ -1,6 +1,6 @@
 //! What the ledger tells: what earlier runs have asked, and what this run has settled so far.
 
-use crate::domain::{Catalogue, Coverage, Fingerprint, Normalisation, Used};
+use crate::domain::{Catalogue, Coverage, Fingerprint, Normalisation, Used, Uses};
 use crate::files::FilesError;
 use crate::operators::Completion;
 use crate::operators::tally::{Dropped, Turns};
@@ -50,7 +50,7 @@ impl Earlier {
     /// When it can't be read.
     pub fn read(past: Past, catalogue: &Catalogue) -> Result<Self, FilesError> {
         let Past { folder, length, known, normalisation, settled, unfinished, remade } = past;
-        let mut coverage = Coverage::empty(catalogue.len(), catalogue.sources.len());
+        let mut uses = Uses::none(catalogue);
         let mut questions = unfinished;
         let mut used = vec![Vec::new(); settled.len()];
         let (mut own, mut other) = (Ranges::new(&settled), Ranges::new(&remade));
@@ -70,7 +70,7 @@ impl Earlier {
                 questions.push(fingerprint);
                 match own.position(&bytes) {
                     Some(position) => used[position].push(one),
-                    None if known.is_none_or(|known| bytes.start < known) => coverage.add(&one),
+                    None if known.is_none_or(|known| bytes.start < known) => uses.add(&one),
                     None => {}
                 }
             }
@@ -84,6 +84,7 @@ impl Earlier {
         questions.sort_unstable();
         questions.dedup();
         let completions = settled.into_iter().zip(used).map(|(settled, used)| completion(settled, used)).collect();
+        let coverage = Coverage::new(catalogue, uses);
         Ok(Self { coverage, questions: questions.into(), normalisation, completions })
     }
 }

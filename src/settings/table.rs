@@ -6,7 +6,7 @@
 //! nobody asks for does not compile, but for those of features that do not exist yet, which have no name.
 
 use super::choices::{
-    CoverageMode, DocumentLanguage, JudgeMode, OnFail, RerankerBackend, ServiceTier, Trace, TurnMode,
+    CoverageMode, JudgeMode, OnFail, RerankerBackend, ServiceTier, Trace, TurnMode,
 };
 use super::keys::{Choice, Key, Limit};
 use super::types::{Endpoints, Mapping, OneOf, Setting, Text, Texts, word_of};
@@ -17,7 +17,7 @@ use crate::domain::task::RetrievalMode;
 use crate::knowledge;
 use crate::knowledge::embeddings::{Backend, Device};
 use crate::output::logs::LogLevel;
-use crate::plan::Distribution;
+use crate::plan::{Distribution, MatchLanguage};
 use crate::providers::AgentOptions;
 use crate::stages::Granularity;
 use crate::traffic;
@@ -282,9 +282,9 @@ keys! {
         limit(SHARE), env(&["DOC_COVERAGE_EPSILON"]);
     DOC_COVERAGE_FRACTION: f64 = fixed("coverage.doc_coverage_fraction", |s| s.plan.coverage.fraction.to_string()),
         limit(SIGNED), env(&["DOC_COVERAGE_FRACTION"]);
-    DOCUMENT_LANGUAGE: OneOf<DocumentLanguage> = fixed(
-        "coverage.document_language", |s| if s.plan.coverage.own_language { "own" } else { "any" }.to_owned()
-    ), env(&["DOCUMENT_LANGUAGE"]);
+    MATCH_LANGUAGE: OneOf<MatchLanguage> = fixed(
+        "coverage.match_language", |s| word_of(s.plan.coverage.match_language).to_owned()
+    ), env(&["MATCH_LANGUAGE"]), old_env(&["DOCUMENT_LANGUAGE"]), under(&["coverage.document_language"]);
     QUESTION_DEDUP_RETRIES: u16 = fixed("coverage.question_dedup_retries", |s| s.plan.coverage.dedup_retries.to_string()),
         limit(Limit::between(0.0, 10_000.0)), env(&["QUESTION_DEDUP_RETRIES"]);
     NORMALISATION: OneOf<Normalisation> = fixed(

@@ -75,7 +75,7 @@ fn an_almost_empty_file_means_the_defaults() {
         balanced: true,
         epsilon: 0.15,
         fraction: 0.2,
-        own_language: true,
+        match_language: plan::MatchLanguage::Prefer,
         dedup_retries: 3,
         normalisation: crate::domain::Normalisation::Full,
     };

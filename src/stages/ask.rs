@@ -213,7 +213,7 @@ mod tests {
 
     /// A conversation that knows of no other.
     fn asking(conversation: &Conversation) -> Asking<'_> {
-        static NOTHING: LazyLock<Coverage> = LazyLock::new(Coverage::default);
+        static NOTHING: LazyLock<Coverage> = LazyLock::new(|| Coverage::none(&catalogue()));
         Asking { conversation, coverage: &NOTHING }
     }
 
