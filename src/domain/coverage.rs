@@ -4,7 +4,7 @@ use super::corpus::{Catalogue, ChunkIndex, SourceIndex};
 use super::list::List;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -90,6 +90,17 @@ pub struct Coverage {
     ranked: BTreeMap<Option<Arc<str>>, List<RankedSource>>,
     /// How often earlier runs used each seed question.
     pub seeds: Arc<BTreeMap<Arc<str>, u32>>,
+}
+
+/// How evenly documents and chunks were asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Balance {
+    /// The Gini coefficient of questions per document: 0 where each has as many, near 1 where one has all.
+    pub gini: f64,
+    /// Share of the documents that nobody asked about.
+    pub unused_documents: f64,
+    /// Share of their chunks that nobody asked about.
+    pub unused_chunks: f64,
 }
 
 /// What is to be known of a document.
@@ -211,6 +222,30 @@ impl Coverage {
         }
     }
 
+    /// How evenly the documents in these languages were asked about; none where there are no documents. Unlike all else it
+    /// goes through all of them.
+    pub fn balance(&self, languages: &BTreeSet<Option<Arc<str>>>) -> Option<Balance> {
+        let all = BTreeSet::from([None]);
+        let languages = if languages.contains(&None) { &all } else { languages };
+        let groups = languages.iter().filter_map(|language| self.ranked.get(language));
+        let mut documents: Vec<&RankedSource> = groups.flat_map(List::iter).collect();
+        documents.sort_unstable_by_key(|document| document.questions);
+        let (count, mut questions, mut ranked, mut unused, mut chunks) = (documents.len() as f64, 0.0, 0.0, 0, 0);
+        for (document, rank) in documents.iter().zip(1..) {
+            questions += f64::from(document.questions);
+            ranked += f64::from(rank) * f64::from(document.questions);
+            chunks += u64::from(document.chunks);
+            let least = self.chunk_at(document.source, 0).map(|chunk| self.of_chunk(chunk));
+            unused += if least == Some(0) { self.chunks_like(document.source, 0).len() } else { 0 };
+        }
+        let unasked = documents.iter().filter(|document| document.questions == 0).count();
+        (!documents.is_empty()).then(|| Balance {
+            gini: if questions > 0.0 { 2.0 * ranked / (count * questions) - (count + 1.0) / count } else { 0.0 },
+            unused_documents: unasked as f64 / count,
+            unused_chunks: unused as f64 / (chunks as f64).max(1.0),
+        })
+    }
+
     /// How many questions used a chunk.
     pub fn of_chunk(&self, chunk: ChunkIndex) -> u32 {
         self.chunks.get(chunk.0 as usize).copied().unwrap_or_default()
@@ -268,5 +303,79 @@ impl Shelf {
     fn groups(&self) -> impl Iterator<Item = Option<Arc<str>>> + use<> {
         let of_language = self.language.clone().map(Some);
         [None].into_iter().chain(of_language)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::domain::fixtures;
+    use proptest::prelude::*;
+
+    /// Documents with so many chunks, the odd ones in French.
+    fn catalogue(chunks: &[u32]) -> Catalogue {
+        let document = |(at, &chunks): (usize, &u32)| {
+            (format!("{at}"), format!("{at:03}.md"), (0..chunks).map(|chunk| format!("{at} {chunk}")).collect())
+        };
+        let mut catalogue = fixtures::catalogue(chunks.iter().enumerate().map(document));
+        catalogue.sources.iter_mut().skip(1).step_by(2).for_each(|source| source.language = Some("fr".into()));
+        catalogue
+    }
+
+    fn used(catalogue: &Catalogue, chunk: u32) -> Used {
+        let chunk = ChunkIndex(chunk);
+        Used { chunk: Some(chunk), source: Some(catalogue.source_of(chunk)), ..fixtures::used(&format!("{chunk:?}")) }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_added_bit_by_bit_is_what_is_counted_at_once(
+            sizes in prop::collection::vec(1u32..30, 1..40),
+            questions in prop::collection::vec(any::<u32>(), 0..300),
+        ) {
+            let catalogue = catalogue(&sizes);
+            let (mut coverage, mut uses) = (Coverage::none(&catalogue), Uses::none(&catalogue));
+            let mut snapshots = Vec::new();
+            for (number, question) in questions.iter().enumerate() {
+                let used = used(&catalogue, question % catalogue.len() as u32);
+                coverage.add(&used);
+                uses.add(&used);
+                if number.is_multiple_of(64) {
+                    snapshots.push((coverage.clone(), uses.clone()));
+                }
+            }
+            snapshots.push((coverage, uses));
+            for (coverage, uses) in snapshots {
+                prop_assert!(coverage == Coverage::new(&catalogue, uses.clone()));
+                for (source, at) in catalogue.sources.iter().zip(0..) {
+                    let own = (0..source.chunks.len()).map(|place| coverage.chunk_at(SourceIndex(at), place).unwrap());
+                    let counts = own.clone().map(|chunk| uses.chunks[chunk.0 as usize]).collect::<Vec<_>>();
+                    prop_assert!(counts.is_sorted());
+                    prop_assert_eq!(own.collect::<std::collections::BTreeSet<_>>().len(), counts.len());
+                    for place in 0..counts.len() {
+                        let like = coverage.chunks_like(SourceIndex(at), place);
+                        let all = (0..counts.len()).filter(|other| counts[*other] == counts[place]);
+                        prop_assert_eq!(like.collect::<Vec<_>>(), all.collect::<Vec<_>>());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn balance_is_told_of_the_documents_in_question() {
+        let catalogue = catalogue(&[1, 2, 1, 4]);
+        let mut coverage = Coverage::none(&catalogue);
+        let told = |coverage: &Coverage, languages: &[Option<&str>]| {
+            let languages = languages.iter().map(|language| language.map(Arc::from)).collect();
+            coverage.balance(&languages).map(|told| (told.gini, told.unused_documents, told.unused_chunks))
+        };
+        assert_eq!(told(&coverage, &[None]), Some((0.0, 1.0, 1.0)));
+        // Documents 0, 1, 2, 3 have 0, 3, 0, 1 questions.
+        [1, 2, 1, 4].into_iter().for_each(|chunk| coverage.add(&used(&catalogue, chunk)));
+        assert_eq!(told(&coverage, &[None, Some("fr")]), Some((0.625, 0.5, 0.625)));
+        assert_eq!(told(&coverage, &[Some("fr")]), Some((0.25, 0.0, 0.5)));
+        assert_eq!(told(&coverage, &[Some("de")]), None);
     }
 }

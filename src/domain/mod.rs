@@ -32,7 +32,7 @@ pub use conversation::{
     Acceptance, Answer, Conversation, DropReason, Failure, Judged, Judgement, Outcome, Question, Round, ToolEvent, Turn,
 };
 pub use corpus::{Catalogue, Chunk, ChunkIndex, ChunkStore, Passage, Source, SourceIndex};
-pub use coverage::{Coverage, Used, Uses};
+pub use coverage::{Balance, Coverage, Used, Uses};
 pub use fingerprint::{Fingerprint, question_hash};
 pub use json::Json;
 pub use language::Language;

@@ -21,7 +21,8 @@ pub use asking::Asking;
 pub use brief::{Brief, ConversationPlan, Plan};
 pub use error::PlanError;
 
-use crate::domain::{Normalisation, Persona};
+use crate::domain::{Catalogue, Normalisation, Persona};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Settings of the plan.
@@ -109,4 +110,14 @@ pub enum MatchLanguage {
     Require,
     /// All.
     Off,
+}
+
+/// The languages of the documents that conversations in these languages are about; none among them for all documents.
+pub fn document_languages(
+    matched: MatchLanguage,
+    catalogue: &Catalogue,
+    languages: &[Arc<str>],
+) -> BTreeSet<Option<Arc<str>>> {
+    let documents = coverage::Documents::of(catalogue);
+    languages.iter().map(|language| documents.group(matched, language).language).collect()
 }

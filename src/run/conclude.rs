@@ -5,9 +5,10 @@ use super::bill::Bill;
 use super::execute::Executed;
 use super::prepare::Prepared;
 use super::summary::{RunEnd, Summary};
-use crate::domain::Agent;
+use crate::domain::{Agent, Balance};
 use crate::files::WrittenFile;
 use crate::output::{OutputError, Recorder};
+use crate::plan;
 use crate::settings::Settings;
 use crate::store::{Journal, State};
 use std::time::Duration;
@@ -27,7 +28,10 @@ pub fn conclude(
     let unjudged = tally.turns.unjudged;
     let end = RunEnd::of(settings, &tally, signalled, shared.halt.reason());
     let left = written.recorder.left();
-    let files = complete(written.recorder, written.failure, &journal, &end).map_err(|cause| RunError::Stopped {
+    let catalogue = &prepared.sources.catalogue;
+    let asked = plan::document_languages(settings.plan.coverage.match_language, catalogue, &settings.languages);
+    let balance = written.used.balance(&asked);
+    let files = complete(written.recorder, written.failure, &journal, &end, balance).map_err(|cause| RunError::Stopped {
         cause: Box::new(cause),
         config: settings.config_path.clone(),
         run_id: facts.run_id.clone(),
@@ -46,6 +50,7 @@ pub fn conclude(
         left,
         meter: shared.meter.read(),
         bill,
+        balance,
         sample: written.sample,
         unjudged: settings.agents.get(Agent::Judge).map(|_| unjudged),
         prepared: took,
@@ -61,16 +66,17 @@ fn complete(
     failure: Option<OutputError>,
     journal: &Journal,
     end: &RunEnd,
+    balance: Option<Balance>,
 ) -> Result<Vec<WrittenFile>, RunError> {
     if let Some(failure) = failure {
         recorder.abandon();
         return Err(failure.into());
     }
     match journal.failure() {
-        None => Ok(recorder.finish(end.state())?),
+        None => Ok(recorder.finish(end.state(), balance)?),
         Some(failure) => {
             // What is settled is written all the same, if it can be.
-            _ = recorder.finish(State::Failed);
+            _ = recorder.finish(State::Failed, balance);
             Err(failure.clone().into())
         }
     }

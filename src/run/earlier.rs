@@ -89,6 +89,15 @@ impl Earlier {
     }
 }
 
+impl Earlier {
+    /// What was used so far, by other runs and by what this one has settled.
+    pub fn used(&self) -> Coverage {
+        let mut coverage = self.coverage.clone();
+        self.completions.iter().flat_map(|completion| &completion.used).for_each(|used| coverage.add(used));
+        coverage
+    }
+}
+
 /// Where the ledger tells of conversations, walked through from its beginning.
 struct Ranges<'a> {
     settled: &'a [Settled],
