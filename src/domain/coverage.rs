@@ -22,6 +22,25 @@ pub struct Used {
     pub question: Arc<str>,
     /// The seed topic and seed question it came from.
     pub seed: Option<(Arc<str>, Arc<str>)>,
+    /// Further passages that it needs, each with its document.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub linked: Vec<(ChunkIndex, SourceIndex)>,
+}
+
+impl Used {
+    /// The passages that it needs.
+    pub fn chunks(&self) -> impl Iterator<Item = ChunkIndex> {
+        self.chunk.into_iter().chain(self.linked.iter().map(|(chunk, _)| *chunk))
+    }
+
+    /// The documents that it is about, each once with the first of their passages.
+    fn sources(&self) -> impl Iterator<Item = (Option<ChunkIndex>, SourceIndex)> {
+        let linked = self.linked.iter().enumerate().filter(|(at, (_, source))| {
+            Some(*source) != self.source && self.linked[..*at].iter().all(|(_, before)| before != source)
+        });
+        let main = self.source.map(|source| (self.chunk, source));
+        main.into_iter().chain(linked.map(|(_, (chunk, source))| (Some(*chunk), *source)))
+    }
 }
 
 /// Usage of one document.
@@ -34,12 +53,12 @@ pub struct SourceUse {
 }
 
 impl SourceUse {
-    fn add(&mut self, used: &Used) {
+    fn add(&mut self, chunk: Option<ChunkIndex>, question: &Arc<str>) {
         self.questions += 1;
         if self.recent.len() == RECENT {
             self.recent.pop_front();
         }
-        self.recent.push_back((used.chunk, used.question.clone()));
+        self.recent.push_back((chunk, question.clone()));
     }
 }
 
@@ -63,11 +82,12 @@ impl Uses {
 
     /// Adds one accepted question.
     pub fn add(&mut self, used: &Used) {
-        if let Some(count) = used.chunk.and_then(|chunk| self.chunks.get_mut(chunk.0 as usize)) {
-            *count += 1;
+        for chunk in used.chunks() {
+            self.chunks.get_mut(chunk.0 as usize).into_iter().for_each(|count| *count += 1);
         }
-        if let Some(source) = used.source.and_then(|source| self.sources.get_mut(source.0 as usize)) {
-            source.add(used);
+        for (chunk, source) in used.sources() {
+            let usage = self.sources.get_mut(source.0 as usize);
+            usage.into_iter().for_each(|usage| usage.add(chunk, &used.question));
         }
         if let Some((_, question)) = &used.seed {
             *self.seeds.entry(question.clone()).or_default() += 1;
@@ -184,12 +204,8 @@ impl Coverage {
 
     /// Adds one accepted question. Seed questions are shared out beforehand: of those only earlier runs tell.
     pub fn add(&mut self, used: &Used) {
-        if let Some(chunk) = used.chunk {
-            self.add_to_chunk(chunk);
-        }
-        if let Some(source) = used.source {
-            self.add_to_source(source, used);
-        }
+        used.chunks().for_each(|chunk| self.add_to_chunk(chunk));
+        used.sources().for_each(|(chunk, source)| self.add_to_source(source, chunk, &used.question));
     }
 
     fn add_to_chunk(&mut self, chunk: ChunkIndex) {
@@ -206,12 +222,12 @@ impl Coverage {
         self.ranked_chunks.insert(at, is);
     }
 
-    fn add_to_source(&mut self, source: SourceIndex, used: &Used) {
+    fn add_to_source(&mut self, source: SourceIndex, chunk: Option<ChunkIndex>, question: &Arc<str>) {
         let at = source.0 as usize;
         let (Some(usage), Some(shelf)) = (self.sources.get_mut(at), self.shelves.get(at)) else { return };
         let usage = Arc::make_mut(usage);
         let was = RankedSource { questions: usage.questions, chunks: shelf.chunks.len() as u32, source };
-        usage.add(used);
+        usage.add(chunk, question);
         let is = RankedSource { questions: usage.questions, ..was };
         for group in shelf.groups() {
             let Some(ranked) = self.ranked.get_mut(&group) else { continue };
@@ -325,7 +341,10 @@ mod tests {
 
     fn used(catalogue: &Catalogue, chunk: u32) -> Used {
         let chunk = ChunkIndex(chunk);
-        Used { chunk: Some(chunk), source: Some(catalogue.source_of(chunk)), ..fixtures::used(&format!("{chunk:?}")) }
+        let other = ChunkIndex((chunk.0 * 7 + 3) % catalogue.len() as u32);
+        let linked = if chunk.0 % 3 == 0 && other != chunk { vec![(other, catalogue.source_of(other))] } else { vec![] };
+        let source = Some(catalogue.source_of(chunk));
+        Used { chunk: Some(chunk), source, linked, ..fixtures::used(&format!("{chunk:?}")) }
     }
 
     proptest! {
@@ -373,7 +392,9 @@ mod tests {
         };
         assert_eq!(told(&coverage, &[None]), Some((0.0, 1.0, 1.0)));
         // Documents 0, 1, 2, 3 have 0, 3, 0, 1 questions.
-        [1, 2, 1, 4].into_iter().for_each(|chunk| coverage.add(&used(&catalogue, chunk)));
+        for chunk in [1, 2, 1, 4] {
+            coverage.add(&Used { linked: vec![], ..used(&catalogue, chunk) });
+        }
         assert_eq!(told(&coverage, &[None, Some("fr")]), Some((0.625, 0.5, 0.625)));
         assert_eq!(told(&coverage, &[Some("fr")]), Some((0.25, 0.0, 0.5)));
         assert_eq!(told(&coverage, &[Some("de")]), None);

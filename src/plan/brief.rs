@@ -41,6 +41,8 @@ pub struct Brief {
     pub last_assistant_message: Option<String>,
     /// What the person wants, after a rejected question.
     pub angle: Option<Intent>,
+    /// How many passages it is to need, if there are so many that belong together: one, two or three.
+    pub passages: usize,
     /// A number drawn for this question.
     pub variety: u64,
 }
@@ -117,8 +119,30 @@ impl Plan {
             },
             last_assistant_message: last.map(str::to_owned),
             angle: self.angle(&asking),
+            passages: if mode == QuestionMode::Seeded { 1 } else { self.linked(&asking) },
             variety: draw::stream(self.options.seed, Purpose::Variety, &draw::question(&asking)).next_u64(),
         }
+    }
+
+    /// How many passages a question is to need.
+    fn linked(&self, conversation: &Conversation) -> usize {
+        let mut stream = draw::stream(self.options.seed, Purpose::Linked, &draw::question(conversation));
+        let linked = stream.random::<f64>() < self.options.coverage.linked;
+        if linked { stream.random_range(2..=passages::LINKED) } else { 1 }
+    }
+
+    /// The passages to show to a question that needs several, together: the one it begins with, then the nearest to it among
+    /// `hits`, those of other documents before those of its own. Alone, where nothing belongs to it.
+    pub fn linked_passages(
+        &self,
+        asking: Asking<'_>,
+        brief: &Brief,
+        first: ChunkIndex,
+        hits: &[ChunkIndex],
+    ) -> Vec<(ChunkIndex, Passage)> {
+        let near = passages::linked(&self.catalogue, &asking, &brief.pool.group, first, hits);
+        let chunks = [first].into_iter().chain(near).take(brief.passages).zip(1..);
+        chunks.map(|(chunk, number)| (chunk, self.catalogue.passage(chunk, number))).collect()
     }
 
     /// After a rejected question, what the next one is to want.
@@ -280,9 +304,9 @@ mod tests {
         let mut coverage = Coverage::none(plan.catalogue());
         for number in 0..14 {
             let (chunk, question) = (Some(ChunkIndex(number % 2)), format!("q{number}").into());
-            coverage.add(&Used { chunk, source: Some(SourceIndex(0)), question, seed: None });
+            coverage.add(&Used { chunk, source: Some(SourceIndex(0)), question, seed: None, linked: vec![] });
         }
-        coverage.add(&Used { chunk: None, source: Some(SourceIndex(0)), question: "of no passage".into(), seed: None });
+        coverage.add(&Used { chunk: None, source: Some(SourceIndex(0)), question: "of no passage".into(), seed: None, linked: vec![] });
         conversation.coverage = coverage;
         let asked = |shown: &[u32]| -> Vec<String> {
             let shown: Vec<_> = shown.iter().copied().map(ChunkIndex).collect();
@@ -311,6 +335,20 @@ mod tests {
             angles.insert(format!("{:?}", again.angle.unwrap()));
         }
         assert!(angles.len() >= 6, "{angles:?}");
+    }
+
+    #[test]
+    fn as_many_questions_need_several_passages_as_asked_for() {
+        for (linked, expected) in [(0.0, 0..=0), (0.2, 340..=460), (1.0, 2000..=2000)] {
+            let coverage = CoverageOptions { linked, ..fixtures::options().coverage };
+            let plan = plan(Options { coverage, ..fixtures::options() });
+            let needs = |slot| plan.brief(fixtures::knowing(plan.catalogue(), slot, 1).asking()).passages;
+            let needs: Vec<_> = (0..2000).map(needs).collect();
+            let several = needs.iter().filter(|&&passages| passages > 1).count();
+            assert!(expected.contains(&several), "{linked}: {several}");
+            let three = needs.iter().filter(|&&passages| passages == 3).count();
+            assert!(needs.iter().all(|passages| (1..=3).contains(passages)) && three * 3 >= several, "{three}");
+        }
     }
 
     #[test]

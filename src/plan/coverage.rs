@@ -7,7 +7,7 @@
 
 use super::draw::{self, Permutation, Purpose};
 use super::{Asking, MatchLanguage, Options};
-use crate::domain::{Catalogue, ChunkIndex, Conversation, Coverage, Language, SourceIndex};
+use crate::domain::{Catalogue, ChunkIndex, Conversation, Coverage, Language, SourceIndex, Used};
 use rand::RngExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -224,7 +224,7 @@ pub(super) fn rejected(catalogue: &Catalogue, conversation: &Conversation) -> BT
 
 /// The chunks the conversation's own questions used, also those that were just rejected, and how often.
 pub(super) fn used(conversation: &Conversation) -> BTreeMap<ChunkIndex, u32> {
-    let asked = conversation.turns.iter().filter_map(|turn| turn.question.used.chunk);
+    let asked = conversation.turns.iter().map(|turn| &turn.question.used).flat_map(Used::chunks);
     let mut used = BTreeMap::new();
     asked.chain(conversation.round.avoid.iter().copied()).for_each(|chunk| *used.entry(chunk).or_default() += 1);
     used

@@ -34,6 +34,8 @@ pub enum Purpose {
     Documents,
     /// The order of a document's chunks.
     Chunks,
+    /// Whether a question needs several passages, and how many.
+    Linked,
     /// The number handed to the user model.
     Variety,
     /// What a question wants after one was rejected.
@@ -56,6 +58,7 @@ impl Purpose {
             Self::ChunkTies => "chunk ties",
             Self::Documents => "documents",
             Self::Chunks => "chunks",
+            Self::Linked => "linked",
             Self::Variety => "variety",
             Self::Angle => "angle",
         }

@@ -22,6 +22,7 @@ pub fn options() -> Options {
             epsilon: 0.0,
             fraction: 0.2,
             match_language: MatchLanguage::Prefer,
+            linked: 0.0,
             dedup_retries: 3,
             normalisation: Normalisation::Full,
         },

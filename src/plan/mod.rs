@@ -95,6 +95,8 @@ pub struct CoverageOptions {
     pub fraction: f64,
     /// Which documents a conversation may be about.
     pub match_language: MatchLanguage,
+    /// Share of the questions that need several passages.
+    pub linked: f64,
     /// Further attempts after a rejected question.
     pub dedup_retries: u16,
     /// Which questions are the same.

@@ -12,6 +12,9 @@ use std::ops::Range;
 /// parameters: of eight questions from four passages two could be used, of twelve from one passage ten).
 pub(super) const SHOWN: usize = 2;
 
+/// Passages that a question needs at most.
+pub(super) const LINKED: usize = 3;
+
 /// The passages nearest to the question's query, of documents of the group, that this conversation did not use.
 pub(super) fn nearest(
     catalogue: &Catalogue,
@@ -24,6 +27,23 @@ pub(super) fn nearest(
     let in_group = |hit: &ChunkIndex| group.has(catalogue, catalogue.source_of(*hit));
     let fresh = hits.iter().copied().filter(|hit| in_group(hit) && !used.contains_key(hit) && seen.insert(*hit));
     fresh.take(SHOWN).collect()
+}
+
+/// The passages that belong to another one, as `hits` has them: of other documents of the group, nearest first, then of its
+/// own document; unless the conversation used them.
+pub(super) fn linked(
+    catalogue: &Catalogue,
+    conversation: &Conversation,
+    group: &Group,
+    first: ChunkIndex,
+    hits: &[ChunkIndex],
+) -> Vec<ChunkIndex> {
+    let (used, own) = (coverage::used(conversation), catalogue.source_of(first));
+    let fits = |hit: &&ChunkIndex| **hit != first && !used.contains_key(hit);
+    let mut linked: Vec<_> = hits.iter().filter(fits).copied().collect();
+    linked.retain(|hit| group.has(catalogue, catalogue.source_of(*hit)));
+    linked.sort_by_key(|hit| catalogue.source_of(*hit) == own);
+    linked
 }
 
 /// Passages to dig deeper into: of the document that the last turn was about, the nearest first to what the last question
@@ -167,6 +187,7 @@ mod tests {
         CoverageOptions, MatchLanguage, Options, Plan,
         fixtures::{self, Known},
     };
+    use crate::domain::fixtures::used;
     use std::collections::VecDeque;
     use std::sync::Arc;
 
@@ -251,6 +272,24 @@ mod tests {
             [(&[5][..], &[5, 6, 9, 0][..], &[4, 9][..]), (&[4, 6, 7, 5], &[5, 6, 9, 0], &[9, 0]), (&[5], &[], &[4])]
         {
             let found = beside(&catalogue, &asked(own, &[]), &all(&catalogue), &chunks(hits));
+            assert_eq!(numbers(found), expected, "{own:?} {hits:?}");
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_a_passage_is_of_other_documents_first() {
+        // Chunks 0..4, 4..8, 8..12, the last document in French.
+        let mut catalogue = fixtures::catalogue(&[4, 4, 4]);
+        french(&mut catalogue, &[2]);
+        catalogue.sources[..2].iter_mut().for_each(|source| source.language = Some("en".into()));
+        let english = Documents::of(&catalogue).group(MatchLanguage::Prefer, "en");
+        for (group, own, first, hits, expected) in [
+            (&english, &[][..], 5, &[5, 6, 1, 9, 0][..], &[1, 0, 6][..]),
+            (&english, &[1], 5, &[5, 6, 1, 9, 0], &[0, 6]),
+            (&all(&catalogue), &[], 5, &[5, 6, 1, 9, 0], &[1, 9, 0, 6]),
+            (&english, &[], 5, &[9, 5], &[]),
+        ] {
+            let found = linked(&catalogue, &asked(own, &[]), group, ChunkIndex(first), &chunks(hits));
             assert_eq!(numbers(found), expected, "{own:?} {hits:?}");
         }
     }
@@ -352,7 +391,7 @@ mod tests {
             let chunk = plan.passages(conversation.asking(), &brief, &[])[0].0;
             usage[chunk.0 as usize] += 1;
             let source = Some(catalogue.source_of(chunk));
-            unknown.push_back(Used { chunk: Some(chunk), source, question: format!("q{index}").into(), seed: None });
+            unknown.push_back(Used { chunk: Some(chunk), source, ..used(&format!("q{index}")) });
             while unknown.len() > lag as usize {
                 unknown.pop_front().iter().for_each(|used| known.add(used));
             }

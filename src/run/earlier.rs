@@ -54,6 +54,9 @@ impl Earlier {
         let mut questions = unfinished;
         let mut used = vec![Vec::new(); settled.len()];
         let (mut own, mut other) = (Ranges::new(&settled), Ranges::new(&remade));
+        let found = |(path, number): &(String, u32)| {
+            catalogue.chunk_position(path, *number).zip(catalogue.source_position(path))
+        };
         let make = |row: LedgerRow<'_>| {
             let fingerprint = row.fingerprint(normalisation);
             let seeded = !row.seed_topic.is_empty() && !row.seed_question.is_empty();
@@ -62,6 +65,7 @@ impl Earlier {
                 source: catalogue.source_position(&row.source_path),
                 question: (&*row.question).into(),
                 seed: seeded.then(|| (row.seed_topic.into(), row.seed_question.into())),
+                linked: row.linked.iter().filter_map(found).collect(),
             };
             (fingerprint, used)
         };

@@ -145,6 +145,7 @@ fn plan(values: &Values, folders: &Folders, report: &mut Diagnostics) -> PlanSet
             epsilon: values.get(keys::DOC_COVERAGE_EPSILON),
             fraction: values.get(keys::DOC_COVERAGE_FRACTION).clamp(0.05, 1.0),
             match_language: values.get(keys::MATCH_LANGUAGE),
+            linked: values.get(keys::LINKED),
             dedup_retries: values.get(keys::QUESTION_DEDUP_RETRIES),
             normalisation: values.get(keys::NORMALISATION),
         },

@@ -285,6 +285,7 @@ keys! {
     MATCH_LANGUAGE: OneOf<MatchLanguage> = fixed(
         "coverage.match_language", |s| word_of(s.plan.coverage.match_language).to_owned()
     ), env(&["MATCH_LANGUAGE"]), old_env(&["DOCUMENT_LANGUAGE"]), under(&["coverage.document_language"]);
+    LINKED: f64 = fixed("coverage.linked", |s| s.plan.coverage.linked.to_string()), limit(SHARE), env(&["COVERAGE_LINKED"]);
     QUESTION_DEDUP_RETRIES: u16 = fixed("coverage.question_dedup_retries", |s| s.plan.coverage.dedup_retries.to_string()),
         limit(Limit::between(0.0, 10_000.0)), env(&["QUESTION_DEDUP_RETRIES"]);
     NORMALISATION: OneOf<Normalisation> = fixed(

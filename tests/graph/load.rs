@@ -261,5 +261,6 @@ fn used(number: u64, question: Arc<str>) -> Used {
     let chunk = (number % 9 < CORPUS.0 as u64).then_some(ChunkIndex((number % 9) as u32));
     let source = (number % 5 < CORPUS.1 as u64).then_some(SourceIndex((number % 5) as u32));
     let seed = number.is_multiple_of(4).then(|| (format!("Topic {}", number % 3).into(), question.clone()));
-    Used { chunk, source, question, seed }
+    let linked = source.filter(|_| number.is_multiple_of(6)).map(|source| (ChunkIndex((number % 8) as u32), source));
+    Used { chunk, source, question, seed, linked: Vec::from_iter(linked) }
 }
