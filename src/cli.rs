@@ -142,7 +142,7 @@ pub struct SearchArgs {
 /// Arguments of `dlgforge fetch`.
 #[derive(Debug, Args)]
 pub struct FetchArgs {
-    /// What to get.
+    /// What is to be got.
     pub what: Fetchable,
     /// The configuration file that says which model, or a folder with a config.yaml.
     #[arg(default_value = CONFIG)]

@@ -69,8 +69,8 @@ fn knowledge(config: &Path, overrides: &Overrides) -> Result<(KnowledgeSettings,
         KnowledgeSettings::load(&overrides.flags(config), &environment()).map_err(|error| causes(&error))?;
     settings.knowledge.reading.program = Some(this_program()?);
     let terminal = Terminal::default();
-    let tell = terminal.console();
-    settings.warnings.iter().for_each(|warning| tell(warning));
+    logs::show(terminal.console());
+    settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     Ok((settings, terminal))
 }
 

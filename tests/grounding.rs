@@ -1,10 +1,10 @@
 //! What conversations are about, and which of them are kept. Would catch: questions about anything but the user's documents,
 //! follow-ups that wander off, rows without their labels.
 
-use crate::support::endpoint::dialogue::Latency;
-use crate::support::endpoint::{Behaviour, Endpoint};
-use crate::support::{Project, builtin, remote};
-use serde_json::Value;
+use crate::support::endpoint::dialogue::{Latency, reply};
+use crate::support::endpoint::{Behaviour, Endpoint, Reply};
+use crate::support::{Project, builtin, edited, remote};
+use serde_json::{Value, json};
 
 const RUN: &str = "  run_id: r\n  batch_size: 8\n  total_samples: 24\n  turns: {mode: exact, exact: 4}";
 
@@ -58,6 +58,69 @@ fn without_a_path_of_topics_nothing_is_asked_but_about_the_documents() {
     let turns = project.rows("outputs/turns.jsonl");
     let seeded: Vec<_> = turns.iter().filter(|turn| turn["question_mode"] == "seeded").collect();
     assert!(!seeded.is_empty() && seeded.iter().all(|turn| turn["seed_topic"] == "Ours"), "{seeded:?}");
+}
+
+/// An answer that cites a passage which it was not shown, and an address that nobody gave it.
+fn inventing(reply: Reply) -> Reply {
+    edited(reply, |message| {
+        let said: Option<Value> = message["content"].as_str().and_then(|text| serde_json::from_str(text).ok());
+        let Some(mut said) = said.filter(|said| said.get("evidence_refs").is_some()) else { return };
+        said["evidence_refs"] = json!(["P1", "P77"]);
+        let answer = said["assistant_message"].as_str().expect("an answer");
+        said["assistant_message"] = format!("{answer} See https://made.up/page.").into();
+        message["content"] = said.to_string().into();
+    })
+}
+
+#[test]
+fn rows_tell_where_answers_come_from_and_what_they_made_up() {
+    let endpoint = Endpoint::start(Behaviour::new(|request, _| {
+        let invents = xxhash_rust::xxh3::xxh3_64(request.to_string().as_bytes()).is_multiple_of(3);
+        let reply = reply(request, Latency::NONE);
+        if invents { inventing(reply) } else { reply }
+    }));
+    let project = Project::with(&remote(&endpoint.base_url(), RUN, ""));
+    let ran = project.generate(&[]);
+    let turns = project.rows("outputs/turns.jsonl");
+    let is_invented = |turn: &&Value| turn["unknown_citations"][0] == "P77";
+    let invented = turns.iter().filter(is_invented).count();
+    let address = json!("https://made.up/page");
+    assert!(turns.iter().any(|turn| turn["unknown_citations"][1] == address), "as long as nobody has said it");
+    let told = format!("{invented} with citations of what was not found");
+    let stdout: Vec<&str> = ran.stdout.split_whitespace().collect();
+    assert!(invented > 5 && stdout.join(" ").contains(&told), "{told}: {}", ran.stdout);
+    let judged = endpoint.log().into_iter().filter(|request| asked_for(request) == "judge_reply");
+    let judged = judged.filter(|request| text(request, |_| true).contains("cites what was not found")).count();
+    assert_eq!(judged, invented, "the judge is told");
+    for turn in &turns {
+        let shown = turn["provenance"].as_array().expect("passages");
+        let evidence = turn["reasoning_trace"]["evidence"].as_array().expect("evidence");
+        let mut cited = 0;
+        for passage in shown {
+            let path = format!("knowledge/{}", passage["source"].as_str().expect("a path"));
+            let place = |name: &str| passage[name].as_u64().expect("a place") as usize;
+            let (start, end) = (place("char_start"), place("char_end"));
+            let there: String = project.read(&path).chars().skip(start).take(end - start).collect();
+            assert!(passage["scores"][0]["by"] == "lexical" && passage["scores"][0]["score"].as_f64() > Some(0.0));
+            for id in passage["evidence_ids"].as_array().expect("ids") {
+                let piece = evidence.iter().find(|piece| piece["id"] == *id).expect("a piece of evidence");
+                let last = piece["content"].as_str().and_then(|content| content.lines().last()).expect("a text");
+                assert!(there.contains(last), "{path} {start}..{end}: {last}");
+                cited += 1;
+            }
+        }
+        assert_eq!(cited, evidence.len(), "{turn}");
+    }
+    let rows = project.rows("outputs/conversations_sharegpt.jsonl");
+    for (row, turns) in rows.iter().zip(turns.chunks(4)) {
+        let provenance = &row["metadata"]["provenance"];
+        for (references, turn) in provenance["turns"].as_array().expect("turns").iter().zip(turns) {
+            let positions = references.as_array().expect("positions").iter().filter_map(Value::as_u64);
+            let named: Vec<_> = positions.map(|at| &provenance["passages"][at as usize]["id"]).collect();
+            let shown = turn["provenance"].as_array().expect("passages").iter().map(|passage| &passage["id"]);
+            assert_eq!(named, shown.collect::<Vec<_>>());
+        }
+    }
 }
 
 #[test]

@@ -26,3 +26,4 @@ mod routing;
 mod secrets;
 mod support;
 mod tidy;
+mod web;

@@ -247,9 +247,10 @@ fn nothing_is_written_into_a_project_whose_outputs_lie_elsewhere() {
     let (project, elsewhere) = (Project::with(&builtin(SMALL, "")), Project::empty());
     let before = project.names("");
     let outputs = elsewhere.path("out");
-    project.generate(&["--set", &format!("saving.output_dir={}", outputs.display())]);
+    let index = format!("tools.retrieval.index.persist_dir={}", elsewhere.path("index").display());
+    project.generate(&["--set", &format!("saving.output_dir={}", outputs.display()), "--set", &index]);
     assert_eq!(project.names(""), before, "a folder that can only be read would do");
-    assert_eq!(elsewhere.names(""), ["logs", "out"]);
+    assert_eq!(elsewhere.names(""), ["index", "logs", "out"]);
     assert!(elsewhere.path("logs/run.log").is_file());
 }
 

@@ -42,13 +42,18 @@ fn all_roles(request: &Value, _number: u64) -> Reply {
     dialogue::reply(request, Latency::NONE)
 }
 
+/// Answers at every path.
+fn everywhere(reply: impl Fn(&Value, u64) -> Reply + Send + Sync + 'static) -> Endpoint {
+    Endpoint::start(Behaviour::new(reply).serving(""))
+}
+
 fn embedding_at(base_url: &str, more: &str) -> String {
     format!("tools: {{retrieval: {{embeddings: {{backend: openai, model: m, base_url: \"{base_url}\"}}{more}}}}}")
 }
 
 #[test]
 fn a_search_by_vectors_finds_what_words_do_not() {
-    let endpoint = Endpoint::start(Behaviour::new(all_roles));
+    let endpoint = everywhere(all_roles);
     let project = Project::with(&builtin(RUN, &embedding_at(&endpoint.base_url(), "")));
     let question = "What guides a mariner?";
     let found = project.run(&["search", "config.yaml", question, "-k", "2"]).succeeded();
@@ -64,7 +69,7 @@ fn a_search_by_vectors_finds_what_words_do_not() {
 
 #[test]
 fn what_has_changed_is_made_anew_and_what_is_gone_is_forgotten() {
-    let endpoint = Endpoint::start(Behaviour::new(all_roles));
+    let endpoint = everywhere(all_roles);
     let project = Project::with(&builtin(RUN, &embedding_at(&endpoint.base_url(), "")));
     project.run(&["index"]).succeeded();
     let texts = || {
@@ -100,12 +105,12 @@ fn what_has_changed_is_made_anew_and_what_is_gone_is_forgotten() {
 #[test]
 fn an_index_that_was_cut_off_goes_on() {
     // Every third request is the last one that is answered.
-    let endpoint = Endpoint::start(Behaviour::new(|request, number| {
+    let endpoint = everywhere(|request, number| {
         if request["input"].is_array() && number >= 1 && number < 3 {
             return Reply::error(400, "no more of this today");
         }
         all_roles(request, number)
-    }));
+    });
     let more = ", chunking: {strategy: characters, chunk_size: 60, chunk_overlap: 0}";
     let project = Project::with(&builtin(RUN, &embedding_at(&endpoint.base_url(), more)));
     let set = ["index", "--set", "tools.retrieval.embeddings.batch_size=256"];
@@ -121,7 +126,7 @@ fn an_index_that_was_cut_off_goes_on() {
 
 #[test]
 fn runs_with_vectors_and_reranking_are_the_same_on_any_number_of_workers_and_when_resumed() {
-    let endpoint = Endpoint::start(Behaviour::new(all_roles));
+    let endpoint = everywhere(all_roles);
     let reranker = format!(", reranker: {{enabled: true, model: r, base_url: \"{}\"}}", endpoint.base_url());
     let config = remote(&endpoint.base_url(), RUN, &embedding_at(&endpoint.base_url(), &reranker));
     let made = |arguments: &[&str]| {
@@ -183,7 +188,8 @@ fn a_program_ranks_passages_and_is_started_once() {
     run.env("PATH", std::env::var_os("PATH").unwrap_or_default());
     crate::support::Ran::of(run).succeeded();
     assert_eq!(project.read("starts").lines().count(), 2, "once for each command");
-    for (program, told) in [("false", "it has ended"), ("echo {}", "no line like"), ("no-such-program", "No such file")]
+    for (program, told) in
+        [("true -", "it has ended"), ("echo {}", "no line like"), ("no-such-program", "No such file")]
     {
         let cmd = format!("tools.retrieval.reranker.cmd={program}");
         let failed = search(&["--set", set[1], "--set", &cmd]);
@@ -197,14 +203,14 @@ fn a_program_ranks_passages_and_is_started_once() {
 
 #[test]
 fn servers_of_the_other_form_rank_too() {
-    let endpoint = Endpoint::start(Behaviour::new(|request, _| match request["texts"].as_array() {
+    let endpoint = everywhere(|request, _| match request["texts"].as_array() {
         Some(texts) => {
             let item =
                 |(index, text): (usize, &Value)| json!({"index": index, "score": text.as_str().map_or(0, str::len)});
             Reply::json(200, &texts.iter().enumerate().map(item).collect())
         }
         None => Reply::error(422, "Failed to deserialize the JSON body into the target type: missing field `texts`"),
-    }));
+    });
     let base_url = format!("tools.retrieval.reranker.base_url={}", endpoint.base_url());
     let project = Project::with(&builtin(RUN, ""));
     let set = ["--set", "tools.retrieval.reranker.enabled=true", "--set", &base_url];
@@ -220,7 +226,7 @@ fn servers_that_fail_are_told_of_by_their_words() {
         (200, json!({"data": []}), "0 usable vectors for"),
         (200, json!("hello"), "its answer can't be read"),
     ] {
-        let endpoint = Endpoint::start(Behaviour::new(move |_, _| Reply::json(status, &body)));
+        let endpoint = everywhere(move |_, _| Reply::json(status, &body));
         let project = Project::with(&builtin(RUN, &embedding_at(&endpoint.base_url(), "")));
         let failed = project.run(&["index"]);
         assert!(failed.code == Some(1) && failed.stderr.contains(told), "{told}: {}", failed.stderr);
@@ -258,7 +264,7 @@ fn an_index_folder_that_can_not_be_used_is_named() {
     project.run(&["index"]).succeeded();
     project.write("knowledge_index/inventory.sqlite", b"this is no database, but a text that somebody has saved here");
     let again = project.run(&["index"]).succeeded();
-    assert!(again.stderr.contains("damaged"), "{}", again.stderr);
+    assert!(again.stderr.contains("damaged"), "{}{}", again.stdout, again.stderr);
 }
 
 #[test]

@@ -174,6 +174,7 @@ mod tests {
             public_conversation_history: String::new(),
             turn_index: 1,
             unsupported_numbers: Vec::new(),
+            unknown_citations: Vec::new(),
             user_persona: String::new(),
             assistant_persona: String::new(),
             judge_user_message: question.to_owned(),

@@ -4,6 +4,7 @@ use super::agent::Agent;
 use super::corpus::ChunkIndex;
 use super::coverage::Used;
 use super::fingerprint::Fingerprint;
+use super::found::SearchHit;
 use super::json::Json;
 use super::persona::Persona;
 use super::place::{Place, Stage};
@@ -139,12 +140,14 @@ pub struct Answer {
     pub reply: AssistantReply,
     /// Tools called on the way, in order.
     pub tool_events: Vec<ToolEvent>,
-    /// Passages that were retrieved for it, in the order in which they were numbered, each once.
-    pub retrieved: Vec<ChunkIndex>,
-    /// Those of them that the answer rests on, as the model says.
+    /// What was retrieved for it, passages and pages of the web, in the order in which they were numbered, each once.
+    pub retrieved: Vec<SearchHit>,
+    /// Those of the passages that the answer rests on, as the model says.
     pub used: Vec<ChunkIndex>,
-    /// Numbers of the answer that stand neither in a retrieved passage nor in what was said before.
+    /// Numbers of the answer that stand neither in what was retrieved nor in what was said before.
     pub unsupported_numbers: Vec<String>,
+    /// What the answer cites that was not retrieved: names of passages, and addresses that stand in none.
+    pub unknown_citations: Vec<String>,
     /// Name of the model that answered.
     pub agent: Arc<str>,
     /// Text the model thought aloud before its reply.

@@ -141,6 +141,17 @@ impl fmt::Debug for Catalogue {
     }
 }
 
+impl Passage {
+    /// Where it comes from, as evidence tells it: a document with the number of the chunk, or the address of a page.
+    pub fn cue(&self) -> String {
+        if self.source_descriptor == self.source_path {
+            return format!("Web: {}", self.source_path);
+        }
+        let number = self.source_descriptor.rsplit('#').next().unwrap_or_default();
+        format!("KB: {}#{number}", self.source_path)
+    }
+}
+
 impl fmt::Display for Passage {
     /// `[P1] headings`, then the text below it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,6 +10,7 @@ pub mod coverage;
 pub mod fingerprint;
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod found;
 pub mod json;
 pub mod language;
 pub mod list;
@@ -34,6 +35,7 @@ pub use conversation::{
 pub use corpus::{Catalogue, Chunk, ChunkIndex, ChunkStore, Passage, Source, SourceIndex};
 pub use coverage::{Balance, Coverage, Used, Uses};
 pub use fingerprint::{Fingerprint, question_hash};
+pub use found::{Found, Page, Scores, SearchHit};
 pub use json::Json;
 pub use language::Language;
 pub use normalisation::Normalisation;

@@ -109,6 +109,8 @@ pub struct AnswerTask {
     pub retrieval_default_k: usize,
     /// `tools.retrieval.mode`: `first`, `tool` or `both`.
     pub retrieval_mode: RetrievalMode,
+    /// Whether the web can be searched too.
+    pub web_search: bool,
     /// What was retrieved so far.
     pub passages: Vec<Passage>,
     /// Whether premises and the steps of the reasoning are wanted too (`llm.agents.assistant.trace: full`).
@@ -168,6 +170,8 @@ pub struct JudgeTurnTask {
     pub judge_evidence: Vec<JudgeEvidence>,
     /// Numbers of the answer that stand neither in the passages nor in what was said before.
     pub unsupported_numbers: Vec<String>,
+    /// What the answer cites that was not retrieved.
+    pub unknown_citations: Vec<String>,
     /// Labels to choose from.
     pub judge_reasons: Vec<String>,
     /// Name of the language of the conversation.
@@ -185,6 +189,8 @@ pub struct JudgedTurn {
     pub assistant_message: String,
     /// Numbers of the answer that stand neither in the passages nor in what was said before.
     pub unsupported_numbers: Vec<String>,
+    /// What the answer cites that was not retrieved.
+    pub unknown_citations: Vec<String>,
 }
 
 /// Variables of the judge's prompt for a whole conversation.

@@ -67,7 +67,7 @@ pub enum KnowledgeError {
         .path.display()
     )]
     Runtime {
-        /// The library.
+        /// The library that was found.
         path: PathBuf,
         /// What is wrong with it.
         cause: String,
@@ -79,7 +79,7 @@ pub enum KnowledgeError {
         .path.display()
     )]
     Model {
-        /// The file.
+        /// The file of the model.
         path: PathBuf,
         /// What is wrong with it.
         cause: String,
@@ -87,7 +87,7 @@ pub enum KnowledgeError {
     /// A model has failed.
     #[error("embed with {model}: {cause}")]
     Embedding {
-        /// The model.
+        /// The model that failed.
         model: String,
         /// What went wrong.
         cause: String,
@@ -105,7 +105,7 @@ pub enum KnowledgeError {
     Server {
         /// The section of the settings that names it.
         section: &'static str,
-        /// Its address.
+        /// The address that was asked.
         url: String,
         /// What went wrong.
         cause: String,

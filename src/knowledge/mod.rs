@@ -16,6 +16,7 @@ mod hybrid;
 mod index;
 mod inventory;
 mod language;
+mod options;
 mod outline;
 mod progress;
 mod reading;
@@ -32,6 +33,7 @@ pub use convert::{Convert, ConvertCommand};
 pub use error::KnowledgeError;
 pub use hybrid::Ranking;
 pub use index::Index;
+pub use options::{Anew, Options, Strategy};
 pub use progress::{Progress, Step, Watch};
 pub use reading::Reading;
 pub use retriever::{Hit, Place, Retriever, Searching};
@@ -40,88 +42,19 @@ pub use sandbox::serve as read_documents;
 use crate::domain::{Catalogue, Chunk, Source, SourceIndex};
 use chunk::Piece;
 use document::{Document, FileRead, Files};
-use embeddings::{Embedder, EmbeddingOptions};
+use embeddings::Embedder;
 use hybrid::VectorSearch;
 use inventory::{Inventory, KeptChunks, KeptDocument, Key};
-use rerank::{RerankOptions, Reranked};
-use std::path::PathBuf;
+use rerank::Reranked;
 use std::sync::Arc;
 use vectors::Vectors;
 use xxhash_rust::xxh3::xxh3_128;
-
-/// `knowledge` and `tools.retrieval`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
-    /// The folder of the documents: `<root>/knowledge`.
-    pub folder: PathBuf,
-    /// Whether links that lead out of the folder are followed.
-    pub follow_links: bool,
-    /// How files are read, whatever their type.
-    pub reading: Reading,
-    /// Where a document is cut.
-    pub strategy: Strategy,
-    /// Longest chunk, in characters.
-    pub chunk_size: usize,
-    /// Characters a chunk repeats of the one before: exactly so many with [`Strategy::Characters`], at most so many with
-    /// [`Strategy::Structure`].
-    pub chunk_overlap: usize,
-    /// The folder that keeps what was made of the documents.
-    pub index_folder: PathBuf,
-    /// What of it is made anew although the documents are the same.
-    pub anew: Anew,
-    /// What makes vectors.
-    pub embeddings: EmbeddingOptions,
-    /// Which rankings count where there are vectors.
-    pub ranking: Ranking,
-    /// What ranks again what was found; none for nothing.
-    pub reranker: Option<RerankOptions>,
-}
-
-/// What is made anew although the documents are the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Anew {
-    /// Nothing.
-    Nothing,
-    /// Documents are read and cut again; texts that have a vector keep it.
-    Documents,
-    /// Everything.
-    Everything,
-}
 
 /// The form in which documents are read and cut; another one is a reason to read them again.
 const READING: u32 = 1;
 
 /// Chunks that are held in memory; of more, each is read when it is asked for.
 const HELD: usize = 50_000;
-
-/// Where a document is cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strategy {
-    /// Where its sections, paragraphs, list items, table rows or sentences end; between words where one sentence is too
-    /// long for a chunk. The header of a table is repeated in every chunk that starts inside it, on top of the size.
-    Structure,
-    /// After every so many characters, wherever that is.
-    Characters,
-}
-
-impl Strategy {
-    /// The name used in settings.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Structure => "structure",
-            Self::Characters => "characters",
-        }
-    }
-
-    /// Characters a chunk repeats of the one before where the settings do not say: windows cut through sentences, which
-    /// the next one then has whole.
-    pub fn default_overlap(self) -> usize {
-        match self {
-            Self::Structure => 0,
-            Self::Characters => 150,
-        }
-    }
-}
 
 /// The knowledge base, read and indexed.
 pub struct Knowledge {
@@ -159,7 +92,18 @@ struct Read {
 /// the chunking settings would never reach the end of a document, when the index folder can't be used, and when the model is missing or
 /// fails.
 pub async fn open(options: &Options, watch: Watch<'_>) -> Result<Knowledge, KnowledgeError> {
-    let embedder = embeddings::embedder(&options.embeddings)?;
+    open_with(options, embeddings::embedder(&options.embeddings)?, watch).await
+}
+
+/// As [`open`], with vectors of this embedder, whatever the options say of one; without one by words alone.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_with(
+    options: &Options,
+    embedder: Option<Arc<dyn Embedder>>,
+    watch: Watch<'_>,
+) -> Result<Knowledge, KnowledgeError> {
     let Read { inventory, catalogue, warnings, rows, digest } = read(options, watch)?;
     let index = Arc::new(Index::kept(catalogue.clone(), inventory.folder(), &digest, watch)?);
     let is_in_use = |name: &str| name.strip_prefix(index::PREFIX) == Some(&*digest);
@@ -285,9 +229,10 @@ fn cut<'a>(document: &'a Document, options: &Options) -> Vec<Piece<'a>> {
 mod tests {
     use super::*;
     use crate::domain::ChunkIndex;
+    use embeddings::EmbeddingOptions;
     use std::collections::BTreeSet;
     use std::fs;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
     use tempfile::TempDir;
 
     fn options(folder: &Path) -> Options {
@@ -412,6 +357,41 @@ mod tests {
             loaded.warnings,
             ["skipped, it has no column `url`; it has `text`: set `knowledge.id_column` to one of them: a.parquet"]
         );
+    }
+
+    #[test]
+    fn a_folder_without_text_is_an_error_that_says_why() {
+        let folder = |files: &[(&str, &[u8])]| {
+            let folder = tempfile::tempdir().unwrap();
+            files.iter().for_each(|(path, bytes)| fs::write(folder.path().join(path), bytes).unwrap());
+            folder
+        };
+        let refused = |folder: &Path| load(&options(folder)).err().unwrap().to_string();
+        let stem = "No supported knowledge files found. Add at least one .txt, .md, or .pdf under knowledge/.";
+        for (files, note) in [
+            (&[][..], ""),
+            (
+                &[("x.pptx", b"PK" as &[u8]), ("y.pptx", b"PK"), ("z.odt", b"PK")],
+                " There are: 3 files of types .pptx (2), .odt (1) left out, which this version does not read.",
+            ),
+            (
+                &[("x.jsonl", b"{}" as &[u8]), ("z.html", b"<p>")],
+                " There are: skipped, it has no column `text`; it has none: set `knowledge.text_column` to one of them: \
+                 x.jsonl; skipped, it is empty: z.html.",
+            ),
+            (
+                &[("x.md", b"" as &[u8]), ("y.txt", b"\0\0")],
+                " There are: skipped, it is empty: x.md; skipped, it holds NUL bytes, as no text does: y.txt.",
+            ),
+        ] {
+            assert_eq!(refused(folder(files).path()), format!("{stem}{note}"));
+        }
+        let empty: Vec<String> = (0..30).map(|n| format!("{n:02}.md")).collect();
+        let empty: Vec<(&str, &[u8])> = empty.iter().map(|path| (path.as_str(), b"" as &[u8])).collect();
+        let error = refused(folder(&empty).path());
+        assert!(error.ends_with("; skipped, it is empty: 07.md; and 22 more."), "{error}");
+        let missing = folder(&[]).path().join("knowledge");
+        assert_eq!(refused(&missing), format!("Missing knowledge directory: {}", missing.display()));
     }
 
     #[test]

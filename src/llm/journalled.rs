@@ -2,31 +2,13 @@
 
 use super::chat::Replying;
 use super::{ChatReply, ChatRequest, Meter, Model, ModelError};
-use crate::domain::{Agent, Digest, Place};
+use crate::domain::{Agent, Digest};
 use crate::store::journal::{Found, Paid};
-use crate::store::{Journal, StoreError};
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Shared};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::store::{Flights, Journal, StoreError};
+use std::sync::Arc;
 use std::time::Instant;
 
 type Outcome = Result<Arc<ChatReply>, ModelError>;
-
-/// Requests that are out, by what they ask and where.
-type Flights = Arc<Mutex<HashMap<(Place, Digest), Shared<BoxFuture<'static, Outcome>>>>>;
-
-/// A request that is out; it is known as such until it is dropped.
-struct FlightGuard {
-    key: (Place, Digest),
-    flights: Flights,
-}
-
-impl Drop for FlightGuard {
-    fn drop(&mut self) {
-        self.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
-    }
-}
 
 /// A model whose replies are durable before anybody sees them.
 ///
@@ -35,7 +17,7 @@ impl Drop for FlightGuard {
 /// more may be out than there are permits.
 pub struct Journalled {
     front: Arc<Front>,
-    flights: Flights,
+    flights: Flights<Outcome>,
 }
 
 /// The journal and the model behind it.
@@ -50,25 +32,6 @@ impl Journalled {
     /// This model as this agent, behind this journal.
     pub fn new(model: Arc<dyn Model>, agent: Agent, journal: Arc<Journal>, meter: Arc<Meter>) -> Self {
         Self { front: Arc::new(Front { model, agent, journal, meter }), flights: Flights::default() }
-    }
-
-    /// The request on its way: a new one, unless the same is out already. It stays known until its reply is durable, and
-    /// a new one looks into the journal first: so none goes out twice.
-    fn flight(&self, request: &ChatRequest, digest: Digest) -> Shared<BoxFuture<'static, Outcome>> {
-        let key = (request.place, digest);
-        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        let started = || {
-            let (front, request, flights) = (self.front.clone(), request.clone(), self.flights.clone());
-            let landed = tokio::spawn(async move {
-                let _guard = FlightGuard { key, flights };
-                front.reply(&request, digest).await.map(Arc::new)
-            });
-            landed
-                .map(|outcome| outcome.unwrap_or_else(|lost| Err(ModelError::Lost(lost.to_string()))))
-                .boxed()
-                .shared()
-        };
-        flights.entry(key).or_insert_with(started).clone()
     }
 }
 
@@ -115,7 +78,10 @@ impl Model for Journalled {
     fn chat<'a>(&'a self, request: &'a ChatRequest) -> Replying<'a> {
         Box::pin(async move {
             let digest = self.front.model.digest(request)?;
-            self.flight(request, digest).await.map(Arc::unwrap_or_clone)
+            let (front, request) = (self.front.clone(), request.clone());
+            let key = (request.place, digest);
+            let reply = async move { front.reply(&request, digest).await.map(Arc::new) };
+            self.flights.join(key, |lost| Err(ModelError::Lost(lost)), reply).await.map(Arc::unwrap_or_clone)
         })
     }
 }

@@ -40,6 +40,8 @@ pub struct Turns {
     pub unretrieved: u64,
     /// Those whose answer has numbers that stand in no passage.
     pub unsupported: u64,
+    /// Those whose answer cites what was not retrieved.
+    pub unknown_citations: u64,
     /// Those whose verdict does not meet `judge.accept`.
     pub flagged: u64,
     /// Those without a verdict, of their own or on the whole conversation.
@@ -55,6 +57,7 @@ impl Turns {
             all: count(|_| true),
             unretrieved: count(|turn| turn.answer.retrieved.is_empty()),
             unsupported: count(|turn| !turn.answer.unsupported_numbers.is_empty()),
+            unknown_citations: count(|turn| !turn.answer.unknown_citations.is_empty()),
             flagged: count(|turn| {
                 turn.judgement.as_ref().is_some_and(|judgement| judgement.acceptance != Acceptance::Accepted)
             }),
@@ -65,6 +68,7 @@ impl Turns {
         self.all += more.all;
         self.unretrieved += more.unretrieved;
         self.unsupported += more.unsupported;
+        self.unknown_citations += more.unknown_citations;
         self.flagged += more.flagged;
         self.unjudged += more.unjudged;
     }

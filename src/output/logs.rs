@@ -80,6 +80,22 @@ pub fn start(folder: &Path, level: LogLevel, console: Console) -> Result<Logs, O
     }
 }
 
+/// Shows warnings and errors of the whole process on the console, from now on, without any file; to no effect where the
+/// process logs already.
+pub fn show(console: Console) {
+    _ = tracing::subscriber::set_global_default(registry().with(LevelFilter::WARN).with(ConsoleLayer(console)));
+}
+
+struct ConsoleLayer(Console);
+
+impl<S: Subscriber> Layer<S> for ConsoleLayer {
+    fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
+        let mut message = Message::default();
+        event.record(&mut message);
+        (self.0)(&shown(&message.whole()));
+    }
+}
+
 fn prepare(
     folder: &Path,
     level: LogLevel,

@@ -14,7 +14,7 @@ pub(super) const NAME: &str = "parquet";
 /// The files of a shard; the version of their schemas is in the key-value metadata of each.
 pub(super) const LAYOUT: Layout = Layout {
     folder: NAME,
-    version: "5",
+    version: "6",
     kinds: &[
         Kind { name: "conversations", schema: ConversationColumns::schema },
         Kind { name: "turns", schema: TurnColumns::schema },
@@ -81,6 +81,8 @@ impl<'a> ConversationColumns<'a> {
             maybe("avg_score", DataType::Float64),
             maybe("conversation_judge", verdict()),
             text("run_id"),
+            list("unknown_citations", texts()),
+            always("provenance", provenance()),
         ]))
     }
 
@@ -147,6 +149,8 @@ impl<'a> TurnColumns<'a> {
             maybe("conversation_judge_accepted", DataType::Boolean),
             always("persona_applied", DataType::Boolean),
             text("run_id"),
+            list("unknown_citations", DataType::Utf8),
+            list("provenance", fields(&[place(), used()].concat())),
             text("language"),
             maybe_text("source_path"),
             always("tool_calls", DataType::UInt32),
@@ -235,6 +239,28 @@ fn trace() -> DataType {
     DataType::Struct(fields.into_iter().collect())
 }
 
+/// What of a passage or page tells where it is.
+fn place() -> Vec<Field> {
+    let number = |name| always(name, DataType::UInt64);
+    vec![text("id"), text("source"), text("heading"), number("char_start"), number("char_end")]
+}
+
+/// What was made of it.
+fn used() -> Vec<Field> {
+    let score = fields(&[text("by"), always("score", DataType::Float32)]);
+    vec![list("scores", score), list("evidence_ids", DataType::Utf8)]
+}
+
+/// The places of a conversation, each once, and turn by turn which of them were found.
+fn provenance() -> DataType {
+    let turn = DataType::List(Arc::new(Field::new_list_field(DataType::UInt32, false)));
+    fields(&[list("passages", fields(&place())), list("turns", turn)])
+}
+
+fn fields(fields: &[Field]) -> DataType {
+    DataType::Struct(fields.to_vec().into())
+}
+
 fn verdict() -> DataType {
     let fields = [
         always("score", DataType::UInt8),
@@ -255,7 +281,9 @@ mod tests {
     use crate::domain::{Conversation, LanguageIndex, Slot};
     use crate::files::{Shards, WrittenFile, remove};
     use arrow::array::{Array, AsArray, RecordBatch};
-    use arrow::datatypes::{Float64Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type};
+    use arrow::datatypes::{
+        Float32Type, Float64Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    };
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
     use std::collections::BTreeMap;
     use std::fs::{self, File};
@@ -319,6 +347,9 @@ mod tests {
         assert_eq!((judge.is_null(0), judge.is_null(1)), (true, false));
         assert_eq!(judge.column_by_name("score").unwrap().as_primitive::<UInt8Type>().value(1), 4);
         assert_eq!(column("drop_reason").as_string::<i32>().value(1), "dedup_exhausted");
+        let provenance = column("provenance").as_struct();
+        let lengths = |name| provenance.column_by_name(name).unwrap().as_list::<i32>().value(0).len();
+        assert_eq!((lengths("passages"), lengths("turns")), (2, 2));
     }
 
     #[test]
@@ -336,10 +367,20 @@ mod tests {
         assert_eq!(facts.as_struct().column(1).as_string::<i32>().value(0), "backup.md#chunk1");
         let trace = column("reasoning_trace").as_struct();
         let evidence = trace.column_by_name("evidence").unwrap().as_list::<i32>().value(0);
-        assert_eq!(evidence.as_struct().column_by_name("cue").unwrap().as_string::<i32>().value(0), "backup.md");
+        assert_eq!(
+            evidence.as_struct().column_by_name("cue").unwrap().as_string::<i32>().value(0),
+            "KB: backup.md#chunk1"
+        );
         assert_eq!(column("tool_calls").as_primitive::<UInt32Type>().values().as_ref(), [1, 0, 0]);
         assert_eq!(column("judge_reasons").as_list::<i32>().value(0).as_string::<i32>().value(0), "vague");
         assert!(column("judge_answer_ok").as_boolean().value(0));
+        assert_eq!(column("unknown_citations").as_list::<i32>().value(1).as_string::<i32>().value(0), "P9");
+        let shown = column("provenance").as_list::<i32>().value(0);
+        let of_shown = |name| shown.as_struct().column_by_name(name).unwrap().clone();
+        assert_eq!((shown.len(), of_shown("id").as_string::<i32>().value(0)), (2, "5f0c-1"));
+        assert_eq!(of_shown("char_end").as_primitive::<UInt64Type>().values().as_ref(), [24, 23]);
+        let scores = of_shown("scores").as_list::<i32>().value(0);
+        assert_eq!(scores.as_struct().column(1).as_primitive::<Float32Type>().value(0), 2.5);
     }
 
     #[test]

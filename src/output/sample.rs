@@ -5,9 +5,9 @@ use crate::domain::reply::{
     Confidence, Difficulty, Evidence, GroundingFact, Intent, Premise, ReasoningTrace, RetrievalQueries, Thought,
 };
 use crate::domain::{
-    Acceptance, Answer, AssistantReply, Attempt, Catalogue, ChunkIndex, Conversation, DropReason, Json, Judgement,
-    LanguageIndex, Normalisation, Outcome, Persona, Question, QuestionMode, Slot, SourceIndex, ToolDefinition,
-    ToolEvent, Turn, UserReply, fixtures,
+    Acceptance, Answer, AssistantReply, Attempt, Catalogue, ChunkIndex, Conversation, DropReason, Found, Json,
+    Judgement, LanguageIndex, Normalisation, Outcome, Persona, Question, QuestionMode, Scores, SearchHit, Slot,
+    SourceIndex, ToolDefinition, ToolEvent, Turn, UserReply, fixtures,
 };
 use crate::store::{Run, State};
 use serde_json::json;
@@ -118,7 +118,12 @@ pub(crate) fn sample_conversation() -> Conversation {
     question.reply.coverage_target = "5f0c-1".into();
     question.used.chunk = Some(ChunkIndex(1));
     question.used.source = Some(SourceIndex(0));
-    (first.answer.retrieved, first.answer.used) = (vec![ChunkIndex(1), ChunkIndex(0)], vec![ChunkIndex(1)]);
+    let hit = |(at, score)| SearchHit {
+        found: Found::Chunk(ChunkIndex(at)),
+        scores: Scores { lexical: Some(score), ..Scores::default() },
+    };
+    first.answer.retrieved = [(1, 2.5), (0, 0.75)].map(hit).to_vec();
+    first.answer.used = vec![ChunkIndex(1)];
     first.answer.tool_events = vec![ToolEvent {
         id: "call_46611".into(),
         name: "vector_db_search".into(),
@@ -133,6 +138,7 @@ pub(crate) fn sample_conversation() -> Conversation {
     question.reasoning = Some("dig deeper".into());
     second.answer.reasoning = Some("recall rehearsals".into());
     second.answer.unsupported_numbers = vec!["12".into()];
+    second.answer.unknown_citations = vec!["P9".into()];
     conversation(0, "ar", "run-1-ar-0000", vec![first, second], Outcome::Completed)
 }
 
@@ -192,7 +198,7 @@ fn answered(question: &str, answer: &str) -> Answer {
         retrieval_queries: RetrievalQueries { vector_db_search: vec!["backups".into()], web_search: Vec::new() },
         evidence: vec![Evidence {
             id: "E1".into(),
-            cue: "backup.md".into(),
+            cue: "KB: backup.md#chunk1".into(),
             content: "Backups are taken daily.".into(),
         }],
         premises: vec![Premise {

@@ -1,7 +1,7 @@
 //! `turns.jsonl`: the turns that are trained on, flat, for analysis.
 
 use super::formats::Format;
-use super::rows::{Parts, Text, accepted};
+use super::rows::{Parts, Shown, Text, accepted};
 use crate::domain::Turn;
 use crate::domain::reply::{Difficulty, GroundingFact, Intent, ReasoningTrace};
 use crate::files::{FilesError, Lines};
@@ -52,6 +52,8 @@ pub struct TurnRow<'a> {
     pub(crate) conversation_judge_accepted: Option<bool>,
     pub(crate) persona_applied: bool,
     pub(crate) run_id: Text<'a>,
+    pub(crate) unknown_citations: Cow<'a, [String]>,
+    pub(crate) provenance: Vec<Shown<'a>>,
 }
 
 impl<'a> TurnRow<'a> {
@@ -92,6 +94,8 @@ impl<'a> TurnRow<'a> {
             conversation_judge_accepted: parts.conversation.judgement.as_ref().map(accepted),
             persona_applied: parts.facts.persona_applied,
             run_id: (&*parts.facts.run_id).into(),
+            unknown_citations: Cow::Borrowed(&turn.answer.unknown_citations),
+            provenance: parts.shown(turn),
         }
     }
 }

@@ -15,12 +15,17 @@ pub(super) fn base_url(options: &EndpointOptions) -> Result<Url, ModelError> {
     let bad = |detail: &str| bad_setting(options, "base_url", detail);
     let given = Some(options.base_url.trim()).filter(|url| !url.is_empty()).or(options.provider.base_url);
     let text = given.ok_or_else(|| bad("is empty; set it to the root of the API, such as http://127.0.0.1:8000/v1"))?;
-    let url = Url::parse(text).map_err(|error| bad(&format!("not a URL ({error}); use http://host:port/v1")))?;
+    root(text).map_err(|detail| bad(&detail))
+}
+
+/// A base URL without a slash at its end; else what is wrong with it.
+pub(super) fn root(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text.trim()).map_err(|error| format!("not a URL ({error}); use http://host:port/v1"))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(bad("not an http or https URL; use http://host:port/v1"));
+        return Err("not an http or https URL; use http://host:port/v1".to_owned());
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad("holds a user name or password; remove it and give the key through the environment"));
+        return Err("holds a user name or password; remove it and give the key through the environment".to_owned());
     }
     Ok(with_path(&url, ""))
 }

@@ -196,7 +196,7 @@ impl Endpoint {
         let sent = Instant::now();
         let mut response = post.send().await.map_err(|error| self.unreachable(error, timeout, tries))?;
         let mut body = Vec::new();
-        let read = read(&mut response, &mut body).await;
+        let read = read(&mut response, &mut body, BODY_LIMIT).await;
         let latency = sent.elapsed();
         if !response.status().is_success() {
             // Whatever could be read of the body is its explanation; the status alone decides.
@@ -391,19 +391,20 @@ impl fmt::Debug for Endpoint {
 }
 
 /// Why a body was not read to its end.
-enum Unread {
+pub(super) enum Unread {
     TooLong,
     Lost(reqwest::Error),
 }
 
-async fn read(response: &mut Response, body: &mut Vec<u8>) -> Result<(), Unread> {
+/// Reads a body of so many bytes at most.
+pub(super) async fn read(response: &mut Response, body: &mut Vec<u8>, most: usize) -> Result<(), Unread> {
     let announced = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-    if announced > BODY_LIMIT {
+    if announced > most {
         return Err(Unread::TooLong);
     }
     body.reserve(announced);
     while let Some(chunk) = response.chunk().await.map_err(Unread::Lost)? {
-        if body.len() + chunk.len() > BODY_LIMIT {
+        if body.len() + chunk.len() > most {
             return Err(Unread::TooLong);
         }
         body.extend_from_slice(&chunk);
@@ -412,7 +413,7 @@ async fn read(response: &mut Response, body: &mut Vec<u8>) -> Result<(), Unread>
 }
 
 /// Whether the process, or the system, has no file descriptor left.
-fn is_out_of_files(error: &(dyn Error + 'static)) -> bool {
+pub(super) fn is_out_of_files(error: &(dyn Error + 'static)) -> bool {
     const EMFILE: i32 = 24;
     const ENFILE: i32 = 23;
     let code = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);

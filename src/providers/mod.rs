@@ -21,12 +21,14 @@ mod router;
 mod samples;
 mod secret;
 mod secrets;
+mod serper;
 pub mod shared;
 mod wire;
 
 pub use options::{AgentOptions, EndpointOptions};
 pub use provider::{Protocol, Provider};
 pub use secret::Secret;
+pub use serper::{Serper, SerperOptions};
 pub use shared::{Observers, Shared};
 
 use crate::builtin::Builtin;

@@ -1,5 +1,10 @@
 //! Settings for the tests of this room.
 
+/// The scripted endpoint of the tests.
+#[expect(dead_code, reason = "unit tests need part of the harness")]
+#[path = "../../tests/support/endpoint.rs"]
+pub(super) mod fake;
+
 use super::provider::COMPATIBLE;
 use super::wire::response;
 use super::{AgentOptions, EndpointOptions};

@@ -15,9 +15,14 @@ pub(super) struct Secrets(Vec<Secret>);
 impl Secrets {
     /// The key, and the query of the address as a whole and by its values.
     pub fn of(options: &EndpointOptions, base: &Url) -> Self {
+        Self::new(options.api_key.as_ref(), base)
+    }
+
+    /// The same of any address with a key.
+    pub fn new(key: Option<&Secret>, base: &Url) -> Self {
         let query = base.query().map(str::to_owned);
         let values = base.query_pairs().map(|(_, value)| value.into_owned()).filter(|value| value.len() >= 6);
-        let key = options.api_key.as_ref().map(|key| key.reveal().to_owned());
+        let key = key.map(|key| key.reveal().to_owned());
         let all = query.into_iter().chain(values).chain(key).filter(|text| !text.is_empty());
         Self(all.map(Secret::new).collect())
     }
@@ -30,20 +35,10 @@ impl Secrets {
 
     /// Takes the key, and what the address has beside the path, out of a reply, where it is no word that texts may hold.
     pub fn hide(&self, reply: &mut ChatReply) {
-        let telling: Vec<&str> = self.0.iter().map(Secret::reveal).filter(|secret| is_telling(secret)).collect();
-        if telling.is_empty() {
+        if !self.0.iter().any(|secret| is_telling(secret.reveal())) {
             return;
         }
-        let hide = |text: &mut String| {
-            for secret in &telling {
-                // Within JSON text a slash may be escaped.
-                for secret in [(*secret).to_owned(), secret.replace('/', "\\/")] {
-                    if text.contains(&secret) {
-                        *text = text.replace(&secret, HIDDEN);
-                    }
-                }
-            }
-        };
+        let hide = |text: &mut String| self.hide_in(text);
         hide(&mut reply.text);
         reply.reasoning.iter_mut().for_each(hide);
         if let Finish::Refused(words) | Finish::Filtered(words) = &mut reply.finish {
@@ -56,6 +51,18 @@ impl Secrets {
         }
         reply.provider_state.iter_mut().for_each(|state| hide_in(state, &hide));
         hide_in(&mut reply.raw, &hide);
+    }
+
+    /// Does so in one text of others.
+    pub fn hide_in(&self, text: &mut String) {
+        for secret in self.0.iter().map(Secret::reveal).filter(|secret| is_telling(secret)) {
+            // Within JSON text a slash may be escaped.
+            for secret in [secret.to_owned(), secret.replace('/', "\\/")] {
+                if text.contains(&secret) {
+                    *text = text.replace(&secret, HIDDEN);
+                }
+            }
+        }
     }
 
     /// A text without the key and without what the address has beside the path: some endpoints quote them in their errors.

@@ -49,6 +49,7 @@ pub fn conclude(
         tally,
         left,
         meter: shared.meter.read(),
+        searches: settings.web_search.as_ref().map(|_| prepared.sources.searches.read()),
         bill,
         balance,
         sample: written.sample,

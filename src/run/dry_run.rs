@@ -2,6 +2,7 @@
 
 use super::events::Listeners;
 use super::execute::on_workers;
+use super::inputs::Front;
 use super::open::{Looked, look};
 use super::prepare::prepare;
 use super::{RunError, signals};
@@ -10,6 +11,7 @@ use crate::llm::dry_run::{Counts, StandIn};
 use crate::operators::{Executor, Stop};
 use crate::settings::Settings;
 use crate::store::StoreError;
+use crate::tools::KeptWeb;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -41,15 +43,20 @@ pub fn dry_run(settings: &Settings, listeners: &Listeners) -> Result<DryRun, Run
         stop.now();
     });
     let counts = Arc::new(Counts::default());
-    let stages = prepared.sources.stages(settings, (&facts, work.normalisation), |model, _| {
-        Arc::new(StandIn {
-            model: model.clone(),
-            journal: folder.as_ref().map(|folder| (folder.store.clone(), facts.run_id.clone())),
-            reuse: work.reuse.clone(),
-            counts: counts.clone(),
-            broken: broken.clone(),
-        })
-    });
+    let journal = folder.as_ref().map(|folder| (folder.store.clone(), facts.run_id.clone()));
+    let front = Front {
+        model: &|model, _| {
+            Arc::new(StandIn {
+                model: model.clone(),
+                journal: journal.clone(),
+                reuse: work.reuse.clone(),
+                counts: counts.clone(),
+                broken: broken.clone(),
+            })
+        },
+        web: &|_| Arc::new(KeptWeb { journal: journal.clone(), reuse: work.reuse.clone() }),
+    };
+    let stages = prepared.sources.stages(settings, (&facts, work.normalisation), front);
     on_workers(1, &work, &stages, &executor, listeners, |_, _| {})?;
     if let Some(failure) = failure.get() {
         return Err(failure.clone().into());

@@ -31,7 +31,8 @@ pub struct Forecast {
 }
 
 /// Makes `pilot` conversations in every language as the run would, in a folder of their own that goes afterwards, and
-/// says what the whole run will cost. They are paid for.
+/// says what the whole run will cost. They are paid for. The web is not asked: searches of it find nothing, and what they
+/// would cost is not counted.
 ///
 /// # Errors
 /// When the pilot can't be run, or does not get its conversations.
@@ -44,6 +45,9 @@ pub fn estimate(settings: &Settings, pilot: u32, workers: usize, host: &Host) ->
     piloted.concurrency = settings.concurrency.min(piloted.total_samples);
     (piloted.run_id, piloted.resume, piloted.reuse_from) = (None, None, None);
     piloted.store.keep_calls = true;
+    if let Some(web) = &mut piloted.web_search {
+        web.is_asked = false;
+    }
     let Ran::Made(summary) = run(&piloted, workers, host)? else {
         return Err(RunError::Unpiloted("it is over".to_owned()));
     };

@@ -1,6 +1,7 @@
 //! Execute: workers and tasks are started, the graph runs to its end, what is settled is written.
 
 use super::events::{Event, Listeners};
+use super::inputs::Front;
 use super::open::{Ready, Work};
 use super::prepare::Prepared;
 use super::signals::{self, Signal};
@@ -12,6 +13,7 @@ use crate::operators::{Executor, Settlement, Stop, Tally};
 use crate::output::RunFacts;
 use crate::settings::Settings;
 use crate::store::{Journal, Reuse, Store};
+use crate::tools::JournalledWeb;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use timely::{CommunicationConfig, Config, WorkerConfig};
@@ -55,9 +57,11 @@ pub fn execute(
     let (halted, handle) = (stop.clone(), runtime.handle().clone());
     shared.halt.tell(move || signals::land(&handle, halted.clone()));
     let journal = Arc::new(journal(store.clone(), &facts.run_id, work.reuse.clone(), stop.clone()));
-    let stages = prepared.sources.stages(settings, (&facts, work.normalisation), |model, agent| {
-        Arc::new(Journalled::new(model.clone(), agent, journal.clone(), shared.meter.clone()))
-    });
+    let front = Front {
+        model: &|model, agent| Arc::new(Journalled::new(model.clone(), agent, journal.clone(), shared.meter.clone())),
+        web: &|web| Arc::new(JournalledWeb::new(web.clone(), journal.clone(), prepared.sources.searches.clone())),
+    };
+    let stages = prepared.sources.stages(settings, (&facts, work.normalisation), front);
 
     let started = Instant::now();
     let total = settings.total_samples * settings.languages.len() as u32;

@@ -12,12 +12,14 @@ use crate::knowledge::{self, Index, Knowledge, KnowledgeError, Retriever, Watch}
 use crate::llm::{Model, ModelError};
 use crate::operators::{InFlight, Opening};
 use crate::output::{self, OutputError, RunFacts};
-use crate::plan::{self, Asking, Distribution, MatchLanguage, Plan, PlanError, TopicOptions, personas::Pool, topics::Topics};
-use crate::providers::{self, AgentOptions, Shared};
-use crate::settings::{PersonaSource, Settings, TopicSource};
+use crate::plan::{
+    self, Asking, Distribution, MatchLanguage, Plan, PlanError, TopicOptions, personas::Pool, topics::Topics,
+};
+use crate::providers::{self, AgentOptions, Serper, Shared};
+use crate::settings::{PersonaSource, Settings, TopicSource, WebSettings};
 use crate::stages::{Ask, Checks, Granularity, Judge, PromptError, Prompts, Responder};
 use crate::store::StoreError;
-use crate::tools::{KnowledgeSearch, Tool, Toolbox};
+use crate::tools::{KeptWeb, KnowledgeSearch, SearchMeter, Tool, Toolbox, Web, WebSearch};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -152,10 +154,27 @@ pub struct Sources {
     pub topics: Option<Arc<Topics>>,
     pub prompts: Arc<Prompts>,
     pub models: Agents<Arc<dyn Model>>,
+    /// Counts the searches of the web.
+    pub searches: Arc<SearchMeter>,
     index: Arc<Index>,
     retriever: Arc<dyn Retriever>,
     pub embedder: Option<Arc<dyn Embedder>>,
-    toolbox: Arc<Toolbox>,
+    search: Arc<dyn Tool>,
+    web: Option<Arc<dyn Web>>,
+}
+
+/// From the model of an agent to the one that is asked in its place.
+type InFrontOfModel<'a> = &'a dyn Fn(&Arc<dyn Model>, Agent) -> Arc<dyn Model>;
+
+/// The same of the web.
+type InFrontOfWeb<'a> = &'a dyn Fn(&Arc<dyn Web>) -> Arc<dyn Web>;
+
+/// What stands in front of models and of the web.
+pub struct Front<'a> {
+    /// In front of the model of an agent.
+    pub model: InFrontOfModel<'a>,
+    /// In front of the web.
+    pub web: InFrontOfWeb<'a>,
 }
 
 impl Sources {
@@ -164,7 +183,8 @@ impl Sources {
         let Knowledge { catalogue, index, retriever, embedder, .. } = knowledge(settings, watch)?;
         let search: Arc<dyn Tool> =
             Arc::new(KnowledgeSearch::new(retriever.clone(), catalogue.clone(), settings.top_k));
-        let toolbox = Arc::new(Toolbox::new([search]));
+        let searches = Arc::<SearchMeter>::default();
+        let web = settings.web_search.as_ref().map(|web| self::web(web, shared, &searches)).transpose()?;
         let topics = topics(settings)?;
         check_required(settings, &catalogue)?;
         check_documents(settings, &catalogue)?;
@@ -174,34 +194,40 @@ impl Sources {
             topics,
             prompts: Arc::new(Prompts::load(&settings.prompts)?),
             models: models(settings, shared)?,
+            searches,
             index,
             retriever,
             embedder,
-            toolbox,
+            search,
+            web,
         })
     }
 
-    /// What the verbs of a run mean; `behind` says what stands in front of each agent's model.
+    /// What the assistant may call: the knowledge base, and the web where it is searched, behind this.
+    fn toolbox(&self, settings: &Settings, front: impl Fn(&Arc<dyn Web>) -> Arc<dyn Web>) -> Toolbox {
+        let web = settings.web_search.as_ref().zip(self.web.as_ref());
+        let web = web.map(|(WebSettings { results, domains, .. }, web)| -> Arc<dyn Tool> {
+            Arc::new(WebSearch::new(front(web), *results, domains.clone()))
+        });
+        Toolbox::new([self.search.clone()].into_iter().chain(web))
+    }
+
+    /// What the verbs of a run mean, with this in front of models and of the web.
     pub fn stages(
         &self,
         settings: &Settings,
         (facts, normalisation): (&RunFacts, Normalisation),
-        behind: impl Fn(&Arc<dyn Model>, Agent) -> Arc<dyn Model>,
+        Front { model: behind, web }: Front<'_>,
     ) -> Stages {
-        let (prompts, index, retriever, toolbox) = (&self.prompts, &self.index, &self.retriever, &self.toolbox);
+        let (prompts, index, retriever) = (&self.prompts, &self.index, &self.retriever);
+        let toolbox = Arc::new(self.toolbox(settings, web));
         let checks = Arc::new(Checks::new(prompts, &toolbox.definitions()));
         let plan = Arc::new(Plan::new(self.plan_options(settings, facts.seed, normalisation), self.catalogue.clone()));
         let [user, assistant] = [Agent::User, Agent::Assistant].map(|agent| behind(&self.models[agent], agent));
         let ask =
             Arc::new(Ask::new(user, prompts.clone(), checks.clone(), plan.clone(), retriever.clone(), index.clone()));
-        let responder = Arc::new(Responder::new(
-            assistant,
-            prompts.clone(),
-            checks,
-            index.clone(),
-            toolbox.clone(),
-            settings.answers,
-        ));
+        let responder =
+            Arc::new(Responder::new(assistant, prompts.clone(), checks, index.clone(), toolbox, settings.answers));
         let judge = self.models.get(Agent::Judge).map(|model| {
             let model = behind(model, Agent::Judge);
             Arc::new(Judge::new(model, prompts.clone(), self.catalogue.clone(), settings.judge.clone()))
@@ -264,7 +290,7 @@ impl Sources {
             topics_probability: plan.topics_probability,
             topics_enabled: settings.topics_enabled,
             top_k: settings.top_k,
-            tools: output::Tools::of(&self.toolbox.definitions()),
+            tools: output::Tools::of(&self.toolbox(settings, Arc::clone).definitions()),
             user_agent: user.name().clone(),
             assistant_agent: assistant.name().clone(),
             persona_applied: !(self.personas.user.is_empty() && self.personas.assistant.is_empty())
@@ -336,6 +362,14 @@ fn opener(
             judgement: None,
             outcome: None,
         }
+    })
+}
+
+/// The web, asked or not.
+fn web(settings: &WebSettings, shared: &Shared, meter: &Arc<SearchMeter>) -> Result<Arc<dyn Web>, RunError> {
+    Ok(match settings.is_asked {
+        true => Arc::new(Serper::new(&settings.serper, shared, meter.clone())?),
+        false => Arc::new(KeptWeb { journal: None, reuse: None }),
     })
 }
 

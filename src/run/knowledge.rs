@@ -40,8 +40,7 @@ pub(super) fn waited<T>(work: impl Future<Output = T>) -> Result<T, RunError> {
 
 fn opened(settings: &KnowledgeSettings, terminal: &Terminal) -> Result<Knowledge, RunError> {
     let knowledge = waited(knowledge::open(&settings.knowledge, &|progress| terminal.show(progress)))??;
-    let tell = terminal.console();
-    knowledge.warnings.iter().for_each(|warning| tell(warning));
+    knowledge.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     Ok(knowledge)
 }
 

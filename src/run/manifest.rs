@@ -8,8 +8,8 @@ use super::inputs::Sources;
 use crate::domain::Normalisation;
 use crate::output::FORMAT_VERSION;
 use crate::settings::paths::NORMALISATION;
-use crate::settings::sources::{EMBEDDINGS, ENDPOINT_MODELS, FORMAT, KNOWLEDGE, PERSONAS, PROMPTS, RERANKER};
-use crate::settings::{Settings, digest};
+use crate::settings::sources::{EMBEDDINGS, ENDPOINT_MODELS, FORMAT, KNOWLEDGE, PERSONAS, PROMPTS, RERANKER, WEB};
+use crate::settings::{Settings, WebSettings, digest};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The manifest of a run with these settings.
@@ -31,6 +31,9 @@ pub fn manifest(settings: &Settings, sources: &Sources, identity: &Identity) -> 
         // Wherever it is asked.
         let models: BTreeSet<&str> = options.endpoints.iter().map(|endpoint| endpoint.model.as_str()).collect();
         tell(&format!("llm.agents.{agent}, {ENDPOINT_MODELS}"), Vec::from_iter(models).join(", "));
+    }
+    if let Some(WebSettings { results, domains, .. }) = &settings.web_search {
+        tell(WEB, format!("{results} results, {domains}"));
     }
     tell(PERSONAS, digest(format!("{:?}", sources.personas).as_bytes()));
     for language in &settings.languages {

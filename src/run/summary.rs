@@ -10,6 +10,7 @@ use crate::llm::Reading;
 use crate::operators::{Shortfall, Tally};
 use crate::settings::Settings;
 use crate::store::State;
+use crate::tools::SearchReading;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +73,8 @@ pub struct Summary {
     pub left: usize,
     /// What its calls came to.
     pub meter: Reading,
+    /// What its searches of the web came to; none where the web is not searched.
+    pub searches: Option<SearchReading>,
     /// What it has cost, over all its resumes.
     pub bill: Bill,
     /// How evenly documents were asked about, by it and by the runs before it in the folder.
@@ -182,8 +185,9 @@ impl Summary {
         let Tally { duplicates, rollbacks, wasted, lag, turns, .. } = self.tally;
         let below = if turns.flagged > 0 { format!(", {} below judge.accept", turns.flagged) } else { String::new() };
         let text = format!(
-            "{}, {} without a retrieved passage, {} with numbers that no passage has{below}",
-            turns.all, turns.unretrieved, turns.unsupported
+            "{}, {} without a retrieved passage, {} with numbers that no passage has, {} with citations of what was not \
+             found{below}",
+            turns.all, turns.unretrieved, turns.unsupported, turns.unknown_citations
         );
         row(f, "turns", &text)?;
         if let Some(verdicts) = self.verdicts() {
@@ -213,6 +217,11 @@ impl Summary {
         let Reading { calls, failures, retries, recalled, slowed, cut, empty, refused, filtered, .. } = meter;
         let text = format!("{calls} answered, {recalled} found in the journal, {failures} failed, {retries} retries");
         row(f, "calls", &text)?;
+        if let Some(SearchReading { made, failed, retries, recalled }) = self.searches {
+            let text =
+                format!("{made} searches, {failed} of them failed, {recalled} found in the journal, {retries} retries");
+            row(f, "web", &text)?;
+        }
         if slowed > 0 {
             row(f, "limits", &format!("{slowed} requests were sent again later: endpoints had no room for them"))?;
         }

@@ -31,6 +31,7 @@ mod table;
 mod tree;
 mod types;
 mod values;
+mod web;
 
 pub use error::{Problems, SettingsError};
 pub use reference::{Described, reference};
@@ -43,6 +44,7 @@ use crate::plan;
 use crate::providers;
 use crate::stages;
 use crate::store;
+use crate::tools;
 use crate::traffic;
 use error::Diagnostics;
 use folders::Folders;
@@ -89,6 +91,8 @@ pub mod sources {
     pub const RERANKER: &str = "reranker";
     /// The format of the files; manifests of the first one do not have it.
     pub const FORMAT: &str = "format of the files";
+    /// How the web is searched; manifests of runs that do not search it do not have it.
+    pub const WEB: &str = "search of the web";
     /// The models of the endpoints of an agent, after its name.
     pub const ENDPOINT_MODELS: &str = "models of its endpoints";
 }
@@ -163,6 +167,8 @@ pub struct Settings {
     pub top_k: usize,
     /// How answers are made.
     pub answers: stages::AnswerOptions,
+    /// How the assistant searches the web, if it does.
+    pub web_search: Option<WebSettings>,
     /// The models of the agents that the run asks, with their endpoints: the user, the assistant, and the judge where it is
     /// enabled and online.
     pub agents: Agents<providers::AgentOptions>,
@@ -186,6 +192,19 @@ pub struct Settings {
     pub log_level: LogLevel,
     /// What works but should be looked at, such as old spellings.
     pub warnings: Vec<String>,
+}
+
+/// How the assistant searches the web.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WebSettings {
+    /// Where, and with which key.
+    pub serper: providers::SerperOptions,
+    /// Pages that a search returns, 1 or more.
+    pub results: usize,
+    /// The domains that pages may come from.
+    pub domains: Arc<tools::Domains>,
+    /// Whether the engine is asked; else a search finds what the journal has of it, and otherwise nothing.
+    pub is_asked: bool,
 }
 
 /// Settings of the plan; pools of topics and personas are still to be loaded.

@@ -7,7 +7,7 @@ use super::folders::Folders;
 use super::keys::listed;
 use super::types::{Setting, Text, Texts};
 use super::values::Values;
-use super::{PersonaSource, PlanSettings, Resume, Settings, TopicSource, retrieval, table as keys};
+use super::{PersonaSource, PlanSettings, Resume, Settings, TopicSource, retrieval, table as keys, web};
 use crate::domain::{Agent, Agents};
 use crate::output;
 use crate::plan;
@@ -59,6 +59,7 @@ pub(super) fn settings(
         knowledge: retrieval::options(values, folders, env, report),
         top_k: values.get(keys::TOP_K),
         answers: answers(values),
+        web_search: web::search(values, env, report),
         agents,
         judge,
         max_outage: Duration::from_secs_f64(values.get(keys::MAX_OUTAGE)),

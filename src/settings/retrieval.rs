@@ -127,11 +127,10 @@ fn embeddings(
 ) -> EmbeddingOptions {
     const ARGUMENTS: [Setting<Mapping>; 3] = [keys::MODEL_KWARGS, keys::TOKENIZER_KWARGS, keys::ENCODE_KWARGS];
     for key in ARGUMENTS.into_iter().filter(|key| !values.get(*key).is_empty()) {
-        let text = format!(
-            "`{key}`: arguments of sentence-transformers can't be passed on; `max_length`, `batch_size`, `query_prefix` and \
-             `passage_prefix` of tools.retrieval.embeddings say what these mostly do"
-        );
-        report.conflict(&[key.path], values.place(key), text);
+        report.warn(format!(
+            "`{key}` has no effect: arguments of sentence-transformers can't be passed on; `max_length`, `batch_size`, \
+             `query_prefix` and `passage_prefix` of tools.retrieval.embeddings say what they mostly do"
+        ));
     }
     let backend = values.get(keys::EMBEDDING_BACKEND);
     let base_url = values.get(keys::EMBEDDING_BASE_URL).trim().to_owned();
@@ -140,7 +139,9 @@ fn embeddings(
         let text = format!("`{key}` must be set with the backend `openai`, as http://127.0.0.1:8000/v1");
         report.conflict(&[key.path], values.place(key), text);
     }
-    let name = values.get(keys::EMBEDDING_MODEL).trim();
+    // The original's variable, where no model is named.
+    let named = env.get("EMBEDDING_MODEL_NAME").map_or("", |name| name.trim());
+    let name = Some(values.get(keys::EMBEDDING_MODEL).trim()).filter(|name| !name.is_empty()).unwrap_or(named);
     EmbeddingOptions {
         backend,
         model: if backend == Backend::OpenAi { name.to_owned() } else { model(name, folders) },

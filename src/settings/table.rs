@@ -113,6 +113,7 @@ const SIGNED: Limit = Limit::between(f64::NEG_INFINITY, u32::MAX as f64);
 const MANY: Limit = Limit::above_zero(f64::INFINITY);
 const FROM_ZERO: Limit = Limit::from(0.0);
 const SECONDS_OF_A_DAY: Limit = Limit::above_zero(86_400.0);
+const UP_TO_A_DAY: Limit = Limit::between(f64::NEG_INFINITY, 86_400.0);
 const SECONDS_OF_A_YEAR: Limit = Limit::above_zero(366.0 * 86_400.0);
 
 const fn word(word: &'static str) -> Choice {
@@ -295,14 +296,17 @@ keys! {
         env(&["REQUIRE_RETRIEVAL"]);
 }
 
-unread! {
+keys! {
     WEB_SEARCH:
-    bool = switch("tools.web_search.enabled", "web search"),
+    WEB_ENABLED: bool = through("tools.web_search.enabled", sources::WEB),
         env(&["ENABLE_WEB_TOOLS"]), under(&["tools.web_search_enabled"]);
-    u32 = unread("tools.web_search.serper_num_results"),
-        limit(POSITIVE), env(&["SERPER_NUM_RESULTS"]), under(&["tools.serper_num_results"]);
-    u32 = unread("tools.web_search.serper_timeout"),
-        limit(POSITIVE), env(&["SERPER_TIMEOUT"]), under(&["tools.serper_timeout"]);
+    WEB_RESULTS: i64 = through("tools.web_search.serper_num_results", sources::WEB),
+        limit(SIGNED), env(&["SERPER_NUM_RESULTS"]), under(&["tools.serper_num_results"]);
+    WEB_TIMEOUT: f64 = free("tools.web_search.serper_timeout"),
+        limit(UP_TO_A_DAY), env(&["SERPER_TIMEOUT"]), under(&["tools.serper_timeout"]);
+    WEB_BASE_URL: Text = free("tools.web_search.base_url"), env(&["SERPER_BASE_URL"]);
+    WEB_ALLOW: Texts = through("tools.web_search.allow", sources::WEB);
+    WEB_DENY: Texts = through("tools.web_search.deny", sources::WEB);
 }
 
 keys! {

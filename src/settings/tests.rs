@@ -172,8 +172,8 @@ fn a_configuration_of_the_original_loads_unchanged() {
     assert!(settings.agents.get(Agent::Judge).is_some());
     let starts = [
         "`store.backend`: `postgres` is not",
-        "`tools.retrieval.embeddings.backend`: `sentence_transformers`",
         "`personas.path`: there is no file",
+        "`tools.retrieval.embeddings.model_kwargs` has no effect",
     ];
     assert_eq!(settings.warnings.len(), starts.len(), "{:?}", settings.warnings);
     assert!(settings.warnings.iter().zip(starts).all(|(warning, start)| warning.starts_with(start)));
@@ -362,14 +362,14 @@ llm:
   model: m
   mode: vllm_managed
   agents: {user: {api_key: k, provider: gemeni}, assistant: {provider: builtin, model: 1}}
-tools: {retrieval: {embeddings: {backend: sentence_transformers}}, web_search: {serper_timeout: never}}
+tools: {retrieval: {embeddings: {backend: sentence_transformers}}, web_search: {serper_timeout: never, enabled: true}}
 ";
     let found = load(text, &[("KB_DEFAULT_K", "x")], &["judge.mod=online"]).unwrap_err();
     let starts: Vec<_> = found.lines().map(|line| line.trim().split(": ").next().unwrap().to_owned()).collect();
     assert_eq!(
         starts,
         [
-            "10 problems in the configuration:",
+            "12 problems in the configuration:",
             "`run.batch_size`",
             "`run.turns.min`",
             "Forbidden LLM global key(s) in YAML",
@@ -377,6 +377,8 @@ tools: {retrieval: {embeddings: {backend: sentence_transformers}}, web_search: {
             "Forbidden credential key(s) in YAML",
             "`llm.agents.user.provider`",
             "`llm.agents.assistant.model`",
+            "`tools.web_search.serper_timeout`",
+            "Missing or empty environment variable `SERPER_API_KEY`",
             "`tools.retrieval.top_k`",
             "unknown key `judge.mod`; did you mean `judge.mode`? (--set judge.mod)",
             "Missing LLM model for required agent(s)",

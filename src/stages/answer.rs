@@ -1,6 +1,7 @@
 //! The assistant model answers from what was retrieved, and searches for more where it has to.
 
 use super::AnswerOptions;
+use super::addresses;
 use super::checks::{Answered, Checks};
 use super::exchange::{ReplyError, chat, complain, joined, request, say, usable};
 use super::history::{exchanged, history};
@@ -9,17 +10,22 @@ use super::prompts::Prompts;
 use super::reply::{self, Basis, Grounded};
 use super::retrieve::{Retrieved, Tools};
 use super::schemas;
+use super::text::{clean, shortened};
 use crate::domain::task::{AnswerTask, RetrievalMode};
 use crate::domain::{Agent, Answer, Conversation, Failure, Language, Passage, Question, Stage, Task};
 use crate::knowledge::Index;
 use crate::llm::{ChatReply, ChatRequest, Finish, Model};
-use crate::tools::Toolbox;
+use crate::tools::{SEARCH, Toolbox, WEB_SEARCH};
 use std::sync::Arc;
 
 const AGENT: Agent = Agent::Assistant;
 
 /// Model calls per turn, tool calls and a repeated reply included.
 const CALLS: u32 = 8;
+
+/// Most citations of what was not found that are told, and the longest of them, in characters: a model wrote them.
+const CITATIONS: usize = 16;
+const CITATION: usize = 200;
 
 const ANSWER_NOW: &str = "No further search can be made. Answer now from what was found.";
 
@@ -85,8 +91,8 @@ impl Responder {
             let offered = !request.tools.is_empty();
             if offered && !reply.tool_calls.is_empty() && reply.finish == Finish::Stop {
                 progress.thoughts.push(reply.reasoning.clone());
-                let (retrieved, turn) = (&mut progress.retrieved, request.place.turn);
-                retrieved.use_tools(tools, turn, reply, request.messages_mut()).await?;
+                let (retrieved, place) = (&mut progress.retrieved, request.place);
+                retrieved.use_tools(tools, place, reply, request.messages_mut()).await?;
                 self.found(&mut request, conversation, question, &progress.retrieved);
                 continue;
             }
@@ -113,8 +119,9 @@ impl Responder {
         let task = self.task(conversation, question, &retrieved.passages);
         let schema = schemas::assistant_schema(&retrieved.passages, self.options.full_trace);
         let mut request = request(&self.prompts, AGENT, (conversation, Stage::Answer), &history, task, schema)?;
-        if self.options.retrieval != RetrievalMode::First {
-            request.tools = self.toolbox.definitions();
+        request.tools = self.toolbox.definitions();
+        if self.options.retrieval == RetrievalMode::First {
+            request.tools.retain(|tool| tool.name != SEARCH);
         }
         Ok(request)
     }
@@ -142,6 +149,7 @@ impl Responder {
             target_language: Language::of(&conversation.language).name.to_string(),
             retrieval_default_k: self.options.top_k,
             retrieval_mode: self.options.retrieval,
+            web_search: self.toolbox.find(WEB_SEARCH).is_some(),
             passages: passages.to_vec(),
             full_trace: self.options.full_trace,
             user_reply: question.reply.clone(),
@@ -183,20 +191,27 @@ impl Responder {
         conversation: &Conversation,
     ) -> Result<Answer, Failure> {
         progress.thoughts.push(reasoning);
-        let Grounded { reply, used, .. } = grounded;
-        let Retrieved { events, chunks, passages } = progress.retrieved;
-        if chunks.is_empty() && self.options.require_retrieval {
+        let Grounded { reply, used, mut unknown, .. } = grounded;
+        let Retrieved { events, found, passages } = progress.retrieved;
+        if found.is_empty() && self.options.require_retrieval {
             return Err(Failure::Ungrounded { detail: self.ungrounded(events.is_empty()) });
         }
-        let said = history(&exchanged(&conversation.turns));
+        let said = conversation
+            .turns
+            .iter()
+            .flat_map(|turn| [turn.question.reply.user_message.as_str(), turn.answer.reply.assistant_message.as_str()]);
         let known = passages.iter().flat_map(|passage| [&*passage.title, &*passage.text]);
-        let known: Vec<&str> = known.chain([said.as_str(), reply.reasoning_trace.question.as_str()]).collect();
+        let mut known: Vec<&str> = known.chain(said).chain([reply.reasoning_trace.question.as_str()]).collect();
+        let unsupported_numbers = numbers::unsupported(&reply.assistant_message, &known);
+        known.extend(passages.iter().map(|passage| passage.source_path.as_str()));
+        unknown.extend(addresses::unsupported(&reply.assistant_message, &known));
         Ok(Answer {
-            unsupported_numbers: numbers::unsupported(&reply.assistant_message, &known),
+            unsupported_numbers,
+            unknown_citations: unknown.iter().take(CITATIONS).map(|name| shortened(&clean(name), CITATION)).collect(),
             reply,
             tool_events: events,
-            used: used.into_iter().map(|at| chunks[at]).collect(),
-            retrieved: chunks,
+            used: used.into_iter().filter_map(|at| found[at].found.chunk()).collect(),
+            retrieved: found,
             agent: self.model.name().clone(),
             reasoning: joined(progress.thoughts),
             raw: last.raw.into(),
@@ -268,7 +283,9 @@ mod tests {
             let answer = stage(model.clone(), AnswerOptions { retrieval, ..BOTH }).answer(&asked()).await.unwrap();
             assert_eq!((answer.reply.assistant_message.as_str(), model.calls()), ("Dried soon.", 1));
             assert_eq!(answer.tool_events.len(), 1, "the search is a call like any other");
-            assert_eq!((answer.retrieved, answer.used), (vec![ChunkIndex(0), ChunkIndex(1)], vec![ChunkIndex(0)]));
+            let found: Vec<_> = answer.retrieved.iter().filter_map(|hit| hit.found.chunk()).collect();
+            assert_eq!((found, answer.used), (vec![ChunkIndex(0), ChunkIndex(1)], vec![ChunkIndex(0)]));
+            assert!(answer.retrieved.iter().all(|hit| hit.scores.lexical.is_some_and(|score| score > 0.0)));
             let trace = answer.reply.reasoning_trace;
             assert_eq!(trace.retrieval_queries.vector_db_search, ["Why is green tea green?"]);
             assert_eq!(trace.evidence[0].content, &*catalogue().chunk(ChunkIndex(0)).text);
@@ -290,7 +307,7 @@ mod tests {
         let model = after(1);
         let answer = stage(model.clone(), tool).answer(&asked()).await.unwrap();
         assert!(!model.request(0).messages[3].content.contains("[P1]"));
-        assert_eq!((model.calls(), answer.retrieved), (2, vec![ChunkIndex(1)]));
+        assert_eq!((model.calls(), answer.retrieved[0].found.chunk()), (2, Some(ChunkIndex(1))));
         assert_eq!(model.request(1).schema.schema["properties"]["evidence_refs"]["items"]["enum"], json!(["P1"]));
 
         let failure = stage(after(0), tool).answer(&asked()).await.unwrap_err();
@@ -397,6 +414,19 @@ mod tests {
         conversation.round.question = Some(question("Why is green tea dried within 7 hours?").into());
         let answer = stage(model, BOTH).answer(&conversation).await.unwrap();
         assert_eq!(answer.unsupported_numbers, ["2", "90"]);
+        // The numbers of the turns are none that was said.
+        let model = Script::texts(&[&answer_text("It takes 1 hour.")]);
+        assert_eq!(stage(model, BOTH).answer(&asked()).await.unwrap().unsupported_numbers, ["1"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_cited_and_was_not_found_is_told() {
+        let reply = json!({
+            "evidence_refs": ["P1", "P9"], "confidence": "high",
+            "assistant_message": "Dried soon, as https://tea.example/leaves says.",
+        });
+        let answer = stage(Script::texts(&[&reply.to_string()]), BOTH).answer(&asked()).await.unwrap();
+        assert_eq!(answer.unknown_citations, ["P9", "https://tea.example/leaves"]);
     }
 
     #[tokio::test]

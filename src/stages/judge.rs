@@ -6,7 +6,7 @@ use super::prompts::Prompts;
 use super::{Granularity, JudgeOptions, reply, schemas};
 use crate::domain::task::{JudgeConversationTask, JudgeEvidence, JudgeTurnTask, JudgedTurn};
 use crate::domain::{
-    Agent, Catalogue, ChunkIndex, Conversation, Failure, JudgeReply, Judgement, Language, Outcome, Stage, Task,
+    Agent, Catalogue, Conversation, Failure, Found, JudgeReply, Judgement, Language, Outcome, Stage, Task,
 };
 use crate::llm::Model;
 use std::sync::Arc;
@@ -81,6 +81,7 @@ impl Judge {
             judge_assistant_message: said(&answer.reply.assistant_message),
             judge_evidence: self.evidence(&turns[turns.len() - 1..]),
             unsupported_numbers: answer.unsupported_numbers.clone(),
+            unknown_citations: answer.unknown_citations.clone(),
             judge_reasons: self.options.reasons.clone(),
             target_language: Language::of(&conversation.language).name.to_string(),
         }))
@@ -111,13 +112,13 @@ impl Judge {
     /// What was retrieved for these turns, each passage once, numbered; then what the assistant quoted as evidence, marked as
     /// found in one of the passages or not.
     fn evidence(&self, turns: &[Exchanged<'_>]) -> Vec<JudgeEvidence> {
-        let mut chunks: Vec<ChunkIndex> = Vec::new();
-        for chunk in turns.iter().flat_map(|(_, _, answer)| &answer.retrieved) {
-            if !chunks.contains(chunk) {
-                chunks.push(*chunk);
+        let mut retrieved: Vec<&Found> = Vec::new();
+        for hit in turns.iter().flat_map(|(_, _, answer)| &answer.retrieved) {
+            if !retrieved.contains(&&hit.found) {
+                retrieved.push(&hit.found);
             }
         }
-        let passages = chunks.iter().zip(1..).map(|(chunk, number)| self.catalogue.passage(*chunk, number));
+        let passages = retrieved.iter().zip(1..).map(|(found, number)| found.passage(&self.catalogue, number));
         let passages: Vec<_> = passages.collect();
         let shown = passages.iter().map(|passage| JudgeEvidence {
             source: format!("{} {}", passage.label, passage.title).trim_end().to_owned(),
@@ -165,6 +166,7 @@ fn judged((turn_index, question, answer): &Exchanged<'_>) -> JudgedTurn {
         user_message: question.reply.user_message.clone(),
         assistant_message: said(&answer.reply.assistant_message),
         unsupported_numbers: answer.unsupported_numbers.clone(),
+        unknown_citations: answer.unknown_citations.clone(),
     }
 }
 
@@ -182,7 +184,7 @@ fn said(message: &str) -> String {
 mod tests {
     use super::*;
     use crate::domain::reply::Evidence;
-    use crate::domain::{Acceptance, Answer, DropReason, Question};
+    use crate::domain::{Acceptance, Answer, ChunkIndex, DropReason, Question};
     use crate::stages::Accept;
     use crate::stages::PromptOptions;
     use crate::stages::script::{Script, answer, catalogue, conversation, question, refused, turn};
@@ -201,7 +203,8 @@ mod tests {
         let question = question(&format!("Question {number}?"));
         let mut answer = answer(&format!("Answer {number}."));
         let quoted = |content: &str| Evidence { id: "E".to_owned(), cue: String::new(), content: content.to_owned() };
-        answer.retrieved = vec![ChunkIndex(1), ChunkIndex(0)];
+        answer.retrieved = [1, 0].map(|at| Found::Chunk(ChunkIndex(at)).into()).to_vec();
+        answer.unknown_citations = vec!["P9".to_owned()];
         answer.reply.reasoning_trace.evidence = vec![
             quoted(&catalogue().chunk(ChunkIndex(1)).text),
             quoted("dried soon after picking"),
@@ -252,6 +255,11 @@ mod tests {
         let request = model.request(0);
         assert!(request.messages[0].content.contains("too_vague, other"));
         assert!(request.messages[1].content.contains("said before: 42"), "{}", request.messages[1].content);
+        assert!(
+            request.messages[1].content.contains("not found:\n<untrusted name=\"citations\">\nP9\n"),
+            "{}",
+            request.messages[1].content
+        );
         assert_eq!(request.schema.schema["properties"]["reasons"]["items"]["enum"][0], "too_vague");
     }
 

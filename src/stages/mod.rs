@@ -4,6 +4,7 @@
 //! of it: a question, an answer, a verdict. [`Prompts`] turns their tasks into text. Replies are repaired where their
 //! meaning is plain, read leniently, and asked for once more where it is not.
 
+mod addresses;
 pub mod answer;
 pub mod ask;
 pub mod checks;

@@ -84,6 +84,8 @@ pub(super) struct Grounded {
     pub used: Vec<usize>,
     /// What the model quoted of its own accord.
     pub quotes: Vec<String>,
+    /// What it cites that was not retrieved, as it wrote it.
+    pub unknown: Vec<String>,
 }
 
 /// Reads the assistant model's reply. Its reasoning may stand in an object of its own (`reasoning_trace`).
@@ -98,15 +100,11 @@ pub(super) fn assistant(object: &Object, basis: Basis<'_>) -> Result<Grounded, S
     let Basis { question, passages, queries } = basis;
     let refs = texts(object.get("evidence_refs").or_else(|| trace.get("evidence_refs")));
     let quoted = evidence(trace.get("evidence"), passages);
-    let mut used: Vec<usize> = refs.iter().filter_map(|name| named(passages, name)).collect();
-    used.extend(quoted.iter().filter_map(|(at, _)| *at));
-    let mut seen = Vec::new();
-    used.retain(|at| {
-        !seen.contains(at) && {
-            seen.push(*at);
-            true
-        }
-    });
+    let of_premises = || items(trace.get("premises")).into_iter().flat_map(|item| texts(item.get("evidence_refs")));
+    let is_quoted = |name: &String| quoted.iter().any(|(_, evidence)| evidence.id == *name);
+    let cited = || refs.iter().cloned().chain(of_premises().filter(|name| !is_quoted(name)));
+    let used = once(cited().filter_map(|name| named(passages, &name)).chain(quoted.iter().filter_map(|(at, _)| *at)));
+    let unknown = once(cited().filter(|name| named(passages, name).is_none() && !is_quoted(name)));
     let quotes = quoted.iter().map(|(_, evidence)| evidence.content.clone()).collect();
     let evidence = filled(quoted, &used, passages);
     let did_web_search = flag(object, "did_web_search")?.unwrap_or(!queries.web_search.is_empty());
@@ -124,7 +122,18 @@ pub(super) fn assistant(object: &Object, basis: Basis<'_>) -> Result<Grounded, S
         confidence: choice(trace, "confidence", "confidence")?,
         known_limits: limits(trace.get("known_limits")),
     };
-    Ok(Grounded { reply: AssistantReply { assistant_message, reasoning_trace, did_web_search }, used, quotes })
+    Ok(Grounded { reply: AssistantReply { assistant_message, reasoning_trace, did_web_search }, used, quotes, unknown })
+}
+
+/// Each once, in order.
+fn once<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
+    let mut once = Vec::new();
+    for item in items {
+        if !once.contains(&item) {
+            once.push(item);
+        }
+    }
+    once
 }
 
 /// What is not known; words that say nothing is are left out.
@@ -158,7 +167,7 @@ fn evidence(value: Option<&Value>, passages: &[Passage]) -> Vec<Sourced> {
         .enumerate()
         .map(|(at, (id, cue, content))| {
             let source = passages.iter().position(|passage| holds(&passage.text, &content));
-            let cue = source.map_or(cue, |at| self::cue(&passages[at]));
+            let cue = source.map_or(cue, |at| passages[at].cue());
             (source, Evidence { id: label(id, 'E', at), cue, content })
         })
         .collect()
@@ -169,18 +178,12 @@ pub(super) fn holds(passage: &str, quoted: &str) -> bool {
     misquote(&[quoted], &[passage]).is_none()
 }
 
-/// Where a passage comes from.
-fn cue(passage: &Passage) -> String {
-    let number = passage.source_descriptor.rsplit('#').next().unwrap_or_default();
-    format!("KB: {}#{number}", passage.source_path)
-}
-
 /// What was quoted, and the text of every passage used that was not.
 fn filled(mut evidence: Vec<Sourced>, used: &[usize], passages: &[Passage]) -> Vec<Sourced> {
     for at in used {
         if !evidence.iter().any(|(source, _)| source == &Some(*at)) {
             let (id, passage) = (format!("E{}", evidence.len() + 1), &passages[*at]);
-            evidence.push((Some(*at), Evidence { id, cue: cue(passage), content: passage.text.to_string() }));
+            evidence.push((Some(*at), Evidence { id, cue: passage.cue(), content: passage.text.to_string() }));
         }
     }
     evidence
@@ -296,8 +299,9 @@ mod tests {
         let light = json!({
             "evidence_refs": ["P2", "2", "P7"], "assistant_message": " a ", "confidence": "LOW", "known_limits": "the price",
         });
-        let Grounded { reply, used, quotes } = read(light).unwrap();
+        let Grounded { reply, used, quotes, unknown } = read(light).unwrap();
         assert_eq!((reply.assistant_message.as_str(), used, quotes.len()), ("a", vec![1], 0));
+        assert_eq!(unknown, ["P7"]);
         let expected = json!({
             "question": "q",
             "retrieval_queries": {"vector_db_search": ["green tea"], "web_search": []},
@@ -310,6 +314,20 @@ mod tests {
             let reply = json!({"assistant_message": "a", "confidence": "high", "known_limits": nothing});
             assert!(read(reply).unwrap().reply.reasoning_trace.known_limits.is_empty(), "{nothing}");
         }
+    }
+
+    #[test]
+    fn what_premises_cite_is_evidence_and_what_nobody_found_is_told() {
+        let premise = |refs: Value| json!({"text": "t", "evidence_refs": refs});
+        let reply = json!({
+            "assistant_message": "a", "confidence": "high", "evidence_refs": ["P1", "P9"],
+            "premises": [premise(json!(["P3", "0a-2"])), premise(json!(["P9", "E7", "[p1]"]))],
+        });
+        let Grounded { reply, used, unknown, .. } = read(reply).unwrap();
+        assert_eq!((used, unknown), (vec![0, 2, 1], vec!["P9".to_owned(), "E7".to_owned()]));
+        let trace = reply.reasoning_trace;
+        let refs: Vec<_> = trace.premises.iter().map(|premise| premise.evidence_refs.join(" ")).collect();
+        assert_eq!(refs, ["E2 E3", "P9 E7 E1"]);
     }
 
     #[test]
@@ -344,8 +362,9 @@ mod tests {
                 "confidence": "high",
             },
         });
-        let Grounded { reply, used, quotes } = read(full).unwrap();
+        let Grounded { reply, used, quotes, unknown } = read(full).unwrap();
         assert_eq!((used, quotes.len(), reply.did_web_search), (vec![0, 1], 2, true));
+        assert_eq!(unknown, [""; 0], "`X` is quoted");
         let trace = reply.reasoning_trace;
         assert_eq!(
             (trace.question.as_str(), trace.retrieval_queries.vector_db_search),

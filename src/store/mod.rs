@@ -6,6 +6,7 @@
 
 mod database;
 mod error;
+mod flights;
 pub mod journal;
 mod packing;
 mod records;
@@ -18,6 +19,7 @@ mod sqlite;
 mod tests;
 
 pub use error::StoreError;
+pub use flights::Flights;
 pub use journal::{Delays, Journal, Recalled, Reuse, recall};
 pub use records::{Admission, Charge, Cost, Entry, Fact, Mark, Paid, Run, Settled, Spending, Spent, State, Tiered};
 

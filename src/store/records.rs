@@ -78,7 +78,7 @@ pub struct Fact {
     pub text: String,
 }
 
-/// A model's reply, to be kept in the journal.
+/// A model's reply, or what a search of the web found, to be kept in the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Where it was asked for.
@@ -87,7 +87,7 @@ pub struct Entry {
     pub digest: Digest,
     /// The reply, compressed as the journal keeps it.
     pub body: Vec<u8>,
-    /// Who replied, and what it cost; none when it was taken over from another run.
+    /// Who replied, and what it cost; none when it was taken over from another run, and of a search.
     pub paid: Option<Paid>,
 }
 

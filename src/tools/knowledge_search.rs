@@ -1,8 +1,9 @@
 //! `vector_db_search`: passages of the knowledge base for a query.
 
+use super::tool::{query, with_query};
 use super::{Called, Calling, Tool};
-use crate::domain::{Catalogue, ChunkIndex, ToolDefinition};
-use crate::knowledge::Retriever;
+use crate::domain::{Catalogue, ChunkIndex, Found, Place, Scores, SearchHit, ToolDefinition};
+use crate::knowledge::{self, Hit, Retriever};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -37,6 +38,13 @@ impl KnowledgeSearch {
     }
 }
 
+/// A hit as answers keep it.
+fn found(hit: &Hit) -> SearchHit {
+    let score = |place: Option<knowledge::Place>| place.map(|place| place.score);
+    let scores = Scores { lexical: score(hit.lexical), vector: score(hit.vector), rerank: score(hit.rerank) };
+    SearchHit { found: Found::Chunk(hit.chunk), scores: scores.rounded() }
+}
+
 impl Tool for KnowledgeSearch {
     fn definition(&self) -> ToolDefinition {
         ToolDefinition {
@@ -64,31 +72,22 @@ impl Tool for KnowledgeSearch {
     }
 
     /// A list for the query is its texts.
-    fn understood(&self, mut arguments: Value) -> Value {
-        if let Some(query) = arguments.get_mut("query")
-            && let Value::Array(parts) = query
-        {
-            let texts: Vec<&str> = parts.iter().filter_map(Value::as_str).map(str::trim).collect();
-            *query = texts.join(" ").into();
-        }
-        arguments
+    fn understood(&self, arguments: Value) -> Value {
+        with_query(arguments)
     }
 
     /// The passages for a call: `{query, results: [{source, chunk_index, content}], rendered}`. A `k` that is no positive
     /// integer counts as left out.
-    fn call<'a>(&'a self, arguments: &'a Value) -> Calling<'a> {
+    fn call<'a>(&'a self, _: Place, arguments: &'a Value) -> Calling<'a> {
         Box::pin(async move {
-            let query = arguments.get("query").and_then(Value::as_str).map(str::trim).filter(|query| !query.is_empty());
-            let Some(query) = query else {
-                let error = format!(
-                    "{SEARCH} needs a non-empty string \"query\", such as {{\"query\": \"words to look for\"}}"
-                );
-                return Ok(Called { result: json!({ "error": error }), chunks: Vec::new() });
+            let query = match query(SEARCH, arguments) {
+                Ok(query) => query,
+                Err(error) => return Ok(Called { result: json!({ "error": error }), found: Vec::new() }),
             };
             let k = arguments.get("k").and_then(Value::as_u64).filter(|&k| k > 0);
             let k = k.map_or(self.top_k, |k| k.min(MOST as u64) as usize);
             let hits = self.retriever.search(query, k).await?;
-            let chunks: Vec<_> = hits.into_iter().map(|hit| hit.chunk).collect();
+            let chunks: Vec<_> = hits.iter().map(|hit| hit.chunk).collect();
             let results: Vec<Value> = chunks.iter().map(|chunk| self.passage(*chunk)).collect();
             let lines: Vec<String> = chunks.iter().map(|chunk| self.line(*chunk)).collect();
             let rendered = if lines.is_empty() {
@@ -96,7 +95,8 @@ impl Tool for KnowledgeSearch {
             } else {
                 lines.join("\n")
             };
-            Ok(Called { result: json!({ "query": query, "results": results, "rendered": rendered }), chunks })
+            let result = json!({ "query": query, "results": results, "rendered": rendered });
+            Ok(Called { result, found: hits.iter().map(found).collect() })
         })
     }
 }
@@ -124,7 +124,7 @@ mod tests {
     async fn a_search_returns_passages_and_their_rendering() {
         assert_eq!(
             toolbox()
-                .call("vector_db_search", &json!({ "query": " number7 ", "k": 3 }))
+                .call("vector_db_search", Place::default(), &json!({ "query": " number7 ", "k": 3 }))
                 .await
                 .unwrap()
                 .result
@@ -136,10 +136,16 @@ mod tests {
             })
             .to_string()
         );
-        let two = toolbox().call("vector_db_search", &json!({ "query": "number7 number9", "k": 2 })).await.unwrap();
-        assert_eq!(two.chunks, [ChunkIndex(7), ChunkIndex(9)]);
+        let two = toolbox()
+            .call("vector_db_search", Place::default(), &json!({ "query": "number7 number9", "k": 2 }))
+            .await
+            .unwrap();
+        let found: Vec<_> = two.found.iter().filter_map(|hit| hit.found.chunk()).collect();
+        assert_eq!(found, [ChunkIndex(7), ChunkIndex(9)]);
+        assert!(two.found.iter().all(|hit| hit.scores.named().map(|(name, _)| name).eq(["lexical"])));
         assert_eq!(two.result["rendered"], "[en/bees.md] hive number7\n[en/bees.md] hive number9");
-        let none = toolbox().call("vector_db_search", &json!({ "query": "zebra" })).await.unwrap().result;
+        let none =
+            toolbox().call("vector_db_search", Place::default(), &json!({ "query": "zebra" })).await.unwrap().result;
         assert_eq!(none["results"], json!([]));
         assert!(none["rendered"].as_str().unwrap().starts_with("No passage"));
     }
@@ -156,7 +162,11 @@ mod tests {
             (json!(2.5), 4),
             (Value::Null, 4),
         ] {
-            let payload = toolbox().call("vector_db_search", &json!({ "query": "hive", "k": k })).await.unwrap().result;
+            let payload = toolbox()
+                .call("vector_db_search", Place::default(), &json!({ "query": "hive", "k": k }))
+                .await
+                .unwrap()
+                .result;
             assert_eq!(payload["results"].as_array().unwrap().len(), expected, "{k}");
         }
     }
@@ -164,9 +174,12 @@ mod tests {
     #[tokio::test]
     async fn a_call_that_cannot_be_answered_says_why() {
         let toolbox = toolbox();
-        assert_eq!(toolbox.call("rm", &json!({})).await.unwrap().result, json!({ "error": "Unknown tool: rm" }));
+        assert_eq!(
+            toolbox.call("rm", Place::default(), &json!({})).await.unwrap().result,
+            json!({ "error": "Unknown tool: rm" })
+        );
         for arguments in [json!({}), json!({ "query": " \n" }), json!({ "query": 7 }), json!([]), Value::Null] {
-            let payload = toolbox.call("vector_db_search", &arguments).await.unwrap().result;
+            let payload = toolbox.call("vector_db_search", Place::default(), &arguments).await.unwrap().result;
             assert!(payload["error"].as_str().unwrap().contains("\"query\""), "{arguments}");
         }
     }

@@ -1,9 +1,20 @@
-//! What the assistant may call: a trait for tools, and the knowledge search.
+//! What the assistant may call: a trait for tools, the knowledge search, and the search of the web.
+//!
+//! What the web says differs from moment to moment and is paid for, so that [`JournalledWeb`] keeps it as replies of models are
+//! kept: a run that goes on asks nothing twice.
 
+mod domains;
+mod journalled_web;
 mod knowledge_search;
 mod tool;
 mod toolbox;
+mod web;
+mod web_search;
 
+pub use domains::Domains;
+pub use journalled_web::{JournalledWeb, KeptWeb};
 pub use knowledge_search::{KnowledgeSearch, SEARCH};
-pub use tool::{Called, Calling, Tool};
+pub use tool::{Called, Calling, Tool, ToolError};
 pub use toolbox::Toolbox;
+pub use web::{Asked, SearchMeter, SearchReading, Web, WebError, WebReply, WebSearching};
+pub use web_search::{WEB_SEARCH, WebSearch};

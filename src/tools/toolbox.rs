@@ -1,8 +1,7 @@
 //! The tools offered to the assistant model, called by name.
 
-use super::{Called, Tool};
-use crate::domain::ToolDefinition;
-use crate::knowledge::KnowledgeError;
+use super::{Called, Tool, ToolError};
+use crate::domain::{Place, ToolDefinition};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -27,14 +26,14 @@ impl Toolbox {
         self.tools.iter().find(|(definition, _)| definition.name == name).map(|(_, tool)| &**tool)
     }
 
-    /// Calls a tool. A call of one that there is not comes to an error for the model.
+    /// Calls a tool at this place of the run. A call of one that there is not comes to an error for the model.
     ///
     /// # Errors
     /// When the tool itself fails, whatever it is called with.
-    pub async fn call(&self, name: &str, arguments: &Value) -> Result<Called, KnowledgeError> {
+    pub async fn call(&self, name: &str, place: Place, arguments: &Value) -> Result<Called, ToolError> {
         match self.find(name) {
-            Some(tool) => tool.call(arguments).await,
-            None => Ok(Called { result: json!({ "error": format!("Unknown tool: {name}") }), chunks: Vec::new() }),
+            Some(tool) => tool.call(place, arguments).await,
+            None => Ok(Called { result: json!({ "error": format!("Unknown tool: {name}") }), found: Vec::new() }),
         }
     }
 }

@@ -76,17 +76,24 @@ pub struct Behaviour {
     answer: Arc<Answer>,
     /// The list of models, if there is one.
     models: Option<Reply>,
+    /// Where it answers; empty for everywhere.
+    path: &'static str,
 }
 
 impl Behaviour {
     /// Answers with this function.
     pub fn new(reply: impl Fn(&Value, u64) -> Reply + Send + Sync + 'static) -> Self {
-        Self { answer: Arc::new(reply), models: None }
+        Self { answer: Arc::new(reply), models: None, path: "/v1/chat/completions" }
     }
 
     /// The same, with this response to `GET /v1/models`; without one there is no such place.
     pub fn listing(self, models: Reply) -> Self {
         Self { models: Some(models), ..self }
+    }
+
+    /// The same at another path than that of chats; at an empty one, everywhere.
+    pub fn serving(self, path: &'static str) -> Self {
+        Self { path, ..self }
     }
 
     /// Plays user, assistant and judge.
@@ -266,8 +273,9 @@ async fn respond(state: &State, request: Request<Incoming>) -> io::Result<Respon
         let models = state.behaviour.models.clone();
         return response(models.unwrap_or_else(|| Reply::error(404, "there are no models to list")));
     }
-    if head.method != "POST" || head.uri.path() != "/v1/chat/completions" {
-        return response(Reply::error(404, "there is only POST /v1/chat/completions"));
+    let path = state.behaviour.path;
+    if head.method != "POST" || !(path.is_empty() || head.uri.path() == path) {
+        return response(Reply::error(404, &format!("there is only POST {path}")));
     }
     let Ok(request) = serde_json::from_slice(&body) else {
         return response(Reply::error(400, "the body is not JSON"));

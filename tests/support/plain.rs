@@ -66,6 +66,7 @@ pub fn answer(text: &str) -> Answer {
         retrieved: Vec::new(),
         used: Vec::new(),
         unsupported_numbers: Vec::new(),
+        unknown_citations: Vec::new(),
         agent: "plain".into(),
         reasoning: None,
         raw: serde_json::Value::Null.into(),

@@ -32,12 +32,12 @@ const MAY_IMPORT: &str = "
     llm: domain store
     traffic: domain llm store
     builtin: domain llm traffic
-    providers: builtin domain llm store traffic
-    tools: domain knowledge
+    providers: builtin domain llm store tools traffic
+    tools: domain knowledge store
     stages: domain knowledge plan llm tools
     operators: domain
     dataflows: domain operators
-    settings: domain knowledge llm output plan providers stages store traffic
+    settings: domain knowledge llm output plan providers stages store tools traffic
     cli: settings
     run: builtin domain plan knowledge store files output llm providers traffic tools stages operators dataflows settings
     main: cli domain knowledge output run settings store

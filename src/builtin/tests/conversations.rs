@@ -74,6 +74,7 @@ fn a_conversation_is_judged_as_a_whole() {
             user_message: asked.user_message.clone(),
             assistant_message,
             unsupported_numbers: Vec::new(),
+            unknown_citations: Vec::new(),
         });
         let task = JudgeConversationTask {
             judge_turn_count: turns.len(),

@@ -96,6 +96,7 @@ fn answer(code: &str, question: &UserReply, passages: &[Passage], history: &str)
         target_language: code.to_owned(),
         retrieval_default_k: 4,
         retrieval_mode: RetrievalMode::Tool,
+        web_search: false,
         passages: Vec::new(),
         full_trace: false,
         user_reply: question.clone(),

@@ -41,7 +41,7 @@ pub enum FetchError {
     /// A file can't be read or written.
     #[error("{}: {cause}", .path.display())]
     File {
-        /// The file.
+        /// The file that it is about.
         path: PathBuf,
         /// What the system said.
         cause: io::Error,
@@ -49,9 +49,9 @@ pub enum FetchError {
     /// The folder lacks something.
     #[error("{}: there is no {what} in it", .folder.display())]
     Lacking {
-        /// The folder.
+        /// The folder that was named.
         folder: PathBuf,
-        /// What it lacks.
+        /// What there is not in it.
         what: String,
     },
     /// The library could not be had from the index of Python packages.
@@ -60,9 +60,9 @@ pub enum FetchError {
          --from FOLDER"
     )]
     Package {
-        /// What was run.
+        /// The command that was run.
         command: String,
-        /// What it said.
+        /// What the command said.
         cause: String,
     },
     /// The Hub did not give a file.
@@ -71,7 +71,7 @@ pub enum FetchError {
          with its files: dlgforge fetch embeddings --from FOLDER"
     )]
     Hub {
-        /// The address.
+        /// The address of the file.
         url: String,
         /// What went wrong.
         cause: String,

@@ -1,5 +1,6 @@
 //! Document types: how the text of a file is got, one file a type.
 
+mod direction;
 mod docx;
 mod html;
 mod layout;

@@ -1,5 +1,6 @@
 //! PDF becomes text, page by page.
 
+use super::direction::{is_leftward, is_leftward_line, read_order};
 use super::layout::{self, Line, Page};
 use pdf_extract::{Document, Error, MediaBox, OutputDev, OutputError, Transform, output_doc_page};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -66,8 +67,13 @@ fn leads_up(document: &Document, page: pdf_extract::ObjectId) -> bool {
 /// Gathers the lines of a page, in the order in which they are drawn.
 #[derive(Default)]
 struct Output {
+    width: f64,
     height: f64,
     lines: Vec<Line>,
+    /// Where the last character begins, from the left.
+    x: f64,
+    /// Letters of right-to-left scripts on the last line that stand to the right of the one before, less those to the left.
+    rightward: i32,
     /// Where the last character stands, from the top: cells of one row of a table may stand at different heights.
     y: f64,
     /// Whether the next character begins a word, by the operators of the page.
@@ -76,11 +82,12 @@ struct Output {
 
 impl OutputDev for Output {
     fn begin_page(&mut self, _: u32, media: &MediaBox, _: Option<(f64, f64, f64, f64)>) -> Result<(), OutputError> {
-        self.height = media.ury - media.lly;
+        (self.width, self.height) = (media.urx - media.llx, media.ury - media.lly);
         Ok(())
     }
 
     fn end_page(&mut self) -> Result<(), OutputError> {
+        self.end_of_line();
         Ok(())
     }
 
@@ -98,18 +105,30 @@ impl OutputDev for Output {
         let end = x + width * size;
         let is_first = std::mem::take(&mut self.is_first);
         let down = (y - std::mem::replace(&mut self.y, y)).abs();
+        let back = std::mem::replace(&mut self.x, x);
         let is_level = down <= size * 0.5;
         let same_line = |line: &&mut Line| !is_first || is_level || (x >= line.end && down <= size * 1.5);
+        let is_leftward = letters.starts_with(is_leftward);
         match self.lines.last_mut().filter(same_line) {
             Some(line) => {
-                if is_first && (x > line.end + size * 0.12 || !is_level) && !line.text.ends_with(' ') {
+                let is_left = x < back;
+                let gap = if is_left && is_leftward { back - end } else { x - line.end };
+                if is_first && (gap > size * 0.12 || !is_level) && !line.text.ends_with(' ') {
                     line.text.push(' ');
                 }
-                line.end = end;
+                (line.x, line.end) = if is_leftward { (line.x.min(x), line.end.max(end)) } else { (line.x, end) };
                 line.size = line.size.max(size);
-                push(&mut line.text, letters);
+                if is_leftward && !is_left {
+                    self.rightward += 1;
+                    // One glyph for several letters, in a line that is going to be turned.
+                    push(&mut line.text, &letters.chars().rev().collect::<String>());
+                } else {
+                    self.rightward -= i32::from(is_leftward);
+                    push(&mut line.text, letters);
+                }
             }
             None => {
+                self.end_of_line();
                 let mut text = String::new();
                 push(&mut text, letters);
                 self.lines.push(Line { text, x, y, end, size });
@@ -129,6 +148,21 @@ impl OutputDev for Output {
 
     fn end_line(&mut self) -> Result<(), OutputError> {
         Ok(())
+    }
+}
+
+impl Output {
+    /// Puts the last line into the order in which it is read, if it was drawn from left to right, and turns its place round if it
+    /// is read from right to left, so that it begins where it starts to be read.
+    fn end_of_line(&mut self) {
+        let is_visual = std::mem::take(&mut self.rightward) > 0;
+        let Some(line) = self.lines.last_mut().filter(|line| line.text.contains(is_leftward)) else { return };
+        if is_visual {
+            line.text = read_order(&line.text);
+        }
+        if is_leftward_line(&line.text) {
+            (line.x, line.end) = (self.width - line.end, self.width - line.x);
+        }
     }
 }
 

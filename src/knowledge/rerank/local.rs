@@ -18,7 +18,15 @@ impl CrossEncoder {
     /// # Errors
     /// When the model, or the library that runs it, is not there or can't be loaded.
     pub fn load(options: &RerankOptions) -> Result<Self, KnowledgeError> {
-        let found = Model::find(&options.model)?;
+        let wrong = |cause: String| KnowledgeError::Rerank { model: options.model.clone(), cause };
+        let found = Model::find(&options.model).map_err(|error| match error {
+            KnowledgeError::Missing(_) => wrong(
+                "there is no such folder, and no such model in the cache folders; name a folder with model.onnx and the \
+                 tokenizer's files, a server (`tools.retrieval.reranker.base_url`), or a program (`cmd`)"
+                    .to_owned(),
+            ),
+            error => error,
+        })?;
         let environment = load_runtime(options.runtime.as_deref())?;
         let model = UserDefinedRerankingModel::new(found.network, found.tokenizer);
         let session = RerankInitOptionsUserDefined::new()
@@ -26,8 +34,7 @@ impl CrossEncoder {
             .with_max_length(options.max_length)
             .with_auto_device(AutoDevicePolicy::PreferCPU);
         let loaded = TextRerank::try_new_from_user_defined(model, session);
-        let loaded = loaded
-            .map_err(|error| KnowledgeError::Rerank { model: options.model.clone(), cause: error.to_string() })?;
+        let loaded = loaded.map_err(|error| wrong(error.to_string()))?;
         Ok(Self { name: options.model.clone(), model: Arc::new(Mutex::new(loaded)), batch_size: options.batch_size })
     }
 }

@@ -2,12 +2,13 @@
 
 use super::super::OutputError;
 use super::super::rows::{
-    ConversationState, Inputs, JudgementState, RawResult, Reposition, TurnPayload, TurnState, UsedState, restored, told,
+    ConversationState, FoundState, Inputs, JudgementState, RawResult, Reposition, TurnPayload, TurnState, UsedState,
+    pages, restored, scores, told,
 };
 use super::ConversationDocument;
 use crate::domain::{
-    Answer, Attempt, Catalogue, ChunkIndex, Conversation, Json, JudgeReply, Judgement, LanguageIndex, Persona,
-    Question, Slot, SourceIndex, ToolEvent, Turn, TurnIndex, Used,
+    Answer, Attempt, Catalogue, ChunkIndex, Conversation, Found, Json, JudgeReply, Judgement, LanguageIndex, Persona,
+    Question, Scores, SearchHit, Slot, SourceIndex, ToolEvent, Turn, TurnIndex, Used,
 };
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -125,12 +126,27 @@ fn turn(
         raw: qa_raw.clone().into_owned(),
         calls: state.calls.0,
     };
+    let tool_events: Vec<ToolEvent> = called.collect();
+    let mut found = |found: &FoundState| match found {
+        FoundState::Chunk(chunk) => Some(Found::Chunk(positions.chunk(*chunk))),
+        FoundState::Result(call, result) => {
+            let returned = tool_events.get(*call as usize).map(pages)?;
+            returned.into_iter().nth(*result as usize).flatten().map(Found::Page)
+        }
+        FoundState::Page(page) => Some(Found::Page(page.clone().into_owned())),
+    };
+    let scores = payload.provenance.iter().map(scores).chain(std::iter::repeat(Scores::default()));
+    let hit = |(state, scores)| Some(SearchHit { found: found(state)?, scores });
+    let retrieved = state.retrieved.iter().zip(scores).map(hit).collect::<Option<_>>();
+    let retrieved = retrieved
+        .ok_or_else(|| (format!("state.turns[{at}].retrieved"), "it names a result that no call has".to_owned()))?;
     let answer = Answer {
         reply: payload.kb_answer.clone().into_owned(),
-        tool_events: called.collect(),
-        retrieved: state.retrieved.iter().map(|chunk| positions.chunk(*chunk)).collect(),
+        tool_events,
+        retrieved,
         used: state.cited.iter().map(|chunk| positions.chunk(*chunk)).collect(),
         unsupported_numbers: payload.unsupported_numbers.to_vec(),
+        unknown_citations: payload.unknown_citations.to_vec(),
         agent: (*payload.kb_agent_used_name).into(),
         reasoning: state.assistant_reasoning.as_deref().map(str::to_owned),
         raw: kb_raw.clone().into_owned(),

@@ -6,6 +6,7 @@ mod inputs;
 mod json;
 mod messages;
 mod payloads;
+mod provenance;
 mod reasoning;
 mod results;
 mod state;
@@ -13,19 +14,21 @@ mod state;
 pub use inputs::Inputs;
 pub use messages::{Call, CalledFunction, HistoryItem, Message, ToolMessage};
 pub use payloads::{RawResult, ReadReplies, TurnPayload};
+pub use provenance::Shown;
 pub use reasoning::{AssistantReasoning, JudgeColumn, JudgedTurn, Metadata, UserReasoning};
 pub use results::{Called, ToolResult};
-pub use state::{ConversationState, JudgementState, TurnState, UsedState};
+pub use state::{ConversationState, FoundState, JudgementState, TurnState, UsedState};
 
 pub(crate) use json::{Text, or_empty};
 pub(crate) use messages::{history, messages};
 pub(crate) use payloads::{accepted, raw_results};
+pub(crate) use provenance::scores;
 pub(crate) use reasoning::mean_score;
 pub(crate) use results::restored;
-pub(crate) use state::{Reposition, told};
+pub(crate) use state::{Reposition, pages, told};
 
 use super::{Options, RunFacts};
-use crate::domain::{Catalogue, Conversation, JudgeReply, Outcome, Persona};
+use crate::domain::{Catalogue, Conversation, JudgeReply, Outcome, Persona, Turn};
 use serde::{Deserialize, Serialize};
 use std::cell::OnceCell;
 
@@ -130,7 +133,7 @@ impl<'a> Parts<'a> {
             drop_reason: outcome.drop_reason(),
             judgement: conversation.judgement.as_ref().map(|judgement| &judgement.reply),
             inputs: Inputs::of_conversation(conversation, outcome, facts, &personas),
-            turns: turns.iter().zip(called).map(|(turn, called)| TurnPayload::of(turn, called)).collect(),
+            turns: turns.iter().zip(called).map(|(turn, called)| TurnPayload::of(turn, called, catalogue)).collect(),
             messages_with_tools: messages::messages_with_tools(turns, shown),
             personas,
             row: OnceCell::new(),
@@ -145,6 +148,12 @@ impl<'a> Parts<'a> {
     /// Whether it stands in the files that are trained on: else `dropped.jsonl` has it.
     pub fn is_trained_on(&self) -> bool {
         self.options.keep_dropped_rows || !matches!(self.outcome, Outcome::Dropped(_))
+    }
+
+    /// What the assistant was shown for the answer of a turn.
+    pub fn shown(&self, turn: &Turn) -> Vec<Shown<'a>> {
+        let of_turn = |payload: &&TurnPayload| payload.turn_index == turn.index.0;
+        self.turns.iter().find(of_turn).map(|payload| payload.provenance.clone()).unwrap_or_default()
     }
 
     /// How each question came about.

@@ -1,8 +1,11 @@
 //! What rows tell of the making of a turn: its payload, and what the endpoints sent.
 
 use super::json::{Text, or_empty};
+use super::provenance::{Shown, shown};
 use super::results::Called;
-use crate::domain::{Acceptance, AssistantReply, Conversation, Json, JudgeReply, Judgement, Turn, UserReply};
+use crate::domain::{
+    Acceptance, AssistantReply, Catalogue, Conversation, Json, JudgeReply, Judgement, Turn, UserReply,
+};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -23,11 +26,17 @@ pub struct TurnPayload<'a> {
     pub(crate) retrieved: bool,
     pub(crate) unsupported_numbers: Cow<'a, [String]>,
     pub(crate) judge_accepted: Option<bool>,
+    /// What was cited and not retrieved; the first documents of format 2 do not have it.
+    #[serde(default)]
+    pub(crate) unknown_citations: Cow<'a, [String]>,
+    /// What was retrieved, in the order of the numbers; the first documents of format 2 do not have it.
+    #[serde(default)]
+    pub(crate) provenance: Vec<Shown<'a>>,
 }
 
 impl<'a> TurnPayload<'a> {
     /// The item of a turn that made these calls.
-    pub fn of(turn: &'a Turn, tool_events: Vec<Called<'a>>) -> Self {
+    pub fn of(turn: &'a Turn, tool_events: Vec<Called<'a>>, catalogue: &'a Catalogue) -> Self {
         Self {
             turn_index: turn.index.0,
             qa_generation: Cow::Borrowed(&turn.question.reply),
@@ -42,6 +51,8 @@ impl<'a> TurnPayload<'a> {
             retrieved: !turn.answer.retrieved.is_empty(),
             unsupported_numbers: Cow::Borrowed(&turn.answer.unsupported_numbers),
             judge_accepted: turn.judgement.as_ref().map(accepted),
+            unknown_citations: Cow::Borrowed(&turn.answer.unknown_citations),
+            provenance: shown(&turn.answer, catalogue),
         }
     }
 }

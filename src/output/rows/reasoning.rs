@@ -2,6 +2,7 @@
 //! and what the judge says.
 
 use super::json::{Text, or_empty};
+use super::provenance::{Provenance, whole};
 use super::{Parts, Personas, accepted};
 use crate::domain::reply::{Difficulty, GroundingFact, Intent, ReasoningTrace};
 use crate::domain::{JudgeReply, Turn};
@@ -33,6 +34,8 @@ pub struct Metadata<'a> {
     pub(crate) unsupported_numbers: Vec<Cow<'a, [String]>>,
     pub(crate) judge_accepted: Option<bool>,
     pub(crate) run_id: Text<'a>,
+    pub(crate) unknown_citations: Vec<Cow<'a, [String]>>,
+    pub(crate) provenance: Provenance<'a>,
 }
 
 impl<'a> Metadata<'a> {
@@ -64,6 +67,8 @@ impl<'a> Metadata<'a> {
             unsupported_numbers: answers().map(|answer| Cow::Borrowed(&*answer.unsupported_numbers)).collect(),
             judge_accepted: (!verdicts.is_empty()).then(|| verdicts.iter().all(|accepted| *accepted)),
             run_id: (&*parts.facts.run_id).into(),
+            unknown_citations: answers().map(|answer| Cow::Borrowed(&*answer.unknown_citations)).collect(),
+            provenance: whole(parts.turns.iter().map(|turn| turn.provenance.clone())),
         }
     }
 }

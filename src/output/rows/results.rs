@@ -1,7 +1,7 @@
 //! What the calls of a turn returned, each passage once.
 
 use super::json::Text;
-use crate::domain::{Json, ToolEvent};
+use crate::domain::{Json, Page, ToolEvent};
 use crate::files::spaced_text;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -123,6 +123,10 @@ fn place(passage: &Value) -> Option<(String, u64)> {
 fn with_lines(mut result: Value, contents: &Contents) -> Option<Value> {
     let mut lines = Vec::new();
     for passage in result.get_mut("results")?.as_array_mut()? {
+        if let Ok(page) = serde_json::from_value::<Page>(passage.clone()) {
+            lines.push(page.line());
+            continue;
+        }
         if passage.get("content").is_none() {
             let content = contents.get(&place(passage)?)?.clone();
             passage.as_object_mut()?.insert("content".to_owned(), content);
@@ -172,6 +176,7 @@ mod tests {
     fn results_are_told_from_what_is_kept_of_them() {
         let (bees, wax) = (passage("bees.md", 7, "Bees\nlive."), passage("bees.md", 8, "Wax."));
         let rendered = "[bees.md] Bees\nlive.";
+        let page = json!({"title": "t", "link": "l", "snippet": "s"});
         let events = [
             event(json!({"query": "q", "results": [bees], "rendered": rendered})),
             event(json!({"query": "r", "results": [wax, bees], "rendered": format!("[bees.md] Wax.\n{rendered}")})),
@@ -180,6 +185,8 @@ mod tests {
             event(json!({"rendered": rendered, "results": [bees]})),
             event(json!({"error": "no such tool"})),
             event(json!([1])),
+            event(json!({"query": "u", "results": [page], "rendered": "- t (l): s"})),
+            event(json!({"query": "u", "results": [page], "rendered": "- t (l): another"})),
         ];
         let results: Vec<Json> = events.iter().map(|event| event.result.clone()).collect();
         for raw in [false, true] {
@@ -188,7 +195,7 @@ mod tests {
             assert_eq!(restored(&called, &kept), Some(results.clone()), "raw {raw}");
             let is_whole = |kept: &ToolResult| matches!(kept, ToolResult::Whole(_));
             let whole: Vec<usize> = (0..events.len()).filter(|at| is_whole(&kept[*at])).collect();
-            assert_eq!(whole, if raw { vec![] } else { vec![2, 3, 4] }, "raw {raw}");
+            assert_eq!(whole, if raw { vec![] } else { vec![2, 3, 4, 8] }, "raw {raw}");
             assert_eq!(kept[0], if raw { ToolResult::Same } else { ToolResult::Lines });
             assert_eq!(restored(&called[1..], &kept), None);
         }

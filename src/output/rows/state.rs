@@ -7,7 +7,8 @@ use super::json::Text;
 use super::results::{ToolResult, kept};
 use super::{Parts, TurnPayload};
 use crate::domain::{
-    Acceptance, Catalogue, ChunkIndex, Fingerprint, Judgement, Outcome, Persona, Round, SourceIndex, Turn, Used, Wave,
+    Acceptance, Answer, Catalogue, ChunkIndex, Fingerprint, Found, Judgement, Outcome, Page, Persona, Round, SearchHit,
+    SourceIndex, ToolEvent, Turn, Used, Wave,
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -39,7 +40,7 @@ pub struct ConversationState<'a> {
 pub struct TurnState<'a> {
     pub(crate) fingerprint: Fingerprint,
     pub(crate) used: UsedState<'a>,
-    pub(crate) retrieved: Vec<ChunkIndex>,
+    pub(crate) retrieved: Vec<FoundState<'a>>,
     pub(crate) cited: Vec<ChunkIndex>,
     pub(crate) tool_results: Vec<ToolResult<'a>>,
     pub(crate) calls: (u32, u32),
@@ -49,6 +50,18 @@ pub struct TurnState<'a> {
     pub(crate) assistant_reasoning: Option<Text<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) judgement: Option<JudgementState<'a>>,
+}
+
+/// What was retrieved for an answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum FoundState<'a> {
+    /// A chunk of the knowledge base.
+    Chunk(ChunkIndex),
+    /// A page of the web: the place of the call that returned it among those of the turn, and its own among the results.
+    Result(u32, u32),
+    /// A page that no call returned.
+    Page(Cow<'a, Page>),
 }
 
 /// What a question uses of the knowledge base.
@@ -92,7 +105,7 @@ impl<'a> ConversationState<'a> {
                     seed: seed.as_ref().map(|(topic, question)| ((&**topic).into(), (&**question).into())),
                     linked: linked.iter().map(|(chunk, source)| (places.chunk(*chunk), places.source(*source))).collect(),
                 },
-                retrieved: answer.retrieved.iter().map(|chunk| places.chunk(*chunk)).collect(),
+                retrieved: retrieved(answer, &mut places),
                 cited: answer.used.iter().map(|chunk| places.chunk(*chunk)).collect(),
                 tool_results: kept(&answer.tool_events, &payload.tool_events),
                 calls: (question.calls, answer.calls),
@@ -120,6 +133,34 @@ impl<'a> ConversationState<'a> {
             outcome: Cow::Borrowed(parts.outcome),
         }
     }
+}
+
+/// What was retrieved, pages by the results that have them.
+fn retrieved<'a>(answer: &'a Answer, places: &mut Places) -> Vec<FoundState<'a>> {
+    let has_pages = answer.retrieved.iter().any(|hit| hit.found.chunk().is_none());
+    let returned: Vec<_> = if has_pages { answer.tool_events.iter().map(pages).collect() } else { Vec::new() };
+    let place = |page: &Page| {
+        let calls = (0..).zip(&returned);
+        calls.into_iter().find_map(|(call, pages)| {
+            let at = pages.iter().position(|returned| returned.as_ref() == Some(page))?;
+            Some((call, at as u32))
+        })
+    };
+    let state = |hit: &'a SearchHit| match &hit.found {
+        Found::Chunk(chunk) => FoundState::Chunk(places.chunk(*chunk)),
+        Found::Page(page) => match place(page) {
+            Some((call, at)) => FoundState::Result(call, at),
+            None => FoundState::Page(Cow::Borrowed(page)),
+        },
+    };
+    answer.retrieved.iter().map(state).collect()
+}
+
+/// The pages that a call returned; nothing in the place of what is no page.
+pub(crate) fn pages(event: &ToolEvent) -> Vec<Option<Page>> {
+    let result = event.result.value();
+    let results = result["results"].as_array().map_or(&[][..], Vec::as_slice);
+    results.iter().map(|result| serde_json::from_value(result.clone()).ok()).collect()
 }
 
 /// The persona, unless its id and its text in the inputs tell all of it.
@@ -160,10 +201,15 @@ pub(crate) trait Reposition {
         if let Some(question) = question {
             self.used(&mut Arc::make_mut(question).used);
         }
-        let answered = answer.iter_mut().flat_map(|answer| [&mut answer.retrieved, &mut answer.used]);
-        for chunk in answered.chain([avoid]).flatten() {
-            *chunk = self.chunk(*chunk);
+        if let Some(Answer { retrieved, used, .. }) = answer {
+            for hit in retrieved {
+                if let Found::Chunk(chunk) = &mut hit.found {
+                    *chunk = self.chunk(*chunk);
+                }
+            }
+            used.iter_mut().for_each(|chunk| *chunk = self.chunk(*chunk));
         }
+        avoid.iter_mut().for_each(|chunk| *chunk = self.chunk(*chunk));
     }
 }
 

@@ -1,6 +1,6 @@
 //! A look at an endpoint, whether somebody is there: it asks for its list of models, which costs nothing.
 
-use super::{Endpoint, read};
+use super::{BODY_LIMIT, Endpoint, read};
 use crate::providers::Protocol;
 use crate::providers::address::with_path;
 use crate::providers::wire::response;
@@ -39,7 +39,7 @@ impl Endpoint {
         };
         let (mut body, status) = (Vec::new(), response.status());
         // What could be read will do.
-        _ = read(&mut response, &mut body).await;
+        _ = read(&mut response, &mut body, BODY_LIMIT).await;
         let text = String::from_utf8_lossy(&body);
         // Keys may be good for calls alone.
         let is_shut_out = status == StatusCode::UNAUTHORIZED && !text.contains("scope") && !text.contains("permission");

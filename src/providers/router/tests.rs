@@ -2,9 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-#[expect(dead_code, reason = "unit tests need part of the harness")]
-#[path = "../../../tests/support/endpoint.rs"]
-mod fake;
 mod learned;
 mod tiers;
 
@@ -12,7 +9,7 @@ use super::super::endpoint::BODY_LIMIT;
 use super::*;
 use crate::domain::{Agent, JudgeReply, ToolDefinition};
 use crate::llm::{Message, Prices, Role, Usage};
-use crate::providers::samples::{endpoint, options, request};
+use crate::providers::samples::{endpoint, fake, options, request};
 use crate::providers::{Observers, Secret};
 use crate::traffic::Budget;
 use fake::dialogue::Latency;

@@ -1,4 +1,4 @@
-//! Numbers of answers against known texts, in four languages and in every format that is read.
+//! Numbers of answers against known texts, in five languages and in every format that is read.
 
 use super::*;
 use proptest::prelude::*;
@@ -44,6 +44,10 @@ fn numbers_of_the_known_texts_are_supported() {
         ("2 Mio. Euro", "zwei Millionen Euro"),
         ("am 24.12.2024", "24 12 2024"),
         ("am 24. Dezember um 9 Uhr 30", "am 24.12. um 9.30 Uhr"),
+        // Spanish
+        ("Son 1.240,50 €, el 25 % del total.", "1240.5 euros; veinticinco por ciento"),
+        ("En 1998 había 3,5 millones", "(1998) 3 500 000 personas"),
+        ("1. Mezclar.\n2. Hornear 40 minutos.", "Hornear cuarenta minutos."),
         // Arabic
         ("٧ أيام", "سبعة أيام"),
         ("7 أيام", "٧ أيام"),
@@ -73,6 +77,7 @@ fn numbers_of_no_known_text_are_named_as_written() {
         ("It rose 12% to 3 million", "3 million", &["12"]),
         ("a 4K screen of 27 inches", "27", &["4"]),
         ("約20公里", "", &["20"]),
+        ("Son 1.240 €, el 25 %", "1.240 €", &["25"]),
     ] {
         assert_eq!(unsupported(answer, &[known]), expected, "{answer} / {known}");
     }

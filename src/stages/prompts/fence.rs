@@ -6,7 +6,7 @@ const TAG: &str = "untrusted";
 
 /// `<untrusted name="…">`, the text, `</untrusted>`, each on its own line. In the text, `<` becomes `&lt;` wherever it
 /// could begin such a mark: where the first letters or digits after it are `untrusted`, in any case.
-pub(super) fn fenced(text: Cow<'_, str>, name: Cow<'_, str>) -> String {
+pub(in crate::stages) fn fenced(text: Cow<'_, str>, name: Cow<'_, str>) -> String {
     format!("<{TAG} name=\"{name}\">\n{}\n</{TAG}>", defused(&text))
 }
 

@@ -16,6 +16,7 @@ mod folder;
 mod sample;
 
 pub use error::PromptError;
+pub(super) use fence::fenced;
 
 use super::PromptOptions;
 use super::exchange::say;

@@ -81,6 +81,7 @@ fn answer(retrieval_mode: RetrievalMode, full: bool) -> Task {
         target_language: "Modern Standard Arabic".to_owned(),
         retrieval_default_k: 4,
         retrieval_mode,
+        web_search: full,
         passages: Vec::from_iter(full.then(passage)),
         full_trace: full,
         user_reply: UserReply {
@@ -104,6 +105,7 @@ fn judge_turn(full: bool) -> Task {
         turn_index: 2,
         judge_evidence: Vec::from_iter(full.then(evidence)),
         unsupported_numbers: Vec::from_iter(full.then(|| "12".to_owned())),
+        unknown_citations: Vec::from_iter(full.then(|| "P9".to_owned())),
         judge_reasons: Vec::from_iter(full.then(|| "weak_grounding".to_owned())),
         target_language: "Modern Standard Arabic".to_owned(),
     })
@@ -115,6 +117,7 @@ fn judge_conversation(full: bool) -> Task {
         user_message: "كيف يُحفظ الشاي؟".to_owned(),
         assistant_message: "في علبة محكمة الإغلاق.".to_owned(),
         unsupported_numbers: Vec::from_iter(full.then(|| "12".to_owned())),
+        unknown_citations: Vec::from_iter(full.then(|| "P9".to_owned())),
     };
     Task::JudgeConversation(JudgeConversationTask {
         public_conversation_history: HISTORY.to_owned(),

@@ -1,13 +1,13 @@
 //! What was written is read back.
 
 use super::super::super::conversations_index::IndexRow;
-use super::super::super::rows::JudgeColumn;
+use super::super::super::rows::{FoundState, JudgeColumn};
 use super::super::super::synthetic_qa::SyntheticQa;
 use super::super::super::turns::TurnRow;
 use super::super::super::{ConversationDocument, FORMAT_VERSION, RunStateDocument, ShareGpt, SlotState};
 use super::*;
 use crate::domain::{
-    Agent, Answer, Attempt, Catalogue, ChunkIndex, DropReason, Failure, Round, SourceIndex, Wave, fixtures,
+    Agent, Answer, Attempt, Catalogue, ChunkIndex, DropReason, Failure, Found, Round, SourceIndex, Wave, fixtures,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Map;
@@ -82,7 +82,7 @@ fn failed_conversation() -> Conversation {
         attempt: Attempt(2),
         avoid: vec![ChunkIndex(1), ChunkIndex(0)],
         question: Some(first.question.clone()),
-        answer: Some(Answer { retrieved: vec![ChunkIndex(0)], ..second.answer.clone() }),
+        answer: Some(Answer { retrieved: vec![Found::Chunk(ChunkIndex(0)).into()], ..second.answer.clone() }),
         judgement: None,
     };
     let failure = Failure::Refused { agent: Agent::Judge, detail: "I'd rather not.".into() };
@@ -112,7 +112,8 @@ fn a_conversation_that_failed_is_made_again_of_its_document() {
     let moved = document(false, &failed).conversation(Path::new("c.json"), &fixtures::catalogue(documents)).unwrap();
     let used = &moved.turns[0].question.used;
     assert_eq!((used.chunk, used.source), (Some(ChunkIndex(3)), Some(SourceIndex(1))));
-    assert_eq!(moved.turns[0].answer.retrieved, [ChunkIndex(3), ChunkIndex(2)]);
+    let retrieved: Vec<_> = moved.turns[0].answer.retrieved.iter().filter_map(|hit| hit.found.chunk()).collect();
+    assert_eq!(retrieved, [ChunkIndex(3), ChunkIndex(2)]);
     assert_eq!(moved.round.avoid, [ChunkIndex(3), ChunkIndex(2)]);
 }
 
@@ -141,7 +142,7 @@ fn what_keeps_a_document_from_being_a_conversation_is_named() {
     strange.turns.to_mut()[0].question_mode = "rude".into();
     assert!(told(&strange, &catalogue).starts_with("read c.json: `turns[0].question_mode`: unknown variant `rude`"));
     let mut lost = whole();
-    lost.state.as_mut().unwrap().turns[1].retrieved.push(ChunkIndex(9));
+    lost.state.as_mut().unwrap().turns[1].retrieved.push(FoundState::Chunk(ChunkIndex(9)));
     assert_eq!(told(&lost, &catalogue), "read c.json: `state`: it names chunk 9, which its lists do not have");
     let of = |path: &str, texts| fixtures::catalogue([("5f0c".to_owned(), path.to_owned(), texts)]);
     let other = "read the document with the knowledge base that it was made from";

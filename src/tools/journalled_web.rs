@@ -1,0 +1,174 @@
+//! The web with the journal in front: what was found before is not searched for again.
+
+use super::{Asked, SearchMeter, Web, WebError, WebReply, WebSearching};
+use crate::domain::{Digest, Place};
+use crate::store::journal::{Found, Reuse};
+use crate::store::{Flights, Journal, Recalled, Store, StoreError, recall};
+use std::sync::Arc;
+
+/// A web whose results are durable before anybody sees them, its failures too: a conversation that was told of one must meet
+/// it again. A search goes on, as requests to models do, when the conversation that made it is rolled back.
+pub struct JournalledWeb {
+    front: Arc<Front>,
+    flights: Flights<Result<WebReply, WebError>>,
+}
+
+/// The journal and the web behind it.
+struct Front {
+    web: Arc<dyn Web>,
+    journal: Arc<Journal>,
+    meter: Arc<SearchMeter>,
+}
+
+impl JournalledWeb {
+    /// This web behind this journal.
+    pub fn new(web: Arc<dyn Web>, journal: Arc<Journal>, meter: Arc<SearchMeter>) -> Self {
+        Self { front: Arc::new(Front { web, journal, meter }), flights: Flights::default() }
+    }
+}
+
+impl Front {
+    /// What the journal has, or else what the web says, which is kept.
+    async fn reply(&self, place: Place, digest: Digest, asked: &Asked) -> Result<WebReply, WebError> {
+        let read = |reply: &[u8]| serde_json::from_slice(reply).map_err(|error| error.to_string());
+        if let Some((read, Found { reply, reused })) = self.journal.recall(&place, digest, read)? {
+            if reused {
+                self.journal.keep(place, digest, reply, None).await?;
+            }
+            self.meter.recalled();
+            return Ok(read);
+        }
+        let reply = self.web.search(place, asked).await?;
+        let unwritable = |error: serde_json::Error| StoreError::Pack { cause: error.to_string() };
+        let written = serde_json::to_vec(&reply).map_err(|error| self.journal.fail(unwritable(error)))?;
+        self.journal.keep(place, digest, written, None).await?;
+        Ok(reply)
+    }
+}
+
+impl Web for JournalledWeb {
+    fn search<'a>(&'a self, place: Place, asked: &'a Asked) -> WebSearching<'a> {
+        let (front, asked, digest) = (self.front.clone(), asked.clone(), asked.digest());
+        let reply = async move { front.reply(place, digest, &asked).await };
+        Box::pin(self.flights.join((place, digest), |lost| Err(WebError::Lost(lost)), reply))
+    }
+}
+
+/// A web that is not asked: there is what the journal has, and else nothing. For dry runs, and for pilots, which have none.
+pub struct KeptWeb {
+    /// Where results may be, with the run whose they are.
+    pub journal: Option<(Arc<dyn Store>, Arc<str>)>,
+    /// Another run whose results serve too.
+    pub reuse: Option<Reuse>,
+}
+
+impl Web for KeptWeb {
+    fn search<'a>(&'a self, place: Place, asked: &'a Asked) -> WebSearching<'a> {
+        Box::pin(async move {
+            let Some((store, run)) = &self.journal else { return Ok(WebReply::Pages(Vec::new())) };
+            let kept = match recall(&**store, run, self.reuse.as_ref(), &place, asked.digest())? {
+                Recalled::Found(found) => serde_json::from_slice(&found.reply).ok(),
+                Recalled::Nothing | Recalled::Unreadable(_) => None,
+            };
+            Ok(kept.unwrap_or_else(|| WebReply::Pages(Vec::new())))
+        })
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::domain::Page;
+    use crate::store::Sqlite;
+    use crate::tools::Domains;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use tokio::sync::Semaphore;
+
+    /// A web that waits for leave to reply, and counts what it is asked; searches for `x` fail, those for `!` stop the run.
+    struct Slow {
+        asked: AtomicU64,
+        leave: Semaphore,
+    }
+
+    impl Web for Slow {
+        fn search<'a>(&'a self, _: Place, asked: &'a Asked) -> WebSearching<'a> {
+            Box::pin(async move {
+                let number = self.asked.fetch_add(1, Ordering::SeqCst);
+                self.leave.acquire().await.unwrap().forget();
+                match asked.query.as_str() {
+                    "x" => Ok(WebReply::Failed("no".into())),
+                    "!" => Err(WebError::Halted("a wrong key".into())),
+                    query => Ok(WebReply::Pages(vec![Page {
+                        title: query.into(),
+                        link: format!("https://example.org/{number}"),
+                        snippet: "s".into(),
+                    }])),
+                }
+            })
+        }
+    }
+
+    fn behind(folder: &std::path::Path) -> (Arc<Slow>, JournalledWeb, Arc<SearchMeter>) {
+        let store: Arc<dyn Store> = Arc::new(Sqlite::open(folder).unwrap());
+        let journal = Arc::new(Journal::start(store, "r".into(), None, |error| panic!("{error}")));
+        let slow = Arc::new(Slow { asked: AtomicU64::new(0), leave: Semaphore::new(0) });
+        let meter = Arc::<SearchMeter>::default();
+        (slow.clone(), JournalledWeb::new(slow, journal, meter.clone()), meter)
+    }
+
+    fn asked(query: &str) -> Asked {
+        Asked { query: query.into(), results: 5, domains: Arc::default() }
+    }
+
+    #[tokio::test]
+    async fn a_search_is_made_once_also_when_nobody_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (slow, web, _) = behind(folder.path());
+        let (place, tea) = (Place::default(), asked("tea"));
+        let given_up = tokio::time::timeout(std::time::Duration::from_millis(20), web.search(place, &tea)).await;
+        assert!(given_up.is_err() && slow.asked.load(Ordering::SeqCst) == 1);
+        slow.leave.add_permits(1);
+        let first = web.search(place, &tea).await.unwrap();
+        assert_eq!((web.search(place, &tea).await.unwrap(), slow.asked.load(Ordering::SeqCst)), (first.clone(), 1));
+        drop(web);
+        let (slow, web, meter) = behind(folder.path());
+        assert_eq!((web.search(place, &tea).await.unwrap(), slow.asked.load(Ordering::SeqCst)), (first, 0));
+        assert_eq!(meter.read().recalled, 1);
+        // Another place, another query, other domains: other searches.
+        slow.leave.add_permits(3);
+        let narrow = Asked { domains: Domains::of(&["example.org"], &[]).unwrap().into(), ..tea.clone() };
+        web.search(place.next(), &tea).await.unwrap();
+        web.search(place, &asked("coffee")).await.unwrap();
+        web.search(place, &narrow).await.unwrap();
+        assert_eq!(slow.asked.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test]
+    async fn failures_are_kept_and_what_stops_the_run_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        for expected in [(2, 0), (1, 1)] {
+            let (slow, web, meter) = behind(folder.path());
+            slow.leave.add_permits(2);
+            assert_eq!(web.search(Place::default(), &asked("x")).await, Ok(WebReply::Failed("no".into())));
+            let stopped = web.search(Place::default(), &asked("!")).await;
+            assert_eq!(stopped, Err(WebError::Halted("a wrong key".into())));
+            assert_eq!((slow.asked.load(Ordering::SeqCst), meter.read().recalled), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_serves_where_nobody_may_be_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let (slow, web, _) = behind(folder.path());
+        slow.leave.add_permits(1);
+        let found = web.search(Place::default(), &asked("tea")).await.unwrap();
+        drop(web);
+        let store: Arc<dyn Store> = Arc::new(Sqlite::open(folder.path()).unwrap());
+        let kept = KeptWeb { journal: Some((store, "r".into())), reuse: None };
+        assert_eq!(kept.search(Place::default(), &asked("tea")).await, Ok(found));
+        assert_eq!(kept.search(Place::default(), &asked("coffee")).await, Ok(WebReply::Pages(vec![])));
+        let none = KeptWeb { journal: None, reuse: None };
+        assert_eq!(none.search(Place::default(), &asked("tea")).await, Ok(WebReply::Pages(vec![])));
+    }
+}
