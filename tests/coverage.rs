@@ -19,7 +19,10 @@ fn sections(document: usize, count: usize) -> String {
                 part + 2
             )
         };
-        format!("## The {thing} of the {place} {document}{number}\n\n{}\n", (0..4).map(sentence).collect::<Vec<_>>().join(" "))
+        format!(
+            "## The {thing} of the {place} {document}{number}\n\n{}\n",
+            (0..4).map(sentence).collect::<Vec<_>>().join(" ")
+        )
     };
     (0..count).map(section).collect::<Vec<_>>().join("\n")
 }
@@ -166,7 +169,8 @@ fn questions_over_several_passages_name_all_of_them() {
         for turn in &turns {
             let (facts, targets) = (turn["grounding_facts"].as_array(), turn["linked_targets"].as_array());
             let Some(targets) = targets else { continue };
-            let sources: BTreeSet<_> = facts.into_iter().flatten().map(|fact| fact["source_descriptor"].as_str()).collect();
+            let sources: BTreeSet<_> =
+                facts.into_iter().flatten().map(|fact| fact["source_descriptor"].as_str()).collect();
             assert!(sources.len() == targets.len() + 1 && (2..=3).contains(&sources.len()), "{turn}");
             assert!(!targets.contains(&turn["coverage_target"]), "{turn}");
             linked += 1;

@@ -145,7 +145,14 @@ fn about_both(scene: &Scene<'_>, draw: &mut Draw) -> Option<Draft> {
     let question = fill(template, &[("a", &shown(&focus)), ("b", &shown(&other))]);
     let message = spoken(scene.language, &scene.introduction(draw), &question, draw);
     let (place, other) = [&focus, &other].map(|focus| focus.at.map(|at| (at, Some(focus.sentence)))).into();
-    Some(Draft { message, subject: focus.group.words.clone(), intent: *intent, difficulty: Difficulty::Hard, place, other })
+    Some(Draft {
+        message,
+        subject: focus.group.words.clone(),
+        intent: *intent,
+        difficulty: Difficulty::Hard,
+        place,
+        other,
+    })
 }
 
 fn about_name(
@@ -160,7 +167,14 @@ fn about_name(
     let question = fill(template, &[("a", &scene.language.quoted(&words))]);
     let lead = scene.introduction(draw);
     let message = spoken(scene.language, &lead, &question, draw);
-    Some(Draft { message, subject: words, intent, difficulty, place: at.map(|at| (at, material.first_sentence())), other: None })
+    Some(Draft {
+        message,
+        subject: words,
+        intent,
+        difficulty,
+        place: at.map(|at| (at, material.first_sentence())),
+        other: None,
+    })
 }
 
 /// Questions of an intent that can be asked with what there is.

@@ -289,7 +289,8 @@ impl Coverage {
 
     /// The places of the documents with as many questions per chunk as the one at a place.
     pub fn sources_like(&self, language: &Option<Arc<str>>, place: usize) -> Range<usize> {
-        let Some((ranked, like)) = self.ranked.get(language).and_then(|ranked| Some((ranked, ranked.get(place)?))) else {
+        let Some((ranked, like)) = self.ranked.get(language).and_then(|ranked| Some((ranked, ranked.get(place)?)))
+        else {
             return place..place;
         };
         let start = ranked.partition_point(0..place, |one| one.load(like).is_lt());
@@ -342,7 +343,8 @@ mod tests {
     fn used(catalogue: &Catalogue, chunk: u32) -> Used {
         let chunk = ChunkIndex(chunk);
         let other = ChunkIndex((chunk.0 * 7 + 3) % catalogue.len() as u32);
-        let linked = if chunk.0 % 3 == 0 && other != chunk { vec![(other, catalogue.source_of(other))] } else { vec![] };
+        let linked =
+            if chunk.0 % 3 == 0 && other != chunk { vec![(other, catalogue.source_of(other))] } else { vec![] };
         let source = Some(catalogue.source_of(chunk));
         Used { chunk: Some(chunk), source, linked, ..fixtures::used(&format!("{chunk:?}")) }
     }

@@ -119,9 +119,13 @@ impl<T: Clone> Node<T> {
                 (items.len() > WIDTH).then(|| Self::Leaf(items.split_off(WIDTH / 2)))
             }
             Self::Inner(children) => {
-                let place = child(children, &mut at).min(children.len() - 1);
+                let last = children.len() - 1;
+                let mut place = 0;
+                while place < last && at > children[place].0 {
+                    at -= children[place].0;
+                    place += 1;
+                }
                 let (count, node) = &mut children[place];
-                at = at.min(*count);
                 *count += 1;
                 if let Some(right) = Arc::make_mut(node).insert(at, item) {
                     *count -= right.len();

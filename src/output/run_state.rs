@@ -317,7 +317,7 @@ mod tests {
         fs::create_dir(folder.path().join(NAME)).unwrap();
         expect_new(folder.path(), "run-1").unwrap();
         let mut state = RunState::open(folder.path(), &sample::facts(), Existing::Truncate).unwrap();
-        state.show("started", &sample::facts(), sample::stamp(), &[]).unwrap();
+        state.show(("started", None), &sample::facts(), sample::stamp(), &[]).unwrap();
         let text = fs::read(folder.path().join("run_state/run-1.json")).unwrap();
         let value: Value = serde_json::from_slice(&text).unwrap();
         assert_eq!((value["status"].as_str(), value["conversations"].as_array().unwrap().len()), (Some("started"), 0));
@@ -335,7 +335,7 @@ mod tests {
         for number in 1..=600 {
             state.push(b"    {}").unwrap();
             if state.is_stale() {
-                state.show("in_progress", &sample::facts(), sample::stamp(), &[]).unwrap();
+                state.show(("in_progress", None), &sample::facts(), sample::stamp(), &[]).unwrap();
                 made.push(number);
             }
         }

@@ -306,7 +306,13 @@ mod tests {
             let (chunk, question) = (Some(ChunkIndex(number % 2)), format!("q{number}").into());
             coverage.add(&Used { chunk, source: Some(SourceIndex(0)), question, seed: None, linked: vec![] });
         }
-        coverage.add(&Used { chunk: None, source: Some(SourceIndex(0)), question: "of no passage".into(), seed: None, linked: vec![] });
+        coverage.add(&Used {
+            chunk: None,
+            source: Some(SourceIndex(0)),
+            question: "of no passage".into(),
+            seed: None,
+            linked: vec![],
+        });
         conversation.coverage = coverage;
         let asked = |shown: &[u32]| -> Vec<String> {
             let shown: Vec<_> = shown.iter().copied().map(ChunkIndex).collect();

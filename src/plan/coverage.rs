@@ -1,9 +1,10 @@
 //! What a question may be about: documents, and the chunks to draw from them.
 //!
 //! A question knows what was used some waves ago, so it must not rely on it too closely: a few documents that look unused
-//! would be asked about by all conversations in flight. So as many are drawn from as there may be conversations that it does
-//! not know of, least used first, and conversations share them out among them (see [`super::passages`]). Nothing is listed
-//! for a question: documents and chunks stand in the order of their use, and are looked up by their places.
+//! would be asked about by all conversations in flight. So draws are made from a share of what is least used, unless so few
+//! conversations can be in flight that less is enough, and conversations share that out among them (see
+//! [`super::passages`]). Nothing is listed for a question: documents and chunks stand in the order of their use, and are looked
+//! up by their places.
 
 use super::draw::{self, Permutation, Purpose};
 use super::{Asking, MatchLanguage, Options};
@@ -12,6 +13,12 @@ use rand::RngExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
+
+/// Documents that are drawn from at least when many conversations are in flight.
+const DOCUMENTS: usize = 6;
+
+/// Share of a document's chunks that are drawn from when many conversations are in flight.
+const CHUNKS: f64 = 0.5;
 
 /// The documents of a knowledge base by language.
 #[derive(Debug, Clone)]
@@ -86,14 +93,16 @@ impl Pool {
     }
 
     /// All when balance is off or, with probability `epsilon`, ignored; else those never asked about, if any; else the share
-    /// `fraction` with the fewest questions per chunk; and no fewer than there may be conversations that draw beside this one.
+    /// `fraction` with the fewest questions per chunk. Where there are fewer than that share, or than [`DOCUMENTS`], as many
+    /// more as there may be conversations that draw beside this one.
     pub(super) fn balanced(options: &Options, group: Group, asking: Asking<'_>) -> Self {
         if !balanced(options, &asking) {
             return Self::all(group);
         }
         let unused = asking.coverage.unused_sources(&group.language);
-        let kept = if unused > 0 { unused } else { (group.len() as f64 * options.coverage.fraction).floor() as usize };
-        let kept = kept.max(1 + options.unknown as usize).min(group.len());
+        let share = share(group.len(), options.coverage.fraction);
+        let beside = (1 + options.unknown as usize).min(share.max(DOCUMENTS));
+        let kept = if unused > 0 { unused } else { share }.max(beside).min(group.len());
         Self { group, kept }
     }
 
@@ -144,8 +153,9 @@ pub(super) struct Chunks<'a> {
 }
 
 impl<'a> Chunks<'a> {
-    /// Those of a document that is one of so many to draw from. The least used come before the others, and no fewer than
-    /// there may be questions about the document that this one does not know of.
+    /// Those of a document that is one of so many to draw from. Those used as seldom as any come before the others; where they
+    /// are less than the share [`CHUNKS`], as many more as there may be questions about the document that this one does not
+    /// know of.
     pub(super) fn of(
         options: &Options,
         catalogue: &Catalogue,
@@ -155,8 +165,8 @@ impl<'a> Chunks<'a> {
     ) -> Self {
         let Range { start, end } = catalogue.source(source).chunks;
         let (coverage, len) = (asking.coverage, (end - start) as usize);
-        let unknown = (options.unknown as usize).div_ceil(among.max(1));
-        let kept = coverage.chunks_like(source, 0).end.max(1 + unknown).min(len);
+        let beside = (1 + (options.unknown as usize).div_ceil(among.max(1))).min(share(len, CHUNKS));
+        let kept = coverage.chunks_like(source, 0).end.max(beside).min(len);
         let front = Front::new(options, asking, (Purpose::ChunkTies, Some(source)), (kept, len), |last| {
             coverage.chunks_like(source, last)
         });
@@ -228,6 +238,10 @@ pub(super) fn used(conversation: &Conversation) -> BTreeMap<ChunkIndex, u32> {
     let mut used = BTreeMap::new();
     asked.chain(conversation.round.avoid.iter().copied()).for_each(|chunk| *used.entry(chunk).or_default() += 1);
     used
+}
+
+fn share(count: usize, fraction: f64) -> usize {
+    (count as f64 * fraction).floor() as usize
 }
 
 fn balanced(options: &Options, conversation: &Conversation) -> bool {
@@ -328,7 +342,7 @@ mod tests {
             ([0, 0, 9, 2, 7, 2, 8, 3, 0, 0], 1, 0, 1, &[3, 5]),
             ([0, 0, 9, 2, 7, 1, 8, 3, 0, 0], 1, 2, 1, &[3, 5, 7]),
             ([0, 0, 9, 2, 7, 1, 8, 3, 0, 0], 1, 2, 2, &[3, 5]),
-            ([0, 0, 9, 2, 7, 1, 8, 3, 0, 0], 1, 99, 1, &[2, 3, 4, 5, 6, 7]),
+            ([0, 0, 9, 2, 7, 1, 8, 3, 0, 0], 1, 99, 1, &[3, 5, 7]),
             ([5; 10], 2, 0, 1, &[8, 9]),
         ] {
             let known = asked(&catalogue, &[], &uses);

@@ -181,13 +181,13 @@ impl Walk<'_> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::domain::fixtures::used;
     use crate::domain::{Coverage, TurnIndex, Used, Uses, Wave};
     use crate::plan::coverage::Documents;
     use crate::plan::{
         CoverageOptions, MatchLanguage, Options, Plan,
         fixtures::{self, Known},
     };
-    use crate::domain::fixtures::used;
     use std::collections::VecDeque;
     use std::sync::Arc;
 
@@ -308,7 +308,7 @@ mod tests {
             let pool = Pool { group: all(&catalogue), kept: 7 };
             let shown = drawn(&fixtures::options(), &catalogue, conversation.asking(), &pool, 7);
             assert_eq!(shown.len(), 7);
-            assert!(shown.iter().all(|chunk| chunk.0 % 2 == 1 && chunk.0 < 28), "{shown:?}");
+            assert!(shown.iter().all(|chunk| chunk.0 % 2 == 1), "{shown:?}");
             assert_eq!(shown.iter().map(|chunk| chunk.0 / 4).collect::<BTreeSet<_>>().len(), 7, "{shown:?}");
         }
     }

@@ -122,7 +122,11 @@ mod tests {
                 let seeds = seeds(&options(probability, text), 400);
                 assert!(seeds.len() >= 139);
                 for round in seeds.chunks_exact(len) {
-                    assert_eq!(round.iter().map(|seed| &seed.question).collect::<BTreeSet<_>>().len(), len, "{round:?}");
+                    assert_eq!(
+                        round.iter().map(|seed| &seed.question).collect::<BTreeSet<_>>().len(),
+                        len,
+                        "{round:?}"
+                    );
                     let first: BTreeSet<_> = round.iter().take(topics).map(|seed| &seed.topic).collect();
                     assert_eq!(first.len(), topics, "each topic before any again");
                 }
@@ -147,7 +151,10 @@ mod tests {
                 })
                 .collect();
             let (before, after) = asked.split_at(first.len());
-            assert_eq!(before.iter().collect::<BTreeSet<_>>(), first.iter().map(|q| q.to_string()).collect::<Vec<_>>().iter().collect());
+            assert_eq!(
+                before.iter().collect::<BTreeSet<_>>(),
+                first.iter().map(|q| q.to_string()).collect::<Vec<_>>().iter().collect()
+            );
             assert_eq!(after.iter().collect::<BTreeSet<_>>().len(), 9);
         }
     }
@@ -166,7 +173,11 @@ mod tests {
             }
         }
         let counts: Vec<_> = used.iter().map(|(question, count)| (&**question, *count)).collect();
-        assert_eq!(counts[..6], [("a1", 1), ("a2", 1), ("a3", 1), ("b1", 1), ("b2", 1), ("b3", 1)], "by English and German");
+        assert_eq!(
+            counts[..6],
+            [("a1", 1), ("a2", 1), ("a3", 1), ("b1", 1), ("b2", 1), ("b3", 1)],
+            "by English and German"
+        );
         assert_eq!(counts.len(), 8);
     }
 

@@ -31,10 +31,8 @@ pub fn conclude(
     let catalogue = &prepared.sources.catalogue;
     let asked = plan::document_languages(settings.plan.coverage.match_language, catalogue, &settings.languages);
     let balance = written.used.balance(&asked);
-    let files = complete(written.recorder, written.failure, &journal, &end, balance).map_err(|cause| RunError::Stopped {
-        cause: Box::new(cause),
-        config: settings.config_path.clone(),
-        run_id: facts.run_id.clone(),
+    let files = complete(written.recorder, written.failure, &journal, &end, balance).map_err(|cause| {
+        RunError::Stopped { cause: Box::new(cause), config: settings.config_path.clone(), run_id: facts.run_id.clone() }
     })?;
     let languages = settings.languages.iter().map(ToString::to_string).collect();
     let bill = Bill { spent: store.spent(&facts.run_id)?, tiers: store.tiers(&facts.run_id)?, languages };

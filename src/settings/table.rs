@@ -5,9 +5,7 @@
 //! former names. Defaults and explanations are in `config/default.yaml`, which has exactly these keys. A key that
 //! nobody asks for does not compile, but for those of features that do not exist yet, which have no name.
 
-use super::choices::{
-    CoverageMode, JudgeMode, OnFail, RerankerBackend, ServiceTier, Trace, TurnMode,
-};
+use super::choices::{CoverageMode, JudgeMode, OnFail, RerankerBackend, ServiceTier, Trace, TurnMode};
 use super::keys::{Choice, Key, Limit};
 use super::types::{Endpoints, Mapping, OneOf, Setting, Text, Texts, word_of};
 use super::{Settings, digest, sources};

@@ -37,7 +37,7 @@ pub struct Ask {
 }
 
 /// Share of a passage's telling words that another one must have to belong to it.
-const LINKED: f32 = 0.1;
+const LINKED: f32 = 0.05;
 
 /// What a question is shown.
 struct Shown {

@@ -103,7 +103,10 @@ impl<'a> ConversationState<'a> {
                     source: source.map(|source| places.source(source)),
                     question: (**asked != *question.reply.user_message).then(|| (&**asked).into()),
                     seed: seed.as_ref().map(|(topic, question)| ((&**topic).into(), (&**question).into())),
-                    linked: linked.iter().map(|(chunk, source)| (places.chunk(*chunk), places.source(*source))).collect(),
+                    linked: linked
+                        .iter()
+                        .map(|(chunk, source)| (places.chunk(*chunk), places.source(*source)))
+                        .collect(),
                 },
                 retrieved: retrieved(answer, &mut places),
                 cited: answer.used.iter().map(|chunk| places.chunk(*chunk)).collect(),
