@@ -2,6 +2,7 @@
 
 mod bodies;
 mod budget;
+mod coverage;
 mod determinism;
 mod documents;
 mod durability;

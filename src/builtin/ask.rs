@@ -38,6 +38,8 @@ struct Draft {
     intent: Intent,
     difficulty: Difficulty,
     place: Option<Grounds>,
+    /// The sentence of another passage that it is about too.
+    other: Option<Grounds>,
 }
 
 /// A passage and one of its sentences.
@@ -62,7 +64,8 @@ pub(super) fn ask(task: &AskTask, language: &Language) -> UserReply {
 
 fn made_up(scene: &Scene<'_>, round: u64) -> Draft {
     let mut draw = Draw::new(&[scene.task.variety, u64::from(scene.task.attempt), round]);
-    about_material(scene, &mut draw).unwrap_or_else(|| in_general(scene, &mut draw))
+    let both = if scene.task.linked { about_both(scene, &mut draw) } else { None };
+    both.or_else(|| about_material(scene, &mut draw)).unwrap_or_else(|| in_general(scene, &mut draw))
 }
 
 /// The seed question word for word, on its first attempt and when it is in the target language.
@@ -80,6 +83,7 @@ fn seeded(scene: &Scene<'_>) -> Option<Draft> {
         intent: if how { Intent::HowTo } else { Intent::Clarify },
         difficulty: Difficulty::Medium,
         place: nearest(scene, seed),
+        other: None,
     })
 }
 
@@ -126,7 +130,29 @@ fn about_group(scene: &Scene<'_>, focus: &Focus<'_>, intent: Intent, draw: &mut 
     let lead = scene.lead(focus, draw);
     let message = spoken(scene.language, &lead, &question, draw);
     let place = at.map(|at| (at, Some(sentence)));
-    Some(Draft { message, subject: group.words.clone(), intent, difficulty, place })
+    Some(Draft { message, subject: group.words.clone(), intent, difficulty, place, other: None })
+}
+
+/// A question about a noun group of one passage and a noun group of another, where they are to be joined.
+fn about_both(scene: &Scene<'_>, draw: &mut Draw) -> Option<Draft> {
+    let [first, second, ..] = scene.materials.as_slice() else { return None };
+    let focus = scene.focus(Some(0), first, draw)?;
+    let other = scene.focus(Some(1), second, draw).filter(|other| !other.group.overlaps(focus.group))?;
+    let questions = scene.language.sheet.speech.questions.iter();
+    let both: Vec<_> = questions.filter(|(_, _, text)| text.contains("{b}")).collect();
+    let (intent, _, template) = draw.pick(&both)?;
+    let shown = |focus: &Focus<'_>| focus.group.shown(scene.language);
+    let question = fill(template, &[("a", &shown(&focus)), ("b", &shown(&other))]);
+    let message = spoken(scene.language, &scene.introduction(draw), &question, draw);
+    let (place, other) = [&focus, &other].map(|focus| focus.at.map(|at| (at, Some(focus.sentence)))).into();
+    Some(Draft {
+        message,
+        subject: focus.group.words.clone(),
+        intent: *intent,
+        difficulty: Difficulty::Hard,
+        place,
+        other,
+    })
 }
 
 fn about_name(
@@ -141,7 +167,14 @@ fn about_name(
     let question = fill(template, &[("a", &scene.language.quoted(&words))]);
     let lead = scene.introduction(draw);
     let message = spoken(scene.language, &lead, &question, draw);
-    Some(Draft { message, subject: words, intent, difficulty, place: at.map(|at| (at, material.first_sentence())) })
+    Some(Draft {
+        message,
+        subject: words,
+        intent,
+        difficulty,
+        place: at.map(|at| (at, material.first_sentence())),
+        other: None,
+    })
 }
 
 /// Questions of an intent that can be asked with what there is.
@@ -175,7 +208,7 @@ fn in_general(scene: &Scene<'_>, draw: &mut Draw) -> Draft {
     };
     let subject = scene.task.seed_topic.clone();
     let place = scene.materials.first().map(|_| (0, None));
-    Draft { message, subject, intent: Intent::Clarify, difficulty: Difficulty::Easy, place }
+    Draft { message, subject, intent: Intent::Clarify, difficulty: Difficulty::Easy, place, other: None }
 }
 
 fn reply(scene: &Scene<'_>, draft: Draft) -> UserReply {
@@ -185,7 +218,11 @@ fn reply(scene: &Scene<'_>, draft: Draft) -> UserReply {
         user_message: draft.message,
         intent: draft.intent,
         difficulty: draft.difficulty,
-        grounding_facts: draft.place.map(|(at, sentence)| facts(&scene.materials[at], sentence)).unwrap_or_default(),
+        grounding_facts: [draft.place, draft.other]
+            .into_iter()
+            .flatten()
+            .flat_map(|(at, sentence)| facts(&scene.materials[at], sentence))
+            .collect(),
         coverage_target: snippet.map(|snippet| snippet.topic_id.clone()).unwrap_or_default(),
         notes_for_assistant: if draft.subject.is_empty() { Vec::new() } else { vec![note] },
     }

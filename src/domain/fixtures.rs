@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// A use of no passage: the question alone.
 pub fn used(question: &str) -> Used {
-    Used { chunk: None, source: None, question: question.into(), seed: None }
+    Used { chunk: None, source: None, question: question.into(), seed: None, linked: vec![] }
 }
 
 /// A complete turn, accepted at its first attempt and not judged.

@@ -13,6 +13,7 @@ pub(crate) mod fixtures;
 pub mod found;
 pub mod json;
 pub mod language;
+pub mod list;
 pub mod normalisation;
 pub mod observer;
 pub mod persona;
@@ -32,7 +33,7 @@ pub use conversation::{
     Acceptance, Answer, Conversation, DropReason, Failure, Judged, Judgement, Outcome, Question, Round, ToolEvent, Turn,
 };
 pub use corpus::{Catalogue, Chunk, ChunkIndex, ChunkStore, Passage, Source, SourceIndex};
-pub use coverage::{Coverage, Used};
+pub use coverage::{Balance, Coverage, Used, Uses};
 pub use fingerprint::{Fingerprint, question_hash};
 pub use found::{Found, Page, Scores, SearchHit};
 pub use json::Json;

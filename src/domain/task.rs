@@ -64,6 +64,8 @@ pub struct AskTask {
     pub question_mode: QuestionMode,
     /// Passages to choose from, most fitting first.
     pub passages: Vec<Passage>,
+    /// Whether the question is to need all of the passages.
+    pub linked: bool,
     /// Questions already asked about these passages, oldest first; none after a rejected question.
     pub recent_user_questions: Vec<Arc<str>>,
     /// Topic of the seed question; empty when there is none.

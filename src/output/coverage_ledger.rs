@@ -3,7 +3,7 @@
 use super::RunFacts;
 use super::formats::Format;
 use super::rows::Parts;
-use crate::domain::{Catalogue, Fingerprint, Normalisation, Turn, question_hash};
+use crate::domain::{Catalogue, ChunkIndex, Fingerprint, Normalisation, SourceIndex, Turn, question_hash};
 use crate::files::{self, FilesError, Lines};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -39,6 +39,9 @@ pub struct LedgerRow<'a> {
     /// [`question_hash`] of the question.
     #[serde(borrow)]
     pub question_hash: Cow<'a, str>,
+    /// Further passages that the question needs: the path of the document and the chunk's number within it, of each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub linked: Vec<(String, u32)>,
     /// How the question related to what was said.
     #[serde(borrow)]
     pub question_mode: Cow<'a, str>,
@@ -69,6 +72,9 @@ impl<'a> LedgerRow<'a> {
     /// The line of an accepted turn.
     pub(crate) fn of(turn: &'a Turn, catalogue: &'a Catalogue, facts: &'a RunFacts, timestamp: &'a str) -> Self {
         let question = &turn.question;
+        let path_and_number = |(chunk, source): &(ChunkIndex, SourceIndex)| {
+            (catalogue.source(*source).path.clone(), catalogue.number(*chunk))
+        };
         let seed_hash =
             if question.seed_question.is_empty() { String::new() } else { question_hash(&question.seed_question) };
         Self {
@@ -77,6 +83,7 @@ impl<'a> LedgerRow<'a> {
             source_path: question.used.source.map_or("", |source| &catalogue.source(source).path).into(),
             question: question.reply.user_message.as_str().into(),
             question_hash: question_hash(&question.reply.user_message).into(),
+            linked: question.used.linked.iter().map(path_and_number).collect(),
             question_mode: question.mode.as_str().into(),
             seed_topic: question.seed_topic.as_str().into(),
             seed_question: question.seed_question.as_str().into(),

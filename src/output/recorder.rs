@@ -7,7 +7,7 @@ use super::rows::{Context, Parts, Times};
 use super::run_state::{self, RunState};
 use super::{Columns, Options, OutputError, RunFacts, Stamp, coverage_ledger};
 use crate::domain::slot::conversation_id;
-use crate::domain::{Catalogue, Conversation, Fingerprint, Outcome, Slot};
+use crate::domain::{Balance, Catalogue, Conversation, Fingerprint, Outcome, Slot};
 use crate::files::{
     self, Changes, Documents, Existing, FilesError, Folder, Lines, Shards, Table, WrittenFile, append_all, shown,
 };
@@ -146,7 +146,7 @@ impl Recorder {
             Begins::New(run) => {
                 self.folder.store.begin(run)?;
                 tracing::info!(target: LOG, "[run-state] run_id={run_id} status=started");
-                self.state.show("started", &self.facts, self.stamp, &[])?;
+                self.state.show(("started", None), &self.facts, self.stamp, &[])?;
             }
             Begins::Resumed(_) => {
                 self.folder.store.set_state(run_id, State::Running, &at)?;
@@ -217,19 +217,20 @@ impl Recorder {
     pub fn admit(&mut self) -> Result<(), OutputError> {
         self.admit_all(false)?;
         if self.state.is_stale() {
-            self.state.show("in_progress", &self.facts, self.stamp, &[])?;
+            self.state.show(("in_progress", None), &self.facts, self.stamp, &[])?;
         }
         Ok(())
     }
 
-    /// Admits what is recorded, completes all files when the run is over, and tells what was written.
+    /// Admits what is recorded, completes all files when the run is over, and tells what was written. The run state tells how
+    /// evenly documents were asked about.
     ///
     /// # Errors
     /// When a file can't be completed; the error names it.
-    pub fn finish(mut self, state: State) -> Result<Vec<WrittenFile>, OutputError> {
+    pub fn finish(mut self, state: State, balance: Option<Balance>) -> Result<Vec<WrittenFile>, OutputError> {
         self.admit_all(state.is_over())?;
         let status = if state == State::Completed { "completed" } else { "in_progress" };
-        let bytes = self.state.show(status, &self.facts, self.stamp, &self.left)?;
+        let bytes = self.state.show((status, balance), &self.facts, self.stamp, &self.left)?;
         let mut changes = Changes::new();
         if state.is_over() {
             changes.insert(run_state::spool(&self.facts.run_id), None);

@@ -5,6 +5,7 @@
 
 use super::rows::{Inputs, Parts, RawResult, Text, TurnPayload, raw_results};
 use super::{FORMAT_VERSION, OutputError, RunFacts, Stamp};
+use crate::domain::Balance;
 use crate::files::{self, Existing, FilesError, Lines, Table, WrittenFile, pretty, spaced_row};
 use crate::store::Mark;
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,9 @@ pub struct Head<'a> {
     pub(crate) n_turns: u16,
     pub(crate) batch_size: u32,
     pub(crate) inputs: Inputs<'a>,
+    /// How evenly documents were asked about, by this run and those before it in the folder; told at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) coverage: Option<Balance>,
     /// [`FORMAT_VERSION`]; run states of before 2 do not tell.
     #[serde(default = "unversioned")]
     pub(crate) format_version: u32,
@@ -40,7 +44,7 @@ fn unversioned() -> u32 {
 }
 
 impl<'a> Head<'a> {
-    fn of(facts: &'a RunFacts, status: &'static str, stamp: Stamp) -> Self {
+    fn of(facts: &'a RunFacts, (status, coverage): (&'static str, Option<Balance>), stamp: Stamp) -> Self {
         Self {
             run_id: (&*facts.run_id).into(),
             status: status.into(),
@@ -48,6 +52,7 @@ impl<'a> Head<'a> {
             n_turns: facts.max_turns,
             batch_size: facts.batch_size,
             inputs: Inputs::of_run(facts),
+            coverage,
             format_version: FORMAT_VERSION,
         }
     }
@@ -199,10 +204,11 @@ impl RunState {
         self.spool.rows() >= 2 * self.shown.max(STALE)
     }
 
-    /// Replaces the document by one with all settled slots, and then these; its length in bytes.
+    /// Replaces the document by one with all settled slots, and then these; its length in bytes. It tells the status of the
+    /// run and, at its end, how evenly documents were asked about.
     pub fn show(
         &mut self,
-        status: &'static str,
+        status: (&'static str, Option<Balance>),
         facts: &RunFacts,
         stamp: Stamp,
         left: &[Vec<u8>],
@@ -279,7 +285,7 @@ mod tests {
         let parts = Parts::new(&conversation, outcome, context, &times, "c/a.json".into());
         let entry = slot(&parts).unwrap();
         (0..slots).for_each(|_| state.push(&entry).unwrap());
-        let bytes = state.show("completed", &facts, stamp, &vec![entry; left]).unwrap();
+        let bytes = state.show(("completed", None), &facts, stamp, &vec![entry; left]).unwrap();
         let text = fs::read_to_string(folder.path().join("run_state/run-1.json")).unwrap();
         let written = state.written(bytes, [folder.path(), folder.path()]);
         assert_eq!(written, WrittenFile { path: "run_state/run-1.json".into(), rows: None, bytes: text.len() as u64 });
@@ -311,7 +317,7 @@ mod tests {
         fs::create_dir(folder.path().join(NAME)).unwrap();
         expect_new(folder.path(), "run-1").unwrap();
         let mut state = RunState::open(folder.path(), &sample::facts(), Existing::Truncate).unwrap();
-        state.show("started", &sample::facts(), sample::stamp(), &[]).unwrap();
+        state.show(("started", None), &sample::facts(), sample::stamp(), &[]).unwrap();
         let text = fs::read(folder.path().join("run_state/run-1.json")).unwrap();
         let value: Value = serde_json::from_slice(&text).unwrap();
         assert_eq!((value["status"].as_str(), value["conversations"].as_array().unwrap().len()), (Some("started"), 0));
@@ -329,7 +335,7 @@ mod tests {
         for number in 1..=600 {
             state.push(b"    {}").unwrap();
             if state.is_stale() {
-                state.show("in_progress", &sample::facts(), sample::stamp(), &[]).unwrap();
+                state.show(("in_progress", None), &sample::facts(), sample::stamp(), &[]).unwrap();
                 made.push(number);
             }
         }

@@ -1,8 +1,9 @@
 //! What the plan answers: how a conversation opens, what a question is to be like, and the passages it is shown.
 
+use super::coverage::{Documents, Pool};
 use super::draw::{self, Purpose};
 use super::seeds::Seed;
-use super::{Asking, Options, coverage, modes, passages, personas, seeds, turns};
+use super::{Asking, Options, modes, passages, personas, seeds, turns};
 use crate::domain::reply::Intent;
 use crate::domain::{Catalogue, ChunkIndex, Conversation, Passage, Persona, QuestionMode, Slot, SourceIndex};
 use rand::{Rng, RngExt};
@@ -34,12 +35,14 @@ pub struct Brief {
     pub seed_question: String,
     /// What to search passages with; none when they are to be drawn.
     pub query: Option<String>,
-    /// Documents to ask about, in order.
-    pub pool: Vec<SourceIndex>,
+    /// Documents to ask about.
+    pub pool: Pool,
     /// The assistant's last message.
     pub last_assistant_message: Option<String>,
     /// What the person wants, after a rejected question.
     pub angle: Option<Intent>,
+    /// How many passages it is to need, if there are so many that belong together: one, two or three.
+    pub passages: usize,
     /// A number drawn for this question.
     pub variety: u64,
 }
@@ -50,6 +53,7 @@ pub struct Brief {
 pub struct Plan {
     options: Options,
     catalogue: Arc<Catalogue>,
+    documents: Documents,
 }
 
 impl Plan {
@@ -58,7 +62,8 @@ impl Plan {
 
     /// The plan for a knowledge base.
     pub fn new(options: Options, catalogue: Arc<Catalogue>) -> Self {
-        Self { options, catalogue }
+        let documents = Documents::of(&catalogue);
+        Self { options, catalogue, documents }
     }
 
     /// The settings of the plan.
@@ -96,6 +101,7 @@ impl Plan {
         let (seed_topic, seed_question) =
             seed.map(|seed| (seed.topic.to_string(), seed.question.to_string())).unwrap_or_default();
         let last = modes::last_answer(&asking);
+        let group = self.documents.group(self.options.coverage.match_language, &asking.language);
         let query = match mode {
             QuestionMode::Seeded if !seed_question.is_empty() => Some(seed_question.as_str()),
             QuestionMode::Seeded => Some(self.options.question.as_str()),
@@ -108,15 +114,35 @@ impl Plan {
             seed_topic,
             seed_question,
             pool: match mode {
-                QuestionMode::Seeded | QuestionMode::Followup | QuestionMode::Adjacent => {
-                    coverage::all(&self.options, &self.catalogue, &asking)
-                }
-                QuestionMode::Fresh | QuestionMode::OffTopic => coverage::pool(&self.options, &self.catalogue, asking),
+                QuestionMode::Seeded | QuestionMode::Followup | QuestionMode::Adjacent => Pool::all(group),
+                QuestionMode::Fresh | QuestionMode::OffTopic => Pool::balanced(&self.options, group, asking),
             },
             last_assistant_message: last.map(str::to_owned),
             angle: self.angle(&asking),
+            passages: if mode == QuestionMode::Seeded { 1 } else { self.linked(&asking) },
             variety: draw::stream(self.options.seed, Purpose::Variety, &draw::question(&asking)).next_u64(),
         }
+    }
+
+    /// How many passages a question is to need.
+    fn linked(&self, conversation: &Conversation) -> usize {
+        let mut stream = draw::stream(self.options.seed, Purpose::Linked, &draw::question(conversation));
+        let linked = stream.random::<f64>() < self.options.coverage.linked;
+        if linked { stream.random_range(2..=passages::LINKED) } else { 1 }
+    }
+
+    /// The passages to show to a question that needs several, together: the one it begins with, then the nearest to it among
+    /// `hits`, those of other documents before those of its own. Alone, where nothing belongs to it.
+    pub fn linked_passages(
+        &self,
+        asking: Asking<'_>,
+        brief: &Brief,
+        first: ChunkIndex,
+        hits: &[ChunkIndex],
+    ) -> Vec<(ChunkIndex, Passage)> {
+        let near = passages::linked(&self.catalogue, &asking, &brief.pool.group, first, hits);
+        let chunks = [first].into_iter().chain(near).take(brief.passages).zip(1..);
+        chunks.map(|(chunk, number)| (chunk, self.catalogue.passage(chunk, number))).collect()
     }
 
     /// After a rejected question, what the next one is to want.
@@ -130,25 +156,26 @@ impl Plan {
     /// search with the brief's query found, nearest first), a seeded one from `hits`; else, and where these have none, they
     /// are drawn. Empty only when the knowledge base is.
     pub fn passages(&self, asking: Asking<'_>, brief: &Brief, hits: &[ChunkIndex]) -> Vec<(ChunkIndex, Passage)> {
-        let catalogue = &self.catalogue;
+        let (catalogue, group) = (&self.catalogue, &brief.pool.group);
         let mut chunks = match brief.mode {
-            QuestionMode::Followup => passages::deeper(catalogue, &asking),
-            QuestionMode::Adjacent => passages::beside(catalogue, &asking, &brief.pool, hits),
-            QuestionMode::Seeded => passages::nearest(catalogue, &asking, &brief.pool, hits),
+            QuestionMode::Followup => passages::deeper(catalogue, &asking, group),
+            QuestionMode::Adjacent => passages::beside(catalogue, &asking, group, hits),
+            QuestionMode::Seeded => passages::nearest(catalogue, &asking, group, hits),
             QuestionMode::Fresh | QuestionMode::OffTopic => Vec::new(),
         };
-        if chunks.is_empty() {
-            chunks = passages::drawn(&self.options, catalogue, asking, &brief.pool);
-        }
         let goes_on = matches!(brief.mode, QuestionMode::Followup | QuestionMode::Adjacent);
-        chunks.truncate(if goes_on { passages::SHOWN } else { 1 });
+        let wanted = if goes_on { passages::SHOWN } else { 1 };
+        if chunks.is_empty() {
+            chunks = passages::drawn(&self.options, catalogue, asking, &brief.pool, wanted);
+        }
+        chunks.truncate(wanted);
         chunks.into_iter().zip(1..).map(|(chunk, number)| (chunk, catalogue.passage(chunk, number))).collect()
     }
 
     /// Questions of earlier conversations about these passages, oldest first, the last 5.
     pub fn asked_about(&self, asking: Asking<'_>, shown: &[ChunkIndex]) -> Vec<Arc<str>> {
         let sources: BTreeSet<_> = shown.iter().map(|chunk| self.catalogue.source_of(*chunk)).collect();
-        let known = |source: &SourceIndex| asking.coverage.sources.get(source.0 as usize);
+        let known = |source: &SourceIndex| asking.coverage.of_source(*source);
         let recent = sources.iter().filter_map(known).flat_map(|source| &source.recent);
         let about = |(chunk, _): &&(Option<ChunkIndex>, _)| chunk.is_some_and(|chunk| shown.contains(&chunk));
         let mut asked: Vec<Arc<str>> = recent.filter(about).map(|(_, question)| question.clone()).collect();
@@ -161,8 +188,8 @@ impl Plan {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::domain::{Attempt, Coverage, LanguageIndex, Used};
-    use crate::plan::{CoverageOptions, Distribution, TopicOptions, TurnOptions, fixtures, topics};
+    use crate::domain::{Attempt, Coverage, LanguageIndex, Used, Uses};
+    use crate::plan::{CoverageOptions, Distribution, MatchLanguage, TopicOptions, TurnOptions, fixtures, topics};
 
     fn plan(options: Options) -> Plan {
         Plan::new(options, Arc::new(fixtures::catalogue(&[3; 12])))
@@ -181,7 +208,7 @@ mod tests {
     ) -> Vec<(u32, u16, ConversationPlan, Brief, Vec<ChunkIndex>)> {
         let places = slots.flat_map(|slot| (0..4).map(move |turns| (slot, turns)));
         let planned = places.map(|(slot, turns)| {
-            let conversation = fixtures::conversation(slot, turns);
+            let conversation = fixtures::knowing(plan.catalogue(), slot, turns);
             let brief = plan.brief(conversation.asking());
             let shown = plan.passages(conversation.asking(), &brief, &[]).into_iter().map(|(chunk, _)| chunk).collect();
             (slot, turns, plan.opening(conversation.slot), brief, shown)
@@ -218,7 +245,7 @@ mod tests {
     fn attempts_and_languages_have_draws_of_their_own() {
         let plan = plan(fixtures::options());
         let shown = |language, attempt| {
-            let mut conversation = fixtures::conversation(7, 0);
+            let mut conversation = fixtures::knowing(plan.catalogue(), 7, 0);
             conversation.slot.language = LanguageIndex(language);
             conversation.round.attempt = Attempt(attempt);
             let brief = plan.brief(conversation.asking());
@@ -253,31 +280,39 @@ mod tests {
     fn seeded_questions_are_about_what_their_seed_asks() {
         let plan = plan(seeded());
         let mut conversation = fixtures::conversation(0, 0);
-        let mut coverage = Coverage::empty(36, 12);
-        (0..11).for_each(|source| coverage.sources[source].questions = 1);
-        conversation.coverage = coverage;
+        let mut uses = Uses::none(plan.catalogue());
+        (0..11).for_each(|source| uses.sources[source].questions = 1);
+        conversation.coverage = Coverage::new(plan.catalogue(), uses);
         let brief = plan.brief(conversation.asking());
-        assert_eq!(brief.pool.len(), 12, "whatever was least asked about");
+        assert_eq!(brief.pool.kept, 12, "whatever was least asked about");
         let shown = plan.passages(conversation.asking(), &brief, &[ChunkIndex(4), ChunkIndex(35)]);
         assert_eq!(shown.iter().map(|(chunk, _)| chunk.0).collect::<Vec<_>>(), [4]);
         let unseeded = plan.unseeded(conversation.asking());
         assert_eq!((unseeded.mode, unseeded.query, unseeded.seed_question), (QuestionMode::Fresh, None, String::new()));
-        assert_eq!(unseeded.pool, vec![SourceIndex(11)]);
+        assert_eq!(unseeded.pool.kept, 1);
         conversation.round.attempt = Attempt(1);
         let brief = plan.brief(conversation.asking());
-        assert_eq!((brief.mode, brief.pool), (QuestionMode::Fresh, vec![SourceIndex(11)]));
+        assert_eq!((brief.mode, brief.pool.kept), (QuestionMode::Fresh, 1));
+        let shown = plan.passages(conversation.asking(), &brief, &[]);
+        assert!((33..36).contains(&shown[0].0.0), "of the only document nobody asked about");
     }
 
     #[test]
     fn questions_that_others_asked_are_those_about_the_same_passages() {
         let plan = plan(fixtures::options());
         let mut conversation = fixtures::conversation(0, 0);
-        let mut coverage = Coverage::empty(36, 12);
+        let mut coverage = Coverage::none(plan.catalogue());
         for number in 0..14 {
             let (chunk, question) = (Some(ChunkIndex(number % 2)), format!("q{number}").into());
-            coverage.add(&Used { chunk, source: Some(SourceIndex(0)), question, seed: None });
+            coverage.add(&Used { chunk, source: Some(SourceIndex(0)), question, seed: None, linked: vec![] });
         }
-        coverage.add(&Used { chunk: None, source: Some(SourceIndex(0)), question: "of no passage".into(), seed: None });
+        coverage.add(&Used {
+            chunk: None,
+            source: Some(SourceIndex(0)),
+            question: "of no passage".into(),
+            seed: None,
+            linked: vec![],
+        });
         conversation.coverage = coverage;
         let asked = |shown: &[u32]| -> Vec<String> {
             let shown: Vec<_> = shown.iter().copied().map(ChunkIndex).collect();
@@ -293,7 +328,7 @@ mod tests {
         let plan = plan(fixtures::options());
         let mut angles = BTreeSet::new();
         for slot in 0..40 {
-            let mut conversation = fixtures::conversation(slot, 0);
+            let mut conversation = fixtures::knowing(plan.catalogue(), slot, 0);
             let first = plan.brief(conversation.asking());
             assert_eq!(first.angle, None);
             let shown = plan.passages(conversation.asking(), &first, &[]);
@@ -309,17 +344,36 @@ mod tests {
     }
 
     #[test]
+    fn as_many_questions_need_several_passages_as_asked_for() {
+        for (linked, expected) in [(0.0, 0..=0), (0.2, 340..=460), (1.0, 2000..=2000)] {
+            let coverage = CoverageOptions { linked, ..fixtures::options().coverage };
+            let plan = plan(Options { coverage, ..fixtures::options() });
+            let needs = |slot| plan.brief(fixtures::knowing(plan.catalogue(), slot, 1).asking()).passages;
+            let needs: Vec<_> = (0..2000).map(needs).collect();
+            let several = needs.iter().filter(|&&passages| passages > 1).count();
+            assert!(expected.contains(&several), "{linked}: {several}");
+            let three = needs.iter().filter(|&&passages| passages == 3).count();
+            assert!(needs.iter().all(|passages| (1..=3).contains(passages)) && three * 3 >= several, "{three}");
+        }
+    }
+
+    #[test]
     fn conversations_are_about_documents_in_their_language_where_there_are_any() {
         let mut catalogue = fixtures::catalogue(&[2; 6]);
         for (source, language) in catalogue.sources.iter_mut().zip(["en", "en", "fr", "fr", "ar", ""]) {
             source.language = (!language.is_empty()).then(|| language.into());
         }
-        let pool = |own_language, language: &str| -> Vec<u32> {
-            let coverage = CoverageOptions { own_language, ..fixtures::options().coverage };
-            let plan = Plan::new(Options { coverage, ..fixtures::options() }, Arc::new(catalogue.clone()));
-            let mut conversation = fixtures::conversation(0, 0);
-            conversation.language = language.into();
-            plan.brief(conversation.asking()).pool.iter().map(|source| source.0).collect()
+        let catalogue = Arc::new(catalogue);
+        let asked = |match_language, language: &str| -> BTreeSet<u32> {
+            let coverage = CoverageOptions { match_language, ..fixtures::options().coverage };
+            let plan = Plan::new(Options { coverage, ..fixtures::options() }, catalogue.clone());
+            let shown = |slot| {
+                let mut conversation = fixtures::knowing(&catalogue, slot, 0);
+                conversation.language = language.into();
+                let brief = plan.brief(conversation.asking());
+                catalogue.source_of(plan.passages(conversation.asking(), &brief, &[])[0].0).0
+            };
+            (0..6).map(shown).collect()
         };
         for (language, expected) in [
             ("en", &[0, 1][..]),
@@ -328,8 +382,8 @@ mod tests {
             ("es", &[0, 1, 2, 3, 4, 5]),
             ("Klingon", &[0, 1, 2, 3, 4, 5]),
         ] {
-            assert_eq!(pool(true, language), expected, "{language}");
-            assert_eq!(pool(false, language), [0, 1, 2, 3, 4, 5]);
+            assert_eq!(Vec::from_iter(asked(MatchLanguage::Prefer, language)), expected, "{language}");
+            assert_eq!(Vec::from_iter(asked(MatchLanguage::Off, language)), [0, 1, 2, 3, 4, 5]);
         }
     }
 }

@@ -1,113 +1,247 @@
 //! What a question may be about: documents, and the chunks to draw from them.
 //!
 //! A question knows what was used some waves ago, so it must not rely on it too closely: a few documents that look unused
-//! would be asked about by all conversations in flight. So draws are made from a share of what is least used, and
-//! conversations share that out among them (see [`super::passages`]).
+//! would be asked about by all conversations in flight. So draws are made from a share of what is least used, unless so few
+//! conversations can be in flight that less is enough, and conversations share that out among them (see
+//! [`super::passages`]). Nothing is listed for a question: documents and chunks stand in the order of their use, and are looked
+//! up by their places.
 
-use super::draw::{self, Purpose};
-use super::{Asking, Options};
-use crate::domain::{Catalogue, ChunkIndex, Conversation, Language, SourceIndex};
-use rand::{Rng, RngExt};
-use std::collections::BTreeSet;
+use super::draw::{self, Permutation, Purpose};
+use super::{Asking, MatchLanguage, Options};
+use crate::domain::{Catalogue, ChunkIndex, Conversation, Coverage, Language, SourceIndex, Used};
+use rand::RngExt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
 
-/// Share of the chunks of the documents in question that are drawn from when fewer were never used.
+/// Documents that are drawn from at least when many conversations are in flight.
+const DOCUMENTS: usize = 6;
+
+/// Share of a document's chunks that are drawn from when many conversations are in flight.
 const CHUNKS: f64 = 0.5;
 
-/// Something to ask about: how often it was, and for how many chunks that counts.
-struct Usage<T> {
-    questions: u64,
-    chunks: u64,
-    item: T,
+/// The documents of a knowledge base by language.
+#[derive(Debug, Clone)]
+pub(super) struct Documents {
+    all: usize,
+    by_language: BTreeMap<Arc<str>, Arc<[SourceIndex]>>,
 }
 
-/// The documents to ask about, in order: all when balance is off or, with probability `epsilon`, ignored; else those
-/// never asked about, if any; else the share `fraction` with the fewest questions per chunk, at least one. Without the
-/// documents whose questions were just rejected; when none would be left, all but these; when none is left even then, all.
-pub(super) fn pool(options: &Options, catalogue: &Catalogue, asking: Asking<'_>) -> Vec<SourceIndex> {
-    let pool = if balanced(options, &asking) {
-        let sources = sources(catalogue, asking, all(options, catalogue, &asking));
-        let unused = sources.iter().filter(|source| source.questions == 0).count();
-        let kept = if unused > 0 { unused } else { share(sources.len(), options.coverage.fraction).max(1) };
-        least_used(options, &asking, sources, kept)
-    } else {
-        all(options, catalogue, &asking)
-    };
-    [pool, all(options, catalogue, &asking)]
-        .into_iter()
-        .map(|sources| not_rejected(catalogue, &asking, sources))
-        .find(|sources| !sources.is_empty())
-        .unwrap_or_else(|| all(options, catalogue, &asking))
+/// The documents that a conversation may be about: those in a language, or all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// The code of their language; none for all documents.
+    pub(super) language: Option<Arc<str>>,
+    listed: Option<Arc<[SourceIndex]>>,
+    len: usize,
 }
 
-/// The documents to draw from, in order: the pool; when that is less than the share `fraction` of all or than `least`
-/// documents, as many of the others as are missing, least used first.
-pub(super) fn widened(
-    options: &Options,
-    catalogue: &Catalogue,
-    asking: Asking<'_>,
-    pool: &[SourceIndex],
-    least: usize,
-) -> Vec<SourceIndex> {
-    let missing = share(catalogue.sources.len(), options.coverage.fraction).max(least).saturating_sub(pool.len());
-    let mut others = not_rejected(catalogue, &asking, all(options, catalogue, &asking));
-    others.retain(|source| pool.binary_search(source).is_err());
-    let mut widened = least_used(options, &asking, sources(catalogue, asking, others), missing);
-    widened.extend(pool);
-    widened.sort_unstable();
-    widened
+impl Documents {
+    pub(super) fn of(catalogue: &Catalogue) -> Self {
+        let mut by_language: BTreeMap<Arc<str>, Vec<SourceIndex>> = BTreeMap::new();
+        for (source, at) in catalogue.sources.iter().zip(0..) {
+            let language = source.language.iter().cloned();
+            language.for_each(|language| by_language.entry(language).or_default().push(SourceIndex(at)));
+        }
+        let by_language = by_language.into_iter().map(|(language, sources)| (language, sources.into())).collect();
+        Self { all: catalogue.sources.len(), by_language }
+    }
+
+    /// What conversations in a language may be about.
+    pub(super) fn group(&self, matched: MatchLanguage, language: &str) -> Group {
+        let code = Language::of(language).code.filter(|_| matched != MatchLanguage::Off);
+        match code.and_then(|code| self.by_language.get_key_value(&code)) {
+            Some((language, sources)) => {
+                Group { language: Some(language.clone()), listed: Some(sources.clone()), len: sources.len() }
+            }
+            None => Group { language: None, listed: None, len: self.all },
+        }
+    }
 }
 
-/// The chunks of some documents to draw from, in order: of those this conversation did not use, the ones never used; when
-/// these are less than a share of them or than `least`, as many of the others as are missing, least used first.
-pub(super) fn chunks(
-    options: &Options,
-    catalogue: &Catalogue,
-    asking: Asking<'_>,
-    sources: &[SourceIndex],
-    least: usize,
-) -> Vec<ChunkIndex> {
-    let own = used(&asking);
-    let chunks: Vec<_> = sources
-        .iter()
-        .flat_map(|source| catalogue.source(*source).chunks.clone())
-        .map(ChunkIndex)
-        .filter(|chunk| !own.contains(chunk))
-        .map(|item| Usage { questions: usage(asking, item).into(), chunks: 1, item })
-        .collect();
-    let unused = chunks.iter().filter(|chunk| chunk.questions == 0).count();
-    let kept = share(chunks.len(), CHUNKS).max(least).max(unused);
-    least_used(options, &asking, chunks, kept)
+impl Group {
+    /// Whether a document is one of them.
+    pub(super) fn has(&self, catalogue: &Catalogue, source: SourceIndex) -> bool {
+        self.language.is_none() || catalogue.source(source).language == self.language
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The document at a position in the order of paths.
+    fn at(&self, position: usize) -> Option<SourceIndex> {
+        match &self.listed {
+            Some(listed) => listed.get(position).copied(),
+            None => Some(SourceIndex(position as u32)).filter(|_| position < self.len),
+        }
+    }
 }
 
-/// Every document that a conversation may be about, in order: those in its language, or all where there are none or
-/// `coverage.document_language` says so.
-pub(super) fn all(options: &Options, catalogue: &Catalogue, conversation: &Conversation) -> Vec<SourceIndex> {
-    let every = || (0..catalogue.sources.len() as u32).map(SourceIndex);
-    let code = Language::of(&conversation.language).code.filter(|_| options.coverage.own_language);
-    let own = |source: &SourceIndex| code.is_some() && catalogue.source(*source).language == code;
-    if every().any(|source| own(&source)) { every().filter(own).collect() } else { every().collect() }
+/// The documents to draw from: so many of a group, least used first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    pub(super) group: Group,
+    pub(super) kept: usize,
 }
 
-/// Those of some documents whose questions were not just rejected.
-pub(super) fn not_rejected(
-    catalogue: &Catalogue,
-    conversation: &Conversation,
-    mut sources: Vec<SourceIndex>,
-) -> Vec<SourceIndex> {
-    let rejected: Vec<_> = conversation.round.avoid.iter().map(|chunk| catalogue.source_of(*chunk)).collect();
-    sources.retain(|source| !rejected.contains(source));
-    sources
+impl Pool {
+    /// The whole of a group.
+    pub(super) fn all(group: Group) -> Self {
+        Self { kept: group.len(), group }
+    }
+
+    /// All when balance is off or, with probability `epsilon`, ignored; else those never asked about, if any; else the share
+    /// `fraction` with the fewest questions per chunk. Where there are fewer than that share, or than [`DOCUMENTS`], as many
+    /// more as there may be conversations that draw beside this one.
+    pub(super) fn balanced(options: &Options, group: Group, asking: Asking<'_>) -> Self {
+        if !balanced(options, &asking) {
+            return Self::all(group);
+        }
+        let unused = asking.coverage.unused_sources(&group.language);
+        let share = share(group.len(), options.coverage.fraction);
+        let beside = (1 + options.unknown as usize).min(share.max(DOCUMENTS));
+        let kept = if unused > 0 { unused } else { share }.max(beside).min(group.len());
+        Self { group, kept }
+    }
+
+    /// How the documents of the group stand for a question.
+    pub(super) fn sources<'a>(&'a self, options: &Options, asking: Asking<'a>) -> Sources<'a> {
+        let (coverage, language) = (asking.coverage, &self.group.language);
+        let ties = Purpose::Ties;
+        let front = Front::new(options, asking, (ties, None), (self.kept, self.group.len()), |last| {
+            coverage.sources_like(language, last)
+        });
+        Sources { group: &self.group, coverage, front }
+    }
 }
 
-/// The chunks the conversation's own questions used, also those that were just rejected.
-pub(super) fn used(conversation: &Conversation) -> BTreeSet<ChunkIndex> {
-    let asked = conversation.turns.iter().filter_map(|turn| turn.question.used.chunk);
-    asked.chain(conversation.round.avoid.iter().copied()).collect()
+/// The documents of a group in the order in which a question draws from them.
+pub(super) struct Sources<'a> {
+    group: &'a Group,
+    coverage: &'a Coverage,
+    front: Front,
 }
 
-/// How many earlier questions used a chunk, as far as is known.
-pub(super) fn usage(asking: Asking<'_>, chunk: ChunkIndex) -> u32 {
-    asking.coverage.chunks.get(chunk.0 as usize).copied().unwrap_or(0)
+impl Sources<'_> {
+    /// How many come before the others.
+    pub(super) fn kept(&self) -> usize {
+        self.front.kept
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.front.len
+    }
+
+    /// The document at a position.
+    pub(super) fn at(&self, position: usize) -> Option<SourceIndex> {
+        match self.front.place(position) {
+            None => self.group.at(position),
+            Some(place) => self.coverage.source_at(&self.group.language, place),
+        }
+    }
+}
+
+/// The chunks of a document in the order in which a question draws from them.
+pub(super) struct Chunks<'a> {
+    source: SourceIndex,
+    first: u32,
+    coverage: &'a Coverage,
+    front: Front,
+}
+
+impl<'a> Chunks<'a> {
+    /// Those of a document that is one of so many to draw from. Those used as seldom as any come before the others; where they
+    /// are less than the share [`CHUNKS`], as many more as there may be questions about the document that this one does not
+    /// know of.
+    pub(super) fn of(
+        options: &Options,
+        catalogue: &Catalogue,
+        asking: Asking<'a>,
+        source: SourceIndex,
+        among: usize,
+    ) -> Self {
+        let Range { start, end } = catalogue.source(source).chunks;
+        let (coverage, len) = (asking.coverage, (end - start) as usize);
+        let beside = (1 + (options.unknown as usize).div_ceil(among.max(1))).min(share(len, CHUNKS));
+        let kept = coverage.chunks_like(source, 0).end.max(beside).min(len);
+        let front = Front::new(options, asking, (Purpose::ChunkTies, Some(source)), (kept, len), |last| {
+            coverage.chunks_like(source, last)
+        });
+        Self { source, first: start, coverage, front }
+    }
+
+    /// How many come before the others.
+    pub(super) fn kept(&self) -> usize {
+        self.front.kept
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.front.len
+    }
+
+    /// The chunk at a position.
+    pub(super) fn at(&self, position: usize) -> Option<ChunkIndex> {
+        match self.front.place(position) {
+            None => Some(ChunkIndex(self.first + position as u32)).filter(|_| position < self.front.len),
+            Some(place) => self.coverage.chunk_at(self.source, place),
+        }
+    }
+}
+
+/// The first of some things that stand in the order of their use. Where only some of those that are used alike are among
+/// the first, these are chosen anew in each wave and alike for all its conversations: they share one choice out among them,
+/// and waves that know the same do not all make the same choice.
+struct Front {
+    kept: usize,
+    len: usize,
+    ties: Range<usize>,
+    shuffle: Permutation,
+}
+
+impl Front {
+    fn new(
+        options: &Options,
+        conversation: Asking<'_>,
+        (purpose, source): (Purpose, Option<SourceIndex>),
+        (kept, len): (usize, usize),
+        alike: impl Fn(usize) -> Range<usize>,
+    ) -> Self {
+        let ties = if (1..len).contains(&kept) { alike(kept - 1) } else { 0..0 };
+        let wave = [conversation.slot.language.0.into(), conversation.wave.0.into()];
+        let place: Vec<u64> = wave.into_iter().chain(source.map(|source| source.0.into())).collect();
+        let shuffle = Permutation::new(draw::stream(options.seed, purpose, &place), ties.len());
+        Self { kept, len, ties, shuffle }
+    }
+
+    /// The place in the order of use that a position stands for; none where all are drawn from, and the order says nothing.
+    fn place(&self, position: usize) -> Option<usize> {
+        if self.kept >= self.len {
+            return None;
+        }
+        let among = self.ties.contains(&position).then(|| (position - self.ties.start) as u64);
+        Some(among.map_or(position, |among| self.ties.start + self.shuffle.at(among)))
+    }
+}
+
+/// The documents whose questions were just rejected.
+pub(super) fn rejected(catalogue: &Catalogue, conversation: &Conversation) -> BTreeSet<SourceIndex> {
+    conversation.round.avoid.iter().map(|chunk| catalogue.source_of(*chunk)).collect()
+}
+
+/// The chunks the conversation's own questions used, also those that were just rejected, and how often.
+pub(super) fn used(conversation: &Conversation) -> BTreeMap<ChunkIndex, u32> {
+    let asked = conversation.turns.iter().map(|turn| &turn.question.used).flat_map(Used::chunks);
+    let mut used = BTreeMap::new();
+    asked.chain(conversation.round.avoid.iter().copied()).for_each(|chunk| *used.entry(chunk).or_default() += 1);
+    used
+}
+
+fn share(count: usize, fraction: f64) -> usize {
+    (count as f64 * fraction).floor() as usize
 }
 
 fn balanced(options: &Options, conversation: &Conversation) -> bool {
@@ -115,131 +249,82 @@ fn balanced(options: &Options, conversation: &Conversation) -> bool {
     options.coverage.balanced && stream.random::<f64>() >= options.coverage.epsilon
 }
 
-fn share(count: usize, fraction: f64) -> usize {
-    (count as f64 * fraction).floor() as usize
-}
-
-fn sources(catalogue: &Catalogue, asking: Asking<'_>, sources: Vec<SourceIndex>) -> Vec<Usage<SourceIndex>> {
-    let known = &asking.coverage.sources;
-    sources
-        .into_iter()
-        .map(|item| Usage {
-            questions: known.get(item.0 as usize).map_or(0, |usage| usage.questions.into()),
-            chunks: catalogue.source(item).chunks.len() as u64,
-            item,
-        })
-        .collect()
-}
-
-/// The `kept` items with the fewest questions per chunk, in order. Ties are broken anew in each wave and alike for all its
-/// conversations: these share one choice out among them, and waves that know the same do not all make the same choice.
-fn least_used<T: Copy + Ord>(
-    options: &Options,
-    conversation: &Conversation,
-    mut items: Vec<Usage<T>>,
-    kept: usize,
-) -> Vec<T> {
-    if kept < items.len() {
-        let wave = [conversation.slot.language.0.into(), conversation.wave.0.into()];
-        let mut ties = draw::stream(options.seed, Purpose::Ties, &wave);
-        let mut ranked: Vec<_> = items.into_iter().map(|item| (item, ties.next_u64())).collect();
-        ranked.select_nth_unstable_by(kept, |(a, a_tie), (b, b_tie)| {
-            (a.questions * b.chunks).cmp(&(b.questions * a.chunks)).then(a_tie.cmp(b_tie))
-        });
-        ranked.truncate(kept);
-        items = ranked.into_iter().map(|(item, _)| item).collect();
-    }
-    let mut kept: Vec<_> = items.into_iter().map(|usage| usage.item).collect();
-    kept.sort_unstable();
-    kept
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Normalisation;
-    use crate::domain::{Coverage, TurnIndex, Wave};
+    use crate::domain::{Uses, Wave};
     use crate::plan::CoverageOptions;
     use crate::plan::fixtures::{self, Known};
-    use std::collections::BTreeSet;
 
     fn options(balanced: bool, epsilon: f64, fraction: f64) -> Options {
-        Options {
-            coverage: CoverageOptions {
-                balanced,
-                epsilon,
-                fraction,
-                own_language: true,
-                dedup_retries: 3,
-                normalisation: Normalisation::Full,
-            },
-            ..fixtures::options()
-        }
+        let coverage = CoverageOptions { balanced, epsilon, fraction, ..fixtures::options().coverage };
+        Options { coverage, ..fixtures::options() }
     }
 
-    /// A conversation that knows of so many questions about each document, and whose questions about these chunks were
-    /// rejected.
-    fn asked(questions: &[u32], avoid: &[u32]) -> Known {
-        let mut conversation = fixtures::conversation(0, 0);
-        let mut coverage = Coverage::empty(0, questions.len());
-        for (source, &count) in coverage.sources.iter_mut().zip(questions) {
-            source.questions = count;
-        }
-        conversation.coverage = coverage;
-        conversation.round.avoid = avoid.iter().copied().map(ChunkIndex).collect();
-        conversation
+    /// A conversation that knows of so many questions about each document and each chunk.
+    fn asked(catalogue: &Catalogue, questions: &[u32], chunks: &[u32]) -> Known {
+        let mut uses = Uses::none(catalogue);
+        uses.sources.iter_mut().zip(questions).for_each(|(source, &count)| source.questions = count);
+        uses.chunks.iter_mut().zip(chunks).for_each(|(chunk, &count)| *chunk = count);
+        Known { coverage: Coverage::new(catalogue, uses), ..fixtures::conversation(0, 0) }
+    }
+
+    fn pool(options: &Options, catalogue: &Catalogue, conversation: &Known) -> BTreeSet<u32> {
+        let group = Documents::of(catalogue).group(MatchLanguage::Off, "en");
+        let pool = Pool::balanced(options, group, conversation.asking());
+        let sources = pool.sources(options, conversation.asking());
+        let all: BTreeSet<_> = (0..sources.len()).filter_map(|position| sources.at(position)).collect();
+        assert_eq!(all.len(), catalogue.sources.len(), "every document has a position");
+        (0..sources.kept()).filter_map(|position| sources.at(position)).map(|source| source.0).collect()
     }
 
     #[test]
     fn the_pool_is_what_balance_leaves() {
         // Documents of 1, 2, 3, 4 and 5 chunks.
         let catalogue = fixtures::catalogue(&[1, 2, 3, 4, 5]);
-        for (balanced, fraction, questions, avoid, expected) in [
-            (false, 0.2, [9, 0, 1, 1, 1], &[][..], &[0, 1, 2, 3, 4][..]),
-            (true, 0.2, [9, 0, 1, 0, 1], &[], &[1, 3]),
-            (true, 0.2, [9, 0, 1, 0, 1], &[7], &[1]),
-            (true, 0.2, [9, 0, 1, 0, 1], &[6, 1], &[0, 2, 4]),
-            (true, 0.2, [9, 0, 1, 0, 1], &[0, 1, 3, 6, 10], &[0, 1, 2, 3, 4]),
+        for (balanced, fraction, unknown, questions, expected) in [
+            (false, 0.2, 0, [9, 0, 1, 1, 1], &[0, 1, 2, 3, 4][..]),
+            (true, 0.2, 0, [9, 0, 1, 0, 1], &[1, 3]),
+            // As many as there may be conversations beside this one, least used first; per chunk: 9, 0, 0.33, 0, 0.2.
+            (true, 0.2, 2, [9, 0, 1, 0, 1], &[1, 3, 4]),
+            (true, 0.2, 3, [9, 0, 1, 0, 1], &[1, 2, 3, 4]),
+            (true, 0.2, 900, [9, 0, 1, 0, 1], &[0, 1, 2, 3, 4]),
             // Per chunk: 1, 1.5, 0.67, 0.5, 0.8.
-            (true, 0.2, [1, 3, 2, 2, 4], &[], &[3]),
-            (true, 0.05, [1, 3, 2, 2, 4], &[], &[3]),
-            (true, 0.4, [1, 3, 2, 2, 4], &[], &[2, 3]),
-            (true, 0.79, [1, 3, 2, 2, 4], &[], &[2, 3, 4]),
-            (true, 1.0, [1, 3, 2, 2, 4], &[], &[0, 1, 2, 3, 4]),
+            (true, 0.2, 0, [1, 3, 2, 2, 4], &[3]),
+            (true, 0.05, 0, [1, 3, 2, 2, 4], &[3]),
+            (true, 0.4, 0, [1, 3, 2, 2, 4], &[2, 3]),
+            (true, 0.79, 0, [1, 3, 2, 2, 4], &[2, 3, 4]),
+            (true, 1.0, 0, [1, 3, 2, 2, 4], &[0, 1, 2, 3, 4]),
         ] {
-            let found: Vec<_> = pool(&options(balanced, 0.0, fraction), &catalogue, asked(&questions, avoid).asking())
-                .into_iter()
-                .map(|source| source.0)
-                .collect();
-            assert_eq!(found, expected, "{balanced} {fraction} {questions:?} {avoid:?}");
+            let options = Options { unknown, ..options(balanced, 0.0, fraction) };
+            let found = pool(&options, &catalogue, &asked(&catalogue, &questions, &[]));
+            assert_eq!(Vec::from_iter(found), expected, "{balanced} {fraction} {unknown} {questions:?}");
         }
     }
 
     #[test]
     fn balance_is_ignored_as_often_as_asked_for() {
         let catalogue = fixtures::catalogue(&[1; 4]);
-        let options = options(true, 0.15, 0.25);
-        let ignored = (0..2000)
-            .filter(|&slot| {
-                let mut conversation = asked(&[1, 0, 1, 1], &[]);
-                conversation.slot.index = slot;
-                pool(&options, &catalogue, conversation.asking()).len() == 4
-            })
-            .count();
+        let (options, mut conversation) = (options(true, 0.15, 0.25), asked(&catalogue, &[1, 0, 1, 1], &[]));
+        let ignored = |slot: &u32| {
+            conversation.slot.index = *slot;
+            pool(&options, &catalogue, &conversation).len() == 4
+        };
+        let ignored = (0..2000).filter(ignored).count();
         assert!((240..=360).contains(&ignored), "{ignored}");
     }
 
     #[test]
     fn equally_used_documents_take_turns_from_wave_to_wave() {
         let catalogue = fixtures::catalogue(&[2; 10]);
+        let mut conversation = asked(&catalogue, &[3; 10], &[]);
         let mut seen = BTreeSet::new();
         for wave in 0..40 {
             let mut pools = BTreeSet::new();
             for slot in 0..4 {
-                let mut conversation = asked(&[3; 10], &[]);
                 conversation.wave = Wave(wave);
                 conversation.slot.index = 4 * wave + slot;
-                pools.insert(pool(&options(true, 0.0, 0.2), &catalogue, conversation.asking()));
+                pools.insert(pool(&options(true, 0.0, 0.2), &catalogue, &conversation));
             }
             assert_eq!(pools.len(), 1, "one wave, one pool");
             seen.extend(pools.into_iter().flatten());
@@ -248,50 +333,32 @@ mod tests {
     }
 
     #[test]
-    fn a_small_pool_is_widened_by_the_least_used() {
-        // Per chunk of the 1, 2, 3, 4 and 5: 3, 1, 0, 2, 4.
-        let catalogue = fixtures::catalogue(&[1, 2, 3, 4, 5]);
-        for (pool, avoid, fraction, least, expected) in [
-            (&[2][..], &[][..], 0.2, 1, &[2][..]),
-            (&[2], &[], 0.4, 1, &[1, 2]),
-            (&[2], &[], 0.2, 3, &[1, 2, 3]),
-            (&[2], &[2], 0.2, 3, &[0, 2, 3]),
-            (&[2], &[1, 7, 12], 0.2, 4, &[0, 2]),
-            (&[0, 4], &[], 0.2, 2, &[0, 4]),
-            (&[0, 4], &[], 0.2, 9, &[0, 1, 2, 3, 4]),
-        ] {
-            let pool: Vec<_> = pool.iter().copied().map(SourceIndex).collect();
-            let conversation = asked(&[3, 2, 0, 8, 20], avoid);
-            let found = widened(&options(true, 0.0, fraction), &catalogue, conversation.asking(), &pool, least);
-            assert_eq!(found.iter().map(|source| source.0).collect::<Vec<_>>(), expected, "{pool:?} {avoid:?} {least}");
-        }
-    }
-
-    #[test]
-    fn chunks_are_the_unused_and_at_least_a_share() {
+    fn chunks_are_the_least_used_and_as_many_as_may_be_asked_about_at_a_time() {
         // Chunks 0..2, 2..8, 8..10.
         let catalogue = fixtures::catalogue(&[2, 6, 2]);
-        for (usage, own, sources, least, expected) in [
-            ([0; 10], None, &[1][..], 1, &[2, 3, 4, 5, 6, 7][..]),
-            ([0; 10], Some(4), &[1], 1, &[2, 3, 5, 6, 7]),
-            ([0, 0, 1, 0, 0, 0, 0, 1, 0, 0], None, &[1], 1, &[3, 4, 5, 6]),
-            ([0, 0, 9, 0, 7, 1, 8, 3, 0, 0], None, &[1], 1, &[3, 5, 7]),
-            ([0, 0, 9, 0, 7, 1, 8, 3, 0, 0], None, &[1], 4, &[3, 4, 5, 7]),
-            ([0, 0, 9, 0, 7, 1, 8, 3, 0, 0], Some(3), &[0, 1], 1, &[0, 1, 5]),
-            ([5; 10], None, &[0, 2], 6, &[0, 1, 8, 9]),
+        for (uses, source, unknown, among, expected) in [
+            ([0; 10], 1, 0, 1, &[2, 3, 4, 5, 6, 7][..]),
+            ([0, 0, 1, 0, 0, 0, 0, 1, 0, 0], 1, 0, 1, &[3, 4, 5, 6]),
+            ([0, 0, 9, 2, 7, 2, 8, 3, 0, 0], 1, 0, 1, &[3, 5]),
+            ([0, 0, 9, 2, 7, 1, 8, 3, 0, 0], 1, 2, 1, &[3, 5, 7]),
+            ([0, 0, 9, 2, 7, 1, 8, 3, 0, 0], 1, 2, 2, &[3, 5]),
+            ([0, 0, 9, 2, 7, 1, 8, 3, 0, 0], 1, 99, 1, &[3, 5, 7]),
+            ([5; 10], 2, 0, 1, &[8, 9]),
         ] {
-            let mut conversation = asked(&[0; 3], &[]);
-            conversation.coverage.chunks = usage.to_vec();
-            conversation.turns.push(fixtures::turn(TurnIndex(1), own.map(ChunkIndex)));
-            let sources: Vec<_> = sources.iter().copied().map(SourceIndex).collect();
-            let found = chunks(&fixtures::options(), &catalogue, conversation.asking(), &sources, least);
-            assert_eq!(found.iter().map(|chunk| chunk.0).collect::<Vec<_>>(), expected, "{usage:?} {own:?}");
+            let known = asked(&catalogue, &[], &uses);
+            let options = Options { unknown, ..fixtures::options() };
+            let chunks = Chunks::of(&options, &catalogue, known.asking(), SourceIndex(source), among);
+            let of = |positions: Range<usize>| -> BTreeSet<u32> {
+                positions.filter_map(|position| chunks.at(position)).map(|chunk| chunk.0).collect()
+            };
+            assert_eq!(Vec::from_iter(of(0..chunks.kept())), expected, "{uses:?} {source} {unknown} {among}");
+            assert_eq!(of(0..chunks.len()).len(), catalogue.sources[source as usize].chunks.len());
         }
     }
 
     #[test]
     fn there_may_be_no_documents() {
         let empty = fixtures::catalogue(&[]);
-        assert!(pool(&options(true, 0.0, 0.2), &empty, asked(&[], &[]).asking()).is_empty());
+        assert!(pool(&options(true, 0.0, 0.2), &empty, &asked(&empty, &[], &[])).is_empty());
     }
 }

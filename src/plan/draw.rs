@@ -28,10 +28,14 @@ pub enum Purpose {
     Exploration,
     /// Which of equally used documents are kept.
     Ties,
+    /// Which of a document's equally used chunks are kept.
+    ChunkTies,
     /// The shuffles of documents.
     Documents,
     /// The order of a document's chunks.
     Chunks,
+    /// Whether a question needs several passages, and how many.
+    Linked,
     /// The number handed to the user model.
     Variety,
     /// What a question wants after one was rejected.
@@ -51,8 +55,10 @@ impl Purpose {
             Self::SeedQuestion => "seed question",
             Self::Exploration => "exploration",
             Self::Ties => "ties",
+            Self::ChunkTies => "chunk ties",
             Self::Documents => "documents",
             Self::Chunks => "chunks",
+            Self::Linked => "linked",
             Self::Variety => "variety",
             Self::Angle => "angle",
         }

@@ -1,7 +1,7 @@
 //! Small catalogues and conversations for the tests of this room.
 
 use super::Asking;
-use super::{CoverageOptions, Distribution, Options, TopicOptions, TurnOptions};
+use super::{CoverageOptions, Distribution, MatchLanguage, Options, TopicOptions, TurnOptions};
 use crate::domain::{
     Catalogue, ChunkIndex, Conversation, Coverage, Normalisation, Slot, Turn, TurnIndex, Used, fixtures,
 };
@@ -15,11 +15,14 @@ pub fn options() -> Options {
         turns: TurnOptions { min: 2, max: 6, distribution: Distribution::Poisson, mean: None },
         question: String::new(),
         topics: TopicOptions::default(),
+        languages: vec!["en".into()],
+        unknown: 0,
         coverage: CoverageOptions {
             balanced: true,
             epsilon: 0.0,
             fraction: 0.2,
-            own_language: true,
+            match_language: MatchLanguage::Prefer,
+            linked: 0.0,
             dedup_retries: 3,
             normalisation: Normalisation::Full,
         },
@@ -41,6 +44,11 @@ pub fn conversation(index: u32, turns: u16) -> Known {
     let turns = (1..=turns).map(|index| turn(TurnIndex(index), None)).collect();
     let conversation = fixtures::conversation(Slot { index, ..Slot::default() }, 6);
     Known { conversation: Conversation { language: "en".into(), turns, ..conversation }, coverage: Coverage::default() }
+}
+
+/// The same, which knows that nothing was used yet of a knowledge base.
+pub fn knowing(catalogue: &Catalogue, index: u32, turns: u16) -> Known {
+    Known { coverage: Coverage::none(catalogue), ..conversation(index, turns) }
 }
 
 /// A conversation, with what it knows of the others.

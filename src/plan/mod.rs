@@ -21,7 +21,8 @@ pub use asking::Asking;
 pub use brief::{Brief, ConversationPlan, Plan};
 pub use error::PlanError;
 
-use crate::domain::{Normalisation, Persona};
+use crate::domain::{Catalogue, Normalisation, Persona};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Settings of the plan.
@@ -35,6 +36,11 @@ pub struct Options {
     pub question: String,
     /// Seed topics to draw opening questions from.
     pub topics: TopicOptions,
+    /// The run's languages, in order.
+    pub languages: Vec<Arc<str>>,
+    /// Conversations that one may not know of when it opens: those that open before it, after what it knows was settled, and
+    /// those beside it.
+    pub unknown: u32,
     /// Which documents to ask about.
     pub coverage: CoverageOptions,
     /// Who asks; empty when personas are off.
@@ -87,11 +93,33 @@ pub struct CoverageOptions {
     pub epsilon: f64,
     /// Share of documents kept once all are used, in [0.05, 1].
     pub fraction: f64,
-    /// Whether conversations are about documents in their own language where there are any
-    /// (`coverage.document_language: own`).
-    pub own_language: bool,
+    /// Which documents a conversation may be about.
+    pub match_language: MatchLanguage,
+    /// Share of the questions that need several passages.
+    pub linked: f64,
     /// Further attempts after a rejected question.
     pub dedup_retries: u16,
     /// Which questions are the same.
     pub normalisation: Normalisation,
+}
+
+/// Which documents a conversation may be about: `coverage.match_language`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MatchLanguage {
+    /// Those in its language; all, where there are none.
+    Prefer,
+    /// Those in its language: a run needs some in each of its languages.
+    Require,
+    /// All.
+    Off,
+}
+
+/// The languages of the documents that conversations in these languages are about; none among them for all documents.
+pub fn document_languages(
+    matched: MatchLanguage,
+    catalogue: &Catalogue,
+    languages: &[Arc<str>],
+) -> BTreeSet<Option<Arc<str>>> {
+    let documents = coverage::Documents::of(catalogue);
+    languages.iter().map(|language| documents.group(matched, language).language).collect()
 }

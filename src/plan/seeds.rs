@@ -1,9 +1,10 @@
 //! Which seed question a conversation opens with.
 
-use super::draw::{self, Purpose};
+use super::draw::{self, Permutation, Purpose};
 use super::topics::Topic;
 use super::{Asking, Options};
 use rand::RngExt;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A seed question and its topic.
@@ -13,117 +14,176 @@ pub(super) struct Seed {
     pub(super) question: Arc<str>,
 }
 
-/// The seed question of an opening, with the probability the settings give; none later, after a rejected question,
-/// beside a question of the settings, or when every seed question was used. It comes from the topics least used so far.
-/// Conversations that know of the same usage share these out: as many consecutive slots as there are topics have each
-/// another topic, and after every such round each topic gives its next question.
+/// The seed question of an opening, for as large a share of them as the settings say, spread evenly; none later, after a
+/// rejected question, or beside a question of the settings.
+///
+/// Seed questions are used in rounds: each once before any of them again, over all slots of a run and on top of what earlier
+/// runs have used, whatever the conversations know of each other. A conversation that does not get as far as its question,
+/// or finds that the knowledge base has nothing about it, has had its turn. As many consecutive openings as there are topics
+/// have each another topic. Languages that have the same topics share them out.
 pub(super) fn drawn(options: &Options, asking: Asking<'_>) -> Option<Seed> {
     let topics = options.topics.topics.as_ref()?;
     let opening = asking.turns.is_empty() && asking.round.attempt.0 == 0;
     if !opening || !options.question.trim().is_empty() {
         return None;
     }
-    let mut stream = draw::stream(options.seed, Purpose::Seeding, &draw::question(&asking));
-    if stream.random::<f64>() >= options.topics.probability {
-        return None;
+    let number = seeded_before(options, asking)?;
+    let select = |language| topics.select(&options.topics.variant, language);
+    let own = select(&asking.language);
+    let language = usize::from(asking.slot.language.0);
+    let alike: Vec<_> = (0..options.languages.len()).filter(|at| select(&options.languages[*at]) == own).collect();
+    let place = alike.iter().position(|at| *at == language).unwrap_or_default() as u64;
+    let key = alike.first().copied().unwrap_or(language) as u64;
+    let number = number * alike.len().max(1) as u64 + place;
+
+    let mut seen = BTreeSet::new();
+    let mut all: Vec<(&Topic, Vec<&Arc<str>>)> = Vec::new();
+    for topic in own {
+        all.push((topic, topic.questions.iter().filter(|question| seen.insert(&***question)).collect()));
     }
-    let candidates = least_used(topics.select(&options.topics.variant, &asking.language), asking);
-    let language = asking.slot.language.0.into();
-    let position = asking.slot.index.into();
-    let at = draw::cycled(options.seed, Purpose::SeedTopic, &[language], candidates.len(), position)?;
-    let (topic, unused) = &candidates[at];
-    let round = position / candidates.len() as u64;
-    let place = [language, at as u64];
-    let question = draw::cycled(options.seed, Purpose::SeedQuestion, &place, unused.len(), round)?;
-    Some(Seed { topic: topic.name.clone(), question: unused[question].clone() })
+    let uses = |question: &str| asking.coverage.seeds.get(question).copied().unwrap_or_default();
+    let least = seen.iter().map(|question| uses(question)).min()?;
+    let mut due = all.clone();
+    due.iter_mut().for_each(|(_, questions)| questions.retain(|question| uses(question) == least));
+    let (first, len) = (count(&due), count(&all));
+    let (questions, round, at) = match number.checked_sub(first) {
+        None => (due, 0, number),
+        Some(later) => (all, 1 + later / len, later % len),
+    };
+    of_round(options.seed, &questions, [key, round], at)
 }
 
-/// The least used of the topics that have unused questions, with these.
-fn least_used<'a>(topics: Vec<&'a Topic>, asking: Asking<'_>) -> Vec<(&'a Topic, Vec<&'a Arc<str>>)> {
-    let coverage = &asking.coverage;
-    let usage = |topic: &Topic| coverage.seed_topics.get(&topic.name).copied().unwrap_or(0);
-    let mut candidates: Vec<_> = topics
-        .into_iter()
-        .map(|topic| {
-            let unused = topic.questions.iter().filter(|question| !coverage.seed_questions.contains(*question));
-            (topic, unused.collect::<Vec<_>>())
-        })
-        .filter(|(_, unused)| !unused.is_empty())
-        .collect();
-    let least = candidates.iter().map(|(topic, _)| usage(topic)).min();
-    candidates.retain(|(topic, _)| Some(usage(topic)) == least);
-    candidates
+/// How many openings of the language were seeded before this one; none where it is not to be.
+fn seeded_before(options: &Options, asking: Asking<'_>) -> Option<u64> {
+    let mut stream = draw::stream(options.seed, Purpose::Seeding, &[asking.slot.language.0.into()]);
+    let start: f64 = stream.random();
+    let before = |slot: u32| f64::from(slot).mul_add(options.topics.probability, start).floor() as u64;
+    let index = asking.slot.index;
+    (before(index) < before(index + 1)).then(|| before(index))
+}
+
+fn count(topics: &[(&Topic, Vec<&Arc<str>>)]) -> u64 {
+    topics.iter().map(|(_, questions)| questions.len() as u64).sum()
+}
+
+/// The question at a place of a round: one of each topic, then another one of each that has more, and so on.
+fn of_round(seed: u64, topics: &[(&Topic, Vec<&Arc<str>>)], round: [u64; 2], mut at: u64) -> Option<Seed> {
+    for lap in 0.. {
+        let having: Vec<_> = topics.iter().zip(0..).filter(|((_, questions), _)| questions.len() > lap).collect();
+        if having.is_empty() {
+            return None;
+        }
+        if at < having.len() as u64 {
+            let order = draw::stream(seed, Purpose::SeedTopic, &[round[0], round[1], lap as u64]);
+            let ((topic, questions), number) = having[Permutation::new(order, having.len()).at(at)];
+            let order = draw::stream(seed, Purpose::SeedQuestion, &[round[0], round[1], number]);
+            let question = questions[Permutation::new(order, questions.len()).at(lap as u64)];
+            return Some(Seed { topic: topic.name.clone(), question: question.clone() });
+        }
+        at -= having.len() as u64;
+    }
+    None
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::domain::{Attempt, Used};
+    use crate::domain::{Attempt, Coverage, LanguageIndex, Uses};
     use crate::plan::TopicOptions;
-    use crate::plan::fixtures::{self, Known};
+    use crate::plan::fixtures;
     use crate::plan::topics::Topics;
-    use std::collections::BTreeSet;
+    use std::collections::BTreeMap;
 
-    fn options(probability: f64) -> Options {
-        let text = "variants: {english: {A: [a1, a2, a3], B: [b1, b2, b3], C: [c1, c2, c3]}}";
+    fn options(probability: f64, text: &str) -> Options {
         let topics = Some(Arc::new(Topics::parse(text, "t").unwrap()));
         Options { topics: TopicOptions { variant: String::new(), probability, topics }, ..fixtures::options() }
     }
 
-    fn used(conversation: &mut Known, topic: &str, question: &str) {
-        let seed = Some((topic.into(), question.into()));
-        let used = Used { chunk: None, source: None, question: question.into(), seed };
-        conversation.coverage.add(&used);
+    const THREE: &str = "variants: {english: {A: [a1, a2, a3], B: [b1, b2, b3], C: [c1, c2, c3]}}";
+
+    fn seeds(options: &Options, slots: u32) -> Vec<Seed> {
+        (0..slots).filter_map(|slot| drawn(options, fixtures::conversation(slot, 0).asking())).collect()
     }
 
     #[test]
     fn as_many_openings_are_seeded_as_asked_for() {
-        for (probability, expected) in [(0.0, 0..=0), (0.35, 630..=770), (1.0, 2000..=2000)] {
-            let options = options(probability);
-            let seeded =
-                (0..2000).filter(|&slot| drawn(&options, fixtures::conversation(slot, 0).asking()).is_some()).count();
+        for (probability, expected) in [(0.0, 0..=0), (0.35, 700..=700), (1.0, 2000..=2000)] {
+            let seeded = seeds(&options(probability, THREE), 2000).len();
             assert!(expected.contains(&seeded), "{probability}: {seeded}");
         }
     }
 
     #[test]
-    fn a_wave_spreads_over_topics_and_questions() {
-        let options = options(1.0);
-        let seeds: Vec<_> = (0..9)
-            .filter_map(|slot| drawn(&options, fixtures::conversation(slot, 0).asking()))
-            .map(|s| (s.topic, s.question))
-            .collect();
-        assert_eq!(seeds.iter().collect::<BTreeSet<_>>().len(), 9, "{seeds:?}");
-        for round in seeds.chunks(3) {
-            assert_eq!(round.iter().map(|(topic, _)| topic).collect::<BTreeSet<_>>().len(), 3);
+    fn each_seed_is_used_once_before_any_is_used_again() {
+        let uneven = "variants: {english: {A: [a1, a2, a3, a4, a5], B: [b1, a1, b1], C: [c1, c2]}}";
+        for (text, len, topics) in [(THREE, 9, 3), (uneven, 8, 3)] {
+            for probability in [0.35, 1.0] {
+                let seeds = seeds(&options(probability, text), 400);
+                assert!(seeds.len() >= 139);
+                for round in seeds.chunks_exact(len) {
+                    assert_eq!(
+                        round.iter().map(|seed| &seed.question).collect::<BTreeSet<_>>().len(),
+                        len,
+                        "{round:?}"
+                    );
+                    let first: BTreeSet<_> = round.iter().take(topics).map(|seed| &seed.topic).collect();
+                    assert_eq!(first.len(), topics, "each topic before any again");
+                }
+                assert_ne!(seeds[..len], seeds[len..2 * len], "in another order");
+            }
         }
     }
 
     #[test]
-    fn the_least_used_topics_with_unused_questions_come_first() {
-        let options = options(1.0);
-        for slot in 0..6 {
-            let mut conversation = fixtures::conversation(slot, 0);
-            used(&mut conversation, "A", "a2");
-            used(&mut conversation, "B", "b1");
-            let seed = drawn(&options, conversation.asking()).unwrap();
-            assert_eq!(&*seed.topic, "C");
-            for question in ["c1", "c2", "c3"] {
-                used(&mut conversation, "C", question);
-            }
-            let seed = drawn(&options, conversation.asking()).unwrap();
-            assert!(["a1", "a3", "b2", "b3"].contains(&&*seed.question), "{seed:?}");
-            for question in ["a1", "a3", "b2", "b3"] {
-                used(&mut conversation, "B", question);
-            }
-            assert_eq!(drawn(&options, conversation.asking()), None, "all are used");
+    fn what_earlier_runs_used_comes_last() {
+        let options = options(1.0, THREE);
+        let uses = |questions: &[&str]| {
+            let seeds = questions.iter().map(|question| (Arc::from(*question), 1)).collect();
+            Coverage::new(&fixtures::catalogue(&[]), Uses { seeds, ..Uses::default() })
+        };
+        let all = ["a1", "a2", "a3", "b1", "b2", "b3", "c1", "c2", "c3"];
+        for (used, first) in [(&["a2", "c1", "c2", "c3"][..], &["a1", "a3", "b1", "b2", "b3"][..]), (&all, &all)] {
+            let asked: Vec<_> = (0..first.len() as u32 + 9)
+                .map(|slot| {
+                    let known = fixtures::Known { coverage: uses(used), ..fixtures::conversation(slot, 0) };
+                    drawn(&options, known.asking()).unwrap().question.to_string()
+                })
+                .collect();
+            let (before, after) = asked.split_at(first.len());
+            assert_eq!(
+                before.iter().collect::<BTreeSet<_>>(),
+                first.iter().map(|q| q.to_string()).collect::<Vec<_>>().iter().collect()
+            );
+            assert_eq!(after.iter().collect::<BTreeSet<_>>().len(), 9);
         }
+    }
+
+    #[test]
+    fn languages_with_the_same_topics_share_them_out() {
+        let languages = vec!["en".into(), "fr".into(), "de".into()];
+        let text = "variants: {english: {A: [a1, a2, a3], B: [b1, b2, b3]}, france: {F: [f1, f2]}}";
+        let options = Options { languages: languages.clone(), ..options(1.0, text) };
+        let mut used = BTreeMap::<Arc<str>, u32>::new();
+        for slot in 0..3 {
+            for (at, language) in languages.iter().enumerate() {
+                let mut conversation = fixtures::conversation(slot, 0);
+                (conversation.slot.language, conversation.language) = (LanguageIndex(at as u16), language.clone());
+                *used.entry(drawn(&options, conversation.asking()).unwrap().question).or_default() += 1;
+            }
+        }
+        let counts: Vec<_> = used.iter().map(|(question, count)| (&**question, *count)).collect();
+        assert_eq!(
+            counts[..6],
+            [("a1", 1), ("a2", 1), ("a3", 1), ("b1", 1), ("b2", 1), ("b3", 1)],
+            "by English and German"
+        );
+        assert_eq!(counts.len(), 8);
     }
 
     #[test]
     fn only_first_attempts_at_openings_are_seeded() {
-        let options = options(1.0);
+        let options = options(1.0, THREE);
         let mut rejected = fixtures::conversation(0, 0);
         rejected.round.attempt = Attempt(1);
         assert_eq!(drawn(&options, rejected.asking()), None);

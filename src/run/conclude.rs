@@ -5,9 +5,10 @@ use super::bill::Bill;
 use super::execute::Executed;
 use super::prepare::Prepared;
 use super::summary::{RunEnd, Summary};
-use crate::domain::Agent;
+use crate::domain::{Agent, Balance};
 use crate::files::WrittenFile;
 use crate::output::{OutputError, Recorder};
+use crate::plan;
 use crate::settings::Settings;
 use crate::store::{Journal, State};
 use std::time::Duration;
@@ -27,10 +28,11 @@ pub fn conclude(
     let unjudged = tally.turns.unjudged;
     let end = RunEnd::of(settings, &tally, signalled, shared.halt.reason());
     let left = written.recorder.left();
-    let files = complete(written.recorder, written.failure, &journal, &end).map_err(|cause| RunError::Stopped {
-        cause: Box::new(cause),
-        config: settings.config_path.clone(),
-        run_id: facts.run_id.clone(),
+    let catalogue = &prepared.sources.catalogue;
+    let asked = plan::document_languages(settings.plan.coverage.match_language, catalogue, &settings.languages);
+    let balance = written.used.balance(&asked);
+    let files = complete(written.recorder, written.failure, &journal, &end, balance).map_err(|cause| {
+        RunError::Stopped { cause: Box::new(cause), config: settings.config_path.clone(), run_id: facts.run_id.clone() }
     })?;
     let languages = settings.languages.iter().map(ToString::to_string).collect();
     let bill = Bill { spent: store.spent(&facts.run_id)?, tiers: store.tiers(&facts.run_id)?, languages };
@@ -47,6 +49,7 @@ pub fn conclude(
         meter: shared.meter.read(),
         searches: settings.web_search.as_ref().map(|_| prepared.sources.searches.read()),
         bill,
+        balance,
         sample: written.sample,
         unjudged: settings.agents.get(Agent::Judge).map(|_| unjudged),
         prepared: took,
@@ -62,16 +65,17 @@ fn complete(
     failure: Option<OutputError>,
     journal: &Journal,
     end: &RunEnd,
+    balance: Option<Balance>,
 ) -> Result<Vec<WrittenFile>, RunError> {
     if let Some(failure) = failure {
         recorder.abandon();
         return Err(failure.into());
     }
     match journal.failure() {
-        None => Ok(recorder.finish(end.state())?),
+        None => Ok(recorder.finish(end.state(), balance)?),
         Some(failure) => {
             // What is settled is written all the same, if it can be.
-            _ = recorder.finish(State::Failed);
+            _ = recorder.finish(State::Failed, balance);
             Err(failure.clone().into())
         }
     }

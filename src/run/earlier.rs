@@ -1,6 +1,6 @@
 //! What the ledger tells: what earlier runs have asked, and what this run has settled so far.
 
-use crate::domain::{Catalogue, Coverage, Fingerprint, Normalisation, Used};
+use crate::domain::{Catalogue, Coverage, Fingerprint, Normalisation, Used, Uses};
 use crate::files::FilesError;
 use crate::operators::Completion;
 use crate::operators::tally::{Dropped, Turns};
@@ -50,10 +50,13 @@ impl Earlier {
     /// When it can't be read.
     pub fn read(past: Past, catalogue: &Catalogue) -> Result<Self, FilesError> {
         let Past { folder, length, known, normalisation, settled, unfinished, remade } = past;
-        let mut coverage = Coverage::empty(catalogue.len(), catalogue.sources.len());
+        let mut uses = Uses::none(catalogue);
         let mut questions = unfinished;
         let mut used = vec![Vec::new(); settled.len()];
         let (mut own, mut other) = (Ranges::new(&settled), Ranges::new(&remade));
+        let found = |(path, number): &(String, u32)| {
+            catalogue.chunk_position(path, *number).zip(catalogue.source_position(path))
+        };
         let make = |row: LedgerRow<'_>| {
             let fingerprint = row.fingerprint(normalisation);
             let seeded = !row.seed_topic.is_empty() && !row.seed_question.is_empty();
@@ -62,6 +65,7 @@ impl Earlier {
                 source: catalogue.source_position(&row.source_path),
                 question: (&*row.question).into(),
                 seed: seeded.then(|| (row.seed_topic.into(), row.seed_question.into())),
+                linked: row.linked.iter().filter_map(found).collect(),
             };
             (fingerprint, used)
         };
@@ -70,7 +74,7 @@ impl Earlier {
                 questions.push(fingerprint);
                 match own.position(&bytes) {
                     Some(position) => used[position].push(one),
-                    None if known.is_none_or(|known| bytes.start < known) => coverage.add(&one),
+                    None if known.is_none_or(|known| bytes.start < known) => uses.add(&one),
                     None => {}
                 }
             }
@@ -84,7 +88,17 @@ impl Earlier {
         questions.sort_unstable();
         questions.dedup();
         let completions = settled.into_iter().zip(used).map(|(settled, used)| completion(settled, used)).collect();
+        let coverage = Coverage::new(catalogue, uses);
         Ok(Self { coverage, questions: questions.into(), normalisation, completions })
+    }
+}
+
+impl Earlier {
+    /// What was used so far, by other runs and by what this one has settled.
+    pub fn used(&self) -> Coverage {
+        let mut coverage = self.coverage.clone();
+        self.completions.iter().flat_map(|completion| &completion.used).for_each(|used| coverage.add(used));
+        coverage
     }
 }
 

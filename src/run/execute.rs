@@ -48,7 +48,7 @@ pub fn execute(
     host: &Host,
 ) -> Result<Executed, RunError> {
     let (shared, listeners) = (&prepared.shared, &host.listeners);
-    let Ready { facts, store, recorder, waves, work } = ready;
+    let Ready { facts, store, recorder, waves, used, work } = ready;
     let runtime = signals::runtime().map_err(RunError::Runtime)?;
     let stop = Stop::default();
     let signalled = (host.obey)(stop.clone()).map_err(RunError::Runtime)?;
@@ -66,7 +66,7 @@ pub fn execute(
     let started = Instant::now();
     let total = settings.total_samples * settings.languages.len() as u32;
     listeners.tell(&Event::Started { total, meter: &shared.meter });
-    let writer = Writer::start(recorder, waves, workers, work.quota.due(), stop, listeners.clone());
+    let writer = Writer::start(recorder, (waves, used), workers, work.quota.due(), stop, listeners.clone());
     let inbox = writer.inbox();
     announce(settings);
     let write = move |worker, settlement| inbox.send((worker, settlement)).expect("the writer outlives the workers");

@@ -5,14 +5,16 @@ use super::knowledge::waited;
 use crate::builtin;
 use crate::dataflows::generate::{Stage, Stages};
 use crate::domain::slot::{conversation_id, language_tag};
-use crate::domain::{Agent, Agents, Catalogue, Conversation, Failure, Judged, Normalisation, Round};
+use crate::domain::{Agent, Agents, Catalogue, Conversation, Failure, Judged, Language, Normalisation, Round};
 use crate::files::FilesError;
 use crate::knowledge::embeddings::{Embedder, FetchError};
 use crate::knowledge::{self, Index, Knowledge, KnowledgeError, Retriever, Watch};
 use crate::llm::{Model, ModelError};
 use crate::operators::{InFlight, Opening};
 use crate::output::{self, OutputError, RunFacts};
-use crate::plan::{self, Asking, Distribution, Plan, PlanError, TopicOptions, personas::Pool, topics::Topics};
+use crate::plan::{
+    self, Asking, Distribution, MatchLanguage, Plan, PlanError, TopicOptions, personas::Pool, topics::Topics,
+};
 use crate::providers::{self, AgentOptions, Serper, Shared};
 use crate::settings::{PersonaSource, Settings, TopicSource, WebSettings};
 use crate::stages::{Ask, Checks, Granularity, Judge, PromptError, Prompts, Responder};
@@ -119,6 +121,12 @@ pub enum RunError {
          German); set llm.agents.{1}.provider and model to one that does"
     )]
     Speechless(Arc<str>, Agent),
+    /// Conversations of a language must be about documents in it, and there are none.
+    #[error(
+        "coverage.match_language: `require` wants documents in every language of run.target_languages, and `knowledge/` has none \
+         in `{0}`; add one, remove the language, or set it to `prefer`"
+    )]
+    Unmatched(Arc<str>),
     /// The built-in model quotes, and there is nothing to quote in a language.
     #[error(
         "run.target_languages: the built-in model quotes documents in the language of a conversation, and `knowledge/` has none \
@@ -178,6 +186,7 @@ impl Sources {
         let searches = Arc::<SearchMeter>::default();
         let web = settings.web_search.as_ref().map(|web| self::web(web, shared, &searches)).transpose()?;
         let topics = topics(settings)?;
+        check_required(settings, &catalogue)?;
         check_documents(settings, &catalogue)?;
         Ok(Self {
             catalogue,
@@ -248,6 +257,8 @@ impl Sources {
                 probability: if self.topics.is_some() { plan.topics_probability } else { 0.0 },
                 topics: self.topics.clone(),
             },
+            languages: settings.languages.clone(),
+            unknown: settings.batch_size.saturating_mul(settings.lookahead).saturating_sub(1),
             coverage: plan::CoverageOptions { normalisation, ..plan.coverage },
             user_personas: self.personas.user.clone(),
             assistant_personas: self.personas.assistant.clone(),
@@ -371,6 +382,17 @@ fn models(settings: &Settings, shared: &Shared) -> Result<Agents<Arc<dyn Model>>
         Ok((agent, providers::connect(options, shared)?))
     };
     settings.agents.iter().map(connect).collect()
+}
+
+/// Under `coverage.match_language: require` every language has documents.
+fn check_required(settings: &Settings, catalogue: &Catalogue) -> Result<(), RunError> {
+    let required = settings.plan.coverage.match_language == MatchLanguage::Require;
+    let is_in = |code: &Arc<str>| catalogue.sources.iter().any(|source| source.language.as_ref() == Some(code));
+    let unmatched = |language: &&Arc<str>| required && !Language::of(language).code.is_some_and(|code| is_in(&code));
+    match settings.languages.iter().find(unmatched) {
+        Some(language) => Err(RunError::Unmatched(language.clone())),
+        None => Ok(()),
+    }
 }
 
 /// The built-in model speaks of documents in the language of a conversation alone.

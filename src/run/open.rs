@@ -32,6 +32,8 @@ pub struct Ready {
     pub recorder: Recorder,
     /// The waves that it has settled.
     pub waves: Waves,
+    /// What was used so far.
+    pub used: Coverage,
     /// What there is to do.
     pub work: Work,
 }
@@ -91,11 +93,12 @@ pub fn open(settings: &Settings, prepared: &Prepared, listeners: &Listeners) -> 
         }),
     };
     let waves = Waves::new(settings.total_samples, &settings.languages, &earlier.completions, listeners.clone());
+    let used = earlier.used();
     let work = Work::new(settings, &facts.run_id, earlier, reuse)?;
     let (options, catalogue) = (settings.output.clone(), sources.catalogue.clone());
     let keep_calls = settings.store.keep_calls;
     let recorder = Recorder::open(options, facts.clone(), *stamp, catalogue, folder, begins, keep_calls)?;
-    Ok(Opened::Ready(Box::new(Ready { facts, store, recorder, waves, work })))
+    Ok(Opened::Ready(Box::new(Ready { facts, store, recorder, waves, used, work })))
 }
 
 /// What a dry run goes through: the run that the settings ask for, and nothing of it is written.

@@ -4,6 +4,7 @@ use super::bill::Bill;
 use super::layout::{COLUMNS, row, shortened, size};
 use super::sample::Sample;
 use super::signals::Signal;
+use crate::domain::Balance;
 use crate::files::WrittenFile;
 use crate::llm::Reading;
 use crate::operators::{Shortfall, Tally};
@@ -76,6 +77,8 @@ pub struct Summary {
     pub searches: Option<SearchReading>,
     /// What it has cost, over all its resumes.
     pub bill: Bill,
+    /// How evenly documents were asked about, by it and by the runs before it in the folder.
+    pub balance: Option<Balance>,
     /// What its conversations are like.
     pub sample: Sample,
     /// Turns of which the judge made nothing; none where there is no judge.
@@ -189,6 +192,11 @@ impl Summary {
         row(f, "turns", &text)?;
         if let Some(verdicts) = self.verdicts() {
             row(f, "judge", &verdicts)?;
+        }
+        if let Some(Balance { gini, unused_documents, unused_chunks }) = self.balance {
+            let [documents, chunks] = [unused_documents, unused_chunks].map(|share| 100.0 * share);
+            let never = format!("{documents:.1} % of documents and {chunks:.1} % of passages never asked about");
+            row(f, "coverage", &format!("{never}; Gini coefficient of questions per document {gini:.2}"))?;
         }
         row(f, "duplicates", &format!("{duplicates} questions rejected"))?;
         let ahead = format!("at most {lag} conversations ahead of the watermark");

@@ -3,7 +3,7 @@
 use super::events::{Event, Listeners};
 use super::sample::Sample;
 use super::waves::Waves;
-use crate::domain::{Conversation, Rank, Slot};
+use crate::domain::{Conversation, Coverage, Rank, Slot};
 use crate::operators::{InFlight, Settlement, Stop};
 use crate::output::{OutputError, Recorder};
 use std::collections::BTreeMap;
@@ -24,6 +24,8 @@ pub struct Written {
     pub failure: Option<OutputError>,
     /// What the conversations are like.
     pub sample: Sample,
+    /// What they and those before them have used.
+    pub used: Coverage,
 }
 
 /// The thread that writes settled conversations.
@@ -33,10 +35,11 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts writing what so many workers settle, from this slot on. When that fails, the run is stopped.
+    /// Starts writing what so many workers settle, from this slot on, after waves that have used so much. When that fails,
+    /// the run is stopped.
     pub fn start(
         recorder: Recorder,
-        waves: Waves,
+        (waves, used): (Waves, Coverage),
         workers: usize,
         due: Slot,
         stop: Stop,
@@ -45,7 +48,7 @@ impl Writer {
         let (messages, inbox) = mpsc::channel();
         let sample = Sample::default();
         let mut recording =
-            Recording { recorder, failure: None, stop, waves, listeners, sample, due: None, wait: ADMIT_AFTER };
+            Recording { recorder, failure: None, stop, waves, used, listeners, sample, due: None, wait: ADMIT_AFTER };
         let mut order = Order { floors: vec![Rank::default(); workers], due, held: BTreeMap::new() };
         let thread = std::thread::spawn(move || {
             let mut left = BTreeMap::new();
@@ -62,7 +65,8 @@ impl Writer {
             if left.is_empty() {
                 recording.waves.close();
             }
-            Written { recorder: recording.recorder, failure: recording.failure, sample: recording.sample }
+            let Recording { recorder, failure, sample, used, .. } = recording;
+            Written { recorder, failure, sample, used }
         });
         Self { messages, thread }
     }
@@ -114,6 +118,7 @@ struct Recording {
     failure: Option<OutputError>,
     stop: Stop,
     waves: Waves,
+    used: Coverage,
     listeners: Listeners,
     sample: Sample,
     /// When what is recorded must be admitted, if there is any.
@@ -141,6 +146,7 @@ impl Recording {
                 self.due.get_or_insert_with(|| Instant::now() + self.wait);
             }
             self.sample.add(&conversation);
+            conversation.turns.iter().for_each(|turn| self.used.add(&turn.question.used));
             self.listeners.tell(&Event::Settled(&conversation));
             self.waves.count(&conversation);
         }

@@ -7,7 +7,7 @@ use crate::domain::task::RetrievalMode;
 use crate::knowledge;
 use crate::knowledge::embeddings::{Backend, Device};
 use crate::output::logs::LogLevel;
-use crate::plan::Distribution;
+use crate::plan::{Distribution, MatchLanguage};
 use crate::stages::Granularity;
 use crate::traffic;
 
@@ -29,7 +29,7 @@ choices! {
         Priority = "priority";
     Trace: Light = "light", Full = "full";
     CoverageMode: Balanced = "balanced", Off = "off";
-    DocumentLanguage: Own = "own", Any = "any";
+    MatchLanguage: Prefer = "prefer" or "own", Require = "require", Off = "off" or "any";
     Normalisation: Full = "full", Contract = "contract";
     RetrievalMode: First = "first", Tool = "tool", Both = "both";
     knowledge::Strategy: Structure = "structure", Characters = "characters";
@@ -97,15 +97,6 @@ pub(super) enum CoverageMode {
     Balanced,
     /// Passages are drawn at random.
     Off,
-}
-
-/// Which documents a conversation may be about: `coverage.document_language`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DocumentLanguage {
-    /// Conversations are about documents in their language.
-    Own,
-    /// They are about all documents.
-    Any,
 }
 
 /// Whether and when conversations are judged: `judge.mode`.

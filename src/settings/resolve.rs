@@ -1,7 +1,7 @@
 //! From merged values to settings: what the keys mean together.
 
 use super::agents::{self, ROLES, agent};
-use super::choices::{CoverageMode, DocumentLanguage, JudgeMode, OnFail, Trace, TurnMode};
+use super::choices::{CoverageMode, JudgeMode, OnFail, Trace, TurnMode};
 use super::error::Diagnostics;
 use super::folders::Folders;
 use super::keys::listed;
@@ -145,7 +145,8 @@ fn plan(values: &Values, folders: &Folders, report: &mut Diagnostics) -> PlanSet
             balanced: values.get(keys::DOC_COVERAGE_MODE) == CoverageMode::Balanced,
             epsilon: values.get(keys::DOC_COVERAGE_EPSILON),
             fraction: values.get(keys::DOC_COVERAGE_FRACTION).clamp(0.05, 1.0),
-            own_language: values.get(keys::DOCUMENT_LANGUAGE) == DocumentLanguage::Own,
+            match_language: values.get(keys::MATCH_LANGUAGE),
+            linked: values.get(keys::LINKED),
             dedup_retries: values.get(keys::QUESTION_DEDUP_RETRIES),
             normalisation: values.get(keys::NORMALISATION),
         },

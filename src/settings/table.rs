@@ -5,9 +5,7 @@
 //! former names. Defaults and explanations are in `config/default.yaml`, which has exactly these keys. A key that
 //! nobody asks for does not compile, but for those of features that do not exist yet, which have no name.
 
-use super::choices::{
-    CoverageMode, DocumentLanguage, JudgeMode, OnFail, RerankerBackend, ServiceTier, Trace, TurnMode,
-};
+use super::choices::{CoverageMode, JudgeMode, OnFail, RerankerBackend, ServiceTier, Trace, TurnMode};
 use super::keys::{Choice, Key, Limit};
 use super::types::{Endpoints, Mapping, OneOf, Setting, Text, Texts, word_of};
 use super::{Settings, digest, sources};
@@ -17,7 +15,7 @@ use crate::domain::task::RetrievalMode;
 use crate::knowledge;
 use crate::knowledge::embeddings::{Backend, Device};
 use crate::output::logs::LogLevel;
-use crate::plan::Distribution;
+use crate::plan::{Distribution, MatchLanguage};
 use crate::providers::AgentOptions;
 use crate::stages::Granularity;
 use crate::traffic;
@@ -283,9 +281,10 @@ keys! {
         limit(SHARE), env(&["DOC_COVERAGE_EPSILON"]);
     DOC_COVERAGE_FRACTION: f64 = fixed("coverage.doc_coverage_fraction", |s| s.plan.coverage.fraction.to_string()),
         limit(SIGNED), env(&["DOC_COVERAGE_FRACTION"]);
-    DOCUMENT_LANGUAGE: OneOf<DocumentLanguage> = fixed(
-        "coverage.document_language", |s| if s.plan.coverage.own_language { "own" } else { "any" }.to_owned()
-    ), env(&["DOCUMENT_LANGUAGE"]);
+    MATCH_LANGUAGE: OneOf<MatchLanguage> = fixed(
+        "coverage.match_language", |s| word_of(s.plan.coverage.match_language).to_owned()
+    ), env(&["MATCH_LANGUAGE"]), old_env(&["DOCUMENT_LANGUAGE"]), under(&["coverage.document_language"]);
+    LINKED: f64 = fixed("coverage.linked", |s| s.plan.coverage.linked.to_string()), limit(SHARE), env(&["COVERAGE_LINKED"]);
     QUESTION_DEDUP_RETRIES: u16 = fixed("coverage.question_dedup_retries", |s| s.plan.coverage.dedup_retries.to_string()),
         limit(Limit::between(0.0, 10_000.0)), env(&["QUESTION_DEDUP_RETRIES"]);
     NORMALISATION: OneOf<Normalisation> = fixed(

@@ -75,7 +75,8 @@ fn an_almost_empty_file_means_the_defaults() {
         balanced: true,
         epsilon: 0.15,
         fraction: 0.2,
-        own_language: true,
+        match_language: plan::MatchLanguage::Prefer,
+        linked: 0.0,
         dedup_retries: 3,
         normalisation: crate::domain::Normalisation::Full,
     };
@@ -492,4 +493,21 @@ fn commands_that_convert_name_the_file() {
         (&*reading.text_column, reading.id_column.as_deref(), reading.max_bytes),
         ("body", Some("url"), 500_000)
     );
+}
+
+#[test]
+fn documents_and_languages_are_matched_by_old_words_and_new() {
+    for (coverage, expected) in [
+        ("{}", plan::MatchLanguage::Prefer),
+        ("{match_language: require}", plan::MatchLanguage::Require),
+        ("{match_language: off}", plan::MatchLanguage::Off),
+        ("{document_language: own}", plan::MatchLanguage::Prefer),
+        ("{document_language: any}", plan::MatchLanguage::Off),
+        ("{document_language: any, match_language: require}", plan::MatchLanguage::Require),
+    ] {
+        let settings = load(&format!("{BUILTIN}\ncoverage: {coverage}\n"), &[], &[]).unwrap();
+        assert_eq!(settings.plan.coverage.match_language, expected, "{coverage}");
+    }
+    let settings = load(BUILTIN, &[("DOCUMENT_LANGUAGE", "any")], &[]).unwrap();
+    assert_eq!(settings.plan.coverage.match_language, plan::MatchLanguage::Off);
 }

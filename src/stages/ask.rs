@@ -36,10 +36,22 @@ pub struct Ask {
     index: Arc<Index>,
 }
 
+/// Share of a passage's telling words that another one must have to belong to it.
+const LINKED: f32 = 0.05;
+
 /// What a question is shown.
 struct Shown {
     chunks: Vec<ChunkIndex>,
     passages: Vec<Passage>,
+    /// Whether it is to need all of them.
+    linked: bool,
+}
+
+impl Shown {
+    /// Those that the model may name: of passages that are all needed it names none but the first.
+    fn nameable(&self) -> &[Passage] {
+        if self.linked { &self.passages[..1] } else { &self.passages }
+    }
 }
 
 impl Ask {
@@ -62,15 +74,14 @@ impl Ask {
     pub async fn ask(&self, asking: Asking<'_>) -> Result<Question, Failure> {
         let conversation = asking.conversation;
         let (brief, hits) = self.brief(asking).await?;
-        let (chunks, passages) = self.plan.passages(asking, &brief, &hits).into_iter().unzip();
-        let shown = Shown { chunks, passages };
-        let (task, schema) = (self.task(asking, &brief, &shown), schemas::user_schema(&shown.passages));
+        let shown = self.shown(asking, &brief, &hits).await?;
+        let (task, schema) = (self.task(asking, &brief, &shown), schemas::user_schema(shown.nameable()));
         let history = exchanged(&conversation.turns);
         let (language, person) = (Language::of(&conversation.language), conversation.user_persona.rendered());
         let place = (conversation, Stage::Ask);
         let request = request(&self.prompts, AGENT, place, &history, task, schema.clone())?;
         let made = exchange(&*self.model, AGENT, request, |object| {
-            let reply = reply::user(object, &shown.passages)?;
+            let reply = reply::user(object, shown.nameable())?;
             let message = reply.user_message.as_str();
             let asked = Asked { message, person: &person, passages: &shown.passages, history: &history };
             self.checks.question(&asked, &schema, &language)?;
@@ -94,6 +105,25 @@ impl Ask {
         Ok((brief, hits))
     }
 
+    /// The passages for the question of a brief.
+    async fn shown(&self, asking: Asking<'_>, brief: &Brief, hits: &[ChunkIndex]) -> Result<Shown, Failure> {
+        let shown = self.plan.passages(asking, brief, hits);
+        if let Some((first, passage)) = shown.first().filter(|_| brief.passages > 1) {
+            let text = passage.text.clone();
+            let near = self.retriever.search(&text, Plan::NEAREST).await.map_err(unsearchable)?;
+            let near: Vec<_> = near.into_iter().map(|hit| hit.chunk).collect();
+            let belongs = self.index.nearness(&text, &near).into_iter().zip(near).filter(|(share, _)| *share >= LINKED);
+            let belong: Vec<_> = belongs.map(|(_, chunk)| chunk).collect();
+            let together = self.plan.linked_passages(asking, brief, *first, &belong);
+            if together.len() > 1 {
+                let (chunks, passages) = together.into_iter().unzip();
+                return Ok(Shown { chunks, passages, linked: true });
+            }
+        }
+        let (chunks, passages) = shown.into_iter().unzip();
+        Ok(Shown { chunks, passages, linked: false })
+    }
+
     fn is_near(&self, question: &str, hits: &[ChunkIndex]) -> bool {
         self.index.nearness(question, hits).into_iter().any(|nearness| nearness >= NEAR)
     }
@@ -115,6 +145,7 @@ impl Ask {
             user_manner: conversation.user_persona.manner(),
             question_mode: brief.mode,
             passages: shown.passages.clone(),
+            linked: shown.linked,
             recent_user_questions: asked,
             seed_topic: brief.seed_topic.clone(),
             seed_question: brief.seed_question.clone(),
@@ -129,8 +160,11 @@ impl Ask {
     }
 
     /// The reply with the passage that its question is about. Small models name one and ask about another: where one of the
-    /// others is clearly nearer, it is that one.
+    /// others is clearly nearer, it is that one. One that needs all of them builds on each.
     fn grounded(&self, reply: UserReply, shown: &Shown) -> UserReply {
+        if shown.linked {
+            return UserReply { grounding_facts: shown.passages.iter().map(reply::fact).collect(), ..reply };
+        }
         let named = shown.passages.iter().position(|passage| passage.topic_id == reply.coverage_target);
         let Some(named) = named.filter(|_| shown.chunks.len() > 1) else { return reply };
         let near = self.index.nearness(&reply.user_message, &shown.chunks);
@@ -150,12 +184,14 @@ impl Ask {
         let asked = faults::asked_before(&reply.user_message, &before).unwrap_or(&reply.user_message);
         let about = shown.passages.iter().position(|passage| passage.topic_id == reply.coverage_target);
         let chunk = about.map(|at| shown.chunks[at]);
+        let linked = if shown.linked { &shown.chunks[1..] } else { &[] };
         let seeded = !brief.seed_topic.is_empty() && !brief.seed_question.is_empty();
         let used = Used {
             chunk,
             source: chunk.map(|chunk| self.plan.catalogue().source_of(chunk)),
             question: asked.into(),
             seed: seeded.then(|| (brief.seed_topic.as_str().into(), brief.seed_question.as_str().into())),
+            linked: linked.iter().map(|chunk| (*chunk, self.plan.catalogue().source_of(*chunk))).collect(),
         };
         Question {
             mode: brief.mode,
@@ -182,6 +218,7 @@ mod tests {
     use crate::stages::PromptOptions;
     use crate::stages::script::{Script, catalogue, conversation, refused, toolbox, turn};
     use serde_json::json;
+    use std::collections::BTreeSet;
     use std::sync::LazyLock;
 
     fn options() -> Options {
@@ -213,7 +250,7 @@ mod tests {
 
     /// A conversation that knows of no other.
     fn asking(conversation: &Conversation) -> Asking<'_> {
-        static NOTHING: LazyLock<Coverage> = LazyLock::new(Coverage::default);
+        static NOTHING: LazyLock<Coverage> = LazyLock::new(|| Coverage::none(&catalogue()));
         Asking { conversation, coverage: &NOTHING }
     }
 
@@ -290,6 +327,25 @@ mod tests {
         assert_eq!((&*question.agent, question.reasoning.as_deref()), ("fake/script", Some("tea")));
         assert_eq!(question.mode, QuestionMode::Followup);
         assert_eq!(request.schema.schema["properties"]["coverage_target"], json!({"enum": ["P1", "P2"]}));
+    }
+
+    #[tokio::test]
+    async fn a_question_that_needs_several_passages_builds_on_each() {
+        let coverage = CoverageOptions { linked: 1.0, ..options().coverage };
+        let model = Script::texts(&[&reply_text("How do green and black tea differ?", "P1")]);
+        let linked = Options { coverage, ..options() };
+        let question = stage(model.clone(), linked).ask(asking(&conversation())).await.unwrap();
+        let request = model.request(0);
+        let task = asked(&request);
+        assert!(task.linked && task.passages.len() == 2, "{:?}", task.passages);
+        assert!(request.messages.last().unwrap().content.contains("It needs all of the passages"));
+        assert_eq!(request.schema.schema["properties"]["coverage_target"], json!({"enum": ["P1"]}));
+        let facts: Vec<_> = question.reply.grounding_facts.iter().map(|fact| fact.fact.as_str()).collect();
+        assert_eq!(facts, task.passages.iter().map(|passage| &*passage.text).collect::<Vec<_>>());
+        let chunks: BTreeSet<_> = question.used.chunks().collect();
+        assert_eq!(chunks, BTreeSet::from([ChunkIndex(0), ChunkIndex(1)]));
+        assert_eq!(question.used.linked.len(), 1);
+        assert_eq!(question.reply.coverage_target, task.passages[0].topic_id);
     }
 
     #[tokio::test]

@@ -90,7 +90,7 @@ impl Load {
 
 fn question(load: &Load, conversation: &Conversation) -> Question {
     let text: Arc<str> = format!("Question {}?", draw(conversation, Call::Ask) % load.pool).into();
-    let used = Used { chunk: None, source: None, question: text.clone(), seed: None };
+    let used = Used { chunk: None, source: None, question: text.clone(), seed: None, linked: vec![] };
     plain::question(&text, used)
 }
 

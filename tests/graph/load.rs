@@ -96,15 +96,17 @@ fn sight(load: &Load, verb: Verb, conversation: &InFlight) -> u64 {
         let score = turn.judgement.as_ref().map(|judgement| judgement.reply.score);
         (turn.index, turn.attempt, &turn.question.reply.user_message, &turn.answer.reply.assistant_message, score)
     });
-    let Coverage { chunks, sources, seed_topics, seed_questions } = &*conversation.coverage;
-    let sources: Vec<_> = sources.iter().map(|source| (source.questions, &source.recent)).collect();
+    let coverage = &conversation.coverage;
+    let chunks: Vec<_> = (0..CORPUS.0 as u32).map(|chunk| coverage.of_chunk(ChunkIndex(chunk))).collect();
+    let sources = (0..CORPUS.1 as u32).filter_map(|source| coverage.of_source(SourceIndex(source)));
+    let sources: Vec<_> = sources.map(|source| (source.questions, &source.recent)).collect();
     let Round { avoid, question, answer, .. } = &conversation.round;
     let question = question.as_ref().map(|question| &question.reply.user_message);
     let answer = answer.as_ref().map(|answer| &answer.reply.assistant_message);
     let outcome = conversation.outcome.as_ref().map(|outcome| (outcome.status(), outcome.drop_reason()));
     hash((
         (load.seed, verb, conversation.rank(), turns.collect::<Vec<_>>()),
-        (chunks, sources, seed_topics, seed_questions),
+        (chunks, sources),
         (avoid, question, answer, outcome),
     ))
 }
@@ -119,7 +121,15 @@ impl Load {
 
     /// What earlier runs used.
     pub fn coverage(&self) -> Coverage {
-        let mut coverage = Coverage::empty(CORPUS.0, CORPUS.1);
+        let each = (CORPUS.0 / CORPUS.1) as u32;
+        let source = |at: u32| Source {
+            path: format!("{at}.md"),
+            language: None,
+            digest: "".into(),
+            chunks: at * each..(at + 1) * each,
+        };
+        let sources = (0..CORPUS.1 as u32).map(source).collect();
+        let mut coverage = Coverage::none(&Catalogue::new(sources, Arc::new(Vec::new())));
         (0..self.earlier.min(3)).for_each(|number| coverage.add(&used(number, "an earlier question".into())));
         coverage
     }
@@ -251,5 +261,6 @@ fn used(number: u64, question: Arc<str>) -> Used {
     let chunk = (number % 9 < CORPUS.0 as u64).then_some(ChunkIndex((number % 9) as u32));
     let source = (number % 5 < CORPUS.1 as u64).then_some(SourceIndex((number % 5) as u32));
     let seed = number.is_multiple_of(4).then(|| (format!("Topic {}", number % 3).into(), question.clone()));
-    Used { chunk, source, question, seed }
+    let linked = source.filter(|_| number.is_multiple_of(6)).map(|source| (ChunkIndex((number % 8) as u32), source));
+    Used { chunk, source, question, seed, linked: Vec::from_iter(linked) }
 }

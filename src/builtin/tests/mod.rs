@@ -65,6 +65,7 @@ fn ask_task(code: &str, mode: QuestionMode, snippets: Vec<Passage>, variety: u64
         user_manner: String::new(),
         question_mode: mode,
         passages: snippets,
+        linked: false,
         recent_user_questions: Vec::new(),
         seed_topic: String::new(),
         seed_question: String::new(),

@@ -322,3 +322,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_question_over_two_passages_is_about_both() {
+    for code in LANGUAGES {
+        let snippets = thirty(code);
+        for variety in 0..20 {
+            let shown = vec![snippets[variety as usize % 10].clone(), snippets[15 + variety as usize % 10].clone()];
+            let task = AskTask { linked: true, ..ask_task(code, QuestionMode::Fresh, shown.clone(), variety) };
+            let question = ask(task);
+            let named: BTreeSet<_> = question.grounding_facts.iter().map(|fact| &fact.source_descriptor).collect();
+            assert_eq!(named, shown.iter().map(|passage| &passage.source_descriptor).collect(), "{question:?}");
+            assert_eq!(question.coverage_target, shown[0].topic_id);
+        }
+    }
+}

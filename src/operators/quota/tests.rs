@@ -1,13 +1,14 @@
 //! Which conversations open, in which order, and when it is over.
 
 use super::*;
-use crate::domain::Used;
+use crate::domain::{SourceIndex, Used, fixtures};
 use crate::operators::tally::{Dropped, Shortfall};
 
 const TARGET: Target = Target { total: 5, languages: 2, batch_size: 3, concurrency: 3, lookahead: 2 };
 
 fn quota(target: Target) -> Quota {
-    Quota::new(target, Coverage::default())
+    let one = fixtures::catalogue([("0".to_owned(), "a.md".to_owned(), vec!["text"])]);
+    Quota::new(target, Coverage::none(&one))
 }
 
 fn completion(opening: &Opening, dropped: Option<Dropped>) -> Completion {
@@ -43,9 +44,9 @@ fn run(
         let mut lowest = quota.unopened();
         let opening: Opening = open.swap_remove((order * number + number / 3) % open.len());
         number += 1;
-        let used = vec![Used { chunk: None, source: None, question: "q".into(), seed: Some(("t".into(), "q".into())) }];
-        opened
-            .insert(opening.slot, (opening.wave, opening.coverage.seed_topics.get("t").copied().unwrap_or(0) as usize));
+        let used = vec![Used { source: Some(SourceIndex(0)), ..fixtures::used("q") }];
+        let known = opening.coverage.of_source(SourceIndex(0)).expect("the document").questions;
+        opened.insert(opening.slot, (opening.wave, known as usize));
         quota.end(Completion { used, ..completion(&opening, dropped_at(opening.slot)) });
         assert!(quota.unopened() >= lowest, "what is not open yet never comes before what is");
         lowest = quota.unopened();
@@ -141,7 +142,7 @@ fn a_stop_opens_nothing_more_and_leaves_the_rest_wanted() {
 #[test]
 fn restored_outcomes_make_the_same_quota() {
     let dropped_at = |slot: Slot| if slot.index % 3 == 1 { dropped() } else { None };
-    let used = |slot: Slot| Used { chunk: None, source: None, question: format!("{slot:?}").into(), seed: None };
+    let used = |slot: Slot| Used { source: Some(SourceIndex(0)), ..fixtures::used(&format!("{slot:?}")) };
     let mut whole = quota(TARGET);
     let mut settled = Vec::new();
     loop {

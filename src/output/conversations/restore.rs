@@ -106,12 +106,13 @@ fn turn(
         arguments: called.arguments.clone().into_owned(),
         result,
     });
-    let UsedState { chunk, source, question, seed } = &state.used;
+    let UsedState { chunk, source, question, seed, linked } = &state.used;
     let used = Used {
         chunk: chunk.map(|chunk| positions.chunk(chunk)),
         source: source.map(|source| positions.source(source)),
         question: question.as_deref().unwrap_or(&payload.qa_generation.user_message).into(),
         seed: seed.as_ref().map(|(topic, question)| ((&**topic).into(), (&**question).into())),
+        linked: linked.iter().map(|(chunk, source)| (positions.chunk(*chunk), positions.source(*source))).collect(),
     };
     let question = Question {
         mode,

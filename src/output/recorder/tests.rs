@@ -67,7 +67,7 @@ fn recorded_by(options: Options, status: State) -> Vec<WrittenFile> {
     let mut recorder = create(options, sample::facts()).unwrap();
     recorder.record(&sample::sample_conversation()).unwrap();
     recorder.record(&sample::dropped_conversation()).unwrap();
-    recorder.finish(status).unwrap()
+    recorder.finish(status, None).unwrap()
 }
 
 fn rows(root: &Path, name: &str) -> Vec<Value> {
@@ -168,7 +168,7 @@ fn a_dropped_conversation_is_not_trained_on() {
     let mut recorder = create(options, sample::facts()).unwrap();
     recorder.record(&sample::sample_conversation()).unwrap();
     recorder.record(&sample::dropped_conversation()).unwrap();
-    let written = recorder.finish(State::Completed).unwrap();
+    let written = recorder.finish(State::Completed, None).unwrap();
     let told = |name: &str| written.iter().find(|file| file.path.ends_with(name)).and_then(|file| file.rows);
     let of = |name: &str| rows(root.path(), name);
     for name in ["conversations_sharegpt.jsonl", "conversations_sharegpt_judged.jsonl"] {
@@ -221,7 +221,7 @@ fn unfinished_conversations_are_told_of_in_the_run_state_only() {
     let turnless = Conversation { turns: Vec::new(), judgement: None, ..sample::dropped_conversation() };
     recorder.record(&turnless).unwrap();
     recorder.leave(&interrupted).unwrap();
-    let written = recorder.finish(State::Interrupted).unwrap();
+    let written = recorder.finish(State::Interrupted, None).unwrap();
     let (state, rest) = written.split_last().unwrap();
     assert_eq!(state.path, "outputs/run_state/run-1.json");
     assert!(rest.iter().all(|file| file.rows == Some(0) && file.bytes == 0), "{rest:?}");
@@ -243,7 +243,7 @@ fn a_run_that_is_not_judged_has_no_judged_rows() {
     conversation.turns.iter_mut().for_each(|turn| Arc::make_mut(turn).judgement = None);
     recorder.record(&conversation).unwrap();
     recorder.record(&sample::dropped_conversation()).unwrap();
-    recorder.finish(State::Completed).unwrap();
+    recorder.finish(State::Completed, None).unwrap();
     let judged = rows(root.path(), "conversations_sharegpt_judged.jsonl");
     assert_eq!(judged.len(), 1, "only the conversation that was judged as a whole");
     assert_eq!(
@@ -263,7 +263,7 @@ fn columns_take_the_names_they_are_given() {
     options.columns.judge = "verdict".into();
     let mut recorder = create(options.clone(), sample::facts()).unwrap();
     recorder.record(&sample::sample_conversation()).unwrap();
-    recorder.finish(State::Completed).unwrap();
+    recorder.finish(State::Completed, None).unwrap();
     let expected = "conversations messages_with_tools functions metadata user_reasoning assistant_reasoning";
     assert_eq!(keys(&rows(root.path(), "conversations_sharegpt.jsonl")[0]), expected);
     assert_eq!(keys(&rows(root.path(), "conversations_sharegpt_judged.jsonl")[0]), format!("{expected} verdict"));
@@ -283,7 +283,7 @@ fn a_second_run_appends_and_a_taken_or_impossible_id_is_refused() {
     let busy = create(sample::options(root.path()), RunFacts { run_id: "run-3".into(), ..second.clone() });
     assert!(matches!(busy, Err(OutputError::Files(FilesError::Busy { .. }))));
     recorder.record(&Conversation { id: "run-2-ar-0000".into(), ..sample::sample_conversation() }).unwrap();
-    let written = recorder.finish(State::Completed).unwrap();
+    let written = recorder.finish(State::Completed, None).unwrap();
     assert_eq!(written[0].rows, Some(1));
     assert_eq!(rows(root.path(), "synthetic_qa.jsonl").len(), 3);
     let mut rows = 0;
@@ -319,7 +319,7 @@ fn paths_outside_the_project_are_told_from_the_output_folder() {
     let facts = RunFacts { topics_path: root.path().join("data/topics.yaml").display().to_string(), ..sample::facts() };
     let mut recorder = create(options, facts).unwrap();
     recorder.record(&sample::sample_conversation()).unwrap();
-    let written = recorder.finish(State::Completed).unwrap();
+    let written = recorder.finish(State::Completed, None).unwrap();
     assert_eq!(written[0].path, "synthetic_qa.jsonl");
     let index = rows(elsewhere.path(), "conversations_index.jsonl");
     assert_eq!(index[0]["conversation_file"], "conversations/run-1-ar-0000.json");
@@ -370,7 +370,7 @@ fn a_run_that_died_anywhere_ends_with_the_same_files() {
         drop(recorder);
         let mut recorder = resumed(root.path()).unwrap();
         conversations.iter().skip(admitted).for_each(|conversation| recorder.record(conversation).unwrap());
-        recorder.finish(State::Completed).unwrap();
+        recorder.finish(State::Completed, None).unwrap();
         assert_eq!(contents(root.path()), contents(expected.path()), "{written} written, {admitted} admitted");
     }
 }
@@ -383,7 +383,7 @@ fn a_stopped_run_goes_on_and_a_changed_file_is_named() {
     let mut stopped = recorder(root.path());
     stopped.record(&sample::sample_conversation()).unwrap();
     stopped.leave(&Conversation { turns: Vec::new(), ..sample::dropped_conversation() }).unwrap();
-    stopped.finish(State::Interrupted).unwrap();
+    stopped.finish(State::Interrupted, None).unwrap();
     let outputs = root.path().join("outputs");
     for name in [
         "turns.jsonl",
@@ -406,7 +406,7 @@ fn a_stopped_run_goes_on_and_a_changed_file_is_named() {
     }
     let mut recorder = resumed(root.path()).unwrap();
     recorder.record(&sample::dropped_conversation()).unwrap();
-    recorder.finish(State::Completed).unwrap();
+    recorder.finish(State::Completed, None).unwrap();
     assert_eq!(contents(root.path()), contents(expected.path()));
 }
 
@@ -419,11 +419,11 @@ fn a_run_without_documents_and_parquet_goes_on_in_its_shard() {
         recorded_by(options[0].clone(), State::Completed);
         let mut stopped = create(options[1].clone(), sample::facts()).unwrap();
         stopped.record(&sample::sample_conversation()).unwrap();
-        stopped.finish(State::Interrupted).unwrap();
+        stopped.finish(State::Interrupted, None).unwrap();
         let settled = Folder::look(&options[1].folder).unwrap().unwrap().store.settled("run-1").unwrap();
         let mut resumed = open(options[1].clone(), sample::facts(), Begins::Resumed(settled)).unwrap();
         resumed.record(&sample::dropped_conversation()).unwrap();
-        resumed.finish(State::Completed).unwrap();
+        resumed.finish(State::Completed, None).unwrap();
         let [whole, found] = roots.each_ref().map(|root| contents(root.path()));
         assert_eq!(whole, found, "{names:?}");
         let (states, others): (Vec<_>, Vec<_>) = whole.keys().partition(|path| path.starts_with("outputs/run_state"));

@@ -76,6 +76,8 @@ pub struct UsedState<'a> {
     pub(crate) question: Option<Text<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) seed: Option<(Text<'a>, Text<'a>)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) linked: Vec<(ChunkIndex, SourceIndex)>,
 }
 
 /// What the `state` tells of a verdict.
@@ -93,7 +95,7 @@ impl<'a> ConversationState<'a> {
         let (conversation, mut places) = (parts.conversation, Places::new(parts.catalogue));
         let turn = |(turn, payload): (&'a Arc<Turn>, &TurnPayload)| {
             let (question, answer) = (&turn.question, &turn.answer);
-            let Used { chunk, source, question: asked, seed } = &question.used;
+            let Used { chunk, source, question: asked, seed, linked } = &question.used;
             TurnState {
                 fingerprint: question.fingerprint,
                 used: UsedState {
@@ -101,6 +103,10 @@ impl<'a> ConversationState<'a> {
                     source: source.map(|source| places.source(source)),
                     question: (**asked != *question.reply.user_message).then(|| (&**asked).into()),
                     seed: seed.as_ref().map(|(topic, question)| ((&**topic).into(), (&**question).into())),
+                    linked: linked
+                        .iter()
+                        .map(|(chunk, source)| (places.chunk(*chunk), places.source(*source)))
+                        .collect(),
                 },
                 retrieved: retrieved(answer, &mut places),
                 cited: answer.used.iter().map(|chunk| places.chunk(*chunk)).collect(),
@@ -188,6 +194,9 @@ pub(crate) trait Reposition {
     fn used(&mut self, used: &mut Used) {
         used.chunk = used.chunk.map(|chunk| self.chunk(chunk));
         used.source = used.source.map(|source| self.source(source));
+        for (chunk, source) in &mut used.linked {
+            (*chunk, *source) = (self.chunk(*chunk), self.source(*source));
+        }
     }
 
     fn round(&mut self, round: &mut Round) {

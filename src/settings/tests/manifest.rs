@@ -23,11 +23,12 @@ fn manifests_of_earlier_releases_stay_good() {
         let lines: BTreeSet<String> = settings.fixed().map(line).collect();
         Vec::from_iter(lines).join("\n")
     };
-    // As release 0.1.0 wrote it.
+    // As release 0.1.0 wrote it, but for `coverage.match_language` and what was added since.
     let expected = r#"coverage.doc_coverage_epsilon = 0.15
 coverage.doc_coverage_fraction = 0.05
 coverage.doc_coverage_mode = balanced
-coverage.document_language = own
+coverage.linked = 0
+coverage.match_language = prefer
 coverage.normalisation = full
 coverage.question_dedup_retries = 3
 coverage.require_retrieval = true

@@ -42,6 +42,7 @@ fn ask(question_mode: QuestionMode, full: bool) -> Task {
         user_manner: text(MANNER),
         question_mode,
         passages: Vec::from_iter(full.then(passage)),
+        linked: full,
         recent_user_questions: Vec::from_iter(full.then(|| Arc::from("كم دقيقة يُنقع الشاي؟"))),
         seed_topic: text("الشاي"),
         seed_question: text("ما الفرق بين الشاي الأخضر والأسود؟"),
