@@ -5,7 +5,8 @@ use crate::support::documents::{docx, lines, paragraph, parquet, pdf, pdf_of};
 use crate::support::endpoint::dialogue::Latency;
 use crate::support::endpoint::{Behaviour, Endpoint};
 use crate::support::{Project, Ran, builtin, remote};
-use dlgforge::knowledge::{self, Options, Reading, Strategy};
+use dlgforge::knowledge::embeddings::EmbeddingOptions;
+use dlgforge::knowledge::{self, Anew, Options, Ranking, Reading, Strategy};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -188,10 +189,17 @@ fn a_process_reads_what_this_one_reads() {
             strategy: Strategy::Structure,
             chunk_size: 99,
             chunk_overlap: 0,
+            index_folder: tempfile::tempdir().expect("a folder").path().to_path_buf(),
+            anew: Anew::Nothing,
+            embeddings: EmbeddingOptions::lexical(),
+            ranking: Ranking::Hybrid,
+            reranker: None,
         };
-        knowledge::load(&options, &|_| ()).expect("documents")
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let opened = runtime.block_on(knowledge::open(&options, &|_| ())).expect("documents");
+        (opened.catalogue.sources.clone(), Vec::from_iter(opened.catalogue.chunks()), opened.warnings)
     };
     let here = read(None);
-    assert_eq!((here.catalogue.sources.len(), here.warnings.len()), (5, 2));
+    assert_eq!((here.0.len(), here.2.len()), (5, 2));
     assert_eq!(read(Some(env!("CARGO_BIN_EXE_dlgforge").into())), here);
 }

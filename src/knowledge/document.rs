@@ -243,38 +243,6 @@ mod tests {
         assert_eq!(read.warnings, [format!("{said}: a.md"), format!("{said}: b.txt")]);
     }
 
-    #[test]
-    fn a_folder_without_text_is_an_error_that_says_why() {
-        let stem = "No supported knowledge files found. Add at least one .txt, .md, or .pdf under knowledge/.";
-        for (files, note) in [
-            (&[][..], ""),
-            (
-                &[("x.pptx", b"PK" as &[u8]), ("y.pptx", b"PK"), ("z.odt", b"PK")],
-                " There are: 3 files of types .pptx (2), .odt (1) left out, which this version does not read.",
-            ),
-            (
-                &[("x.jsonl", b"{}" as &[u8]), ("z.html", b"<p>")],
-                " There are: skipped, it has no column `text`; it has none: set `knowledge.text_column` to one of them: \
-                 x.jsonl; skipped, it is empty: z.html.",
-            ),
-            (
-                &[("x.md", b"" as &[u8]), ("y.txt", b"\0\0")],
-                " There are: skipped, it is empty: x.md; skipped, it holds NUL bytes, as no text does: y.txt.",
-            ),
-        ] {
-            assert_eq!(read_all(folder(files).path(), false).unwrap_err().to_string(), format!("{stem}{note}"));
-        }
-        let empty: Vec<String> = (0..30).map(|n| format!("{n:02}.md")).collect();
-        let empty: Vec<(&str, &[u8])> = empty.iter().map(|path| (path.as_str(), b"" as &[u8])).collect();
-        let error = read_all(folder(&empty).path(), false).unwrap_err().to_string();
-        assert!(error.ends_with("; skipped, it is empty: 07.md; and 22 more."), "{error}");
-        let missing = folder(&[]).path().join("knowledge");
-        assert_eq!(
-            read_all(&missing, false).unwrap_err().to_string(),
-            format!("Missing knowledge directory: {}", missing.display())
-        );
-    }
-
     #[cfg(target_os = "linux")]
     #[test]
     fn a_document_that_cannot_be_read_is_named() {

@@ -415,6 +415,41 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_without_text_is_an_error_that_says_why() {
+        let folder = |files: &[(&str, &[u8])]| {
+            let folder = tempfile::tempdir().unwrap();
+            files.iter().for_each(|(path, bytes)| fs::write(folder.path().join(path), bytes).unwrap());
+            folder
+        };
+        let refused = |folder: &Path| load(&options(folder)).err().unwrap().to_string();
+        let stem = "No supported knowledge files found. Add at least one .txt, .md, or .pdf under knowledge/.";
+        for (files, note) in [
+            (&[][..], ""),
+            (
+                &[("x.pptx", b"PK" as &[u8]), ("y.pptx", b"PK"), ("z.odt", b"PK")],
+                " There are: 3 files of types .pptx (2), .odt (1) left out, which this version does not read.",
+            ),
+            (
+                &[("x.jsonl", b"{}" as &[u8]), ("z.html", b"<p>")],
+                " There are: skipped, it has no column `text`; it has none: set `knowledge.text_column` to one of them: \
+                 x.jsonl; skipped, it is empty: z.html.",
+            ),
+            (
+                &[("x.md", b"" as &[u8]), ("y.txt", b"\0\0")],
+                " There are: skipped, it is empty: x.md; skipped, it holds NUL bytes, as no text does: y.txt.",
+            ),
+        ] {
+            assert_eq!(refused(folder(files).path()), format!("{stem}{note}"));
+        }
+        let empty: Vec<String> = (0..30).map(|n| format!("{n:02}.md")).collect();
+        let empty: Vec<(&str, &[u8])> = empty.iter().map(|path| (path.as_str(), b"" as &[u8])).collect();
+        let error = refused(folder(&empty).path());
+        assert!(error.ends_with("; skipped, it is empty: 07.md; and 22 more."), "{error}");
+        let missing = folder(&[]).path().join("knowledge");
+        assert_eq!(refused(&missing), format!("Missing knowledge directory: {}", missing.display()));
+    }
+
+    #[test]
     fn an_overlap_as_long_as_the_chunk_is_refused() {
         let error = load(&Options { chunk_overlap: 750, ..options(Path::new("knowledge")) }).err().unwrap();
         assert!(matches!(error, KnowledgeError::Chunking { size: 750, overlap: 750 }), "{error}");

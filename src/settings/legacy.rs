@@ -127,7 +127,9 @@ mod tests {
         match (key.path, key.kind) {
             ("run.turns.distribution", _) => ("exp", "exponential".into()),
             ("llm.mode", _) => ("vllm_attach", "vllm_attach".into()),
-            ("tools.retrieval.embeddings.backend", _) => ("sentence_transformers", "sentence_transformers".into()),
+            ("tools.retrieval.embeddings.backend", _) => ("lexical", "lexical".into()),
+            ("tools.retrieval.embeddings.device", _) => ("cpu", "cpu".into()),
+            ("tools.retrieval.reranker.backend", _) => ("http", "http".into()),
             (path, keys::Kind::Boolean) => {
                 let mut report = Diagnostics::default();
                 let on = defaults(&mut report)[path].value == Value::Bool(true);

@@ -147,7 +147,15 @@ mod tests {
     #[test]
     fn what_the_manifest_does_not_name_is_told_through_what_it_does() {
         use crate::settings::sources;
-        let sources = [sources::PERSONAS, sources::PROMPTS, sources::KNOWLEDGE, sources::ENDPOINT_MODELS, sources::WEB];
+        let sources = [
+            sources::PERSONAS,
+            sources::PROMPTS,
+            sources::KNOWLEDGE,
+            sources::ENDPOINT_MODELS,
+            sources::EMBEDDINGS,
+            sources::RERANKER,
+            sources::WEB,
+        ];
         for key in reference() {
             let Some(name) = key.manifest else { continue };
             assert!(of_itself(name) || sources.contains(&name), "{}", key.path);

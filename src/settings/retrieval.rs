@@ -127,11 +127,10 @@ fn embeddings(
 ) -> EmbeddingOptions {
     const ARGUMENTS: [Setting<Mapping>; 3] = [keys::MODEL_KWARGS, keys::TOKENIZER_KWARGS, keys::ENCODE_KWARGS];
     for key in ARGUMENTS.into_iter().filter(|key| !values.get(*key).is_empty()) {
-        let text = format!(
-            "`{key}`: arguments of sentence-transformers can't be passed on; `max_length`, `batch_size`, `query_prefix` and \
-             `passage_prefix` of tools.retrieval.embeddings say what these mostly do"
-        );
-        report.conflict(&[key.path], values.place(key), text);
+        report.warn(format!(
+            "`{key}` has no effect: arguments of sentence-transformers can't be passed on; `max_length`, `batch_size`, \
+             `query_prefix` and `passage_prefix` of tools.retrieval.embeddings say what they mostly do"
+        ));
     }
     let backend = values.get(keys::EMBEDDING_BACKEND);
     let base_url = values.get(keys::EMBEDDING_BASE_URL).trim().to_owned();

@@ -171,8 +171,8 @@ fn a_configuration_of_the_original_loads_unchanged() {
     assert!(settings.agents.get(Agent::Judge).is_some());
     let starts = [
         "`store.backend`: `postgres` is not",
-        "`tools.retrieval.embeddings.backend`: `sentence_transformers`",
         "`personas.path`: there is no file",
+        "`tools.retrieval.embeddings.model_kwargs` has no effect",
     ];
     assert_eq!(settings.warnings.len(), starts.len(), "{:?}", settings.warnings);
     assert!(settings.warnings.iter().zip(starts).all(|(warning, start)| warning.starts_with(start)));

@@ -3,10 +3,10 @@
 //!
 //! `cargo bench --bench knowledge -- [MEGABYTES]`, by default 50: files of 100 kB of prose in English and French.
 
-use dlgforge::knowledge::{self, Index, Options, Reading, Strategy};
+use dlgforge::knowledge::embeddings::EmbeddingOptions;
+use dlgforge::knowledge::{self, Anew, Options, Ranking, Reading, Strategy};
 use std::fs;
-use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const FILE: usize = 100_000;
 

@@ -3,8 +3,9 @@
 use crate::parts::{python, real};
 use crate::support::{Project, Ran, copy, shipped};
 use dlgforge::knowledge::embeddings::{Backend, Device, EmbeddingOptions, embedder};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// Texts that are short, long beyond what the model reads, of several scripts, of markup, and of nothing.
@@ -128,4 +129,102 @@ fn passages_are_found_by_their_meaning_and_a_run_tells_how() {
         ["run", "--resume", "--set", "run.total_samples=2", "--set", "tools.retrieval.embeddings.backend=lexical"];
     let refused = command(&project, cache.path(), &without);
     assert!(refused.stderr.contains("embeddings"), "{}", refused.stderr);
+}
+
+/// Writes a cross-encoder that gives each pair of texts its number of tokens.
+const CROSS_ENCODER: &str = r#"
+import sys
+from onnx import TensorProto, helper, save
+names = ["input_ids", "attention_mask", "token_type_ids"]
+inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"]) for name in names]
+logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 1])
+nodes = [
+    helper.make_node("Cast", ["attention_mask"], ["counted"], to=TensorProto.FLOAT),
+    helper.make_node("ReduceSum", ["counted", "axes"], ["logits"], keepdims=1),
+]
+axes = helper.make_tensor("axes", TensorProto.INT64, [1], [1])
+graph = helper.make_graph(nodes, "tokens", inputs, [logits], [axes])
+save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), sys.argv[1])
+"#;
+
+#[test]
+fn a_cross_encoder_ranks_again_what_was_found() {
+    let (project, cache) = fetched("llm: {agents: {user: {provider: builtin}, assistant: {provider: builtin}}}\n");
+    copy(&shipped("knowledge/en"), &project.path("knowledge/en"));
+    let folder = project.path("cross");
+    copy(&cache.path().join("models/sentence-transformers--all-MiniLM-L6-v2"), &folder);
+    let mut write = Command::new(python("onnx"));
+    write.args(["-c", CROSS_ENCODER]).arg(folder.join("model.onnx"));
+    Ran::of(write).succeeded();
+    let reranker = |key: &str, value: &str| ["--set".to_owned(), format!("tools.retrieval.reranker.{key}={value}")];
+    let set = [
+        reranker("enabled", "true"),
+        reranker("model", "cross"),
+        reranker("max_length", "512"),
+        reranker("batch_size", "2"),
+    ];
+    let search = ["search", "config.yaml", "water in a river", "-k", "5"].map(str::to_owned);
+    let arguments: Vec<String> = search.into_iter().chain(set.into_iter().flatten()).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let found = command(&project, cache.path(), &arguments).succeeded();
+    let scores: Vec<f64> = found
+        .stdout
+        .lines()
+        .filter_map(|line| line.split("reranker: rank ").nth(1)?.split("score ").nth(1)?.parse().ok())
+        .collect();
+    assert!(scores.len() == 5 && scores.iter().all(|score| score.fract() == 0.0 && *score > 20.0), "{}", found.stdout);
+    assert!(scores.is_sorted_by(|one, other| one >= other), "{}", found.stdout);
+}
+
+#[test]
+fn a_library_that_is_none_is_an_error_and_no_panic() {
+    let (project, cache) = fetched("llm: {agents: {user: {provider: builtin}, assistant: {provider: builtin}}}\n");
+    copy(&shipped("knowledge/en"), &project.path("knowledge/en"));
+    project.write("libonnxruntime.so", b"this is no library");
+    for (library, told) in [("libonnxruntime.so", "libonnxruntime.so"), ("nowhere.so", "nowhere.so")] {
+        let set = format!("tools.retrieval.embeddings.runtime={library}");
+        let failed = command(&project, cache.path(), &["index", "--set", &set]);
+        assert_eq!(failed.code, Some(1), "{}{}", failed.stdout, failed.stderr);
+        assert!(failed.stderr.contains(told) && !failed.stderr.contains("panicked"), "{}", failed.stderr);
+        assert!(failed.stderr.contains("dlgforge fetch embeddings"), "{}", failed.stderr);
+    }
+}
+
+#[test]
+fn a_download_that_was_cut_off_goes_on_and_its_digest_is_checked() {
+    let (project, cache) = (Project::empty(), TempDir::new().expect("a folder"));
+    project.write("config.yaml", b"run: {}\n");
+    project.write("requests", b"");
+    let mut hub = Command::new(python("onnx"));
+    hub.arg(shipped("tests/real/hub.py")).arg("a/model").arg(real("minilm")).arg(project.path("requests"));
+    let mut hub = hub.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a hub");
+    let mut port = String::new();
+    BufReader::new(hub.stdout.take().expect("its output")).read_line(&mut port).expect("its port");
+    let fetch = || {
+        let mut command =
+            project.command(&["fetch", "embeddings", "--set", "tools.retrieval.embeddings.model=a/model"]);
+        command
+            .env("DLGFORGE_CACHE", cache.path())
+            .env("HF_HOME", cache.path().join("hf"))
+            .env("HF_TOKEN", "hf_secret");
+        command.env("HF_ENDPOINT", format!("http://127.0.0.1:{}", port.trim()));
+        // For pip, which gets the library.
+        for name in ["PATH", "HOME", "PIP_INDEX_URL", "PIP_CONFIG_FILE", "PIP_CERT", "PIP_FIND_LINKS", "HTTPS_PROXY"] {
+            command.envs(std::env::var_os(name).map(|value| (name, value)));
+        }
+        Ran::of(command)
+    };
+    let failed = fetch();
+    assert!(failed.code == Some(1) && failed.stderr.contains("a/model/resolve/main/model.onnx"), "{}", failed.stderr);
+    assert!(!failed.stderr.contains("hf_secret"), "{}", failed.stderr);
+    let got = fetch().succeeded();
+    assert!(got.stdout.contains("384 dimensions") && got.stdout.contains("libonnxruntime"), "{}", got.stdout);
+    let requests = project.read("requests");
+    let half = format!("GET /a/model/resolve/main/model.onnx bytes={}- Bearer hf_secret", 22_928_619 / 2);
+    assert!(requests.lines().any(|line| line == half), "{requests}");
+    let snapshot = cache.path().join("hf/hub/models--a--model/snapshots/c0ffee");
+    assert_eq!(std::fs::read(snapshot.join("model.onnx")).expect("a file").len(), 22_928_619);
+    assert!(snapshot.join("1_Pooling/config.json").is_file());
+    drop(hub.stdin.take());
+    hub.wait().expect("its end");
 }
