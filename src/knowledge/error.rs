@@ -89,7 +89,7 @@ pub enum KnowledgeError {
     Embedding {
         /// The model that failed.
         model: String,
-        /// What went wrong.
+        /// What went wrong, in words.
         cause: String,
     },
     /// A reranker has failed.
@@ -97,7 +97,7 @@ pub enum KnowledgeError {
     Rerank {
         /// The model, or the program.
         model: String,
-        /// What went wrong.
+        /// What went wrong, in words.
         cause: String,
     },
     /// A server that embeds or reranks has failed.
@@ -107,7 +107,7 @@ pub enum KnowledgeError {
         section: &'static str,
         /// The address that was asked.
         url: String,
-        /// What went wrong.
+        /// What went wrong, in words.
         cause: String,
     },
 }

@@ -15,7 +15,7 @@ const CONSTANT: f32 = 60.0;
 const DEPTH: usize = 4;
 const LEAST_DEPTH: usize = 50;
 
-/// Which rankings count.
+/// Which rankings of chunks count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ranking {
     /// That by words and that by vectors, fused by their ranks.

@@ -43,7 +43,7 @@ pub(super) type Key = [u8; 16];
 /// A file as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Kept {
-    /// Its row.
+    /// The number of its row.
     pub id: i64,
     /// The digest of its path and bytes.
     pub digest: Key,
@@ -56,9 +56,9 @@ pub(super) struct Kept {
 /// A document as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KeptDocument {
-    /// Its row.
+    /// The number of its row.
     pub id: i64,
-    /// Its path.
+    /// Its path, as a source has it.
     pub path: String,
     /// ISO 639-1 code of its language.
     pub language: Option<String>,

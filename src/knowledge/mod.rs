@@ -62,7 +62,7 @@ pub struct Knowledge {
     pub catalogue: Arc<Catalogue>,
     /// The words of its chunks.
     pub index: Arc<Index>,
-    /// What finds passages.
+    /// What finds passages for queries.
     pub retriever: Arc<dyn Retriever>,
     /// What the vectors of chunks follow from; none where passages are found by their words alone.
     pub embedder: Option<Arc<dyn Embedder>>,

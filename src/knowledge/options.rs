@@ -5,7 +5,7 @@ use super::rerank::RerankOptions;
 use super::{Ranking, Reading};
 use std::path::PathBuf;
 
-/// `knowledge` and `tools.retrieval`.
+/// The options `knowledge.*` and `tools.retrieval.*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// The folder of the documents: `<root>/knowledge`.
@@ -25,7 +25,7 @@ pub struct Options {
     pub index_folder: PathBuf,
     /// What of it is made anew although the documents are the same.
     pub anew: Anew,
-    /// What makes vectors.
+    /// What it is that makes vectors.
     pub embeddings: EmbeddingOptions,
     /// Which rankings count where there are vectors.
     pub ranking: Ranking,
@@ -36,11 +36,11 @@ pub struct Options {
 /// What is made anew although the documents are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Anew {
-    /// Nothing.
+    /// Nothing: what is kept is taken over.
     Nothing,
     /// Documents are read and cut again; texts that have a vector keep it.
     Documents,
-    /// Everything.
+    /// Everything, vectors too.
     Everything,
 }
 

@@ -9,7 +9,7 @@ pub enum Step {
     Documents,
     /// The words of chunks are found and indexed.
     Chunks,
-    /// Chunks are embedded.
+    /// Chunks of documents are embedded.
     Vectors,
 }
 

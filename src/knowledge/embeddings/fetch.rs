@@ -73,7 +73,7 @@ pub enum FetchError {
     Hub {
         /// The address of the file.
         url: String,
-        /// What went wrong.
+        /// What went wrong, in words.
         cause: String,
     },
     /// What was fetched can't be used.
@@ -84,7 +84,7 @@ pub enum FetchError {
 /// What there is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
-    /// ONNX Runtime's library.
+    /// Where ONNX Runtime's library lies.
     pub runtime: PathBuf,
     /// The folder of the model, where it was fetched; none where it was there.
     pub model: Option<PathBuf>,

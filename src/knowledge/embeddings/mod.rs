@@ -19,10 +19,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// `tools.retrieval.embeddings`.
+/// The options `tools.retrieval.embeddings.*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmbeddingOptions {
-    /// What makes vectors.
+    /// What it is that makes vectors.
     pub backend: Backend,
     /// The model: its name on the Hub or the server, or a folder with its files.
     pub model: String,
@@ -71,7 +71,7 @@ impl EmbeddingOptions {
     }
 }
 
-/// What makes vectors.
+/// What it is that makes vectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
     /// The model in this process, if it is there; else none: passages are found by their words alone.
@@ -89,7 +89,7 @@ pub enum Backend {
 pub enum Device {
     /// The first CUDA device where ONNX Runtime has one, else the CPU.
     Auto,
-    /// The CPU.
+    /// The CPU, whatever else there is.
     Cpu,
     /// The first CUDA device.
     Cuda,
@@ -100,7 +100,7 @@ pub enum Device {
 pub enum Purpose {
     /// To look for passages.
     Query,
-    /// To be found.
+    /// To be found by queries.
     Passage,
 }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// `tools.retrieval.reranker`, where it is enabled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RerankOptions {
-    /// What ranks.
+    /// What it is that ranks.
     pub backend: RerankBackend,
     /// The model: its name on the Hub or the server, or a folder with its files.
     pub model: String,
@@ -45,7 +45,7 @@ impl RerankOptions {
     }
 }
 
-/// What ranks passages.
+/// What it is that ranks passages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RerankBackend {
     /// A cross-encoder in this process.
