@@ -110,7 +110,7 @@ pub enum MatchLanguage {
     Prefer,
     /// Those in its language: a run needs some in each of its languages.
     Require,
-    /// All.
+    /// All documents of the knowledge base.
     Off,
 }
 

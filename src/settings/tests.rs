@@ -1,5 +1,6 @@
 //! The whole way from a file to settings; what a single step does is tested beside it.
 
+mod coverage;
 mod manifest;
 
 use super::*;
@@ -493,21 +494,4 @@ fn commands_that_convert_name_the_file() {
         (&*reading.text_column, reading.id_column.as_deref(), reading.max_bytes),
         ("body", Some("url"), 500_000)
     );
-}
-
-#[test]
-fn documents_and_languages_are_matched_by_old_words_and_new() {
-    for (coverage, expected) in [
-        ("{}", plan::MatchLanguage::Prefer),
-        ("{match_language: require}", plan::MatchLanguage::Require),
-        ("{match_language: off}", plan::MatchLanguage::Off),
-        ("{document_language: own}", plan::MatchLanguage::Prefer),
-        ("{document_language: any}", plan::MatchLanguage::Off),
-        ("{document_language: any, match_language: require}", plan::MatchLanguage::Require),
-    ] {
-        let settings = load(&format!("{BUILTIN}\ncoverage: {coverage}\n"), &[], &[]).unwrap();
-        assert_eq!(settings.plan.coverage.match_language, expected, "{coverage}");
-    }
-    let settings = load(BUILTIN, &[("DOCUMENT_LANGUAGE", "any")], &[]).unwrap();
-    assert_eq!(settings.plan.coverage.match_language, plan::MatchLanguage::Off);
 }
