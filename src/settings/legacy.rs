@@ -128,6 +128,7 @@ mod tests {
             ("run.turns.distribution", _) => ("exp", "exponential".into()),
             ("llm.mode", _) => ("vllm_attach", "vllm_attach".into()),
             ("tools.retrieval.embeddings.backend", _) => ("lexical", "lexical".into()),
+            ("coverage.match_language", _) => ("require", "require".into()),
             ("tools.retrieval.embeddings.device", _) => ("cpu", "cpu".into()),
             ("tools.retrieval.reranker.backend", _) => ("http", "http".into()),
             (path, keys::Kind::Boolean) => {

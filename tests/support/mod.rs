@@ -238,9 +238,10 @@ pub fn signal(child: &std::process::Child, name: &str) {
 
 /// A configuration with all three roles on the built-in model, judged every turn; `more` is appended at top level.
 pub fn builtin(run: &str, more: &str) -> String {
+    let coverage = if more.contains("coverage:") { "" } else { "coverage: {question_dedup_retries: 3}" };
     format!(
         "run:\n  seed: 5\n{run}\nllm:\n  agents:\n    user: {{provider: builtin}}\n    assistant: {{provider: builtin}}\n    \
-         judge: {{provider: builtin}}\njudge: {{mode: online}}\ncoverage: {{question_dedup_retries: 3}}\n{more}\n"
+         judge: {{provider: builtin}}\njudge: {{mode: online}}\n{coverage}\n{more}\n"
     )
 }
 
