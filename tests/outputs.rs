@@ -71,7 +71,7 @@ const FIELDS: [Fields; 2] = [
         slot: "conversation_index conversation_id target_n_turns status drop_reason n_turns conversation_file",
     },
 ];
-const STATE: &str = "run_id status updated_at n_turns batch_size inputs format_version conversations";
+const STATE: &str = "run_id status updated_at n_turns batch_size inputs coverage format_version conversations";
 const METADATA: &str = "conversation_id timestamp n_turns language judge_granularity personas difficulty_sequence \
     difficulty_max intent_sequence coverage_targets question_modes seed_topics seed_questions conversation_status \
     drop_reason persona_applied retrieved unsupported_numbers judge_accepted run_id unknown_citations provenance";
@@ -333,7 +333,7 @@ fn what_a_turn_takes_on_disk() {
     let once =
         "[synthetic_qa, conversations_index, conversations_sharegpt_judged, turns, dropped, parquet, conversations]";
     let lean = "[conversations_sharegpt, turns]";
-    for (files, most) in [(None, 26_500), (Some(once), 20_000), (Some(lean), 12_000)] {
+    for (files, most) in [(None, 30_500), (Some(once), 23_500), (Some(lean), 13_500)] {
         let project = Project::with(&remote(&endpoint.base_url(), run, ""));
         let set = files.map(|files| format!("saving.files={files}"));
         project.generate(&set.iter().flat_map(|set| ["--set", set]).collect::<Vec<_>>());

@@ -106,7 +106,7 @@ fn what_has_changed_is_made_anew_and_what_is_gone_is_forgotten() {
 fn an_index_that_was_cut_off_goes_on() {
     // Every third request is the last one that is answered.
     let endpoint = everywhere(|request, number| {
-        if request["input"].is_array() && number >= 1 && number < 3 {
+        if request["input"].is_array() && (1..3).contains(&number) {
             return Reply::error(400, "no more of this today");
         }
         all_roles(request, number)

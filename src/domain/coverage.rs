@@ -343,8 +343,11 @@ mod tests {
     fn used(catalogue: &Catalogue, chunk: u32) -> Used {
         let chunk = ChunkIndex(chunk);
         let other = ChunkIndex((chunk.0 * 7 + 3) % catalogue.len() as u32);
-        let linked =
-            if chunk.0 % 3 == 0 && other != chunk { vec![(other, catalogue.source_of(other))] } else { vec![] };
+        let linked = if chunk.0.is_multiple_of(3) && other != chunk {
+            vec![(other, catalogue.source_of(other))]
+        } else {
+            vec![]
+        };
         let source = Some(catalogue.source_of(chunk));
         Used { chunk: Some(chunk), source, linked, ..fixtures::used(&format!("{chunk:?}")) }
     }

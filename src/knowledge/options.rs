@@ -40,7 +40,7 @@ pub enum Anew {
     Nothing,
     /// Documents are read and cut again; texts that have a vector keep it.
     Documents,
-    /// Everything, vectors too.
+    /// Everything is made anew, vectors too.
     Everything,
 }
 

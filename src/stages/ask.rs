@@ -307,7 +307,7 @@ mod tests {
             let model = Script::texts(&[&reply_text(message, "P2")]);
             let question = stage(model.clone(), options()).ask(asking(&follow_up())).await.unwrap();
             assert_eq!(question.used.chunk, Some(ChunkIndex(expected)), "{message}");
-            assert_eq!(question.reply.grounding_facts[0].fact, &*catalogue().chunk(ChunkIndex(expected as u32)).text);
+            assert_eq!(question.reply.grounding_facts[0].fact, &*catalogue().chunk(ChunkIndex(expected)).text);
         }
     }
 

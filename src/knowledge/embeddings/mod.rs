@@ -19,7 +19,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// The options `tools.retrieval.embeddings.*`.
+/// The options of the section `tools.retrieval.embeddings`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmbeddingOptions {
     /// What it is that makes vectors.

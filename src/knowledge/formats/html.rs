@@ -96,7 +96,7 @@ fn declared(bytes: &[u8]) -> Option<&'static Encoding> {
     let (_, after) = start.split_once("charset=")?;
     let label = after.trim_start_matches(['"', '\'', ' ']);
     let end = label.find(|letter: char| !letter.is_ascii_alphanumeric() && !"-_:".contains(letter));
-    let encoding = Encoding::for_label(label[..end.unwrap_or(label.len())].as_bytes())?;
+    let encoding = Encoding::for_label(&label.as_bytes()[..end.unwrap_or(label.len())])?;
     // Bytes that can be read there are no UTF-16, whatever they say.
     Some(encoding.output_encoding())
 }
