@@ -113,7 +113,7 @@ fn vectors_are_those_of_python() {
 #[test]
 fn passages_are_found_by_their_meaning_and_a_run_tells_how() {
     let quickstart = std::fs::read_to_string(shipped("config/quickstart.yaml")).expect("a file");
-    let (project, cache) = fetched(&quickstart);
+    let (project, cache) = fetched(&quickstart.replace("backend: lexical", "backend: auto"));
     copy(&shipped("knowledge"), &project.path("knowledge"));
     let indexed = command(&project, cache.path(), &["index"]).succeeded();
     assert!(indexed.stdout.contains("vectors    fastembed"), "{}", indexed.stdout);

@@ -5,6 +5,7 @@ use super::{RerankOptions, Reranker, Scoring, usable};
 use crate::knowledge::KnowledgeError;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::io::ErrorKind;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -64,8 +65,15 @@ impl Program {
 
     async fn ask(&self, running: &mut Running, request: &Value) -> Result<Answer, KnowledgeError> {
         let line = format!("{request}\n");
-        running.input.write_all(line.as_bytes()).await.map_err(|error| self.wrong(error))?;
-        running.input.flush().await.map_err(|error| self.wrong(error))?;
+        let written = async {
+            running.input.write_all(line.as_bytes()).await?;
+            running.input.flush().await
+        };
+        match written.await {
+            // It has ended, maybe with a word.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+            written => written.map_err(|error| self.wrong(error))?,
+        }
         let answer = running.output.next_line().await.map_err(|error| self.wrong(error))?;
         let answer = answer.ok_or_else(|| self.wrong("it has ended"))?;
         serde_json::from_str(&answer)
