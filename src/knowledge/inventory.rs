@@ -112,7 +112,7 @@ impl Inventory {
     fn prepare(&self) -> Result<(), KnowledgeError> {
         let is_sound = |connection: &Connection| -> rusqlite::Result<bool> {
             let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-            let count: i64 = connection.query_row("SELECT count(*) FROM documents", [], |row| row.get(0))?;
+            let count: i64 = connection.query_row("SELECT count(*) FROM files", [], |row| row.get(0))?;
             Ok(format == FORMAT && count >= 0)
         };
         let is_new = fs::metadata(&self.path).map_or(0, |file| file.len()) == 0;

@@ -115,6 +115,7 @@ fn passages_are_found_by_their_meaning_and_a_run_tells_how() {
     let quickstart = std::fs::read_to_string(shipped("config/quickstart.yaml")).expect("a file");
     let (project, cache) = fetched(&quickstart.replace("backend: lexical", "backend: auto"));
     copy(&shipped("knowledge"), &project.path("knowledge"));
+    project.write("config/topics.yaml", &std::fs::read(shipped("config/topics.yaml")).expect("a file"));
     let indexed = command(&project, cache.path(), &["index"]).succeeded();
     assert!(indexed.stdout.contains("vectors    fastembed"), "{}", indexed.stdout);
     // No word of the question is in the passage, but for those that all have.
@@ -122,7 +123,7 @@ fn passages_are_found_by_their_meaning_and_a_run_tells_how() {
     let found = command(&project, cache.path(), &["search", "config.yaml", question, "-k", "3"]).succeeded();
     assert!(found.stdout.contains("en/lighthouses.md") && found.stdout.contains("vectors: rank 1"), "{}", found.stdout);
     let ran = command(&project, cache.path(), &["run", "--set", "run.total_samples=2"]).succeeded();
-    let again = command(&project, cache.path(), &["run", "--resume"]).succeeded();
+    let again = command(&project, cache.path(), &["run", "--resume", "--set", "run.total_samples=2"]).succeeded();
     assert!(again.stdout.contains("nothing to do"), "{}{}", ran.stdout, again.stdout);
     // A run with vectors does not go on without them.
     let without =
