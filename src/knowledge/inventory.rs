@@ -259,7 +259,8 @@ impl Inventory {
         })
     }
 
-    /// The building is done: other processes may change the folder, and what nobody needs goes. `files` are the rows in use, `texts` the digests of the texts whose vectors are, by model; `keep` says which other files of the folder are.
+    /// The building is done: other processes may change the folder, and what nobody needs goes. `files` are the rows in use,
+    /// `vectors` the model whose vectors are, with the digests of their texts; `keep` says which other files of the folder are.
     pub fn settle(
         &self,
         files: &[i64],
@@ -268,8 +269,10 @@ impl Inventory {
     ) -> Result<(), KnowledgeError> {
         let failed =
             |cause: std::io::Error| KnowledgeError::IndexFolder { path: self.folder.clone(), cause: cause.to_string() };
-        // Nobody else reads.
-        if self.reading.try_lock().is_ok() {
+        let all: usize =
+            self.with(|connection| connection.query_row("SELECT count(*) FROM files", [], |row| row.get(0)))?;
+        // Something is left over, and nobody else reads.
+        if all != files.len() && self.reading.try_lock().is_ok() {
             self.with(|connection| {
                 let clear = connection.unchecked_transaction()?;
                 clear.execute_batch(
@@ -306,7 +309,7 @@ impl Inventory {
         Ok(())
     }
 
-    /// The vector of a text, if it is kept; none for another length than `dimensions`.
+    /// The vector of a text, if it is kept.
     pub fn vector(&self, model: &Key, text: &Key) -> Result<Option<Vec<f32>>, KnowledgeError> {
         self.with(|connection| {
             let mut find = connection.prepare_cached("SELECT vector FROM vectors WHERE model = ?1 AND text = ?2")?;
