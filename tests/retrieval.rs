@@ -5,6 +5,8 @@ use crate::support::endpoint::{Behaviour, Endpoint, Reply};
 use crate::support::{Project, builtin, expect_same, files, remote};
 use serde_json::{Value, json};
 use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::SystemTime;
 
 const RUN: &str = "  run_id: r\n  batch_size: 4\n  total_samples: 8\n  turns: {mode: exact, exact: 2}";
@@ -157,6 +159,42 @@ fn runs_with_vectors_and_reranking_are_the_same_on_any_number_of_workers_and_whe
         &base_url,
     ]);
     assert!(resumed.code == Some(1) && resumed.stderr.contains("reranker"), "{}", resumed.stderr);
+}
+
+#[test]
+fn a_server_that_ranks_otherwise_later_changes_nothing_that_was_found() {
+    // What ranks: so many times, in the order of the passages, then no more; or without end, in the other order.
+    let (most, is_changed) = (Arc::new(AtomicU64::new(u64::MAX)), Arc::new(AtomicBool::new(false)));
+    let (left, changed) = (most.clone(), is_changed.clone());
+    let endpoint = everywhere(move |request, number| match request["documents"].as_array() {
+        None => all_roles(request, number),
+        Some(_) if left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_err() => {
+            Reply::json(400, &json!({"error": "no more rankings"}))
+        }
+        Some(documents) => {
+            let sign = if changed.load(Ordering::SeqCst) { 1.0 } else { -1.0 };
+            let score = |at: usize| json!({"index": at, "relevance_score": sign * at as f64});
+            Reply::json(200, &json!({ "results": (0..documents.len()).map(score).collect::<Vec<_>>() }))
+        }
+    });
+    let reranker = format!(", reranker: {{enabled: true, model: r, base_url: \"{}\"}}", endpoint.base_url());
+    let config = remote(&endpoint.base_url(), RUN, &embedding_at(&endpoint.base_url(), &reranker));
+    let chats = || endpoint.log().iter().filter(|body| body["messages"].is_array()).count();
+    Project::with(&config).generate(&[]);
+    let whole = chats();
+
+    let project = Project::with(&config);
+    most.store(7, Ordering::SeqCst);
+    project.run(&["run", "config.yaml"]).failed(&["tools.retrieval.reranker", "no more rankings", "--resume r"]);
+    most.store(u64::MAX, Ordering::SeqCst);
+    is_changed.store(true, Ordering::SeqCst);
+    project.generate(&["--resume"]);
+    assert_eq!(
+        (project.rows("outputs/turns.jsonl").len(), project.drops().len()),
+        (16, 0),
+        "no conversation paid for it"
+    );
+    assert_eq!(chats() - whole, whole, "no question, answer or verdict was asked for again, on other grounds");
 }
 
 #[test]

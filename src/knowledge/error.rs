@@ -110,6 +110,12 @@ pub enum KnowledgeError {
         /// What went wrong, in words.
         cause: String,
     },
+    /// What was found can't be kept, or a search that others waited for too has failed: the run has to stop.
+    #[error("{0}")]
+    Halted(String),
+    /// The task that searched ended without a result.
+    #[error("the task that searched the knowledge base was lost: {0}")]
+    Lost(String),
 }
 
 impl KnowledgeError {

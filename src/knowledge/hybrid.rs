@@ -1,10 +1,10 @@
 //! Search by words and by meaning.
 
 use super::embeddings::{Embedder, Purpose, prefixed};
-use super::retriever::{Place, ranked};
+use super::retriever::{Ranked, ranked};
 use super::vectors::Vectors;
 use super::{Hit, Index, KnowledgeError, Retriever, Searching};
-use crate::domain::ChunkIndex;
+use crate::domain::{ChunkIndex, Place};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ impl VectorSearch {
 }
 
 impl Retriever for VectorSearch {
-    fn search<'a>(&'a self, query: &'a str, k: usize) -> Searching<'a> {
+    fn search<'a>(&'a self, _: Place, query: &'a str, k: usize) -> Searching<'a> {
         Box::pin(async move {
             let depth = (k * DEPTH).max(LEAST_DEPTH);
             let near = self.nearest(query, depth).await?;
@@ -58,6 +58,10 @@ impl Retriever for VectorSearch {
             hits.truncate(k);
             Ok(hits)
         })
+    }
+
+    fn is_reproducible(&self) -> bool {
+        false
     }
 }
 
@@ -75,7 +79,7 @@ fn fused(lexical: Vec<(ChunkIndex, f32)>, vector: Vec<(ChunkIndex, f32)>, rankin
     for hit in &mut hits {
         hit.score = match ranking {
             Ranking::Hybrid => {
-                let of = |place: Option<Place>| place.map_or(0.0, |place| 1.0 / (CONSTANT + place.rank as f32));
+                let of = |place: Option<Ranked>| place.map_or(0.0, |place| 1.0 / (CONSTANT + place.rank as f32));
                 of(hit.lexical) + of(hit.vector)
             }
             Ranking::Vector => hit.vector.map_or(0.0, |place| place.score),
@@ -104,8 +108,8 @@ mod tests {
             assert_eq!(order(&hits), expected, "{lexical:?} {vector:?}");
         }
         let hits = fused(ranking(&[1]), ranking(&[2, 1]), Ranking::Hybrid);
-        assert_eq!(hits[0].lexical, Some(Place { rank: 1, score: 9.0 }));
-        assert_eq!(hits[0].vector, Some(Place { rank: 2, score: 9.0 }));
+        assert_eq!(hits[0].lexical, Some(Ranked { rank: 1, score: 9.0 }));
+        assert_eq!(hits[0].vector, Some(Ranked { rank: 2, score: 9.0 }));
         assert!((hits[0].score - (1.0 / 61.0 + 1.0 / 62.0)).abs() < 1e-7);
         assert_eq!(order(&fused(Vec::new(), ranking(&[2, 1]), Ranking::Vector)), [1, 2]);
     }

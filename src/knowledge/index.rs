@@ -203,7 +203,7 @@ impl Index {
     }
 
     /// The terms of a word that some chunk has, and where they are in the index.
-    fn known_terms<'a>(
+    pub(super) fn known_terms<'a>(
         &'a self,
         word: &'a str,
     ) -> impl Iterator<Item = (Term, TermInfo, &'a InvertedIndexReader)> + 'a {

@@ -16,6 +16,7 @@ mod hybrid;
 mod index;
 mod inventory;
 mod language;
+mod likeness;
 mod options;
 mod outline;
 mod progress;
@@ -36,7 +37,7 @@ pub use index::Index;
 pub use options::{Anew, Options, Strategy};
 pub use progress::{Progress, Step, Watch};
 pub use reading::Reading;
-pub use retriever::{Hit, Place, Retriever, Searching};
+pub use retriever::{Hit, Ranked, Retriever, Searching};
 pub use sandbox::serve as read_documents;
 
 use crate::domain::{Catalogue, Chunk, Source, SourceIndex};

@@ -6,10 +6,13 @@ use reqwest::header::RETRY_AFTER;
 use reqwest::{RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Tries of a request that may come through later.
+/// Tries of a request that may come through later: of a server that has not answered yet, some eight seconds long, and of one
+/// that has, some nine minutes long. It may be starting again.
 const TRIES: u32 = 5;
+const PATIENT_TRIES: u32 = 16;
 
 /// The wait before the second try; each further one waits twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -27,6 +30,8 @@ pub(super) struct Client {
     url: String,
     key: String,
     client: reqwest::Client,
+    /// Whether it has answered once.
+    has_answered: AtomicBool,
 }
 
 /// Why a try came to nothing, and whether another one may come to more.
@@ -47,7 +52,7 @@ impl Client {
         }
         let client = reqwest::Client::builder().timeout(Duration::from_secs(timeout)).build();
         let client = client.map_err(|error| wrong(error.to_string()))?;
-        Ok(Self { section, url, key, client })
+        Ok(Self { section, url, key, client, has_answered: AtomicBool::default() })
     }
 
     /// What is wrong with the server.
@@ -61,15 +66,17 @@ impl Client {
     /// When the server refuses, or no try came through.
     pub async fn post<T: DeserializeOwned>(&self, body: &impl Serialize) -> Result<T, KnowledgeError> {
         let mut wait = FIRST_WAIT;
-        for last in [false; TRIES as usize - 1].into_iter().chain([true]) {
+        for tried in 1.. {
+            let tries = if self.has_answered.load(Ordering::Relaxed) { PATIENT_TRIES } else { TRIES };
             let request = self.client.post(&self.url).json(body);
             let request = if self.key.is_empty() { request } else { request.bearer_auth(&self.key) };
             match attempt(request).await {
                 Ok(answer) => {
+                    self.has_answered.store(true, Ordering::Relaxed);
                     let read = serde_json::from_slice(&answer);
                     return read.map_err(|error| self.wrong(format!("its answer can't be read: {error}")));
                 }
-                Err(Failure { cause, again: Some(asked) }) if !last => {
+                Err(Failure { cause, again: Some(asked) }) if tried < tries => {
                     tracing::debug!(target: "dlgforge.retrieval", "[vector-db] {}: {cause}; once more", self.url);
                     tokio::time::sleep(wait.max(asked).min(LONGEST_WAIT)).await;
                     wait *= 2;

@@ -3,8 +3,7 @@
 use super::chat::Replying;
 use super::{ChatReply, ChatRequest, Model, ModelError};
 use crate::domain::{Digest, Place, Stage, Task, ToolCall};
-use crate::store::journal::Reuse;
-use crate::store::{Recalled, Store, StoreError, recall};
+use crate::store::{Kept, StoreError};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,25 +27,12 @@ impl Counts {
 pub struct StandIn {
     /// The model it stands in for.
     pub model: Arc<dyn Model>,
-    /// Where replies may be, with the run whose they are.
-    pub journal: Option<(Arc<dyn Store>, Arc<str>)>,
-    /// Another run whose replies serve too.
-    pub reuse: Option<Reuse>,
+    /// The replies that are there.
+    pub kept: Kept,
     /// What was asked for.
     pub counts: Arc<Counts>,
     /// Who is told when the journal can't be read.
     pub broken: Arc<dyn Fn(&StoreError) + Send + Sync>,
-}
-
-impl StandIn {
-    /// The kept reply, if it can be read.
-    fn recalled(&self, place: &Place, digest: Digest) -> Result<Option<ChatReply>, StoreError> {
-        let Some((store, run)) = &self.journal else { return Ok(None) };
-        match recall(&**store, run, self.reuse.as_ref(), place, digest)? {
-            Recalled::Found(found) => Ok(serde_json::from_slice(&found.reply).ok()),
-            Recalled::Nothing | Recalled::Unreadable(_) => Ok(None),
-        }
-    }
 }
 
 impl Model for StandIn {
@@ -61,7 +47,7 @@ impl Model for StandIn {
     fn chat<'a>(&'a self, request: &'a ChatRequest) -> Replying<'a> {
         Box::pin(async move {
             let digest = self.model.digest(request)?;
-            let recalled = self.recalled(&request.place, digest).inspect_err(|error| (self.broken)(error))?;
+            let recalled = self.kept.answer(&request.place, digest).inspect_err(|error| (self.broken)(error))?;
             let counters = if recalled.is_some() { &self.counts.found } else { &self.counts.missing };
             counters[usize::from(request.place.stage.number())].fetch_add(1, Ordering::Relaxed);
             Ok(recalled.unwrap_or_else(|| stand_in(request)))

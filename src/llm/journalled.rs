@@ -3,12 +3,10 @@
 use super::chat::Replying;
 use super::{ChatReply, ChatRequest, Meter, Model, ModelError};
 use crate::domain::{Agent, Digest};
-use crate::store::journal::{Found, Paid};
-use crate::store::{Flights, Journal, StoreError};
+use crate::store::journal::Paid;
+use crate::store::{Journal, Recorded};
 use std::sync::Arc;
 use std::time::Instant;
-
-type Outcome = Result<Arc<ChatReply>, ModelError>;
 
 /// A model whose replies are durable before anybody sees them.
 ///
@@ -16,72 +14,51 @@ type Outcome = Result<Arc<ChatReply>, ModelError>;
 /// the journal, for it is paid for, and the step may come back. Its permit is free meanwhile: for that long one request
 /// more may be out than there are permits.
 pub struct Journalled {
-    front: Arc<Front>,
-    flights: Flights<Outcome>,
-}
-
-/// The journal and the model behind it.
-struct Front {
     model: Arc<dyn Model>,
     agent: Agent,
-    journal: Arc<Journal>,
+    replies: Recorded<Arc<ChatReply>, ModelError>,
     meter: Arc<Meter>,
 }
 
 impl Journalled {
     /// This model as this agent, behind this journal.
     pub fn new(model: Arc<dyn Model>, agent: Agent, journal: Arc<Journal>, meter: Arc<Meter>) -> Self {
-        Self { front: Arc::new(Front { model, agent, journal, meter }), flights: Flights::default() }
-    }
-}
-
-impl Front {
-    /// The journal's reply, or else the model's, which is kept.
-    async fn reply(&self, request: &ChatRequest, digest: Digest) -> Result<ChatReply, ModelError> {
-        let read = |reply: &[u8]| serde_json::from_slice(reply).map_err(|error| error.to_string());
-        if let Some((read, Found { reply, reused })) = self.journal.recall(&request.place, digest, read)? {
-            if reused {
-                self.journal.keep(request.place, digest, reply, None).await?;
-            }
-            self.meter.recalled();
-            return Ok(read);
-        }
-        let start = Instant::now();
-        let reply = self.model.chat(request).await?;
-        let paid = Paid {
-            agent: self.agent,
-            model: reply.model.clone(),
-            usage: reply.usage,
-            latency_us: start.elapsed().as_micros() as u64,
-            nanousd: reply.cost_nanousd,
-        };
-        let unwritable = |error: serde_json::Error| StoreError::Pack { cause: error.to_string() };
-        let written = serde_json::to_vec(&reply).map_err(|error| self.journal.fail(unwritable(error)))?;
-        self.journal.keep(request.place, digest, written, Some(paid)).await?;
-        Ok(reply)
+        Self { model, agent, replies: Recorded::new(journal), meter }
     }
 }
 
 impl Model for Journalled {
     fn name(&self) -> &Arc<str> {
-        self.front.model.name()
+        self.model.name()
     }
 
     fn plays_personas(&self) -> bool {
-        self.front.model.plays_personas()
+        self.model.plays_personas()
     }
 
     fn digest(&self, request: &ChatRequest) -> Result<Digest, ModelError> {
-        self.front.model.digest(request)
+        self.model.digest(request)
     }
 
     fn chat<'a>(&'a self, request: &'a ChatRequest) -> Replying<'a> {
         Box::pin(async move {
-            let digest = self.front.model.digest(request)?;
-            let (front, request) = (self.front.clone(), request.clone());
-            let key = (request.place, digest);
-            let reply = async move { front.reply(&request, digest).await.map(Arc::new) };
-            self.flights.join(key, |lost| Err(ModelError::Lost(lost)), reply).await.map(Arc::unwrap_or_clone)
+            let digest = self.model.digest(request)?;
+            let (model, agent, meter, place) = (self.model.clone(), self.agent, self.meter.clone(), request.place);
+            let request = request.clone();
+            let ask = async move {
+                let start = Instant::now();
+                let reply = model.chat(&request).await?;
+                let paid = Paid {
+                    agent,
+                    model: reply.model.clone(),
+                    usage: reply.usage,
+                    latency_us: start.elapsed().as_micros() as u64,
+                    nanousd: reply.cost_nanousd,
+                };
+                Ok((Arc::new(reply), Some(paid)))
+            };
+            let reply = self.replies.answer(place, digest, move || meter.recalled(), ModelError::Lost, ask);
+            reply.await.map(Arc::unwrap_or_clone)
         })
     }
 }
@@ -91,7 +68,7 @@ impl Model for Journalled {
 mod tests {
     use super::*;
     use crate::llm::{Usage, samples};
-    use crate::store::{Sqlite, Store};
+    use crate::store::{Sqlite, Store, StoreError};
     use std::sync::atomic::{AtomicU64, Ordering};
     use tokio::sync::Semaphore;
 

@@ -151,6 +151,7 @@ impl<'a> TurnColumns<'a> {
             text("run_id"),
             list("unknown_citations", DataType::Utf8),
             list("provenance", fields(&[place(), used()].concat())),
+            list("linked_targets", DataType::Utf8),
             text("language"),
             maybe_text("source_path"),
             always("tool_calls", DataType::UInt32),

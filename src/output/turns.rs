@@ -29,9 +29,6 @@ pub struct TurnRow<'a> {
     pub(crate) intent: Intent,
     pub(crate) difficulty: Difficulty,
     pub(crate) coverage_target: Text<'a>,
-    /// Ids of the further passages that the question needs, in the order of their facts.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) linked_targets: Vec<String>,
     pub(crate) grounding_facts: Cow<'a, [GroundingFact]>,
     pub(crate) notes_for_assistant: Cow<'a, [String]>,
     pub(crate) reasoning_trace: Cow<'a, ReasoningTrace>,
@@ -54,6 +51,9 @@ pub struct TurnRow<'a> {
     pub(crate) run_id: Text<'a>,
     pub(crate) unknown_citations: Cow<'a, [String]>,
     pub(crate) provenance: Vec<Shown<'a>>,
+    /// Ids of the further passages that the question needs, in the order of their facts.
+    #[serde(default)]
+    pub(crate) linked_targets: Vec<String>,
 }
 
 impl<'a> TurnRow<'a> {
@@ -73,7 +73,6 @@ impl<'a> TurnRow<'a> {
             intent: question.reply.intent,
             difficulty: question.reply.difficulty,
             coverage_target: (&question.reply.coverage_target).into(),
-            linked_targets: question.used.linked.iter().map(|(chunk, _)| parts.catalogue.chunk(*chunk).id).collect(),
             grounding_facts: Cow::Borrowed(&question.reply.grounding_facts),
             notes_for_assistant: Cow::Borrowed(&question.reply.notes_for_assistant),
             reasoning_trace: Cow::Borrowed(&answer.reasoning_trace),
@@ -96,6 +95,7 @@ impl<'a> TurnRow<'a> {
             run_id: (&*parts.facts.run_id).into(),
             unknown_citations: Cow::Borrowed(&turn.answer.unknown_citations),
             provenance: parts.shown(turn),
+            linked_targets: question.used.linked.iter().map(|(chunk, _)| parts.catalogue.chunk(*chunk).id).collect(),
         }
     }
 }

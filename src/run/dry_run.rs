@@ -10,8 +10,8 @@ use crate::domain::Stage;
 use crate::llm::dry_run::{Counts, StandIn};
 use crate::operators::{Executor, Stop};
 use crate::settings::Settings;
-use crate::store::StoreError;
-use crate::tools::KeptWeb;
+use crate::store::{Kept, StoreError};
+use crate::tools::{KeptSearch, KeptWeb};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -44,17 +44,18 @@ pub fn dry_run(settings: &Settings, listeners: &Listeners) -> Result<DryRun, Run
     });
     let counts = Arc::new(Counts::default());
     let journal = folder.as_ref().map(|folder| (folder.store.clone(), facts.run_id.clone()));
+    let kept = Kept { journal, reuse: work.reuse.clone() };
     let front = Front {
         model: &|model, _| {
             Arc::new(StandIn {
                 model: model.clone(),
-                journal: journal.clone(),
-                reuse: work.reuse.clone(),
+                kept: kept.clone(),
                 counts: counts.clone(),
                 broken: broken.clone(),
             })
         },
-        web: &|_| Arc::new(KeptWeb { journal: journal.clone(), reuse: work.reuse.clone() }),
+        web: &|_| Arc::new(KeptWeb(kept.clone())),
+        search: &|retriever, setup| Arc::new(KeptSearch { retriever, setup, kept: kept.clone() }),
     };
     let stages = prepared.sources.stages(settings, (&facts, work.normalisation), front);
     on_workers(1, &work, &stages, &executor, listeners, |_, _| {})?;

@@ -8,12 +8,13 @@ use super::signals::{self, Signal};
 use super::writer::{Writer, Written};
 use super::{Host, RunError};
 use crate::dataflows::generate::{Order, Stages, generate};
+use crate::knowledge::KnowledgeError;
 use crate::llm::Journalled;
 use crate::operators::{Executor, Settlement, Stop, Tally};
 use crate::output::RunFacts;
 use crate::settings::Settings;
 use crate::store::{Journal, Reuse, Store};
-use crate::tools::JournalledWeb;
+use crate::tools::{JournalledSearch, JournalledWeb};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use timely::{CommunicationConfig, Config, WorkerConfig};
@@ -60,6 +61,11 @@ pub fn execute(
     let front = Front {
         model: &|model, agent| Arc::new(Journalled::new(model.clone(), agent, journal.clone(), shared.meter.clone())),
         web: &|web| Arc::new(JournalledWeb::new(web.clone(), journal.clone(), prepared.sources.searches.clone())),
+        search: &|retriever, setup| {
+            let halt = shared.halt.clone();
+            let broken = move |error: &KnowledgeError| _ = halt.halt(error.to_string());
+            Arc::new(JournalledSearch::new(retriever, setup, journal.clone(), broken))
+        },
     };
     let stages = prepared.sources.stages(settings, (&facts, work.normalisation), front);
 

@@ -16,9 +16,9 @@ use crate::plan::{
     self, Asking, Distribution, MatchLanguage, Plan, PlanError, TopicOptions, personas::Pool, topics::Topics,
 };
 use crate::providers::{self, AgentOptions, Serper, Shared};
-use crate::settings::{PersonaSource, Settings, TopicSource, WebSettings};
+use crate::settings::{PersonaSource, Settings, TopicSource, WebSettings, digest};
 use crate::stages::{Ask, Checks, Granularity, Judge, PromptError, Prompts, Responder};
-use crate::store::StoreError;
+use crate::store::{Kept, StoreError};
 use crate::tools::{KeptWeb, KnowledgeSearch, SearchMeter, Tool, Toolbox, Web, WebSearch};
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -159,7 +159,6 @@ pub struct Sources {
     index: Arc<Index>,
     retriever: Arc<dyn Retriever>,
     pub embedder: Option<Arc<dyn Embedder>>,
-    search: Arc<dyn Tool>,
     web: Option<Arc<dyn Web>>,
 }
 
@@ -169,20 +168,23 @@ type InFrontOfModel<'a> = &'a dyn Fn(&Arc<dyn Model>, Agent) -> Arc<dyn Model>;
 /// The same of the web.
 type InFrontOfWeb<'a> = &'a dyn Fn(&Arc<dyn Web>) -> Arc<dyn Web>;
 
-/// What stands in front of models and of the web.
+/// The same of searches of the knowledge base, with all that they follow from beside the query.
+type InFrontOfSearch<'a> = &'a dyn Fn(Arc<dyn Retriever>, Arc<str>) -> Arc<dyn Retriever>;
+
+/// What stands in front of models, of the web, and of searches that may come out otherwise the next time.
 pub struct Front<'a> {
     /// In front of the model of an agent.
     pub model: InFrontOfModel<'a>,
     /// In front of the web.
     pub web: InFrontOfWeb<'a>,
+    /// In front of searches of the knowledge base.
+    pub search: InFrontOfSearch<'a>,
 }
 
 impl Sources {
     pub fn read(settings: &Settings, shared: &Shared, watch: Watch<'_>) -> Result<Self, RunError> {
         check_languages(settings)?;
         let Knowledge { catalogue, index, retriever, embedder, .. } = knowledge(settings, watch)?;
-        let search: Arc<dyn Tool> =
-            Arc::new(KnowledgeSearch::new(retriever.clone(), catalogue.clone(), settings.top_k));
         let searches = Arc::<SearchMeter>::default();
         let web = settings.web_search.as_ref().map(|web| self::web(web, shared, &searches)).transpose()?;
         let topics = topics(settings)?;
@@ -198,18 +200,35 @@ impl Sources {
             index,
             retriever,
             embedder,
-            search,
             web,
         })
     }
 
-    /// What the assistant may call: the knowledge base, and the web where it is searched, behind this.
-    fn toolbox(&self, settings: &Settings, front: impl Fn(&Arc<dyn Web>) -> Arc<dyn Web>) -> Toolbox {
+    /// What the assistant may call: the knowledge base, by this retriever, and the web where it is searched, behind this.
+    fn toolbox(
+        &self,
+        settings: &Settings,
+        retriever: &Arc<dyn Retriever>,
+        front: impl Fn(&Arc<dyn Web>) -> Arc<dyn Web>,
+    ) -> Toolbox {
+        let search: Arc<dyn Tool> =
+            Arc::new(KnowledgeSearch::new(retriever.clone(), self.catalogue.clone(), settings.top_k));
         let web = settings.web_search.as_ref().zip(self.web.as_ref());
         let web = web.map(|(WebSettings { results, domains, .. }, web)| -> Arc<dyn Tool> {
             Arc::new(WebSearch::new(front(web), *results, domains.clone()))
         });
-        Toolbox::new([self.search.clone()].into_iter().chain(web))
+        Toolbox::new([search].into_iter().chain(web))
+    }
+
+    /// What finds passages, behind this where the same query may find others the next time.
+    fn retriever(&self, settings: &Settings, front: InFrontOfSearch<'_>) -> Arc<dyn Retriever> {
+        if self.retriever.is_reproducible() {
+            return self.retriever.clone();
+        }
+        let embedder = self.embedder.as_ref().map(|embedder| embedder.name());
+        let reranker = settings.knowledge.reranker.as_ref().map(|reranker| reranker.told());
+        let setup = format!("{:?} {embedder:?} {reranker:?} {:?}", settings.knowledge.ranking, self.catalogue.sources);
+        front(self.retriever.clone(), digest(setup.as_bytes()).into())
     }
 
     /// What the verbs of a run mean, with this in front of models and of the web.
@@ -217,15 +236,14 @@ impl Sources {
         &self,
         settings: &Settings,
         (facts, normalisation): (&RunFacts, Normalisation),
-        Front { model: behind, web }: Front<'_>,
+        Front { model: behind, web, search }: Front<'_>,
     ) -> Stages {
-        let (prompts, index, retriever) = (&self.prompts, &self.index, &self.retriever);
-        let toolbox = Arc::new(self.toolbox(settings, web));
+        let (prompts, index, retriever) = (&self.prompts, &self.index, self.retriever(settings, search));
+        let toolbox = Arc::new(self.toolbox(settings, &retriever, web));
         let checks = Arc::new(Checks::new(prompts, &toolbox.definitions()));
         let plan = Arc::new(Plan::new(self.plan_options(settings, facts.seed, normalisation), self.catalogue.clone()));
         let [user, assistant] = [Agent::User, Agent::Assistant].map(|agent| behind(&self.models[agent], agent));
-        let ask =
-            Arc::new(Ask::new(user, prompts.clone(), checks.clone(), plan.clone(), retriever.clone(), index.clone()));
+        let ask = Arc::new(Ask::new(user, prompts.clone(), checks.clone(), plan.clone(), retriever, index.clone()));
         let responder =
             Arc::new(Responder::new(assistant, prompts.clone(), checks, index.clone(), toolbox, settings.answers));
         let judge = self.models.get(Agent::Judge).map(|model| {
@@ -290,7 +308,7 @@ impl Sources {
             topics_probability: plan.topics_probability,
             topics_enabled: settings.topics_enabled,
             top_k: settings.top_k,
-            tools: output::Tools::of(&self.toolbox(settings, Arc::clone).definitions()),
+            tools: output::Tools::of(&self.toolbox(settings, &self.retriever, Arc::clone).definitions()),
             user_agent: user.name().clone(),
             assistant_agent: assistant.name().clone(),
             persona_applied: !(self.personas.user.is_empty() && self.personas.assistant.is_empty())
@@ -369,7 +387,7 @@ fn opener(
 fn web(settings: &WebSettings, shared: &Shared, meter: &Arc<SearchMeter>) -> Result<Arc<dyn Web>, RunError> {
     Ok(match settings.is_asked {
         true => Arc::new(Serper::new(&settings.serper, shared, meter.clone())?),
-        false => Arc::new(KeptWeb { journal: None, reuse: None }),
+        false => Arc::new(KeptWeb(Kept::default())),
     })
 }
 

@@ -1,8 +1,9 @@
 //! What can be done with the knowledge base alone: build its index, search it, get what embedding needs.
 
 use super::{RunError, Terminal};
+use crate::domain::Place;
 use crate::knowledge::embeddings::{self, FetchError, Fetched, Origin};
-use crate::knowledge::{self, Hit, Knowledge, KnowledgeError, Place};
+use crate::knowledge::{self, Hit, Knowledge, KnowledgeError, Ranked};
 use crate::settings::KnowledgeSettings;
 use std::fmt;
 use std::future::Future;
@@ -77,7 +78,7 @@ impl fmt::Display for Indexed {
 /// When the knowledge base can't be read or searched.
 pub fn search(settings: &KnowledgeSettings, query: &str, k: usize, terminal: &Terminal) -> Result<Found, RunError> {
     let Knowledge { catalogue, retriever, .. } = opened(settings, terminal)?;
-    let hits = waited(retriever.search(query, k))??;
+    let hits = waited(retriever.search(Place::default(), query, k))??;
     let passage = |hit: Hit| {
         let chunk = catalogue.chunk(hit.chunk);
         let source = &catalogue.source(chunk.source).path;
@@ -97,7 +98,7 @@ impl fmt::Display for Found {
             write!(f, "{}. {source}\n   ", at + 1)?;
             let stages = [("words", hit.lexical), ("vectors", hit.vector), ("reranker", hit.rerank)];
             let told = stages.into_iter().filter_map(|(name, place)| Some((name, place?)));
-            let told = told.map(|(name, Place { rank, score })| format!("{name}: rank {rank}, score {score:.4}"));
+            let told = told.map(|(name, Ranked { rank, score })| format!("{name}: rank {rank}, score {score:.4}"));
             writeln!(f, "{}", told.collect::<Vec<_>>().join("; "))?;
             if !context.is_empty() {
                 writeln!(f, "   {context}")?;

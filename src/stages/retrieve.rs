@@ -29,9 +29,13 @@ pub(super) struct Tools<'a> {
     pub index: &'a Index,
 }
 
-/// A search that fails costs the conversation.
+/// A search that fails costs the conversation, unless the run stops for it and goes on with it when it is resumed.
 pub(super) fn unsearchable(error: KnowledgeError) -> Failure {
-    Failure::Retrieval { detail: error.to_string() }
+    match error {
+        KnowledgeError::Halted(_) => Failure::Stopped,
+        KnowledgeError::Lost(_) => Failure::Lost,
+        error => Failure::Retrieval { detail: error.to_string() },
+    }
 }
 
 fn uncallable(error: ToolError) -> Failure {

@@ -1,75 +1,40 @@
 //! The web with the journal in front: what was found before is not searched for again.
 
 use super::{Asked, SearchMeter, Web, WebError, WebReply, WebSearching};
-use crate::domain::{Digest, Place};
-use crate::store::journal::{Found, Reuse};
-use crate::store::{Flights, Journal, Recalled, Store, StoreError, recall};
+use crate::domain::Place;
+use crate::store::{Journal, Kept, Recorded};
 use std::sync::Arc;
 
 /// A web whose results are durable before anybody sees them, its failures too: a conversation that was told of one must meet
-/// it again. A search goes on, as requests to models do, when the conversation that made it is rolled back.
+/// it again.
 pub struct JournalledWeb {
-    front: Arc<Front>,
-    flights: Flights<Result<WebReply, WebError>>,
-}
-
-/// The journal and the web behind it.
-struct Front {
     web: Arc<dyn Web>,
-    journal: Arc<Journal>,
+    replies: Recorded<WebReply, WebError>,
     meter: Arc<SearchMeter>,
 }
 
 impl JournalledWeb {
     /// This web behind this journal.
     pub fn new(web: Arc<dyn Web>, journal: Arc<Journal>, meter: Arc<SearchMeter>) -> Self {
-        Self { front: Arc::new(Front { web, journal, meter }), flights: Flights::default() }
-    }
-}
-
-impl Front {
-    /// What the journal has, or else what the web says, which is kept.
-    async fn reply(&self, place: Place, digest: Digest, asked: &Asked) -> Result<WebReply, WebError> {
-        let read = |reply: &[u8]| serde_json::from_slice(reply).map_err(|error| error.to_string());
-        if let Some((read, Found { reply, reused })) = self.journal.recall(&place, digest, read)? {
-            if reused {
-                self.journal.keep(place, digest, reply, None).await?;
-            }
-            self.meter.recalled();
-            return Ok(read);
-        }
-        let reply = self.web.search(place, asked).await?;
-        let unwritable = |error: serde_json::Error| StoreError::Pack { cause: error.to_string() };
-        let written = serde_json::to_vec(&reply).map_err(|error| self.journal.fail(unwritable(error)))?;
-        self.journal.keep(place, digest, written, None).await?;
-        Ok(reply)
+        Self { web, replies: Recorded::new(journal), meter }
     }
 }
 
 impl Web for JournalledWeb {
     fn search<'a>(&'a self, place: Place, asked: &'a Asked) -> WebSearching<'a> {
-        let (front, asked, digest) = (self.front.clone(), asked.clone(), asked.digest());
-        let reply = async move { front.reply(place, digest, &asked).await };
-        Box::pin(self.flights.join((place, digest), |lost| Err(WebError::Lost(lost)), reply))
+        let (web, asked, digest, meter) = (self.web.clone(), asked.clone(), asked.digest(), self.meter.clone());
+        let ask = async move { Ok((web.search(place, &asked).await?, None)) };
+        Box::pin(self.replies.answer(place, digest, move || meter.recalled(), WebError::Lost, ask))
     }
 }
 
 /// A web that is not asked: there is what the journal has, and else nothing. For dry runs, and for pilots, which have none.
-pub struct KeptWeb {
-    /// Where results may be, with the run whose they are.
-    pub journal: Option<(Arc<dyn Store>, Arc<str>)>,
-    /// Another run whose results serve too.
-    pub reuse: Option<Reuse>,
-}
+pub struct KeptWeb(pub Kept);
 
 impl Web for KeptWeb {
     fn search<'a>(&'a self, place: Place, asked: &'a Asked) -> WebSearching<'a> {
         Box::pin(async move {
-            let Some((store, run)) = &self.journal else { return Ok(WebReply::Pages(Vec::new())) };
-            let kept = match recall(&**store, run, self.reuse.as_ref(), &place, asked.digest())? {
-                Recalled::Found(found) => serde_json::from_slice(&found.reply).ok(),
-                Recalled::Nothing | Recalled::Unreadable(_) => None,
-            };
+            let kept = self.0.answer(&place, asked.digest())?;
             Ok(kept.unwrap_or_else(|| WebReply::Pages(Vec::new())))
         })
     }
@@ -80,7 +45,7 @@ impl Web for KeptWeb {
 mod tests {
     use super::*;
     use crate::domain::Page;
-    use crate::store::Sqlite;
+    use crate::store::{Sqlite, Store};
     use crate::tools::Domains;
     use std::sync::atomic::{AtomicU64, Ordering};
     use tokio::sync::Semaphore;
@@ -165,10 +130,10 @@ mod tests {
         let found = web.search(Place::default(), &asked("tea")).await.unwrap();
         drop(web);
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(folder.path()).unwrap());
-        let kept = KeptWeb { journal: Some((store, "r".into())), reuse: None };
+        let kept = KeptWeb(Kept { journal: Some((store, "r".into())), reuse: None });
         assert_eq!(kept.search(Place::default(), &asked("tea")).await, Ok(found));
         assert_eq!(kept.search(Place::default(), &asked("coffee")).await, Ok(WebReply::Pages(vec![])));
-        let none = KeptWeb { journal: None, reuse: None };
+        let none = KeptWeb(Kept::default());
         assert_eq!(none.search(Place::default(), &asked("tea")).await, Ok(WebReply::Pages(vec![])));
     }
 }

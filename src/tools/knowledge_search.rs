@@ -3,7 +3,7 @@
 use super::tool::{query, with_query};
 use super::{Called, Calling, Tool};
 use crate::domain::{Catalogue, ChunkIndex, Found, Place, Scores, SearchHit, ToolDefinition};
-use crate::knowledge::{self, Hit, Retriever};
+use crate::knowledge::{Hit, Ranked, Retriever};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ impl KnowledgeSearch {
 
 /// A hit as answers keep it.
 fn found(hit: &Hit) -> SearchHit {
-    let score = |place: Option<knowledge::Place>| place.map(|place| place.score);
+    let score = |place: Option<Ranked>| place.map(|place| place.score);
     let scores = Scores { lexical: score(hit.lexical), vector: score(hit.vector), rerank: score(hit.rerank) };
     SearchHit { found: Found::Chunk(hit.chunk), scores: scores.rounded() }
 }
@@ -78,7 +78,7 @@ impl Tool for KnowledgeSearch {
 
     /// The passages for a call: `{query, results: [{source, chunk_index, content}], rendered}`. A `k` that is no positive
     /// integer counts as left out.
-    fn call<'a>(&'a self, _: Place, arguments: &'a Value) -> Calling<'a> {
+    fn call<'a>(&'a self, place: Place, arguments: &'a Value) -> Calling<'a> {
         Box::pin(async move {
             let query = match query(SEARCH, arguments) {
                 Ok(query) => query,
@@ -86,7 +86,7 @@ impl Tool for KnowledgeSearch {
             };
             let k = arguments.get("k").and_then(Value::as_u64).filter(|&k| k > 0);
             let k = k.map_or(self.top_k, |k| k.min(MOST as u64) as usize);
-            let hits = self.retriever.search(query, k).await?;
+            let hits = self.retriever.search(place, query, k).await?;
             let chunks: Vec<_> = hits.iter().map(|hit| hit.chunk).collect();
             let results: Vec<Value> = chunks.iter().map(|chunk| self.passage(*chunk)).collect();
             let lines: Vec<String> = chunks.iter().map(|chunk| self.line(*chunk)).collect();

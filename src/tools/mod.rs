@@ -1,9 +1,11 @@
 //! What the assistant may call: a trait for tools, the knowledge search, and the search of the web.
 //!
 //! What the web says differs from moment to moment and is paid for, so that [`JournalledWeb`] keeps it as replies of models are
-//! kept: a run that goes on asks nothing twice.
+//! kept: a run that goes on asks nothing twice. [`JournalledSearch`] does the same for searches of the knowledge base that
+//! servers and models take part in.
 
 mod domains;
+mod journalled_search;
 mod journalled_web;
 mod knowledge_search;
 mod tool;
@@ -12,6 +14,7 @@ mod web;
 mod web_search;
 
 pub use domains::Domains;
+pub use journalled_search::{JournalledSearch, KeptSearch};
 pub use journalled_web::{JournalledWeb, KeptWeb};
 pub use knowledge_search::{KnowledgeSearch, SEARCH};
 pub use tool::{Called, Calling, Tool, ToolError};

@@ -3,6 +3,7 @@
 //!
 //! `cargo bench --bench knowledge -- [MEGABYTES]`, by default 50: files of 100 kB of prose in English and French.
 
+use dlgforge::domain::Place;
 use dlgforge::knowledge::embeddings::EmbeddingOptions;
 use dlgforge::knowledge::{self, Anew, Options, Ranking, Reading, Strategy};
 use std::fs;
@@ -77,7 +78,7 @@ fn main() {
             .map(|number| {
                 let began = Instant::now();
                 let query = format!("which bridge needs a new filter {number}");
-                runtime.block_on(opened.retriever.search(&query, 4)).expect("passages");
+                runtime.block_on(opened.retriever.search(Place::default(), &query, 4)).expect("passages");
                 began.elapsed()
             })
             .collect();

@@ -7,6 +7,7 @@
 //! `cargo bench --bench retrieval -- [CHUNKS]...`, by default 1000 100000: what a search takes among so many chunks with vectors
 //! of 384 dimensions that are made up, how long the index takes to build and to open, and the memory that it holds.
 
+use dlgforge::domain::Place;
 use dlgforge::knowledge::embeddings::{Backend, Embedder, Embedding, EmbeddingOptions, Purpose};
 use dlgforge::knowledge::{self, Anew, Knowledge, Options, Ranking, Reading, Strategy};
 use rand::{RngExt, SeedableRng};
@@ -107,7 +108,7 @@ fn speed(chunks: usize) {
             .map(|number| {
                 let query = format!("subject{} needs a lantern keeper {number}", number % SUBJECTS);
                 let began = Instant::now();
-                runtime.block_on(opened.retriever.search(&query, 4)).expect("passages");
+                runtime.block_on(opened.retriever.search(Place::default(), &query, 4)).expect("passages");
                 began.elapsed()
             })
             .collect();
@@ -167,7 +168,7 @@ fn quality(rows: &str, model: &str, rest: &[String]) {
         let (mut found, mut reciprocal, mut times) = (0, 0.0, Vec::<Duration>::new());
         for (question, answer) in asked.iter().take(QUESTIONS) {
             let began = Instant::now();
-            let hits = runtime.block_on(retriever.search(question, 10)).expect("passages");
+            let hits = runtime.block_on(retriever.search(Place::default(), question, 10)).expect("passages");
             times.push(began.elapsed());
             let rank = hits.iter().position(|hit| catalogue.source(catalogue.source_of(hit.chunk)).path == *answer);
             found += usize::from(rank.is_some_and(|rank| rank < SHOWN));

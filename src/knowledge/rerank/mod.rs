@@ -4,8 +4,8 @@ mod command;
 mod http;
 mod local;
 
-use super::{Hit, KnowledgeError, Place, Retriever, Searching};
-use crate::domain::Catalogue;
+use super::{Hit, KnowledgeError, Ranked, Retriever, Searching};
+use crate::domain::{Catalogue, Place};
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -98,9 +98,9 @@ impl Reranked {
 }
 
 impl Retriever for Reranked {
-    fn search<'a>(&'a self, query: &'a str, k: usize) -> Searching<'a> {
+    fn search<'a>(&'a self, place: Place, query: &'a str, k: usize) -> Searching<'a> {
         Box::pin(async move {
-            let mut hits = self.retriever.search(query, self.candidates.max(k)).await?;
+            let mut hits = self.retriever.search(place, query, self.candidates.max(k)).await?;
             if hits.is_empty() {
                 return Ok(hits);
             }
@@ -111,6 +111,10 @@ impl Retriever for Reranked {
             Ok(hits)
         })
     }
+
+    fn is_reproducible(&self) -> bool {
+        false
+    }
 }
 
 /// Puts hits into the order of their scores; equal ones stay as they were.
@@ -120,7 +124,7 @@ fn rank(hits: &mut [Hit], scores: &[f32]) {
     }
     hits.sort_by(|one, other| other.score.total_cmp(&one.score));
     for (hit, rank) in hits.iter_mut().zip(1..) {
-        hit.rerank = Some(Place { rank, score: hit.score });
+        hit.rerank = Some(Ranked { rank, score: hit.score });
     }
 }
 
@@ -158,7 +162,7 @@ mod tests {
         assert_eq!(hits.map(|hit| hit.chunk.0), [2, 4, 9]);
         assert_eq!(
             hits.map(|hit| hit.rerank),
-            [(1, 0.9), (2, 0.5), (3, 0.5)].map(|(rank, score)| Some(Place { rank, score }))
+            [(1, 0.9), (2, 0.5), (3, 0.5)].map(|(rank, score)| Some(Ranked { rank, score }))
         );
     }
 
