@@ -5,8 +5,7 @@ use crate::support::documents::{docx, lines, paragraph, parquet, pdf, pdf_of};
 use crate::support::endpoint::dialogue::Latency;
 use crate::support::endpoint::{Behaviour, Endpoint};
 use crate::support::{Project, Ran, builtin, remote};
-use dlgforge::knowledge::embeddings::EmbeddingOptions;
-use dlgforge::knowledge::{self, Anew, Options, Ranking, Reading, Strategy};
+use dlgforge::knowledge::{self, Options, Reading};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -181,20 +180,9 @@ fn a_process_reads_what_this_one_reads() {
     let project = project("", &files);
     let read = |program: Option<PathBuf>| {
         let reading = Reading { program, ..Reading::default() };
-        let folder = project.path("knowledge");
-        let options = Options {
-            folder,
-            follow_links: false,
-            reading,
-            strategy: Strategy::Structure,
-            chunk_size: 99,
-            chunk_overlap: 0,
-            index_folder: tempfile::tempdir().expect("a folder").path().to_path_buf(),
-            anew: Anew::Nothing,
-            embeddings: EmbeddingOptions::lexical(),
-            ranking: Ranking::Hybrid,
-            reranker: None,
-        };
+        let index = tempfile::tempdir().expect("a folder");
+        let options = Options::of(project.path("knowledge"), index.path().to_path_buf());
+        let options = Options { reading, chunk_size: 99, ..options };
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let opened = runtime.block_on(knowledge::open(&options, &|_| ())).expect("documents");
         (opened.catalogue.sources.clone(), Vec::from_iter(opened.catalogue.chunks()), opened.warnings)

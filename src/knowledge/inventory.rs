@@ -256,7 +256,24 @@ impl Inventory {
         let more = if vectors { "DELETE FROM vectors;" } else { "" };
         self.with(|connection| {
             connection.execute_batch(&format!("BEGIN; UPDATE files SET content = x''; {more} COMMIT"))
-        })
+        })?;
+        if vectors { self.remove(|name| name.starts_with(super::vectors::PREFIX)) } else { Ok(()) }
+    }
+
+    /// Removes what an index has in the folder beside this file, where it is told.
+    fn remove(&self, is_told: impl Fn(&str) -> bool) -> Result<(), KnowledgeError> {
+        let failed =
+            |cause: std::io::Error| KnowledgeError::IndexFolder { path: self.folder.clone(), cause: cause.to_string() };
+        for entry in fs::read_dir(&self.folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let is_part = [super::index::PREFIX, super::vectors::PREFIX].iter().any(|prefix| name.starts_with(prefix));
+            if is_part && is_told(&name) {
+                let path = entry.path();
+                if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) }.map_err(failed)?;
+            }
+        }
+        Ok(())
     }
 
     /// The building is done: other processes may change the folder, and what nobody needs goes. `files` are the rows in use,
@@ -295,13 +312,7 @@ impl Inventory {
                 clear.execute_batch("DROP TABLE used; DROP TABLE texts;")?;
                 clear.commit()
             })?;
-            for entry in fs::read_dir(&self.folder).map_err(failed)? {
-                let entry = entry.map_err(failed)?;
-                let name = entry.file_name().to_string_lossy().into_owned();
-                if name.starts_with(super::index::PREFIX) && !keep(&name) {
-                    fs::remove_dir_all(entry.path()).map_err(failed)?;
-                }
-            }
+            self.remove(|name| !keep(name))?;
             self.reading.unlock().map_err(failed)?;
         }
         self.reading.lock_shared().map_err(failed)?;

@@ -113,9 +113,14 @@ pub async fn open_with(
     let mut retriever: Arc<dyn Retriever> = index.clone();
     if let Some(embedder) = &embedder {
         let texts = inventory.texts(&documents)?;
-        vectors::embed_missing(&catalogue, &**embedder, (&inventory, &texts), watch).await?;
+        let digest = u128::from_be_bytes(embeddings::key(&format!("{digest} {}", embedder.name())));
+        let digest = format!("{digest:032x}");
+        if !vectors::are_kept(inventory.folder(), &digest) {
+            vectors::embed_missing(&catalogue, &**embedder, (&inventory, &texts), watch).await?;
+        }
+        let vectors = Arc::new(Vectors::kept(&inventory, embedder.name(), &texts, &digest, vectors::LIMITS)?);
+        let is_in_use = |name: &str| is_in_use(name) || name.strip_prefix(vectors::PREFIX) == Some(&*digest);
         inventory.settle(&rows, Some((&embeddings::key(embedder.name()), &texts)), is_in_use)?;
-        let vectors = Arc::new(Vectors::load(inventory, embedder.name(), texts, vectors::EXACT)?);
         let (index, embedder, ranking) = (index.clone(), embedder.clone(), options.ranking);
         retriever = Arc::new(VectorSearch { index, embedder, vectors, ranking });
     } else {
@@ -232,26 +237,13 @@ fn cut<'a>(document: &'a Document, options: &Options) -> Vec<Piece<'a>> {
 mod tests {
     use super::*;
     use crate::domain::ChunkIndex;
-    use embeddings::EmbeddingOptions;
     use std::collections::BTreeSet;
     use std::fs;
     use std::path::{Path, PathBuf};
     use tempfile::TempDir;
 
     fn options(folder: &Path) -> Options {
-        Options {
-            folder: folder.to_path_buf(),
-            follow_links: false,
-            reading: Reading::default(),
-            strategy: Strategy::Structure,
-            chunk_size: 750,
-            chunk_overlap: 0,
-            index_folder: PathBuf::new(),
-            anew: Anew::Nothing,
-            embeddings: EmbeddingOptions::lexical(),
-            ranking: Ranking::Hybrid,
-            reranker: None,
-        }
+        Options::of(folder.to_path_buf(), PathBuf::new())
     }
 
     /// Reads documents into an index folder of its own.

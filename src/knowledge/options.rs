@@ -33,6 +33,25 @@ pub struct Options {
     pub reranker: Option<RerankOptions>,
 }
 
+impl Options {
+    /// These folders, and else what the settings say of a knowledge base that is searched by words alone.
+    pub fn of(folder: PathBuf, index_folder: PathBuf) -> Self {
+        Self {
+            folder,
+            follow_links: false,
+            reading: Reading::default(),
+            strategy: Strategy::Structure,
+            chunk_size: 750,
+            chunk_overlap: 0,
+            index_folder,
+            anew: Anew::Nothing,
+            embeddings: EmbeddingOptions::lexical(),
+            ranking: Ranking::Hybrid,
+            reranker: None,
+        }
+    }
+}
+
 /// What is made anew although the documents are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Anew {

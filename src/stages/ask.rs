@@ -219,7 +219,7 @@ impl Ask {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::domain::{Attempt, Conversation, Coverage, SourceIndex};
+    use crate::domain::{Attempt, Catalogue, Conversation, Coverage, SourceIndex, fixtures as documents};
     use crate::llm::{ChatRequest, Role};
     use crate::plan::{CoverageOptions, Distribution, Options, TopicOptions, TurnOptions, fixtures, topics::Topics};
     use crate::stages::PromptOptions;
@@ -236,11 +236,15 @@ mod tests {
     }
 
     fn stage(model: Arc<Script>, options: Options) -> Ask {
-        let index = Arc::new(Index::build(catalogue(), &|_| ()).unwrap());
+        stage_over(catalogue(), model, options)
+    }
+
+    fn stage_over(catalogue: Arc<Catalogue>, model: Arc<Script>, options: Options) -> Ask {
+        let index = Arc::new(Index::build(catalogue.clone(), &|_| ()).unwrap());
         let toolbox = toolbox(&index);
         let prompts = Prompts::load(&PromptOptions::default()).unwrap();
         let checks = Arc::new(Checks::new(&prompts, &toolbox.definitions()));
-        Ask::new(model, Arc::new(prompts), checks, Arc::new(Plan::new(options, catalogue())), index.clone(), index)
+        Ask::new(model, Arc::new(prompts), checks, Arc::new(Plan::new(options, catalogue)), index.clone(), index)
     }
 
     fn asked(request: &ChatRequest) -> &AskTask {
@@ -341,7 +345,21 @@ mod tests {
         let coverage = CoverageOptions { linked: 1.0, ..options().coverage };
         let model = Script::texts(&[&reply_text("How do green and black tea differ?", "P1")]);
         let linked = Options { coverage, ..options() };
-        let question = stage(model.clone(), linked).ask(asking(&conversation())).await.unwrap();
+        let pairs = [
+            ["Green tea is dried soon after picking.", "Black tea oxidises after picking, and is dried later."],
+            [
+                "The keeper trims the lamp's wick at dusk.",
+                "A lamp with an untrimmed wick smokes, which the keeper hates.",
+            ],
+            ["Rye dough rests overnight in a basket.", "The basket keeps rye dough in shape."],
+            ["Rim brakes squeal when pads are worn.", "Worn pads of brakes are changed in pairs, on either rim."],
+        ];
+        let texts = pairs.into_iter().zip("abcd".chars());
+        let texts = texts.map(|(texts, name)| (name.to_string().repeat(32), format!("{name}.md"), Vec::from(texts)));
+        let mut catalogue = documents::catalogue(texts);
+        catalogue.sources.iter_mut().for_each(|source| source.language = Some("en".into()));
+        let question =
+            stage_over(Arc::new(catalogue), model.clone(), linked).ask(asking(&conversation())).await.unwrap();
         let request = model.request(0);
         let task = asked(&request);
         assert!(task.linked && task.passages.len() == 2, "{:?}", task.passages);
@@ -350,7 +368,10 @@ mod tests {
         let facts: Vec<_> = question.reply.grounding_facts.iter().map(|fact| fact.fact.as_str()).collect();
         assert_eq!(facts, task.passages.iter().map(|passage| &*passage.text).collect::<Vec<_>>());
         let chunks: BTreeSet<_> = question.used.chunks().collect();
-        assert_eq!(chunks, BTreeSet::from([ChunkIndex(0), ChunkIndex(1)]));
+        assert!(
+            chunks.len() == 2 && chunks.iter().all(|chunk| chunk.0 / 2 == chunks.first().unwrap().0 / 2),
+            "{chunks:?}"
+        );
         assert_eq!(question.used.linked.len(), 1);
         assert_eq!(question.reply.coverage_target, task.passages[0].topic_id);
     }

@@ -4,8 +4,7 @@
 //! `cargo bench --bench knowledge -- [MEGABYTES]`, by default 50: files of 100 kB of prose in English and French.
 
 use dlgforge::domain::Place;
-use dlgforge::knowledge::embeddings::EmbeddingOptions;
-use dlgforge::knowledge::{self, Anew, Options, Ranking, Reading, Strategy};
+use dlgforge::knowledge::{self, Options};
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -50,19 +49,7 @@ fn main() {
     let mut took = Vec::new();
     for threads in [1, 0] {
         let index = tempfile::tempdir().expect("a folder");
-        let options = Options {
-            folder: folder.path().to_path_buf(),
-            follow_links: false,
-            reading: Reading::default(),
-            strategy: Strategy::Structure,
-            chunk_size: 750,
-            chunk_overlap: 0,
-            index_folder: index.path().to_path_buf(),
-            anew: Anew::Nothing,
-            embeddings: EmbeddingOptions::lexical(),
-            ranking: Ranking::Hybrid,
-            reranker: None,
-        };
+        let options = Options::of(folder.path().to_path_buf(), index.path().to_path_buf());
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let open = || {

@@ -4,8 +4,7 @@
 //! Parquet. Each case is a file of a folder that [`knowledge::load`] reads, with readers in processes of their own as in a
 //! run; a reader that crashes or is stopped is counted and its file kept.
 
-use dlgforge::knowledge::embeddings::EmbeddingOptions;
-use dlgforge::knowledge::{self, Anew, KnowledgeError, Options, Ranking, Reading, Strategy};
+use dlgforge::knowledge::{self, KnowledgeError, Options, Reading};
 use documents::{docx, lines, paragraph, parquet, pdf, pdf_of};
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -135,17 +134,10 @@ fn load(folder: &Path) -> Vec<String> {
     };
     let index = tempfile::tempdir().expect("a folder");
     let options = Options {
-        folder: folder.to_path_buf(),
-        follow_links: false,
         reading,
-        strategy: Strategy::Structure,
         chunk_size: 200,
         chunk_overlap: 20,
-        index_folder: index.path().to_path_buf(),
-        anew: Anew::Nothing,
-        embeddings: EmbeddingOptions::lexical(),
-        ranking: Ranking::Hybrid,
-        reranker: None,
+        ..Options::of(folder.to_path_buf(), index.path().to_path_buf())
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     match runtime.block_on(knowledge::open(&options, &|_| ())) {

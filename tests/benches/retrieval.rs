@@ -9,7 +9,7 @@
 
 use dlgforge::domain::Place;
 use dlgforge::knowledge::embeddings::{Backend, Embedder, Embedding, EmbeddingOptions, Purpose};
-use dlgforge::knowledge::{self, Anew, Knowledge, Options, Ranking, Reading, Strategy};
+use dlgforge::knowledge::{self, Hit, Knowledge, Options, Ranking};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
@@ -18,6 +18,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
 
 /// Questions that are asked.
 const QUESTIONS: usize = 500;
@@ -89,11 +90,9 @@ fn speed(chunks: usize) {
     }
     let index = tempfile::tempdir().expect("a folder");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let options = Options {
-        chunk_size: 130,
-        ..options(folder.path(), index.path(), EmbeddingOptions::lexical(), Ranking::Hybrid)
-    };
-    for (name, embedder) in [("lexical", None), ("hybrid", Some(Arc::new(MadeUp) as Arc<dyn Embedder>))] {
+    let options = Options::of(folder.path().to_path_buf(), index.path().to_path_buf());
+    let options = Options { chunk_size: 130, ranking: Ranking::Vector, ..options };
+    for (name, embedder) in [("lexical", None), ("vector", Some(Arc::new(MadeUp) as Arc<dyn Embedder>))] {
         let open = || {
             let began = Instant::now();
             let opened = runtime.block_on(knowledge::open_with(&options, embedder.clone(), &|_| ())).expect("an index");
@@ -121,23 +120,39 @@ fn speed(chunks: usize) {
             times[100],
             times[198],
         );
+        if let Some(embedder) = embedder {
+            println!("    of the ten nearest chunks {:.3} are found", recall(&opened, &*embedder, &runtime));
+        }
     }
 }
 
-fn options(folder: &Path, index: &Path, embeddings: EmbeddingOptions, ranking: Ranking) -> Options {
-    Options {
-        folder: folder.to_path_buf(),
-        follow_links: false,
-        reading: Reading::default(),
-        strategy: Strategy::Structure,
-        chunk_size: 5_000,
-        chunk_overlap: 0,
-        index_folder: index.to_path_buf(),
-        anew: Anew::Nothing,
-        embeddings,
-        ranking,
-        reranker: None,
+/// The share of the ten nearest chunks to a query, by their vectors, that a search by vectors finds.
+fn recall(opened: &Knowledge, embedder: &dyn Embedder, runtime: &Runtime) -> f64 {
+    const NEAREST: usize = 10;
+    let embed = |text: String| runtime.block_on(embedder.embed(vec![text])).expect("a vector").remove(0);
+    let queries: Vec<_> = (0..20).map(|number| format!("subject{} needs a keeper", number * 7)).collect();
+    let vectors: Vec<_> = queries.iter().cloned().map(embed).collect();
+    let mut nearest = vec![Vec::new(); queries.len()];
+    for (at, chunk) in opened.catalogue.chunks().enumerate() {
+        let row = embed(chunk.text.to_string());
+        for (query, nearest) in vectors.iter().zip(&mut nearest) {
+            let cosine: f32 = query.iter().zip(&row).map(|(one, other)| one * other).sum();
+            nearest.push((cosine, at as u32));
+            if nearest.len() == 2 * NEAREST {
+                nearest.sort_by(|one, other| other.0.total_cmp(&one.0));
+                nearest.truncate(NEAREST);
+            }
+        }
     }
+    let mut found = 0;
+    for (query, mut nearest) in queries.iter().zip(nearest) {
+        nearest.sort_by(|one, other| other.0.total_cmp(&one.0));
+        let hits = runtime.block_on(opened.retriever.search(Place::default(), query, 2 * NEAREST)).expect("passages");
+        let by_vectors = |hit: &&Hit| hit.vector.is_some_and(|vector| vector.rank <= NEAREST as u32);
+        let hits: Vec<u32> = hits.iter().filter(by_vectors).map(|hit| hit.chunk.0).collect();
+        found += nearest[..NEAREST].iter().filter(|(_, chunk)| hits.contains(chunk)).count();
+    }
+    found as f64 / (NEAREST * queries.len()) as f64
 }
 
 fn quality(rows: &str, model: &str, rest: &[String]) {
@@ -148,7 +163,8 @@ fn quality(rows: &str, model: &str, rest: &[String]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let open = |ranking, backend| -> Knowledge {
         let embeddings = EmbeddingOptions { backend, model: model.to_owned(), ..EmbeddingOptions::lexical() };
-        let options = options(folder.path(), index.path(), embeddings, ranking);
+        let options = Options::of(folder.path().to_path_buf(), index.path().to_path_buf());
+        let options = Options { chunk_size: 5_000, embeddings, ranking, ..options };
         runtime.block_on(knowledge::open(&options, &|_| ())).expect("an index")
     };
     let began = Instant::now();
