@@ -11,12 +11,17 @@ use dlgforge::output::logs;
 use dlgforge::run::{Host, Listener, Listeners, LogLines, Ran, RunEnd, RunError, Terminal};
 use dlgforge::settings::{KnowledgeSettings, Resume, Settings};
 use dlgforge::store::{Run, State};
+use mimalloc::MiMalloc;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+
+/// A call allocates some thousand times, on one thread, what another one frees.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     end_with_workers();
