@@ -168,6 +168,31 @@ fn a_program_reads_what_it_is_set_for_once() {
     ]);
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_read_otherwise_later_is_found_by_what_it_says_now() {
+    let script = "test -e works && sed s/x/tower/ \"$1\"";
+    let more = format!(
+        "tools: {{{{retrieval: {{{{convert: {{{{xyz: '{}'}}}}}}}}}}}}",
+        format!("sh -c '{script}' sh {{input}}").replace('\'', "''")
+    );
+    let more = more.replace("{{", "{").replace("}}", "}");
+    let files = [("a.xyz", prose("x").into_bytes()), ("b.md", prose("pier").into_bytes())];
+    let project = project(&more, &files);
+    let finds = |query: &str, source: &str| {
+        let found = project.run(&["search", "config.yaml", query, "-k", "1"]).succeeded();
+        assert!(found.stdout.contains(source), "{query}: {}{}", found.stdout, found.stderr);
+    };
+    finds("pier", "b.md");
+    project.write("works", b"");
+    finds("tower", "a.xyz");
+    finds("pier", "b.md");
+    // Kept, and the same again; the index of before is gone.
+    finds("tower", "a.xyz");
+    let indices = project.names("knowledge_index").into_iter().filter(|name| name.starts_with("lexical-"));
+    assert_eq!(indices.count(), 1);
+}
+
 #[test]
 fn a_process_reads_what_this_one_reads() {
     let files = [

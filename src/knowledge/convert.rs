@@ -1,5 +1,6 @@
 //! Hands files of some types to programs that print them as Markdown, and keeps what they print.
 
+use super::KnowledgeError;
 use super::formats;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -77,6 +78,16 @@ impl Convert {
         Ok(cached)
     }
 
+    /// Forgets what was printed: all of it is made again.
+    pub(super) fn forget(&self) -> Result<(), KnowledgeError> {
+        match fs::remove_dir_all(&self.cache) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                Err(KnowledgeError::IndexFolder { path: self.cache.clone(), cause: cause.to_string() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Has a program print a file.
     fn run(&self, file: &Path, command: &ConvertCommand, printed: &File, most: u64) -> Result<(), String> {
         let name = command.name();
@@ -92,7 +103,8 @@ impl Convert {
             .map_err(failed)?;
         let ended = self.wait(&mut program, printed, most).map_err(failed)?;
         let wrong = match ended {
-            Ended::Done(status) if status.success() => return Ok(()),
+            Ended::Done(status) if status.success() && printed.metadata().map_err(failed)?.len() > 0 => return Ok(()),
+            Ended::Done(status) if status.success() => "prints nothing".to_owned(),
             Ended::Done(status) => format!("has failed ({status})"),
             Ended::Late => {
                 format!("takes more than {} s (`tools.retrieval.convert_timeout_s`)", self.timeout.as_secs_f64())

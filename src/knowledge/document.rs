@@ -126,10 +126,12 @@ fn read(readers: &Readers<'_>, reading: &Reading, path: &str, file: PathBuf) -> 
         None => readers.read(path, part),
         Some(command) => converted(&file, command, reading, part),
     };
-    let is_final = read.is_ok() || command.is_none();
+    let is_final = read.is_ok() || command.is_none() && !matches!(read, Err(Failure::Killed(_)));
     let (documents, notes) = match read {
         Ok((documents, notes)) => (documents, notes.into_iter().map(|note| format!("{note}: {path}")).collect()),
-        Err(Failure::Broken(reason)) => (Vec::new(), vec![format!("skipped, {reason}: {path}")]),
+        Err(Failure::Broken(reason) | Failure::Killed(reason)) => {
+            (Vec::new(), vec![format!("skipped, {reason}: {path}")])
+        }
         Err(Failure::Unreadable(cause)) => {
             return Err(KnowledgeError::Unreadable { path: file, cause: io::Error::other(cause) });
         }

@@ -6,10 +6,10 @@ use super::progress::Counter;
 use super::{Step, Watch, terms};
 use crate::domain::{Catalogue, Chunk, ChunkIndex};
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tantivy::collector::TopDocs;
 use tantivy::directory::{Directory, MmapDirectory, RamDirectory};
 use tantivy::index::{IndexBuilder, IndexSettings, InvertedIndexReader};
@@ -30,6 +30,9 @@ const SLIGHT: f32 = 0.1;
 /// Bytes from which the index writer sizes its first hash table; the table grows as needed.
 const FIRST_TABLE: usize = 1_000_000;
 
+/// Words whose terms are remembered; then they are looked up again.
+const REMEMBERED: usize = 20_000;
+
 /// Chunks whose words are found at a time.
 const BATCH: u32 = 4_096;
 
@@ -49,7 +52,12 @@ pub struct Index {
     languages: Vec<&'static Language>,
     /// Folded words that name no subject in some of these languages.
     slight: HashSet<&'static str>,
+    /// What was found of words that were looked up: most questions are asked in the same few words.
+    known: Mutex<HashMap<String, Known>>,
 }
+
+/// The terms of a word that some chunk has, and where they are in the index.
+type Known = Arc<[(Term, TermInfo)]>;
 
 impl Index {
     /// Indexes every chunk of a catalogue in memory, on all cores.
@@ -94,7 +102,7 @@ impl Index {
         let searcher = reader.searcher();
         let terms = searcher.segment_readers().first().map(|segment| segment.inverted_index(field)).transpose()?;
         let slight = languages.iter().flat_map(|language| language.slight()).collect();
-        Ok(Self { catalogue, searcher, terms, field, languages, slight })
+        Ok(Self { catalogue, searcher, terms, field, languages, slight, known: Mutex::default() })
     }
 
     /// The best `k` chunks for a query in any words, best first, equal ones in catalogue order, each with its BM25 score
@@ -174,10 +182,11 @@ impl Index {
     /// In how many chunks a word is, in its most frequent form, and whether it is in each of these.
     fn occurrence(&self, word: &str, chunks: &[ChunkIndex]) -> (u32, Vec<bool>) {
         let (mut frequency, mut are_there) = (0, vec![false; chunks.len()]);
-        for (_, info, inverted) in self.known_terms(word) {
+        let Some(inverted) = &self.terms else { return (frequency, are_there) };
+        for (_, info) in self.known_terms(word).iter() {
             frequency = frequency.max(info.doc_freq);
             for (chunk, is_there) in chunks.iter().zip(&mut are_there) {
-                let postings = inverted.read_postings_from_terminfo(&info, IndexRecordOption::Basic);
+                let postings = inverted.read_postings_from_terminfo(info, IndexRecordOption::Basic);
                 let mut postings = postings.expect(MAPPED);
                 // A chunk's position is its document number.
                 *is_there |= postings.doc() <= chunk.0 && postings.seek(chunk.0) == chunk.0;
@@ -197,23 +206,28 @@ impl Index {
         let mut terms = BTreeMap::new();
         for word in query_words(query) {
             let weight = if self.is_slight(&terms::folded(&word)) { SLIGHT } else { 1.0 };
-            terms.extend(self.known_terms(&word).map(|(term, ..)| (term, weight)));
+            terms.extend(self.known_terms(&word).iter().map(|(term, _)| (term.clone(), weight)));
         }
         terms
     }
 
-    /// The terms of a word that some chunk has, and where they are in the index.
-    pub(super) fn known_terms<'a>(
-        &'a self,
-        word: &'a str,
-    ) -> impl Iterator<Item = (Term, TermInfo, &'a InvertedIndexReader)> + 'a {
-        self.terms.iter().flat_map(move |inverted| {
-            terms::of_word(word, &self.languages).filter_map(move |term| {
-                let term = Term::from_field_text(self.field, &term);
-                let info = inverted.get_term_info(&term).expect(MAPPED)?;
-                Some((term, info, &**inverted))
-            })
-        })
+    /// The terms of a word that some chunk has.
+    pub(super) fn known_terms(&self, word: &str) -> Known {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.get(word) {
+            return found.clone();
+        }
+        let find = |term: String| {
+            let term = Term::from_field_text(self.field, &term);
+            let info = self.terms.as_ref()?.get_term_info(&term).expect(MAPPED)?;
+            Some((term, info))
+        };
+        let found: Known = terms::of_word(word, &self.languages).filter_map(find).collect();
+        if known.len() == REMEMBERED {
+            known.clear();
+        }
+        known.insert(word.to_owned(), found.clone());
+        found
     }
 
     /// Whether a folded word names no subject in some language of the knowledge base.

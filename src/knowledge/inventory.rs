@@ -6,7 +6,7 @@
 
 use super::KnowledgeError;
 use crate::domain::{Chunk, ChunkIndex, ChunkStore, Source, SourceIndex};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -110,13 +110,23 @@ impl Inventory {
 
     /// Makes the tables. A file of another form, or a damaged one, is made anew.
     fn prepare(&self) -> Result<(), KnowledgeError> {
-        let is_sound = |connection: &Connection| -> rusqlite::Result<bool> {
+        let look = |connection: &Connection| -> rusqlite::Result<bool> {
             let format: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
             let count: i64 = connection.query_row("SELECT count(*) FROM files", [], |row| row.get(0))?;
             Ok(format == FORMAT && count >= 0)
         };
         let is_new = fs::metadata(&self.path).map_or(0, |file| file.len()) == 0;
-        if !is_new && !self.with(is_sound).unwrap_or(false) {
+        let is_sound = match self.attempt(look) {
+            _ if is_new => true,
+            Ok(is_sound) => is_sound,
+            // What only can't be read now, because it is locked or files are short, is no reason to give up what was paid
+            // for. Of a table that is missing, there is no code.
+            Err(error) => match error.sqlite_error_code() {
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown) => false,
+                _ => return Err(self.failed(&error)),
+            },
+        };
+        if !is_sound {
             tracing::warn!("{} is damaged or of another release; it is built anew", self.path.display());
             self.connections.lock().unwrap_or_else(PoisonError::into_inner).clear();
             self.remove_files(&self.path)?;
@@ -151,22 +161,29 @@ impl Inventory {
 
     /// Does something with a connection, of which there are as many as threads need at a time.
     fn with<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, KnowledgeError> {
+        self.attempt(work).map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &rusqlite::Error) -> KnowledgeError {
+        KnowledgeError::IndexFolder { path: self.path.clone(), cause: error.to_string() }
+    }
+
+    fn attempt<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
         let idle = self.connections.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let open = || {
             let mode = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
             let connection = Connection::open_with_flags(&self.path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
             connection.busy_timeout(Duration::from_secs(10))?;
-            // All of it can be made again: what a power cut takes is read again.
+            // All of it can be made again: what a power cut takes is read again. (This reads nothing of the file.)
             connection.pragma_update(None, "synchronous", "normal")?;
             connection.set_prepared_statement_cache_capacity(16);
             Ok(connection)
         };
-        let done = idle.map_or_else(open, Ok).and_then(|connection| {
+        idle.map_or_else(open, Ok).and_then(|connection| {
             let done = work(&connection);
             self.connections.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             done
-        });
-        done.map_err(|error| KnowledgeError::IndexFolder { path: self.path.clone(), cause: error.to_string() })
+        })
     }
 
     /// The file with this path and these bytes, if it was read in this way.
@@ -257,7 +274,7 @@ impl Inventory {
         self.with(|connection| {
             connection.execute_batch(&format!("BEGIN; UPDATE files SET content = x''; {more} COMMIT"))
         })?;
-        if vectors { self.remove(|name| name.starts_with(super::vectors::PREFIX)) } else { Ok(()) }
+        if vectors { self.remove(|_| true) } else { Ok(()) }
     }
 
     /// Removes what an index has in the folder beside this file, where it is told.
@@ -288,8 +305,8 @@ impl Inventory {
             |cause: std::io::Error| KnowledgeError::IndexFolder { path: self.folder.clone(), cause: cause.to_string() };
         let all: usize =
             self.with(|connection| connection.query_row("SELECT count(*) FROM files", [], |row| row.get(0)))?;
-        // Something is left over, and nobody else reads.
-        if all != files.len() && self.reading.try_lock().is_ok() {
+        let nobody_reads = self.reading.try_lock().is_ok();
+        if nobody_reads && all != files.len() {
             self.with(|connection| {
                 let clear = connection.unchecked_transaction()?;
                 clear.execute_batch(
@@ -312,6 +329,8 @@ impl Inventory {
                 clear.execute_batch("DROP TABLE used; DROP TABLE texts;")?;
                 clear.commit()
             })?;
+        }
+        if nobody_reads {
             self.remove(|name| !keep(name))?;
             self.reading.unlock().map_err(failed)?;
         }

@@ -27,7 +27,8 @@ impl Index {
         let mut weights = BTreeMap::new();
         for word in self.telling_words(&text) {
             let weight = |frequency: f32| (1.0 + (total - frequency + 0.5) / (frequency + 0.5)).ln();
-            weights.extend(self.known_terms(&word).map(|(term, info, _)| (term, weight(info.doc_freq as f32))));
+            let known = self.known_terms(&word);
+            weights.extend(known.iter().map(|(term, info)| (term.clone(), weight(info.doc_freq as f32))));
         }
         weights
     }

@@ -52,7 +52,7 @@ use vectors::Vectors;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// The form in which documents are read and cut; another one is a reason to read them again.
-const READING: u32 = 1;
+const READING: u32 = 2;
 
 /// Chunks that are held in memory; of more, each is read when it is asked for.
 const HELD: usize = 50_000;
@@ -79,8 +79,8 @@ struct Read {
     warnings: Vec<String>,
     /// The rows of its files.
     rows: Vec<i64>,
-    /// The rows of its documents, in the order of the sources.
-    documents: Vec<i64>,
+    /// The digests of its chunks as they are embedded, in their order.
+    texts: Vec<Key>,
     /// The digest of all that an index follows from.
     digest: String,
 }
@@ -107,12 +107,11 @@ pub async fn open_with(
     embedder: Option<Arc<dyn Embedder>>,
     watch: Watch<'_>,
 ) -> Result<Knowledge, KnowledgeError> {
-    let Read { inventory, catalogue, warnings, rows, documents, digest } = read(options, watch)?;
+    let Read { inventory, catalogue, warnings, rows, texts, digest } = read(options, watch)?;
     let index = Arc::new(Index::kept(catalogue.clone(), inventory.folder(), &digest, watch)?);
     let is_in_use = |name: &str| name.strip_prefix(index::PREFIX) == Some(&*digest);
     let mut retriever: Arc<dyn Retriever> = index.clone();
     if let Some(embedder) = &embedder {
-        let texts = inventory.texts(&documents)?;
         let digest = u128::from_be_bytes(embeddings::key(&format!("{digest} {}", embedder.name())));
         let digest = format!("{digest:032x}");
         if !vectors::are_kept(inventory.folder(), &digest) {
@@ -141,7 +140,10 @@ fn read(options: &Options, watch: Watch<'_>) -> Result<Read, KnowledgeError> {
     match options.anew {
         Anew::Nothing => {}
         Anew::Documents => inventory.forget(false)?,
-        Anew::Everything => inventory.forget(true)?,
+        Anew::Everything => {
+            inventory.forget(true)?;
+            options.reading.convert.forget()?;
+        }
     }
     let reading =
         embeddings::key(&format!("{READING} {} {size} {overlap} {}", strategy.as_str(), options.reading.told()));
@@ -155,7 +157,6 @@ fn read(options: &Options, watch: Watch<'_>) -> Result<Read, KnowledgeError> {
     let how = (options.follow_links, &options.reading);
     let Files { files, mut warnings } = document::each(&options.folder, how, watch, known, keep)?;
     let rows = files.iter().map(|file| file.id).collect();
-    let digests: Vec<u8> = files.iter().flat_map(|file| file.digest).chain(reading).collect();
     warnings.extend(files.iter().flat_map(|file| file.warnings.clone()));
     let mut documents: Vec<KeptDocument> = files.into_iter().flat_map(|file| file.documents).collect();
     if documents.is_empty() {
@@ -177,8 +178,11 @@ fn read(options: &Options, watch: Watch<'_>) -> Result<Read, KnowledgeError> {
         check(&catalogue, &held, &options.index_folder)?;
         catalogue = Catalogue::new(catalogue.sources, Arc::new(held));
     }
-    let digest = format!("{:032x}", xxh3_128(&digests));
-    Ok(Read { inventory, catalogue: Arc::new(catalogue), warnings, rows, documents: of_documents, digest })
+    // What was read, and not what it was read from: the same bytes may come out otherwise the next time.
+    let texts = inventory.texts(&of_documents)?;
+    let of_sources = format!("{READING} {size} {overlap} {strategy:?} {:?}", catalogue.sources);
+    let digest = format!("{:032x}", xxh3_128(&[texts.concat().as_slice(), of_sources.as_bytes()].concat()));
+    Ok(Read { inventory, catalogue: Arc::new(catalogue), warnings, rows, texts, digest })
 }
 
 /// Demands that the chunks are those that were kept.

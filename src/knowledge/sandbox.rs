@@ -118,7 +118,7 @@ impl<'a> Readers<'a> {
                     self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
                     return read.map(|notes| (parts, notes));
                 }
-                Err(_) if is_new => return Err(Failure::Broken(worker.died(self.reading))),
+                Err(_) if is_new => return Err(worker.died(self.reading)),
                 // Perhaps for what it had read before.
                 Err(_) => parts.clear(),
             }
@@ -137,6 +137,8 @@ impl Worker {
     fn start(program: &Path, folder: &Path) -> io::Result<Self> {
         let mut command = Command::new(program);
         command.arg(COMMAND).current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        // The allocator is to ask the system for memory when it needs it: what it holds in advance, no limit keeps it from.
+        command.env("MIMALLOC_ARENA_EAGER_COMMIT", "0");
         // Ctrl-C is for the program alone: it decides what becomes of the run.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -161,8 +163,8 @@ impl Worker {
         }
     }
 
-    /// Why it died.
-    fn died(mut self, reading: &Reading) -> String {
+    /// Why it died. That another program has killed it says nothing of the file.
+    fn died(mut self, reading: &Reading) -> Failure {
         _ = self.process.kill();
         let status = self.process.wait();
         #[cfg(unix)]
@@ -170,14 +172,18 @@ impl Worker {
             use std::os::unix::process::ExitStatusExt;
             let signal = status.as_ref().ok().and_then(ExitStatusExt::signal);
             if signal == Some(rustix::process::Signal::XCPU.as_raw()) {
-                return format!("reading it takes more than {} s (`knowledge.timeout_s`)", reading.seconds);
+                let seconds = reading.seconds;
+                return Failure::Broken(format!("reading it takes more than {seconds} s (`knowledge.timeout_s`)"));
+            }
+            if signal == Some(rustix::process::Signal::KILL.as_raw()) {
+                return Failure::Killed("its reader was killed: is the machine short of memory?".to_owned());
             }
         }
         let memory = formats::megabytes(reading.memory_bytes);
         let how = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-        format!(
+        Failure::Broken(format!(
             "its reader has crashed ({how}): it is damaged, or takes more than {memory} (`knowledge.max_memory_mb`)"
-        )
+        ))
     }
 }
 

@@ -151,7 +151,8 @@ impl<'a> Cutter<'a> {
         let text = &self.text[start.byte..end.byte];
         let tables = &self.outline.tables;
         match tables.get(tables.partition_point(|table| table.rows.end <= start.byte)) {
-            Some(table) if table.rows.start <= start.byte => {
+            // One that would be most of the piece tells nobody what its columns are.
+            Some(table) if table.rows.start <= start.byte && table.header.len() <= self.size => {
                 Cow::Owned(format!("{}\n{text}", &self.text[table.header.clone()]))
             }
             _ => Cow::Borrowed(text),

@@ -20,7 +20,7 @@ pub struct JournalledSearch {
 
 /// A retriever that finds what the journal has, and searches where it has nothing. For dry runs.
 pub struct KeptSearch {
-    /// What searches.
+    /// What searches where nothing is kept.
     pub retriever: Arc<dyn Retriever>,
     /// What searches follow from beside the query.
     pub setup: Arc<str>,

@@ -80,9 +80,9 @@ impl Endpoint {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut taken, mut count) = (Vec::new(), 0);
         while let Some(next) = queue.pop_front_if(|next| count == 0 || count + next.texts.len() <= self.batch_size) {
-            count += next.texts.len();
-            // Nobody waits for it any more.
+            // Else nobody waits for it any more.
             if !next.done.is_closed() {
+                count += next.texts.len();
                 taken.push(next);
             }
         }

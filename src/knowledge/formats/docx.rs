@@ -9,6 +9,11 @@ use std::io::{Cursor, Read};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
+/// What readers show that can't do what the element before asks for, which is the same once more; how it looked before a change
+/// that somebody keeps track of; where text was that stands elsewhere now.
+const SKIPPED: [&str; 7] =
+    ["Fallback", "moveFrom", "pPrChange", "rPrChange", "tblPrChange", "tcPrChange", "trPrChange"];
+
 /// Styles that a style may be based on, one upon the other.
 const BASES: usize = 10;
 
@@ -162,8 +167,7 @@ struct Table {
 impl Writer {
     fn document(mut self, xml: &str) -> Result<String, String> {
         each(xml, |event| match event {
-            // What readers show that can't do what the element before asks for: the same once more.
-            Event::Start(tag) if self.skipped > 0 || tag.local_name().as_ref() == "Fallback" => self.skipped += 1,
+            Event::Start(tag) if self.skipped > 0 || SKIPPED.contains(&tag.local_name().as_ref()) => self.skipped += 1,
             Event::End(_) if self.skipped > 0 => self.skipped -= 1,
             _ if self.skipped > 0 => {}
             Event::Start(tag) => self.start(&tag),
@@ -310,7 +314,7 @@ impl Table {
 /// A line of text that Markdown reads as no heading, quotation, table or code.
 fn escaped(line: &str) -> String {
     let line = line.trim();
-    let is_rule = line.trim_start_matches('-').is_empty() || line.starts_with('=');
+    let is_rule = !line.is_empty() && line.trim_start_matches('-').is_empty() || line.starts_with('=');
     if is_rule || line.starts_with(['#', '>', '|']) || ["```", "~~~"].iter().any(|fence| line.starts_with(fence)) {
         format!("\\{line}")
     } else {

@@ -146,6 +146,10 @@ fn leave_out_edges(pages: &mut [Page]) {
     for page in pages {
         let mut left_out = edge(page);
         left_out.retain(|&at| seen.get(&place(&page.lines[at])).is_some_and(|&count| count >= REPEATED));
+        // Pages of a form have the same words at the same places, and no others.
+        if 2 * left_out.len() > page.lines.len() {
+            continue;
+        }
         left_out.sort_unstable();
         left_out.into_iter().rev().for_each(|at| _ = page.lines.remove(at));
     }
@@ -169,7 +173,7 @@ fn place(line: &Line) -> (String, i64) {
 
 /// Whether dots lead to a page number.
 fn is_of_contents(text: &str) -> bool {
-    let rest = text.trim_end_matches(|letter: char| letter.is_alphanumeric());
+    let rest = text.trim_end_matches(|letter: char| letter.is_numeric() || "ivxlc".contains(letter));
     let dots = rest.chars().rev().take_while(|letter| *letter == '.' || letter.is_whitespace());
     rest.len() < text.len() && dots.filter(|letter| *letter == '.').count() >= 4
 }

@@ -82,6 +82,8 @@ impl Part {
 pub(super) enum Failure {
     /// What is in it can't be read, for a reason that follows "skipped, ".
     Broken(String),
+    /// Its reader has ended for no fault of the file, which is read again the next time: why it is skipped.
+    Killed(String),
     /// The system does not let it be read.
     Unreadable(String),
     /// There is no process to read it.

@@ -60,10 +60,9 @@ impl Server {
 
     async fn ask(&self, query: &str, passages: &[String]) -> Result<Answer, KnowledgeError> {
         match self.client.post(&self.request(query, passages)).await {
-            Err(refused @ KnowledgeError::Server { .. }) if !self.wants_texts.load(Ordering::Relaxed) => {
-                if !refused.to_string().contains("texts") {
-                    return Err(refused);
-                }
+            Err(KnowledgeError::Server { cause, .. })
+                if cause.starts_with('4') && cause.contains("texts") && !self.wants_texts.load(Ordering::Relaxed) =>
+            {
                 self.wants_texts.store(true, Ordering::Relaxed);
                 self.client.post(&self.request(query, passages)).await
             }
