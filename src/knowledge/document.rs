@@ -33,7 +33,7 @@ impl Document {
     /// The document that a part of the file at a path is; nothing where there is no text in it.
     fn of(path: &str, part: Part, warnings: &mut Vec<String>) -> Option<Self> {
         let Part { row, text, is_markdown } = part;
-        let path = row.map_or_else(|| path.to_owned(), |row| format!("{path}#{row}"));
+        let path = row.map_or_else(|| path.to_owned(), |row| format!("{path}#{}", named(&row)));
         let mut warn = |what: &str| warnings.push(format!("{what}: {path}"));
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         let text = if is_markdown { blobs::without_markup(&text) } else { Cow::Borrowed(text.as_str()) };
@@ -53,6 +53,12 @@ impl Document {
     pub fn outline(&self) -> Outline {
         if self.is_markdown { Outline::markdown(&self.text) } else { Outline::plain(&self.text) }
     }
+}
+
+/// The name of a row, fit for a line, for outputs and for prompts.
+fn named(row: &str) -> String {
+    let row = row.replace(char::is_control, " ");
+    neutralised(&row).map_or(row, |(safe, _)| safe)
 }
 
 /// What was made of the files of a folder.

@@ -81,16 +81,17 @@ impl Index {
         watch: Watch<'_>,
     ) -> Result<Self, KnowledgeError> {
         let path = folder.join(format!("{PREFIX}{digest}"));
+        let failed =
+            |cause: std::io::Error| KnowledgeError::IndexFolder { path: path.clone(), cause: cause.to_string() };
         if !path.is_dir() {
-            let failed =
-                |cause: std::io::Error| KnowledgeError::IndexFolder { path: path.clone(), cause: cause.to_string() };
             // Under another name until it is whole.
             let begun = tempfile::Builder::new().prefix(PREFIX).tempdir_in(folder).map_err(failed)?;
             let directory = MmapDirectory::open(begun.path()).map_err(|error| failed(std::io::Error::other(error)))?;
             drop(write(&catalogue, directory, watch)?);
             fs::rename(begun.keep(), &path).map_err(failed)?;
         }
-        Self::of(catalogue, &tantivy::Index::open_in_dir(&path)?)
+        let opened = tantivy::Index::open_in_dir(&path).map_err(|error| failed(std::io::Error::other(error)))?;
+        Self::of(catalogue, &opened)
     }
 
     fn of(catalogue: Arc<Catalogue>, index: &tantivy::Index) -> Result<Self, KnowledgeError> {

@@ -115,10 +115,11 @@ impl Endpoint {
         if response.data.iter().all(|item| item.index.is_some()) {
             response.data.sort_by_key(|item| item.index);
         }
+        let is_in_order = (0..).zip(&response.data).all(|(at, item)| item.index.is_none_or(|index| index == at));
         let vectors: Vec<Vec<f32>> = response.data.into_iter().map(|item| super::unit(item.embedding)).collect();
         let length = vectors.first().map_or(0, Vec::len);
         let is_usable = |vector: &Vec<f32>| vector.len() == length && vector.iter().all(|value| value.is_finite());
-        if vectors.len() == texts.len() && length > 0 && vectors.iter().all(is_usable) {
+        if is_in_order && vectors.len() == texts.len() && length > 0 && vectors.iter().all(is_usable) {
             Ok(vectors)
         } else {
             Err(self.client.wrong(format!("it gave {} usable vectors for {} texts", vectors.len(), texts.len())))

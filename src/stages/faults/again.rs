@@ -8,8 +8,11 @@ const LEAST: usize = 5;
 const INFLECTED: (usize, usize) = (4, 2);
 /// Letters of the longest word that may be there or not without a difference.
 const SLIGHT: usize = 2;
-/// Articles that are longer.
-const ARTICLES: [&str; 12] = ["the", "les", "des", "une", "der", "die", "das", "ein", "eine", "los", "las", "una"];
+/// Articles that are longer, and the words of asking that stand for one another.
+const LONGER: [&str; 24] = [
+    "the", "les", "des", "une", "der", "die", "das", "ein", "eine", "los", "las", "una", "what", "which", "quel",
+    "quelle", "quels", "quelles", "was", "welche", "welcher", "welches", "cuál", "qué",
+];
 
 /// The question of a conversation that a message asks again, in the same words but for articles and inflections.
 pub(in crate::stages) fn asked_before<'a>(message: &str, questions: &[&'a str]) -> Option<&'a str> {
@@ -41,7 +44,7 @@ fn same(one: &[String], other: &[String]) -> bool {
 }
 
 fn is_slight(word: &str) -> bool {
-    ARTICLES.contains(&word) || (word.chars().count() <= SLIGHT && !has_digit(word))
+    LONGER.contains(&word) || (word.chars().count() <= SLIGHT && !has_digit(word))
 }
 
 /// Whether two words are one, or inflections of one: what they begin with is the same, Arabic articles aside.
@@ -76,6 +79,10 @@ mod tests {
             ("ما هو أفضل وقت لري الحديقة؟", "ما هو الأفضل وقت للري الحديقة؟"),
             ("Quel est le prix du stage de deux jours ?", "Quel est le prix d'un stage de deux jours ?"),
             ("How long is a ride free for subscribers?", "how long is a free ride for subscribers"),
+            (
+                "What is the purpose of the `commit_delay` parameter?",
+                "Which is the purpose of the `commit_delay` parameter?",
+            ),
         ] {
             assert_eq!(asked_before(message, &["Why?", before]), Some(before), "{message}");
         }
