@@ -169,7 +169,7 @@ fn a_server_that_ranks_otherwise_later_changes_nothing_that_was_found() {
     let endpoint = everywhere(move |request, number| match request["documents"].as_array() {
         None => all_roles(request, number),
         Some(_) if left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_err() => {
-            Reply::json(400, &json!({"error": "no more rankings"}))
+            Reply::json(401, &json!({"error": "no more rankings"}))
         }
         Some(documents) => {
             let sign = if changed.load(Ordering::SeqCst) { 1.0 } else { -1.0 };
@@ -195,6 +195,24 @@ fn a_server_that_ranks_otherwise_later_changes_nothing_that_was_found() {
         "no conversation paid for it"
     );
     assert_eq!(chats() - whole, whole, "no question, answer or verdict was asked for again, on other grounds");
+}
+
+#[test]
+fn a_query_that_a_server_refuses_costs_its_conversation_alone() {
+    // Some of all queries, once and for all.
+    let endpoint = everywhere(|request, number| match request["documents"].as_array() {
+        Some(_) if request["query"].as_str().is_some_and(|query| query.len() % 9 == 0) => {
+            Reply::json(400, &json!({"error": "too long"}))
+        }
+        _ => all_roles(request, number),
+    });
+    let reranker = format!(", reranker: {{enabled: true, model: r, base_url: \"{}\"}}", endpoint.base_url());
+    let config = remote(&endpoint.base_url(), RUN, &embedding_at(&endpoint.base_url(), &reranker));
+    let project = Project::with(&config);
+    project.generate(&[]);
+    let drops = project.drops();
+    assert!(drops.len() == 1 && drops["retrieval_failed"] > 0, "{drops:?}");
+    assert_eq!(project.rows("outputs/conversations_sharegpt.jsonl").len(), 8);
 }
 
 #[test]

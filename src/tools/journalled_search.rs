@@ -10,7 +10,8 @@ use xxhash_rust::xxh3::xxh3_128;
 type Told = Arc<dyn Fn(&KnowledgeError) + Send + Sync>;
 
 /// A retriever whose hits are durable before anybody sees them: a server that embeds or ranks may answer otherwise the next
-/// time, and so may another version of a library. A search that fails stops the run, which can go on later.
+/// time, and so may another version of a library. A search that fails stops the run, which can go on later; but where a server
+/// refuses the query itself, it costs the conversation alone: it would be refused again.
 pub struct JournalledSearch {
     retriever: Arc<dyn Retriever>,
     setup: Arc<str>,
@@ -56,7 +57,12 @@ impl Retriever for JournalledSearch {
         let (retriever, query, digest) = (self.retriever.clone(), query.to_owned(), digest(&self.setup, query, k));
         let broken = self.broken.clone();
         let ask = async move {
-            let found = retriever.search(place, &query, k).await.inspect_err(|error| broken(error));
+            let found = retriever.search(place, &query, k).await;
+            let found = found.inspect_err(|error| {
+                if refused(error).is_none() {
+                    broken(error)
+                }
+            });
             Ok((found.map_err(|error| Unsearched(Arc::new(error)))?, None))
         };
         let lost = |cause| Unsearched(Arc::new(KnowledgeError::Lost(cause)));
@@ -73,7 +79,20 @@ impl Retriever for JournalledSearch {
 fn halted(error: &KnowledgeError) -> KnowledgeError {
     match error {
         KnowledgeError::Lost(cause) => KnowledgeError::Lost(cause.clone()),
-        other => KnowledgeError::Halted(other.to_string()),
+        other => refused(other).unwrap_or_else(|| KnowledgeError::Halted(other.to_string())),
+    }
+}
+
+/// The same error, where a server has said that it can't take this query, which may be too long for it.
+fn refused(error: &KnowledgeError) -> Option<KnowledgeError> {
+    const OF_THE_QUERY: [&str; 4] = ["400", "413", "414", "422"];
+    match error {
+        KnowledgeError::Server { section, url, cause }
+            if OF_THE_QUERY.iter().any(|status| cause.starts_with(status)) =>
+        {
+            Some(KnowledgeError::Server { section, url: url.clone(), cause: cause.clone() })
+        }
+        _ => None,
     }
 }
 
