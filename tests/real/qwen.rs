@@ -6,11 +6,12 @@ use crate::support::{self, Project, shipped};
 use serde_json::{Value, json};
 
 /// Runs with one agent on the server and the built-in model for the other: to the end, or until the model has failed
-/// too often in a row.
+/// too often in a row. One request at a time: the server names the file of a prompt by the time at which it came, so
+/// that of two at once it keeps one.
 fn generate(qwen: &LlamaServer, agent: &str, other: &str) -> Project {
     let project = Project::empty();
     let config = format!(
-        "run: {{seed: 5, run_id: r, batch_size: 4, total_samples: 3, turns: {{mode: exact, exact: 1}}}}\n\
+        "run: {{seed: 5, run_id: r, batch_size: 4, concurrency: 1, total_samples: 3, turns: {{mode: exact, exact: 1}}}}\n\
          llm: {{agents: {{{agent}: {{provider: openai, model: local, base_url: \"{}\", temperature: 0.5, \
          max_tokens: 300, timeout: 120}}, {other}: {{provider: builtin}}}}}}\n",
         qwen.base_url()
