@@ -323,6 +323,23 @@ fn a_dry_run_counts_what_a_resumed_run_asks_for() {
 }
 
 #[test]
+fn a_resumed_run_tells_of_all_its_turns() {
+    let endpoint = dialogue(3.0);
+    let turns = |ran: &Ran| {
+        let line = ran.stdout.lines().find(|line| line.trim_start().starts_with("turns ")).expect("its turns");
+        line.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let whole = turns(&resumed(&Project::with(&remote(&endpoint.base_url(), RUN, "")), &[]));
+    let project = killed(&endpoint, RUN, "", 110);
+    let ran = resumed(&project, &["--resume"]);
+    succeeded(&ran);
+    assert_eq!(turns(&ran), whole, "{}", ran.stdout);
+    // Also where nothing was left to do in this process but to find out.
+    let more = resumed(&project, &["--resume"]);
+    assert_eq!(more.code, Some(0), "{}", more.stderr);
+}
+
+#[test]
 fn an_output_that_can_not_be_written_stops_the_run_and_leaves_nothing_behind() {
     let endpoint = dialogue(0.0);
     let whole = Project::with(&remote(&endpoint.base_url(), RUN, ""));

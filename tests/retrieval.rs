@@ -198,6 +198,29 @@ fn a_server_that_ranks_otherwise_later_changes_nothing_that_was_found() {
 }
 
 #[test]
+fn a_dry_run_asks_no_server_and_keeps_what_was_paid_for() {
+    let endpoint = everywhere(all_roles);
+    let config = remote(&endpoint.base_url(), RUN, &embedding_at(&endpoint.base_url(), ""));
+    let project = Project::with(&config);
+    let dry = |more: &[&str]| project.run(&[&["run", "config.yaml", "--dry-run"], more].concat()).succeeded().stdout;
+    let expected = dry(&[]);
+    assert!(expected.starts_with("a new run would make at least "), "{expected}");
+    assert_eq!(endpoint.requests(), 0, "no vector is asked for, of a passage or of a query");
+    project.generate(&["--set", "run.total_samples=4"]);
+    let vectors = || {
+        let kept = project.names("knowledge_index");
+        kept.into_iter().filter(|name| name.starts_with("vectors-")).collect::<Vec<_>>()
+    };
+    let (kept, before) = (vectors(), endpoint.requests());
+    dry(&["--set", "run.run_id=s", "--set", "tools.retrieval.index.rebuild=true"]);
+    // Where the server is gone, the count is the same as where it is there.
+    let gone = ["--set", "run.run_id=s", "--set", "tools.retrieval.embeddings.base_url=http://127.0.0.1:1/v1"];
+    assert_eq!(dry(&gone), dry(&["--set", "run.run_id=s"]));
+    assert_eq!((vectors(), endpoint.requests()), (kept, before));
+    assert_eq!(vectors().len(), 1, "{:?}", vectors());
+}
+
+#[test]
 fn a_query_that_a_server_refuses_costs_its_conversation_alone() {
     // Some of all queries, once and for all.
     let endpoint = everywhere(|request, number| match request["documents"].as_array() {

@@ -33,13 +33,16 @@ impl Used {
         self.chunk.into_iter().chain(self.linked.iter().map(|(chunk, _)| *chunk))
     }
 
-    /// The documents that it is about, each once with the first of their passages.
-    fn sources(&self) -> impl Iterator<Item = (Option<ChunkIndex>, SourceIndex)> {
-        let linked = self.linked.iter().enumerate().filter(|(at, (_, source))| {
-            Some(*source) != self.source && self.linked[..*at].iter().all(|(_, before)| before != source)
-        });
-        let main = self.source.map(|source| (self.chunk, source));
-        main.into_iter().chain(linked.map(|(_, (chunk, source))| (Some(*chunk), *source)))
+    /// The documents that it is about, each once with the passages of it.
+    fn sources(&self) -> BTreeMap<SourceIndex, Vec<ChunkIndex>> {
+        let mut sources: BTreeMap<SourceIndex, Vec<ChunkIndex>> = BTreeMap::new();
+        if let Some(source) = self.source {
+            sources.entry(source).or_default().extend(self.chunk);
+        }
+        for (chunk, source) in &self.linked {
+            sources.entry(*source).or_default().push(*chunk);
+        }
+        sources
     }
 }
 
@@ -48,17 +51,17 @@ impl Used {
 pub struct SourceUse {
     /// Accepted questions about it.
     pub questions: u32,
-    /// The last [`RECENT`] of them, oldest first, each with the passage it was about.
-    pub recent: VecDeque<(Option<ChunkIndex>, Arc<str>)>,
+    /// The last [`RECENT`] of them, oldest first, each with the passages it was about.
+    pub recent: VecDeque<(Vec<ChunkIndex>, Arc<str>)>,
 }
 
 impl SourceUse {
-    fn add(&mut self, chunk: Option<ChunkIndex>, question: &Arc<str>) {
+    fn add(&mut self, chunks: Vec<ChunkIndex>, question: &Arc<str>) {
         self.questions += 1;
         if self.recent.len() == RECENT {
             self.recent.pop_front();
         }
-        self.recent.push_back((chunk, question.clone()));
+        self.recent.push_back((chunks, question.clone()));
     }
 }
 
@@ -85,9 +88,10 @@ impl Uses {
         for chunk in used.chunks() {
             self.chunks.get_mut(chunk.0 as usize).into_iter().for_each(|count| *count += 1);
         }
-        for (chunk, source) in used.sources() {
-            let usage = self.sources.get_mut(source.0 as usize);
-            usage.into_iter().for_each(|usage| usage.add(chunk, &used.question));
+        for (source, chunks) in used.sources() {
+            if let Some(usage) = self.sources.get_mut(source.0 as usize) {
+                usage.add(chunks, &used.question);
+            }
         }
         if let Some((_, question)) = &used.seed {
             *self.seeds.entry(question.clone()).or_default() += 1;
@@ -205,7 +209,7 @@ impl Coverage {
     /// Adds one accepted question. Seed questions are shared out beforehand: of those only earlier runs tell.
     pub fn add(&mut self, used: &Used) {
         used.chunks().for_each(|chunk| self.add_to_chunk(chunk));
-        used.sources().for_each(|(chunk, source)| self.add_to_source(source, chunk, &used.question));
+        used.sources().into_iter().for_each(|(source, chunks)| self.add_to_source(source, chunks, &used.question));
     }
 
     fn add_to_chunk(&mut self, chunk: ChunkIndex) {
@@ -222,12 +226,12 @@ impl Coverage {
         self.ranked_chunks.insert(at, is);
     }
 
-    fn add_to_source(&mut self, source: SourceIndex, chunk: Option<ChunkIndex>, question: &Arc<str>) {
+    fn add_to_source(&mut self, source: SourceIndex, chunks: Vec<ChunkIndex>, question: &Arc<str>) {
         let at = source.0 as usize;
         let (Some(usage), Some(shelf)) = (self.sources.get_mut(at), self.shelves.get(at)) else { return };
         let usage = Arc::make_mut(usage);
         let was = RankedSource { questions: usage.questions, chunks: shelf.chunks.len() as u32, source };
-        usage.add(chunk, question);
+        usage.add(chunks, question);
         let is = RankedSource { questions: usage.questions, ..was };
         for group in shelf.groups() {
             let Some(ranked) = self.ranked.get_mut(&group) else { continue };

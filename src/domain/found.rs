@@ -2,6 +2,8 @@
 
 use super::corpus::{Catalogue, ChunkIndex, Passage};
 use serde::{Deserialize, Serialize};
+use url::Url;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// A page of the web as a search tells of it: what others wrote, made fit for prompts and rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,11 +23,14 @@ impl Page {
         format!("- {title} ({link}): {snippet}")
     }
 
-    /// The name of the machine that has it; nothing where its address names none.
-    pub fn host(&self) -> &str {
-        let rest = self.link.split_once("://").map_or("", |(_, rest)| rest);
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        authority.rsplit('@').next().unwrap_or_default()
+    /// The name of the machine that has it; none where its address names none.
+    pub fn host(&self) -> Option<String> {
+        Url::parse(&self.link).ok()?.host_str().map(str::to_owned)
+    }
+
+    /// What tells it apart: two snippets of one address are two pages.
+    pub fn id(&self) -> String {
+        format!("web-{:016x}", xxh3_64([&self.title, &self.link, &self.snippet].map(String::as_str).join("\n").as_bytes()))
     }
 }
 
@@ -59,8 +64,8 @@ impl Found {
                 source_path: page.link.clone(),
                 source_descriptor: page.link.clone(),
                 title: match page.host() {
-                    "" => page.title.as_str().into(),
-                    host => format!("{} ({host})", page.title).into(),
+                    None => page.title.as_str().into(),
+                    Some(host) => format!("{} ({host})", page.title).into(),
                 },
                 text: page.snippet.as_str().into(),
             },
@@ -165,11 +170,14 @@ mod tests {
     fn a_page_is_told_by_its_title_and_machine() {
         let page = |link: &str| Page { title: "WAL".into(), link: link.into(), snippet: "A log.".into() };
         for (link, host) in [
-            ("https://example.org/1?q=a://b", "example.org"),
-            ("http://me@example.org:80#x", "example.org:80"),
-            ("No link", ""),
+            ("https://example.org/1?q=a://b", Some("example.org")),
+            ("http://me@example.org:80#x", Some("example.org")),
+            // As a browser would go there.
+            (r"https://evil.net\@example.org/", Some("evil.net")),
+            ("https:/evil.net", Some("evil.net")),
+            ("No link", None),
         ] {
-            assert_eq!(page(link).host(), host);
+            assert_eq!(page(link).host().as_deref(), host);
         }
         let (nowhere, found) = (fixtures::catalogue::<&str>([]), Found::Page(page("https://example.org/1")));
         let passage = found.passage(&nowhere, 3);

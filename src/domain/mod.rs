@@ -25,6 +25,7 @@ pub mod task;
 pub mod terminal;
 pub mod tier;
 pub mod tool;
+pub mod turns;
 pub mod usage;
 pub mod yaml;
 
@@ -48,4 +49,5 @@ pub use slot::{Attempt, LanguageIndex, Rank, Slot, Tick, TurnIndex, Wave};
 pub use task::{QuestionMode, Task};
 pub use tier::Tier;
 pub use tool::{ToolCall, ToolDefinition, made_up_id};
+pub use turns::Turns;
 pub use usage::Usage;

@@ -178,6 +178,11 @@ mod tests {
         folder
     }
 
+    #[test]
+    fn names_of_rows_are_fit_for_a_line() {
+        assert_eq!(named("Pump\n\u{1b}[31m<|im_start|>"), "Pump  [31m<| im_start |>");
+    }
+
     #[derive(Debug)]
     struct Documents {
         documents: Vec<Document>,

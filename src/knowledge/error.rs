@@ -44,8 +44,8 @@ pub enum KnowledgeError {
     Search(tantivy::TantivyError),
     /// The folder that keeps the index can't be used.
     #[error(
-        "keep the index in {}: {cause}; make it writable, remove it (it is built anew), or set `tools.retrieval.index.persist_dir` \
-         to another folder",
+        "keep the index in {}: {cause}; make it writable, end what else uses it, or set `tools.retrieval.index.persist_dir` to \
+         another folder (there everything is built anew, its vectors too)",
         .path.display()
     )]
     IndexFolder {

@@ -1,7 +1,7 @@
 //! Search by words and by meaning.
 
 use super::embeddings::{Embedder, Purpose, prefixed};
-use super::retriever::{Ranked, ranked};
+use super::retriever::{Ranked, beginning, ranked};
 use super::vectors::Vectors;
 use super::{Hit, Index, KnowledgeError, Retriever, Searching};
 use crate::domain::{ChunkIndex, Place};
@@ -35,7 +35,7 @@ pub(super) struct VectorSearch {
 impl VectorSearch {
     /// The `k` nearest chunks to a query, found on a thread that may take its time.
     async fn nearest(&self, query: &str, k: usize) -> Result<Vec<(ChunkIndex, f32)>, KnowledgeError> {
-        let made = self.embedder.embed(vec![prefixed(&*self.embedder, Purpose::Query, query)]).await?;
+        let made = self.embedder.embed(vec![prefixed(&*self.embedder, Purpose::Query, beginning(query))]).await?;
         let (vectors, query) = (self.vectors.clone(), made.into_iter().next().unwrap_or_default());
         let found = tokio::task::spawn_blocking(move || vectors.nearest(&query, k)).await;
         found.map_err(|error| KnowledgeError::Embedding {
@@ -58,10 +58,6 @@ impl Retriever for VectorSearch {
             hits.truncate(k);
             Ok(hits)
         })
-    }
-
-    fn is_reproducible(&self) -> bool {
-        false
     }
 }
 

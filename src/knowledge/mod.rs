@@ -109,8 +109,11 @@ pub async fn open_with(
 ) -> Result<Knowledge, KnowledgeError> {
     let Read { inventory, catalogue, warnings, rows, texts, digest } = read(options, watch)?;
     let index = Arc::new(Index::kept(catalogue.clone(), inventory.folder(), &digest, watch)?);
-    let is_in_use = |name: &str| name.strip_prefix(index::PREFIX) == Some(&*digest);
     let mut retriever: Arc<dyn Retriever> = index.clone();
+    if options.by_words {
+        return Ok(Knowledge { catalogue, index, retriever, embedder, warnings });
+    }
+    let is_in_use = |name: &str| name.strip_prefix(index::PREFIX) == Some(&*digest);
     if let Some(embedder) = &embedder {
         let digest = u128::from_be_bytes(embeddings::key(&format!("{digest} {}", embedder.name())));
         let digest = format!("{digest:032x}");

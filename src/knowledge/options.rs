@@ -31,6 +31,9 @@ pub struct Options {
     pub ranking: Ranking,
     /// What ranks again what was found; none for nothing.
     pub reranker: Option<RerankOptions>,
+    /// Whether no model is asked, for vectors or ranks, whatever the options say: passages are found by words alone, and what
+    /// the index folder has of vectors stays as it is. For dry runs.
+    pub by_words: bool,
 }
 
 impl Options {
@@ -48,6 +51,7 @@ impl Options {
             embeddings: EmbeddingOptions::lexical(),
             ranking: Ranking::Hybrid,
             reranker: None,
+            by_words: false,
         }
     }
 }

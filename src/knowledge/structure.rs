@@ -257,6 +257,10 @@ mod tests {
                 "| code | meaning |\n|---|---|\n| E2 | too cold |\n| E3 | too hot |\n\nText after the table.",
             ]
         );
+        // A header that is longer than a chunk stands once.
+        let (wide, rows) = ("a wide column ".repeat(20), "| 1 | 2 |\n".repeat(40));
+        let table = format!("| {wide} | b |\n|---|---|\n{rows}");
+        assert_eq!(texts(&markdown(&table, 70, 0)).concat().matches("wide").count(), 20);
     }
 
     #[test]

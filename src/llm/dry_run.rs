@@ -3,7 +3,7 @@
 use super::chat::Replying;
 use super::{ChatReply, ChatRequest, Model, ModelError};
 use crate::domain::{Digest, Place, Stage, Task, ToolCall};
-use crate::store::{Kept, StoreError};
+use crate::store::Kept;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,8 +31,6 @@ pub struct StandIn {
     pub kept: Kept,
     /// What was asked for.
     pub counts: Arc<Counts>,
-    /// Who is told when the journal can't be read.
-    pub broken: Arc<dyn Fn(&StoreError) + Send + Sync>,
 }
 
 impl Model for StandIn {
@@ -47,7 +45,7 @@ impl Model for StandIn {
     fn chat<'a>(&'a self, request: &'a ChatRequest) -> Replying<'a> {
         Box::pin(async move {
             let digest = self.model.digest(request)?;
-            let recalled = self.kept.answer(&request.place, digest).inspect_err(|error| (self.broken)(error))?;
+            let recalled = self.kept.answer(&request.place, digest)?;
             let counters = if recalled.is_some() { &self.counts.found } else { &self.counts.missing };
             counters[usize::from(request.place.stage.number())].fetch_add(1, Ordering::Relaxed);
             Ok(recalled.unwrap_or_else(|| stand_in(request)))

@@ -1,7 +1,7 @@
 //! What became of conversations, and how far a run is.
 
 use super::watermark::Watermark;
-use crate::domain::{Acceptance, Conversation, LanguageIndex, Outcome, Slot, Turn, Used, Wave};
+use crate::domain::{Conversation, LanguageIndex, Outcome, Slot, Turns, Used, Wave};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -29,49 +29,6 @@ pub struct Completion {
     pub duplicates: u32,
     /// What its turns came to.
     pub turns: Turns,
-}
-
-/// Turns, and those of them that something is to be said about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Turns {
-    /// All counters, in the order of their columns.
-    pub all: u64,
-    /// Those that were answered without any retrieved passage.
-    pub unretrieved: u64,
-    /// Those whose answer has numbers that stand in no passage.
-    pub unsupported: u64,
-    /// Those whose answer cites what was not retrieved.
-    pub unknown_citations: u64,
-    /// Those whose verdict does not meet `judge.accept`.
-    pub flagged: u64,
-    /// Those without a verdict, of their own or on the whole conversation.
-    pub unjudged: u64,
-}
-
-impl Turns {
-    fn of(conversation: &Conversation) -> Self {
-        let count = |marked: fn(&Turn) -> bool| conversation.turns.iter().filter(|turn| marked(turn)).count() as u64;
-        let unjudged = count(|turn| turn.judgement.is_none());
-        Self {
-            unjudged: if conversation.judgement.is_some() { 0 } else { unjudged },
-            all: count(|_| true),
-            unretrieved: count(|turn| turn.answer.retrieved.is_empty()),
-            unsupported: count(|turn| !turn.answer.unsupported_numbers.is_empty()),
-            unknown_citations: count(|turn| !turn.answer.unknown_citations.is_empty()),
-            flagged: count(|turn| {
-                turn.judgement.as_ref().is_some_and(|judgement| judgement.acceptance != Acceptance::Accepted)
-            }),
-        }
-    }
-
-    fn add(&mut self, more: Self) {
-        self.all += more.all;
-        self.unretrieved += more.unretrieved;
-        self.unsupported += more.unsupported;
-        self.unknown_citations += more.unknown_citations;
-        self.flagged += more.flagged;
-        self.unjudged += more.unjudged;
-    }
 }
 
 impl Completion {
@@ -114,7 +71,7 @@ pub struct Tally {
     pub languages: Vec<Progress>,
     /// Questions rejected as duplicates.
     pub duplicates: u64,
-    /// What the turns of conversations that ended since the process began came to.
+    /// What the turns of conversations that have ended came to.
     pub turns: Turns,
     /// Conversations dropped, by the reason that outputs give.
     pub drops: BTreeMap<String, u32>,

@@ -7,7 +7,7 @@ use super::rows::{Context, Parts, Times};
 use super::run_state::{self, RunState};
 use super::{Columns, Options, OutputError, RunFacts, Stamp, coverage_ledger};
 use crate::domain::slot::conversation_id;
-use crate::domain::{Balance, Catalogue, Conversation, Fingerprint, Outcome, Slot};
+use crate::domain::{Balance, Catalogue, Conversation, Fingerprint, Outcome, Slot, Turns};
 use crate::files::{
     self, Changes, Documents, Existing, FilesError, Folder, Lines, Shards, Table, WrittenFile, append_all, shown,
 };
@@ -195,6 +195,7 @@ impl Recorder {
             duplicates: conversation.duplicates(),
             ledger: start..self.ledger(),
             document,
+            turns: Turns::of(conversation),
         });
         Ok(())
     }

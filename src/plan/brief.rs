@@ -5,7 +5,7 @@ use super::draw::{self, Purpose};
 use super::seeds::Seed;
 use super::{Asking, Options, modes, passages, personas, seeds, turns};
 use crate::domain::reply::Intent;
-use crate::domain::{Catalogue, ChunkIndex, Conversation, Passage, Persona, QuestionMode, Slot, SourceIndex};
+use crate::domain::{Catalogue, ChunkIndex, Conversation, Passage, Persona, QuestionMode, Slot};
 use rand::{Rng, RngExt};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -172,14 +172,21 @@ impl Plan {
         chunks.into_iter().zip(1..).map(|(chunk, number)| (chunk, catalogue.passage(chunk, number))).collect()
     }
 
-    /// Questions of earlier conversations about these passages, oldest first, the last 5.
+    /// Questions of earlier conversations about these passages, 5 at most: the last ones about each document, as many of one
+    /// as of another, oldest first.
     pub fn asked_about(&self, asking: Asking<'_>, shown: &[ChunkIndex]) -> Vec<Arc<str>> {
         let sources: BTreeSet<_> = shown.iter().map(|chunk| self.catalogue.source_of(*chunk)).collect();
-        let known = |source: &SourceIndex| asking.coverage.of_source(*source);
-        let recent = sources.iter().filter_map(known).flat_map(|source| &source.recent);
-        let about = |(chunk, _): &&(Option<ChunkIndex>, _)| chunk.is_some_and(|chunk| shown.contains(&chunk));
-        let mut asked: Vec<Arc<str>> = recent.filter(about).map(|(_, question)| question.clone()).collect();
-        asked.drain(..asked.len().saturating_sub(RECENT));
+        let about = |(chunks, _): &&(Vec<ChunkIndex>, _)| chunks.iter().any(|chunk| shown.contains(chunk));
+        let known = sources.iter().filter_map(|source| asking.coverage.of_source(*source));
+        let mut latest: Vec<_> = known.flat_map(|source| source.recent.iter().rev().filter(about).enumerate()).collect();
+        latest.sort_by_key(|(age, _)| *age);
+        let mut asked: Vec<Arc<str>> = Vec::new();
+        for (_, (_, question)) in latest {
+            if asked.len() < RECENT && !asked.contains(question) {
+                asked.push(question.clone());
+            }
+        }
+        asked.reverse();
         asked
     }
 }
@@ -188,7 +195,7 @@ impl Plan {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::domain::{Attempt, Coverage, LanguageIndex, Used, Uses};
+    use crate::domain::{Attempt, Coverage, LanguageIndex, SourceIndex, Used, Uses};
     use crate::plan::{CoverageOptions, Distribution, MatchLanguage, TopicOptions, TurnOptions, fixtures, topics};
 
     fn plan(options: Options) -> Plan {
@@ -321,6 +328,32 @@ mod tests {
         assert_eq!(asked(&[1]), ["q7", "q9", "q11", "q13"]);
         assert_eq!(asked(&[0, 1]), ["q9", "q10", "q11", "q12", "q13"]);
         assert!(asked(&[2, 5]).is_empty());
+    }
+
+    #[test]
+    fn questions_over_several_passages_are_known_of_each_and_none_pushes_out_the_others() {
+        let plan = plan(fixtures::options());
+        let mut conversation = fixtures::conversation(0, 0);
+        let mut coverage = Coverage::none(plan.catalogue());
+        let about = |chunk: u32, linked: &[u32], question: &str| {
+            let source = |chunk| plan.catalogue().source_of(ChunkIndex(chunk));
+            let linked = linked.iter().map(|chunk| (ChunkIndex(*chunk), source(*chunk))).collect();
+            let (chunk, source) = (Some(ChunkIndex(chunk)), Some(source(chunk)));
+            Used { chunk, source, question: question.into(), seed: None, linked }
+        };
+        // Of two passages of one document, and of one in each of two.
+        coverage.add(&about(0, &[2], "within"));
+        coverage.add(&about(1, &[4], "across"));
+        (0..6).for_each(|number| coverage.add(&about(4, &[], &format!("q{number}"))));
+        conversation.coverage = coverage;
+        let asked = |shown: &[u32]| -> Vec<String> {
+            let shown: Vec<_> = shown.iter().copied().map(ChunkIndex).collect();
+            plan.asked_about(conversation.asking(), &shown).iter().map(|question| question.to_string()).collect()
+        };
+        assert_eq!(asked(&[2]), ["within"]);
+        assert_eq!(asked(&[1]), ["across"]);
+        assert_eq!(asked(&[0, 4]), ["q2", "q3", "q4", "q5", "within"]);
+        assert_eq!(asked(&[1, 4]), ["q2", "q3", "q4", "q5", "across"]);
     }
 
     #[test]

@@ -7,10 +7,11 @@ use super::open::{Looked, look};
 use super::prepare::prepare;
 use super::{RunError, signals};
 use crate::domain::Stage;
+use crate::knowledge::Anew;
 use crate::llm::dry_run::{Counts, StandIn};
 use crate::operators::{Executor, Stop};
 use crate::settings::Settings;
-use crate::store::{Kept, StoreError};
+use crate::store::{Broken, Kept};
 use crate::tools::{KeptSearch, KeptWeb};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -32,27 +33,25 @@ pub struct DryRun {
 /// # Errors
 /// When the input can't be used, or the store can't be read.
 pub fn dry_run(settings: &Settings, listeners: &Listeners) -> Result<DryRun, RunError> {
+    let mut settings = settings.clone();
+    (settings.knowledge.by_words, settings.knowledge.anew) = (true, Anew::Nothing);
+    let settings = &settings;
     let prepared = prepare(settings, listeners)?;
     let Looked { folder, resumed, facts, settled, work } = look(settings, &prepared)?;
     let runtime = signals::runtime().map_err(RunError::Runtime)?;
     let (stop, failure) = (Stop::default(), Arc::new(OnceLock::new()));
     let executor = Executor::new(runtime.handle().clone(), settings.concurrency as usize, stop.clone());
     let failed = failure.clone();
-    let broken: Arc<dyn Fn(&StoreError) + Send + Sync> = Arc::new(move |error| {
+    let broken: Broken = Arc::new(move |error| {
         _ = failed.set(error.clone());
         stop.now();
     });
     let counts = Arc::new(Counts::default());
     let journal = folder.as_ref().map(|folder| (folder.store.clone(), facts.run_id.clone()));
-    let kept = Kept { journal, reuse: work.reuse.clone() };
+    let kept = Kept { journal, reuse: work.reuse.clone(), broken: Some(broken) };
     let front = Front {
         model: &|model, _| {
-            Arc::new(StandIn {
-                model: model.clone(),
-                kept: kept.clone(),
-                counts: counts.clone(),
-                broken: broken.clone(),
-            })
+            Arc::new(StandIn { model: model.clone(), kept: kept.clone(), counts: counts.clone() })
         },
         web: &|_| Arc::new(KeptWeb(kept.clone())),
         search: &|retriever, setup| Arc::new(KeptSearch { retriever, setup, kept: kept.clone() }),

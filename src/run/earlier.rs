@@ -3,7 +3,7 @@
 use crate::domain::{Catalogue, Coverage, Fingerprint, Normalisation, Used, Uses};
 use crate::files::FilesError;
 use crate::operators::Completion;
-use crate::operators::tally::{Dropped, Turns};
+use crate::operators::tally::Dropped;
 use crate::output::coverage_ledger::{self, LedgerRow};
 use crate::store::Settled;
 use std::ops::{ControlFlow, Range};
@@ -139,6 +139,6 @@ fn completion(settled: Settled, used: Vec<Used>) -> Completion {
         dropped,
         used,
         duplicates: settled.duplicates,
-        turns: Turns::default(),
+        turns: settled.turns,
     }
 }

@@ -21,7 +21,7 @@ pub struct Forecast {
     /// What the pilot cost: calls, tokens, billionths of a USD.
     pub paid: [f64; 3],
     /// Conversations of the run, over all languages.
-    pub conversations: u32,
+    pub conversations: u64,
     /// How many languages there are.
     pub languages: usize,
     /// The run's calls, tokens and billionths of a USD: expected, and the half of the range.
@@ -67,7 +67,7 @@ fn forecast(charges: &[Charge], settled: &[Settled], settings: &Settings) -> For
     let mut forecast = Forecast {
         pilot: settled.iter().filter(|one| one.dropped.is_none()).count() as u32,
         paid: [0.0; 3],
-        conversations: settings.total_samples * languages as u32,
+        conversations: u64::from(settings.total_samples) * languages as u64,
         languages,
         expected: [(0.0, 0.0); 3],
         unpriced: charges.iter().any(|charge| charge.cost.unpriced > 0),

@@ -17,7 +17,7 @@ pub enum Event<'a> {
     /// Conversations are made from now on.
     Started {
         /// Accepted conversations that the run is to have, over all languages.
-        total: u32,
+        total: u64,
         /// What its calls come to; it counts on.
         meter: &'a Arc<Meter>,
     },

@@ -70,7 +70,7 @@ pub fn execute(
     let stages = prepared.sources.stages(settings, (&facts, work.normalisation), front);
 
     let started = Instant::now();
-    let total = settings.total_samples * settings.languages.len() as u32;
+    let total = u64::from(settings.total_samples) * settings.languages.len() as u64;
     listeners.tell(&Event::Started { total, meter: &shared.meter });
     let writer = Writer::start(recorder, (waves, used), workers, work.quota.due(), stop, listeners.clone());
     let inbox = writer.inbox();

@@ -118,9 +118,9 @@ impl Terminal {
     }
 
     /// Shows progress towards `total` accepted conversations from now on.
-    fn draw(&self, total: u32, meter: &Arc<Meter>) {
+    fn draw(&self, total: u64, meter: &Arc<Meter>) {
         self.bar.reset();
-        self.bar.set_length(u64::from(total));
+        self.bar.set_length(total);
         let (bar, figures, meter) = (self.bar.clone(), self.figures.clone(), meter.clone());
         let (done, ended) = mpsc::channel();
         let thread = std::thread::spawn(move || follow(&bar, total, &figures, &meter, &ended));
@@ -168,26 +168,26 @@ fn say(line: &str) {
 
 /// Draws until the sender of `ended` is gone. What has ended counts as done from then on; it is settled when nothing before
 /// it can change it any more.
-fn follow(bar: &ProgressBar, total: u32, figures: &Mutex<Figures>, meter: &Meter, ended: &mpsc::Receiver<()>) {
+fn follow(bar: &ProgressBar, total: u64, figures: &Mutex<Figures>, meter: &Meter, ended: &mpsc::Receiver<()>) {
     let lines = bar.is_hidden();
     let mut said = Instant::now();
     while let Err(mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(REDRAW) {
         let now = *lock(figures);
         let (calls, slowed) = (meter.read().calls, meter.read().slowed);
-        let done = (now.accepted + now.held).min(total);
+        let done = (u64::from(now.accepted) + u64::from(now.held)).min(total);
         if lines && said.elapsed() >= LINE_EVERY {
             said = Instant::now();
             say(&line(now, total, calls, slowed, None, COLUMNS));
         }
-        bar.set_position(u64::from(done));
+        bar.set_position(done);
         bar.set_message(line(now, total, calls, slowed, Some(bar.eta()), COLUMNS - BAR));
     }
     bar.finish_and_clear();
 }
 
 /// How far a run is, in so many columns: what matters less is left out where there is no room for it.
-fn line(now: Figures, total: u32, calls: u64, slowed: u64, left: Option<Duration>, columns: usize) -> String {
-    let done = (now.accepted + now.held).min(total);
+fn line(now: Figures, total: u64, calls: u64, slowed: u64, left: Option<Duration>, columns: usize) -> String {
+    let done = (u64::from(now.accepted) + u64::from(now.held)).min(total);
     let left = left.map(|left| format!(", {} left", HumanDuration(left))).unwrap_or_default();
     let put_off = if slowed > 0 { format!(", {slowed} put off by rate limits") } else { String::new() };
     let mut line = format!("{done}/{total} conversations{left}");
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(with_bar, "4/24 conversations, 60 seconds left, 1 dropped, 60 calls");
         for left in [None, Some(Duration::MAX), Some(Duration::from_secs(100_000))] {
             let columns = if left.is_some() { COLUMNS - BAR } else { COLUMNS };
-            let full = line(figures(u32::MAX - 1, 77, u64::MAX), u32::MAX, u64::MAX, u64::MAX, left, columns);
+            let full = line(figures(u32::MAX - 1, 77, u64::MAX), u32::MAX.into(), u64::MAX, u64::MAX, left, columns);
             assert!(full.len() <= columns && full.contains("4294967295/4294967295 conversations"), "{full}");
         }
     }

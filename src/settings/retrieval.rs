@@ -38,6 +38,7 @@ pub(super) fn options(
         chunk_size,
         chunk_overlap: within.unwrap_or_default(),
         index_folder: index_folder(values, folders),
+        by_words: false,
         anew: match (values.get(keys::REBUILD), values.get(keys::SKIP_IF_UNCHANGED)) {
             (true, _) => Anew::Everything,
             (false, true) => Anew::Nothing,

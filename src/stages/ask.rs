@@ -101,7 +101,7 @@ impl Ask {
     async fn brief(&self, asking: Asking<'_>) -> Result<(Brief, Vec<ChunkIndex>), Failure> {
         let brief = self.plan.brief(asking);
         let hits = match brief.query.as_deref() {
-            Some(query) => self.nearest(asking.conversation.place(Stage::Ask), query).await?,
+            Some(query) => self.nearest(&*self.retriever, asking.conversation.place(Stage::Ask), query).await?,
             None => Vec::new(),
         };
         let seed = brief.seed_question.as_str();
@@ -115,7 +115,9 @@ impl Ask {
     async fn shown(&self, asking: Asking<'_>, brief: &Brief, hits: &[ChunkIndex]) -> Result<Shown, Failure> {
         let shown = self.plan.passages(asking, brief, hits);
         if let Some((first, passage)) = shown.first().filter(|_| brief.passages > 1) {
-            let near = self.nearest(asking.conversation.place(Stage::Ask), &passage.text).await?;
+            // By words alone: that is what passages are compared by then, and a passage is long for a model.
+            let place = asking.conversation.place(Stage::Ask);
+            let near = self.nearest(&*self.index, place, &passage.text).await?;
             let source = |chunk| self.plan.catalogue().source_of(chunk);
             let range = |chunk| if source(chunk) == source(*first) { LINKED_WITHIN } else { LINKED };
             let alike = self.index.likeness(*first, &near).into_iter().zip(near);
@@ -135,8 +137,8 @@ impl Ask {
         self.index.nearness(question, hits).into_iter().any(|nearness| nearness >= NEAR)
     }
 
-    async fn nearest(&self, place: Place, query: &str) -> Result<Vec<ChunkIndex>, Failure> {
-        let hits = self.retriever.search(place, query, Plan::NEAREST).await.map_err(unsearchable)?;
+    async fn nearest(&self, by: &dyn Retriever, place: Place, query: &str) -> Result<Vec<ChunkIndex>, Failure> {
+        let hits = by.search(place, query, Plan::NEAREST).await.map_err(unsearchable)?;
         tracing::debug!(target: "dlgforge.retrieval", "{}", retrieval_line(query, hits.len()));
         Ok(hits.into_iter().map(|hit| hit.chunk).collect())
     }

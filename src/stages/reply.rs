@@ -11,6 +11,7 @@ use super::schemas::labels;
 use crate::domain::reply::{Evidence, GroundingFact, Premise, ReasoningTrace, RetrievalQueries, Thought};
 use crate::domain::{AssistantReply, JudgeReply, Passage, UserReply};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 type Object = Map<String, Value>;
 
@@ -106,7 +107,7 @@ pub(super) fn assistant(object: &Object, basis: Basis<'_>) -> Result<Grounded, S
     let used = once(cited().filter_map(|name| named(passages, &name)).chain(quoted.iter().filter_map(|(at, _)| *at)));
     let unknown = once(cited().filter(|name| named(passages, name).is_none() && !is_quoted(name)));
     let quotes = quoted.iter().map(|(_, evidence)| evidence.content.clone()).collect();
-    let evidence = filled(quoted, &used, passages);
+    let evidence = filled(quoted, &used, &unknown, passages);
     let did_web_search = flag(object, "did_web_search")?.unwrap_or(!queries.web_search.is_empty());
     let premises = premises(trace.get("premises"), &evidence, passages);
     let reasoning_trace = ReasoningTrace {
@@ -160,17 +161,16 @@ type Sourced = (Option<usize>, Evidence);
 
 /// What the model quotes, each with the passage that holds it.
 fn evidence(value: Option<&Value>, passages: &[Passage]) -> Vec<Sourced> {
-    items(value)
-        .into_iter()
-        .map(|item| (part(item, &["id"], false), part(item, &["cue"], false), part(item, &["content"], true)))
-        .filter(|(_, _, content)| !content.is_empty())
-        .enumerate()
-        .map(|(at, (id, cue, content))| {
-            let source = passages.iter().position(|passage| holds(&passage.text, &content));
-            let cue = source.map_or(cue, |at| passages[at].cue());
-            (source, Evidence { id: label(id, 'E', at), cue, content })
-        })
-        .collect()
+    let piece = |item: &Value| {
+        let (cue, content) = (part(item, &["cue"], false), part(item, &["content"], true));
+        let source = passages.iter().position(|passage| holds(&passage.text, &content));
+        let cue = source.map_or(cue, |at| passages[at].cue());
+        (source, Evidence { id: part(item, &["id"], false), cue, content })
+    };
+    let mut evidence: Vec<Sourced> = items(value).into_iter().map(piece).collect();
+    evidence.retain(|(_, piece)| !piece.content.is_empty());
+    label('E', evidence.iter_mut().map(|(_, piece)| &mut piece.id).collect(), &[]);
+    evidence
 }
 
 /// Whether a passage holds a text, but for its case and punctuation.
@@ -178,14 +178,20 @@ pub(super) fn holds(passage: &str, quoted: &str) -> bool {
     misquote(&[quoted], &[passage]).is_none()
 }
 
-/// What was quoted, and the text of every passage used that was not.
-fn filled(mut evidence: Vec<Sourced>, used: &[usize], passages: &[Passage]) -> Vec<Sourced> {
+/// What was quoted, and the text of every passage used that was not, under no name that means nothing.
+fn filled(
+    mut evidence: Vec<Sourced>,
+    used: &[usize],
+    unknown: &[String],
+    passages: &[Passage],
+) -> Vec<Sourced> {
     for at in used {
         if !evidence.iter().any(|(source, _)| source == &Some(*at)) {
-            let (id, passage) = (format!("E{}", evidence.len() + 1), &passages[*at]);
+            let (id, passage) = (String::new(), &passages[*at]);
             evidence.push((Some(*at), Evidence { id, cue: passage.cue(), content: passage.text.to_string() }));
         }
     }
+    label('E', evidence.iter_mut().map(|(_, piece)| &mut piece.id).collect(), unknown);
     evidence
 }
 
@@ -197,23 +203,32 @@ fn premises(value: Option<&Value>, evidence: &[Sourced], passages: &[Passage]) -
         let found = of_passage.and_then(|at| evidence.iter().find(|(source, _)| *source == Some(at)));
         found.map_or(name, |(_, evidence)| evidence.id.clone())
     };
-    items(value)
-        .into_iter()
-        .map(|item| Premise {
-            id: part(item, &["id"], false),
-            text: part(item, &["text"], true),
-            evidence_refs: texts(item.get("evidence_refs")).into_iter().map(resolved).collect(),
-            assumption: part(item, &["assumption", "note", "text_note"], false),
-        })
-        .filter(|premise| !premise.text.is_empty() || !premise.assumption.is_empty())
-        .enumerate()
-        .map(|(at, premise)| Premise { id: label(premise.id, 'P', at), ..premise })
-        .collect()
+    let premise = |item: &Value| Premise {
+        id: part(item, &["id"], false),
+        text: part(item, &["text"], true),
+        evidence_refs: texts(item.get("evidence_refs")).into_iter().map(resolved).collect(),
+        assumption: part(item, &["assumption", "note", "text_note"], false),
+    };
+    let mut premises: Vec<Premise> = items(value).into_iter().map(premise).collect();
+    premises.retain(|premise| !premise.text.is_empty() || !premise.assumption.is_empty());
+    label('P', premises.iter_mut().map(|premise| &mut premise.id).collect(), &[]);
+    premises
 }
 
-/// The label, or one made of its position.
-fn label(id: String, letter: char, at: usize) -> String {
-    if id.is_empty() { format!("{letter}{}", at + 1) } else { id }
+/// Gives a label of its own, and none of the `taken` ones, to what has none, or one that another before it has: its position
+/// where that is free.
+fn label(letter: char, mut ids: Vec<&mut String>, taken: &[String]) {
+    let mut own: BTreeSet<String> = BTreeSet::new();
+    for id in &mut ids {
+        if !id.is_empty() && !own.insert(id.clone()) {
+            id.clear();
+        }
+    }
+    let mut taken = own.into_iter().chain(taken.iter().cloned()).collect::<BTreeSet<_>>();
+    for (id, at) in ids.into_iter().zip(1..).filter(|(id, _)| id.is_empty()) {
+        let mut free = (at..).map(|number| format!("{letter}{number}"));
+        *id = free.find(|label| taken.insert(label.clone())).unwrap_or_default();
+    }
 }
 
 fn score(value: Option<&Value>) -> Result<u8, String> {
@@ -328,6 +343,28 @@ mod tests {
         let trace = reply.reasoning_trace;
         let refs: Vec<_> = trace.premises.iter().map(|premise| premise.evidence_refs.join(" ")).collect();
         assert_eq!(refs, ["E2 E3", "P9 E7 E1"]);
+    }
+
+    #[test]
+    fn every_piece_of_evidence_has_a_name_of_its_own() {
+        let quote = |id: &str, content: &str| json!({"id": id, "content": content});
+        let premise = |refs: Value| json!({"text": "t", "evidence_refs": refs});
+        let names = |quotes: Value, premises: Value| {
+            let reply = json!({
+                "assistant_message": "a", "confidence": "high", "evidence_refs": ["P1", "P3"],
+                "evidence": quotes, "premises": premises,
+            });
+            let trace = read(reply).unwrap().reply.reasoning_trace;
+            let evidence = trace.evidence.iter().map(|piece| piece.id.as_str()).collect::<Vec<_>>().join(" ");
+            let refs = trace.premises.iter().map(|premise| premise.evidence_refs.join(" ")).collect::<Vec<_>>();
+            (evidence, refs)
+        };
+        // A name that the model made up is no passage's, nor are two pieces of one name.
+        assert_eq!(names(json!([]), json!([premise(json!(["E1", "P1"]))])), ("E2 E3".into(), vec!["E1 E2".into()]));
+        let twice = json!([quote("E2", "of one"), quote("E2", "of two"), quote("", "of three")]);
+        assert_eq!(names(twice, json!([])).0, "E2 E3 E4 E5");
+        let named = json!([quote("", "of one"), quote("E1", "of two")]);
+        assert_eq!(names(named, json!([premise(json!(["E1", "P3"]))])), ("E2 E1 E3".into(), vec!["E1 E3".into()]));
     }
 
     #[test]

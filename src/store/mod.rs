@@ -22,7 +22,7 @@ mod tests;
 pub use error::StoreError;
 pub use flights::Flights;
 pub use journal::{Delays, Journal, Recalled, Reuse, recall};
-pub use recorded::{Kept, Recorded};
+pub use recorded::{Broken, Kept, Recorded};
 pub use records::{Admission, Charge, Cost, Entry, Fact, Mark, Paid, Run, Settled, Spending, Spent, State, Tiered};
 
 pub use sqlite::Sqlite;

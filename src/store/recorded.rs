@@ -66,7 +66,12 @@ pub struct Kept {
     pub journal: Option<(Arc<dyn Store>, Arc<str>)>,
     /// Another run whose answers serve too.
     pub reuse: Option<Reuse>,
+    /// Who is told when the store can't be read.
+    pub broken: Option<Broken>,
 }
+
+/// Somebody who is told that a store can't be read.
+pub type Broken = Arc<dyn Fn(&StoreError) + Send + Sync>;
 
 impl Kept {
     /// The answer that is kept, if it can be read.
@@ -75,7 +80,9 @@ impl Kept {
     /// When the store can't be read.
     pub fn answer<T: DeserializeOwned>(&self, place: &Place, digest: Digest) -> Result<Option<T>, StoreError> {
         let Some((store, run)) = &self.journal else { return Ok(None) };
-        Ok(match recall(&**store, run, self.reuse.as_ref(), place, digest)? {
+        let recalled = recall(&**store, run, self.reuse.as_ref(), place, digest);
+        let told = |error: &StoreError| self.broken.iter().for_each(|broken| broken(error));
+        Ok(match recalled.inspect_err(told)? {
             Recalled::Found(found) => serde_json::from_slice(&found.reply).ok(),
             Recalled::Nothing | Recalled::Unreadable(_) => None,
         })

@@ -1,6 +1,6 @@
 //! What a store keeps, as plain rows.
 
-use crate::domain::{Agent, Digest, Fingerprint, LanguageIndex, Place, Slot, Usage, Wave};
+use crate::domain::{Agent, Digest, Fingerprint, LanguageIndex, Place, Slot, Turns, Usage, Wave};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -162,6 +162,8 @@ pub struct Settled {
     pub ledger: Range<u64>,
     /// Bytes of its document; 0 when it has none.
     pub document: u64,
+    /// What its turns came to. Earlier releases did not keep it: then nothing.
+    pub turns: Turns,
 }
 
 /// How a file ends.

@@ -35,6 +35,10 @@ CREATE TABLE IF NOT EXISTS unfinished (
     run TEXT NOT NULL, language INTEGER NOT NULL, slot INTEGER NOT NULL, fingerprint BLOB NOT NULL,
     PRIMARY KEY (run, language, slot)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS turns (
+    run TEXT NOT NULL, language INTEGER NOT NULL, slot INTEGER NOT NULL, counts TEXT NOT NULL,
+    PRIMARY KEY (run, language, slot)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS spending (
     run TEXT PRIMARY KEY, nanousd INTEGER NOT NULL, tokens INTEGER NOT NULL, calls INTEGER NOT NULL
 ) WITHOUT ROWID";
@@ -86,7 +90,12 @@ pub(super) fn admit(connection: &mut Connection, run: &str, admission: &Admissio
             "INSERT INTO settled (run, language, slot, wave, reason, detail, duplicates, ledger_start, ledger_end, document)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?;
+        let mut count = transaction
+            .prepare_cached("INSERT INTO turns (run, language, slot, counts) VALUES (?1, ?2, ?3, ?4)")?;
         for one in &admission.settled {
+            let counts = serde_json::to_string(&one.turns)
+                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+            count.execute(params![run, one.slot.language.0, one.slot.index, counts])?;
             let (reason, detail) = one.dropped.as_ref().map(|(reason, detail)| (reason, detail)).unzip();
             settle.execute(params![
                 run,
@@ -126,15 +135,21 @@ pub(super) fn admit(connection: &mut Connection, run: &str, admission: &Admissio
 }
 
 pub(super) fn settled(connection: &Connection, run: &str) -> rusqlite::Result<Vec<Settled>> {
-    let mut found = connection.prepare_cached(
-        "SELECT language, slot, wave, reason, detail, duplicates, ledger_start, ledger_end, document
-         FROM settled WHERE run = ?1 ORDER BY language, slot",
-    )?;
+    let (counts, join) = match has_table(connection, "turns")? {
+        true => ("counts", "LEFT JOIN turns USING (run, language, slot)"),
+        false => ("NULL", ""),
+    };
+    let mut found = connection.prepare_cached(&format!(
+        "SELECT language, slot, wave, reason, detail, duplicates, ledger_start, ledger_end, document, {counts}
+         FROM settled {join} WHERE run = ?1 ORDER BY language, slot",
+    ))?;
     found.query_map([run], one_settled)?.collect()
 }
 
 fn one_settled(row: &Row) -> rusqlite::Result<Settled> {
     let (reason, detail): (Option<String>, Option<String>) = (row.get(3)?, row.get(4)?);
+    let counts: Option<String> = row.get(9)?;
+    let turns = counts.map(|counts| serde_json::from_str(&counts)).transpose();
     Ok(Settled {
         slot: Slot { language: LanguageIndex(row.get(0)?), index: row.get(1)? },
         wave: Wave(row.get(2)?),
@@ -142,6 +157,7 @@ fn one_settled(row: &Row) -> rusqlite::Result<Settled> {
         duplicates: row.get(5)?,
         ledger: row.get(6)?..row.get(7)?,
         document: row.get(8)?,
+        turns: turns.map_err(|error| unreadable(9, error.to_string()))?.unwrap_or_default(),
     })
 }
 

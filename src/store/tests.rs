@@ -2,7 +2,7 @@
 
 use super::journal::Found;
 use super::*;
-use crate::domain::{Agent, Attempt, Fingerprint, LanguageIndex, Slot, Stage, Tier, TurnIndex, Usage, Wave};
+use crate::domain::{Agent, Attempt, Fingerprint, LanguageIndex, Slot, Stage, Tier, TurnIndex, Turns, Usage, Wave};
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::path::Path;
@@ -47,6 +47,7 @@ fn settled(index: u32, dropped: Option<&str>) -> Settled {
         duplicates: index,
         ledger: 10..20,
         document: 5,
+        turns: Turns { all: 3, unjudged: index.into(), ..Turns::default() },
     }
 }
 

@@ -19,9 +19,9 @@ pub struct JournalledSearch {
     broken: Told,
 }
 
-/// A retriever that finds what the journal has, and searches where it has nothing. For dry runs.
+/// A retriever that finds what the journal has, and where it has nothing, what another one finds. For dry runs.
 pub struct KeptSearch {
-    /// What searches where nothing is kept.
+    /// What searches where nothing is kept: by words, which asks nobody.
     pub retriever: Arc<dyn Retriever>,
     /// What searches follow from beside the query.
     pub setup: Arc<str>,
@@ -69,10 +69,6 @@ impl Retriever for JournalledSearch {
         let hits = self.hits.answer(place, digest, || (), lost, ask);
         Box::pin(async move { hits.await.map_err(|Unsearched(error)| halted(&error)) })
     }
-
-    fn is_reproducible(&self) -> bool {
-        true
-    }
 }
 
 /// The failure of a search that others wait for too.
@@ -105,10 +101,6 @@ impl Retriever for KeptSearch {
                 None => self.retriever.search(place, query, k).await,
             }
         })
-    }
-
-    fn is_reproducible(&self) -> bool {
-        true
     }
 }
 

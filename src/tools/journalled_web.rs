@@ -130,7 +130,7 @@ mod tests {
         let found = web.search(Place::default(), &asked("tea")).await.unwrap();
         drop(web);
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(folder.path()).unwrap());
-        let kept = KeptWeb(Kept { journal: Some((store, "r".into())), reuse: None });
+        let kept = KeptWeb(Kept { journal: Some((store, "r".into())), ..Kept::default() });
         assert_eq!(kept.search(Place::default(), &asked("tea")).await, Ok(found));
         assert_eq!(kept.search(Place::default(), &asked("coffee")).await, Ok(WebReply::Pages(vec![])));
         let none = KeptWeb(Kept::default());

@@ -23,7 +23,13 @@ const LEVELS: usize = 6;
 /// Rows times columns of a table, at most, with the cells that are filled up.
 const CELLS: usize = 1_000_000;
 
-/// The text of a document, without headers, footers, notes, comments and what is marked as deleted.
+/// Where the text is, unless the archive says otherwise.
+const MAIN: &str = "word/document.xml";
+
+/// Columns that a cell can span in Word.
+const SPAN: usize = 63;
+
+/// The text of a document, without hidden text, headers, footers, notes, comments and what is marked as deleted.
 pub fn markdown(bytes: &[u8], reading: &Reading) -> Result<String, String> {
     let mut archive = match ZipArchive::new(Cursor::new(bytes)) {
         Ok(archive) => archive,
@@ -47,10 +53,38 @@ pub fn markdown(bytes: &[u8], reading: &Reading) -> Result<String, String> {
         }
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     };
-    let styles = part("word/styles.xml")?.map(|xml| levels(&xml)).transpose()?.unwrap_or_default();
-    let numbered = part("word/numbering.xml")?.map(|xml| numbered(&xml)).transpose()?.unwrap_or_default();
-    let body = part("word/document.xml")?.ok_or("it has no `word/document.xml`, as a DOCX file has")?;
+    let main = match part("_rels/.rels")? {
+        Some(relations) => related(&relations, "", "officeDocument")?,
+        None => None,
+    };
+    let main = main.unwrap_or_else(|| MAIN.to_owned());
+    let body = part(&main)?.ok_or_else(|| format!("it has no `{main}`, as a DOCX file has"))?;
+    let (folder, name) = main.rsplit_once('/').unwrap_or(("", &main));
+    let relations = part(&format!("{folder}/_rels/{name}.rels"))?.unwrap_or_default();
+    let mut beside = |kind: &str| {
+        let found = related(&relations, folder, kind)?;
+        part(&found.unwrap_or_else(|| format!("{folder}/{kind}.xml")))
+    };
+    let styles = beside("styles")?.map(|xml| levels(&xml)).transpose()?.unwrap_or_default();
+    let numbered = beside("numbering")?.map(|xml| numbered(&xml)).transpose()?.unwrap_or_default();
     Writer { styles, numbered, ..Writer::default() }.document(&body)
+}
+
+/// The part of the archive that some relations of a part in this folder say is of a kind.
+fn related(relations: &str, folder: &str, kind: &str) -> Result<Option<String>, String> {
+    let mut found = None;
+    each(relations, |event| {
+        let (Event::Start(tag) | Event::Empty(tag)) = event else { return };
+        let of_kind = value(&tag, "Type").is_some_and(|of| of.rsplit('/').next() == Some(kind));
+        if let Some(target) = value(&tag, "Target").filter(|_| of_kind && found.is_none()) {
+            found = Some(match target.strip_prefix('/') {
+                Some(from_root) => from_root.to_owned(),
+                None if folder.is_empty() => target,
+                None => format!("{folder}/{target}"),
+            });
+        }
+    })?;
+    Ok(found)
 }
 
 fn damaged(error: impl std::fmt::Display) -> String {
@@ -103,6 +137,11 @@ fn levels(xml: &str) -> Result<HashMap<String, usize>, String> {
     Ok(levels.keys().chain(bases.keys()).filter_map(inherited).collect())
 }
 
+/// Whether a property that is on or off is on.
+fn is_on(tag: &BytesStart<'_>) -> bool {
+    !matches!(value(tag, "val").as_deref(), Some("0" | "false" | "off"))
+}
+
 /// The level of a heading, where it is not that of body text.
 fn outline(tag: &BytesStart<'_>) -> Option<usize> {
     let level: usize = value(tag, "val")?.parse().ok()?;
@@ -145,6 +184,9 @@ struct Writer {
     skipped: usize,
     /// Whether an element is open that holds text: other elements hold instructions and what was deleted.
     is_text: bool,
+    /// Whether a run of text is open, and whether it is hidden.
+    is_run: bool,
+    is_hidden: bool,
     was_item: bool,
 }
 
@@ -162,6 +204,8 @@ struct Paragraph {
 struct Table {
     rows: Vec<Vec<String>>,
     cell: String,
+    /// Columns that the open cell spans beyond its first.
+    span: usize,
 }
 
 impl Writer {
@@ -177,6 +221,7 @@ impl Writer {
             }
             Event::End(tag) => self.end(tag.local_name().as_ref()),
             Event::Text(text) => self.text(&text.xml10_content()),
+            Event::CData(text) => self.text(&text.xml10_content()),
             Event::GeneralRef(reference) => {
                 let known = reference.resolve_char_ref().ok().flatten().map(String::from);
                 let known = known.or_else(|| resolve_predefined_entity(&reference).map(str::to_owned));
@@ -193,10 +238,16 @@ impl Writer {
             "p" => self.paragraphs.push(Paragraph::default()),
             "tbl" => self.tables.push(Table::default()),
             "tr" => self.tables.last_mut().into_iter().for_each(|table| table.rows.push(Vec::new())),
+            "gridSpan" => {
+                let span = value(tag, "val").and_then(|span| span.parse().ok()).unwrap_or(1).clamp(1, SPAN);
+                self.tables.last_mut().into_iter().for_each(|table| table.span = span - 1);
+            }
             "t" => self.is_text = true,
+            "r" => (self.is_run, self.is_hidden) = (true, false),
+            "vanish" if self.is_run => self.is_hidden = is_on(tag),
             _ => {}
         }
-        let Some(paragraph) = self.paragraphs.last_mut() else { return };
+        let Some(paragraph) = self.paragraphs.last_mut().filter(|_| !self.is_hidden) else { return };
         let value = || value(tag, "val").unwrap_or_default();
         match name.as_ref() {
             "pStyle" => paragraph.style = value(),
@@ -214,6 +265,7 @@ impl Writer {
     fn end(&mut self, name: &str) {
         match name {
             "t" => self.is_text = false,
+            "r" => (self.is_run, self.is_hidden) = (false, false),
             "p" => {
                 if let Some(paragraph) = self.paragraphs.pop() {
                     self.paragraph(&paragraph);
@@ -221,8 +273,11 @@ impl Writer {
             }
             "tc" => {
                 if let Some(table) = self.tables.last_mut() {
-                    let cell = std::mem::take(&mut table.cell);
-                    table.rows.last_mut().into_iter().for_each(|row| row.push(cell.clone()));
+                    let (cell, span) = (std::mem::take(&mut table.cell), std::mem::take(&mut table.span));
+                    if let Some(row) = table.rows.last_mut() {
+                        row.push(cell);
+                        row.extend(std::iter::repeat_n(String::new(), span));
+                    }
                 }
             }
             "tbl" => {
@@ -240,7 +295,7 @@ impl Writer {
     }
 
     fn text(&mut self, text: &str) {
-        if let Some(paragraph) = self.paragraphs.last_mut().filter(|_| self.is_text) {
+        if let Some(paragraph) = self.paragraphs.last_mut().filter(|_| self.is_text && !self.is_hidden) {
             paragraph.text.push_str(text);
         }
     }
@@ -275,6 +330,8 @@ impl Writer {
         if text.is_empty() {
             return;
         }
+        // What somebody has typed is no comment.
+        let text = &text.replace("<!--", "\\<!--");
         if !self.out.is_empty() {
             self.out.push_str(if is_item && self.was_item { "\n" } else { "\n\n" });
         }
@@ -376,6 +433,7 @@ mod tests {
             run("<w:t>Press</w:t><w:tab/><w:t>on</w:t><w:br/><w:t>F1</w:t><w:noBreakHyphen/><w:t>F2</w:t>"),
             run("<w:instrText>PAGEREF _Toc1</w:instrText>"),
             format!("<w:del>{}</w:del>", run("<w:delText>gone</w:delText>")),
+            format!("<w:moveFrom>{}</w:moveFrom>", run("<w:t>moved</w:t>")),
             format!("<w:ins>{}</w:ins>", run("<w:t>.</w:t>")),
             run(boxed),
         ];
@@ -386,6 +444,49 @@ mod tests {
             paragraph("", "in")
         );
         assert_eq!(read(&outer).unwrap(), "| out in |\n| --- |");
+        let was_heading = format!("<w:pPrChange><w:pPr>{}</w:pPr></w:pPrChange>", style("Titel"));
+        assert_eq!(read(&paragraph(&was_heading, "No title any more")).unwrap(), "No title any more");
+    }
+
+    #[test]
+    fn cells_stand_in_their_columns_and_hidden_text_nowhere() {
+        let cell = |more: &str, text: &str| format!("<w:tc><w:tcPr>{more}</w:tcPr>{}</w:tc>", paragraph("", text));
+        let table = format!(
+            "<w:tbl><w:tr>{}{}</w:tr><w:tr>{}{}{}</w:tr></w:tbl>",
+            cell("", "Pump"),
+            cell("<w:gridSpan w:val=\"2\"/>", "Load"),
+            cell("", "A"),
+            cell("", "1"),
+            cell("", "2"),
+        );
+        assert_eq!(read(&table).unwrap(), "| Pump | Load |  |\n| --- | --- | --- |\n| A | 1 | 2 |");
+        let run = |properties: &str, text: &str| format!("<w:r><w:rPr>{properties}</w:rPr>{text}</w:r>");
+        let runs = [
+            run("<w:vanish/>", "<w:t>secret</w:t><w:tab/>"),
+            run("<w:vanish w:val=\"0\"/>", "<w:t>shown, </w:t>"),
+            run("", "<w:t><![CDATA[a < b, ]]>&lt;!-- typed --&gt;</w:t>"),
+        ];
+        // The mark of the paragraph is hidden, and its text is not.
+        let body = format!("<w:p><w:pPr><w:rPr><w:vanish/></w:rPr></w:pPr>{}</w:p>", runs.concat());
+        assert_eq!(read(&body).unwrap(), "shown, a < b, \\<!-- typed -->");
+    }
+
+    #[test]
+    fn the_text_is_where_the_archive_says() {
+        let relation = |kind: &str, target: &str| {
+            format!("<Relationships><Relationship Type=\"http://x/{kind}\" Target=\"{target}\"/></Relationships>")
+        };
+        let styles = "<w:styles><w:style w:styleId=\"S\"><w:name w:val=\"heading 2\"/></w:style></w:styles>";
+        let body = paragraph(&style("S"), "Lamps");
+        for target in ["/word/document2.xml", "word/document2.xml"] {
+            let whole = zip(&[
+                ("_rels/.rels", relation("officeDocument", target).as_bytes()),
+                ("word/document2.xml", body.as_bytes()),
+                ("word/_rels/document2.xml.rels", relation("styles", "styles7.xml").as_bytes()),
+                ("word/styles7.xml", styles.as_bytes()),
+            ]);
+            assert_eq!(markdown(&whole, &Reading::default()), Ok("## Lamps".into()), "{target}");
+        }
     }
 
     #[test]

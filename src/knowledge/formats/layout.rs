@@ -257,6 +257,10 @@ mod tests {
         let body = |letter: &str| format!("Body {letter} more {letter} and {letter} so {letter} on {letter}");
         assert_eq!(text(pages.clone()), ["k", "m", "n"].map(body).join("\n\n"));
         assert!(text(pages[..2].to_vec()).contains("The book"));
+        // What stands on every page of a form stays: there is little else.
+        let form = |name: &str| full(&["Name and address", "Signature", name]);
+        let forms = text(vec![form("Ann"), form("Ben"), form("Cleo")]);
+        assert_eq!((forms.matches("Signature").count(), forms.contains("Ben")), (3, true), "{forms}");
         let contents = full(&["1.2 Lamps . . . . . . 17", "Oil ........ iv", "See p. 17", "and so on ... 3"]);
         assert_eq!(text(vec![contents]), "See p. 17 and so on ... 3");
     }

@@ -4,6 +4,7 @@ mod command;
 mod http;
 mod local;
 
+use super::retriever::beginning;
 use super::{Hit, KnowledgeError, Ranked, Retriever, Searching};
 use crate::domain::{Catalogue, Place};
 use std::future::Future;
@@ -105,15 +106,11 @@ impl Retriever for Reranked {
                 return Ok(hits);
             }
             let passages = hits.iter().map(|hit| self.catalogue.chunk(hit.chunk).text.to_string()).collect();
-            let scores = self.reranker.score(query, passages).await?;
+            let scores = self.reranker.score(beginning(query), passages).await?;
             rank(&mut hits, &scores);
             hits.truncate(k);
             Ok(hits)
         })
-    }
-
-    fn is_reproducible(&self) -> bool {
-        false
     }
 }
 

@@ -18,7 +18,7 @@ fn completion(opening: &Opening, dropped: Option<Dropped>) -> Completion {
         dropped,
         used: vec![],
         duplicates: 0,
-        turns: super::super::tally::Turns::default(),
+        turns: crate::domain::Turns::default(),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Where an answer comes from: what the assistant was shown for it, by id and place, without its text.
 
 use super::json::Text;
-use crate::domain::{Answer, Catalogue, Found, Scores, SearchHit};
+use crate::domain::reply::Evidence;
+use crate::domain::{Answer, Catalogue, Found, Passage, Scores, SearchHit};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,13 +10,14 @@ use std::collections::BTreeMap;
 /// A passage or a page that was found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Place<'a> {
-    /// The id of the chunk; of a page, its address.
+    /// The id of the chunk; of a page of the web, one of its own.
     pub(crate) id: Text<'a>,
     /// The path of the document in the knowledge base; of a page, its address.
     pub(crate) source: Text<'a>,
     /// The headings it stands under, outermost first, joined with ` › `; of a page, its title.
     pub(crate) heading: Text<'a>,
-    /// Where it begins in the document, in characters; a page is the snippet that was shown, from its beginning.
+    /// Where it begins in the text that was read of the document, in characters; a page is the snippet that was shown, from
+    /// its beginning.
     pub(crate) char_start: usize,
     /// Where it ends, in characters.
     pub(crate) char_end: usize,
@@ -74,7 +76,7 @@ impl<'a> Place<'a> {
                 }
             }
             Found::Page(page) => Self {
-                id: page.link.as_str().into(),
+                id: page.id().into(),
                 source: page.link.as_str().into(),
                 heading: page.title.as_str().into(),
                 char_start: 0,
@@ -86,15 +88,30 @@ impl<'a> Place<'a> {
 
 /// What the assistant was shown for an answer.
 pub(crate) fn shown<'a>(answer: &'a Answer, catalogue: &'a Catalogue) -> Vec<Shown<'a>> {
-    let evidence = &answer.reply.reasoning_trace.evidence;
-    let of_hit = |SearchHit { found, scores }: &'a SearchHit| {
-        let cue = found.passage(catalogue, 1).cue();
-        let own = evidence.iter().filter(|piece| piece.cue == cue);
+    let passages: Vec<Passage> = answer.retrieved.iter().map(|hit| hit.found.passage(catalogue, 1)).collect();
+    let evidence = answer.reply.reasoning_trace.evidence.iter();
+    let owned: Vec<(Option<usize>, &Evidence)> = evidence.map(|piece| (owner(piece, &passages), piece)).collect();
+    let of_hit = |(at, SearchHit { found, scores }): (usize, &'a SearchHit)| {
+        let own = owned.iter().filter(|(owner, _)| *owner == Some(at));
         let scores = scores.named().map(|(by, score)| Score { by: by.into(), score }).collect();
-        let evidence_ids = own.map(|piece| piece.id.as_str().into()).collect();
+        let evidence_ids = own.map(|(_, piece)| piece.id.as_str().into()).collect();
         Shown { place: Place::of(found, catalogue), used: Use { scores, evidence_ids } }
     };
-    answer.retrieved.iter().map(of_hit).collect()
+    answer.retrieved.iter().enumerate().map(of_hit).collect()
+}
+
+/// The position of what a piece of evidence is of: that with its cue, or where several snippets are of one address, the first
+/// of them that has its words.
+fn owner(piece: &Evidence, passages: &[Passage]) -> Option<usize> {
+    let letters = |text: &str| -> String { text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect() };
+    let own: Vec<usize> = (0..passages.len()).filter(|at| passages[*at].cue() == piece.cue).collect();
+    match own[..] {
+        [_, _, ..] => {
+            let content = letters(&piece.content);
+            own.iter().find(|at| letters(&passages[**at].text).contains(&content)).or(own.first()).copied()
+        }
+        _ => own.first().copied(),
+    }
 }
 
 /// The scores of an item, as an answer keeps them.
@@ -128,15 +145,19 @@ mod tests {
     use serde_json::json;
     use std::sync::Arc;
 
-    /// The first turn of the sample, with a page of the web beside its passages.
+    /// The first turn of the sample, with two snippets of one page of the web beside its passages.
     fn turns() -> Vec<Arc<Turn>> {
         let mut turns = sample::sample_conversation().turns;
         let answer = &mut Arc::make_mut(&mut turns[0]).answer;
-        let page = Page { title: "T".into(), link: "https://e.org/1".into(), snippet: "نسخ".into() };
-        answer.retrieved.push(Found::Page(page).into());
+        let page = |snippet: &str| Page { title: "T".into(), link: "https://e.org/1".into(), snippet: snippet.into() };
+        answer.retrieved.extend([page("نسخ"), page("One log.")].map(|page| Found::Page(page).into()));
         let evidence = &mut answer.reply.reasoning_trace.evidence;
-        evidence.push(evidence[0].clone());
-        (evidence[1].id, evidence[1].cue) = ("E2".into(), "Web: https://e.org/1".into());
+        let of_page = |id: &str, content: &str| Evidence {
+            id: id.into(),
+            cue: "Web: https://e.org/1".into(),
+            content: content.into(),
+        };
+        evidence.extend([of_page("E2", "one log"), of_page("E3", "نسخ"), of_page("E4", "of ... both")]);
         Arc::make_mut(&mut turns[1]).answer.retrieved = vec![Found::Chunk(ChunkIndex(0)).into()];
         turns
     }
@@ -151,7 +172,9 @@ mod tests {
              "scores": scores(2.5), "evidence_ids": ["E1"]},
             {"id": "5f0c-0", "source": "backup.md", "heading": "", "char_start": 0, "char_end": 23,
              "scores": scores(0.75), "evidence_ids": []},
-            {"id": "https://e.org/1", "source": "https://e.org/1", "heading": "T", "char_start": 0, "char_end": 3,
+            {"id": "web-19ca78296d60fead", "source": "https://e.org/1", "heading": "T", "char_start": 0, "char_end": 3,
+             "scores": [], "evidence_ids": ["E3", "E4"]},
+            {"id": "web-bc73a0bc64a8b407", "source": "https://e.org/1", "heading": "T", "char_start": 0, "char_end": 8,
              "scores": [], "evidence_ids": ["E2"]},
         ]);
         let written = serde_json::to_value(&shown).unwrap();
@@ -165,7 +188,7 @@ mod tests {
         let (turns, catalogue) = (turns(), sample::catalogue());
         let whole = whole(turns.iter().map(|turn| shown(&turn.answer, &catalogue)));
         let ids: Vec<&str> = whole.passages.iter().map(|place| &*place.id).collect();
-        assert_eq!(ids, ["5f0c-1", "5f0c-0", "https://e.org/1"]);
-        assert_eq!(whole.turns, [vec![0, 1, 2], vec![1]]);
+        assert_eq!(ids, ["5f0c-1", "5f0c-0", "web-19ca78296d60fead", "web-bc73a0bc64a8b407"]);
+        assert_eq!(whole.turns, [vec![0, 1, 2, 3], vec![1]]);
     }
 }

@@ -186,6 +186,7 @@ async fn what_can_not_be_read_has_failed() {
         (Reply { body: "nope".into(), ..Reply::json(200, &json!({})) }, "not JSON"),
         (Reply::json(200, &json!([1])), "no object of JSON"),
         (Reply::json(422, &json!({"message": format!("bad key {KEY}")})), "HTTP 422: bad key <secret>"),
+        (Reply::json(400, &json!({"message": "no query: credit cards"})), "HTTP 400: no query: credit cards"),
     ] {
         let server = server(move |_| reply.clone());
         let failure = search(&server.base_url(), Domains::default()).await.failure();

@@ -1,0 +1,49 @@
+//! What is counted of turns.
+
+use super::{Acceptance, Conversation, Turn};
+use serde::{Deserialize, Serialize};
+
+/// How many turns there are, and how many of them something is to be said about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Turns {
+    /// All counters, in the order of their columns.
+    pub all: u64,
+    /// Those that were answered without any retrieved passage.
+    pub unretrieved: u64,
+    /// Those whose answer has numbers that stand in no passage.
+    pub unsupported: u64,
+    /// Those whose answer cites what was not retrieved.
+    pub unknown_citations: u64,
+    /// Those whose verdict does not meet `judge.accept`.
+    pub flagged: u64,
+    /// Those without a verdict, of their own or on the whole conversation.
+    pub unjudged: u64,
+}
+
+impl Turns {
+    /// Those of a conversation.
+    pub fn of(conversation: &Conversation) -> Self {
+        let count = |marked: fn(&Turn) -> bool| conversation.turns.iter().filter(|turn| marked(turn)).count() as u64;
+        let unjudged = count(|turn| turn.judgement.is_none());
+        Self {
+            unjudged: if conversation.judgement.is_some() { 0 } else { unjudged },
+            all: count(|_| true),
+            unretrieved: count(|turn| turn.answer.retrieved.is_empty()),
+            unsupported: count(|turn| !turn.answer.unsupported_numbers.is_empty()),
+            unknown_citations: count(|turn| !turn.answer.unknown_citations.is_empty()),
+            flagged: count(|turn| {
+                turn.judgement.as_ref().is_some_and(|judgement| judgement.acceptance != Acceptance::Accepted)
+            }),
+        }
+    }
+
+    /// Adds those of another conversation.
+    pub fn add(&mut self, more: Self) {
+        self.all += more.all;
+        self.unretrieved += more.unretrieved;
+        self.unsupported += more.unsupported;
+        self.unknown_citations += more.unknown_citations;
+        self.flagged += more.flagged;
+        self.unjudged += more.unjudged;
+    }
+}
