@@ -23,6 +23,7 @@ pub mod script;
 pub mod slot;
 pub mod task;
 pub mod terminal;
+pub mod text;
 pub mod tier;
 pub mod tool;
 pub mod turns;

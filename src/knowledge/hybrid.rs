@@ -1,9 +1,10 @@
 //! Search by words and by meaning.
 
 use super::embeddings::{Embedder, Purpose, prefixed};
-use super::retriever::{Ranked, beginning, ranked};
+use super::retriever::{READ, Ranked, ranked};
 use super::vectors::Vectors;
 use super::{Hit, Index, KnowledgeError, Retriever, Searching};
+use crate::domain::text::beginning;
 use crate::domain::{ChunkIndex, Place};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,7 +36,7 @@ pub(super) struct VectorSearch {
 impl VectorSearch {
     /// The `k` nearest chunks to a query, found on a thread that may take its time.
     async fn nearest(&self, query: &str, k: usize) -> Result<Vec<(ChunkIndex, f32)>, KnowledgeError> {
-        let made = self.embedder.embed(vec![prefixed(&*self.embedder, Purpose::Query, beginning(query))]).await?;
+        let made = self.embedder.embed(vec![prefixed(&*self.embedder, Purpose::Query, beginning(query, READ))]).await?;
         let (vectors, query) = (self.vectors.clone(), made.into_iter().next().unwrap_or_default());
         let found = tokio::task::spawn_blocking(move || vectors.nearest(&query, k)).await;
         found.map_err(|error| KnowledgeError::Embedding {

@@ -43,15 +43,7 @@ pub(super) fn ranked(found: Vec<(ChunkIndex, f32)>) -> impl Iterator<Item = (Chu
 }
 
 /// Characters of a query that models read: they take their time for each, and servers refuse what is longer than their model.
-const READ: usize = 400;
-
-/// The beginning of a query, as much as models read, up to a word's end where it has words.
-pub(super) fn beginning(query: &str) -> &str {
-    let query = query.trim_start();
-    let Some((end, _)) = query.char_indices().nth(READ) else { return query };
-    let head = &query[..end];
-    head.rfind(char::is_whitespace).map_or(head, |end| &head[..end])
-}
+pub(super) const READ: usize = 400;
 
 /// The future of a search: chunks, best first.
 pub type Searching<'a> = Pin<Box<dyn Future<Output = Result<Vec<Hit>, KnowledgeError>> + Send + 'a>>;
@@ -89,19 +81,5 @@ impl Retriever for Index {
     fn search<'a>(&'a self, _: Place, query: &'a str, k: usize) -> Searching<'a> {
         let hit = |(chunk, place): (_, Ranked)| Hit { score: place.score, lexical: Some(place), ..Hit::of(chunk) };
         Box::pin(ready(self.best(query, k).map(|found| ranked(found).map(hit).collect())))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn models_read_the_beginning_of_a_query() {
-        let (words, letters) = ("water ".repeat(200), "水".repeat(1_000));
-        assert_eq!(beginning("  When is green tea green? "), "When is green tea green? ");
-        assert_eq!(beginning(&words), "water ".repeat(66).trim_end());
-        assert_eq!(beginning(&letters), "水".repeat(400));
-        assert_eq!(beginning(&format!("\n {}", "w".repeat(500))), "w".repeat(400));
     }
 }

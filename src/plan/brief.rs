@@ -5,6 +5,7 @@ use super::draw::{self, Purpose};
 use super::seeds::Seed;
 use super::{Asking, Options, modes, passages, personas, seeds, turns};
 use crate::domain::reply::Intent;
+use crate::domain::text::beginning;
 use crate::domain::{Catalogue, ChunkIndex, Conversation, Passage, Persona, QuestionMode, Slot};
 use rand::{Rng, RngExt};
 use std::collections::BTreeSet;
@@ -12,6 +13,9 @@ use std::sync::Arc;
 
 /// Most questions about the shown passages that a question is told of.
 const RECENT: usize = 5;
+
+/// Characters of an answer that are searched for, to go on to what is near: its beginning says what it is about.
+const SUBJECT: usize = 200;
 
 /// What a conversation is planned to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +109,7 @@ impl Plan {
         let query = match mode {
             QuestionMode::Seeded if !seed_question.is_empty() => Some(seed_question.as_str()),
             QuestionMode::Seeded => Some(self.options.question.as_str()),
-            QuestionMode::Adjacent => last,
+            QuestionMode::Adjacent => last.map(|answer| beginning(answer, SUBJECT)),
             QuestionMode::Followup | QuestionMode::Fresh | QuestionMode::OffTopic => None,
         };
         Brief {

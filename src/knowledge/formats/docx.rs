@@ -20,9 +20,6 @@ const BASES: usize = 10;
 /// The deepest level of headings and of lists that Markdown is written for.
 const LEVELS: usize = 6;
 
-/// Rows times columns of a table, at most, with the cells that are filled up.
-const CELLS: usize = 1_000_000;
-
 /// Where the text is, unless the archive says otherwise.
 const MAIN: &str = "word/document.xml";
 
@@ -345,7 +342,7 @@ impl Table {
     fn markdown(&self) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
         let flat = self.flat();
-        if flat.is_empty() || columns * self.rows.len() > CELLS {
+        if flat.is_empty() || columns * self.rows.len() > super::CELLS {
             return flat;
         }
         let line = |row: &Vec<String>| {

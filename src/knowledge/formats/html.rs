@@ -127,13 +127,16 @@ fn table(handlers: &dyn Handlers, element: &Element<'_>) -> Option<HandlerResult
         lines.push(line);
     }
     let columns = lines.iter().map(Vec::len).max().unwrap_or_default();
+    let is_filled_up = columns.saturating_mul(lines.len()) <= super::CELLS;
     let mut markdown = String::from("\n\n");
     for caption in captions {
         markdown.push_str(handlers.walk_children(&caption).content.trim());
         markdown.push_str("\n\n");
     }
     for (at, mut line) in lines.into_iter().enumerate() {
-        line.resize(columns, String::new());
+        if is_filled_up {
+            line.resize(columns, String::new());
+        }
         markdown.push_str(&format!("| {} |\n", line.join(" | ")));
         if at == 0 {
             markdown.push_str(&format!("|{}\n", " --- |".repeat(columns)));

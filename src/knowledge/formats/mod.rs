@@ -57,6 +57,9 @@ impl Format {
     }
 }
 
+/// Rows times columns of a table, at most, with the cells that are filled up.
+const CELLS: usize = 1_000_000;
+
 /// The text of a document, or of one row of a file whose rows are documents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Part {

@@ -4,8 +4,9 @@ mod command;
 mod http;
 mod local;
 
-use super::retriever::beginning;
+use super::retriever::READ;
 use super::{Hit, KnowledgeError, Ranked, Retriever, Searching};
+use crate::domain::text::beginning;
 use crate::domain::{Catalogue, Place};
 use std::future::Future;
 use std::path::PathBuf;
@@ -106,7 +107,7 @@ impl Retriever for Reranked {
                 return Ok(hits);
             }
             let passages = hits.iter().map(|hit| self.catalogue.chunk(hit.chunk).text.to_string()).collect();
-            let scores = self.reranker.score(beginning(query), passages).await?;
+            let scores = self.reranker.score(beginning(query, READ), passages).await?;
             rank(&mut hits, &scores);
             hits.truncate(k);
             Ok(hits)
