@@ -418,7 +418,7 @@ fn a_run_of_an_earlier_format_is_refused_and_left_as_it_is() {
     let before = project.outputs();
     let ran = project.run(&["run", "config.yaml", "--resume"]);
     let told =
-        format!("run r was begun by dlgforge {}, whose files have format 1 and not 2: ", env!("CARGO_PKG_VERSION"));
+        format!("run r was begun by dlgforge {}, whose files have format 1 and not 3: ", env!("CARGO_PKG_VERSION"));
     assert!(ran.code == Some(1) && ran.stderr.contains(&told), "{}", ran.stderr);
     expect_same_files(&before, &project.outputs(), "refused");
     // A new run may come after it, and says that its rows have other fields.

@@ -326,8 +326,11 @@ fn a_dry_run_counts_what_a_resumed_run_asks_for() {
 fn a_resumed_run_tells_of_all_its_turns() {
     let endpoint = dialogue(3.0);
     let turns = |ran: &Ran| {
-        let line = ran.stdout.lines().find(|line| line.trim_start().starts_with("turns ")).expect("its turns");
-        line.split_whitespace().collect::<Vec<_>>().join(" ")
+        let told = ["turns ", "judge "];
+        let lines = ran.stdout.lines().filter(|line| told.iter().any(|word| line.trim_start().starts_with(word)));
+        let told: Vec<String> = lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        assert_eq!(told.len(), 2, "{}", ran.stdout);
+        told
     };
     let whole = turns(&resumed(&Project::with(&remote(&endpoint.base_url(), RUN, "")), &[]));
     let project = killed(&endpoint, RUN, "", 110);

@@ -30,7 +30,10 @@ impl Page {
 
     /// What tells it apart: two snippets of one address are two pages.
     pub fn id(&self) -> String {
-        format!("web-{:016x}", xxh3_64([&self.title, &self.link, &self.snippet].map(String::as_str).join("\n").as_bytes()))
+        format!(
+            "web-{:016x}",
+            xxh3_64([&self.title, &self.link, &self.snippet].map(String::as_str).join("\n").as_bytes())
+        )
     }
 }
 

@@ -1,10 +1,11 @@
 //! What is counted of turns.
 
-use super::{Acceptance, Conversation, Turn};
+use super::{Acceptance, Conversation, Outcome, Turn};
 use serde::{Deserialize, Serialize};
 
 /// How many turns there are, and how many of them something is to be said about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Turns {
     /// All counters, in the order of their columns.
     pub all: u64,
@@ -18,6 +19,10 @@ pub struct Turns {
     pub flagged: u64,
     /// Those without a verdict, of their own or on the whole conversation.
     pub unjudged: u64,
+    /// Verdicts on those of accepted conversations, and on such conversations.
+    pub verdicts: u64,
+    /// The sum of the scores that these give.
+    pub scores: u64,
 }
 
 impl Turns {
@@ -25,8 +30,13 @@ impl Turns {
     pub fn of(conversation: &Conversation) -> Self {
         let count = |marked: fn(&Turn) -> bool| conversation.turns.iter().filter(|turn| marked(turn)).count() as u64;
         let unjudged = count(|turn| turn.judgement.is_none());
+        let is_accepted = conversation.outcome == Some(Outcome::Completed);
+        let judgements = conversation.turns.iter().filter_map(|turn| turn.judgement.as_ref());
+        let judgements = judgements.chain(&conversation.judgement).filter(|_| is_accepted);
         Self {
             unjudged: if conversation.judgement.is_some() { 0 } else { unjudged },
+            verdicts: judgements.clone().count() as u64,
+            scores: judgements.map(|judgement| u64::from(judgement.reply.score)).sum(),
             all: count(|_| true),
             unretrieved: count(|turn| turn.answer.retrieved.is_empty()),
             unsupported: count(|turn| !turn.answer.unsupported_numbers.is_empty()),
@@ -37,6 +47,11 @@ impl Turns {
         }
     }
 
+    /// The mean of the judge's scores; none without a verdict.
+    pub fn mean_score(&self) -> Option<f64> {
+        (self.verdicts > 0).then(|| self.scores as f64 / self.verdicts as f64)
+    }
+
     /// Adds those of another conversation.
     pub fn add(&mut self, more: Self) {
         self.all += more.all;
@@ -45,5 +60,7 @@ impl Turns {
         self.unknown_citations += more.unknown_citations;
         self.flagged += more.flagged;
         self.unjudged += more.unjudged;
+        self.verdicts += more.verdicts;
+        self.scores += more.scores;
     }
 }

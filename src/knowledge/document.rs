@@ -9,7 +9,6 @@ use super::walk::{self, Found};
 use super::{ConvertCommand, KnowledgeError, Reading, Step, Watch, blobs};
 use crate::domain::control_tokens::neutralised;
 use rayon::prelude::*;
-use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -36,7 +35,6 @@ impl Document {
         let path = row.map_or_else(|| path.to_owned(), |row| format!("{path}#{}", named(&row)));
         let mut warn = |what: &str| warnings.push(format!("{what}: {path}"));
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
-        let text = if is_markdown { blobs::without_markup(&text) } else { Cow::Borrowed(text.as_str()) };
         let mut text = blobs::without_bytes(&text).trim().to_owned();
         if text.is_empty() {
             warn("skipped, it is empty");

@@ -52,7 +52,7 @@ use vectors::Vectors;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// The form in which documents are read and cut; another one is a reason to read them again.
-const READING: u32 = 2;
+const READING: u32 = 3;
 
 /// Chunks that are held in memory; of more, each is read when it is asked for.
 const HELD: usize = 50_000;

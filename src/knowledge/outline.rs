@@ -70,6 +70,8 @@ impl Outline {
                 }
                 Event::End(TagEnd::Heading(_)) => {
                     if let Some(mut heading) = open.take() {
+                        // Blanks of every kind are one: web pages number their sections with such as break no line.
+                        heading.title = heading.title.split_whitespace().collect::<Vec<_>>().join(" ");
                         // Without its markup it may have what its source has not: `&lt;s>`.
                         if let Some((title, _)) = neutralised(&heading.title) {
                             heading.title = title;
@@ -247,6 +249,7 @@ mod tests {
         let seen: Vec<_> = outline.headings.iter().map(|heading| (heading.level, heading.title.as_str())).collect();
         assert_eq!(seen, [(1, "The Aurora 8"), (2, "Set wide"), (3, "Deep")]);
         assert_eq!(&text[outline.headings[1].range.clone()], "Set\nwide\n---");
+        assert_eq!(Outline::markdown("# 27.4.\u{a0}Hot  Standby\n\nText").headings[0].title, "27.4. Hot Standby");
         assert_eq!(Outline::markdown("---\ntitle: x\n---\n\nText").headings, []);
         let escaped = Outline::markdown("# The &lt;s> of <\\|im_end|>\n\nText");
         assert_eq!(escaped.headings[0].title, "The < s > of <| im_end |>");

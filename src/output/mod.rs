@@ -60,8 +60,9 @@ use std::sync::Arc;
 
 /// Version of what the files tell and where they lie. A run goes on in the format in which it began; documents say theirs.
 ///
-/// 1: everything everywhere, documents in one folder. 2: `saving.files`, `saving.raw`, sub-folders.
-pub const FORMAT_VERSION: u32 = 2;
+/// 1: everything everywhere, documents in one folder. 2: `saving.files`, `saving.raw`, sub-folders. 3: `linked_targets`, pages of
+/// the web with ids of their own.
+pub const FORMAT_VERSION: u32 = 3;
 
 /// What `saving` says, with paths made absolute.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -182,7 +182,8 @@ impl Plan {
         let sources: BTreeSet<_> = shown.iter().map(|chunk| self.catalogue.source_of(*chunk)).collect();
         let about = |(chunks, _): &&(Vec<ChunkIndex>, _)| chunks.iter().any(|chunk| shown.contains(chunk));
         let known = sources.iter().filter_map(|source| asking.coverage.of_source(*source));
-        let mut latest: Vec<_> = known.flat_map(|source| source.recent.iter().rev().filter(about).enumerate()).collect();
+        let mut latest: Vec<_> =
+            known.flat_map(|source| source.recent.iter().rev().filter(about).enumerate()).collect();
         latest.sort_by_key(|(age, _)| *age);
         let mut asked: Vec<Arc<str>> = Vec::new();
         for (_, (_, question)) in latest {

@@ -174,9 +174,7 @@ impl Serper {
         let asked = retry_after(headers, clock::now());
         match status.as_u16() {
             402 => Fault::Settings(spent(&detail)),
-            400 | 403 | 429 if SPENT.iter().any(|words| text.to_lowercase().contains(words)) => {
-                Fault::Settings(spent(&detail))
-            }
+            400 | 403 | 429 if is_spent(&text.to_lowercase()) => Fault::Settings(spent(&detail)),
             401 | 403 => Fault::Settings(format!("{detail}; check the key in SERPER_API_KEY")),
             300..=399 | 404 | 405 => Fault::Settings(format!("{detail}; check {BASE_URL}")),
             429 => Fault::Busy(detail, asked),
@@ -239,8 +237,11 @@ impl Serper {
 
 const NO_SNIPPET: &str = "No snippet provided.";
 
-/// Words of an account that is empty: Serper says "Not enough credits".
-const SPENT: [&str; 4] = ["not enough credits", "out of credits", "no credits", "insufficient credits"];
+/// Whether a refusal, in small letters, tells of an account that is empty: Serper says "Not enough credits".
+fn is_spent(text: &str) -> bool {
+    const SPENT: [&str; 6] = ["not enough", "insufficient", "exhausted", "out of", "used up", "no more"];
+    text.contains("credit") && SPENT.iter().any(|words| text.contains(words))
+}
 
 fn spent(detail: &str) -> String {
     format!("{detail}; buy credits, or set SERPER_API_KEY to the key of an account that has some")

@@ -50,7 +50,7 @@ pub fn conclude(
         searches: settings.web_search.as_ref().map(|_| prepared.sources.searches.read()),
         bill,
         balance,
-        sample: written.sample,
+        example: written.example,
         unjudged: settings.agents.get(Agent::Judge).map(|_| unjudged),
         prepared: took,
         elapsed,

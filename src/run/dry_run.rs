@@ -1,4 +1,5 @@
-//! `--dry-run`: the graph of a run with the journal for all its models. Nothing is asked, nothing is written.
+//! `--dry-run`: the graph of a run with the journal for all its models. Nothing is asked; nothing is written
+//! but what is kept of the documents, and how their words are found.
 
 use super::events::Listeners;
 use super::execute::on_workers;
@@ -50,9 +51,7 @@ pub fn dry_run(settings: &Settings, listeners: &Listeners) -> Result<DryRun, Run
     let journal = folder.as_ref().map(|folder| (folder.store.clone(), facts.run_id.clone()));
     let kept = Kept { journal, reuse: work.reuse.clone(), broken: Some(broken) };
     let front = Front {
-        model: &|model, _| {
-            Arc::new(StandIn { model: model.clone(), kept: kept.clone(), counts: counts.clone() })
-        },
+        model: &|model, _| Arc::new(StandIn { model: model.clone(), kept: kept.clone(), counts: counts.clone() }),
         web: &|_| Arc::new(KeptWeb(kept.clone())),
         search: &|retriever, setup| Arc::new(KeptSearch { retriever, setup, kept: kept.clone() }),
     };

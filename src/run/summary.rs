@@ -2,7 +2,6 @@
 
 use super::bill::Bill;
 use super::layout::{COLUMNS, row, shortened, size};
-use super::sample::Sample;
 use super::signals::Signal;
 use crate::domain::Balance;
 use crate::files::WrittenFile;
@@ -79,8 +78,8 @@ pub struct Summary {
     pub bill: Bill,
     /// How evenly documents were asked about, by it and by the runs before it in the folder.
     pub balance: Option<Balance>,
-    /// What its conversations are like.
-    pub sample: Sample,
+    /// A question and its answer, of those made since the process began; none when no conversation was accepted.
+    pub example: Option<[String; 2]>,
     /// Turns of which the judge made nothing; none where there is no judge.
     pub unjudged: Option<u64>,
     /// Before the first opening, for reading documents above all.
@@ -205,8 +204,8 @@ impl Summary {
 
     /// What the judge came to; none where it was not asked.
     fn verdicts(&self) -> Option<String> {
-        let score = self.sample.mean_score().map(|score| format!("{score:.1} of 10 on average"));
-        let over = score.map(|score| format!("{score}, over {} verdicts", self.sample.verdicts));
+        let score = self.tally.turns.mean_score().map(|score| format!("{score:.1} of 10 on average"));
+        let over = score.map(|score| format!("{score}, over {} verdicts", self.tally.turns.verdicts));
         let left = self.unjudged.filter(|&count| count > 0).map(|count| format!("{count} turns not judged"));
         let parts: Vec<String> = over.into_iter().chain(left).collect();
         (!parts.is_empty()).then(|| parts.join(", "))
@@ -239,7 +238,7 @@ impl Summary {
 
     /// A sample of what was made, where the rest of it is, and how to go on.
     fn tell_what_next(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some([question, answer]) = &self.sample.exchange {
+        if let Some([question, answer]) = &self.example {
             row(f, "for example", &format!("user: {}", shortened(question, 100)))?;
             row(f, "", &format!("assistant: {}", shortened(answer, 160)))?;
         }
@@ -248,7 +247,7 @@ impl Summary {
             self.files.iter().find(named).map(|file| format!("{}, ", file.path)).unwrap_or_default()
         };
         let judged = path("/conversations_sharegpt_judged.jsonl");
-        let judged = Some(judged).filter(|told| self.sample.verdicts > 0 && !told.is_empty());
+        let judged = Some(judged).filter(|told| self.tally.turns.verdicts > 0 && !told.is_empty());
         let training = judged.unwrap_or_else(|| path("/conversations_sharegpt.jsonl"));
         row(f, "look at", &format!("{training}{}{}/run.log", path("/turns.jsonl"), self.logs))?;
         if let RunEnd::Interrupted(_) | RunEnd::Halted(_) = self.end {
@@ -281,6 +280,25 @@ fn by_kind(files: &[WrittenFile]) -> Vec<(String, Option<u64>, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{Conversation, Turns};
+    use crate::output::sample::{dropped_conversation, sample_conversation};
+
+    #[test]
+    fn the_score_is_that_of_accepted_conversations() {
+        let dropped = Turns::of(&dropped_conversation());
+        assert_eq!((dropped.mean_score(), dropped.all > 0), (None, true));
+        let (first, mut second) = (sample_conversation(), sample_conversation());
+        second.turns.remove(0);
+        let scores = |conversation: &Conversation| -> Vec<f64> {
+            let verdicts = conversation.turns.iter().filter_map(|turn| turn.judgement.as_ref());
+            verdicts.chain(&conversation.judgement).map(|judgement| f64::from(judgement.reply.score)).collect()
+        };
+        let all = [scores(&first), scores(&second)].concat();
+        let mut turns = dropped;
+        turns.add(Turns::of(&first));
+        turns.add(Turns::of(&second));
+        assert_eq!(turns.mean_score(), Some(all.iter().sum::<f64>() / all.len() as f64));
+    }
 
     #[test]
     fn parquet_files_of_a_kind_are_told_together() {

@@ -1,9 +1,8 @@
 //! The thread that writes: settlements of all workers come in, conversations go to the recorder in slot order.
 
 use super::events::{Event, Listeners};
-use super::sample::Sample;
 use super::waves::Waves;
-use crate::domain::{Conversation, Coverage, Rank, Slot};
+use crate::domain::{Conversation, Coverage, Outcome, Rank, Slot};
 use crate::operators::{InFlight, Settlement, Stop};
 use crate::output::{OutputError, Recorder};
 use std::collections::BTreeMap;
@@ -22,8 +21,8 @@ pub struct Written {
     pub recorder: Recorder,
     /// What could not be written, if that ended the writing.
     pub failure: Option<OutputError>,
-    /// What the conversations are like.
-    pub sample: Sample,
+    /// Question and answer of the first turn of the first conversation that was accepted.
+    pub example: Option<[String; 2]>,
     /// What they and those before them have used.
     pub used: Coverage,
 }
@@ -46,9 +45,8 @@ impl Writer {
         listeners: Listeners,
     ) -> Self {
         let (messages, inbox) = mpsc::channel();
-        let sample = Sample::default();
-        let mut recording =
-            Recording { recorder, failure: None, stop, waves, used, listeners, sample, due: None, wait: ADMIT_AFTER };
+        let (failure, example, wait) = (None, None, ADMIT_AFTER);
+        let mut recording = Recording { recorder, failure, stop, waves, used, listeners, example, due: None, wait };
         let mut order = Order { floors: vec![Rank::default(); workers], due, held: BTreeMap::new() };
         let thread = std::thread::spawn(move || {
             let mut left = BTreeMap::new();
@@ -65,8 +63,8 @@ impl Writer {
             if left.is_empty() {
                 recording.waves.close();
             }
-            let Recording { recorder, failure, sample, used, .. } = recording;
-            Written { recorder, failure, sample, used }
+            let Recording { recorder, failure, example, used, .. } = recording;
+            Written { recorder, failure, example, used }
         });
         Self { messages, thread }
     }
@@ -120,11 +118,17 @@ struct Recording {
     waves: Waves,
     used: Coverage,
     listeners: Listeners,
-    sample: Sample,
+    example: Option<[String; 2]>,
     /// When what is recorded must be admitted, if there is any.
     due: Option<Instant>,
     /// How long it may wait.
     wait: Duration,
+}
+
+/// The first question of an accepted conversation, with its answer.
+fn first_exchange(conversation: &Conversation) -> Option<[String; 2]> {
+    let turn = conversation.turns.first().filter(|_| conversation.outcome == Some(Outcome::Completed))?;
+    Some([&turn.question.reply.user_message, &turn.answer.reply.assistant_message].map(ToString::to_string))
 }
 
 impl Recording {
@@ -145,7 +149,7 @@ impl Recording {
                 self.note(written);
                 self.due.get_or_insert_with(|| Instant::now() + self.wait);
             }
-            self.sample.add(&conversation);
+            self.example = self.example.take().or_else(|| first_exchange(&conversation));
             conversation.turns.iter().for_each(|turn| self.used.add(&turn.question.used));
             self.listeners.tell(&Event::Settled(&conversation));
             self.waves.count(&conversation);

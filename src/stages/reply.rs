@@ -179,12 +179,7 @@ pub(super) fn holds(passage: &str, quoted: &str) -> bool {
 }
 
 /// What was quoted, and the text of every passage used that was not, under no name that means nothing.
-fn filled(
-    mut evidence: Vec<Sourced>,
-    used: &[usize],
-    unknown: &[String],
-    passages: &[Passage],
-) -> Vec<Sourced> {
+fn filled(mut evidence: Vec<Sourced>, used: &[usize], unknown: &[String], passages: &[Passage]) -> Vec<Sourced> {
     for at in used {
         if !evidence.iter().any(|(source, _)| source == &Some(*at)) {
             let (id, passage) = (String::new(), &passages[*at]);

@@ -90,8 +90,8 @@ pub(super) fn admit(connection: &mut Connection, run: &str, admission: &Admissio
             "INSERT INTO settled (run, language, slot, wave, reason, detail, duplicates, ledger_start, ledger_end, document)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?;
-        let mut count = transaction
-            .prepare_cached("INSERT INTO turns (run, language, slot, counts) VALUES (?1, ?2, ?3, ?4)")?;
+        let mut count =
+            transaction.prepare_cached("INSERT INTO turns (run, language, slot, counts) VALUES (?1, ?2, ?3, ?4)")?;
         for one in &admission.settled {
             let counts = serde_json::to_string(&one.turns)
                 .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;

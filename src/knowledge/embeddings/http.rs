@@ -169,3 +169,26 @@ impl Embedder for Endpoint {
         }
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_nobody_waits_for_take_no_room() {
+        let (base_url, model) = ("http://127.0.0.1:1/v1".to_owned(), "m".to_owned());
+        let options = EmbeddingOptions { base_url, model, batch_size: 2, ..EmbeddingOptions::lexical() };
+        let endpoint = Endpoint::new(&options).unwrap();
+        let enqueue = |texts: &[&str]| endpoint.enqueue(&texts.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let taken = || endpoint.take().into_iter().flat_map(|one| one.texts).collect::<Vec<_>>();
+        for _ in 0..3 {
+            drop(enqueue(&["gone", "too"]));
+        }
+        let _waits = [enqueue(&["a"]), enqueue(&["b"]), enqueue(&["c", "d", "e"])];
+        drop(enqueue(&["gone"]));
+        assert_eq!(taken(), ["a", "b"]);
+        assert_eq!(taken(), ["c", "d", "e"], "more than fit travel alone");
+        assert!(taken().is_empty());
+    }
+}

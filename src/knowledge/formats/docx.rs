@@ -26,7 +26,7 @@ const MAIN: &str = "word/document.xml";
 /// Columns that a cell can span in Word.
 const SPAN: usize = 63;
 
-/// The text of a document, without hidden text, headers, footers, notes, comments and what is marked as deleted.
+/// The text of a document, without what is marked as hidden, headers, footers, notes, comments and what is marked as deleted.
 pub fn markdown(bytes: &[u8], reading: &Reading) -> Result<String, String> {
     let mut archive = match ZipArchive::new(Cursor::new(bytes)) {
         Ok(archive) => archive,
@@ -50,38 +50,49 @@ pub fn markdown(bytes: &[u8], reading: &Reading) -> Result<String, String> {
         }
         Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
     };
-    let main = match part("_rels/.rels")? {
-        Some(relations) => related(&relations, "", "officeDocument")?,
-        None => None,
+    let relations = part("_rels/.rels")?.unwrap_or_default();
+    let told = related(&relations, "", "officeDocument").unwrap_or_else(|| MAIN.to_owned());
+    let (main, body) = match part(&told)? {
+        Some(body) => (told, body),
+        None => (MAIN.to_owned(), part(MAIN)?.ok_or("it has no `word/document.xml`, as a DOCX file has")?),
     };
-    let main = main.unwrap_or_else(|| MAIN.to_owned());
-    let body = part(&main)?.ok_or_else(|| format!("it has no `{main}`, as a DOCX file has"))?;
     let (folder, name) = main.rsplit_once('/').unwrap_or(("", &main));
-    let relations = part(&format!("{folder}/_rels/{name}.rels"))?.unwrap_or_default();
-    let mut beside = |kind: &str| {
-        let found = related(&relations, folder, kind)?;
-        part(&found.unwrap_or_else(|| format!("{folder}/{kind}.xml")))
+    let relations = part(&joined(folder, &format!("_rels/{name}.rels")))?.unwrap_or_default();
+    let mut beside = |kind: &str| match related(&relations, folder, kind).map(|told| part(&told)) {
+        Some(Ok(None)) | None => part(&joined(folder, &format!("{kind}.xml"))),
+        Some(found) => found,
     };
     let styles = beside("styles")?.map(|xml| levels(&xml)).transpose()?.unwrap_or_default();
     let numbered = beside("numbering")?.map(|xml| numbered(&xml)).transpose()?.unwrap_or_default();
     Writer { styles, numbered, ..Writer::default() }.document(&body)
 }
 
-/// The part of the archive that some relations of a part in this folder say is of a kind.
-fn related(relations: &str, folder: &str, kind: &str) -> Result<Option<String>, String> {
+/// The part of the archive that some relations of a part in this folder say is of a kind; none where they can't be read.
+fn related(relations: &str, folder: &str, kind: &str) -> Option<String> {
     let mut found = None;
-    each(relations, |event| {
+    let read = each(relations, |event| {
         let (Event::Start(tag) | Event::Empty(tag)) = event else { return };
         let of_kind = value(&tag, "Type").is_some_and(|of| of.rsplit('/').next() == Some(kind));
-        if let Some(target) = value(&tag, "Target").filter(|_| of_kind && found.is_none()) {
-            found = Some(match target.strip_prefix('/') {
-                Some(from_root) => from_root.to_owned(),
-                None if folder.is_empty() => target,
-                None => format!("{folder}/{target}"),
-            });
+        if of_kind && value(&tag, "TargetMode").as_deref() != Some("External") && found.is_none() {
+            found = value(&tag, "Target").map(|target| joined(folder, &target));
         }
-    })?;
-    Ok(found)
+    });
+    found.filter(|_| read.is_ok())
+}
+
+/// The name of the part that a path leads to from a folder of the archive.
+fn joined(folder: &str, path: &str) -> String {
+    let path = path.replace('\\', "/");
+    let mut parts: Vec<&str> = if path.starts_with('/') { Vec::new() } else { folder.split('/').collect() };
+    for part in path.split('/') {
+        match part {
+            ".." => _ = parts.pop(),
+            "." => {}
+            name => parts.push(name),
+        }
+    }
+    parts.retain(|part| !part.is_empty());
+    parts.join("/")
 }
 
 fn damaged(error: impl std::fmt::Display) -> String {
@@ -181,9 +192,10 @@ struct Writer {
     skipped: usize,
     /// Whether an element is open that holds text: other elements hold instructions and what was deleted.
     is_text: bool,
-    /// Whether a run of text is open, and whether it is hidden.
-    is_run: bool,
-    is_hidden: bool,
+    /// Runs of text that are open, and whether each is marked as hidden: boxes with text stand within others.
+    runs: Vec<bool>,
+    /// Whether the properties of a paragraph are open, which tell how its mark looks.
+    is_of_paragraph: bool,
     was_item: bool,
 }
 
@@ -201,8 +213,9 @@ struct Paragraph {
 struct Table {
     rows: Vec<Vec<String>>,
     cell: String,
-    /// Columns that the open cell spans beyond its first.
+    /// Columns that the open cell spans beyond its first, and those that all cells do.
     span: usize,
+    filled: usize,
 }
 
 impl Writer {
@@ -240,11 +253,15 @@ impl Writer {
                 self.tables.last_mut().into_iter().for_each(|table| table.span = span - 1);
             }
             "t" => self.is_text = true,
-            "r" => (self.is_run, self.is_hidden) = (true, false),
-            "vanish" if self.is_run => self.is_hidden = is_on(tag),
+            "r" => self.runs.push(false),
+            "pPr" => self.is_of_paragraph = true,
+            "vanish" if !self.is_of_paragraph => {
+                self.runs.last_mut().into_iter().for_each(|is_hidden| *is_hidden = is_on(tag))
+            }
             _ => {}
         }
-        let Some(paragraph) = self.paragraphs.last_mut().filter(|_| !self.is_hidden) else { return };
+        let is_hidden = self.is_hidden();
+        let Some(paragraph) = self.paragraphs.last_mut().filter(|_| !is_hidden) else { return };
         let value = || value(tag, "val").unwrap_or_default();
         match name.as_ref() {
             "pStyle" => paragraph.style = value(),
@@ -262,7 +279,8 @@ impl Writer {
     fn end(&mut self, name: &str) {
         match name {
             "t" => self.is_text = false,
-            "r" => (self.is_run, self.is_hidden) = (false, false),
+            "r" => _ = self.runs.pop(),
+            "pPr" => self.is_of_paragraph = false,
             "p" => {
                 if let Some(paragraph) = self.paragraphs.pop() {
                     self.paragraph(&paragraph);
@@ -273,7 +291,11 @@ impl Writer {
                     let (cell, span) = (std::mem::take(&mut table.cell), std::mem::take(&mut table.span));
                     if let Some(row) = table.rows.last_mut() {
                         row.push(cell);
-                        row.extend(std::iter::repeat_n(String::new(), span));
+                        table.filled += span;
+                        row.extend(std::iter::repeat_n(
+                            String::new(),
+                            if table.filled > super::CELLS { 0 } else { span },
+                        ));
                     }
                 }
             }
@@ -291,8 +313,13 @@ impl Writer {
         }
     }
 
+    fn is_hidden(&self) -> bool {
+        self.runs.contains(&true)
+    }
+
     fn text(&mut self, text: &str) {
-        if let Some(paragraph) = self.paragraphs.last_mut().filter(|_| self.is_text && !self.is_hidden) {
+        let is_shown = self.is_text && !self.is_hidden();
+        if let Some(paragraph) = self.paragraphs.last_mut().filter(|_| is_shown) {
             paragraph.text.push_str(text);
         }
     }
@@ -327,8 +354,7 @@ impl Writer {
         if text.is_empty() {
             return;
         }
-        // What somebody has typed is no comment.
-        let text = &text.replace("<!--", "\\<!--");
+
         if !self.out.is_empty() {
             self.out.push_str(if is_item && self.was_item { "\n" } else { "\n\n" });
         }
@@ -345,16 +371,19 @@ impl Table {
         if flat.is_empty() || columns * self.rows.len() > super::CELLS {
             return flat;
         }
+        // Forms are laid out on a fine grid, of which every row spans most columns.
+        let is_used = |at: &usize| self.rows.iter().any(|row| row.get(*at).is_some_and(|cell| !cell.trim().is_empty()));
+        let columns: Vec<usize> = (0..columns).filter(is_used).collect();
         let line = |row: &Vec<String>| {
-            let cell = |at: usize| {
+            let cell = |&at: &usize| {
                 let words: Vec<&str> = row.get(at).map_or("", String::as_str).split_whitespace().collect();
                 words.join(" ").replace('|', "\\|")
             };
-            format!("| {} |", (0..columns).map(cell).collect::<Vec<_>>().join(" | "))
+            format!("| {} |", columns.iter().map(cell).collect::<Vec<_>>().join(" | "))
         };
         let mut lines: Vec<String> = self.rows.iter().filter(|row| !row.is_empty()).map(line).collect();
         if !lines.is_empty() {
-            lines.insert(1, format!("|{}", " --- |".repeat(columns)));
+            lines.insert(1, format!("|{}", " --- |".repeat(columns.len())));
         }
         lines.join("\n")
     }
@@ -378,135 +407,4 @@ fn escaped(line: &str) -> String {
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::super::super::documents::{docx, paragraph, zip};
-    use super::*;
-
-    fn read(body: &str) -> Result<String, String> {
-        markdown(&docx(body), &Reading { max_bytes: 1_000_000, ..Reading::default() })
-    }
-
-    fn style(style: &str) -> String {
-        format!("<w:pStyle w:val=\"{style}\"/>")
-    }
-
-    #[test]
-    fn headings_lists_and_tables_are_markdown() {
-        let item = |list: u8, level: u8, text: &str| {
-            paragraph(&format!("<w:numPr><w:ilvl w:val=\"{level}\"/><w:numId w:val=\"{list}\"/></w:numPr>"), text)
-        };
-        let cell = |text: &str| format!("<w:tc>{}</w:tc>", paragraph("", text));
-        let row = |cells: [&str; 2]| format!("<w:tr>{}</w:tr>", cells.map(cell).concat());
-        let body = [
-            paragraph(&style("Titel"), "The lamp"),
-            paragraph(&style("Eigene"), "Glass &amp; oil&#33;"),
-            paragraph("<w:outlineLvl w:val=\"2\"/>", "Deep"),
-            paragraph("<w:outlineLvl w:val=\"9\"/>", " # of lamps: 3 "),
-            item(1, 0, "first"),
-            item(1, 1, "inner"),
-            item(1, 0, "second"),
-            item(0, 0, "no item"),
-            format!(
-                "<w:tbl>{}{}<w:tr>{}</w:tr></w:tbl>",
-                row(["Part", "Price | $"]),
-                row(["lens", "3"]),
-                cell("alone")
-            ),
-            paragraph("", ""),
-        ];
-        assert_eq!(
-            read(&body.concat()).unwrap(),
-            "# The lamp\n\n## Glass & oil!\n\n### Deep\n\n\\# of lamps: 3\n\n1. first\n   - inner\n1. second\n\nno item\n\n\
-             | Part | Price \\| $ |\n| --- | --- |\n| lens | 3 |\n| alone |  |"
-        );
-    }
-
-    #[test]
-    fn only_what_a_reader_sees_is_text() {
-        let run = |inner: &str| format!("<w:r>{inner}</w:r>");
-        let boxed = "<mc:AlternateContent><mc:Choice><w:txbxContent><w:p><w:r><w:t>box</w:t></w:r></w:p></w:txbxContent></mc:Choice>\
-                     <mc:Fallback><w:p><w:r><w:t>box</w:t></w:r></w:p></mc:Fallback></mc:AlternateContent>";
-        let runs = [
-            run("<w:t>Press</w:t><w:tab/><w:t>on</w:t><w:br/><w:t>F1</w:t><w:noBreakHyphen/><w:t>F2</w:t>"),
-            run("<w:instrText>PAGEREF _Toc1</w:instrText>"),
-            format!("<w:del>{}</w:del>", run("<w:delText>gone</w:delText>")),
-            format!("<w:moveFrom>{}</w:moveFrom>", run("<w:t>moved</w:t>")),
-            format!("<w:ins>{}</w:ins>", run("<w:t>.</w:t>")),
-            run(boxed),
-        ];
-        assert_eq!(read(&format!("<w:p>{}</w:p>", runs.concat())).unwrap(), "box\n\nPress\ton\nF1-F2.");
-        let outer = format!(
-            "<w:tbl><w:tr><w:tc>{}<w:tbl><w:tr><w:tc>{}</w:tc></w:tr></w:tbl></w:tc></w:tr></w:tbl>",
-            paragraph("", "out"),
-            paragraph("", "in")
-        );
-        assert_eq!(read(&outer).unwrap(), "| out in |\n| --- |");
-        let was_heading = format!("<w:pPrChange><w:pPr>{}</w:pPr></w:pPrChange>", style("Titel"));
-        assert_eq!(read(&paragraph(&was_heading, "No title any more")).unwrap(), "No title any more");
-    }
-
-    #[test]
-    fn cells_stand_in_their_columns_and_hidden_text_nowhere() {
-        let cell = |more: &str, text: &str| format!("<w:tc><w:tcPr>{more}</w:tcPr>{}</w:tc>", paragraph("", text));
-        let table = format!(
-            "<w:tbl><w:tr>{}{}</w:tr><w:tr>{}{}{}</w:tr></w:tbl>",
-            cell("", "Pump"),
-            cell("<w:gridSpan w:val=\"2\"/>", "Load"),
-            cell("", "A"),
-            cell("", "1"),
-            cell("", "2"),
-        );
-        assert_eq!(read(&table).unwrap(), "| Pump | Load |  |\n| --- | --- | --- |\n| A | 1 | 2 |");
-        let run = |properties: &str, text: &str| format!("<w:r><w:rPr>{properties}</w:rPr>{text}</w:r>");
-        let runs = [
-            run("<w:vanish/>", "<w:t>secret</w:t><w:tab/>"),
-            run("<w:vanish w:val=\"0\"/>", "<w:t>shown, </w:t>"),
-            run("", "<w:t><![CDATA[a < b, ]]>&lt;!-- typed --&gt;</w:t>"),
-        ];
-        // The mark of the paragraph is hidden, and its text is not.
-        let body = format!("<w:p><w:pPr><w:rPr><w:vanish/></w:rPr></w:pPr>{}</w:p>", runs.concat());
-        assert_eq!(read(&body).unwrap(), "shown, a < b, \\<!-- typed -->");
-    }
-
-    #[test]
-    fn the_text_is_where_the_archive_says() {
-        let relation = |kind: &str, target: &str| {
-            format!("<Relationships><Relationship Type=\"http://x/{kind}\" Target=\"{target}\"/></Relationships>")
-        };
-        let styles = "<w:styles><w:style w:styleId=\"S\"><w:name w:val=\"heading 2\"/></w:style></w:styles>";
-        let body = paragraph(&style("S"), "Lamps");
-        for target in ["/word/document2.xml", "word/document2.xml"] {
-            let whole = zip(&[
-                ("_rels/.rels", relation("officeDocument", target).as_bytes()),
-                ("word/document2.xml", body.as_bytes()),
-                ("word/_rels/document2.xml.rels", relation("styles", "styles7.xml").as_bytes()),
-                ("word/styles7.xml", styles.as_bytes()),
-            ]);
-            assert_eq!(markdown(&whole, &Reading::default()), Ok("## Lamps".into()), "{target}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_document_is_refused() {
-        let whole = docx(&paragraph("", "text"));
-        let bomb = docx(&paragraph("", &"a".repeat(20_000_000)));
-        assert!(bomb.len() < 100_000, "{} bytes", bomb.len());
-        let nested = zip(&[("word/document.xml", &zip(&[("word/document.xml", b"<w:p/>")]))]);
-        let reading = Reading { max_bytes: 1_000_000, ..Reading::default() };
-        for (bytes, reason) in [
-            (&b""[..], "it is no DOCX file that can be read ("),
-            (b"PK\x03\x04 and no more", "it is no DOCX file that can be read ("),
-            (&whole[..whole.len() / 2], "it is no DOCX file that can be read ("),
-            (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "it is encrypted, or of an older type (.doc)"),
-            (&zip(&[("content.xml", b"<a/>")]), "it has no `word/document.xml`"),
-            (&bomb, "it unpacks to more than 1 MB (`knowledge.max_size_mb`)"),
-        ] {
-            let refused = markdown(bytes, &reading).unwrap_err();
-            assert!(refused.starts_with(reason), "{refused}");
-        }
-        assert_eq!(markdown(&nested, &reading).unwrap_or_default(), "");
-        assert!(read("<w:p><w:r></w:p>").unwrap_err().starts_with("it is no DOCX file"));
-        let deep = format!("{}{}", "<w:tbl><w:tr><w:tc>".repeat(50_000), "</w:tc></w:tr></w:tbl>".repeat(50_000));
-        assert_eq!(markdown(&docx(&deep), &Reading::default()), Ok(String::new()));
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ mod rows;
 mod text;
 
 use super::Reading;
+use super::blobs::without_markup;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, Read};
@@ -136,10 +137,12 @@ fn parts(file: &Path, reading: &Reading, emit: &mut dyn FnMut(Part)) -> Result<V
     let mut notes = Vec::new();
     let part = match format {
         Format::Text => Part::plain(text::decoded(&bytes, &mut notes)?),
-        Format::Html => Part::markdown(html::markdown(&bytes, &mut notes)?),
+        Format::Html => Part::markdown(without_markup(&html::markdown(&bytes, &mut notes)?).into_owned()),
         Format::Docx => Part::markdown(docx::markdown(&bytes, reading)?),
         Format::Pdf => Part::plain(pdf::text(&bytes, reading.max_pages, &mut notes)?),
-        Format::Markdown | Format::Jsonl | Format::Parquet => Part::markdown(text::decoded(&bytes, &mut notes)?),
+        Format::Markdown | Format::Jsonl | Format::Parquet => {
+            Part::markdown(without_markup(&text::decoded(&bytes, &mut notes)?).into_owned())
+        }
     };
     emit(part);
     Ok(notes)

@@ -100,18 +100,21 @@ pub(crate) fn shown<'a>(answer: &'a Answer, catalogue: &'a Catalogue) -> Vec<Sho
     answer.retrieved.iter().enumerate().map(of_hit).collect()
 }
 
-/// The position of what a piece of evidence is of: that with its cue, or where several snippets are of one address, the first
-/// of them that has its words.
+/// The position of what a piece of evidence is of: that with its cue, or where several snippets are of one address, the one that
+/// it is the whole of, or else the first that has its words, in which ellipses stand for others.
 fn owner(piece: &Evidence, passages: &[Passage]) -> Option<usize> {
-    let letters = |text: &str| -> String { text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect() };
     let own: Vec<usize> = (0..passages.len()).filter(|at| passages[*at].cue() == piece.cue).collect();
-    match own[..] {
-        [_, _, ..] => {
-            let content = letters(&piece.content);
-            own.iter().find(|at| letters(&passages[**at].text).contains(&content)).or(own.first()).copied()
-        }
-        _ => own.first().copied(),
+    if own.len() < 2 {
+        return own.first().copied();
     }
+    let letters = |text: &str| -> String { text.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect() };
+    let parts: Vec<String> = piece.content.split('…').flat_map(|part| part.split("...")).map(letters).collect();
+    let is_whole = |at: &&usize| *passages[**at].text == *piece.content;
+    let has_words = |at: &&usize| {
+        let text = letters(&passages[**at].text);
+        parts.iter().all(|part| text.contains(part))
+    };
+    own.iter().find(is_whole).or_else(|| own.iter().find(has_words)).or(own.first()).copied()
 }
 
 /// The scores of an item, as an answer keeps them.
@@ -157,7 +160,7 @@ mod tests {
             cue: "Web: https://e.org/1".into(),
             content: content.into(),
         };
-        evidence.extend([of_page("E2", "one log"), of_page("E3", "نسخ"), of_page("E4", "of ... both")]);
+        evidence.extend([of_page("E2", "one ... log"), of_page("E3", "نسخ"), of_page("E4", "of neither")]);
         Arc::make_mut(&mut turns[1]).answer.retrieved = vec![Found::Chunk(ChunkIndex(0)).into()];
         turns
     }

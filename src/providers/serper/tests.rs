@@ -201,6 +201,7 @@ async fn a_wrong_key_and_spent_credits_stop_the_run() {
         (403, "Unauthorized.", "HTTP 403: Unauthorized.; check the key in SERPER_API_KEY"),
         (401, "no key", "HTTP 401: no key; check the key in SERPER_API_KEY"),
         (400, "Not enough credits", "HTTP 400: Not enough credits; buy credits"),
+        (429, "You have exhausted your free credits", "HTTP 429: You have exhausted your free credits; buy credits"),
         (402, "pay", "HTTP 402: pay; buy credits"),
         (404, "no such place", "HTTP 404: no such place; check tools.web_search.base_url"),
         (302, "elsewhere", "HTTP 302: elsewhere; check tools.web_search.base_url"),
