@@ -4,6 +4,7 @@ use crate::settings::{Flags, Resume};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The configuration file where none is named.
 const CONFIG: &str = "config.yaml";
@@ -187,6 +188,9 @@ pub struct RunArgs {
     /// Tells how many calls the run would make, and how many replies the journal has for it; asks and writes nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// Stops the run so early that it has ended after so long, such as `55m` or `1h 30m`; it can go on, and exits with 75.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub time_limit: Option<Duration>,
 }
 
 /// What run it is, and where.

@@ -8,7 +8,7 @@ use dlgforge::domain::causes::causes;
 use dlgforge::domain::terminal::shown;
 use dlgforge::knowledge::embeddings::Origin;
 use dlgforge::output::logs;
-use dlgforge::run::{Host, Listener, Listeners, LogLines, Ran, RunEnd, RunError, Terminal};
+use dlgforge::run::{Host, Listener, Listeners, LogLines, Obey, Ran, RunEnd, RunError, Terminal};
 use dlgforge::settings::{KnowledgeSettings, Resume, Settings};
 use dlgforge::store::{Run, State};
 use mimalloc::MiMalloc;
@@ -18,6 +18,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A call allocates some thousand times, on one thread, what another one frees.
 #[global_allocator]
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::ReadDocuments => ("read-documents", read_documents()),
         command => return later(command),
     };
+    dlgforge::knowledge::leave();
     result.unwrap_or_else(|mut message| {
         if message.contains("Too many open files") {
             message.push_str("; raise the limit on open files (`ulimit -n`), or lower run.concurrency");
@@ -75,6 +77,7 @@ fn knowledge(config: &Path, overrides: &Overrides) -> Result<(KnowledgeSettings,
     settings.knowledge.reading.program = Some(this_program()?);
     let terminal = Terminal::default();
     logs::show(terminal.console());
+    listen(&terminal, None)?;
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     Ok((settings, terminal))
 }
@@ -115,7 +118,8 @@ fn run(args: &RunArgs) -> Result<ExitCode, String> {
     if args.dry_run {
         return dry_run(&settings);
     }
-    let ran = hosted(&settings, |host| dlgforge::run::run(&settings, usize::from(args.run.workers), host))?;
+    let ran =
+        hosted(&settings, args.time_limit, |host| dlgforge::run::run(&settings, usize::from(args.run.workers), host))?;
     let summary = match ran {
         Ran::Made(summary) => summary,
         Ran::Over(run) => return over(&run),
@@ -129,16 +133,24 @@ fn run(args: &RunArgs) -> Result<ExitCode, String> {
 }
 
 /// Runs something that the terminal and the log listen to, and that signals stop.
-fn hosted<T>(settings: &Settings, work: impl FnOnce(&Host) -> Result<T, RunError>) -> Result<T, String> {
+fn hosted<T>(
+    settings: &Settings,
+    limit: Option<Duration>,
+    work: impl FnOnce(&Host) -> Result<T, RunError>,
+) -> Result<T, String> {
     let terminal = Arc::new(Terminal::default());
     let _logs = logs::start(&settings.logs, settings.log_level, terminal.console()).map_err(|error| causes(&error))?;
     for warning in &settings.warnings {
         tracing::warn!(target: "dlgforge.config", "{warning}");
     }
-    let console = terminal.clone();
-    let obey = Arc::new(move |stop| dlgforge::run::listen(stop, console.console()));
+    let obey = listen(&terminal, limit)?;
     let listeners: [Arc<dyn Listener>; 2] = [terminal, Arc::new(LogLines)];
     work(&Host { listeners: Listeners::new(listeners), obey }).map_err(|error| causes(&error))
+}
+
+/// Has the process obey signals, and end in time.
+fn listen(terminal: &Terminal, limit: Option<Duration>) -> Result<Obey, String> {
+    dlgforge::run::listen(terminal.console(), limit).map_err(|error| format!("failed to listen to signals: {error}"))
 }
 
 fn over(run: &Run) -> Result<ExitCode, String> {
@@ -161,7 +173,7 @@ fn dry_run(settings: &Settings) -> Result<ExitCode, String> {
 fn estimate(args: &EstimateArgs) -> Result<ExitCode, String> {
     let settings = settings(&args.run, None)?;
     let workers = usize::from(args.run.workers);
-    say(&hosted(&settings, |host| dlgforge::run::estimate(&settings, args.pilot, workers, host))?);
+    say(&hosted(&settings, None, |host| dlgforge::run::estimate(&settings, args.pilot, workers, host))?);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -41,7 +41,6 @@ use crate::operators::Stop;
 use crate::settings::Settings;
 use crate::store::Run;
 use open::Opened;
-use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -50,12 +49,12 @@ use std::time::Instant;
 pub struct Host {
     /// Who hears what happens.
     pub listeners: Listeners,
-    /// Has signals stop the run from now on, and says which one came first.
+    /// Has what asks the process to stop stop the run.
     pub obey: Obey,
 }
 
-/// Has signals stop a run; the cell tells which signal came first.
-pub type Obey = Arc<dyn Fn(Stop) -> io::Result<Arc<OnceLock<Signal>>> + Send + Sync>;
+/// Has what asks the process to stop stop a run from now on; the cell tells what came first.
+pub type Obey = Arc<dyn Fn(Stop) -> Arc<OnceLock<Signal>> + Send + Sync>;
 
 /// What came of it.
 #[derive(Debug, Clone)]

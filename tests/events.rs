@@ -87,7 +87,7 @@ fn settings(project: &Project, cap: &str, resume: Option<Resume>) -> Settings {
 /// Runs the project inside of this process.
 fn run(project: &Project, cap: &str, resume: Option<Resume>, listeners: Listeners) -> Summary {
     let settings = settings(project, cap, resume);
-    let host = Host { listeners, obey: Arc::new(|_| Ok(Arc::default())) };
+    let host = Host { listeners, obey: Arc::new(|_| Arc::default()) };
     match dlgforge::run::run(&settings, 2, &host) {
         Ok(Ran::Made(summary)) => *summary,
         other => panic!("{other:?}"),

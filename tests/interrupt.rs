@@ -1,9 +1,9 @@
-//! Ctrl-C.
+//! What stops a run: Ctrl-C, SIGUSR1, the time limit.
 
 use crate::support::endpoint::dialogue::Latency;
 use crate::support::endpoint::{Behaviour, Endpoint};
-use crate::support::{Project, remote, signal};
-use std::process::Child;
+use crate::support::{Project, Ran, builtin, expect_same, remote, signal};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 fn start(endpoint: &Endpoint, project: &Project, requests: u64) -> Child {
@@ -47,4 +47,43 @@ fn a_second_one_ends_at_once() {
     signal(&child, "-INT");
     assert_eq!(child.wait().expect("it ends").code(), Some(130));
     assert!(first.elapsed() < Duration::from_secs(5), "{:?}", first.elapsed());
+}
+
+#[test]
+fn a_run_that_is_out_of_time_says_so_and_goes_on_to_the_same_bytes() {
+    let endpoint = Endpoint::start(Behaviour::dialogue(Latency { median_ms: 20.0, sigma: 0.3, seed: 1 }));
+    let run = "  run_id: r\n  batch_size: 8\n  total_samples: 60\n  turns: {mode: exact, exact: 2}";
+    let config = remote(&endpoint.base_url(), run, "");
+    let whole = Project::with(&config);
+    Ran::of(whole.stamped(&[])).succeeded();
+    let project = Project::with(&config);
+    let limited = Instant::now();
+    let ran = Ran::of(project.stamped(&["--time-limit", "1s"]));
+    assert!(ran.code == Some(75) && limited.elapsed() < Duration::from_secs(5), "{:?} {}", ran.code, ran.stderr);
+    assert!(ran.stderr.contains("the time limit is near, stopping"), "{}", ran.stderr);
+    assert!(ran.stdout.contains("dlgforge run config.yaml --resume r"), "{}", ran.stdout);
+    let before = endpoint.requests();
+    let mut child =
+        project.stamped(&["--resume"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs");
+    while endpoint.requests() < before + 40 {
+        assert!(limited.elapsed() < Duration::from_secs(30), "the run asks");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    signal(&child, "-USR1");
+    assert_eq!(child.wait().expect("it ends").code(), Some(75));
+    Ran::of(project.stamped(&["--resume", "--time-limit", "10m"])).succeeded();
+    expect_same(&whole.outputs(), &project.outputs(), "stopped twice");
+}
+
+#[test]
+fn the_time_limit_holds_before_the_first_conversation_too() {
+    let more = "tools: {retrieval: {convert: {slow: 'sh -c \"sleep 62 & wait\" {input}'}}}";
+    let project = Project::with(&builtin("  run_id: r\n  total_samples: 1", more));
+    project.write("knowledge/en/a.slow", b"text");
+    let began = Instant::now();
+    let ran = project.run(&["run", "config.yaml", "--time-limit", "2s"]);
+    assert!(ran.code == Some(75) && began.elapsed() < Duration::from_secs(20), "{:?} {}", ran.code, ran.stderr);
+    assert!(ran.stderr.contains("stopped; what was read of the documents is kept"), "{}", ran.stderr);
+    let wrong = project.run(&["run", "config.yaml", "--time-limit", "soon"]);
+    assert!(wrong.code == Some(2) && wrong.stderr.contains("--time-limit <TIME>"), "{}", wrong.stderr);
 }

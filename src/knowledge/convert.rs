@@ -2,12 +2,13 @@
 
 use super::KnowledgeError;
 use super::formats;
+use super::leaving::Program;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::NamedTempFile;
 
@@ -94,14 +95,14 @@ impl Convert {
         let failed = |error: io::Error| format!("`{name}` of `tools.retrieval.convert` can't be run ({error})");
         let path = file.to_string_lossy();
         let mut complaints = tempfile::tempfile().map_err(failed)?;
-        let mut program = Command::new(name)
+        let mut command_line = Command::new(name);
+        command_line
             .args(command.0.iter().skip(1).map(|word| word.replace(INPUT, &path)))
             .stdin(Stdio::null())
             .stdout(printed.try_clone().map_err(failed)?)
-            .stderr(complaints.try_clone().map_err(failed)?)
-            .spawn()
-            .map_err(failed)?;
-        let ended = self.wait(&mut program, printed, most).map_err(failed)?;
+            .stderr(complaints.try_clone().map_err(failed)?);
+        let program = Program::start(&mut command_line).map_err(failed)?;
+        let ended = self.wait(program, printed, most).map_err(failed)?;
         let wrong = match ended {
             Ended::Done(status) if status.success() && printed.metadata().map_err(failed)?.len() > 0 => return Ok(()),
             Ended::Done(status) if status.success() => "prints nothing".to_owned(),
@@ -115,24 +116,21 @@ impl Convert {
         Err(format!("`{name}` {wrong}{}{said}", if said.is_empty() { "" } else { ", having said: " }))
     }
 
-    fn wait(&self, program: &mut Child, printed: &File, most: u64) -> io::Result<Ended> {
+    fn wait(&self, mut program: Program, printed: &File, most: u64) -> io::Result<Ended> {
         let began = Instant::now();
-        let end = loop {
-            if let Some(status) = program.try_wait()? {
+        loop {
+            if let Some(status) = program.ended()? {
                 let is_long = printed.metadata()?.len() > most;
                 return Ok(if is_long { Ended::Long } else { Ended::Done(status) });
             }
             if began.elapsed() > self.timeout {
-                break Ended::Late;
+                return Ok(Ended::Late);
             }
             if printed.metadata()?.len() > most {
-                break Ended::Long;
+                return Ok(Ended::Long);
             }
             std::thread::sleep(PAUSE);
-        };
-        program.kill()?;
-        program.wait()?;
-        Ok(end)
+        }
     }
 }
 
@@ -231,6 +229,14 @@ mod tests {
         let hasty = Convert { timeout: Duration::from_millis(50), ..convert.clone() };
         let late = "`sh` takes more than 0.05 s (`tools.retrieval.convert_timeout_s`)";
         assert_eq!(failed(&hasty, &command("exec sleep 60")), late);
+        // What a program has started itself is ended with it.
+        let started = folder.path().join("started");
+        let leaves = command(&format!("sleep 61 & echo $! >{}; wait", started.display()));
+        let hasty = Convert { timeout: Duration::from_millis(500), ..convert.clone() };
+        assert!(failed(&hasty, &leaves).starts_with("`sh` takes more than 0.5 s"));
+        let id = fs::read_to_string(started).unwrap();
+        let state = fs::read_to_string(format!("/proc/{}/stat", id.trim()));
+        assert!(state.is_err() || state.is_ok_and(|state| state.contains(") Z ")), "{id}");
         let long = "`sh` prints more than 0.0001 MB (`knowledge.max_size_mb`)";
         assert_eq!(failed(&convert, &command("exec yes")), long);
         assert_eq!(failed(&convert, &command("printf %0200d 1")), long);

@@ -52,7 +52,7 @@ pub fn execute(
     let Ready { facts, store, recorder, waves, used, work } = ready;
     let runtime = signals::runtime().map_err(RunError::Runtime)?;
     let stop = Stop::default();
-    let signalled = (host.obey)(stop.clone()).map_err(RunError::Runtime)?;
+    let signalled = (host.obey)(stop.clone());
     let executor = Executor::new(runtime.handle().clone(), settings.concurrency as usize, stop.clone());
     shared.open(&store, &facts.run_id)?;
     let (halted, handle) = (stop.clone(), runtime.handle().clone());

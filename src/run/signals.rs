@@ -1,5 +1,7 @@
-//! Ctrl-C and SIGTERM: the first asks the run to stop, the second ends the process.
+//! What asks a run to stop: Ctrl-C, SIGTERM, SIGUSR1 and the time limit. A second signal ends the process.
 
+use super::Obey;
+use crate::knowledge::leave;
 use crate::operators::Stop;
 use crate::output::logs::Console;
 use std::sync::{Arc, OnceLock};
@@ -9,6 +11,12 @@ use tokio::runtime::{Handle, Runtime};
 /// How long what is in the air may take to land.
 const LANDING: Duration = Duration::from_secs(10);
 
+/// How long writing takes after that, where a run is to have ended by a time.
+const WRITING: Duration = Duration::from_secs(5);
+
+/// Exit status of a process that is to be run again (`EX_TEMPFAIL` of sysexits.h): batch systems can be told to.
+const AGAIN: u8 = 75;
+
 /// What asked the run to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
@@ -16,14 +24,19 @@ pub enum Signal {
     Interrupt,
     /// What service managers and batch systems send before they kill.
     Terminate,
+    /// SIGUSR1, which batch systems send on request some time before an allocation ends.
+    Requeue,
+    /// The run has had the time that it was given.
+    TimeLimit,
 }
 
 impl Signal {
-    /// Exit status of a process that it ended, as shells count.
+    /// Exit status of a process that it ended, as shells count; 75 where the run is to be gone on with.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Interrupt => 130,
             Self::Terminate => 143,
+            Self::Requeue | Self::TimeLimit => AGAIN,
         }
     }
 }
@@ -51,48 +64,76 @@ fn demand_descriptors() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Obeys signals from now on, on a thread of its own: whatever the run's tasks do, it is there. The cell tells which signal
-/// came first.
-pub fn listen(stop: Stop, say: Console) -> std::io::Result<Arc<OnceLock<Signal>>> {
+/// Obeys signals and the time limit from now on, on a thread of its own: whatever the run's tasks do, it is there. As long as
+/// what is returned was not told how a run is stopped, the process ends at once, and so do the programs that read documents.
+pub fn listen(say: Console, limit: Option<Duration>) -> std::io::Result<Obey> {
     demand_descriptors()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut signals = {
         let _context = runtime.enter();
         Signals::new()?
     };
-    let first = Arc::new(OnceLock::new());
-    let told = first.clone();
+    let (first, under_way) = (Arc::<OnceLock<Signal>>::default(), Arc::<OnceLock<Stop>>::default());
+    let (told, stopped) = (first.clone(), under_way.clone());
     let obey = async move {
-        let signal = signals.next().await;
+        let signal = tokio::select! {
+            signal = signals.next() => signal,
+            () = is_due(limit) => Signal::TimeLimit,
+        };
         _ = told.set(signal);
-        stop.admitting.cancel();
         // A terminal that is held up takes no line, and must not hold up the next signal.
-        let line = "stopping: calls in flight may land for 10 s; press Ctrl-C again to end at once";
-        std::thread::spawn(move || say(line));
+        let tell = |line: &'static str| std::thread::spawn(move || say(line));
+        let Some(stop) = stopped.get() else {
+            let told = tell("stopped; what was read of the documents is kept");
+            leave();
+            tokio::time::timeout(Duration::from_secs(1), tokio::task::spawn_blocking(|| told.join())).await.ok();
+            std::process::exit(signal.exit_code().into());
+        };
+        stop.admitting.cancel();
+        tell(match signal {
+            Signal::TimeLimit => "the time limit is near, stopping: calls in flight may land for 10 s",
+            _ => "stopping: calls in flight may land for 10 s; press Ctrl-C again to end at once",
+        });
         if tokio::time::timeout(LANDING, signals.next()).await.is_err() {
             stop.flying.cancel();
             signals.next().await;
         }
+        leave();
         std::process::exit(signal.exit_code().into());
     };
     std::thread::Builder::new().name("signals".into()).spawn(move || runtime.block_on(obey))?;
-    Ok(first)
+    Ok(Arc::new(move |stop| {
+        _ = under_way.set(stop);
+        first.clone()
+    }))
+}
+
+/// Ends so long before the limit that a run can end in time; a short one leaves a quarter for that.
+async fn is_due(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit.saturating_sub(LANDING + WRITING).max(limit * 3 / 4)).await,
+        None => std::future::pending().await,
+    }
 }
 
 #[cfg(unix)]
-struct Signals(tokio::signal::unix::Signal, tokio::signal::unix::Signal);
+struct Signals([tokio::signal::unix::Signal; 3]);
 
 #[cfg(unix)]
 impl Signals {
     fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self(signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?))
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::user_defined1()];
+        let [interrupt, terminate, user] = kinds.map(signal);
+        Ok(Self([interrupt?, terminate?, user?]))
     }
 
     async fn next(&mut self) -> Signal {
+        let [interrupt, terminate, user] = &mut self.0;
         tokio::select! {
-            _ = self.0.recv() => Signal::Interrupt,
-            _ = self.1.recv() => Signal::Terminate,
+            _ = interrupt.recv() => Signal::Interrupt,
+            _ = terminate.recv() => Signal::Terminate,
+            _ = user.recv() => Signal::Requeue,
         }
     }
 }

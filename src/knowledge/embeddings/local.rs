@@ -3,6 +3,7 @@
 use super::model::Model;
 use super::{Device, Embedder, Embedding, EmbeddingOptions, Purpose, runtime};
 use crate::knowledge::KnowledgeError;
+use crate::knowledge::leaving::computing;
 use fastembed::{InitOptionsUserDefined, TextEmbedding, UserDefinedEmbeddingModel};
 use ort::ep;
 use ort::session::builder::AutoDevicePolicy;
@@ -79,7 +80,7 @@ impl Local {
                 };
                 session = session.with_execution_providers(vec![cuda]);
             }
-            TextEmbedding::try_new_from_user_defined(user, session).map_err(|error| error.to_string())
+            computing(|| TextEmbedding::try_new_from_user_defined(user, session)).map_err(|error| error.to_string())
         };
         let wrong = |cause| KnowledgeError::Embedding { model: options.model.clone(), cause };
         let first = start().map_err(wrong)?;
@@ -114,7 +115,7 @@ fn work(
             Some(model) => Ok(model),
             none => start().map(|started| none.insert(started)),
         };
-        let made = loaded.and_then(|model| model.embed([text], None).map_err(|error| error.to_string()));
+        let made = loaded.and_then(|model| computing(|| model.embed([text], None)).map_err(|error| error.to_string()));
         let vector = made.and_then(|vectors| {
             let vector = vectors.into_iter().next().unwrap_or_default();
             let is_usable = !vector.is_empty() && vector.iter().all(|value| value.is_finite());

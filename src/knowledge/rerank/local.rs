@@ -3,6 +3,7 @@
 use super::{RerankOptions, Reranker, Scoring, usable};
 use crate::knowledge::KnowledgeError;
 use crate::knowledge::embeddings::{Model, load_runtime};
+use crate::knowledge::leaving::computing;
 use fastembed::{RerankInitOptionsUserDefined, TextRerank, UserDefinedRerankingModel};
 use ort::session::builder::AutoDevicePolicy;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,7 +34,7 @@ impl CrossEncoder {
             .with_environment(environment)
             .with_max_length(options.max_length)
             .with_auto_device(AutoDevicePolicy::PreferCPU);
-        let loaded = TextRerank::try_new_from_user_defined(model, session);
+        let loaded = computing(|| TextRerank::try_new_from_user_defined(model, session));
         let loaded = loaded.map_err(|error| wrong(error.to_string()))?;
         Ok(Self { name: options.model.clone(), model: Arc::new(Mutex::new(loaded)), batch_size: options.batch_size })
     }
@@ -47,7 +48,8 @@ impl Reranker for CrossEncoder {
             let count = passages.len();
             let work = move || {
                 let mut model = model.lock().unwrap_or_else(PoisonError::into_inner);
-                model.rerank(query, passages, false, Some(batch_size)).map_err(|error| error.to_string())
+                let rank = || model.rerank(query, passages, false, Some(batch_size));
+                computing(rank).map_err(|error| error.to_string())
             };
             let ranked = tokio::task::spawn_blocking(work).await.map_err(|error| wrong(error.to_string()))?;
             let mut ranked = ranked.map_err(wrong)?;
