@@ -1,13 +1,9 @@
 //! A message that only says again what was said in its conversation.
 
-use super::{runs, words};
-use std::collections::HashSet;
+use super::words;
 
 /// Words that a message must have for its return to be a fault: short ones are said again for good reasons.
 const LEAST: usize = 5;
-/// Words in a row that are not said again by chance, and words of an answer of which two thirds must not be such.
-const RUN: usize = 8;
-const LONG: usize = 24;
 /// Letters of a word that its inflections share at least, and by how many they may differ in length.
 const INFLECTED: (usize, usize) = (4, 2);
 /// Letters of the longest word that may be there or not without a difference.
@@ -32,22 +28,11 @@ pub(in crate::stages) fn told_before(message: &str, answers: &[&str]) -> Option<
     repeats.then(|| "the message repeats an answer: write the person's next question".to_owned())
 }
 
-/// The fault of an answer that was given before, word for word, or most of it in runs of words.
+/// The fault of an answer that was given before, word for word.
 pub(in crate::stages) fn answers_again(message: &str, answers: &[&str]) -> Option<String> {
     let said = words(message);
-    let before: Vec<Vec<String>> = answers.iter().map(|before| words(before)).collect();
-    let is_same = said.len() >= LEAST && before.contains(&said);
-    let is_mostly = || {
-        let known: HashSet<u64> = before.iter().flat_map(|before| runs(before, RUN)).collect();
-        let mut is_again = vec![false; said.len()];
-        for (at, _) in runs(&said, RUN).iter().enumerate().filter(|(_, run)| known.contains(run)) {
-            is_again[at..at + RUN].fill(true);
-        }
-        let again = is_again.into_iter().filter(|is_again| *is_again).count();
-        said.len() >= LONG && 3 * again >= 2 * said.len()
-    };
-    (is_same || is_mostly())
-        .then(|| "the answer was given before in this conversation: answer the question that is asked now".to_owned())
+    let given = said.len() >= LEAST && answers.iter().any(|before| words(before) == said);
+    given.then(|| "the answer was given before in this conversation: answer the question that is asked now".to_owned())
 }
 
 /// Whether two texts of some length have the same words, whatever their order.
@@ -126,25 +111,5 @@ mod tests {
         assert!(told_before(part, &[answer]).is_some() && told_before("The logger?", &[answer]).is_none());
         assert!(answers_again(&answer.to_uppercase(), &["Yes.", answer]).is_some());
         assert!(answers_again(part, &[answer]).is_none() && answers_again("Yes.", &["Yes."]).is_none());
-    }
-
-    #[test]
-    fn an_answer_under_another_beginning_was_given_before() {
-        let told = "you can use the `pg_dump -Fc` command to create a compressed dump file. This will produce dump file sizes \
-                    similar to using `gzip`, but it has the added advantage that tables can be restored selectively.";
-        let before = format!("To handle large databases using its custom dump format, {told}");
-        let again = format!("To create a compressed dump file that can be selectively restored, {told} Here it is.");
-        assert!(answers_again(&again, &["Yes.", &before]).is_some());
-        // What was told in two answers, as one.
-        let other =
-            "The dump can be restored by `pg_restore` alone, in parallel if there is more than one table to be loaded.";
-        assert!(answers_again(&format!("{told} {other}"), &[&before, other]).is_some());
-        // Half of it is new, or it is no more than a sentence of it.
-        let half = format!(
-            "{told} Such a dump is read by pg_restore alone, which can load one table or several of them at the \
-                            same time, in any order that you like, as long as what they refer to is there first."
-        );
-        assert!(answers_again(&half, &[&before]).is_none());
-        assert!(answers_again(other, &[&before, &format!("{other} It asks for a password.")]).is_none());
     }
 }

@@ -1,7 +1,8 @@
 //! A message that repeats the instructions it was asked with.
 
-use super::{runs, words};
+use super::words;
 use std::collections::HashSet;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Words in a row that nobody writes by chance as a prompt has them.
 const RUN: usize = 8;
@@ -48,6 +49,13 @@ impl PromptText {
 /// A hash of the first words of a text, if it has so many.
 fn opening(words: &[String]) -> Option<u64> {
     runs(words.get(..OPENING)?, OPENING).pop()
+}
+
+/// A hash of each run of so many words of a text, in order.
+fn runs(words: &[String], length: usize) -> Vec<u64> {
+    let hashes: Vec<u64> = words.iter().map(|word| xxh3_64(word.as_bytes())).collect();
+    let bytes = |run: &[u64]| run.iter().flat_map(|hash| hash.to_le_bytes()).collect::<Vec<u8>>();
+    hashes.windows(length).map(|run| xxh3_64(&bytes(run))).collect()
 }
 
 /// The text of a template between its tags, and the texts in its expressions.

@@ -25,7 +25,6 @@ pub(super) use refusal::refusal;
 pub(super) use statement::{description, heading, self_description, statement};
 
 use crate::domain::normalisation::{compatible, is_optional};
-use xxhash_rust::xxh3::xxh3_64;
 
 /// The words of a text, in lower case, without punctuation and vowel signs: what is compared where texts are.
 fn words(text: &str) -> Vec<String> {
@@ -36,13 +35,6 @@ fn words(text: &str) -> Vec<String> {
 fn plain(text: &str) -> String {
     let plain = compatible(text);
     if plain.is_ascii() { plain } else { plain.chars().filter(|c| !is_optional(*c)).collect() }
-}
-
-/// A hash of each run of so many words of a text, in order.
-fn runs(words: &[String], length: usize) -> Vec<u64> {
-    let hashes: Vec<u64> = words.iter().map(|word| xxh3_64(word.as_bytes())).collect();
-    let bytes = |run: &[u64]| run.iter().flat_map(|hash| hash.to_le_bytes()).collect::<Vec<u8>>();
-    hashes.windows(length).map(|run| xxh3_64(&bytes(run))).collect()
 }
 
 /// The words of a text with a space before and after each, so that phrases can be looked for as text.
