@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Turns {
-    /// All of them.
+    /// All that were made.
     pub all: u64,
     /// Those that were answered without any retrieved passage.
     pub unretrieved: u64,
