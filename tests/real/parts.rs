@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant, SystemTime};
 use tempfile::TempDir;
@@ -211,11 +212,13 @@ fn key() -> String {
     format!("sk-{}-{now}", std::process::id())
 }
 
-/// A port below those that the system gives to clients, so that none of them takes it away.
+/// A port below those that the system gives to clients, so that none of them takes it away, and another one each time: a server
+/// takes its own seconds after it is started.
 fn free_port() -> u16 {
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
     let first = u16::try_from(std::process::id() % 8000).expect("a small number");
     (0..8000)
-        .map(|step| 20_000 + (first + step) % 8000)
+        .map(|_| 20_000 + (first + TAKEN.fetch_add(1, Ordering::SeqCst) % 8000) % 8000)
         .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .expect("a free port")
 }
