@@ -192,6 +192,19 @@ fn a_library_that_is_none_is_an_error_and_no_panic() {
 }
 
 #[test]
+fn where_there_is_no_cuda_the_cpu_takes_its_place_as_one_says_or_nothing_does() {
+    let (project, cache) = fetched("tools: {retrieval: {embeddings: {backend: fastembed, device: cuda}}}\n");
+    project.write("knowledge/a.md", b"# Lamps\n\nThe keeper lights the lamp at dusk.\n");
+    let found = command(&project, cache.path(), &["search", "config.yaml", "dusk"]).succeeded();
+    let told = "embedding on the CPU (tools.retrieval.embeddings.fallback_on_cpu): ";
+    assert!(found.stderr.contains(told) && found.stderr.contains("CUDA"), "{}", found.stderr);
+    let no_other = ["search", "config.yaml", "dusk", "--set", "tools.retrieval.embeddings.fallback_on_cpu=false"];
+    let failed = command(&project, cache.path(), &no_other);
+    assert_eq!(failed.code, Some(1), "{}", failed.stdout);
+    assert!(failed.stderr.contains("CUDA") && failed.stderr.contains("fallback_on_cpu: true"), "{}", failed.stderr);
+}
+
+#[test]
 fn a_download_that_was_cut_off_goes_on_and_its_digest_is_checked() {
     let (project, cache) = (Project::empty(), TempDir::new().expect("a folder"));
     project.write("config.yaml", b"run: {}\n");

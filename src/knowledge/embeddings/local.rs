@@ -58,8 +58,7 @@ impl Local {
             "fastembed {} {weights:032x}{words:032x} {:?} {max_length} {query_prefix:?} {passage_prefix:?}",
             options.model, model.pooling
         );
-        let (device, fallback_on_cpu) = (options.device, options.fallback_on_cpu);
-        let start = move || {
+        let start = move |device: Device| {
             let mut user = UserDefinedEmbeddingModel::new(model.network.clone(), model.tokenizer.clone())
                 .with_pooling(model.pooling.clone());
             if let Some(data) = &model.network_data {
@@ -73,17 +72,26 @@ impl Local {
                 .with_auto_device(AutoDevicePolicy::PreferCPU);
             if device != Device::Cpu {
                 let cuda = ep::CUDA::default().build();
-                let cuda = if fallback_on_cpu || device == Device::Auto {
-                    cuda.fail_silently()
-                } else {
-                    cuda.error_on_failure()
-                };
+                let cuda = if device == Device::Auto { cuda.fail_silently() } else { cuda.error_on_failure() };
                 session = session.with_execution_providers(vec![cuda]);
             }
             computing(|| TextEmbedding::try_new_from_user_defined(user, session)).map_err(|error| error.to_string())
         };
         let wrong = |cause| KnowledgeError::Embedding { model: options.model.clone(), cause };
-        let first = start().map_err(wrong)?;
+        let (first, device) = match start(options.device) {
+            Err(cause) if options.device == Device::Cuda && options.fallback_on_cpu => {
+                tracing::warn!(
+                    target: "dlgforge.retrieval",
+                    "[vector-db] embedding on the CPU (tools.retrieval.embeddings.fallback_on_cpu): {cause}"
+                );
+                (start(Device::Cpu).map_err(wrong)?, Device::Cpu)
+            }
+            Err(cause) if options.device == Device::Cuda => {
+                return Err(wrong(format!("{cause}; set `device: cpu`, or `fallback_on_cpu: true`")));
+            }
+            started => (started.map_err(wrong)?, options.device),
+        };
+        let start = move || start(device);
         let (jobs, queue) = mpsc::channel();
         let queue = Arc::new(Mutex::new(queue));
         let start = Arc::new(start);
