@@ -8,6 +8,14 @@ pub fn causes(error: &dyn Error) -> String {
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
+/// Whether an error says that the process, or the system, has no file descriptor left.
+pub fn is_out_of_files(error: &(dyn Error + 'static)) -> bool {
+    const EMFILE: i32 = 24;
+    const ENFILE: i32 = 23;
+    let code = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
+    matches!(code, Some(EMFILE | ENFILE)) || error.source().is_some_and(is_out_of_files)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,6 +6,7 @@
 
 use super::KnowledgeError;
 use crate::domain::{Chunk, ChunkIndex, ChunkStore, Source, SourceIndex};
+use crate::store;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -165,7 +166,7 @@ impl Inventory {
     }
 
     fn failed(&self, error: &rusqlite::Error) -> KnowledgeError {
-        KnowledgeError::IndexFolder { path: self.path.clone(), cause: error.to_string() }
+        KnowledgeError::IndexFolder { path: self.path.clone(), cause: store::cause(error, &self.path) }
     }
 
     fn attempt<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {

@@ -13,13 +13,12 @@ use super::wire::native::native;
 use super::wire::request::Preset;
 use super::wire::{ChatCompletions, Wire, page, response, thoughts, tool_text};
 use super::{AgentOptions, EndpointOptions, Provider, Shared, display_name};
-use crate::domain::causes::causes;
+use crate::domain::causes::{causes, is_out_of_files};
 use crate::domain::{Agent, Observer, clock};
 use crate::llm::{ChatReply, ChatRequest, Event, EventKind, ModelError, Tier};
 use crate::traffic::patience::retry_after;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Response, StatusCode, Url};
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -410,12 +409,4 @@ pub(super) async fn read(response: &mut Response, body: &mut Vec<u8>, most: usiz
         body.extend_from_slice(&chunk);
     }
     Ok(())
-}
-
-/// Whether the process, or the system, has no file descriptor left.
-pub(super) fn is_out_of_files(error: &(dyn Error + 'static)) -> bool {
-    const EMFILE: i32 = 24;
-    const ENFILE: i32 = 23;
-    let code = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
-    matches!(code, Some(EMFILE | ENFILE)) || error.source().is_some_and(is_out_of_files)
 }

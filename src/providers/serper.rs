@@ -1,11 +1,11 @@
 //! Serper: a search engine of the web over HTTP, <https://serper.dev>.
 
 use super::address::{root, shown, with_path};
-use super::endpoint::{Unread, is_out_of_files, read};
+use super::endpoint::{Unread, read};
 use super::secrets::Secrets;
 use super::wire::{page, response};
 use super::{Secret, Shared};
-use crate::domain::causes::causes;
+use crate::domain::causes::{causes, is_out_of_files};
 use crate::domain::control_tokens::neutralised;
 use crate::domain::normalisation::collapsed;
 use crate::domain::{Page, Place, clock};

@@ -1,6 +1,7 @@
 //! One SQLite file: opened so that a commit is on disk when it returns, and told apart when it is damaged.
 
 use super::StoreError;
+use crate::domain::causes::is_out_of_files;
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags, OptionalExtension};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -190,8 +191,25 @@ fn failed(action: &'static str, path: &Path, error: &Error) -> StoreError {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             StoreError::Damaged { path, detail: error.to_string() }
         }
-        _ => StoreError::Database { action, path, cause: error.to_string() },
+        _ => {
+            let cause = cause(error, &path);
+            StoreError::Database { action, path, cause }
+        }
     }
+}
+
+/// What went wrong with a database, in words. SQLite says of a file that it can't open no more than that: where the process
+/// has no file descriptor left, the system's own words take its place.
+pub fn cause(error: &Error, path: &Path) -> String {
+    // What SQLite had opened until then it has closed again.
+    const CLOSED: usize = 4;
+    let out_of_files = || {
+        let folder = path.parent()?;
+        let opened: Result<Vec<File>, io::Error> = (0..CLOSED).map(|_| File::open(folder)).collect();
+        opened.err().filter(|error| is_out_of_files(error)).map(|error| error.to_string())
+    };
+    let unopened = error.sqlite_error_code() == Some(ErrorCode::CannotOpen);
+    unopened.then(out_of_files).flatten().unwrap_or_else(|| error.to_string())
 }
 
 /// The file beside a database that holds its latest commits.

@@ -9,6 +9,7 @@ mod error;
 mod flights;
 pub mod journal;
 mod packing;
+mod places;
 mod recorded;
 mod records;
 mod replies;
@@ -19,6 +20,7 @@ mod sqlite;
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
+pub use database::cause;
 pub use error::StoreError;
 pub use flights::Flights;
 pub use journal::{Delays, Journal, Recalled, Reuse, recall};

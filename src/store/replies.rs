@@ -6,7 +6,8 @@ use super::records::{Cost, Paid};
 use super::{Charge, Entry, Settled, Spent, StoreError, Tiered};
 use crate::domain::{Digest, LanguageIndex, Place, Slot, Tier};
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 const FORMAT: i64 = 1;
@@ -116,6 +117,13 @@ pub(super) fn recall(
     let key =
         params![run, slot.language.0, slot.index, turn.0, attempt.0, stage.number(), round, digest.0.to_be_bytes()];
     found.query_row(key, |row| row.get(0)).optional()
+}
+
+/// The conversations that have replies.
+pub(super) fn slots(connection: &Connection, run: &str) -> rusqlite::Result<BTreeSet<Slot>> {
+    let mut find = connection.prepare("SELECT DISTINCT language, slot FROM replies WHERE run = ?1")?;
+    let slot = |row: &Row<'_>| Ok(Slot { language: LanguageIndex(row.get(0)?), index: row.get(1)? });
+    find.query_map([run], slot)?.collect()
 }
 
 /// Drops one reply.

@@ -1,6 +1,7 @@
 //! The embedded store: two SQLite files in `store/` of the output folder.
 
 use super::database::{Access, Database};
+use super::places::Places;
 use super::{
     Admission, Charge, Entry, Fact, Mark, Run, Settled, Spending, Spent, State, Store, StoreError, Tiered, replies,
     runs, salvage,
@@ -30,6 +31,7 @@ pub struct Sqlite {
     runs: Mutex<Database>,
     journal: Mutex<Database>,
     path: PathBuf,
+    places: Places,
     /// How often the journal was rebuilt since it was opened; none where it can only be read.
     rebuilt: Option<AtomicU64>,
 }
@@ -75,7 +77,14 @@ impl Sqlite {
     fn of(runs: Database, journal: Database, path: PathBuf, access: Access) -> Result<Self, StoreError> {
         let reader = replies::open(&path, Access::Read)?;
         let rebuilt = (access == Access::Write).then(|| AtomicU64::new(0));
-        Ok(Self { runs: Mutex::new(runs), journal: Mutex::new(journal), reader: Mutex::new(reader), path, rebuilt })
+        Ok(Self {
+            runs: Mutex::new(runs),
+            journal: Mutex::new(journal),
+            reader: Mutex::new(reader),
+            path,
+            places: Places::default(),
+            rebuilt,
+        })
     }
 
     /// Does something with the journal. Where that shows that it is damaged, it is rebuilt, and done once more.
@@ -152,10 +161,15 @@ impl Store for Sqlite {
     }
 
     fn append(&self, run: &str, replies: &[Entry]) -> Result<(), StoreError> {
+        self.places.add(run, replies.iter().map(|reply| reply.place));
         self.journal(&self.journal, "write to", |connection| replies::append(connection, run, replies))
     }
 
     fn recall(&self, run: &str, place: &Place, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        let read = || self.journal(&self.reader, "read", |connection| replies::slots(connection, run));
+        if !self.places.may_have(run, place, read)? {
+            return Ok(None);
+        }
         self.journal(&self.reader, "read", |connection| replies::recall(connection, run, place, digest))
     }
 
@@ -165,6 +179,7 @@ impl Store for Sqlite {
 
     fn admit(&self, run: &str, admission: &Admission) -> Result<(), StoreError> {
         held(&self.runs).run("write to", |connection| runs::admit(connection, run, admission))?;
+        self.places.forget(run, admission.settled.iter().map(|settled| settled.slot));
         if admission.drop_replies && !admission.settled.is_empty() {
             let forgotten = &admission.settled;
             let forgot =

@@ -25,7 +25,7 @@ pub const RULES: [(&str, Rule); 8] = [
 const MAY_IMPORT: &str = "
     domain:
     plan: domain
-    knowledge: domain
+    knowledge: domain store
     files: domain store
     output: domain files store
     store: domain
