@@ -44,6 +44,8 @@ pub struct Order {
     pub retries: Attempt,
     /// The questions of earlier runs, in order.
     pub earlier: Arc<[Fingerprint]>,
+    /// Worker threads of each process.
+    pub threads: usize,
 }
 
 /// Builds the graph of a run on one worker.
@@ -54,7 +56,7 @@ pub fn generate(
     executor: &Executor,
     observer: Observer<Event>,
     report: impl Fn(&Tally) + 'static,
-    write: impl FnMut(Settlement) + 'static,
+    write: impl FnMut(usize, Settlement) + 'static,
 ) {
     let (completion_loop, outcomes) = scope.feedback::<Vec<Completion>>(1);
     let (report_loop, reports) = scope.feedback(1);
@@ -64,7 +66,7 @@ pub fn generate(
     let (ended_loop, ended) = scope.feedback(1);
 
     let (openings, watermarks) =
-        slots(outcomes, reports, order.quota, executor.stop().clone(), observer.clone(), report);
+        slots(outcomes, reports, order.quota, order.threads, executor.stop().clone(), observer.clone(), report);
     let opened = openings.map(move |opening| InFlight::new((stages.open)(&opening), opening.coverage));
     let asking = opened.clone().concat(again).concat(more);
     let asked = call("ask", asking, executor, move |conversation| (stages.ask)(conversation));
@@ -76,7 +78,7 @@ pub fn generate(
     let (unfinished, finished) = advance(judged);
     let finished = finished.map(Arc::new);
     let settled = settle(finished.clone(), watermarks.clone());
-    record(settled.clone(), write);
+    record(settled.clone(), order.threads, write);
 
     rejected.connect_loop(rejected_loop);
     unfinished.connect_loop(more_loop);

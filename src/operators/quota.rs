@@ -1,5 +1,6 @@
 //! How many conversations are open, and which one opens next: the arithmetic behind `slots`.
 
+use super::news::News;
 use super::tally::{Completion, Progress, Tally};
 use super::watermark::Watermark;
 use crate::domain::{Attempt, Coverage, LanguageIndex, Rank, Slot, TurnIndex, Used, Wave};
@@ -46,7 +47,7 @@ impl Target {
 }
 
 /// A wave of a language.
-type LanguageWave = (LanguageIndex, Wave);
+pub(super) type LanguageWave = (LanguageIndex, Wave);
 
 /// A conversation to begin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,6 +87,8 @@ pub struct Quota {
     /// The wave that is next to end.
     at: LanguageWave,
     coverage: Arc<Coverage>,
+    /// What other processes have not been told.
+    news: Vec<News>,
 }
 
 /// The conversations of a wave.
@@ -116,6 +119,7 @@ impl Quota {
             unopened: BTreeSet::new(),
             at: LanguageWave::default(),
             coverage: coverage.into(),
+            news: Vec::new(),
         };
         let waves = (0..target.languages).flat_map(|language| (0..target.waves()).map(move |wave| (language, wave)));
         for (language, wave) in waves.take(target.lookahead as usize) {
@@ -159,8 +163,20 @@ impl Quota {
                 return Some(outcome.slot);
             }
             self.end(outcome);
+            self.news.clear();
         }
         None
+    }
+
+    /// What another process must be told first.
+    pub(super) fn beginning(&self) -> impl Iterator<Item = News> {
+        let admitted = self.waves.iter().map(|(wave, batch)| News::Admitted(*wave, Some(batch.coverage.clone())));
+        std::iter::once(News::Began(self.coverage.clone())).chain(admitted)
+    }
+
+    /// What there is to tell other processes since the last time.
+    pub(super) fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
     }
 
     /// The first slot that is not settled, unless its language gets no more.
@@ -228,6 +244,7 @@ impl Quota {
             let used = self.waves.remove(&self.at).map(|batch| batch.used).unwrap_or_default();
             let coverage = Arc::make_mut(&mut self.coverage);
             used.iter().for_each(|used| coverage.add(used));
+            self.news.push(News::Ended(self.at, used));
             self.admit_after(self.at);
             self.at = match self.at {
                 (language, _) if self.is_over() => (LanguageIndex(language.0 + 1), Wave(0)),
@@ -260,6 +277,7 @@ impl Quota {
             let (outcomes, used) = (BTreeMap::new(), Vec::new());
             let batch = Batch { slots: next..next + size, next, coverage, outcomes, used, uncounted: next };
             self.waves.insert(place, batch);
+            self.news.push(News::Admitted(place, None));
             self.unopened.insert(place);
         }
     }

@@ -24,6 +24,7 @@ pub struct Completion {
     /// Why it was dropped; none when it counts.
     pub dropped: Option<Dropped>,
     /// What its accepted questions used.
+    #[serde(with = "super::crossing")]
     pub used: Vec<Used>,
     /// Questions of it that were rejected as duplicates.
     pub duplicates: u32,

@@ -123,14 +123,12 @@ pub fn on_workers(
     let observer = listeners.observer();
     let (quota, retries, earlier) = (work.quota.clone(), work.retries, work.earlier.clone());
     let guards = timely::execute(Config { communication, worker: WorkerConfig::default() }, move |worker| {
-        let index = worker.index();
-        let order = Order { quota: quota.clone(), retries, earlier: earlier.clone() };
+        let order = Order { quota: quota.clone(), retries, earlier: earlier.clone(), threads: workers };
         let (listeners, tallied, write) = (listeners.clone(), tallied.clone(), write.clone());
         let report = move |tally: &Tally| {
             tallied.lock().unwrap_or_else(PoisonError::into_inner).clone_from(tally);
             listeners.tell(&Event::Progress(tally));
         };
-        let write = move |settlement| write(index, settlement);
         let observer = observer.clone();
         worker.dataflow(|scope| generate(scope, order, stages.clone(), &executor, observer, report, write));
     })

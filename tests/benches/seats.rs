@@ -118,10 +118,10 @@ fn run(load: Load) -> Made {
     let (tallied, tallies) = mpsc::channel();
     let began = Instant::now();
     let workers = timely::execute(timely::Config::process(load.workers), move |worker| {
-        let order = Order { quota: quota.clone(), retries: Attempt(3), earlier: Arc::default() };
+        let order = Order { quota: quota.clone(), retries: Attempt(3), earlier: Arc::default(), threads: load.workers };
         let (settled, tallied, stages) = (settled.clone(), tallied.clone(), stages.clone());
         let report = move |tally: &Tally| tallied.send(tally.clone()).expect("the benchmark listens");
-        let write = move |settlement| settled.send(settlement).expect("the benchmark listens");
+        let write = move |_, settlement| settled.send(settlement).expect("the benchmark listens");
         worker.dataflow(|scope| generate(scope, order, stages, &executor, Observer::default(), report, write));
     });
     workers.expect("workers start").join().into_iter().for_each(|worker| worker.expect("a worker ends well"));

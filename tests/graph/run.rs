@@ -59,10 +59,10 @@ fn run(load: Load) -> (Made, Course) {
     let earlier: Arc<[Fingerprint]> = load.earlier().into_iter().collect();
     let stages = load.stages();
     timely::execute(timely::Config::process(load.workers), move |worker| {
-        let order = Order { quota: quota.clone(), retries: Attempt(load.retries), earlier: earlier.clone() };
+        let order = Order { quota: quota.clone(), retries: Attempt(load.retries), earlier: earlier.clone(), threads: load.workers };
         let (index, settled, tallied) = (worker.index(), settled.clone(), tallied.clone());
         let report = move |tally: &Tally| tallied.send((index, tally.clone())).expect("the test listens");
-        let write = move |settlement| settled.send((index, settlement)).expect("the test listens");
+        let write = move |worker, settlement| settled.send((worker, settlement)).expect("the test listens");
         worker.dataflow(|scope| generate(scope, order, stages.clone(), &executor, Observer::default(), report, write));
     })
     .expect("workers start")
