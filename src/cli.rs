@@ -23,6 +23,8 @@ pub struct Cli {
 pub enum Command {
     /// Generate conversations from the documents of a folder.
     Run(RunArgs),
+    /// Be one process of a run that several make together (`run.distributed`).
+    Worker(WorkerArgs),
     /// Tell what a run will cost, from a pilot of a few of its conversations.
     Estimate(EstimateArgs),
     /// Read the documents, and build or update the index that runs find passages by.
@@ -77,6 +79,7 @@ impl Command {
             )),
             Self::Serve(_) => Some(("serve", "`dlgforge status outputs` tells how far runs are")),
             Self::Run(_)
+            | Self::Worker(_)
             | Self::Estimate(_)
             | Self::Status(_)
             | Self::Index(_)
@@ -191,6 +194,17 @@ pub struct RunArgs {
     /// Stops the run so early that it has ended after so long, such as `55m` or `1h 30m`; it can go on, and exits with 75.
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub time_limit: Option<Duration>,
+}
+
+/// Arguments of `dlgforge worker`: those of `dlgforge run`, and which process it is.
+#[derive(Debug, Args)]
+pub struct WorkerArgs {
+    /// The number of the process, from 0; process 0 has the output folder.
+    #[arg(long, value_name = "N")]
+    pub process: usize,
+    /// The run that it is part of.
+    #[command(flatten)]
+    pub run: RunArgs,
 }
 
 /// What run it is, and where.

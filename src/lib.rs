@@ -84,6 +84,7 @@ extern crate self as dlgforge;
 
 pub mod builtin;
 pub mod cli;
+pub mod cluster;
 #[path = "../dataflows/mod.rs"]
 pub mod dataflows;
 pub mod domain;

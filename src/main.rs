@@ -8,8 +8,8 @@ use dlgforge::domain::causes::causes;
 use dlgforge::domain::terminal::shown;
 use dlgforge::knowledge::embeddings::Origin;
 use dlgforge::output::logs;
-use dlgforge::run::{Host, Listener, Listeners, LogLines, Obey, Ran, RunEnd, RunError, Terminal};
-use dlgforge::settings::{KnowledgeSettings, Resume, Settings};
+use dlgforge::run::{Host, Listener, Listeners, LogLines, Obey, Part, Ran, RunEnd, RunError, Terminal};
+use dlgforge::settings::{ClusterSettings, KnowledgeSettings, Launcher, Resume, Settings};
 use dlgforge::store::{Run, State};
 use mimalloc::MiMalloc;
 use std::collections::BTreeMap;
@@ -29,7 +29,8 @@ fn main() -> ExitCode {
     allow_open_files();
     let cli = Cli::parse();
     let (name, result) = match &cli.command {
-        Command::Run(args) => ("run", run(args)),
+        Command::Run(args) => ("run", run(args, None)),
+        Command::Worker(args) => ("worker", run(&args.run, Some(args.process))),
         Command::Estimate(args) => ("estimate", estimate(args)),
         Command::Index(args) => ("index", index(args)),
         Command::Search(args) => ("search", search(args)),
@@ -113,16 +114,33 @@ fn read_documents() -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn run(args: &RunArgs) -> Result<ExitCode, String> {
+/// Makes a run, or the part of it that is this process's: of a run that several processes make, the one without a part starts
+/// them, all or the one of this number.
+fn run(args: &RunArgs, process: Option<usize>) -> Result<ExitCode, String> {
     let settings = settings(&args.run, args.resumed())?;
     if args.dry_run {
         return dry_run(&settings);
     }
-    let ran =
-        hosted(&settings, args.time_limit, |host| dlgforge::run::run(&settings, usize::from(args.run.workers), host))?;
-    let summary = match ran {
+    let (part, workers, limit) = match &settings.cluster {
+        None if process.is_some() => {
+            return Err("`run.distributed.enabled` is false: set it to true, or use `dlgforge run`".to_owned());
+        }
+        None => (None, usize::from(args.run.workers), args.time_limit),
+        Some(cluster) => match Part::of(cluster, &environment()) {
+            None => return supervise(cluster, process, args.time_limit),
+            Some(part) => {
+                dlgforge::run::end_with_parent();
+                let limit = part.limit;
+                (Some(part), cluster.workers, limit)
+            }
+        },
+    };
+    let settings = of_part(settings, part.as_ref());
+    let work = |host: &Host| dlgforge::run::run(&settings, workers, part.as_ref(), host);
+    let summary = match hosted(&settings, limit, work)? {
         Ran::Made(summary) => summary,
         Ran::Over(run) => return over(&run),
+        Ran::Part => return Ok(ExitCode::SUCCESS),
     };
     say(&summary);
     match (summary.complaint(), &summary.end) {
@@ -130,6 +148,31 @@ fn run(args: &RunArgs) -> Result<ExitCode, String> {
         (None, RunEnd::Interrupted(signal)) => Ok(ExitCode::from(signal.exit_code())),
         (None, _) => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// Starts the processes of a run, or the one that is named.
+fn supervise(cluster: &ClusterSettings, process: Option<usize>, limit: Option<Duration>) -> Result<ExitCode, String> {
+    let processes = match (process, cluster.launcher) {
+        (Some(process), _) if process >= cluster.processes => {
+            let most = cluster.processes - 1;
+            return Err(format!("--process {process}: `run.distributed.processes` is {}: 0 to {most}", cluster.processes));
+        }
+        (Some(process), _) => vec![process],
+        (None, Launcher::Local) => (0..cluster.processes).collect(),
+        (None, Launcher::Manual) => vec![0],
+    };
+    let say = |line: String| _ = writeln!(std::io::stderr(), "{}", shown(&line));
+    let code = dlgforge::run::supervise(cluster, processes, limit, say).map_err(|error| causes(&error))?;
+    Ok(ExitCode::from(code))
+}
+
+/// What a part of a run writes beside the outputs has a place of its own.
+fn of_part(mut settings: Settings, part: Option<&Part>) -> Settings {
+    if let Some(Part { process: process @ 1.., .. }) = part {
+        settings.logs = settings.logs.join(format!("process-{process}"));
+        settings.warnings.clear();
+    }
+    settings
 }
 
 /// Runs something that the terminal and the log listen to, and that signals stop.

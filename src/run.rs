@@ -15,12 +15,14 @@ mod layout;
 mod log_lines;
 mod manifest;
 mod open;
+mod part;
 mod prepare;
 mod repeats;
 mod shutdown;
 mod signals;
 mod status;
 mod summary;
+mod supervise;
 mod terminal;
 mod waves;
 mod writer;
@@ -32,15 +34,18 @@ pub use events::{Event, Listener, Listeners};
 pub use inputs::RunError;
 pub use knowledge::{Found, GotEmbeddings, Indexed, fetch, index, search};
 pub use log_lines::LogLines;
-pub use signals::{Signal, listen};
+pub use part::Part;
+pub use signals::{Signal, end_with_parent, listen};
+pub use supervise::supervise;
 pub use status::{StatusReport, status};
 pub use summary::{RunEnd, Summary};
 pub use terminal::Terminal;
 
+use crate::domain::causes::causes;
 use crate::operators::Stop;
 use crate::settings::Settings;
 use crate::store::Run;
-use open::Opened;
+use part::Lead;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -63,21 +68,42 @@ pub enum Ran {
     Made(Box<Summary>),
     /// The run to go on with is over.
     Over(Run),
+    /// This process has done its part; the first one tells what was made.
+    Part,
 }
 
-/// Runs the main job: `settings.total_samples` conversations in every language, on so many worker threads.
+/// Runs the main job: `settings.total_samples` conversations in every language, on so many worker threads of this process, which
+/// may have a part in a run of several.
 ///
 /// # Errors
 /// When the input can't be used (before anything is generated), or when the outputs or the state of the run can't be
 /// written. A run that could not reach its total is no error here: [`Summary::end`] tells.
-pub fn run(settings: &Settings, workers: usize, host: &Host) -> Result<Ran, RunError> {
+pub fn run(settings: &Settings, workers: usize, part: Option<&Part>, host: &Host) -> Result<Ran, RunError> {
+    let Some((part, cluster)) = part.zip(settings.cluster.as_ref()) else { return lead(settings, workers, None, host) };
+    let run_id = settings.run_id.clone().or_else(|| part.run.clone().filter(|_| settings.resume.is_none()));
+    let settings = &Settings { run_id, ..settings.clone() };
+    if part.process > 0 {
+        part::take_part(settings, cluster, part, host)?;
+        return Ok(Ran::Part);
+    }
+    let leading = Lead::listen(cluster, part)?;
+    let ran = lead(settings, workers, Some((&leading, part.is_restarted)), host);
+    let why = ran.as_ref().err().map(|error| format!("the first process has stopped: {}", causes(error)));
+    leading.dismiss(why.as_deref());
+    ran
+}
+
+fn lead(settings: &Settings, workers: usize, lead: Option<(&Lead<'_>, bool)>, host: &Host) -> Result<Ran, RunError> {
     let began = Instant::now();
     let prepared = prepare::prepare(settings, &host.listeners)?;
-    let ready = match open::open(settings, &prepared, &host.listeners)? {
-        Opened::Ready(ready) => *ready,
-        Opened::Over(run) => return Ok(Ran::Over(run)),
-    };
+    let claimed = open::claim(settings, &prepared, lead.is_some_and(|(_, is_restarted)| is_restarted))?;
+    if let Some(run) = claimed.is_over(settings, &prepared)? {
+        return Ok(Ran::Over(run));
+    }
+    let lead = lead.map(|(lead, _)| lead);
+    lead.map_or(Ok(()), |lead| lead.gather(&claimed))?;
+    let ready = open::open(settings, &prepared, claimed, &host.listeners)?;
     let took = began.elapsed();
-    let executed = execute::execute(settings, workers, &prepared, ready, host)?;
+    let executed = execute::execute(settings, workers, &prepared, ready, host, lead)?;
     Ok(Ran::Made(Box::new(conclude::conclude(settings, &prepared, executed, took)?)))
 }

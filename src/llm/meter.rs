@@ -1,7 +1,10 @@
 //! What calls cost, counted as they end.
 
 use super::chat::{ChatReply, Finish};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Counters of one run, shared by all its models.
@@ -21,10 +24,12 @@ pub struct Meter {
     cached_tokens: AtomicU64,
     reasoning_tokens: AtomicU64,
     at_endpoints_us: AtomicU64,
+    /// What the calls of other processes have come to, by their numbers.
+    elsewhere: Mutex<BTreeMap<usize, Reading>>,
 }
 
 /// The counters at a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Reading {
     /// Calls that were answered.
     pub calls: u64,
@@ -54,6 +59,27 @@ pub struct Reading {
     pub reasoning_tokens: u64,
     /// Time that requests were at endpoints, answered or not, summed over the requests.
     pub at_endpoints: Duration,
+}
+
+impl Reading {
+    fn plus(self, other: &Self) -> Self {
+        Self {
+            calls: self.calls + other.calls,
+            failures: self.failures + other.failures,
+            retries: self.retries + other.retries,
+            recalled: self.recalled + other.recalled,
+            slowed: self.slowed + other.slowed,
+            cut: self.cut + other.cut,
+            empty: self.empty + other.empty,
+            refused: self.refused + other.refused,
+            filtered: self.filtered + other.filtered,
+            prompt_tokens: self.prompt_tokens + other.prompt_tokens,
+            completion_tokens: self.completion_tokens + other.completion_tokens,
+            cached_tokens: self.cached_tokens + other.cached_tokens,
+            reasoning_tokens: self.reasoning_tokens + other.reasoning_tokens,
+            at_endpoints: self.at_endpoints + other.at_endpoints,
+        }
+    }
 }
 
 impl Meter {
@@ -104,8 +130,18 @@ impl Meter {
         self.recalled.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The counters as they are now.
+    /// Takes note of what the calls of another process have come to so far.
+    pub fn elsewhere(&self, process: usize, reading: Reading) {
+        self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner).insert(process, reading);
+    }
+
+    /// The counters as they are now, those of other processes included.
     pub fn read(&self) -> Reading {
+        let elsewhere = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
+        elsewhere.values().fold(self.own(), |sum, reading| sum.plus(reading))
+    }
+
+    fn own(&self) -> Reading {
         Reading {
             calls: self.calls.load(Ordering::Relaxed),
             failures: self.failures.load(Ordering::Relaxed),

@@ -1,19 +1,22 @@
 //! What a run learns of its endpoints: told once, and kept with the run for `dlgforge status`.
 
 use crate::domain::Observer;
-use crate::store::{Fact, Store, StoreError};
+use crate::store::{Fact, StoreError};
 use crate::traffic::Event;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// Keeps a fact with its run.
+type Keeping = Box<dyn Fn(&Fact) -> Result<(), StoreError> + Send + Sync>;
 
 /// The facts of one run, shared by all its endpoints.
 #[derive(Default)]
 pub(super) struct Facts {
     /// What was told in this process.
     known: Mutex<BTreeSet<Fact>>,
-    /// Where facts are kept, and the run; none before the run has begun.
-    store: OnceLock<(Arc<dyn Store>, Arc<str>)>,
+    /// Keeps them with the run; none before it has begun.
+    keep: OnceLock<Keeping>,
     observer: Observer<Event>,
 }
 
@@ -23,9 +26,9 @@ impl Facts {
         Self { observer, ..Self::default() }
     }
 
-    /// Takes note of where to keep what is learned from now on.
-    pub fn open(&self, store: Arc<dyn Store>, run: &Arc<str>) {
-        _ = self.store.set((store, run.clone()));
+    /// Takes note of how what is learned from now on is kept.
+    pub fn keep_by(&self, keep: Keeping) {
+        _ = self.keep.set(keep);
     }
 
     /// Tells and keeps what is so of an endpoint, unless that is known.
@@ -35,7 +38,7 @@ impl Facts {
             return;
         }
         self.observer.tell(|| Event::Learned { endpoint: endpoint.to_owned(), text: fact.text.clone() });
-        let kept = self.store.get().map_or(Ok(()), |(store, run)| store.learn(run, &fact));
+        let kept = self.keep.get().map_or(Ok(()), |keep| keep(&fact));
         // It is for people: the run goes on without.
         kept.unwrap_or_else(|error: StoreError| tracing::warn!(target: "dlgforge.llm", "[llm] failed to {error}"));
     }

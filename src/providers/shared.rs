@@ -9,7 +9,7 @@ use crate::domain::Observer;
 use crate::domain::causes::causes;
 use crate::llm::halt::Halt;
 use crate::llm::{self, Meter, ModelError, Prices};
-use crate::store::{Store, StoreError};
+use crate::store::{Fact, Store, StoreError};
 use crate::traffic::budget::BudgetLedger;
 use crate::traffic::{self, Budget, Traffic};
 use reqwest::redirect::Policy;
@@ -83,8 +83,14 @@ impl Shared {
     /// # Errors
     /// When the store can't be read.
     pub fn open(&self, store: &Arc<dyn Store>, run: &Arc<str>) -> Result<(), StoreError> {
-        self.facts.open(store.clone(), run);
+        let (keeps, of) = (store.clone(), run.clone());
+        self.keep_facts(move |fact| keeps.learn(&of, fact));
         self.ledger.iter().try_for_each(|ledger| ledger.open(store.clone(), run))
+    }
+
+    /// Takes note of how what is learned of endpoints is kept.
+    pub fn keep_facts(&self, keep: impl Fn(&Fact) -> Result<(), StoreError> + Send + Sync + 'static) {
+        self.facts.keep_by(Box::new(keep));
     }
 
     /// An HTTP client. Its idle connections are not limited: as many are kept as were ever in flight together.

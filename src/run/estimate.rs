@@ -48,7 +48,7 @@ pub fn estimate(settings: &Settings, pilot: u32, workers: usize, host: &Host) ->
     if let Some(web) = &mut piloted.web_search {
         web.is_asked = false;
     }
-    let Ran::Made(summary) = run(&piloted, workers, host)? else {
+    let Ran::Made(summary) = run(&piloted, workers, None, host)? else {
         return Err(RunError::Unpiloted("it is over".to_owned()));
     };
     match &summary.end {

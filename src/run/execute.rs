@@ -6,17 +6,22 @@ use super::open::{Ready, Work};
 use super::prepare::Prepared;
 use super::signals::{self, Signal};
 use super::writer::{Writer, Written};
+use super::part::Lead;
 use super::{Host, RunError};
+use crate::cluster::Mesh;
 use crate::dataflows::generate::{Order, Stages, generate};
+use crate::domain::Normalisation;
 use crate::knowledge::KnowledgeError;
 use crate::llm::Journalled;
 use crate::operators::{Executor, Settlement, Stop, Tally};
 use crate::output::RunFacts;
 use crate::settings::Settings;
-use crate::store::{Journal, Reuse, Store};
+use crate::store::{Journal, Replies, Reuse, Store};
 use crate::tools::{JournalledSearch, JournalledWeb};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+use timely::worker::Worker;
 use timely::{CommunicationConfig, Config, WorkerConfig};
 
 /// A run that has been carried out, and whose files are still to be completed.
@@ -37,7 +42,76 @@ pub struct Executed {
     pub elapsed: Duration,
 }
 
-/// Carries a run out, on so many worker threads.
+/// What does the work of a process: tasks, the verbs that they carry out, and the journal in front of models.
+pub struct Works {
+    /// The id of the run.
+    pub run_id: Arc<str>,
+    /// Where tasks run.
+    pub runtime: Runtime,
+    /// Stops it.
+    pub stop: Stop,
+    /// The signal that asked it to stop, if one has.
+    pub signalled: Arc<OnceLock<Signal>>,
+    /// The journal of its replies.
+    pub journal: Arc<Journal>,
+    executor: Executor,
+    stages: Stages,
+}
+
+impl Works {
+    /// Starts tasks and the journal, which keeps `replies` and also takes those of another run.
+    ///
+    /// # Errors
+    /// When there are no threads for tasks.
+    pub fn start(
+        settings: &Settings,
+        prepared: &Prepared,
+        facts: &RunFacts,
+        (replies, reuse): (Arc<dyn Replies>, Option<Reuse>),
+        normalisation: Normalisation,
+        host: &Host,
+    ) -> Result<Self, RunError> {
+        let shared = &prepared.shared;
+        let runtime = signals::runtime().map_err(RunError::Runtime)?;
+        let stop = Stop::default();
+        let signalled = (host.obey)(stop.clone());
+        let executor = Executor::new(runtime.handle().clone(), settings.concurrency as usize, stop.clone());
+        let (halted, handle) = (stop.clone(), runtime.handle().clone());
+        shared.halt.tell(move || signals::land(&handle, halted.clone()));
+        let journal = Arc::new(journal(replies, &facts.run_id, reuse, stop.clone()));
+        let front = Front {
+            model: &|model, agent| {
+                Arc::new(Journalled::new(model.clone(), agent, journal.clone(), shared.meter.clone()))
+            },
+            web: &|web| Arc::new(JournalledWeb::new(web.clone(), journal.clone(), prepared.sources.searches.clone())),
+            search: &|retriever, setup| {
+                let halt = shared.halt.clone();
+                let broken = move |error: &KnowledgeError| _ = halt.halt(error.to_string());
+                Arc::new(JournalledSearch::new(retriever, setup, journal.clone(), broken))
+            },
+        };
+        let stages = prepared.sources.stages(settings, (facts, normalisation), front);
+        Ok(Self { run_id: facts.run_id.clone(), runtime, stop, signalled, journal, executor, stages })
+    }
+
+    /// Runs the graph on so many worker threads, and on those of other processes where it is connected to any, to its end;
+    /// what became of its conversations.
+    ///
+    /// # Errors
+    /// When threads can't be started, or a worker fails.
+    pub fn run(
+        &self,
+        workers: usize,
+        work: &Work,
+        mesh: Option<Mesh>,
+        listeners: &Listeners,
+        write: impl Fn(usize, Settlement) + Clone + Send + Sync + 'static,
+    ) -> Result<Tally, RunError> {
+        on_workers((workers, mesh), work, &self.stages, &self.executor, listeners, write)
+    }
+}
+
+/// Carries a run out, on so many worker threads of this process, and on those of others where it leads any.
 ///
 /// # Errors
 /// When threads can't be started, or a worker fails.
@@ -47,38 +121,27 @@ pub fn execute(
     prepared: &Prepared,
     ready: Ready,
     host: &Host,
+    lead: Option<&Lead<'_>>,
 ) -> Result<Executed, RunError> {
     let (shared, listeners) = (&prepared.shared, &host.listeners);
     let Ready { facts, store, recorder, waves, used, work } = ready;
-    let runtime = signals::runtime().map_err(RunError::Runtime)?;
-    let stop = Stop::default();
-    let signalled = (host.obey)(stop.clone());
-    let executor = Executor::new(runtime.handle().clone(), settings.concurrency as usize, stop.clone());
     shared.open(&store, &facts.run_id)?;
-    let (halted, handle) = (stop.clone(), runtime.handle().clone());
-    shared.halt.tell(move || signals::land(&handle, halted.clone()));
-    let journal = Arc::new(journal(store.clone(), &facts.run_id, work.reuse.clone(), stop.clone()));
-    let front = Front {
-        model: &|model, agent| Arc::new(Journalled::new(model.clone(), agent, journal.clone(), shared.meter.clone())),
-        web: &|web| Arc::new(JournalledWeb::new(web.clone(), journal.clone(), prepared.sources.searches.clone())),
-        search: &|retriever, setup| {
-            let halt = shared.halt.clone();
-            let broken = move |error: &KnowledgeError| _ = halt.halt(error.to_string());
-            Arc::new(JournalledSearch::new(retriever, setup, journal.clone(), broken))
-        },
-    };
-    let stages = prepared.sources.stages(settings, (&facts, work.normalisation), front);
+    let works = Works::start(settings, prepared, &facts, (store.clone(), work.reuse.clone()), work.normalisation, host)?;
+    let mesh = lead.map(|lead| lead.begin(&works, prepared, store.clone(), &work.earlier)).transpose()?;
 
     let started = Instant::now();
     let total = u64::from(settings.total_samples) * settings.languages.len() as u64;
     listeners.tell(&Event::Started { total, meter: &shared.meter });
-    let writer = Writer::start(recorder, (waves, used), workers, work.quota.due(), stop, listeners.clone());
+    let homes = workers * lead.map_or(1, Lead::processes);
+    let writer = Writer::start(recorder, (waves, used), homes, work.quota.due(), works.stop.clone(), listeners.clone());
     let inbox = writer.inbox();
     announce(settings);
     let write = move |worker, settlement| inbox.send((worker, settlement)).expect("the writer outlives the workers");
-    let tally = on_workers(workers, &work, &stages, &executor, listeners, write)?;
+    let tally = works.run(workers, &work, mesh, listeners, write)?;
     let written = writer.finish();
     let elapsed = started.elapsed();
+    lead.iter().for_each(|lead| lead.end(prepared));
+    let Works { runtime, journal, signalled, .. } = works;
     let kept = journal.end();
     tracing::info!(target: "dlgforge.llm", "[journal] {kept}; {} replies found", shared.meter.read().recalled);
     listeners.tell(&Event::Ended(&tally));
@@ -88,7 +151,7 @@ pub fn execute(
 }
 
 /// The journal of a run, which stops it when it fails.
-fn journal(store: Arc<dyn Store>, run_id: &Arc<str>, reuse: Option<Reuse>, stop: Stop) -> Journal {
+fn journal(store: Arc<dyn Replies>, run_id: &Arc<str>, reuse: Option<Reuse>, stop: Stop) -> Journal {
     Journal::start(store, run_id.clone(), reuse, move |failure| {
         tracing::error!(target: "dlgforge.pipeline", "[journal] failed to {failure}; stopping the run");
         stop.now();
@@ -105,9 +168,9 @@ fn announce(settings: &Settings) {
     }
 }
 
-/// Runs the graph on so many worker threads, to its end; what became of its conversations.
+/// Runs the graph on so many worker threads, and on those of other processes, to its end; what became of its conversations.
 pub fn on_workers(
-    workers: usize,
+    (workers, mesh): (usize, Option<Mesh>),
     work: &Work,
     stages: &Stages,
     executor: &Executor,
@@ -122,7 +185,7 @@ pub fn on_workers(
     let (stages, executor, listeners, tallied) = (stages.clone(), executor.clone(), listeners.clone(), last.clone());
     let observer = listeners.observer();
     let (quota, retries, earlier) = (work.quota.clone(), work.retries, work.earlier.clone());
-    let guards = timely::execute(Config { communication, worker: WorkerConfig::default() }, move |worker| {
+    let graph = move |worker: &mut Worker| {
         let order = Order { quota: quota.clone(), retries, earlier: earlier.clone(), threads: workers };
         let (listeners, tallied, write) = (listeners.clone(), tallied.clone(), write.clone());
         let report = move |tally: &Tally| {
@@ -131,8 +194,12 @@ pub fn on_workers(
         };
         let observer = observer.clone();
         worker.dataflow(|scope| generate(scope, order, stages.clone(), &executor, observer, report, write));
-    })
-    .map_err(RunError::Workers)?;
+    };
+    let guards = match mesh {
+        None => timely::execute(Config { communication, worker: WorkerConfig::default() }, graph),
+        Some(mesh) => mesh.execute(workers, graph),
+    };
+    let guards = guards.map_err(RunError::Workers)?;
     guards.join().into_iter().try_for_each(|worker| worker.map_err(RunError::Workers))?;
     let tally = last.lock().unwrap_or_else(PoisonError::into_inner).clone();
     Ok(tally)

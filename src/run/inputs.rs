@@ -3,6 +3,7 @@
 use super::identity::Identity;
 use super::knowledge::waited;
 use crate::builtin;
+use crate::cluster::ClusterError;
 use crate::dataflows::generate::{Stage, Stages};
 use crate::domain::slot::{conversation_id, language_tag};
 use crate::domain::{Agent, Agents, Catalogue, Conversation, Failure, Judged, Language, Normalisation, Round};
@@ -139,6 +140,9 @@ pub enum RunError {
     /// A pilot without its conversations.
     #[error("the pilot did not make its conversations, so there is nothing to go by: {0}")]
     Unpiloted(String),
+    /// The processes of the run can't work together.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// No threads for tasks.
     #[error("failed to start the task runtime: {0}")]
     Runtime(std::io::Error),

@@ -6,21 +6,14 @@ use super::identity::{self, Identity};
 use super::prepare::Prepared;
 use super::waves::Waves;
 use super::{RunError, manifest};
+use crate::cluster::Manifest;
 use crate::domain::{Attempt, Coverage, Fingerprint, Normalisation};
 use crate::files::Folder;
 use crate::operators::{Completion, Quota, Target};
 use crate::output::{self, Begins, Recorder, RunFacts, coverage_ledger};
-use crate::settings::Settings;
+use crate::settings::{Resume, Settings};
 use crate::store::{Reuse, Run, Settled, State, Store};
 use std::sync::Arc;
-
-/// What a folder has for the run that the settings ask for.
-pub enum Opened {
-    /// It can go ahead.
-    Ready(Box<Ready>),
-    /// The run to go on with is over.
-    Over(Run),
-}
 
 /// A run that can go ahead.
 pub struct Ready {
@@ -52,25 +45,65 @@ pub struct Work {
     pub reuse: Option<Reuse>,
 }
 
-/// Opens the run that the settings ask for.
+/// The run that the settings ask for, in an output folder that is this process's alone.
+pub struct Claimed {
+    folder: Folder,
+    /// Its name and its seed.
+    pub identity: Identity,
+    /// What its data follow from.
+    pub manifest: Manifest,
+    /// Another run whose replies serve too.
+    pub reuse: Option<Reuse>,
+}
+
+/// Claims the output folder, and finds or names the run. A cluster that has been started before goes on with its run where that
+/// has begun.
 ///
 /// # Errors
-/// When it may not go ahead, or its state or the folder can't be read or written. Nothing is written before everything has
-/// been read and found in order.
-pub fn open(settings: &Settings, prepared: &Prepared, listeners: &Listeners) -> Result<Opened, RunError> {
-    let Prepared { sources, stamp, .. } = prepared;
-    let path = settings.output.folder.as_path();
-    let folder = Folder::claim(path)?;
-    let identity = Identity::of(settings, &folder.runs)?;
-    let manifest = manifest::manifest(settings, sources, &identity);
+/// When it may not go ahead, or its state can't be read. Nothing of the run is written.
+pub fn claim(settings: &Settings, prepared: &Prepared, is_restarted: bool) -> Result<Claimed, RunError> {
+    let folder = Folder::claim(&settings.output.folder)?;
+    let has_begun = |id: &&String| is_restarted && folder.runs.iter().any(|run| run.id == **id);
+    let resumed = settings.run_id.as_ref().filter(has_begun).map(|id| Resume::Run(id.clone()));
+    let identity = match resumed {
+        Some(resume) => Identity::of(&Settings { resume: Some(resume), ..settings.clone() }, &folder.runs)?,
+        None => Identity::of(settings, &folder.runs)?,
+    };
+    let manifest = manifest::manifest(settings, &prepared.sources, &identity);
     if let Some(run) = &identity.resumed {
         identity::check(run, &manifest)?;
-        if run.state.is_over() {
-            output::clear_leftovers(&folder, path)?;
-            output::expect_whole(&folder, path, &sources.facts(settings, &identity))?;
-            return Ok(Opened::Over(run.clone()));
-        }
     }
+    let reuse = identity::reuse(settings, &folder.runs)?;
+    Ok(Claimed { folder, identity, manifest, reuse })
+}
+
+impl Claimed {
+    /// The run to go on with where it is over.
+    ///
+    /// # Errors
+    /// When its files are not as it left them.
+    pub fn is_over(&self, settings: &Settings, prepared: &Prepared) -> Result<Option<Run>, RunError> {
+        let (folder, path) = (&self.folder, settings.output.folder.as_path());
+        let Some(run) = self.identity.resumed.as_ref().filter(|run| run.state.is_over()) else { return Ok(None) };
+        output::clear_leftovers(folder, path)?;
+        output::expect_whole(folder, path, &prepared.sources.facts(settings, &self.identity))?;
+        Ok(Some(run.clone()))
+    }
+}
+
+/// Opens the run that was claimed.
+///
+/// # Errors
+/// When its state or the folder can't be read or written. Nothing is written before everything has been read and found in
+/// order.
+pub fn open(
+    settings: &Settings,
+    prepared: &Prepared,
+    Claimed { folder, identity, manifest, reuse }: Claimed,
+    listeners: &Listeners,
+) -> Result<Ready, RunError> {
+    let Prepared { sources, stamp, .. } = prepared;
+    let path = settings.output.folder.as_path();
     if identity.resumed.is_none() {
         let others = [identity::other_model(&folder.runs, &manifest), identity::other_rows(&folder.runs, &manifest)];
         others.into_iter().flatten().for_each(|line| tracing::warn!("{line}"));
@@ -79,7 +112,7 @@ pub fn open(settings: &Settings, prepared: &Prepared, listeners: &Listeners) -> 
         .into_iter()
         .for_each(|line| tracing::warn!("{line}"));
     let (facts, store) = (sources.facts(settings, &identity), folder.store.clone());
-    let (earlier, settled, reuse) = past(settings, prepared, &identity, Some(&folder))?;
+    let (earlier, settled) = past(settings, prepared, (&identity, reuse.as_ref()), Some(&folder))?;
     let begins = match &identity.resumed {
         Some(_) => Begins::Resumed(settled),
         None => Begins::New(Run {
@@ -98,7 +131,7 @@ pub fn open(settings: &Settings, prepared: &Prepared, listeners: &Listeners) -> 
     let (options, catalogue) = (settings.output.clone(), sources.catalogue.clone());
     let keep_calls = settings.store.keep_calls;
     let recorder = Recorder::open(options, facts.clone(), *stamp, catalogue, folder, begins, keep_calls)?;
-    Ok(Opened::Ready(Box::new(Ready { facts, store, recorder, waves, used, work })))
+    Ok(Ready { facts, store, recorder, waves, used, work })
 }
 
 /// What a dry run goes through: the run that the settings ask for, and nothing of it is written.
@@ -127,20 +160,20 @@ pub fn look(settings: &Settings, prepared: &Prepared) -> Result<Looked, RunError
         identity::check(run, &manifest::manifest(settings, &prepared.sources, &identity))?;
     }
     let facts = prepared.sources.facts(settings, &identity);
-    let (earlier, settled, reuse) = past(settings, prepared, &identity, folder.as_ref())?;
+    let reuse = identity::reuse(settings, runs)?;
+    let (earlier, settled) = past(settings, prepared, (&identity, reuse.as_ref()), folder.as_ref())?;
     let work = Work::new(settings, &facts.run_id, earlier, reuse)?;
     Ok(Looked { resumed: identity.resumed, folder, facts, settled: settled.len(), work })
 }
 
-/// What came before: what other runs asked, what this one has settled, and whose replies serve too.
+/// What came before: what other runs asked, and what this one has settled.
 fn past(
     settings: &Settings,
     prepared: &Prepared,
-    identity: &Identity,
+    (identity, reuse): (&Identity, Option<&Reuse>),
     folder: Option<&Folder>,
-) -> Result<(Earlier, Vec<Settled>, Option<Reuse>), RunError> {
+) -> Result<(Earlier, Vec<Settled>), RunError> {
     let path = settings.output.folder.as_path();
-    let reuse = identity::reuse(settings, folder.map(|folder| folder.runs.as_slice()).unwrap_or_default())?;
     let settled_of = |run: Option<&str>| match folder.zip(run) {
         Some((folder, run)) => folder.store.settled(run),
         None => Ok(Vec::new()),
@@ -153,10 +186,10 @@ fn past(
         known: identity.known,
         normalisation: identity.normalisation,
         settled: settled.clone(),
-        unfinished: identity::unfinished(unfinished, reuse.as_ref()),
-        remade: settled_of(reuse.as_ref().map(|reuse| &*reuse.run))?,
+        unfinished: identity::unfinished(unfinished, reuse),
+        remade: settled_of(reuse.map(|reuse| &*reuse.run))?,
     };
-    Ok((Earlier::read(past, &prepared.sources.catalogue)?, settled, reuse))
+    Ok((Earlier::read(past, &prepared.sources.catalogue)?, settled))
 }
 
 impl Work {

@@ -1,6 +1,7 @@
 //! What asks a run to stop: Ctrl-C, SIGTERM, SIGUSR1 and the time limit. A second signal ends the process.
 
 use super::Obey;
+use crate::cluster::LOST;
 use crate::knowledge::leave;
 use crate::operators::Stop;
 use crate::output::logs::Console;
@@ -39,6 +40,25 @@ impl Signal {
             Self::Requeue | Self::TimeLimit => AGAIN,
         }
     }
+}
+
+/// Ends the process when the one that has started it is gone: its standard input ends then.
+pub fn end_with_parent() {
+    #[cfg(target_os = "linux")]
+    // It is only sooner so.
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM));
+    std::thread::spawn(|| {
+        _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        leave();
+        std::process::exit(LOST.into());
+    });
+}
+
+/// Ends the process because another one of its cluster is gone: whoever supervises it starts all of them again.
+pub fn lose(line: &str) -> ! {
+    tracing::error!(target: "dlgforge.cluster", "[distributed] {line}");
+    leave();
+    std::process::exit(LOST.into());
 }
 
 /// Stops a run for a reason of its own: nothing new starts, and what is in the air may land.
@@ -117,18 +137,18 @@ async fn is_due(limit: Option<Duration>) {
 }
 
 #[cfg(unix)]
-struct Signals([tokio::signal::unix::Signal; 3]);
+pub(super) struct Signals([tokio::signal::unix::Signal; 3]);
 
 #[cfg(unix)]
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    pub(super) fn new() -> std::io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::user_defined1()];
         let [interrupt, terminate, user] = kinds.map(signal);
         Ok(Self([interrupt?, terminate?, user?]))
     }
 
-    async fn next(&mut self) -> Signal {
+    pub(super) async fn next(&mut self) -> Signal {
         let [interrupt, terminate, user] = &mut self.0;
         tokio::select! {
             _ = interrupt.recv() => Signal::Interrupt,
@@ -139,15 +159,15 @@ impl Signals {
 }
 
 #[cfg(not(unix))]
-struct Signals;
+pub(super) struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    pub(super) fn new() -> std::io::Result<Self> {
         Ok(Self)
     }
 
-    async fn next(&mut self) -> Signal {
+    pub(super) async fn next(&mut self) -> Signal {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

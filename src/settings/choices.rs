@@ -2,6 +2,7 @@
 
 use super::keys::Choice;
 use super::types::Choices;
+use super::cluster::{ClusterBackend, Launcher};
 use crate::domain::Normalisation;
 use crate::domain::task::RetrievalMode;
 use crate::knowledge;
@@ -41,6 +42,8 @@ choices! {
     Device: Auto = "auto", Cpu = "cpu", Cuda = "cuda";
     knowledge::Ranking: Hybrid = "hybrid", Vector = "vector";
     RerankerBackend: Auto = "auto" or "qwen3", Fastembed = "fastembed", Http = "http", Cmd = "cmd";
+    ClusterBackend: Timely = "timely", Ray = "ray";
+    Launcher: Local = "local", Manual = "manual";
     LogLevel: Info = "info", Debug = "debug";
 }
 

@@ -10,6 +10,7 @@ mod agents;
 mod capabilities;
 mod check;
 mod choices;
+mod cluster;
 mod credentials;
 mod dotenv;
 mod environment;
@@ -33,6 +34,7 @@ mod types;
 mod values;
 mod web;
 
+pub use cluster::Launcher;
 pub use error::{Problems, SettingsError};
 pub use reference::{Described, reference};
 
@@ -153,6 +155,8 @@ pub struct Settings {
     pub resume: Option<Resume>,
     /// The run whose replies serve too.
     pub reuse_from: Option<String>,
+    /// The processes that make the run together, if there are several.
+    pub cluster: Option<ClusterSettings>,
     /// How the state of runs is kept.
     pub store: store::Options,
     /// What the plan follows from.
@@ -192,6 +196,25 @@ pub struct Settings {
     pub log_level: LogLevel,
     /// What works but should be looked at, such as old spellings.
     pub warnings: Vec<String>,
+}
+
+/// The processes that make a run together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClusterSettings {
+    /// How many there are; never 0.
+    pub processes: usize,
+    /// Worker threads of each; never 0.
+    pub workers: usize,
+    /// Who starts them.
+    pub launcher: Launcher,
+    /// Where the first one listens for the others, `host:port`.
+    pub hub: String,
+    /// The word that all of them share; empty where none is set.
+    pub secret: providers::Secret,
+    /// How long the others may take to come.
+    pub patience: Duration,
+    /// How often they are started again when one is lost.
+    pub restarts: u32,
 }
 
 /// How the assistant searches the web.

@@ -7,6 +7,7 @@ use super::folders::Folders;
 use super::keys::listed;
 use super::types::{Setting, Text, Texts};
 use super::values::Values;
+use super::cluster::cluster;
 use super::{PersonaSource, PlanSettings, Resume, Settings, TopicSource, retrieval, table as keys, web};
 use crate::domain::{Agent, Agents};
 use crate::output;
@@ -52,6 +53,7 @@ pub(super) fn settings(
         run_id: name(keys::RUN_ID, values, report),
         resume: self::resume(resume, values, report),
         reuse_from: name(keys::REUSE_FROM, values, report),
+        cluster: cluster(values, report),
         store: store::Options { keep_calls: values.get(keys::KEEP_CALLS) },
         plan: plan(values, folders, report),
         topics_path: values.get(keys::TOPICS_PATH).to_owned(),

@@ -5,6 +5,7 @@
 //! former names. Defaults and explanations are in `config/default.yaml`, which has exactly these keys. A key that
 //! nobody asks for does not compile, but for those of features that do not exist yet, which have no name.
 
+use super::cluster::{ClusterBackend, Launcher};
 use super::choices::{CoverageMode, JudgeMode, OnFail, RerankerBackend, ServiceTier, Trace, TurnMode};
 use super::keys::{Choice, Key, Limit};
 use super::types::{Endpoints, Mapping, OneOf, Setting, Text, Texts, word_of};
@@ -24,6 +25,7 @@ use serde_json::Value;
 /// Every key, by area.
 pub(super) const TABLE: &[&[Key]] = &[
     RUN,
+    CLUSTER,
     DISTRIBUTED,
     STORE,
     POSTGRES,
@@ -157,12 +159,23 @@ keys! {
         limit(SHARE), env(&["SEED_TOPICS_PROBABILITY"]), over(&["run.seed_topics_probability"]);
 }
 
+keys! {
+    CLUSTER:
+    DISTRIBUTED_ENABLED: bool = free("run.distributed.enabled"), env(&["DISTRIBUTED_ENABLED"]);
+    DISTRIBUTED_BACKEND: OneOf<ClusterBackend> = free("run.distributed.backend"),
+        env(&["DISTRIBUTED_BACKEND"]), old_env(&["DISTRIBUTED_EXECUTOR"]), under(&["run.distributed.executor"]);
+    LAUNCHER: OneOf<Launcher> = free("run.distributed.launcher"), env(&["DISTRIBUTED_LAUNCHER"]);
+    PROCESSES: u16 = free("run.distributed.processes"), limit(Limit::between(1.0, 1024.0)), env(&["DISTRIBUTED_PROCESSES"]);
+    CLUSTER_WORKERS: u16 = free("run.distributed.workers"), limit(Limit::between(1.0, 256.0)), env(&["DISTRIBUTED_WORKERS"]);
+    HOSTS: Texts = free("run.distributed.hosts"), env(&["DISTRIBUTED_HOSTS"]);
+    CLUSTER_PORT: u16 = free("run.distributed.port"), limit(Limit::between(1.0, 65_535.0)), env(&["DISTRIBUTED_PORT"]);
+    CLUSTER_SECRET: Text = free("run.distributed.secret"), env(&["DLGFORGE_CLUSTER_SECRET"]);
+    START_TIMEOUT: f64 = free("run.distributed.start_timeout_s"), limit(SECONDS_OF_A_DAY);
+    RESTARTS: u32 = free("run.distributed.restarts"), limit(COUNT);
+}
+
 unread! {
     DISTRIBUTED:
-    bool = switch("run.distributed.enabled", "a run over several processes; `--workers` spreads it over threads"),
-        env(&["DISTRIBUTED_ENABLED"]);
-    Text = unread("run.distributed.backend"), env(&["DISTRIBUTED_BACKEND"]), old_env(&["DISTRIBUTED_EXECUTOR"]),
-        under(&["run.distributed.executor"]);
     bool = unread("run.distributed.spawn.coordinator"), env(&["DISTRIBUTED_SPAWN_COORDINATOR"]);
     bool = unread("run.distributed.spawn.workers"), env(&["DISTRIBUTED_SPAWN_WORKERS"]);
     Text = unread("run.distributed.ray.address"), env(&["RAY_ADDRESS"]);

@@ -59,6 +59,9 @@ pub enum StoreError {
         /// What the compressor said.
         cause: String,
     },
+    /// The process that has the store could not do it.
+    #[error("{0}")]
+    Remote(String),
     /// The journal stopped before a reply could be kept.
     #[error("keep a reply: the journal has stopped")]
     Stopped,

@@ -2,11 +2,13 @@
 
 use super::packing::{Packer, unpacked};
 pub use super::records::Paid;
-use super::{Entry, Store, StoreError};
+use super::places::Places;
+use super::{Entry, Replies, StoreError};
 use crate::domain::{Digest, LanguageIndex, Place, Slot};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -16,9 +18,11 @@ const GROUP: usize = 1024;
 
 /// Replies of one run: those kept before, and those to keep. Ends with its last reference.
 pub struct Journal {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Replies>,
     run: Arc<str>,
     reuse: Option<Reuse>,
+    /// Read at the first look.
+    places: Mutex<Option<Places>>,
     inbox: mpsc::Sender<Message>,
     thread: Mutex<Option<JoinHandle<Delays>>>,
     failure: Arc<Failure>,
@@ -41,7 +45,7 @@ impl Failure {
 }
 
 /// Another run whose replies serve too.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reuse {
     /// The id of the run whose replies are used.
     pub run: String,
@@ -72,7 +76,7 @@ struct Waiting {
 impl Journal {
     /// The journal of a run. Its first failure is told to `broken`; nothing is kept after it.
     pub fn start(
-        store: Arc<dyn Store>,
+        store: Arc<dyn Replies>,
         run: Arc<str>,
         reuse: Option<Reuse>,
         broken: impl Fn(&StoreError) + Send + Sync + 'static,
@@ -82,7 +86,25 @@ impl Journal {
         let writer =
             Writer { store: store.clone(), run: run.clone(), failure: failure.clone(), delays: Delays::default() };
         let thread = std::thread::spawn(move || writer.write(&messages));
-        Self { store, run, reuse, inbox, thread: Mutex::new(Some(thread)), failure, ended: AtomicBool::new(false) }
+        let (thread, places) = (Mutex::new(Some(thread)), Mutex::default());
+        Self { store, run, reuse, places, inbox, thread, failure, ended: AtomicBool::new(false) }
+    }
+
+    /// The places where there may be replies.
+    fn places(&self) -> Result<MutexGuard<'_, Option<Places>>, StoreError> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.is_none() {
+            let mut slots = self.store.replied(&self.run)?;
+            if let Some(Reuse { run, languages }) = &self.reuse {
+                let here = |slot: Slot| {
+                    let language = languages.iter().position(|there| *there == Some(slot.language))?;
+                    Some(Slot { language: LanguageIndex(language as u16), ..slot })
+                };
+                slots.extend(self.store.replied(run)?.into_iter().filter_map(here));
+            }
+            *places = Some(Places::new(slots));
+        }
+        Ok(places)
     }
 
     /// See [`recall`]. A reply that can't be read is given up, with a warning, and another one kept in its place.
@@ -95,6 +117,10 @@ impl Journal {
         digest: Digest,
         read: impl Fn(&[u8]) -> Result<T, String>,
     ) -> Result<Option<(T, Found)>, StoreError> {
+        let may_have = self.places().map(|places| places.as_ref().is_some_and(|places| places.may_have(place)));
+        if !may_have.map_err(|error| self.failure.of(error))? {
+            return Ok(None);
+        }
         let found = recall(&*self.store, &self.run, self.reuse.as_ref(), place, digest);
         let unread = match found.map_err(|error| self.failure.of(error))? {
             Recalled::Nothing => return Ok(None),
@@ -120,6 +146,7 @@ impl Journal {
         reply: Vec<u8>,
         paid: Option<Paid>,
     ) -> Result<(), StoreError> {
+        self.places().map_err(|error| self.failure.of(error))?.iter_mut().for_each(|places| places.add(place));
         let (done, kept) = oneshot::channel();
         let entry = Entry { place, digest, body: reply, paid };
         let waiting = Waiting { entry, since: Instant::now(), done };
@@ -174,7 +201,7 @@ pub enum Recalled {
 /// # Errors
 /// When the store can't be read.
 pub fn recall(
-    store: &dyn Store,
+    store: &dyn Replies,
     run: &str,
     reuse: Option<&Reuse>,
     place: &Place,
@@ -194,7 +221,7 @@ pub fn recall(
 }
 
 struct Writer {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Replies>,
     run: Arc<str>,
     failure: Arc<Failure>,
     delays: Delays,

@@ -29,7 +29,7 @@ pub use records::{Admission, Charge, Cost, Entry, Fact, Mark, Paid, Run, Settled
 
 pub use sqlite::Sqlite;
 
-use crate::domain::{Digest, Fingerprint, Place};
+use crate::domain::{Digest, Fingerprint, Place, Slot};
 use std::collections::BTreeMap;
 
 /// What the section `store` of the settings says.
@@ -39,20 +39,11 @@ pub struct Options {
     pub keep_calls: bool,
 }
 
-/// Where the state of all runs of an output folder is kept.
+/// Where the replies of runs are kept: what a process needs that makes conversations.
 ///
 /// Whatever a method has written is durable when it returns: it outlives the process and a power cut. A method that
 /// fails has written nothing.
-pub trait Store: Send + Sync {
-    /// All runs, in the order in which they began.
-    fn runs(&self) -> Result<Vec<Run>, StoreError>;
-
-    /// Records that a run begins.
-    fn begin(&self, run: &Run) -> Result<(), StoreError>;
-
-    /// Records that a run has come to this state.
-    fn set_state(&self, run: &str, state: State, at: &str) -> Result<(), StoreError>;
-
+pub trait Replies: Send + Sync {
     /// Keeps replies. One that is there already stays as it is.
     fn append(&self, run: &str, replies: &[Entry]) -> Result<(), StoreError>;
 
@@ -61,6 +52,21 @@ pub trait Store: Send + Sync {
 
     /// Gives up a kept reply that can't be read, so that another one can be kept in its place.
     fn discard(&self, run: &str, place: &Place, digest: Digest) -> Result<(), StoreError>;
+
+    /// The conversations of a run that have replies, in any order.
+    fn replied(&self, run: &str) -> Result<Vec<Slot>, StoreError>;
+}
+
+/// Where the state of all runs of an output folder is kept, under the terms of [`Replies`].
+pub trait Store: Replies {
+    /// All runs, in the order in which they began.
+    fn runs(&self) -> Result<Vec<Run>, StoreError>;
+
+    /// Records that a run begins.
+    fn begin(&self, run: &Run) -> Result<(), StoreError>;
+
+    /// Records that a run has come to this state.
+    fn set_state(&self, run: &str, state: State, at: &str) -> Result<(), StoreError>;
 
     /// Records conversations that are settled, and how long every file is that tells of them.
     fn admit(&self, run: &str, admission: &Admission) -> Result<(), StoreError>;

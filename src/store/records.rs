@@ -1,6 +1,7 @@
 //! What a store keeps, as plain rows.
 
 use crate::domain::{Agent, Digest, Fingerprint, LanguageIndex, Place, Slot, Turns, Usage, Wave};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -70,7 +71,7 @@ pub struct Run {
 }
 
 /// What a run has learned of an endpoint, such as that it takes no tools.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Fact {
     /// The root of its API.
     pub endpoint: String,
@@ -79,20 +80,21 @@ pub struct Fact {
 }
 
 /// A model's reply, or what a search of the web found, to be kept in the journal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// Where it was asked for.
     pub place: Place,
     /// What was asked, as a digest of the request.
     pub digest: Digest,
     /// The reply, compressed as the journal keeps it.
+    #[serde(with = "serde_bytes")]
     pub body: Vec<u8>,
     /// Who replied, and what it cost; none when it was taken over from another run, and of a search.
     pub paid: Option<Paid>,
 }
 
 /// Who made a reply, and what it cost.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Paid {
     /// The agent whose model replied.
     pub agent: Agent,

@@ -7,7 +7,6 @@ use super::{Charge, Entry, Settled, Spent, StoreError, Tiered};
 use crate::domain::{Digest, LanguageIndex, Place, Slot, Tier};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
-use std::collections::BTreeSet;
 use std::path::Path;
 
 const FORMAT: i64 = 1;
@@ -120,7 +119,7 @@ pub(super) fn recall(
 }
 
 /// The conversations that have replies.
-pub(super) fn slots(connection: &Connection, run: &str) -> rusqlite::Result<BTreeSet<Slot>> {
+pub(super) fn slots(connection: &Connection, run: &str) -> rusqlite::Result<Vec<Slot>> {
     let mut find = connection.prepare("SELECT DISTINCT language, slot FROM replies WHERE run = ?1")?;
     let slot = |row: &Row<'_>| Ok(Slot { language: LanguageIndex(row.get(0)?), index: row.get(1)? });
     find.query_map([run], slot)?.collect()

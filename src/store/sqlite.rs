@@ -1,12 +1,11 @@
 //! The embedded store: two SQLite files in `store/` of the output folder.
 
 use super::database::{Access, Database};
-use super::places::Places;
 use super::{
-    Admission, Charge, Entry, Fact, Mark, Run, Settled, Spending, Spent, State, Store, StoreError, Tiered, replies,
+    Admission, Charge, Entry, Fact, Mark, Replies, Run, Settled, Spending, Spent, State, Store, StoreError, Tiered, replies,
     runs, salvage,
 };
-use crate::domain::{Digest, Fingerprint, Place};
+use crate::domain::{Digest, Fingerprint, Place, Slot};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::fs;
@@ -31,7 +30,6 @@ pub struct Sqlite {
     runs: Mutex<Database>,
     journal: Mutex<Database>,
     path: PathBuf,
-    places: Places,
     /// How often the journal was rebuilt since it was opened; none where it can only be read.
     rebuilt: Option<AtomicU64>,
 }
@@ -77,14 +75,7 @@ impl Sqlite {
     fn of(runs: Database, journal: Database, path: PathBuf, access: Access) -> Result<Self, StoreError> {
         let reader = replies::open(&path, Access::Read)?;
         let rebuilt = (access == Access::Write).then(|| AtomicU64::new(0));
-        Ok(Self {
-            runs: Mutex::new(runs),
-            journal: Mutex::new(journal),
-            reader: Mutex::new(reader),
-            path,
-            places: Places::default(),
-            rebuilt,
-        })
+Ok(Self { runs: Mutex::new(runs), journal: Mutex::new(journal), reader: Mutex::new(reader), path, rebuilt })
     }
 
     /// Does something with the journal. Where that shows that it is damaged, it is rebuilt, and done once more.
@@ -142,6 +133,24 @@ fn held(database: &Mutex<Database>) -> MutexGuard<'_, Database> {
     database.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+impl Replies for Sqlite {
+    fn append(&self, run: &str, replies: &[Entry]) -> Result<(), StoreError> {
+        self.journal(&self.journal, "write to", |connection| replies::append(connection, run, replies))
+    }
+
+    fn recall(&self, run: &str, place: &Place, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        self.journal(&self.reader, "read", |connection| replies::recall(connection, run, place, digest))
+    }
+
+    fn discard(&self, run: &str, place: &Place, digest: Digest) -> Result<(), StoreError> {
+        self.journal(&self.journal, "write to", |connection| replies::discard(connection, run, place, digest))
+    }
+
+    fn replied(&self, run: &str) -> Result<Vec<Slot>, StoreError> {
+        self.journal(&self.reader, "read", |connection| replies::slots(connection, run))
+    }
+}
+
 impl Store for Sqlite {
     fn runs(&self) -> Result<Vec<Run>, StoreError> {
         held(&self.runs).run("read", |connection| runs::all(connection))
@@ -160,26 +169,8 @@ impl Store for Sqlite {
         Err(StoreError::NoRun { id: run.to_owned(), runs })
     }
 
-    fn append(&self, run: &str, replies: &[Entry]) -> Result<(), StoreError> {
-        self.places.add(run, replies.iter().map(|reply| reply.place));
-        self.journal(&self.journal, "write to", |connection| replies::append(connection, run, replies))
-    }
-
-    fn recall(&self, run: &str, place: &Place, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
-        let read = || self.journal(&self.reader, "read", |connection| replies::slots(connection, run));
-        if !self.places.may_have(run, place, read)? {
-            return Ok(None);
-        }
-        self.journal(&self.reader, "read", |connection| replies::recall(connection, run, place, digest))
-    }
-
-    fn discard(&self, run: &str, place: &Place, digest: Digest) -> Result<(), StoreError> {
-        self.journal(&self.journal, "write to", |connection| replies::discard(connection, run, place, digest))
-    }
-
     fn admit(&self, run: &str, admission: &Admission) -> Result<(), StoreError> {
         held(&self.runs).run("write to", |connection| runs::admit(connection, run, admission))?;
-        self.places.forget(run, admission.settled.iter().map(|settled| settled.slot));
         if admission.drop_replies && !admission.settled.is_empty() {
             let forgotten = &admission.settled;
             let forgot =

@@ -186,16 +186,7 @@ impl<S> Faulty<S> {
     }
 }
 
-impl<S: Store> Store for Faulty<S> {
-    fn runs(&self) -> Result<Vec<Run>, StoreError> {
-        self.store.runs()
-    }
-    fn begin(&self, run: &Run) -> Result<(), StoreError> {
-        self.store.begin(run)
-    }
-    fn set_state(&self, run: &str, state: State, at: &str) -> Result<(), StoreError> {
-        self.store.set_state(run, state, at)
-    }
+impl<S: Replies> Replies for Faulty<S> {
     fn append(&self, run: &str, replies: &[Entry]) -> Result<(), StoreError> {
         if self.appends.fetch_add(1, Ordering::SeqCst) >= self.good {
             return Err(StoreError::Pack { cause: "no".into() });
@@ -211,39 +202,8 @@ impl<S: Store> Store for Faulty<S> {
     fn discard(&self, run: &str, place: &Place, digest: Digest) -> Result<(), StoreError> {
         self.store.discard(run, place, digest)
     }
-    fn admit(&self, run: &str, admission: &Admission) -> Result<(), StoreError> {
-        self.store.admit(run, admission)
-    }
-    fn settled(&self, run: &str) -> Result<Vec<Settled>, StoreError> {
-        self.store.settled(run)
-    }
-    fn unfinished(&self) -> Result<Vec<(String, Fingerprint)>, StoreError> {
-        self.store.unfinished()
-    }
-    fn files(&self) -> Result<BTreeMap<String, Mark>, StoreError> {
-        self.store.files()
-    }
-    fn tiers(&self, run: &str) -> Result<Vec<Tiered>, StoreError> {
-        self.store.tiers(run)
-    }
-
-    fn spent(&self, run: &str) -> Result<Vec<Spent>, StoreError> {
-        self.store.spent(run)
-    }
-    fn record_spending(&self, run: &str, spending: Spending) -> Result<(), StoreError> {
-        self.store.record_spending(run, spending)
-    }
-    fn spending(&self, run: &str) -> Result<Spending, StoreError> {
-        self.store.spending(run)
-    }
-    fn charges(&self, run: &str) -> Result<Vec<Charge>, StoreError> {
-        self.store.charges(run)
-    }
-    fn learn(&self, run: &str, fact: &Fact) -> Result<(), StoreError> {
-        self.store.learn(run, fact)
-    }
-    fn learned(&self, run: &str) -> Result<Vec<Fact>, StoreError> {
-        self.store.learned(run)
+    fn replied(&self, run: &str) -> Result<Vec<Slot>, StoreError> {
+        self.store.replied(run)
     }
 }
 

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// What is asked of the web.
@@ -69,10 +71,12 @@ pub struct SearchMeter {
     failed: AtomicU64,
     retries: AtomicU64,
     recalled: AtomicU64,
+    /// The searches of other processes, by their numbers.
+    elsewhere: Mutex<BTreeMap<usize, SearchReading>>,
 }
 
 /// The counters at a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SearchReading {
     /// Searches that the engine was asked for.
     pub made: u64,
@@ -101,13 +105,25 @@ impl SearchMeter {
         self.recalled.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The counters as they are now.
+    /// Takes note of what the searches of another process have come to.
+    pub fn elsewhere(&self, process: usize, reading: SearchReading) {
+        self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner).insert(process, reading);
+    }
+
+    /// The counters as they are now, those of other processes included.
     pub fn read(&self) -> SearchReading {
-        SearchReading {
+        let own = SearchReading {
             made: self.made.load(Ordering::Relaxed),
             failed: self.failed.load(Ordering::Relaxed),
             retries: self.retries.load(Ordering::Relaxed),
             recalled: self.recalled.load(Ordering::Relaxed),
-        }
+        };
+        let elsewhere = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
+        elsewhere.values().fold(own, |sum, one| SearchReading {
+            made: sum.made + one.made,
+            failed: sum.failed + one.failed,
+            retries: sum.retries + one.retries,
+            recalled: sum.recalled + one.recalled,
+        })
     }
 }

@@ -34,6 +34,7 @@ const MAY_IMPORT: &str = "
     builtin: domain llm traffic
     providers: builtin domain llm store tools traffic
     tools: domain knowledge store
+    cluster: domain llm store
     stages: domain knowledge plan llm tools
     operators: domain
     dataflows: domain operators
@@ -46,7 +47,7 @@ const MAY_IMPORT: &str = "
 
 /// What only some modules (and those below them) may name.
 const PLACES: [(&[&str], &str); 5] = [
-    (&["timely", "differential_dataflow"], "operators dataflows run"),
+    (&["timely", "differential_dataflow"], "cluster operators dataflows run"),
     (&["async"], "knowledge llm providers traffic builtin stages tools store run operators::call"),
     (&["tokio::runtime::Runtime", "tokio::runtime::Builder", "tokio::main"], "run"),
     (

@@ -1,0 +1,256 @@
+//! The first process of a cluster: the others join it, and it does for them what only one process can do.
+
+use super::line::{self, Line};
+use super::message::{Begin, Call, Manifest, Reply, Shape, ToHub, ToMember, Totals, Welcome};
+use super::{ClusterError, Mesh};
+use crate::llm::meter::Reading;
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long a stranger may take to say who it is.
+const JOINING: Duration = Duration::from_secs(5);
+
+/// What the hub does for members, each time in the thread of the member's line.
+pub struct Served {
+    /// Does what a member wants done.
+    pub call: Box<dyn Fn(Call) -> Reply + Send + Sync>,
+    /// Takes note of what the calls of a process have come to so far.
+    pub reading: Box<dyn Fn(usize, Reading) + Send + Sync>,
+    /// A member was told to stop; where that was not a signal, why.
+    pub stop: Box<dyn Fn(Option<String>) + Send + Sync>,
+}
+
+/// Where the members of a cluster are.
+pub struct Hub {
+    state: Arc<State>,
+    address: SocketAddr,
+}
+
+struct State {
+    secret: String,
+    shape: Shape,
+    members: Mutex<BTreeMap<usize, Seat>>,
+    changed: Condvar,
+    served: OnceLock<Served>,
+    lost: Box<dyn Fn(usize, &str) + Send + Sync>,
+}
+
+/// What is known of a member.
+struct Seat {
+    line: Line<ToMember>,
+    ready: Option<Result<(SocketAddr, Manifest), String>>,
+    done: Option<Totals>,
+}
+
+impl State {
+    fn members(&self) -> MutexGuard<'_, BTreeMap<usize, Seat>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until `is_so`, or the deadline is over; whether it is so then.
+    fn wait(&self, deadline: Option<Instant>, is_so: impl Fn(&BTreeMap<usize, Seat>) -> bool) -> bool {
+        let mut members = self.members();
+        while !is_so(&members) {
+            let left = deadline.map_or(Duration::from_secs(60), |end| end.saturating_duration_since(Instant::now()));
+            if left.is_zero() {
+                return false;
+            }
+            members = self.changed.wait_timeout(members, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    /// Takes a member in, or tells why not.
+    fn admit(self: &Arc<Self>, mut stream: TcpStream) -> std::io::Result<()> {
+        stream.set_nonblocking(false)?;
+        stream.set_read_timeout(Some(JOINING))?;
+        let Some(ToHub::Join { secret, process, shape }) = line::read(&mut stream)? else { return Ok(()) };
+        let mut members = self.members();
+        let refusal = if secret != self.secret {
+            Some("the secret word of the cluster is another one; give all its processes the same \
+                  `DLGFORGE_CLUSTER_SECRET`".to_owned())
+        } else if shape != self.shape {
+            Some(differs(&self.shape, &shape))
+        } else if !(1..self.shape.processes).contains(&process) || members.contains_key(&process) {
+            Some(format!("there is a process {process} already; give each process a number of its own, from 0 on"))
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
+            return line::write(&mut stream, &ToMember::Refused(refusal));
+        }
+        let (state, losing) = (self.clone(), self.clone());
+        let take = move |message| state.take(process, message);
+        let line = Line::open(stream, take, move |why| losing.lose(process, &why))?;
+        members.insert(process, Seat { line, ready: None, done: None });
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    fn take(&self, process: usize, message: ToHub) {
+        let served = self.served.get();
+        match message {
+            ToHub::Join { .. } => {}
+            ToHub::Ready { address, manifest } => self.update(process, |seat| seat.ready = Some(Ok((address, manifest)))),
+            ToHub::Failed(why) => self.update(process, |seat| seat.ready = Some(Err(why))),
+            ToHub::Done(totals) => self.update(process, |seat| seat.done = Some(totals)),
+            ToHub::Call(number, call) => {
+                let reply = served.map_or(Reply::Failed("the run has not begun".into()), |served| (served.call)(call));
+                self.members().get(&process).iter().for_each(|seat| seat.line.send(&ToMember::Reply(number, reply.clone())));
+            }
+            ToHub::Reading(reading) => served.iter().for_each(|served| (served.reading)(process, reading)),
+            ToHub::Stop { reason } => served.iter().for_each(|served| (served.stop)(reason.clone())),
+        }
+    }
+
+    fn update(&self, process: usize, change: impl FnOnce(&mut Seat)) {
+        if let Some(seat) = self.members().get_mut(&process) {
+            change(seat);
+        }
+        self.changed.notify_all();
+    }
+
+    /// A member that says nothing any more: one that has told why is no loss.
+    fn lose(&self, process: usize, why: &str) {
+        let is_over = |seat: &Seat| seat.done.is_some() || matches!(seat.ready, Some(Err(_)));
+        if !self.members().get(&process).is_none_or(is_over) {
+            (self.lost)(process, why);
+        }
+    }
+}
+
+/// What two processes do not have in common.
+fn differs(ours: &Shape, theirs: &Shape) -> String {
+    let rows = [
+        ("the version of dlgforge", ours.version.clone(), theirs.version.clone()),
+        ("run.distributed.processes", ours.processes.to_string(), theirs.processes.to_string()),
+        ("run.distributed.workers", ours.workers.to_string(), theirs.workers.to_string()),
+    ];
+    let rows = rows.into_iter().filter(|(_, ours, theirs)| ours != theirs);
+    let rows = rows.map(|(what, ours, theirs)| format!("{what} is {theirs} here and {ours} at the first process"));
+    rows.collect::<Vec<_>>().join(", ")
+}
+
+impl Hub {
+    /// Listens for the members of a cluster of this shape, who know the secret word. `lost` hears of each that says nothing
+    /// any more, with the reason, and is to end the process.
+    ///
+    /// # Errors
+    /// When the address can't be listened at.
+    pub fn listen(
+        address: &str,
+        secret: String,
+        shape: Shape,
+        lost: impl Fn(usize, &str) + Send + Sync + 'static,
+    ) -> Result<Self, ClusterError> {
+        let listener = TcpListener::bind(address).map_err(ClusterError::Listen)?;
+        let address = listener.local_addr().map_err(ClusterError::Listen)?;
+        let state = Arc::new(State {
+            secret,
+            shape,
+            members: Mutex::default(),
+            changed: Condvar::new(),
+            served: OnceLock::new(),
+            lost: Box::new(lost),
+        });
+        let joining = state.clone();
+        let admit = move || {
+            for stream in listener.incoming().flatten() {
+                let state = joining.clone();
+                // Whoever goes away before it has joined is no member.
+                let admitted = std::thread::Builder::new().name("joining".into()).spawn(move || _ = state.admit(stream));
+                drop(admitted);
+            }
+        };
+        std::thread::Builder::new().name("hub".into()).spawn(admit).map_err(ClusterError::Listen)?;
+        Ok(Self { state, address })
+    }
+
+    /// Waits for all members, tells them which run they are part of, and waits until they have read what they need.
+    ///
+    /// # Errors
+    /// When some have not come after `patience`, can't get ready, or have not read the same.
+    pub fn gather(&self, patience: Duration, welcome: &Welcome) -> Result<(), ClusterError> {
+        let processes = self.state.shape.processes;
+        let deadline = Some(Instant::now() + patience);
+        if !self.state.wait(deadline, |members| members.len() + 1 == processes) {
+            let there = self.state.members();
+            let missing = (1..processes).filter(|process| !there.contains_key(process)).collect();
+            return Err(ClusterError::Missing { missing, processes, seconds: patience.as_secs_f64() });
+        }
+        self.tell(|| ToMember::Welcome(Box::new(welcome.clone())));
+        self.state.wait(None, |members| {
+            let is_bad = |seat: &Seat| matches!(seat.ready, Some(Err(_)));
+            members.values().all(|seat| seat.ready.is_some()) || members.values().any(is_bad)
+        });
+        let members = self.state.members();
+        let complaints = members.iter().filter_map(|(process, seat)| match seat.ready.as_ref()? {
+            Ok((_, manifest)) => different(*process, &welcome.manifest, manifest),
+            Err(why) => Some(format!("process {process}: {why}")),
+        });
+        let complaints: Vec<_> = complaints.collect();
+        if complaints.is_empty() {
+            return Ok(());
+        }
+        drop(members);
+        self.tell(|| ToMember::Refused(complaints.join("; ")));
+        Err(ClusterError::Unready(complaints))
+    }
+
+    /// Has all members begin, and connects to them. `earlier` gives the questions of earlier runs that the workers of a process
+    /// compare with.
+    ///
+    /// # Errors
+    /// When the connections can't be made.
+    pub fn begin(
+        &self,
+        served: Served,
+        earlier: impl Fn(usize) -> Vec<crate::domain::Fingerprint>,
+    ) -> Result<Mesh, ClusterError> {
+        _ = self.state.served.set(served);
+        let own = TcpListener::bind((self.address.ip(), 0)).map_err(ClusterError::Listen)?;
+        let mut addresses = vec![own.local_addr().map_err(ClusterError::Listen)?];
+        let start = rand::random();
+        {
+            let members = self.state.members();
+            addresses.extend(members.values().filter_map(|seat| Some(seat.ready.as_ref()?.as_ref().ok()?.0)));
+            for (process, seat) in members.iter() {
+                let begin = Begin { addresses: addresses.clone(), start, earlier: earlier(*process) };
+                seat.line.send(&ToMember::Begin(begin));
+            }
+        }
+        Mesh::connect(0, &own, &addresses, start)
+    }
+
+    /// Has all members stop.
+    pub fn stop(&self, at_once: bool) {
+        self.tell(|| ToMember::Stop { at_once });
+    }
+
+    /// Waits until the parts of all members are over, has them end, and tells what these came to, with their numbers.
+    pub fn end(&self) -> Vec<(usize, Totals)> {
+        self.state.wait(None, |members| members.values().all(|seat| seat.done.is_some()));
+        self.tell(|| ToMember::Bye);
+        self.state.members().iter().filter_map(|(process, seat)| Some((*process, seat.done?))).collect()
+    }
+
+    /// Has the members end that have not: for this reason, or because there is nothing to do.
+    pub fn dismiss(&self, why: Option<&str>) {
+        self.tell(|| why.map_or(ToMember::Bye, |why| ToMember::Refused(why.to_owned())));
+    }
+
+    fn tell(&self, message: impl Fn() -> ToMember) {
+        self.state.members().values().for_each(|seat| seat.line.send(&message()));
+    }
+}
+
+/// What a process has read otherwise than the first one.
+fn different(process: usize, here: &Manifest, there: &Manifest) -> Option<String> {
+    let keys: std::collections::BTreeSet<_> = here.keys().chain(there.keys()).collect();
+    let value = |manifest: &Manifest, key: &String| manifest.get(key).cloned().unwrap_or_else(|| "nothing".into());
+    let rows = keys.into_iter().filter(|key| here.get(*key) != there.get(*key));
+    let rows: Vec<_> = rows.map(|key| format!("{key} is {} there and {} here", value(there, key), value(here, key))).collect();
+    (!rows.is_empty()).then(|| format!("process {process}, which has not read the same: {}", rows.join(", ")))
+}

@@ -1,0 +1,124 @@
+//! What processes of a cluster tell each other beside the dataflow.
+
+use crate::domain::{Digest, Fingerprint, Place, Slot};
+use crate::llm::meter::Reading;
+use crate::store::{Entry, Fact, Reuse};
+use crate::tools::SearchReading;
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Everything that a run's data follow from beside the replies, by name.
+pub type Manifest = BTreeMap<String, String>;
+
+/// What all processes of a cluster must have in common before anything else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape {
+    /// The version of the program.
+    pub version: String,
+    /// How many processes there are.
+    pub processes: usize,
+    /// Worker threads of each.
+    pub workers: usize,
+}
+
+/// What a member tells the hub.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum ToHub {
+    /// Its first words.
+    Join { secret: String, process: usize, shape: Shape },
+    /// It has read all it needs: where it listens, and what its part of the run follows from.
+    Ready { address: SocketAddr, manifest: Manifest },
+    /// It could not get ready.
+    Failed(String),
+    /// It wants something done, with the number of the call.
+    Call(u64, Call),
+    /// What its calls have come to so far.
+    Reading(Reading),
+    /// It has been told to stop; where that is not a signal, why.
+    Stop { reason: Option<String> },
+    /// Its part of the run is over.
+    Done(Totals),
+}
+
+/// What the hub tells a member.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum ToMember {
+    /// It can't take part.
+    Refused(String),
+    /// Which run it is part of.
+    Welcome(Box<Welcome>),
+    /// All processes are ready.
+    Begin(Begin),
+    /// The answer to a call.
+    Reply(u64, Reply),
+    /// The run stops: nothing new starts and, when it is to be at once, what is in the air ends too.
+    Stop { at_once: bool },
+    /// The run is over, and so is the process.
+    Bye,
+}
+
+/// The run that a member is part of.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The id of the run.
+    pub run_id: Arc<str>,
+    /// The seed of the run.
+    pub seed: u64,
+    /// How questions are compared, by the name of it in the settings.
+    pub normalisation: String,
+    /// What the run follows from.
+    pub manifest: Manifest,
+    /// Another run whose replies serve too.
+    pub reuse: Option<Reuse>,
+}
+
+/// What a member needs once all processes are ready.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Begin {
+    /// Where each process listens.
+    pub addresses: Vec<SocketAddr>,
+    /// Tells this start from all others.
+    pub start: u128,
+    /// The questions of earlier runs, in order.
+    pub earlier: Vec<Fingerprint>,
+}
+
+/// What a member has the hub do.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Call {
+    /// Keep replies of a run.
+    Append(String, Vec<Entry>),
+    /// Find a reply.
+    Recall(String, Place, Digest),
+    /// Give up a reply that can't be read.
+    Discard(String, Place, Digest),
+    /// Find the conversations of a run that have replies.
+    Replied(String),
+    /// Keep what was learned of an endpoint.
+    Learn(Fact),
+}
+
+/// What comes of a call.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Reply {
+    /// It is done.
+    Done,
+    /// The reply that was kept, if one was.
+    Recalled(Option<ByteBuf>),
+    /// Conversations with replies.
+    Replied(Vec<Slot>),
+    /// It could not be done, for this reason.
+    Failed(String),
+}
+
+/// What a member's part of a run came to.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub struct Totals {
+    /// What its calls came to.
+    pub reading: Reading,
+    /// What its searches of the web have come to.
+    pub searches: SearchReading,
+}

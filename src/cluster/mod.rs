@@ -1,0 +1,45 @@
+//! Several processes that make one run: how they find each other, what they tell each other beside the dataflow, and who starts
+//! them again.
+//!
+//! The first process, number 0, is the [`Hub`]: it has the output folder, the store and the writer. Every other one is a
+//! [`Member`], which holds a [`line`] to it. Over the line it joins, learns which run it is part of, looks replies up and has
+//! them kept, and tells in the end what its calls came to. The dataflow has connections of its own, a [`Mesh`]. A
+//! supervisor outside of all of them starts processes, and starts them again when one is lost: timely knows no other way,
+//! and nothing is lost but the calls in flight.
+//!
+//! Nothing of this is encrypted, and a word that all processes share is all that keeps strangers out: it belongs on one machine
+//! or a private network.
+
+mod error;
+mod hub;
+pub mod line;
+mod member;
+mod mesh;
+mod message;
+mod remote;
+
+pub use error::ClusterError;
+pub use hub::{Hub, Served};
+pub use member::Member;
+pub use mesh::Mesh;
+pub use message::{Begin, Call, Manifest, Reply, Shape, Totals, Welcome};
+pub use remote::{Remote, serve};
+
+/// The environment variables by which a process knows its part.
+pub mod variables {
+    /// The number of the process.
+    pub const PROCESS: &str = "DLGFORGE_CLUSTER_PROCESS";
+    /// Where the first process listens.
+    pub const HUB: &str = "DLGFORGE_CLUSTER_HUB";
+    /// The word that all processes of a cluster share.
+    pub const SECRET: &str = "DLGFORGE_CLUSTER_SECRET";
+    /// The id of the run, where the configuration gives none.
+    pub const RUN: &str = "DLGFORGE_CLUSTER_RUN";
+    /// Seconds within which the run is to end.
+    pub const LIMIT: &str = "DLGFORGE_CLUSTER_TIME_LIMIT";
+    /// How often the cluster was started again.
+    pub const RESTARTS: &str = "DLGFORGE_CLUSTER_RESTARTS";
+}
+
+/// Exit status of a process of a cluster that has lost another one: the whole cluster starts again.
+pub const LOST: u8 = 70;

@@ -1,0 +1,205 @@
+//! The part of a process in a run that several processes make together.
+
+use super::RunError;
+use super::events::Listeners;
+use super::execute::Works;
+use super::identity::Identity;
+use super::open::{Claimed, Work};
+use super::prepare::{Prepared, prepare};
+use super::{Host, manifest, signals};
+use crate::cluster::{Begin, Hub, Manifest, Member, Mesh, Remote, Served, Shape, Totals, Welcome, serve, variables};
+use crate::domain::{Fingerprint, Normalisation};
+use crate::operators::{Quota, Target};
+use crate::settings::{ClusterSettings, Settings};
+use crate::store::Store;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a process tells what its calls have come to.
+const TELLING: Duration = Duration::from_secs(1);
+
+/// One process of a cluster.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Its number; the first, 0, has the output folder.
+    pub process: usize,
+    /// Where the first process listens.
+    hub: String,
+    /// The id that the run is to have where the settings give none.
+    pub run: Option<String>,
+    /// How long the run may take, where that is limited.
+    pub limit: Option<Duration>,
+    /// Whether the cluster has been started before: then the run goes on if it has begun.
+    pub is_restarted: bool,
+}
+
+impl Part {
+    /// What the environment says that this process is; none for one that is to start the others.
+    pub fn of(cluster: &ClusterSettings, env: &BTreeMap<String, String>) -> Option<Self> {
+        let process = env.get(variables::PROCESS)?.parse().ok()?;
+        Some(Self {
+            process,
+            hub: env.get(variables::HUB).unwrap_or(&cluster.hub).clone(),
+            run: env.get(variables::RUN).cloned(),
+            limit: env.get(variables::LIMIT).and_then(|seconds| Some(Duration::from_secs(seconds.parse().ok()?))),
+            is_restarted: env.get(variables::RESTARTS).is_some_and(|restarts| restarts != "0"),
+        })
+    }
+}
+
+/// What all processes of a run must have in common.
+fn shape(cluster: &ClusterSettings) -> Shape {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    Shape { version, processes: cluster.processes, workers: cluster.workers }
+}
+
+/// The first process of a cluster, with the settings by which it is one.
+pub struct Lead<'a> {
+    cluster: &'a ClusterSettings,
+    hub: Arc<Hub>,
+}
+
+impl<'a> Lead<'a> {
+    /// Listens for the others.
+    pub fn listen(cluster: &'a ClusterSettings, part: &Part) -> Result<Self, RunError> {
+        let secret = cluster.secret.reveal().to_owned();
+        let lost = |process, why: &str| signals::lose(&format!("process {process} is lost: {why}"));
+        Ok(Self { cluster, hub: Arc::new(Hub::listen(&part.hub, secret, shape(cluster), lost)?) })
+    }
+
+    /// Waits for the others, and demands that they have read the same.
+    pub fn gather(&self, Claimed { identity, manifest, reuse, .. }: &Claimed) -> Result<(), RunError> {
+        let welcome = Welcome {
+            run_id: identity.run_id.clone(),
+            seed: identity.seed,
+            normalisation: identity.normalisation.as_str().to_owned(),
+            manifest: manifest.clone(),
+            reuse: reuse.clone(),
+        };
+        Ok(self.hub.gather(self.cluster.patience, &welcome)?)
+    }
+
+    /// Has the others begin, and connects to them.
+    pub fn begin(&self, works: &Works, prepared: &Prepared, store: Arc<dyn Store>, earlier: &[Fingerprint]) -> Result<Mesh, RunError> {
+        let (run, meter, halt) = (works.run_id.clone(), prepared.shared.meter.clone(), prepared.shared.halt.clone());
+        let (handle, stop, signalled) = (works.runtime.handle().clone(), works.stop.clone(), works.signalled.clone());
+        let served = Served {
+            call: Box::new(move |call| serve(&*store, &run, call)),
+            reading: Box::new(move |process, reading| meter.elsewhere(process, reading)),
+            stop: Box::new(move |reason| match reason {
+                Some(reason) => _ = halt.halt(reason),
+                None => {
+                    _ = signalled.set(signals::Signal::Terminate);
+                    signals::land(&handle, stop.clone());
+                }
+            }),
+        };
+        let (hub, stop) = (self.hub.clone(), works.stop.clone());
+        works.runtime.spawn(async move {
+            stop.admitting.cancelled().await;
+            hub.stop(false);
+            stop.flying.cancelled().await;
+            hub.stop(true);
+        });
+        let ClusterSettings { processes, workers, .. } = *self.cluster;
+        let of_process = |process| {
+            let home = |one: &Fingerprint| one.home() as usize % (processes * workers) / workers;
+            earlier.iter().copied().filter(|one| home(one) == process).collect()
+        };
+        Ok(self.hub.begin(served, of_process)?)
+    }
+
+    /// Waits for the others, and has them end.
+    pub fn end(&self, prepared: &Prepared) {
+        for (process, totals) in self.hub.end() {
+            prepared.shared.meter.elsewhere(process, totals.reading);
+            prepared.sources.searches.elsewhere(process, totals.searches);
+        }
+    }
+
+    /// How many processes there are.
+    pub fn processes(&self) -> usize {
+        self.cluster.processes
+    }
+
+    /// Has the others end: for this reason, or because there is nothing to do.
+    pub fn dismiss(&self, why: Option<&str>) {
+        self.hub.dismiss(why);
+    }
+}
+
+/// Takes part in the run of another process, to its end.
+///
+/// # Errors
+/// When it can't join, has not read the same, or a worker fails.
+pub fn take_part(settings: &Settings, cluster: &ClusterSettings, part: &Part, host: &Host) -> Result<(), RunError> {
+    let secret = cluster.secret.reveal().to_owned();
+    let lost = |why: &str| signals::lose(&format!("the first process is lost: {why}"));
+    let joining = (secret, part.process, shape(cluster));
+    let member = Arc::new(Member::join(&part.hub, joining, cluster.patience, lost)?);
+    let Some(welcome) = member.welcome()? else { return Ok(()) };
+    let (prepared, identity, manifest) = read(settings, &welcome, &host.listeners).inspect_err(|error| {
+        member.failed(crate::domain::causes::causes(error));
+    })?;
+    let begin = member.ready(manifest)?;
+    let mesh = member.connect(&begin)?;
+    let facts = prepared.sources.facts(settings, &identity);
+    let learning = member.clone();
+    prepared.shared.keep_facts(move |fact| Remote(learning.clone()).learn(fact));
+    let replies = Arc::new(Remote(member.clone()));
+    let works = Works::start(settings, &prepared, &facts, (replies, welcome.reuse), identity.normalisation, host)?;
+    tell_along(&works, &prepared, &member);
+    let work = work(settings, begin, identity.normalisation);
+    works.run(cluster.workers, &work, Some(mesh), &host.listeners, |_, _| {})?;
+    works.journal.end();
+    let (reading, searches) = (prepared.shared.meter.read(), prepared.sources.searches.read());
+    member.end(Totals { reading, searches });
+    Ok(())
+}
+
+/// Reads what a run needs; what it follows from.
+fn read(
+    settings: &Settings,
+    welcome: &Welcome,
+    listeners: &Listeners,
+) -> Result<(Prepared, Identity, Manifest), RunError> {
+    let normalisation = Normalisation::named(&welcome.normalisation).unwrap_or_default();
+    let prepared = prepare(settings, listeners)?;
+    let Welcome { run_id, seed, .. } = welcome;
+    let identity = Identity { run_id: run_id.clone(), seed: *seed, resumed: None, known: None, normalisation };
+    let manifest = manifest::manifest(settings, &prepared.sources, &identity);
+    Ok((prepared, identity, manifest))
+}
+
+/// What a process does that decides nothing: the conversations that it is told to open.
+fn work(settings: &Settings, begin: Begin, normalisation: Normalisation) -> Work {
+    let languages = settings.languages.len() as u16;
+    let none = Target { total: 0, languages, batch_size: 1, concurrency: 1, lookahead: 1 };
+    Work {
+        quota: Quota::new(none, Default::default()),
+        retries: crate::domain::Attempt(settings.plan.coverage.dedup_retries),
+        earlier: begin.earlier.into(),
+        normalisation,
+        reuse: None,
+    }
+}
+
+/// Stops with the cluster, and tells it of what concerns it.
+fn tell_along(works: &Works, prepared: &Prepared, member: &Arc<Member>) {
+    let (stop, stopping) = (works.stop.clone(), works.stop.clone());
+    member.on_stop(move |at_once| if at_once { stopping.now() } else { stopping.admitting.cancel() });
+    let (told, halt, journal) = (member.clone(), prepared.shared.halt.clone(), works.journal.clone());
+    works.runtime.spawn(async move {
+        stop.admitting.cancelled().await;
+        let reason = halt.reason().map(str::to_owned).or_else(|| journal.failure().map(ToString::to_string));
+        told.stop(reason);
+    });
+    let (telling, meter) = (member.clone(), prepared.shared.meter.clone());
+    works.runtime.spawn(async move {
+        loop {
+            tokio::time::sleep(TELLING).await;
+            telling.tell(meter.read());
+        }
+    });
+}

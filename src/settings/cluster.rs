@@ -1,0 +1,90 @@
+//! `run.distributed`: the processes of a run, if there are several.
+
+use super::ClusterSettings;
+use super::error::Diagnostics;
+use super::table as keys;
+use super::values::Values;
+use crate::providers::Secret;
+use std::time::Duration;
+
+/// What connects the processes: `run.distributed.backend`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ClusterBackend {
+    /// The dataflow's own connections.
+    Timely,
+    /// The same, with Ray to place the processes.
+    Ray,
+}
+
+/// Who starts the processes: `run.distributed.launcher`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Launcher {
+    /// The command itself, all of them on this machine.
+    Local,
+    /// The user, each by `dlgforge worker` on its host.
+    Manual,
+}
+
+/// How a run is made by several processes, if it is.
+pub(super) fn cluster(values: &Values, report: &mut Diagnostics) -> Option<ClusterSettings> {
+    if !values.get(keys::DISTRIBUTED_ENABLED) {
+        return None;
+    }
+    if values.get(keys::DISTRIBUTED_BACKEND) == ClusterBackend::Ray {
+        let key = keys::DISTRIBUTED_BACKEND;
+        let text = format!(
+            "`{key}`: `ray` is not supported yet; set it to `timely`, and have Ray start `dlgforge worker --process N` on \
+             its nodes with `{}: manual`",
+            keys::LAUNCHER
+        );
+        report.conflict(&[key.path], values.place(key), text);
+    }
+    let launcher = values.get(keys::LAUNCHER);
+    let hosts: Vec<String> = values.get(keys::HOSTS).into_iter().map(|host| host.trim().to_owned()).collect();
+    let processes = usize::from(values.get(keys::PROCESSES));
+    let hub = match launcher {
+        Launcher::Local => {
+            if !hosts.is_empty() {
+                let text = format!(
+                    "`{}` names hosts, and `{}: local` starts all processes on this machine; leave it empty, or set \
+                     `{}: manual`",
+                    keys::HOSTS, keys::LAUNCHER, keys::LAUNCHER
+                );
+                report.conflict(&[keys::HOSTS.path], values.place(keys::HOSTS), text);
+            }
+            "127.0.0.1:0".to_owned()
+        }
+        Launcher::Manual => hub(&hosts, values, report),
+    };
+    Some(ClusterSettings {
+        processes,
+        workers: usize::from(values.get(keys::CLUSTER_WORKERS)),
+        launcher,
+        hub,
+        secret: Secret::new(values.get(keys::CLUSTER_SECRET).trim().to_owned()),
+        patience: Duration::from_secs_f64(values.get(keys::START_TIMEOUT)),
+        restarts: values.get(keys::RESTARTS),
+    })
+}
+
+/// Where the first process listens: at the first host, and the port that it names or else `run.distributed.port`.
+fn hub(hosts: &[String], values: &Values, report: &mut Diagnostics) -> String {
+    let port = values.get(keys::CLUSTER_PORT);
+    match hosts.first().map(String::as_str) {
+        None | Some("") => {
+            let text = format!(
+                "`{}` is empty: with `{}: manual` its first item is the host of process 0, which the others must reach, \
+                 such as `10.0.0.1` or `node1:{port}`",
+                keys::HOSTS, keys::LAUNCHER
+            );
+            report.conflict(&[keys::HOSTS.path], values.place(keys::HOSTS), text);
+            String::new()
+        }
+        Some(host) if host.rsplit_once(':').is_some_and(|(name, port)| !name.contains(':') && port.parse::<u16>().is_ok()) => {
+            host.to_owned()
+        }
+        // An IPv6 address stands in brackets before its port.
+        Some(host) if host.contains(':') && !host.starts_with('[') => format!("[{host}]:{port}"),
+        Some(host) => format!("{host}:{port}"),
+    }
+}
