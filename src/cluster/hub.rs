@@ -6,7 +6,7 @@ use super::{ClusterError, Mesh};
 use crate::llm::meter::Reading;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a stranger may take to say who it is.
@@ -33,7 +33,8 @@ struct State {
     shape: Shape,
     members: Mutex<BTreeMap<usize, Seat>>,
     changed: Condvar,
-    served: OnceLock<Served>,
+    /// None before the run has begun and after it has ended.
+    served: Mutex<Option<Arc<Served>>>,
     lost: Box<dyn Fn(usize, &str) + Send + Sync>,
 }
 
@@ -45,6 +46,10 @@ struct Seat {
 }
 
 impl State {
+    fn serve(&self, served: Option<Served>) {
+        *self.served.lock().unwrap_or_else(PoisonError::into_inner) = served.map(Arc::new);
+    }
+
     fn members(&self) -> MutexGuard<'_, BTreeMap<usize, Seat>> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -90,14 +95,14 @@ impl State {
     }
 
     fn take(&self, process: usize, message: ToHub) {
-        let served = self.served.get();
+        let served = self.served.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match message {
             ToHub::Join { .. } => {}
             ToHub::Ready { address, manifest } => self.update(process, |seat| seat.ready = Some(Ok((address, manifest)))),
             ToHub::Failed(why) => self.update(process, |seat| seat.ready = Some(Err(why))),
             ToHub::Done(totals) => self.update(process, |seat| seat.done = Some(totals)),
             ToHub::Call(number, call) => {
-                let reply = served.map_or(Reply::Failed("the run has not begun".into()), |served| (served.call)(call));
+                let reply = served.map_or(Reply::Failed("there is no run".into()), |served| (served.call)(call));
                 self.members().get(&process).iter().for_each(|seat| seat.line.send(&ToMember::Reply(number, reply.clone())));
             }
             ToHub::Reading(reading) => served.iter().for_each(|served| (served.reading)(process, reading)),
@@ -152,7 +157,7 @@ impl Hub {
             shape,
             members: Mutex::default(),
             changed: Condvar::new(),
-            served: OnceLock::new(),
+            served: Mutex::default(),
             lost: Box::new(lost),
         });
         let joining = state.clone();
@@ -209,7 +214,7 @@ impl Hub {
         served: Served,
         earlier: impl Fn(usize) -> Vec<crate::domain::Fingerprint>,
     ) -> Result<Mesh, ClusterError> {
-        _ = self.state.served.set(served);
+        self.state.serve(Some(served));
         let own = TcpListener::bind((self.address.ip(), 0)).map_err(ClusterError::Listen)?;
         let mut addresses = vec![own.local_addr().map_err(ClusterError::Listen)?];
         let start = rand::random();
@@ -232,12 +237,14 @@ impl Hub {
     /// Waits until the parts of all members are over, has them end, and tells what these came to, with their numbers.
     pub fn end(&self) -> Vec<(usize, Totals)> {
         self.state.wait(None, |members| members.values().all(|seat| seat.done.is_some()));
+        self.state.serve(None);
         self.tell(|| ToMember::Bye);
         self.state.members().iter().filter_map(|(process, seat)| Some((*process, seat.done?))).collect()
     }
 
     /// Has the members end that have not: for this reason, or because there is nothing to do.
     pub fn dismiss(&self, why: Option<&str>) {
+        self.state.serve(None);
         self.tell(|| why.map_or(ToMember::Bye, |why| ToMember::Refused(why.to_owned())));
     }
 

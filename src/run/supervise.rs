@@ -118,10 +118,13 @@ impl Supervised {
         let (mut restarts, mut total, mut wait, mut stopped) = (0, 0, FIRST_WAIT, None);
         loop {
             let began = Instant::now();
-            let mut children = Vec::with_capacity(self.processes.len());
+            let (mut children, mut pipes) = (Vec::new(), Vec::new());
             let hub = self.hub()?;
             for process in &self.processes {
-                children.push((*process, start(*process, command(*process, total, &hub))?));
+                let mut child = start(*process, command(*process, total, &hub))?;
+                // Whoever waits for a child closes its pipe.
+                pipes.push(child.stdin.take());
+                children.push((*process, child));
             }
             let losses = watch(&mut children, &mut signals, &mut stopped).await;
             let Some(first) = losses.first() else { return Ok(0) };
