@@ -4,6 +4,7 @@ use clap::Parser;
 use dlgforge::cli::{
     Cli, Command, EstimateArgs, FetchArgs, IndexArgs, Overrides, RunArgs, RunTarget, SearchArgs, StatusArgs,
 };
+use dlgforge::cluster::LOST;
 use dlgforge::domain::causes::causes;
 use dlgforge::domain::terminal::shown;
 use dlgforge::knowledge::embeddings::Origin;
@@ -129,7 +130,7 @@ fn run(args: &RunArgs, process: Option<usize>) -> Result<ExitCode, String> {
         Some(cluster) => match Part::of(cluster, &environment()) {
             None => return supervise(cluster, process, args.time_limit),
             Some(part) => {
-                dlgforge::run::end_with_parent();
+                dlgforge::run::obey_supervisor();
                 let limit = part.limit;
                 (Some(part), cluster.workers, limit)
             }
@@ -243,8 +244,14 @@ fn say(text: &impl std::fmt::Display) {
 fn end_with_workers() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
+        let thread = std::thread::current();
+        let name = thread.name().unwrap_or_default();
+        // So it tells that another process of the cluster is gone.
+        if ["timely:recv", "timely:send"].iter().any(|link| name.starts_with(link)) {
+            std::process::exit(LOST.into());
+        }
         report(panic);
-        if std::thread::current().name().is_some_and(|name| name.starts_with("timely:")) {
+        if name.starts_with("timely:") {
             std::process::exit(101);
         }
     }));

@@ -35,7 +35,7 @@ pub use inputs::RunError;
 pub use knowledge::{Found, GotEmbeddings, Indexed, fetch, index, search};
 pub use log_lines::LogLines;
 pub use part::Part;
-pub use signals::{Signal, end_with_parent, listen};
+pub use signals::{Signal, obey_supervisor, listen};
 pub use supervise::supervise;
 pub use status::{StatusReport, status};
 pub use summary::{RunEnd, Summary};

@@ -42,13 +42,13 @@ impl Signal {
     }
 }
 
-/// Ends the process when the one that has started it is gone: its standard input ends then.
-pub fn end_with_parent() {
-    #[cfg(target_os = "linux")]
-    // It is only sooner so.
-    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM));
+/// Tells the supervisor, on the line that is the standard input, that the process is alive, and ends it when that is gone.
+#[cfg(unix)]
+pub fn obey_supervisor() {
     std::thread::spawn(|| {
-        _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        while rustix::io::write(rustix::stdio::stdin(), b".").is_ok() {
+            std::thread::sleep(Duration::from_secs(1));
+        }
         leave();
         std::process::exit(LOST.into());
     });

@@ -6,7 +6,12 @@ use crate::cluster::{ClusterError, LOST, variables};
 use crate::settings::{ClusterSettings, Launcher};
 use std::fmt;
 use std::net::TcpListener;
-use std::process::{ExitStatus, Stdio};
+use rustix::process::{Pid, kill_process, kill_process_group};
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 use tokio::process::{Child, Command};
 
@@ -14,6 +19,8 @@ use tokio::process::{Child, Command};
 const NOTICING: Duration = Duration::from_secs(10);
 /// How long they may take where one has ended for a reason of its own.
 const ENDING: Duration = Duration::from_secs(2);
+/// A process that says nothing for so long is dead.
+const SILENT: Duration = Duration::from_secs(10);
 /// The wait before the first restart; it doubles with each, up to the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -75,7 +82,7 @@ struct Loss {
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { process, status } = self;
-        match (status.code(), signal(*status)) {
+        match (status.code(), status.signal()) {
             (Some(code), _) if code == i32::from(LOST) => write!(f, "process {process} has lost another one"),
             (_, Some(signal)) => write!(f, "process {process} was ended by signal {signal}"),
             (code, None) => write!(f, "process {process} has died (exit status {})", code.unwrap_or_default()),
@@ -90,16 +97,6 @@ impl Loss {
         // A panic is no word of the program.
         (code != LOST && code != 101).then_some(code)
     }
-}
-
-#[cfg(unix)]
-fn signal(status: ExitStatus) -> Option<i32> {
-    std::os::unix::process::ExitStatusExt::signal(&status)
-}
-
-#[cfg(not(unix))]
-fn signal(_: ExitStatus) -> Option<i32> {
-    None
 }
 
 impl Supervised {
@@ -118,13 +115,10 @@ impl Supervised {
         let (mut restarts, mut total, mut wait, mut stopped) = (0, 0, FIRST_WAIT, None);
         loop {
             let began = Instant::now();
-            let (mut children, mut pipes) = (Vec::new(), Vec::new());
+            let mut children = Vec::new();
             let hub = self.hub()?;
             for process in &self.processes {
-                let mut child = start(*process, command(*process, total, &hub))?;
-                // Whoever waits for a child closes its pipe.
-                pipes.push(child.stdin.take());
-                children.push((*process, child));
+                children.push((*process, start(*process, command(*process, total, &hub))?));
             }
             let losses = watch(&mut children, &mut signals, &mut stopped).await;
             let Some(first) = losses.first() else { return Ok(0) };
@@ -167,13 +161,24 @@ impl Supervised {
     }
 }
 
-/// Starts a process: in a group of its own, so that what the terminal sends comes to the supervisor alone, and with a pipe that
-/// closes when the supervisor is gone.
+/// Starts a process: in a group of its own, so that what the terminal sends comes to the supervisor alone, and with a line as its
+/// standard input. That closes when the supervisor is gone, and the process says on it that it is alive: one that is silent is
+/// ended.
 fn start(process: usize, mut command: Command) -> Result<Child, ClusterError> {
-    #[cfg(unix)]
-    command.process_group(0);
-    command.stdin(Stdio::piped()).kill_on_drop(true);
-    command.spawn().map_err(|cause| ClusterError::Start { process, cause })
+    let failed = |cause| ClusterError::Start { process, cause };
+    let (ours, theirs) = UnixStream::pair().map_err(failed)?;
+    ours.set_read_timeout(Some(SILENT)).map_err(failed)?;
+    command.process_group(0).stdin(OwnedFd::from(theirs)).kill_on_drop(true);
+    let child = command.spawn().map_err(failed)?;
+    let id = child.id();
+    let listen = move || {
+        let mut beats = [0; 64];
+        while let Ok(1..) = (&ours).read(&mut beats) {}
+        // It has ended, or says nothing any more.
+        end(id);
+    };
+    std::thread::Builder::new().name("beats".into()).spawn(listen).map_err(failed)?;
+    Ok(child)
 }
 
 /// Waits until all processes have ended; those that have not done their part, in the order in which they ended.
@@ -215,7 +220,7 @@ async fn watch(
             }
             () = overdue => {
                 deadline = None;
-                children.iter_mut().for_each(|(_, child)| end(child));
+                children.iter().for_each(|(_, child)| end(child.id()));
             }
         }
     }
@@ -233,27 +238,21 @@ async fn next_end(children: &mut [(usize, Child)]) -> (usize, ExitStatus) {
     }
 }
 
-/// Ends a process and what it has started.
-fn end(child: &mut Child) {
-    #[cfg(unix)]
-    if let Some(group) = child.id().and_then(|id| rustix::process::Pid::from_raw(id as i32)) {
-        _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+/// Ends the process of this id and all that it has started, if it is still there.
+fn end(id: Option<u32>) {
+    if let Some(group) = id.and_then(|id| Pid::from_raw(id as i32)) {
+        _ = kill_process_group(group, rustix::process::Signal::KILL);
     }
-    _ = child.start_kill();
 }
 
 /// Passes a signal on.
-#[cfg(unix)]
 fn send(signal: Signal, child: &Child) {
     let signal = match signal {
         Signal::Interrupt => rustix::process::Signal::INT,
         Signal::Terminate => rustix::process::Signal::TERM,
         Signal::Requeue | Signal::TimeLimit => rustix::process::Signal::USR1,
     };
-    if let Some(id) = child.id().and_then(|id| rustix::process::Pid::from_raw(id as i32)) {
-        _ = rustix::process::kill_process(id, signal);
+    if let Some(id) = child.id().and_then(|id| Pid::from_raw(id as i32)) {
+        _ = kill_process(id, signal);
     }
 }
-
-#[cfg(not(unix))]
-fn send(_: Signal, _: &Child) {}

@@ -34,14 +34,14 @@ const MAY_IMPORT: &str = "
     builtin: domain llm traffic
     providers: builtin domain llm store tools traffic
     tools: domain knowledge store
-    cluster: domain llm store
+    cluster: domain llm store tools
     stages: domain knowledge plan llm tools
     operators: domain
     dataflows: domain operators
     settings: domain knowledge llm output plan providers stages store tools traffic
     cli: settings
-    run: builtin domain plan knowledge store files output llm providers traffic tools stages operators dataflows settings
-    main: cli domain knowledge output run settings store
+    run: builtin cluster domain plan knowledge store files output llm providers traffic tools stages operators dataflows settings
+    main: cli cluster domain knowledge output run settings store
     lib:
 ";
 
