@@ -88,7 +88,7 @@ fn settings(project: &Project, cap: &str, resume: Option<Resume>) -> Settings {
 fn run(project: &Project, cap: &str, resume: Option<Resume>, listeners: Listeners) -> Summary {
     let settings = settings(project, cap, resume);
     let host = Host { listeners, obey: Arc::new(|_| Arc::default()) };
-    match dlgforge::run::run(&settings, 2, &host) {
+    match dlgforge::run::run(&settings, 2, None, &host) {
         Ok(Ran::Made(summary)) => *summary,
         other => panic!("{other:?}"),
     }

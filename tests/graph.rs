@@ -70,6 +70,16 @@ fn roll_backs_cascade_through_all_waves() {
 }
 
 #[test]
+fn processes_make_what_one_makes() {
+    for seed in 0..24 {
+        let (processes, workers) = (2 + seed as usize % 3, 1 + seed as usize % 2);
+        let questions = if seed % 3 == 0 { Questions::Ladders(4) } else { Questions::Pool(120) };
+        let faults = [0, 40][seed as usize % 2];
+        check(Load { seed, processes, workers, questions, faults, earlier: 2, retries: 8, ..CALM });
+    }
+}
+
+#[test]
 fn a_wave_may_be_a_single_conversation() {
     for lookahead in 1..=4 {
         for seed in 0..4 {
@@ -139,5 +149,6 @@ fn any_load(seed: u64, cases: u64) -> Load {
         faults: [0, 0, 0, 30][below(4) as usize],
         pace: Pace::Free,
         stalls: [0, 8, 32][below(3) as usize],
+        processes: [1, 1, 1, 1, 1, 1, 2, 3][below(8) as usize],
     }
 }

@@ -12,10 +12,13 @@ use std::time::{Duration, Instant};
 /// How long a stranger may take to say who it is.
 const JOINING: Duration = Duration::from_secs(5);
 
+/// Takes what comes of a call.
+pub type Answer = Box<dyn FnOnce(Reply) + Send>;
+
 /// What the hub does for members, each time in the thread of the member's line.
 pub struct Served {
-    /// Does what a member wants done.
-    pub call: Box<dyn Fn(Call) -> Reply + Send + Sync>,
+    /// Does what a member, by its number, wants done, and tells what comes of it.
+    pub call: Box<dyn Fn(usize, Call, Answer) + Send + Sync>,
     /// Takes note of what the calls of a process have come to so far.
     pub reading: Box<dyn Fn(usize, Reading) + Send + Sync>,
     /// A member was told to stop; where that was not a signal, why.
@@ -94,7 +97,7 @@ impl State {
         Ok(())
     }
 
-    fn take(&self, process: usize, message: ToHub) {
+    fn take(self: &Arc<Self>, process: usize, message: ToHub) {
         let served = self.served.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match message {
             ToHub::Join { .. } => {}
@@ -102,8 +105,14 @@ impl State {
             ToHub::Failed(why) => self.update(process, |seat| seat.ready = Some(Err(why))),
             ToHub::Done(totals) => self.update(process, |seat| seat.done = Some(totals)),
             ToHub::Call(number, call) => {
-                let reply = served.map_or(Reply::Failed("there is no run".into()), |served| (served.call)(call));
-                self.members().get(&process).iter().for_each(|seat| seat.line.send(&ToMember::Reply(number, reply.clone())));
+                let line = self.members().get(&process).map(|seat| seat.line.clone());
+                let answer: Answer = Box::new(move |reply| {
+                    line.iter().for_each(|line| line.send(&ToMember::Reply(number, reply.clone())));
+                });
+                match served {
+                    Some(served) => (served.call)(process, call, answer),
+                    None => answer(Reply::Failed("there is no run".into())),
+                }
             }
             ToHub::Reading(reading) => served.iter().for_each(|served| (served.reading)(process, reading)),
             ToHub::Stop { reason } => served.iter().for_each(|served| (served.stop)(reason.clone())),

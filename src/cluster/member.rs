@@ -2,7 +2,7 @@
 
 use super::line::{self, Line};
 use super::message::{Begin, Call, Manifest, Reply, Shape, ToHub, ToMember, Totals, Welcome};
-use super::{ClusterError, Mesh};
+use super::{Answer, ClusterError, Mesh};
 use crate::llm::meter::Reading;
 use std::collections::BTreeMap;
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
@@ -29,7 +29,7 @@ pub struct Member {
 #[derive(Default)]
 struct Shared {
     calls: AtomicU64,
-    waiting: Mutex<BTreeMap<u64, mpsc::Sender<Reply>>>,
+    waiting: Mutex<BTreeMap<u64, Answer>>,
     stop: OnceLock<Stopping>,
     is_over: AtomicBool,
 }
@@ -67,8 +67,7 @@ impl Member {
         let take = move |message| match message {
             ToMember::Reply(number, reply) => {
                 let waiting = taking.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
-                // Whoever asked may have gone.
-                _ = waiting.map(|waiting| waiting.send(reply));
+                waiting.into_iter().for_each(|answer| answer(reply.clone()));
             }
             ToMember::Stop { at_once } => taking.stop.get().into_iter().for_each(|stop| stop(at_once)),
             message => {
@@ -142,11 +141,17 @@ impl Member {
 
     /// Has the hub do something, and waits until it is done.
     pub fn call(&self, call: Call) -> Reply {
-        let (waiting, reply) = mpsc::channel();
-        let number = self.shared.calls.fetch_add(1, Ordering::Relaxed);
-        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(number, waiting);
-        self.line.send(&ToHub::Call(number, call));
+        let (answer, reply) = mpsc::channel();
+        // Whoever asked may have gone.
+        self.ask(call, Box::new(move |told| _ = answer.send(told)));
         reply.recv().unwrap_or_else(|_| Reply::Failed("the first process has gone".into()))
+    }
+
+    /// Has the hub do something, and tells what comes of it once that is known.
+    pub fn ask(&self, call: Call, answer: Answer) {
+        let number = self.shared.calls.fetch_add(1, Ordering::Relaxed);
+        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(number, answer);
+        self.line.send(&ToHub::Call(number, call));
     }
 
     /// Names what stops its part of the run.

@@ -4,6 +4,7 @@ use crate::domain::{Digest, Fingerprint, Place, Slot};
 use crate::llm::meter::Reading;
 use crate::store::{Entry, Fact, Reuse};
 use crate::tools::SearchReading;
+use crate::traffic::desk::{Asked, Told};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use std::collections::BTreeMap;
@@ -99,6 +100,8 @@ pub enum Call {
     Replied(String),
     /// Keep what was learned of an endpoint.
     Learn(Fact),
+    /// Decide about traffic or budget.
+    Traffic(Asked),
 }
 
 /// What comes of a call.
@@ -110,6 +113,8 @@ pub enum Reply {
     Recalled(Option<ByteBuf>),
     /// Conversations with replies.
     Replied(Vec<Slot>),
+    /// What was decided.
+    Traffic(Told),
     /// It could not be done, for this reason.
     Failed(String),
 }

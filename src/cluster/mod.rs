@@ -19,7 +19,7 @@ mod message;
 mod remote;
 
 pub use error::ClusterError;
-pub use hub::{Hub, Served};
+pub use hub::{Answer, Hub, Served};
 pub use member::Member;
 pub use mesh::Mesh;
 pub use message::{Begin, Call, Manifest, Reply, Shape, Totals, Welcome};

@@ -61,6 +61,7 @@ pub fn serve(store: &dyn Store, run: &str, call: Call) -> Reply {
         Call::Discard(run, place, digest) => store.discard(&run, &place, digest).map(|()| Reply::Done),
         Call::Replied(run) => store.replied(&run).map(Reply::Replied),
         Call::Learn(fact) => store.learn(run, &fact).map(|()| Reply::Done),
+        Call::Traffic(_) => Ok(Reply::Done),
     };
     done.unwrap_or_else(|error| Reply::Failed(error.to_string()))
 }

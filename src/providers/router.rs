@@ -120,8 +120,8 @@ impl Router {
         let (mut tries, mut retries, mut refusal) = (0, 0, None);
         let mut tiers = self.tiers;
         loop {
-            if let Some(error) = refusal.take_if(|_| self.traffic.has_refused(self.route, &wanted)) {
-                return Err(error);
+            if refusal.is_some() && self.traffic.has_refused(self.route, &wanted).await {
+                return Err(refusal.unwrap_or(ModelError::Lost(String::new())));
             }
             tries += 1;
             let mut reservation = match &self.ledger {
@@ -191,10 +191,10 @@ impl Router {
                 ErrorKind::Unreachable | ErrorKind::TimedOut | ErrorKind::Broken(_) | ErrorKind::Page => {
                     wanted.avoid = Some(permit.endpoint);
                     let is_down = match kind {
-                        ErrorKind::Page => permit.misled(&told),
-                        ErrorKind::Unreachable => permit.failed(Failure::Unreachable, &told),
-                        ErrorKind::TimedOut => permit.failed(Failure::TimedOut, &told),
-                        _ => permit.failed(Failure::Unusable, &told),
+                        ErrorKind::Page => permit.misled(&told).await,
+                        ErrorKind::Unreachable => permit.failed(Failure::Unreachable, &told).await,
+                        ErrorKind::TimedOut => permit.failed(Failure::TimedOut, &told).await,
+                        _ => permit.failed(Failure::Unusable, &told).await,
                     };
                     // What is the endpoint's doing is not held against the request: it waits for the end of the outage.
                     if !is_down {

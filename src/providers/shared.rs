@@ -11,6 +11,7 @@ use crate::llm::halt::Halt;
 use crate::llm::{self, Meter, ModelError, Prices};
 use crate::store::{Fact, Store, StoreError};
 use crate::traffic::budget::BudgetLedger;
+use crate::traffic::desk::{Answering, Desk};
 use crate::traffic::{self, Budget, Traffic};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Url};
@@ -86,6 +87,17 @@ impl Shared {
         let (keeps, of) = (store.clone(), run.clone());
         self.keep_facts(move |fact| keeps.learn(&of, fact));
         self.ledger.iter().try_for_each(|ledger| ledger.open(store.clone(), run))
+    }
+
+    /// Has another process, which makes the run with this one, decide about traffic and budget.
+    pub fn ask_at(&self, desk: &Desk) {
+        self.traffic.ask_at(desk.clone());
+        self.ledger.iter().for_each(|ledger| ledger.ask_at(desk.clone()));
+    }
+
+    /// Answers such processes.
+    pub fn answering(&self) -> Answering {
+        Answering::new(self.traffic.clone(), self.ledger.clone())
     }
 
     /// Takes note of how what is learned of endpoints is kept.

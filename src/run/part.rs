@@ -7,14 +7,16 @@ use super::identity::Identity;
 use super::open::{Claimed, Work};
 use super::prepare::{Prepared, prepare};
 use super::{Host, manifest, signals};
-use crate::cluster::{Begin, Hub, Manifest, Member, Mesh, Remote, Served, Shape, Totals, Welcome, serve, variables};
+use crate::cluster::{Begin, Call, Hub, Manifest, Member, Mesh, Remote, Reply, Served, Shape, Totals, Welcome, serve, variables};
 use crate::domain::{Fingerprint, Normalisation};
 use crate::operators::{Quota, Target};
 use crate::settings::{ClusterSettings, Settings};
 use crate::store::Store;
+use crate::traffic::desk::{Desk, Told, withdrawn};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// How often a process tells what its calls have come to.
 const TELLING: Duration = Duration::from_secs(1);
@@ -83,15 +85,23 @@ impl<'a> Lead<'a> {
     /// Has the others begin, and connects to them.
     pub fn begin(&self, works: &Works, prepared: &Prepared, store: Arc<dyn Store>, earlier: &[Fingerprint]) -> Result<Mesh, RunError> {
         let (run, meter, halt) = (works.run_id.clone(), prepared.shared.meter.clone(), prepared.shared.halt.clone());
-        let (handle, stop, signalled) = (works.runtime.handle().clone(), works.stop.clone(), works.signalled.clone());
+        let (stop, signalled) = (works.stop.clone(), works.signalled.clone());
+        let (handle, landing) = (works.runtime.handle().clone(), works.runtime.handle().clone());
+        let answering = Arc::new(prepared.shared.answering());
         let served = Served {
-            call: Box::new(move |call| serve(&*store, &run, call)),
+            call: Box::new(move |process, call, answer| match call {
+                Call::Traffic(asked) => {
+                    let answering = answering.clone();
+                    handle.spawn(async move { answer(Reply::Traffic(answering.answer(process, asked).await)) });
+                }
+                call => answer(serve(&*store, &run, call)),
+            }),
             reading: Box::new(move |process, reading| meter.elsewhere(process, reading)),
             stop: Box::new(move |reason| match reason {
                 Some(reason) => _ = halt.halt(reason),
                 None => {
                     _ = signalled.set(signals::Signal::Terminate);
-                    signals::land(&handle, stop.clone());
+                    signals::land(&landing, stop.clone());
                 }
             }),
         };
@@ -147,6 +157,7 @@ pub fn take_part(settings: &Settings, cluster: &ClusterSettings, part: &Part, ho
     let facts = prepared.sources.facts(settings, &identity);
     let learning = member.clone();
     prepared.shared.keep_facts(move |fact| Remote(learning.clone()).learn(fact));
+    prepared.shared.ask_at(&desk(member.clone()));
     let replies = Arc::new(Remote(member.clone()));
     let works = Works::start(settings, &prepared, &facts, (replies, welcome.reuse), identity.normalisation, host)?;
     tell_along(&works, &prepared, &member);
@@ -156,6 +167,23 @@ pub fn take_part(settings: &Settings, cluster: &ClusterSettings, part: &Part, ho
     let (reading, searches) = (prepared.shared.meter.read(), prepared.sources.searches.read());
     member.end(Totals { reading, searches });
     Ok(())
+}
+
+/// Where a member asks about traffic and budget.
+fn desk(member: Arc<Member>) -> Desk {
+    Desk::new(move |asked| {
+        let (answer, told) = oneshot::channel();
+        let asking = member.clone();
+        let take = Box::new(move |reply| {
+            let Reply::Traffic(decided) = reply else { return };
+            // What nobody waits for any more is given back.
+            if let Some(back) = answer.send(decided).err().and_then(|unwanted| withdrawn(&unwanted)) {
+                asking.ask(Call::Traffic(back), Box::new(drop));
+            }
+        });
+        member.ask(Call::Traffic(asked), take);
+        Box::pin(async move { told.await.unwrap_or(Told::Halted("the first process has gone".into())) })
+    })
 }
 
 /// Reads what a run needs; what it follows from.

@@ -198,7 +198,7 @@ pub struct Admission {
 }
 
 /// What a run has spent, or may have: an amount of what `run.budget` caps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Spending {
     /// Billionths of a USD.
     pub nanousd: u64,

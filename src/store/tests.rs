@@ -220,11 +220,6 @@ fn every_store_keeps_what_it_is_given() {
         drop(store);
         Sqlite::open(folder.path()).unwrap()
     });
-    let (folder, store) = fresh();
-    conformance(Faulty::of(store), |faulty| {
-        drop(faulty);
-        Faulty::of(Sqlite::open(folder.path()).unwrap())
-    });
 }
 
 #[cfg(unix)]

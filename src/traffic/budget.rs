@@ -2,6 +2,7 @@
 
 mod recorder;
 
+use super::desk::{Asked, Desk, Told};
 use super::events::Event;
 use crate::domain::Observer;
 use crate::llm::halt::Halt;
@@ -38,6 +39,8 @@ pub struct BudgetLedger {
     settled: Notify,
     halt: Arc<Halt>,
     recorder: OnceLock<Recorder>,
+    /// Where another process keeps the ledger, if one does.
+    desk: OnceLock<Desk>,
     observer: Observer<Event>,
 }
 
@@ -64,6 +67,8 @@ impl Account {
 /// Part of the ledger that a request may use up. Given back when it is dropped.
 pub struct Reservation {
     ledger: Arc<BudgetLedger>,
+    /// Its number in the process that has the ledger, where that is another one.
+    lent: Option<u64>,
     worst: Cost,
     /// What is spent of it.
     actual: Cost,
@@ -73,7 +78,7 @@ pub struct Reservation {
 impl BudgetLedger {
     /// Nothing spent yet; when the budget is used up, the run is halted.
     pub fn new(budget: Budget, halt: Arc<Halt>, observer: Observer<Event>) -> Self {
-        Self { budget, account: Arc::default(), settled: Notify::new(), halt, recorder: OnceLock::new(), observer }
+        Self { budget, account: Arc::default(), settled: Notify::new(), halt, recorder: OnceLock::new(), desk: OnceLock::new(), observer }
     }
 
     fn lock(&self) -> MutexGuard<'_, Account> {
@@ -108,11 +113,25 @@ impl BudgetLedger {
         calls.filter(|most| used.calls > *most).map(|most| format!("run.budget.calls ({most})"))
     }
 
+    /// Has another process, which makes the run with this one, keep the ledger from now on.
+    pub fn ask_at(&self, desk: Desk) {
+        _ = self.desk.set(desk);
+    }
+
     /// Sets the worst case of a request aside. Where that is only possible once others are settled, it waits for them.
     ///
     /// # Errors
     /// When the ledger does not allow it whatever others turn out to cost: the run stops.
     pub async fn reserve(self: &Arc<Self>, worst: Cost) -> Result<Reservation, ModelError> {
+        let reservation =
+            |lent| Reservation { ledger: self.clone(), lent, worst, actual: Cost::default(), is_out: false };
+        if let Some(desk) = self.desk.get() {
+            return match desk.ask(Asked::Reserve(worst)).await {
+                Told::Reserved(number) => Ok(reservation(Some(number))),
+                Told::Halted(reason) => Err(ModelError::Halted(reason)),
+                _ => Err(ModelError::Halted("the first process keeps no budget".into())),
+            };
+        }
         loop {
             let settled = self.settled.notified();
             tokio::pin!(settled);
@@ -121,7 +140,7 @@ impl BudgetLedger {
                 let mut account = self.lock();
                 let Some(what) = self.over(account.at_most().plus(account.reserved).plus(worst)) else {
                     account.reserved = account.reserved.plus(worst);
-                    return Ok(Reservation { ledger: self.clone(), worst, actual: Cost::default(), is_out: false });
+                    return Ok(reservation(None));
                 };
                 if account.reserved.plus(account.out) == Cost::default() {
                     let spent = account.spent;
@@ -160,6 +179,16 @@ impl Reservation {
     /// # Errors
     /// When that can't be recorded: it must not be sent, and the run stops.
     pub async fn sent(&mut self) -> Result<(), ModelError> {
+        if let Some((number, desk)) = self.lent.zip(self.ledger.desk.get()) {
+            (self.is_out, self.actual) = (true, self.worst);
+            return match desk.ask(Asked::Sent(number)).await {
+                Told::Halted(reason) => {
+                    self.actual = Cost::default();
+                    Err(ModelError::Halted(reason))
+                }
+                _ => Ok(()),
+            };
+        }
         {
             let mut account = self.ledger.lock();
             account.reserved = account.reserved.minus(self.worst);
@@ -189,8 +218,19 @@ impl Reservation {
     }
 }
 
+impl Reservation {
+    /// The request cost this.
+    pub(super) fn cost(&mut self, actual: Cost) {
+        self.actual = actual;
+    }
+}
+
 impl Drop for Reservation {
     fn drop(&mut self) {
+        if let Some((number, desk)) = self.lent.zip(self.ledger.desk.get()) {
+            drop(desk.ask(Asked::Settled(number, self.actual)));
+            return;
+        }
         let mut account = self.ledger.lock();
         let held = if self.is_out { &mut account.out } else { &mut account.reserved };
         *held = held.minus(self.worst);

@@ -10,6 +10,7 @@ use super::route::RouteId;
 use super::throughput::{Change, Outcome};
 use crate::domain::{Observer, clock};
 use reqwest::header::HeaderMap;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -66,7 +67,7 @@ pub struct EndpointLimits {
 }
 
 /// How a request failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Failure {
     /// Nobody could be reached.
     Unreachable,

@@ -8,6 +8,7 @@ mod admission;
 mod bucket;
 pub mod budget;
 pub mod concurrency;
+pub mod desk;
 mod endpoint;
 pub mod events;
 mod health;
@@ -20,14 +21,17 @@ pub mod throughput;
 use crate::domain::Observer;
 use crate::llm::{Halt, ModelError};
 pub use budget::Budget;
+use desk::{Asked, Desk, Lent, Told};
 use endpoint::{Endpoint, RateLimits};
 pub use endpoint::{EndpointLimits, Failure};
 pub use events::Event;
+use permit::Granted;
 pub use permit::{Permit, Refusal};
 use route::{Dispatched, Outage, Routes, Waiter};
 pub use route::{RouteId, TargetId};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use serde::{Deserialize, Serialize};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
@@ -93,12 +97,14 @@ struct Inner {
     calls: AtomicU64,
     /// Told whenever a request has ended.
     ended: Notify,
+    /// Where another process decides, if one does.
+    desk: OnceLock<Desk>,
     /// Who hears what happens to endpoints.
     observer: Observer<Event>,
 }
 
 /// What a request is to the traffic.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PermitRequest {
     /// Tells calls apart: attempts of one are the same.
     pub call: u64,
@@ -114,7 +120,7 @@ impl Traffic {
     /// No endpoints yet. All that an agent has may be down for so long before the run is halted.
     pub fn new(halt: Arc<Halt>, max_outage: Duration, observer: Observer<Event>) -> Self {
         let (state, calls) = (Mutex::default(), AtomicU64::new(0));
-        Self(Arc::new(Inner { state, halt, max_outage, calls, ended: Notify::new(), observer }))
+        Self(Arc::new(Inner { state, halt, max_outage, calls, ended: Notify::new(), desk: OnceLock::new(), observer }))
     }
 
     /// Opens an agent's way to these endpoints, with so many requests and tokens per minute. Endpoints of the same
@@ -138,11 +144,23 @@ impl Traffic {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Has another process, which makes the run with this one, decide from now on.
+    pub fn ask_at(&self, desk: Desk) {
+        _ = self.0.desk.set(desk);
+    }
+
     /// Waits for leave to send a request.
     ///
     /// # Errors
     /// When the run has to stop.
     pub async fn acquire(&self, route: RouteId, request: PermitRequest) -> Result<Permit, ModelError> {
+        match self.0.desk.get() {
+            None => self.grant(route, request).await.map(Permit::granted),
+            Some(desk) => Lent::acquire(desk, route, request).await,
+        }
+    }
+
+    async fn grant(&self, route: RouteId, request: PermitRequest) -> Result<Granted, ModelError> {
         let waiting = {
             let mut state = self.lock();
             if let Some(reason) = self.0.halt.reason() {
@@ -186,11 +204,17 @@ impl Traffic {
 
     /// Takes note that an endpoint is sent only part of a request.
     pub fn takes_less(&self, route: RouteId, target: TargetId) {
+        if let Some(desk) = self.0.desk.get() {
+            drop(desk.ask(Asked::TakesLess(route, target)));
+        }
         self.lock().endpoint(route, target).takes_less = true;
     }
 
     /// Whether all endpoints that can be expected to take a request have refused this one.
-    pub fn has_refused(&self, route: RouteId, request: &PermitRequest) -> bool {
+    pub async fn has_refused(&self, route: RouteId, request: &PermitRequest) -> bool {
+        if let Some(desk) = self.0.desk.get() {
+            return matches!(desk.ask(Asked::HasRefused(route, request.clone())).await, Told::Is(true));
+        }
         let mut state = self.lock();
         state.route(route).targets.iter().any(|target| target.unusable.is_none()) && !state.has_way(route, request)
     }

@@ -1,8 +1,10 @@
 //! Leave to send one request, and what came of it.
 
+use super::desk::{Ending, Lent, Told, written};
 use super::endpoint::{Endpoint, Failure, InFlight};
 use super::{PermitRequest, RouteId, TargetId, Traffic};
 use reqwest::header::HeaderMap;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -11,6 +13,101 @@ const REFUSALS: usize = 3;
 
 /// Leave to send one request. It ends with what came of the request; dropped before, it tells nothing of the endpoint.
 pub struct Permit {
+    /// The endpoint that it is for.
+    pub endpoint: TargetId,
+    /// Whether the endpoint counted as one that takes all of a request.
+    pub is_whole: bool,
+    given: Given,
+}
+
+/// Who has given a permit.
+enum Given {
+    Here(Granted),
+    Elsewhere(Lent),
+}
+
+impl Permit {
+    pub(super) fn granted(granted: Granted) -> Self {
+        Self { endpoint: granted.endpoint, is_whole: granted.is_whole, given: Given::Here(granted) }
+    }
+
+    #[cfg(test)]
+    pub(super) fn age(&self) -> Duration {
+        match &self.given {
+            Given::Here(granted) => granted.since.elapsed(),
+            Given::Elsewhere(_) => Duration::ZERO,
+        }
+    }
+
+    pub(super) fn lent(lent: Lent, endpoint: TargetId, is_whole: bool) -> Self {
+        Self { endpoint, is_whole, given: Given::Elsewhere(lent) }
+    }
+
+    /// The request was answered, with so many tokens in all, as far as the reply says. The latency is the endpoint's alone:
+    /// without what the request waited for on this side.
+    pub fn answered(self, tokens: Option<u64>, latency: Duration, headers: &HeaderMap) {
+        match self.given {
+            Given::Here(granted) => granted.answered(tokens, latency, headers),
+            Given::Elsewhere(lent) => drop(lent.end(Ending::Answered(tokens, latency, written(headers)))),
+        }
+    }
+
+    /// The endpoint has too much to do, and asks for so much time.
+    pub fn overloaded(self, retry_after: Option<Duration>, headers: &HeaderMap, error: &str) {
+        match self.given {
+            Given::Here(granted) => granted.overloaded(retry_after, headers, error),
+            Given::Elsewhere(lent) => {
+                drop(lent.end(Ending::Overloaded(retry_after, written(headers), error.to_owned())));
+            }
+        }
+    }
+
+    /// The endpoint could not be reached, or gave no usable response. Whether it is the endpoint's doing, as far as one can
+    /// say: then it counts as down.
+    pub async fn failed(self, failure: Failure, error: &str) -> bool {
+        match self.given {
+            Given::Here(granted) => granted.failed(failure, error),
+            Given::Elsewhere(lent) => {
+                matches!(lent.end(Ending::Failed(failure, error.to_owned())).await, Told::Is(true))
+            }
+        }
+    }
+
+    /// The endpoint will not take any request of this agent.
+    pub fn unusable(self, error: &str) {
+        match self.given {
+            Given::Here(granted) => granted.unusable(error),
+            Given::Elsewhere(lent) => drop(lent.end(Ending::Unusable(error.to_owned()))),
+        }
+    }
+
+    /// Something else answers there. Waiting does not change that: unless there were replies of late, the endpoint is not used
+    /// any more. Whether it is so.
+    pub async fn misled(self, error: &str) -> bool {
+        match self.given {
+            Given::Here(granted) => granted.misled(error),
+            Given::Elsewhere(lent) => matches!(lent.end(Ending::Misled(error.to_owned())).await, Told::Is(true)),
+        }
+    }
+
+    /// The endpoint does not take this request, which `request` says from now on. One that has refused all requests so far
+    /// is not used any more.
+    pub async fn refused(self, request: &mut PermitRequest, error: &str) -> Refusal {
+        match self.given {
+            Given::Here(granted) => granted.refused(request, error).await,
+            Given::Elsewhere(lent) => match lent.end(Ending::Refused(request.clone(), error.to_owned())).await {
+                Told::Refusal(refusal, changed) => {
+                    *request = changed;
+                    refusal
+                }
+                _ => Refusal::Final,
+            },
+        }
+    }
+}
+
+/// A permit that this process has given.
+pub(super) struct Granted {
     pub(super) traffic: Traffic,
     pub(super) route: RouteId,
     /// The endpoint that it is for.
@@ -25,7 +122,7 @@ pub struct Permit {
 }
 
 /// What becomes of a request that an endpoint does not take, for no reason that is understood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Refusal {
     /// There is another endpoint to ask, or none that takes anything.
     GoOn,
@@ -33,9 +130,8 @@ pub enum Refusal {
     Final,
 }
 
-impl Permit {
-    /// The request was answered, with so many tokens in all, as far as the reply says. The latency is the endpoint's alone:
-    /// without what the request waited for on this side.
+/// What came of the request, as [`Permit`] says.
+impl Granted {
     pub fn answered(mut self, tokens: Option<u64>, latency: Duration, headers: &HeaderMap) {
         self.traffic.lock().route(self.route).target(self.endpoint).attempts.has_replied = true;
         self.end(|endpoint, permit, now| {
@@ -45,7 +141,6 @@ impl Permit {
         });
     }
 
-    /// The endpoint has too much to do, and asks for so much time.
     pub fn overloaded(mut self, retry_after: Option<Duration>, headers: &HeaderMap, error: &str) {
         self.end(|endpoint, permit, now| {
             endpoint.overloaded(permit.sent, retry_after, headers, error, now);
@@ -53,8 +148,6 @@ impl Permit {
         });
     }
 
-    /// The endpoint could not be reached, or gave no usable response. Whether it is the endpoint's doing, as far as one can
-    /// say: then it counts as down.
     pub fn failed(mut self, failure: Failure, error: &str) -> bool {
         let mut down = false;
         self.end(|endpoint, permit, now| {
@@ -64,13 +157,10 @@ impl Permit {
         down
     }
 
-    /// The endpoint will not take any request of this agent.
     pub fn unusable(self, error: &str) {
         self.traffic.give_up(self.route, self.endpoint, error);
     }
 
-    /// Something else answers there. Waiting does not change that: unless there were replies of late, the endpoint is not used
-    /// any more. Whether it is so.
     pub fn misled(self, error: &str) -> bool {
         let (traffic, route, endpoint) = (self.traffic.clone(), self.route, self.endpoint);
         let is_unusable = !traffic.has_replied(route, endpoint) | self.failed(Failure::Unusable, error);
@@ -80,8 +170,6 @@ impl Permit {
         is_unusable
     }
 
-    /// The endpoint does not take this request, which `request` says from now on. One that has refused all requests so far
-    /// is not used any more.
     pub async fn refused(mut self, request: &mut PermitRequest, error: &str) -> Refusal {
         let (traffic, route, endpoint) = (self.traffic.clone(), self.route, self.endpoint);
         request.refused.push(endpoint);
@@ -126,7 +214,7 @@ impl Permit {
     }
 }
 
-impl Drop for Permit {
+impl Drop for Granted {
     /// A request that was refused, or given up, tells nothing of the endpoint.
     fn drop(&mut self) {
         self.end(|endpoint, permit, now| {

@@ -2,14 +2,16 @@
 
 use super::admission::Admission;
 use super::endpoint::{Endpoint, RateLimits};
-use super::{FIRST_REPLY, Permit, PermitRequest, Strategy, Traffic};
+use super::permit::Granted;
+use super::{FIRST_REPLY, PermitRequest, Strategy, Traffic};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 /// An agent's way to its endpoints, by its number among those of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouteId(pub(super) usize);
 
 /// An endpoint, by its number among those of a run.
@@ -17,7 +19,7 @@ pub struct RouteId(pub(super) usize);
 pub(super) struct EndpointId(usize);
 
 /// An endpoint of a route, by its position in the settings of the agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetId(pub usize);
 
 /// Everything the traffic of a run knows.
@@ -69,7 +71,7 @@ pub(super) struct Attempts {
 /// A request that waits for a permit.
 pub(super) struct Waiter {
     pub request: PermitRequest,
-    pub admitted: oneshot::Sender<Permit>,
+    pub admitted: oneshot::Sender<Granted>,
 }
 
 /// What becomes of a request.
@@ -83,7 +85,7 @@ enum Choice {
 /// What dispatching has come to.
 pub(super) struct Dispatched {
     /// Permits that nobody waited for any more.
-    pub unwanted: Vec<Permit>,
+    pub unwanted: Vec<Granted>,
     /// When to look again, if nothing changes before.
     pub wake: Option<Instant>,
 }
@@ -157,7 +159,7 @@ impl Routes {
     }
 
     /// A permit, if nobody waits and there is one now.
-    pub fn try_admit(&mut self, traffic: &Traffic, route: RouteId, request: &PermitRequest) -> Option<Permit> {
+    pub fn try_admit(&mut self, traffic: &Traffic, route: RouteId, request: &PermitRequest) -> Option<Granted> {
         if self.routes.iter().any(|route| !route.waiting.is_empty()) {
             return None;
         }
@@ -218,7 +220,7 @@ impl Routes {
         chosen.map_or(Choice::Wait(wait), Choice::Target)
     }
 
-    fn admit(&mut self, traffic: &Traffic, route: RouteId, target: TargetId, request: PermitRequest) -> Permit {
+    fn admit(&mut self, traffic: &Traffic, route: RouteId, target: TargetId, request: PermitRequest) -> Granted {
         let since = Instant::now();
         let sent = self.endpoint(route, target).sent(route, request.tokens, since);
         let is_whole = !self.endpoint(route, target).takes_less;
@@ -226,7 +228,7 @@ impl Routes {
         own.in_flight += 1;
         own.target(target).attempts.in_flight += 1;
         own.rates.take([1.0, request.tokens]);
-        Permit { traffic: traffic.clone(), route, endpoint: target, is_whole, request, sent, since, ended: false }
+        Granted { traffic: traffic.clone(), route, endpoint: target, is_whole, request, sent, since, ended: false }
     }
 
     /// Admits who can be admitted.

@@ -15,7 +15,7 @@ fn options(name: &str) -> EndpointLimits {
 impl Permit {
     /// It was answered just now.
     fn replied(self, tokens: Option<u64>, headers: &HeaderMap) {
-        let latency = self.since.elapsed();
+        let latency = self.age();
         self.answered(tokens, latency, headers);
     }
 }
@@ -84,7 +84,7 @@ async fn an_endpoint_that_fails_fast_loses_traffic() {
             permit.replied(None, &HeaderMap::new());
         } else {
             // Every other call is answered there, so its breaker never opens.
-            permit.failed(Failure::Unusable, "HTTP 500");
+            permit.failed(Failure::Unusable, "HTTP 500").await;
             let again =
                 traffic.acquire(route, PermitRequest { avoid: Some(TargetId(0)), ..request(call) }).await.unwrap();
             assert_eq!(again.endpoint.0, 1);
@@ -200,7 +200,7 @@ async fn an_outage_of_all_ends_the_run_when_it_lasts_too_long() {
     let error = loop {
         match traffic.acquire(route, request(probes)).await {
             Ok(permit) => {
-                assert!(permit.failed(Failure::Unreachable, "connection refused"));
+                assert!(permit.failed(Failure::Unreachable, "connection refused").await);
                 probes += 1;
             }
             Err(error) => break error,
@@ -225,7 +225,7 @@ async fn what_becomes_of_an_endpoint_is_told_once() {
         traffic.acquire(route, request).await.unwrap()
     };
     let (first, second) = (acquire().await, acquire().await);
-    assert!(first.failed(Failure::Unreachable, "refused") && second.failed(Failure::Unreachable, "refused"));
+    assert!(first.failed(Failure::Unreachable, "refused").await && second.failed(Failure::Unreachable, "refused").await);
     acquire().await.replied(None, &empty);
     acquire().await.replied(None, &empty);
     let (first, second) = (acquire().await, acquire().await);
@@ -255,7 +255,7 @@ async fn an_endpoint_that_never_gave_a_sign_is_not_waited_for() {
         let mut call = 1;
         let error = loop {
             match traffic.acquire(route, request(call)).await {
-                Ok(permit) => _ = permit.failed(Failure::Unreachable, "refused"),
+                Ok(permit) => _ = permit.failed(Failure::Unreachable, "refused").await,
                 Err(error) => break error.to_string(),
             }
             call += 1;
@@ -310,7 +310,9 @@ async fn an_endpoint_that_takes_less_is_asked_when_no_other_can_be() {
         };
         let all = permits(&traffic).await;
         assert!(all.iter().all(|permit| permit.endpoint.0 == 1), "{strategy:?}");
-        all.into_iter().for_each(|permit| _ = permit.failed(Failure::Unreachable, "refused"));
+        for permit in all {
+            permit.failed(Failure::Unreachable, "refused").await;
+        }
         assert!(permits(&traffic).await.iter().all(|permit| permit.endpoint.0 == 0), "{strategy:?}");
     }
 }
@@ -326,7 +328,7 @@ async fn an_endpoint_that_never_answers_is_an_outage_too() {
         calls.spawn(async move {
             while let Ok(permit) = traffic.acquire(route, request(call)).await {
                 tokio::time::sleep(Duration::from_secs(120)).await;
-                permit.failed(Failure::Unusable, "no complete response within 120 s");
+                permit.failed(Failure::Unusable, "no complete response within 120 s").await;
             }
         });
     }
@@ -365,7 +367,7 @@ async fn an_endpoint_that_comes_back_is_found_and_used_again() {
         for permit in lost {
             match permit.endpoint.0 {
                 0 => permit.replied(None, &HeaderMap::new()),
-                _ => _ = permit.failed(Failure::Unreachable, "connection reset"),
+                _ => _ = permit.failed(Failure::Unreachable, "connection reset").await,
             }
         }
         // It is up again before the first probe.

@@ -20,6 +20,8 @@ const CORPUS: (usize, usize) = (8, 4);
 #[derive(Debug, Clone, Copy)]
 pub struct Load {
     pub seed: u64,
+    /// Processes, and workers of each.
+    pub processes: usize,
     pub workers: usize,
     pub seats: usize,
     pub total: u32,
@@ -61,6 +63,7 @@ pub enum Pace {
 /// A few conversations whose questions never collide.
 pub const CALM: Load = Load {
     seed: 1,
+    processes: 1,
     workers: 2,
     seats: 64,
     total: 30,

@@ -2,13 +2,17 @@
 
 use super::load::Load;
 use super::oracle::{Made, oracle};
+use dlgforge::cluster::Mesh;
 use dlgforge::dataflows::generate::{Order, generate};
 use dlgforge::domain::*;
 use dlgforge::operators::quota::Target;
 use dlgforge::operators::{Executor, InFlight, Quota, Settlement, Stop, Tally};
 use std::collections::BTreeMap;
+use std::net::TcpListener;
 use std::sync::{Arc, LazyLock, mpsc};
 use std::time::Duration;
+use timely::communication::WorkerGuards;
+use timely::worker::Worker;
 use tokio::runtime::{Builder, Runtime};
 
 /// Where the stages of all loads run.
@@ -29,7 +33,11 @@ pub fn follow(load: Load) -> Course {
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("no end: {load:?}"),
         Err(mpsc::RecvTimeoutError::Disconnected) => panic!("the graph panicked: {load:?}"),
     };
-    let expected = oracle(&load);
+    let mut expected = oracle(&load);
+    if load.processes > 1 {
+        // What a conversation knew does not cross with it; what it made of that does.
+        expected.conversations.iter_mut().for_each(|one| one.coverage = Arc::default());
+    }
     let pairs = outcome.conversations.iter().zip(&expected.conversations);
     for (got, expected) in pairs {
         assert_eq!(got, expected, "{load:?}");
@@ -50,7 +58,6 @@ pub struct Course {
 }
 
 fn run(load: Load) -> (Made, Course) {
-    let executor = Executor::new(RUNTIME.handle().clone(), load.seats, Stop::default());
     let (settled, settlements) = mpsc::channel();
     let (tallied, tallies) = mpsc::channel();
     let Load { total, languages, batch_size, lookahead, .. } = load;
@@ -58,27 +65,59 @@ fn run(load: Load) -> (Made, Course) {
         Quota::new(Target { total, languages, batch_size, concurrency: load.seats as u32, lookahead }, load.coverage());
     let earlier: Arc<[Fingerprint]> = load.earlier().into_iter().collect();
     let stages = load.stages();
-    timely::execute(timely::Config::process(load.workers), move |worker| {
+    let graph = move |executor: &Executor, worker: &mut Worker| {
         let order = Order { quota: quota.clone(), retries: Attempt(load.retries), earlier: earlier.clone(), threads: load.workers };
         let (index, settled, tallied) = (worker.index(), settled.clone(), tallied.clone());
         let report = move |tally: &Tally| tallied.send((index, tally.clone())).expect("the test listens");
         let write = move |worker, settlement| settled.send((worker, settlement)).expect("the test listens");
-        worker.dataflow(|scope| generate(scope, order, stages.clone(), &executor, Observer::default(), report, write));
-    })
-    .expect("workers start")
-    .join()
-    .into_iter()
-    .for_each(|worker| worker.expect("a worker ends well"));
+        worker.dataflow(|scope| generate(scope, order, stages.clone(), executor, Observer::default(), report, write));
+    };
+    match load.processes {
+        1 => {
+            let executor = executor(&load);
+            finish(timely::execute(timely::Config::process(load.workers), move |worker| graph(&executor, worker)));
+        }
+        _ => connected(load, graph),
+    }
 
-    let mut released = vec![Released::default(); load.workers];
+    let mut released = vec![Released::default(); load.processes * load.workers];
     settlements.into_iter().for_each(|(worker, settlement)| released[worker].take(settlement));
     let early = released.iter().map(|released| released.early).sum();
     let mut conversations: Vec<_> = released.into_iter().flat_map(Released::end).collect();
     conversations.sort_by_key(|conversation| conversation.slot);
+    if load.processes > 1 {
+        conversations.iter_mut().for_each(|one| one.coverage = Arc::default());
+    }
     let tally = tallies.into_iter().filter(|(worker, _)| *worker == 0).last().expect("the first worker reports").1;
     let languages = tally.languages.iter().map(|language| (language.opened, language.accepted, language.dropped));
     let (languages, duplicates, drops) = (languages.collect(), tally.duplicates, tally.drops.clone());
     (Made { conversations, languages, duplicates, drops }, Course { tally, early })
+}
+
+fn executor(load: &Load) -> Executor {
+    Executor::new(RUNTIME.handle().clone(), load.seats, Stop::default())
+}
+
+/// Runs workers to their end.
+fn finish(workers: Result<WorkerGuards<()>, String>) {
+    let workers = workers.expect("workers start").join();
+    workers.into_iter().for_each(|worker| worker.expect("a worker ends well"));
+}
+
+/// Runs processes of a cluster, here as threads: what crosses between them does so over connections.
+fn connected(load: Load, graph: impl Fn(&Executor, &mut Worker) + Clone + Send + Sync + 'static) {
+    let listeners: Vec<_> = (0..load.processes).map(|_| TcpListener::bind("127.0.0.1:0").expect("a port")).collect();
+    let addresses: Vec<_> = listeners.iter().map(|one| one.local_addr().expect("an address")).collect();
+    std::thread::scope(|scope| {
+        for (process, listener) in listeners.iter().enumerate() {
+            let (addresses, graph) = (&addresses, graph.clone());
+            scope.spawn(move || {
+                let mesh = Mesh::connect(process, listener, addresses, 7).expect("a cluster");
+                let executor = executor(&load);
+                finish(mesh.execute(load.workers, move |worker| graph(&executor, worker)));
+            });
+        }
+    });
 }
 
 /// What a worker has released.

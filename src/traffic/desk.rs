@@ -1,0 +1,261 @@
+//! The traffic of a run that several processes make: the first of them has it, and the others ask there. So every limit is one
+//! for the whole run, and what one process leaves another one takes.
+
+use super::budget::{BudgetLedger, Cost, Reservation};
+use super::permit::Granted;
+use super::{Failure, Permit, PermitRequest, Refusal, RouteId, TargetId, Traffic};
+use crate::llm::ModelError;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Bits of a call's number; above them stands the process that makes it.
+const CALLS: u32 = 48;
+
+/// What a process asks.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Asked {
+    /// For leave to send a request; it waits for it.
+    Acquire(RouteId, PermitRequest),
+    /// To take note of what came of a request, by the number of its permit.
+    Ended(u64, Ending),
+    /// To take note that an endpoint is sent only part of a request.
+    TakesLess(RouteId, TargetId),
+    /// Whether all endpoints that can be expected to take a request have refused it.
+    HasRefused(RouteId, PermitRequest),
+    /// To set the worst case of a request aside.
+    Reserve(Cost),
+    /// To count a request as sent, by the number of its reservation.
+    Sent(u64),
+    /// To count what a request has cost.
+    Settled(u64, Cost),
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Ending {
+    /// It was answered: its tokens, what it took, and what the headers of the response say of limits.
+    Answered(Option<u64>, Duration, Headers),
+    /// The endpoint has too much to do, and asks for so much time.
+    Overloaded(Option<Duration>, Headers, String),
+    /// There was no usable response.
+    Failed(Failure, String),
+    /// The endpoint will not take any request.
+    Unusable(String),
+    /// Something else answers there.
+    Misled(String),
+    /// The endpoint does not take this request.
+    Refused(PermitRequest, String),
+    /// Nothing is to be told of the endpoint.
+    Abandoned,
+}
+
+/// Headers of a response, by name.
+pub type Headers = Vec<(String, Vec<u8>)>;
+
+/// What is answered.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Told {
+    /// It is done.
+    Done,
+    /// Leave to send a request: its number, the endpoint, and whether that counts as one that takes all of it.
+    Permit(u64, TargetId, bool),
+    /// The number of a reservation.
+    Reserved(u64),
+    /// Yes or no.
+    Is(bool),
+    /// What becomes of a request that was refused, and the request from now on.
+    Refusal(Refusal, PermitRequest),
+    /// The run has to stop, for this reason.
+    Halted(String),
+}
+
+/// An answer to come. The question is on its way already, and nobody needs to wait.
+pub type Telling = Pin<Box<dyn Future<Output = Told> + Send>>;
+
+/// Where a process asks.
+#[derive(Clone)]
+pub struct Desk(Arc<dyn Fn(Asked) -> Telling + Send + Sync>);
+
+impl Desk {
+    /// One that answers so.
+    pub fn new(ask: impl Fn(Asked) -> Telling + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ask))
+    }
+
+    pub(super) fn ask(&self, asked: Asked) -> Telling {
+        (self.0)(asked)
+    }
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk").finish_non_exhaustive()
+    }
+}
+
+/// What a process asks that does not want the answer to its question any more.
+pub fn withdrawn(told: &Told) -> Option<Asked> {
+    match told {
+        Told::Permit(number, ..) => Some(Asked::Ended(*number, Ending::Abandoned)),
+        Told::Reserved(number) => Some(Asked::Settled(*number, Cost::default())),
+        _ => None,
+    }
+}
+
+/// Answers the other processes.
+pub struct Answering {
+    traffic: Traffic,
+    ledger: Option<Arc<BudgetLedger>>,
+    numbers: AtomicU64,
+    permits: Mutex<BTreeMap<u64, Granted>>,
+    reservations: Mutex<BTreeMap<u64, Arc<tokio::sync::Mutex<Reservation>>>>,
+}
+
+impl Answering {
+    /// By this traffic and this budget.
+    pub fn new(traffic: Traffic, ledger: Option<Arc<BudgetLedger>>) -> Self {
+        let (permits, reservations) = (Mutex::default(), Mutex::default());
+        Self { traffic, ledger, numbers: AtomicU64::new(0), permits, reservations }
+    }
+
+    /// The answer to a question of a process.
+    pub async fn answer(&self, process: usize, asked: Asked) -> Told {
+        let own = |mut request: PermitRequest| {
+            request.call |= (process as u64) << CALLS;
+            request
+        };
+        match asked {
+            Asked::Acquire(route, request) => match self.traffic.grant(route, own(request)).await {
+                Ok(granted) => {
+                    let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+                    let told = Told::Permit(number, granted.endpoint, granted.is_whole);
+                    lock(&self.permits).insert(number, granted);
+                    told
+                }
+                Err(error) => halted(&error),
+            },
+            Asked::Ended(number, ending) => {
+                let granted = lock(&self.permits).remove(&number);
+                match granted {
+                    Some(granted) => end(granted, ending).await,
+                    None => Told::Done,
+                }
+            }
+            Asked::TakesLess(route, target) => {
+                self.traffic.takes_less(route, target);
+                Told::Done
+            }
+            Asked::HasRefused(route, request) => Told::Is(self.traffic.has_refused(route, &own(request)).await),
+            Asked::Reserve(worst) => {
+                let Some(ledger) = &self.ledger else { return Told::Reserved(0) };
+                match ledger.reserve(worst).await {
+                    Ok(reservation) => {
+                        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+                        let reservation = Arc::new(tokio::sync::Mutex::new(reservation));
+                        lock(&self.reservations).insert(number, reservation);
+                        Told::Reserved(number)
+                    }
+                    Err(error) => halted(&error),
+                }
+            }
+            Asked::Sent(number) => {
+                let reservation = lock(&self.reservations).get(&number).cloned();
+                let Some(reservation) = reservation else { return Told::Done };
+                let sent = reservation.lock().await.sent().await;
+                sent.map_or_else(|error| halted(&error), |()| Told::Done)
+            }
+            Asked::Settled(number, cost) => {
+                let reservation = lock(&self.reservations).remove(&number);
+                if let Some(reservation) = reservation {
+                    reservation.lock().await.cost(cost);
+                }
+                Told::Done
+            }
+        }
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn halted(error: &ModelError) -> Told {
+    match error {
+        ModelError::Halted(reason) => Told::Halted(reason.clone()),
+        other => Told::Halted(other.to_string()),
+    }
+}
+
+async fn end(granted: Granted, ending: Ending) -> Told {
+    match ending {
+        Ending::Answered(tokens, latency, headers) => granted.answered(tokens, latency, &read(&headers)),
+        Ending::Overloaded(after, headers, error) => granted.overloaded(after, &read(&headers), &error),
+        Ending::Failed(failure, error) => return Told::Is(granted.failed(failure, &error)),
+        Ending::Unusable(error) => granted.unusable(&error),
+        Ending::Misled(error) => return Told::Is(granted.misled(&error)),
+        Ending::Refused(mut request, error) => {
+            let refusal = granted.refused(&mut request, &error).await;
+            return Told::Refusal(refusal, request);
+        }
+        Ending::Abandoned => {}
+    }
+    Told::Done
+}
+
+/// Headers that may tell of limits, to be sent on.
+pub(super) fn written(headers: &HeaderMap) -> Headers {
+    let telling = |name: &str| name.contains("limit") || name.contains("retry") || name == "date";
+    let headers = headers.iter().filter(|(name, _)| telling(name.as_str()));
+    headers.map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect()
+}
+
+fn read(headers: &Headers) -> HeaderMap {
+    let header = |(name, value): &(String, Vec<u8>)| {
+        Some((HeaderName::try_from(name.as_str()).ok()?, HeaderValue::from_bytes(value).ok()?))
+    };
+    headers.iter().filter_map(header).collect()
+}
+
+/// A permit that another process has given.
+pub(super) struct Lent {
+    desk: Desk,
+    number: u64,
+    is_over: bool,
+}
+
+impl Lent {
+    /// Asks for one.
+    ///
+    /// # Errors
+    /// When the run has to stop.
+    pub async fn acquire(desk: &Desk, route: RouteId, request: PermitRequest) -> Result<Permit, ModelError> {
+        match desk.ask(Asked::Acquire(route, request)).await {
+            Told::Permit(number, endpoint, is_whole) => {
+                Ok(Permit::lent(Self { desk: desk.clone(), number, is_over: false }, endpoint, is_whole))
+            }
+            Told::Halted(reason) => Err(ModelError::Halted(reason)),
+            _ => Err(ModelError::Halted("the first process gives no permits".into())),
+        }
+    }
+
+    /// Tells what came of the request; the answer need not be waited for.
+    pub fn end(mut self, ending: Ending) -> Telling {
+        self.is_over = true;
+        self.desk.ask(Asked::Ended(self.number, ending))
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if !self.is_over {
+            drop(self.desk.ask(Asked::Ended(self.number, Ending::Abandoned)));
+        }
+    }
+}
