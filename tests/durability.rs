@@ -24,14 +24,14 @@ const QUESTIONS: u64 = 900;
 const FRENCH: &str = "Le thé vert est séché peu après la cueillette, afin que ses feuilles restent vertes.";
 
 /// An endpoint whose replies are a function of the request, and which knows what it was asked.
-struct Counting {
+pub struct Counting {
     endpoint: Endpoint,
     /// How often it was asked what, since the last look.
     asked: Arc<Mutex<BTreeMap<u128, u64>>>,
 }
 
 impl Counting {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let asked: Arc<Mutex<BTreeMap<u128, u64>>> = Arc::default();
         let counted = asked.clone();
         let endpoint = Endpoint::start(Behaviour::new(move |request, number| {
@@ -46,7 +46,7 @@ impl Counting {
         Self { endpoint, asked }
     }
 
-    fn look(&self) -> BTreeMap<u128, u64> {
+    pub fn look(&self) -> BTreeMap<u128, u64> {
         // What a process that is gone has sent may still be on its way.
         let mut last = u64::MAX;
         while last != self.endpoint.requests() {
@@ -57,7 +57,7 @@ impl Counting {
     }
 
     /// A project in which no two requests are the same: questions are told apart by a number drawn for each.
-    fn project(&self) -> Project {
+    pub fn project(&self) -> Project {
         let more = "coverage: {question_dedup_retries: 3}\nprompts: {path: prompts}";
         let judge = "judge: {mode: online, accept: {min_score: 1, on_fail: drop}}";
         let config = remote(&self.endpoint.base_url(), RUN, more).replace("judge: {mode: online}", judge);
@@ -110,7 +110,7 @@ fn canonical(request: &Value) -> String {
 }
 
 /// Digests of the requests whose replies the journal has.
-fn journalled(project: &Project) -> Vec<u128> {
+pub fn journalled(project: &Project) -> Vec<u128> {
     let path = project.path("outputs/store/journal.sqlite");
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let Ok(journal) = Connection::open_with_flags(path, flags) else { return Vec::new() };
@@ -134,7 +134,7 @@ fn command(project: &Project, workers: &str) -> Command {
 }
 
 /// The outputs of a run that nobody disturbs, the number of its calls, and how long it took.
-fn undisturbed(counting: &Counting) -> (Files, Duration) {
+pub fn undisturbed(counting: &Counting) -> (Files, Duration) {
     let project = counting.project();
     let began = Instant::now();
     assert!(command(&project, "1").status().expect("the binary runs").success());

@@ -7,14 +7,15 @@ use super::identity::Identity;
 use super::open::{Claimed, Work};
 use super::prepare::{Prepared, prepare};
 use super::{Host, manifest, signals};
-use crate::cluster::{Begin, Call, Hub, Manifest, Member, Mesh, Remote, Reply, Served, Shape, Totals, Welcome, serve, variables};
+use crate::cluster::{Begin, Call, ClusterError, Hub, Manifest, Member, Mesh, Remote, Reply, Served, Shape, Totals, Welcome, serve, variables};
 use crate::domain::{Fingerprint, Normalisation};
 use crate::operators::{Quota, Target};
-use crate::settings::{ClusterSettings, Settings};
+use crate::settings::{ClusterSettings, Launcher, Settings};
 use crate::store::Store;
 use crate::traffic::desk::{Desk, Told, withdrawn};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -148,7 +149,13 @@ pub fn take_part(settings: &Settings, cluster: &ClusterSettings, part: &Part, ho
     let lost = |why: &str| signals::lose(&format!("the first process is lost: {why}"));
     let joining = (secret, part.process, shape(cluster));
     let member = Arc::new(Member::join(&part.hub, joining, cluster.patience, lost)?);
-    let Some(welcome) = member.welcome()? else { return Ok(()) };
+    let welcome = match member.welcome() {
+        Ok(Some(welcome)) => welcome,
+        Ok(None) => return Ok(()),
+        // The first process, which tells why, is seen by the same user.
+        Err(ClusterError::Refused(_)) if cluster.launcher == Launcher::Local => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
     let (prepared, identity, manifest) = read(settings, &welcome, &host.listeners).inspect_err(|error| {
         member.failed(crate::domain::causes::causes(error));
     })?;
@@ -216,10 +223,18 @@ fn work(settings: &Settings, begin: Begin, normalisation: Normalisation) -> Work
 /// Stops with the cluster, and tells it of what concerns it.
 fn tell_along(works: &Works, prepared: &Prepared, member: &Arc<Member>) {
     let (stop, stopping) = (works.stop.clone(), works.stop.clone());
-    member.on_stop(move |at_once| if at_once { stopping.now() } else { stopping.admitting.cancel() });
+    let is_told = Arc::<AtomicBool>::default();
+    let telling = is_told.clone();
+    member.on_stop(move |at_once| {
+        telling.store(true, Ordering::SeqCst);
+        if at_once { stopping.now() } else { stopping.admitting.cancel() }
+    });
     let (told, halt, journal) = (member.clone(), prepared.shared.halt.clone(), works.journal.clone());
     works.runtime.spawn(async move {
         stop.admitting.cancelled().await;
+        if is_told.load(Ordering::SeqCst) {
+            return;
+        }
         let reason = halt.reason().map(str::to_owned).or_else(|| journal.failure().map(ToString::to_string));
         told.stop(reason);
     });
