@@ -2,13 +2,14 @@
 
 use clap::Parser;
 use dlgforge::cli::{
-    Cli, Command, EstimateArgs, FetchArgs, IndexArgs, Overrides, RunArgs, RunTarget, SearchArgs, StatusArgs,
+    Cli, Command, EstimateArgs, FetchArgs, GuardArgs, IndexArgs, Overrides, RunArgs, RunTarget, SearchArgs, StatusArgs,
 };
 use dlgforge::domain::causes::causes;
 use dlgforge::domain::terminal::shown;
 use dlgforge::knowledge::embeddings::Origin;
 use dlgforge::output::logs;
 use dlgforge::run::{Host, Listener, Listeners, LogLines, Obey, Ran, RunEnd, RunError, Terminal};
+use dlgforge::servers::{GuardOptions, Serving};
 use dlgforge::settings::{KnowledgeSettings, Resume, Settings};
 use dlgforge::store::{Run, State};
 use mimalloc::MiMalloc;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Search(args) => ("search", search(args)),
         Command::Fetch(args) => ("fetch", fetch(args)),
         Command::Status(args) => ("status", status(args)),
+        Command::GuardServer(args) => ("guard-server", guard_server(args)),
         Command::ReadDocuments => ("read-documents", read_documents()),
         command => return later(command),
     };
@@ -63,6 +65,9 @@ fn environment() -> BTreeMap<String, String> {
 fn settings(place: &RunTarget, resume: Option<Resume>) -> Result<Settings, String> {
     let mut settings = Settings::load(&place.flags(resume), &environment()).map_err(|error| causes(&error))?;
     settings.knowledge.reading.program = Some(this_program()?);
+    if let Serving::Managed(servers) = &mut settings.serving {
+        servers.program = Some(this_program()?);
+    }
     Ok(settings)
 }
 
@@ -111,6 +116,12 @@ fn fetch(args: &FetchArgs) -> Result<ExitCode, String> {
 fn read_documents() -> Result<ExitCode, String> {
     dlgforge::knowledge::read_documents().map_err(|error| error.to_string())?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn guard_server(args: &GuardArgs) -> Result<ExitCode, String> {
+    let GuardArgs { stay, guarded_by, command } = args;
+    let options = GuardOptions { stay: *stay, guarded_by: *guarded_by, command: command.clone() };
+    dlgforge::servers::guard(&options).map(ExitCode::from).map_err(|error| error.to_string())
 }
 
 fn run(args: &RunArgs) -> Result<ExitCode, String> {

@@ -17,6 +17,7 @@ mod manifest;
 mod open;
 mod prepare;
 mod repeats;
+mod serving;
 mod shutdown;
 mod signals;
 mod status;
@@ -72,7 +73,9 @@ pub enum Ran {
 /// written. A run that could not reach its total is no error here: [`Summary::end`] tells.
 pub fn run(settings: &Settings, workers: usize, host: &Host) -> Result<Ran, RunError> {
     let began = Instant::now();
+    let settings = &*serving::attached(settings)?;
     let prepared = prepare::prepare(settings, &host.listeners)?;
+    let _servers = serving::started(settings, &prepared, &host.listeners)?;
     let ready = match open::open(settings, &prepared, &host.listeners)? {
         Opened::Ready(ready) => *ready,
         Opened::Over(run) => return Ok(Ran::Over(run)),

@@ -5,6 +5,7 @@ use super::address::shown;
 use super::capabilities::Capabilities;
 use super::check::Check;
 use super::facts::Facts;
+use super::queues::Queues;
 use crate::domain::Observer;
 use crate::domain::causes::causes;
 use crate::llm::halt::Halt;
@@ -49,6 +50,8 @@ pub struct Shared {
     facts: Arc<Facts>,
     /// The check before the first request, if there is to be one.
     pub(super) check: Option<Arc<Check>>,
+    /// The queues of endpoints, if they are to be watched.
+    pub(super) queues: Option<Arc<Queues>>,
     /// Who hears what becomes of calls.
     pub(super) calls: Observer<llm::Event>,
 }
@@ -69,6 +72,7 @@ impl Shared {
             clients: Mutex::default(),
             capabilities: Mutex::default(),
             check: None,
+            queues: None,
             calls,
         }
     }
@@ -76,6 +80,11 @@ impl Shared {
     /// The same, with a check of all endpoints before the first request. They may be down for so long at other times.
     pub fn checking(self, max_outage: Duration) -> Self {
         Self { check: Some(Arc::new(Check::new(max_outage))), ..self }
+    }
+
+    /// The same, with an eye on the queues of the endpoints, which are vLLM servers or may be.
+    pub fn watching_queues(self) -> Self {
+        Self { queues: Some(Arc::default()), ..self }
     }
 
     /// Takes note of the run: what it spent before it was resumed, and where that and what is learned of endpoints is kept.

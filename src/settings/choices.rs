@@ -21,6 +21,8 @@ macro_rules! choices {
 }
 
 choices! {
+    ServingMode: Api = "api" or "openai", VllmAttach = "vllm_attach", VllmManaged = "vllm_managed",
+        LlamacppManaged = "llamacpp_managed";
     TurnMode: Exact = "exact", Range = "range";
     Distribution: Uniform = "uniform", Poisson = "poisson" or "pois", Exponential = "exponential" or "exp";
     traffic::Strategy: WeightedLeastInflight = "weighted_least_inflight", RoundRobin = "round_robin",
@@ -42,6 +44,19 @@ choices! {
     knowledge::Ranking: Hybrid = "hybrid", Vector = "vector";
     RerankerBackend: Auto = "auto" or "qwen3", Fastembed = "fastembed", Http = "http", Cmd = "cmd";
     LogLevel: Info = "info", Debug = "debug";
+}
+
+/// Whose the model servers are: `llm.mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ServingMode {
+    /// Endpoints are asked wherever they are.
+    Api,
+    /// They are servers that run already, and are looked at before the run.
+    VllmAttach,
+    /// The run starts vLLM.
+    VllmManaged,
+    /// The run starts llama.cpp's server.
+    LlamacppManaged,
 }
 
 /// What ranks passages again: `tools.retrieval.reranker.backend`.

@@ -189,6 +189,11 @@ impl Traffic {
         self.lock().endpoint(route, target).takes_less = true;
     }
 
+    /// Takes note of how many requests wait at an endpoint, by its own account: while some do, it is given fewer at a time.
+    pub fn queued(&self, route: RouteId, target: TargetId, waiting: u32) {
+        self.dispatch(|state, _| state.endpoint(route, target).queued(waiting));
+    }
+
     /// Whether all endpoints that can be expected to take a request have refused this one.
     pub fn has_refused(&self, route: RouteId, request: &PermitRequest) -> bool {
         let mut state = self.lock();
