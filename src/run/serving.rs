@@ -5,7 +5,7 @@ use super::events::{Event, Listeners};
 use super::knowledge::waited;
 use super::open::look;
 use super::prepare::Prepared;
-use crate::providers::{AttachError, attach};
+use crate::providers::attach;
 use crate::servers::{Managed, Serving, start};
 use crate::settings::Settings;
 use std::borrow::Cow;
@@ -33,7 +33,7 @@ pub fn attached(settings: &Settings) -> Result<Cow<'_, Settings>, RunError> {
     if settings.serving != Serving::Attached {
         return Ok(Cow::Borrowed(settings));
     }
-    let agents = waited(async { Ok::<_, AttachError>(attach(&settings.agents).await?) })??;
+    let agents = waited(attach(&settings.agents))??;
     Ok(Cow::Owned(Settings { agents, ..settings.clone() }))
 }
 
@@ -50,11 +50,7 @@ pub fn named(settings: &Settings) -> Result<Cow<'_, Settings>, RunError> {
 ///
 /// # Errors
 /// When they can't be started, or the run may not go ahead anyway.
-pub fn started(
-    settings: &Settings,
-    prepared: &Prepared,
-    listeners: &Listeners,
-) -> Result<Option<Servers>, RunError> {
+pub fn started(settings: &Settings, prepared: &Prepared, listeners: &Listeners) -> Result<Option<Servers>, RunError> {
     let Serving::Managed(options) = &settings.serving else { return Ok(None) };
     // Loading takes minutes: what would be refused after it is refused before.
     if look(settings, prepared)?.resumed.is_some_and(|run| run.state.is_over()) {

@@ -119,7 +119,10 @@ mod tests {
         assert_eq!(refused(&["--max-model-len", "8192", "--enforce-eager"]), None);
         for (args, expected) in [
             (&["--port", "1"][..], "`--port` can't be among them: set `llm.vllm.port_start` instead"),
-            (&["--dtype=auto", "--max_num_seqs=4"], "`--max-num-seqs` can't be among them: set `llm.vllm.max_num_seqs`"),
+            (
+                &["--dtype=auto", "--max_num_seqs=4"],
+                "`--max-num-seqs` can't be among them: set `llm.vllm.max_num_seqs`",
+            ),
             (&["--api-key", "k"], "`--api-key` can't be among them: the servers of a run are asked by it alone"),
         ] {
             assert!(refused(args).is_some_and(|told| told.starts_with(expected)), "{args:?}");

@@ -178,5 +178,7 @@ fn reap() {
 fn children() -> Vec<i32> {
     let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     let of = |thread: std::fs::DirEntry| std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
-    threads.flat_map(|thread| of(thread).split(' ').filter_map(|id| id.trim().parse().ok()).collect::<Vec<_>>()).collect()
+    threads
+        .flat_map(|thread| of(thread).split(' ').filter_map(|id| id.trim().parse().ok()).collect::<Vec<_>>())
+        .collect()
 }

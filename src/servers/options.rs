@@ -12,7 +12,7 @@ pub enum Serving {
     /// The user's, which run already: they are looked at before the run.
     Attached,
     /// The run's own, which it starts.
-    Managed(ServerOptions),
+    Managed(Box<ServerOptions>),
 }
 
 /// The servers that a run starts: so many replicas of one.

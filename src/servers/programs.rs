@@ -30,7 +30,9 @@ mod tests {
         let search = OsStr::new("/nowhere:/bin");
         assert_eq!(find("sh", Some(search)), Some("/bin/sh".into()));
         assert_eq!(find("/bin/sh", None), Some("/bin/sh".into()));
-        for (program, search) in [("sh", None), ("no-such-program", Some(search)), ("/etc/passwd", None), ("/bin", None)] {
+        for (program, search) in
+            [("sh", None), ("no-such-program", Some(search)), ("/etc/passwd", None), ("/bin", None)]
+        {
             assert_eq!(find(program, search), None, "{program}");
         }
     }

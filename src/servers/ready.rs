@@ -70,11 +70,7 @@ fn expect_listed(endpoint: &ServedEndpoint, wanted: &[String], body: &str) -> Re
         return Ok(());
     }
     let words = |names: &[&str]| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
-    Err(ServerError::NotServed {
-        name: endpoint.name.clone(),
-        listed: words(&listed),
-        missing: words(&missing),
-    })
+    Err(ServerError::NotServed { name: endpoint.name.clone(), listed: words(&listed), missing: words(&missing) })
 }
 
 /// Asks a server for one token of every model: what is compiled or loaded at the first request is then there.

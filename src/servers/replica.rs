@@ -3,8 +3,8 @@
 use super::command::{KEYS, command_line};
 use super::error::ServerError;
 use super::guard::{COMMAND, GRACE, STOP};
-use super::options::{ServedEndpoint, ServerOptions};
 use super::lines::LoggedLines;
+use super::options::{ServedEndpoint, ServerOptions};
 use super::{gpus, ready};
 use std::fs::OpenOptions;
 use std::io;
@@ -116,12 +116,8 @@ impl Replica {
                 ready::wait(&plan.client, &endpoint, &plan.options.wanted, &trouble),
             ) => outcome,
         };
-        let mute = |detail| ServerError::Mute {
-            name: name.clone(),
-            detail,
-            log: log.clone(),
-            lines: self.lines.told(),
-        };
+        let mute =
+            |detail| ServerError::Mute { name: name.clone(), detail, log: log.clone(), lines: self.lines.told() };
         match outcome {
             Ok(answer) => answer?,
             Err(_) => {

@@ -60,10 +60,10 @@ pub(super) fn serving(values: &Values, folders: &Folders, report: &mut Diagnosti
         ServingMode::VllmAttach => Serving::Attached,
         ServingMode::VllmManaged | ServingMode::LlamacppManaged => {
             tell_unused(mode, values, report);
-            Serving::Managed(match mode {
+            Serving::Managed(Box::new(match mode {
                 ServingMode::LlamacppManaged => llamacpp(values, folders, report),
                 _ => vllm(values, folders, report),
-            })
+            }))
         }
     }
 }
@@ -82,7 +82,10 @@ pub(super) fn complete(serving: &mut Serving, agents: &Agents<AgentOptions>, log
 fn tell_unused(mode: ServingMode, values: &Values, report: &mut Diagnostics) {
     let word = word_of(mode);
     let mut unused = |key: &str, instead: &str| {
-        report.warn(format!("`{key}` is not used: `{}` is `{word}`, and all agents ask its servers{instead}.", keys::MODE));
+        report.warn(format!(
+            "`{key}` is not used: `{}` is `{word}`, and all agents ask its servers{instead}.",
+            keys::MODE
+        ));
     };
     if values.place(all::ROUTING_ENDPOINTS).is_some_and(|_| !values.get(all::ROUTING_ENDPOINTS).is_empty()) {
         unused(all::ROUTING_ENDPOINTS.path, "");

@@ -32,7 +32,10 @@ fn agents_without_a_model_ask_the_servers_of_the_run_for_theirs() {
         assert_eq!((&second.api_key, second.key.as_str()), (&Some(Secret::new("EMPTY".into())), "llm.vllm[1]"));
     }
     let options = managed(&settings);
-    assert_eq!((options.replicas, options.served_name.as_str(), &options.wanted[..]), (2, "org/m", &["org/m".into()][..]));
+    assert_eq!(
+        (options.replicas, options.served_name.as_str(), &options.wanted[..]),
+        (2, "org/m", &["org/m".into()][..])
+    );
     assert_eq!((options.command.join(" "), options.args.join(" ")), ("vllm".into(), "--enforce-eager".into()));
     assert_eq!((options.auto_stop, options.host.as_str(), &options.logs), (true, "127.0.0.1", &settings.logs));
     assert_eq!(settings.warnings, Vec::<String>::new());
@@ -41,7 +44,8 @@ fn agents_without_a_model_ask_the_servers_of_the_run_for_theirs() {
 #[test]
 fn what_is_not_asked_is_told_and_one_agent_may_be_elsewhere() {
     let own = ("LLM_ASSISTANT_ROUTING_ENDPOINTS_JSON", r#"["http://h/v1"]"#);
-    let text = "llm: {mode: vllm_managed, vllm: {model: m, served_model_name: n}, routing: {endpoints: ['http://x/v1']},
+    let text =
+        "llm: {mode: vllm_managed, vllm: {model: m, served_model_name: n}, routing: {endpoints: ['http://x/v1']},
         agents: {user: {model: adapter, base_url: 'http://y/v1'}, assistant: {model: other, provider: anthropic}}}";
     let settings = load(text, &[own], &[]).unwrap();
     let models = [Agent::User, Agent::Assistant].map(|agent| {
@@ -50,7 +54,8 @@ fn what_is_not_asked_is_told_and_one_agent_may_be_elsewhere() {
     });
     assert_eq!(models, [("http://127.0.0.1:18000/v1", "adapter"), ("http://h/v1", "other")]);
     assert_eq!(managed(&settings).wanted, ["adapter"]);
-    let starts = ["`llm.routing.endpoints` is not used", "`llm.agents.user.base_url` is", "`llm.agents.assistant.provider`"];
+    let starts =
+        ["`llm.routing.endpoints` is not used", "`llm.agents.user.base_url` is", "`llm.agents.assistant.provider`"];
     assert_eq!(settings.warnings.len(), starts.len(), "{:?}", settings.warnings);
     assert!(settings.warnings.iter().zip(starts).all(|(warning, start)| warning.starts_with(start)));
     assert!(settings.warnings[1].ends_with("for one agent elsewhere set LLM_USER_ROUTING_ENDPOINTS_JSON."));
@@ -58,7 +63,7 @@ fn what_is_not_asked_is_told_and_one_agent_may_be_elsewhere() {
 
 #[test]
 fn gpus_are_as_many_as_the_model_is_split_over_unless_they_are_said() {
-    let gpus = |vllm: &str| {
+    let gpus = |vllm: &str| -> Result<f64, String> {
         let settings = settings(&format!("mode: vllm_managed, vllm: {{model: m, {vllm}}}"), &[])?;
         let Engine::Vllm { gpus, .. } = managed(&settings).engine else { panic!("vLLM") };
         Ok(gpus)
@@ -90,7 +95,8 @@ fn a_model_file_is_served_under_its_name() {
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("SmolLM2-135M.Q4.gguf");
     std::fs::write(&model, "").unwrap();
-    let llama = format!("model: '{}', slots: 2, context: 4096, threads: 1, command: 'nice llama-server'", model.display());
+    let llama =
+        format!("model: '{}', slots: 2, context: 4096, threads: 1, command: 'nice llama-server'", model.display());
     let found = settings(&format!("mode: llamacpp_managed, llamacpp: {{{llama}}}"), &[]).unwrap();
     let options = managed(&found);
     assert_eq!(options.engine, Engine::LlamaCpp { model, context: 4096, slots: 2, threads: Some(1) });
@@ -103,7 +109,10 @@ fn a_model_file_is_served_under_its_name() {
 fn what_can_not_be_started_is_refused() {
     for (llm, expected) in [
         ("mode: vllm", "`llm.mode` must be one of `api`, `vllm_attach`, `vllm_managed`, `llamacpp_managed`."),
-        ("mode: vllm_managed", "`llm.vllm.model` must be set in the mode `vllm_managed`: a name on the Hub, or a folder"),
+        (
+            "mode: vllm_managed",
+            "`llm.vllm.model` must be set in the mode `vllm_managed`: a name on the Hub, or a folder",
+        ),
         ("mode: vllm_managed, vllm: {model: m, replicas: 0}", "`llm.vllm.replicas` must be > 0."),
         ("mode: vllm_managed, vllm: {model: m, host: ''}", "`llm.vllm.host` must not be empty"),
         ("mode: vllm_managed, vllm: {model: m, command: ' '}", "`llm.vllm.command` must name a program"),
@@ -119,7 +128,10 @@ fn what_can_not_be_started_is_refused() {
             "mode: llamacpp_managed",
             "`llm.llamacpp.model` must be set in the mode `llamacpp_managed`: the file of the model (.gguf)",
         ),
-        ("mode: llamacpp_managed, llamacpp: {model: m.gguf}", "`llm.llamacpp.model`: there is no file ROOT/m.gguf, nor"),
+        (
+            "mode: llamacpp_managed, llamacpp: {model: m.gguf}",
+            "`llm.llamacpp.model`: there is no file ROOT/m.gguf, nor",
+        ),
         (
             "mode: vllm_attach",
             "`llm.mode` is `vllm_attach`, and the agent `user` has no server: list servers in `llm.routing.endpoints`, such as \
@@ -133,7 +145,10 @@ fn what_can_not_be_started_is_refused() {
 
 #[test]
 fn attached_servers_say_which_model_they_have() {
-    let settings = settings("mode: vllm_attach, routing: {endpoints: ['http://h:1/v1', {base_url: 'http://h:2/v1', model: m}]}", &[]);
+    let settings = settings(
+        "mode: vllm_attach, routing: {endpoints: ['http://h:1/v1', {base_url: 'http://h:2/v1', model: m}]}",
+        &[],
+    );
     let settings = settings.unwrap();
     assert_eq!(settings.serving, Serving::Attached);
     let models = settings.agents[Agent::User].endpoints.iter().map(|endpoint| endpoint.model.as_str());
