@@ -111,11 +111,16 @@ fn a_replica_that_is_killed_is_started_again_and_the_files_are_the_same() {
 
 #[test]
 fn no_server_outlives_the_run_however_it_ends() {
-    for end in ["-KILL", "-TERM"] {
-        let (project, _) = managed("replicas: 2", "--stand-in-takes-ms, '60000'");
+    for (end, args) in [
+        ("-KILL", "--stand-in-takes-ms, '60000'"),
+        ("-KILL", "--stand-in-loads-ms, '60000'"),
+        ("-TERM", "--stand-in-loads-ms, '60000'"),
+    ] {
+        let (project, _) = managed("replicas: 2", args);
         let mut child = start(&project, 2);
-        if end == "-KILL" {
-            until_logged(&project, "Loading weights");
+        if args.contains("takes") {
+            // A request is under way that takes long.
+            until("warm up", || project.read("logs/managed-vllm-1.log").contains("startup complete"));
         }
         signal(&child, end);
         child.wait().expect("it ends");

@@ -3,6 +3,7 @@
 use super::events::{Event, Listener};
 use super::layout::COLUMNS;
 use super::repeats::Repeats;
+use crate::domain::terminal::shown;
 use crate::knowledge::{self, Step};
 use crate::llm::Meter;
 use crate::operators::Tally;
@@ -122,12 +123,13 @@ impl Terminal {
     fn show_servers(&self, event: &servers::Event) {
         let servers::Event::Loading { ready, replicas, elapsed, line } = event else { return };
         let line = format!("{ready}/{replicas} model servers ready after {:.0} s: {line}", elapsed.as_secs_f64());
-        let line: String = line.chars().take(COLUMNS - BAR).collect();
+        let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let cut = |columns| line.chars().take(columns).collect::<String>();
         if self.bar.is_hidden() {
             let mut said = lock(&self.said);
             if said.elapsed() >= LINE_EVERY {
                 *said = Instant::now();
-                say(&line);
+                say(&shown(&cut(COLUMNS)));
             }
         } else {
             if self.bar.is_finished() {
@@ -135,7 +137,7 @@ impl Terminal {
             }
             self.bar.set_length(*replicas as u64);
             self.bar.set_position(*ready as u64);
-            self.bar.set_message(line);
+            self.bar.set_message(shown(&cut(COLUMNS - BAR)).into_owned());
         }
     }
 

@@ -108,7 +108,7 @@ pub enum ServerError {
     Mute {
         /// The replica that was asked.
         name: String,
-        /// What it says.
+        /// What it says of the request.
         detail: String,
         /// The file of its log.
         log: PathBuf,

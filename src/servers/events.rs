@@ -39,7 +39,7 @@ pub enum Event {
     Died {
         /// The replica that is gone.
         name: String,
-        /// How that shows.
+        /// How it has ended, or what it says.
         how: String,
         /// How long it is waited before it is started again.
         pause: Duration,

@@ -170,7 +170,7 @@ fn is_gone(server: &mut Child, group: rustix::process::Pid, patience: Duration) 
 /// Takes the exit status of every child that has ended.
 #[cfg(unix)]
 fn reap() {
-    while let Ok(Some(_)) = rustix::process::waitpid(None, rustix::process::WaitOptions::NOHANG) {}
+    while let Ok(Some(_)) = rustix::process::wait(rustix::process::WaitOptions::NOHANG) {}
 }
 
 /// The children of this process, where the system tells.

@@ -62,7 +62,7 @@ impl Plan {
         words
     }
 
-    /// Starts a replica.
+    /// Starts a replica, by its number from 0.
     pub fn start(&self, replica: u16) -> Result<Replica, ServerError> {
         self.demand_free(replica)?;
         let (options, name) = (&self.options, self.options.name(replica));

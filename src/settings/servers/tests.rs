@@ -108,7 +108,6 @@ fn a_model_file_is_served_under_its_name() {
 #[test]
 fn what_can_not_be_started_is_refused() {
     for (llm, expected) in [
-        ("mode: vllm", "`llm.mode` must be one of `api`, `vllm_attach`, `vllm_managed`, `llamacpp_managed`."),
         (
             "mode: vllm_managed",
             "`llm.vllm.model` must be set in the mode `vllm_managed`: a name on the Hub, or a folder",
@@ -141,6 +140,11 @@ fn what_can_not_be_started_is_refused() {
         let error = settings(llm, &[]).unwrap_err();
         assert!(error.starts_with(expected), "{llm}: {error}");
     }
+    let unknown = settings("mode: vllm", &[]).unwrap_err();
+    assert!(
+        unknown.contains("`llm.mode` must be one of `api`, `vllm_attach`, `vllm_managed`, `llamacpp_managed`."),
+        "{unknown}"
+    );
 }
 
 #[test]
