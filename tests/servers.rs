@@ -87,11 +87,13 @@ fn servers_are_started_asked_and_stopped_and_nothing_of_it_is_in_the_data() {
         TcpListener::bind(("127.0.0.1", port)).expect("a free port");
     }
     // A run that is over starts nothing, and neither does a dry run.
+    project.run(&["estimate", "--pilot", "2"]).succeeded();
     let before = processes(&project).len();
     for arguments in [&["run", "--resume"][..], &["run", "--dry-run"]] {
         project.run(arguments).succeeded();
     }
-    assert_eq!((before, processes(&project).len()), (2, 2), "{}", ran.stderr);
+    assert_eq!((before, processes(&project).len()), (4, 4), "{}", ran.stderr);
+    expect_gone(&project);
 }
 
 #[test]
@@ -187,10 +189,15 @@ fn servers_that_are_to_stay_are_left_and_can_be_attached_to() {
     assert!(is_alive(server) && is_alive(engine));
     // The next run finds the port taken, and says what to do; attached, it makes the same.
     Ran::of(project.stamped(&["--set", "run.run_id=s"])).failed(&["`llm.mode: vllm_attach`"]);
+    let attach = |project: &Project, arguments: &[&str]| {
+        let list = format!("llm.routing.endpoints=['http://127.0.0.1:{port}/v1']");
+        Ran::of(project.stamped(&[&["--set", "llm.mode=vllm_attach", "--set", &list], arguments].concat())).succeeded()
+    };
     let other = Project::with(&project.read("config.yaml"));
-    let list = format!("llm.routing.endpoints=['http://127.0.0.1:{port}/v1']");
-    Ran::of(other.stamped(&["--set", "llm.mode=vllm_attach", "--set", &list])).succeeded();
+    attach(&other, &[]);
     expect_same(&ALONE, &other.outputs(), "attached");
+    // To the run itself it is all one who has started the server: it is the same run, which is over.
+    assert!(attach(&project, &["--resume"]).stdout.contains("nothing to do"));
     let guard: u32 = rest.split('`').next().and_then(|pid| pid.parse().ok()).expect("a process");
     assert!(std::process::Command::new("kill").arg(guard.to_string()).status().expect("kill runs").success());
     until("the server ends with its guard", || !is_alive(server));

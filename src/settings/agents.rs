@@ -174,12 +174,18 @@ pub(super) fn budget(values: &Values, agents: &Agents<AgentOptions>, report: &mu
     budget
 }
 
-/// Reports agents without a model. Those of attached servers take what is served.
+/// Reports agents without a model. Those of attached servers take what is served, and those of the run's own what it serves.
 pub(super) fn demand_models(agents: &Agents<AgentOptions>, serving: &Serving, report: &mut Diagnostics) {
-    let nameless = |agent: &AgentOptions| agent.endpoints.iter().any(|endpoint| endpoint.model.is_empty());
+    let is_served = |endpoint: &EndpointOptions| match serving {
+        Serving::Api => false,
+        Serving::Attached => true,
+        Serving::Managed(options) => endpoint.key.starts_with(options.section),
+    };
+    let is_nameless = |endpoint: &EndpointOptions| endpoint.model.is_empty() && !is_served(endpoint);
+    let nameless = |agent: &AgentOptions| agent.endpoints.iter().any(is_nameless);
     let is_missing = |role: &&Role| agents.get(role.agent).is_some_and(nameless);
     let missing: Vec<_> = ROLES.iter().filter(is_missing).collect();
-    if missing.is_empty() || *serving == Serving::Attached {
+    if missing.is_empty() {
         return;
     }
     let stages: Vec<_> = missing.iter().map(|role| role.stage).collect();
