@@ -148,7 +148,7 @@ fn stands_in_for_vllm() {
         eprintln!("OSError: [Errno 98] {error}");
         std::process::exit(1)
     });
-    let engine = Command::new("sleep").arg("600").spawn().expect("an engine");
+    let mut engine = Command::new("sleep").arg("600").spawn().expect("an engine");
     let processes = std::env::var(PROCESSES).expect("where processes are noted");
     let mut noted = fs::OpenOptions::new().append(true).create(true).open(processes).expect("a file");
     writeln!(noted, "{} {}", std::process::id(), engine.id()).expect("a line");
@@ -172,5 +172,6 @@ fn stands_in_for_vllm() {
     let key = arguments.get("--api-key").map(str::to_owned).or(key);
     let _serving = address.start(if let Some(key) = key { served.guarded_by(&key) } else { served });
     println!("INFO Application startup complete.");
-    std::thread::sleep(Duration::from_secs(600));
+    // Without its engine it can do nothing.
+    engine.wait().expect("an engine");
 }
