@@ -370,7 +370,7 @@ tools: {retrieval: {embeddings: {backend: sentence_transformers}}, web_search: {
     assert_eq!(
         starts,
         [
-            "12 problems in the configuration:",
+            "11 problems in the configuration:",
             "`run.batch_size`",
             "`run.turns.min`",
             "Forbidden LLM global key(s) in YAML",
@@ -382,7 +382,6 @@ tools: {retrieval: {embeddings: {backend: sentence_transformers}}, web_search: {
             "Missing or empty environment variable `SERPER_API_KEY`",
             "`tools.retrieval.top_k`",
             "unknown key `judge.mod`; did you mean `judge.mode`? (--set judge.mod)",
-            "Missing LLM model for required agent(s)",
         ],
         "{found}"
     );
