@@ -38,6 +38,9 @@ pub enum Command {
     /// Reads documents for another process of the program, which asks for them on standard input.
     #[command(hide = true)]
     ReadDocuments,
+    /// Guards a model server for another process of the program, and ends it with that one.
+    #[command(hide = true)]
+    GuardServer(GuardArgs),
     /// Judges the conversations of an earlier run; not supported yet.
     #[command(hide = true)]
     Judge(Later),
@@ -85,6 +88,7 @@ impl Command {
             | Self::Index(_)
             | Self::Search(_)
             | Self::Fetch(_)
+            | Self::GuardServer(_)
             | Self::ReadDocuments => None,
         }
     }
@@ -95,6 +99,20 @@ impl Command {
 pub struct Later {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<OsString>,
+}
+
+/// Arguments of `dlgforge guard-server`: the command line of the server comes after `--`.
+#[derive(Debug, Args)]
+pub struct GuardArgs {
+    /// Lets the server go on when the process that started it is gone.
+    #[arg(long)]
+    pub stay: bool,
+    /// Becomes the server, which ends with the process of this id.
+    #[arg(long, value_name = "PID")]
+    pub guarded_by: Option<u32>,
+    /// The command line of the server.
+    #[arg(last = true, required = true)]
+    pub command: Vec<OsString>,
 }
 
 /// Arguments of `dlgforge status`, in any order.

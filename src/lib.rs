@@ -49,6 +49,7 @@
 //! | what is settled, which questions stay taken, which bytes of which file count | the [`store`], by one transaction for each admission |
 //! | what an endpoint can't do | the capabilities of [`providers`], learned from its refusals and kept by the [`store`] |
 //! | which endpoint takes a request and when, and which of them are up | [`traffic`], one for all models |
+//! | which model servers of the run are alive | [`servers`], each behind a process that ends it with the run |
 //! | what may still be spent | the budget of [`traffic`], which every request reserves from |
 //! | how many calls are out | the permits of [`operators::Executor`], taken inside the tasks |
 //! | the order of rows | [`operators::settle()`] on each worker, the writer thread over all of them |
@@ -70,6 +71,7 @@
 //! - **a provider**: a row of `providers/provider.rs`; a protocol of its own is a file in `providers/wire/`.
 //! - **a setting**: its declaration in `settings/` with its comment in `config/default.yaml`, and the field of the options that
 //!   uses it.
+//! - **a kind of model server** that runs start: a variant of [`servers::Engine`] with its command line.
 //! - **a tool** of the assistant: a [`tools::Tool`], put into the toolbox where `run/inputs.rs` builds it.
 //! - **a retriever**: a [`knowledge::Retriever`], chosen in `run/inputs.rs`.
 //! - **an output format**: a file in `output/` with the type of its rows, and a line in the list of `output/formats.rs`.
@@ -96,6 +98,7 @@ pub mod output;
 pub mod plan;
 pub mod providers;
 pub mod run;
+pub mod servers;
 pub mod settings;
 pub mod stages;
 pub mod store;

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use dlgforge::cli::{
-    Cli, Command, EstimateArgs, FetchArgs, IndexArgs, Overrides, RunArgs, RunTarget, SearchArgs, StatusArgs,
+    Cli, Command, EstimateArgs, FetchArgs, GuardArgs, IndexArgs, Overrides, RunArgs, RunTarget, SearchArgs, StatusArgs,
 };
 use dlgforge::cluster::LOST;
 use dlgforge::domain::causes::causes;
@@ -10,6 +10,7 @@ use dlgforge::domain::terminal::shown;
 use dlgforge::knowledge::embeddings::Origin;
 use dlgforge::output::logs;
 use dlgforge::run::{Host, Listener, Listeners, LogLines, Obey, Part, Ran, RunEnd, RunError, Terminal};
+use dlgforge::servers::{GuardOptions, Serving};
 use dlgforge::settings::{ClusterSettings, KnowledgeSettings, Launcher, Resume, Settings};
 use dlgforge::store::{Run, State};
 use mimalloc::MiMalloc;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Search(args) => ("search", search(args)),
         Command::Fetch(args) => ("fetch", fetch(args)),
         Command::Status(args) => ("status", status(args)),
+        Command::GuardServer(args) => ("guard-server", guard_server(args)),
         Command::ReadDocuments => ("read-documents", read_documents()),
         command => return later(command),
     };
@@ -65,6 +67,9 @@ fn environment() -> BTreeMap<String, String> {
 fn settings(place: &RunTarget, resume: Option<Resume>) -> Result<Settings, String> {
     let mut settings = Settings::load(&place.flags(resume), &environment()).map_err(|error| causes(&error))?;
     settings.knowledge.reading.program = Some(this_program()?);
+    if let Serving::Managed(servers) = &mut settings.serving {
+        servers.program = Some(this_program()?);
+    }
     Ok(settings)
 }
 
@@ -115,6 +120,12 @@ fn read_documents() -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn guard_server(args: &GuardArgs) -> Result<ExitCode, String> {
+    let GuardArgs { stay, guarded_by, command } = args;
+    let options = GuardOptions { stay: *stay, guarded_by: *guarded_by, command: command.clone() };
+    dlgforge::servers::guard(&options).map(ExitCode::from).map_err(|error| error.to_string())
+}
+
 /// Makes a run, or the part of it that is this process's: of a run that several processes make, the one without a part starts
 /// them, all or the one of this number.
 fn run(args: &RunArgs, process: Option<usize>) -> Result<ExitCode, String> {
@@ -156,7 +167,10 @@ fn supervise(cluster: &ClusterSettings, process: Option<usize>, limit: Option<Du
     let processes = match (process, cluster.launcher) {
         (Some(process), _) if process >= cluster.processes => {
             let most = cluster.processes - 1;
-            return Err(format!("--process {process}: `run.distributed.processes` is {}: 0 to {most}", cluster.processes));
+            return Err(format!(
+                "--process {process}: `run.distributed.processes` is {}: 0 to {most}",
+                cluster.processes
+            ));
         }
         (Some(process), _) => vec![process],
         (None, Launcher::Local) => (0..cluster.processes).collect(),

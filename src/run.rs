@@ -18,6 +18,7 @@ mod open;
 mod part;
 mod prepare;
 mod repeats;
+mod serving;
 mod shutdown;
 mod signals;
 mod status;
@@ -35,10 +36,10 @@ pub use inputs::RunError;
 pub use knowledge::{Found, GotEmbeddings, Indexed, fetch, index, search};
 pub use log_lines::LogLines;
 pub use part::Part;
-pub use signals::{Signal, obey_supervisor, listen};
-pub use supervise::supervise;
+pub use signals::{Signal, listen, obey_supervisor};
 pub use status::{StatusReport, status};
 pub use summary::{RunEnd, Summary};
+pub use supervise::supervise;
 pub use terminal::Terminal;
 
 use crate::domain::causes::causes;
@@ -95,11 +96,13 @@ pub fn run(settings: &Settings, workers: usize, part: Option<&Part>, host: &Host
 
 fn lead(settings: &Settings, workers: usize, lead: Option<(&Lead<'_>, bool)>, host: &Host) -> Result<Ran, RunError> {
     let began = Instant::now();
+    let settings = &*serving::attached(settings)?;
     let prepared = prepare::prepare(settings, &host.listeners)?;
     let claimed = open::claim(settings, &prepared, lead.is_some_and(|(_, is_restarted)| is_restarted))?;
     if let Some(run) = claimed.is_over(settings, &prepared)? {
         return Ok(Ran::Over(run));
     }
+    let _servers = serving::started(settings, &host.listeners)?;
     let lead = lead.map(|(lead, _)| lead);
     lead.map_or(Ok(()), |lead| lead.gather(&claimed))?;
     let ready = open::open(settings, &prepared, claimed, &host.listeners)?;

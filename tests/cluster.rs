@@ -17,7 +17,8 @@ const ON: &str = "run.distributed.enabled=true";
 /// The command of a run of several processes, with these keys set.
 fn command(project: &Project, set: &[&str], more: &[&str]) -> Command {
     let set = set.iter().flat_map(|key| ["--set", key]);
-    let arguments: Vec<&str> = ["run", "config.yaml", "--set", ON].into_iter().chain(set).chain(more.iter().copied()).collect();
+    let arguments: Vec<&str> =
+        ["run", "config.yaml", "--set", ON].into_iter().chain(set).chain(more.iter().copied()).collect();
     let mut command = project.command(&arguments);
     command.env("SOURCE_DATE_EPOCH", "1735689600").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     command
@@ -105,7 +106,8 @@ fn killed_or_hung_processes_are_replaced_and_it_ends_the_same() {
 #[test]
 fn no_process_outlives_its_supervisor() {
     let endpoint = Endpoint::start(Behaviour::dialogue(Latency { median_ms: 300.0, sigma: 0.1, seed: 1 }));
-    let project = Project::with(&remote(&endpoint.base_url(), "  run_id: r\n  batch_size: 4\n  total_samples: 400", ""));
+    let project =
+        Project::with(&remote(&endpoint.base_url(), "  run_id: r\n  batch_size: 4\n  total_samples: 400", ""));
     let mut child = command(&project, &["run.distributed.processes=3"], &[]).spawn().expect("the binary runs");
     wait_for("requests", || endpoint.requests() > 3);
     let processes = started_by(&child);
@@ -128,7 +130,8 @@ fn interrupted_it_stops_everywhere_and_goes_on_to_the_same_bytes() {
         let ended = child.wait_with_output().expect("it ends");
         assert_eq!(ended.status.code(), Some(code), "{}", String::from_utf8_lossy(&ended.stderr));
         assert!(processes.iter().all(|process| !is_there(process)), "{name}: a process is left");
-        let ended = command(&project, &["run.distributed.processes=3"], &["--resume", "r"]).output().expect("the binary");
+        let ended =
+            command(&project, &["run.distributed.processes=3"], &["--resume", "r"]).output().expect("the binary");
         assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
         expect_same(&expected, &project.outputs(), name);
         assert!(counting.look().values().all(|times| *times == 1), "{name}: a reply was lost");
@@ -220,7 +223,10 @@ fn what_keeps_processes_apart_is_told() {
     refused(worker(&project, "2", &set), &["--process 2: `run.distributed.processes` is 2: 0 to 1"]);
     // Another word.
     let first = worker(&project, "0", &set).spawn().expect("the binary runs");
-    let stranger = by_hand(set[1].rsplit(':').next().and_then(|port| port.strip_suffix("']")?.parse().ok()).expect("a port"), "other");
+    let stranger = by_hand(
+        set[1].rsplit(':').next().and_then(|port| port.strip_suffix("']")?.parse().ok()).expect("a port"),
+        "other",
+    );
     refused(worker(&counting.project(), "1", &stranger), &["the secret word of the cluster is another one"]);
     first.wait_with_output().expect("it ends");
     // Another document.

@@ -238,9 +238,7 @@ fn a_prompt_template_with_an_unknown_variable() {
 
 #[test]
 fn what_is_not_built_yet_is_refused() {
-    for (key, value) in
-        [("run.distributed.enabled", "true"), ("llm.mode", "vllm_managed"), ("saving.hf_push.enabled", "true")]
-    {
+    for (key, value) in [("run.distributed.enabled", "true"), ("saving.hf_push.enabled", "true")] {
         let project = Project::with(&builtin(SMALL, ""));
         let ran = project.run(&["run", "config.yaml", "--set", &format!("{key}={value}")]);
         assert_eq!(ran.code, Some(1), "{key}");

@@ -25,6 +25,7 @@ mod resume;
 mod retrieval;
 mod routing;
 mod secrets;
+mod servers;
 mod support;
 mod tidy;
 mod web;

@@ -38,8 +38,11 @@ struct State {
     changed: Condvar,
     /// None before the run has begun and after it has ended.
     served: Mutex<Option<Arc<Served>>>,
-    lost: Box<dyn Fn(usize, &str) + Send + Sync>,
+    lost: Losing,
 }
+
+/// Hears of a member that says nothing any more, and why.
+type Losing = Box<dyn Fn(usize, &str) + Send + Sync>;
 
 /// What is known of a member.
 struct Seat {
@@ -77,8 +80,11 @@ impl State {
         let Some(ToHub::Join { secret, process, shape }) = line::read(&mut stream)? else { return Ok(()) };
         let mut members = self.members();
         let refusal = if secret != self.secret {
-            Some("the secret word of the cluster is another one; give all its processes the same \
-                  `DLGFORGE_CLUSTER_SECRET`".to_owned())
+            Some(
+                "the secret word of the cluster is another one; give all its processes the same \
+                  `DLGFORGE_CLUSTER_SECRET`"
+                    .to_owned(),
+            )
         } else if shape != self.shape {
             Some(differs(&self.shape, &shape))
         } else if !(1..self.shape.processes).contains(&process) || members.contains_key(&process) {
@@ -101,7 +107,9 @@ impl State {
         let served = self.served.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match message {
             ToHub::Join { .. } => {}
-            ToHub::Ready { address, manifest } => self.update(process, |seat| seat.ready = Some(Ok((address, manifest)))),
+            ToHub::Ready { address, manifest } => {
+                self.update(process, |seat| seat.ready = Some(Ok((address, manifest))))
+            }
             ToHub::Failed(why) => self.update(process, |seat| seat.ready = Some(Err(why))),
             ToHub::Done(totals) => self.update(process, |seat| seat.done = Some(totals)),
             ToHub::Call(number, call) => {
@@ -174,7 +182,8 @@ impl Hub {
             for stream in listener.incoming().flatten() {
                 let state = joining.clone();
                 // Whoever goes away before it has joined is no member.
-                let admitted = std::thread::Builder::new().name("joining".into()).spawn(move || _ = state.admit(stream));
+                let admitted =
+                    std::thread::Builder::new().name("joining".into()).spawn(move || _ = state.admit(stream));
                 drop(admitted);
             }
         };
@@ -267,6 +276,7 @@ fn different(process: usize, here: &Manifest, there: &Manifest) -> Option<String
     let keys: std::collections::BTreeSet<_> = here.keys().chain(there.keys()).collect();
     let value = |manifest: &Manifest, key: &String| manifest.get(key).cloned().unwrap_or_else(|| "nothing".into());
     let rows = keys.into_iter().filter(|key| here.get(*key) != there.get(*key));
-    let rows: Vec<_> = rows.map(|key| format!("{key} is {} there and {} here", value(there, key), value(here, key))).collect();
+    let rows: Vec<_> =
+        rows.map(|key| format!("{key} is {} there and {} here", value(there, key), value(here, key))).collect();
     (!rows.is_empty()).then(|| format!("process {process}, which has not read the same: {}", rows.join(", ")))
 }

@@ -49,7 +49,8 @@ impl Mesh {
                 super::line::write(&mut stream, &Greeting { start, process })?;
                 prepared(stream)
             };
-            let stream = connect().map_err(|cause| ClusterError::Unreached { process: other, address: *address, cause })?;
+            let stream =
+                connect().map_err(|cause| ClusterError::Unreached { process: other, address: *address, cause })?;
             streams[other] = Some(stream);
         }
         listener.set_nonblocking(true).map_err(ClusterError::Listen)?;

@@ -2,7 +2,7 @@
 
 mod look;
 
-pub(super) use look::Found;
+pub(super) use look::{Found, Queue};
 
 use super::address::{bad_setting, base_url, headers, shown, with_path};
 use super::capabilities::Capabilities;

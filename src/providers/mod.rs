@@ -8,6 +8,7 @@
 //! and grows with its errors and replies; what a request asks, and its digest, stay the same.
 
 mod address;
+mod attach;
 mod capabilities;
 mod check;
 mod endpoint;
@@ -15,6 +16,7 @@ mod facts;
 mod form;
 mod options;
 pub mod provider;
+mod queues;
 mod refusals;
 mod router;
 #[cfg(test)]
@@ -25,6 +27,7 @@ mod serper;
 pub mod shared;
 mod wire;
 
+pub use attach::{AttachError, attach};
 pub use options::{AgentOptions, EndpointOptions};
 pub use provider::{Protocol, Provider};
 pub use secret::Secret;

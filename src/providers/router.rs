@@ -3,6 +3,7 @@
 use super::check::Check;
 use super::endpoint::{Answer, Endpoint, ErrorKind, RequestError};
 use super::form::Form;
+use super::queues::Queues;
 use super::wire::request::{self, Preset};
 use super::{AgentOptions, EndpointOptions, Shared};
 use crate::domain::{Agent, Digest};
@@ -13,7 +14,7 @@ use crate::llm::{ChatReply, ChatRequest, EventKind, Meter, Model, ModelError, Ti
 use crate::traffic::budget::{BudgetLedger, Cost, Reservation};
 use crate::traffic::patience::Patience;
 use crate::traffic::{EndpointLimits, Failure, PermitRequest, Refusal, RouteId, Traffic};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 use std::time::Instant;
 use xxhash_rust::xxh3::xxh3_128;
@@ -31,6 +32,9 @@ pub(super) struct Router {
     canonical: Preset,
     endpoints: Vec<(Arc<Endpoint>, Option<Price>)>,
     check: Option<Arc<Check>>,
+    /// The queues of its endpoints, where they are to be watched, from the first request on.
+    queues: Option<Arc<Queues>>,
+    watching: Once,
     halt: Arc<Halt>,
     traffic: Traffic,
     route: RouteId,
@@ -78,6 +82,8 @@ impl Router {
             canonical: Preset::new(options, &options.model),
             endpoints,
             check: shared.check.clone(),
+            queues: shared.queues.clone(),
+            watching: Once::new(),
             halt: shared.halt.clone(),
             traffic: shared.traffic.clone(),
             route: shared.traffic.route(limits, options.strategy, per_minute),
@@ -109,6 +115,10 @@ impl Router {
     async fn persist(&self, request: &ChatRequest) -> Result<ChatReply, ModelError> {
         if let Some(check) = &self.check {
             check.pass(&self.halt).await?;
+        }
+        if let Some(queues) = &self.queues {
+            let endpoints = || self.endpoints.iter().map(|(endpoint, _)| endpoint);
+            self.watching.call_once(|| queues.watch(&self.traffic, self.route, endpoints()));
         }
         let bytes: usize = request.messages.iter().map(|message| message.content.len()).sum();
         let mut wanted = PermitRequest {

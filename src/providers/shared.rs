@@ -5,6 +5,7 @@ use super::address::shown;
 use super::capabilities::Capabilities;
 use super::check::Check;
 use super::facts::Facts;
+use super::queues::Queues;
 use crate::domain::Observer;
 use crate::domain::causes::causes;
 use crate::llm::halt::Halt;
@@ -50,6 +51,8 @@ pub struct Shared {
     facts: Arc<Facts>,
     /// The check before the first request, if there is to be one.
     pub(super) check: Option<Arc<Check>>,
+    /// The queues of endpoints, if they are to be watched.
+    pub(super) queues: Option<Arc<Queues>>,
     /// Who hears what becomes of calls.
     pub(super) calls: Observer<llm::Event>,
 }
@@ -70,6 +73,7 @@ impl Shared {
             clients: Mutex::default(),
             capabilities: Mutex::default(),
             check: None,
+            queues: None,
             calls,
         }
     }
@@ -77,6 +81,11 @@ impl Shared {
     /// The same, with a check of all endpoints before the first request. They may be down for so long at other times.
     pub fn checking(self, max_outage: Duration) -> Self {
         Self { check: Some(Arc::new(Check::new(max_outage))), ..self }
+    }
+
+    /// The same, with an eye on the queues of the endpoints, which are vLLM servers or may be.
+    pub fn watching_queues(self) -> Self {
+        Self { queues: Some(Arc::default()), ..self }
     }
 
     /// Takes note of the run: what it spent before it was resumed, and where that and what is learned of endpoints is kept.
@@ -89,9 +98,12 @@ impl Shared {
         self.ledger.iter().try_for_each(|ledger| ledger.open(store.clone(), run))
     }
 
-    /// Has another process, which makes the run with this one, decide about traffic and budget.
-    pub fn ask_at(&self, desk: &Desk) {
-        self.traffic.ask_at(desk.clone());
+    /// Has another process, which makes the run with this one, decide about the budget, and about traffic where both ask the
+    /// same endpoints.
+    pub fn ask_at(&self, desk: &Desk, have_endpoints_in_common: bool) {
+        if have_endpoints_in_common {
+            self.traffic.ask_at(desk.clone());
+        }
         self.ledger.iter().for_each(|ledger| ledger.ask_at(desk.clone()));
     }
 

@@ -6,7 +6,7 @@ use super::execute::on_workers;
 use super::inputs::Front;
 use super::open::{Looked, look};
 use super::prepare::prepare;
-use super::{RunError, signals};
+use super::{RunError, serving, signals};
 use crate::domain::Stage;
 use crate::knowledge::Anew;
 use crate::llm::dry_run::{Counts, StandIn};
@@ -34,7 +34,7 @@ pub struct DryRun {
 /// # Errors
 /// When the input can't be used, or the store can't be read.
 pub fn dry_run(settings: &Settings, listeners: &Listeners) -> Result<DryRun, RunError> {
-    let mut settings = settings.clone();
+    let mut settings = serving::named(settings)?.into_owned();
     (settings.knowledge.by_words, settings.knowledge.anew) = (true, Anew::Nothing);
     let settings = &settings;
     let prepared = prepare(settings, listeners)?;

@@ -4,6 +4,7 @@ use crate::domain::{Conversation, Observer, Wave};
 use crate::knowledge;
 use crate::llm::{self, Meter};
 use crate::operators::{self, Tally};
+use crate::servers;
 use crate::traffic;
 use std::sync::Arc;
 
@@ -12,6 +13,8 @@ use std::sync::Arc;
 pub enum Event<'a> {
     /// Documents are being read, or their passages indexed. From many threads at a time.
     Preparing(knowledge::Progress),
+    /// Something has happened to the run's own model servers. From the threads that keep them.
+    Serving(&'a servers::Event),
     /// Everything is read and in order.
     Prepared,
     /// Conversations are made from now on.
@@ -93,6 +96,12 @@ impl Listeners {
 impl<'a> From<&'a operators::Event> for Event<'a> {
     fn from(event: &'a operators::Event) -> Self {
         Self::Conversation(event)
+    }
+}
+
+impl<'a> From<&'a servers::Event> for Event<'a> {
+    fn from(event: &'a servers::Event) -> Self {
+        Self::Serving(event)
     }
 }
 

@@ -3,10 +3,10 @@
 use super::events::{Event, Listeners};
 use super::inputs::Front;
 use super::open::{Ready, Work};
+use super::part::Lead;
 use super::prepare::Prepared;
 use super::signals::{self, Signal};
 use super::writer::{Writer, Written};
-use super::part::Lead;
 use super::{Host, RunError};
 use crate::cluster::Mesh;
 use crate::dataflows::generate::{Order, Stages, generate};
@@ -20,9 +20,9 @@ use crate::store::{Journal, Replies, Reuse, Store};
 use crate::tools::{JournalledSearch, JournalledWeb};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::runtime::Runtime;
 use timely::worker::Worker;
 use timely::{CommunicationConfig, Config, WorkerConfig};
+use tokio::runtime::Runtime;
 
 /// A run that has been carried out, and whose files are still to be completed.
 pub struct Executed {
@@ -126,7 +126,8 @@ pub fn execute(
     let (shared, listeners) = (&prepared.shared, &host.listeners);
     let Ready { facts, store, recorder, waves, used, work } = ready;
     shared.open(&store, &facts.run_id)?;
-    let works = Works::start(settings, prepared, &facts, (store.clone(), work.reuse.clone()), work.normalisation, host)?;
+    let works =
+        Works::start(settings, prepared, &facts, (store.clone(), work.reuse.clone()), work.normalisation, host)?;
     let mesh = lead.map(|lead| lead.begin(&works, prepared, store.clone(), &work.earlier)).transpose()?;
 
     let started = Instant::now();

@@ -16,7 +16,8 @@ use crate::output::{self, OutputError, RunFacts};
 use crate::plan::{
     self, Asking, Distribution, MatchLanguage, Plan, PlanError, TopicOptions, personas::Pool, topics::Topics,
 };
-use crate::providers::{self, AgentOptions, Serper, Shared};
+use crate::providers::{self, AgentOptions, AttachError, Serper, Shared};
+use crate::servers::ServerError;
 use crate::settings::{PersonaSource, Settings, TopicSource, WebSettings, digest};
 use crate::stages::{Ask, Checks, Granularity, Judge, PromptError, Prompts, Responder};
 use crate::store::{Kept, StoreError};
@@ -37,6 +38,12 @@ pub enum RunError {
     /// Personas or topics can't be used.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// Attached model servers can't be used.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    /// The run's own model servers can't be used.
+    #[error(transparent)]
+    Servers(#[from] ServerError),
     /// A prompt template can't be used.
     #[error(transparent)]
     Prompts(#[from] PromptError),

@@ -4,6 +4,7 @@ use super::events::{Event, Listener, WaveFigures};
 use crate::domain::{Conversation, DropReason, Outcome};
 use crate::llm::{self, EventKind};
 use crate::operators::Tally;
+use crate::servers;
 use crate::traffic;
 
 /// The target of lines on conversations, and that of lines on models.
@@ -19,6 +20,7 @@ impl Listener for LogLines {
         match event {
             Event::Call(event) => call(event),
             Event::Traffic(event) => traffic(event),
+            Event::Serving(event) => serving(event),
             Event::Settled(conversation) => settled(conversation),
             Event::WaveSettled(figures) => wave(figures),
             Event::Ended(tally) => ended(tally),
@@ -65,6 +67,26 @@ fn traffic(event: &traffic::Event) {
         traffic::Event::LeftOut { error, .. } => tracing::error!(target: LLM, "[llm] not used any more: {error}"),
         traffic::Event::Learned { endpoint, text } => tracing::warn!(target: LLM, "[llm] endpoint {endpoint}: {text}"),
         traffic::Event::Spent { .. } | traffic::Event::CapReached { .. } => {}
+    }
+}
+
+fn serving(event: &servers::Event) {
+    match event {
+        servers::Event::Started { name, command, log } => {
+            tracing::info!(target: LLM, "[servers] {name}: started, with its log in {}: {command}", log.display());
+        }
+        servers::Event::Ready { name, base_url, took } => {
+            tracing::info!(target: LLM, "[servers] {name}: answers at {base_url}, after {:.0} s", took.as_secs_f64());
+        }
+        servers::Event::Died { name, how, pause } => tracing::warn!(
+            target: LLM,
+            "[servers] {name}: gone: {how}; it is started again in {} s", pause.as_secs()
+        ),
+        servers::Event::Left { name, base_url, pid } => tracing::warn!(
+            target: LLM,
+            "[servers] {name}: goes on at {base_url} after the run (auto_stop_on_exit: false); `kill {pid}` ends it"
+        ),
+        servers::Event::Loading { .. } => {}
     }
 }
 

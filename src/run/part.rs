@@ -6,10 +6,14 @@ use super::execute::Works;
 use super::identity::Identity;
 use super::open::{Claimed, Work};
 use super::prepare::{Prepared, prepare};
-use super::{Host, manifest, signals};
-use crate::cluster::{Begin, Call, ClusterError, Hub, Manifest, Member, Mesh, Remote, Reply, Served, Shape, Totals, Welcome, serve, variables};
+use super::{Host, manifest, serving, signals};
+use crate::cluster::{
+    Begin, Call, ClusterError, Hub, Manifest, Member, Mesh, Remote, Reply, Served, Shape, Totals, Welcome, serve,
+    variables,
+};
 use crate::domain::{Fingerprint, Normalisation};
 use crate::operators::{Quota, Target};
+use crate::servers::Serving;
 use crate::settings::{ClusterSettings, Launcher, Settings};
 use crate::store::Store;
 use crate::traffic::desk::{Desk, Told, withdrawn};
@@ -84,7 +88,13 @@ impl<'a> Lead<'a> {
     }
 
     /// Has the others begin, and connects to them.
-    pub fn begin(&self, works: &Works, prepared: &Prepared, store: Arc<dyn Store>, earlier: &[Fingerprint]) -> Result<Mesh, RunError> {
+    pub fn begin(
+        &self,
+        works: &Works,
+        prepared: &Prepared,
+        store: Arc<dyn Store>,
+        earlier: &[Fingerprint],
+    ) -> Result<Mesh, RunError> {
         let (run, meter, halt) = (works.run_id.clone(), prepared.shared.meter.clone(), prepared.shared.halt.clone());
         let (stop, signalled) = (works.stop.clone(), works.signalled.clone());
         let (handle, landing) = (works.runtime.handle().clone(), works.runtime.handle().clone());
@@ -156,15 +166,19 @@ pub fn take_part(settings: &Settings, cluster: &ClusterSettings, part: &Part, ho
         Err(ClusterError::Refused(_)) if cluster.launcher == Launcher::Local => return Ok(()),
         Err(error) => return Err(error.into()),
     };
+    let settings = &*serving::attached(settings)?;
     let (prepared, identity, manifest) = read(settings, &welcome, &host.listeners).inspect_err(|error| {
         member.failed(crate::domain::causes::causes(error));
     })?;
+    // On one machine those of the first process serve all.
+    let has_own = cluster.launcher != Launcher::Local && matches!(settings.serving, Serving::Managed(_));
+    let _servers = if has_own { serving::started(settings, &host.listeners)? } else { None };
     let begin = member.ready(manifest)?;
     let mesh = member.connect(&begin)?;
     let facts = prepared.sources.facts(settings, &identity);
     let learning = member.clone();
     prepared.shared.keep_facts(move |fact| Remote(learning.clone()).learn(fact));
-    prepared.shared.ask_at(&desk(member.clone()));
+    prepared.shared.ask_at(&desk(member.clone()), !has_own);
     let replies = Arc::new(Remote(member.clone()));
     let works = Works::start(settings, &prepared, &facts, (replies, welcome.reuse), identity.normalisation, host)?;
     tell_along(&works, &prepared, &member);

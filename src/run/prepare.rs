@@ -6,6 +6,7 @@ use super::{RunError, shutdown};
 use crate::llm::Prices;
 use crate::output::Stamp;
 use crate::providers::{Observers, Shared};
+use crate::servers::Serving;
 use crate::settings::Settings;
 
 /// What a run works on, read before anything is written.
@@ -27,6 +28,7 @@ pub fn prepare(settings: &Settings, listeners: &Listeners) -> Result<Prepared, R
     let prices = Prices::load(settings.prices.as_deref())?;
     let shared = Shared::new(prices, settings.budget, settings.max_outage, observers);
     let shared = if settings.check { shared.checking(settings.max_outage) } else { shared };
+    let shared = if settings.serving == Serving::Api { shared } else { shared.watching_queues() };
     let sources = Sources::read(settings, &shared, &|progress| listeners.tell(&Event::Preparing(progress)))?;
     listeners.tell(&Event::Prepared);
     let stamp = Stamp::from_env(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?;

@@ -1,13 +1,13 @@
 //! Who starts the processes of a cluster, ends them together, and starts them again when one is lost.
 
-use super::signals::{Signal, Signals};
 use super::RunError;
+use super::signals::{Signal, Signals};
 use crate::cluster::{ClusterError, LOST, variables};
 use crate::settings::{ClusterSettings, Launcher};
-use std::fmt;
-use std::net::TcpListener;
 use rustix::process::{Pid, kill_process, kill_process_group};
+use std::fmt;
 use std::io::Read;
+use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
@@ -134,7 +134,9 @@ impl Supervised {
                 (restarts, wait) = (0, FIRST_WAIT);
             }
             if restarts == self.restarts {
-                say(format!("{first}; it was started again {restarts} times (`run.distributed.restarts`), and is not any more"));
+                say(format!(
+                    "{first}; it was started again {restarts} times (`run.distributed.restarts`), and is not any more"
+                ));
                 return Ok(1);
             }
             (restarts, total) = (restarts + 1, total + 1);
@@ -182,11 +184,7 @@ fn start(process: usize, mut command: Command) -> Result<Child, ClusterError> {
 }
 
 /// Waits until all processes have ended; those that have not done their part, in the order in which they ended.
-async fn watch(
-    children: &mut [(usize, Child)],
-    signals: &mut Signals,
-    stopped: &mut Option<Signal>,
-) -> Vec<Loss> {
+async fn watch(children: &mut [(usize, Child)], signals: &mut Signals, stopped: &mut Option<Signal>) -> Vec<Loss> {
     let mut losses: Vec<Loss> = Vec::new();
     let mut open = children.len();
     let (mut deadline, mut is_over) = (None, false);
@@ -229,9 +227,10 @@ async fn watch(
 
 /// The next process that ends.
 async fn next_end(children: &mut [(usize, Child)]) -> (usize, ExitStatus) {
-    let waiting = children.iter_mut().filter(|(_, child)| child.id().is_some()).map(|(process, child)| {
-        Box::pin(async move { (*process, child.wait().await) })
-    });
+    let waiting = children
+        .iter_mut()
+        .filter(|(_, child)| child.id().is_some())
+        .map(|(process, child)| Box::pin(async move { (*process, child.wait().await) }));
     match futures_util::future::select_all(waiting).await.0 {
         (process, Ok(status)) => (process, status),
         (process, Err(_)) => (process, ExitStatus::default()),

@@ -3,10 +3,12 @@
 use super::events::{Event, Listener};
 use super::layout::COLUMNS;
 use super::repeats::Repeats;
+use crate::domain::terminal::shown;
 use crate::knowledge::{self, Step};
 use crate::llm::Meter;
 use crate::operators::Tally;
 use crate::output::logs::Console;
+use crate::servers;
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
@@ -117,6 +119,28 @@ impl Terminal {
         }
     }
 
+    /// Shows how far model servers are that load.
+    fn show_servers(&self, event: &servers::Event) {
+        let servers::Event::Loading { ready, replicas, elapsed, line } = event else { return };
+        let line = format!("{ready}/{replicas} model servers ready after {:.0} s: {line}", elapsed.as_secs_f64());
+        let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let cut = |columns| line.chars().take(columns).collect::<String>();
+        if self.bar.is_hidden() {
+            let mut said = lock(&self.said);
+            if said.elapsed() >= LINE_EVERY {
+                *said = Instant::now();
+                say(&shown(&cut(COLUMNS)));
+            }
+        } else {
+            if self.bar.is_finished() {
+                self.bar.reset();
+            }
+            self.bar.set_length(*replicas as u64);
+            self.bar.set_position(*ready as u64);
+            self.bar.set_message(shown(&cut(COLUMNS - BAR)).into_owned());
+        }
+    }
+
     /// Shows progress towards `total` accepted conversations from now on.
     fn draw(&self, total: u64, meter: &Arc<Meter>) {
         self.bar.reset();
@@ -140,6 +164,7 @@ impl Listener for Terminal {
     fn hear(&self, event: &Event<'_>) {
         match event {
             Event::Preparing(progress) => self.show(*progress),
+            Event::Serving(event) => self.show_servers(event),
             Event::Prepared => self.bar.finish_and_clear(),
             Event::Started { total, meter } => self.draw(*total, meter),
             Event::Progress(tally) => *lock(&self.figures) = Figures::of(tally),

@@ -10,6 +10,7 @@ use super::values::Values;
 use crate::domain::{Agent, Agents};
 use crate::llm::Tier;
 use crate::providers::{AgentOptions, EndpointOptions, Protocol, Provider};
+use crate::servers::Serving;
 use crate::traffic::{Budget, Strategy};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -65,6 +66,7 @@ const BUILTIN: &str = "builtin";
 /// The settings of one agent.
 pub(super) fn agent(
     role: &Role,
+    serving: &Serving,
     values: &Values,
     env: &BTreeMap<String, String>,
     report: &mut Diagnostics,
@@ -75,7 +77,7 @@ pub(super) fn agent(
     let is_builtin = who.is_some_and(|(who, _)| who.protocol == Protocol::Builtin);
     let timeout = Duration::from_secs_f64(values.get(keys::TIMEOUT.of(role.agent)));
     let flex_timeout = values.place(keys::TIMEOUT.of(role.agent)).map_or(FLEX_TIMEOUT, |_| timeout);
-    let asked = routing::Agent { role, provider, model, base_url, timeout, flex_timeout };
+    let asked = routing::Agent { role, serving, provider, model, base_url, timeout, flex_timeout };
     let endpoints = if is_builtin { Vec::new() } else { routing::endpoints(&asked, values, env, report) };
     let tiers = tiers(values.get(keys::SERVICE_TIER.of(role.agent)));
     demand_tiers(role, tiers, is_builtin, &endpoints, values, report);
@@ -172,9 +174,15 @@ pub(super) fn budget(values: &Values, agents: &Agents<AgentOptions>, report: &mu
     budget
 }
 
-/// Reports agents without a model.
-pub(super) fn demand_models(agents: &Agents<AgentOptions>, report: &mut Diagnostics) {
-    let nameless = |agent: &AgentOptions| agent.endpoints.iter().any(|endpoint| endpoint.model.is_empty());
+/// Reports agents without a model. Those of attached servers take what is served, and those of the run's own what it serves.
+pub(super) fn demand_models(agents: &Agents<AgentOptions>, serving: &Serving, report: &mut Diagnostics) {
+    let is_served = |endpoint: &EndpointOptions| match serving {
+        Serving::Api => false,
+        Serving::Attached => true,
+        Serving::Managed(options) => endpoint.key.starts_with(options.section),
+    };
+    let is_nameless = |endpoint: &EndpointOptions| endpoint.model.is_empty() && !is_served(endpoint);
+    let nameless = |agent: &AgentOptions| agent.endpoints.iter().any(is_nameless);
     let is_missing = |role: &&Role| agents.get(role.agent).is_some_and(nameless);
     let missing: Vec<_> = ROLES.iter().filter(is_missing).collect();
     if missing.is_empty() {

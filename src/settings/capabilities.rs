@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn settings_of_a_feature_that_is_off_are_not_read() {
         let unread: Vec<_> = keys::all().filter(|key| is_unread(key.path)).collect();
-        assert!(unread.len() > 30, "{}", unread.len());
+        assert!(unread.len() > 20, "{}", unread.len());
         for key in unread {
             for value in ["other", "-1", "[1]", "null", "{a: 1}", "${NOPE}"] {
                 assert_eq!(told(&format!("{}={value}", key.path)), Ok(vec![]), "{}: {value}", key.path);
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn what_lies_below_such_a_feature_is_not_read_either() {
         for (path, unread) in [
-            ("llm.vllm.anything", true),
+            ("llm.vllm.anything", false),
             ("run.distributed.enabled", false),
             ("run.distributed.enabled.x", true),
             ("tools.retrieval.embeddings.model_kwargs.a.b", false),

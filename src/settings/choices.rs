@@ -1,8 +1,8 @@
 //! The words that keys take, each with what it stands for.
 
+use super::cluster::{ClusterBackend, Launcher};
 use super::keys::Choice;
 use super::types::Choices;
-use super::cluster::{ClusterBackend, Launcher};
 use crate::domain::Normalisation;
 use crate::domain::task::RetrievalMode;
 use crate::knowledge;
@@ -22,6 +22,8 @@ macro_rules! choices {
 }
 
 choices! {
+    ServingMode: Api = "api" or "openai", VllmAttach = "vllm_attach", VllmManaged = "vllm_managed",
+        LlamacppManaged = "llamacpp_managed";
     TurnMode: Exact = "exact", Range = "range";
     Distribution: Uniform = "uniform", Poisson = "poisson" or "pois", Exponential = "exponential" or "exp";
     traffic::Strategy: WeightedLeastInflight = "weighted_least_inflight", RoundRobin = "round_robin",
@@ -45,6 +47,19 @@ choices! {
     ClusterBackend: Timely = "timely", Ray = "ray";
     Launcher: Local = "local", Manual = "manual";
     LogLevel: Info = "info", Debug = "debug";
+}
+
+/// Whose the model servers are: `llm.mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ServingMode {
+    /// Endpoints are asked wherever they are.
+    Api,
+    /// They are servers that run already, and are looked at before the run.
+    VllmAttach,
+    /// The run starts vLLM.
+    VllmManaged,
+    /// The run starts llama.cpp's server.
+    LlamacppManaged,
 }
 
 /// What ranks passages again: `tools.retrieval.reranker.backend`.

@@ -48,7 +48,9 @@ pub(super) fn cluster(values: &Values, report: &mut Diagnostics) -> Option<Clust
                 let text = format!(
                     "`{}` names hosts, and `{}: local` starts all processes on this machine; leave it empty, or set \
                      `{}: manual`",
-                    keys::HOSTS, keys::LAUNCHER, keys::LAUNCHER
+                    keys::HOSTS,
+                    keys::LAUNCHER,
+                    keys::LAUNCHER
                 );
                 report.conflict(&[keys::HOSTS.path], values.place(keys::HOSTS), text);
             }
@@ -75,12 +77,15 @@ fn hub(hosts: &[String], values: &Values, report: &mut Diagnostics) -> String {
             let text = format!(
                 "`{}` is empty: with `{}: manual` its first item is the host of process 0, which the others must reach, \
                  such as `10.0.0.1` or `node1:{port}`",
-                keys::HOSTS, keys::LAUNCHER
+                keys::HOSTS,
+                keys::LAUNCHER
             );
             report.conflict(&[keys::HOSTS.path], values.place(keys::HOSTS), text);
             String::new()
         }
-        Some(host) if host.rsplit_once(':').is_some_and(|(name, port)| !name.contains(':') && port.parse::<u16>().is_ok()) => {
+        Some(host)
+            if host.rsplit_once(':').is_some_and(|(name, port)| !name.contains(':') && port.parse::<u16>().is_ok()) =>
+        {
             host.to_owned()
         }
         // An IPv6 address stands in brackets before its port.

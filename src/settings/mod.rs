@@ -28,6 +28,7 @@ mod renames;
 mod resolve;
 mod retrieval;
 mod routing;
+mod servers;
 mod table;
 mod tree;
 mod types;
@@ -44,6 +45,7 @@ use crate::output;
 use crate::output::logs::LogLevel;
 use crate::plan;
 use crate::providers;
+use crate::servers::Serving;
 use crate::stages;
 use crate::store;
 use crate::tools;
@@ -176,6 +178,8 @@ pub struct Settings {
     /// The models of the agents that the run asks, with their endpoints: the user, the assistant, and the judge where it is
     /// enabled and online.
     pub agents: Agents<providers::AgentOptions>,
+    /// Whose the model servers are.
+    pub serving: Serving,
     /// How is judged, whether or not there is a judge.
     pub judge: stages::JudgeOptions,
     /// How long all endpoints may be down before the run stops.

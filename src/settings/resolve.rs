@@ -2,13 +2,13 @@
 
 use super::agents::{self, ROLES, agent};
 use super::choices::{CoverageMode, JudgeMode, OnFail, Trace, TurnMode};
+use super::cluster::cluster;
 use super::error::Diagnostics;
 use super::folders::Folders;
 use super::keys::listed;
 use super::types::{Setting, Text, Texts};
 use super::values::Values;
-use super::cluster::cluster;
-use super::{PersonaSource, PlanSettings, Resume, Settings, TopicSource, retrieval, table as keys, web};
+use super::{PersonaSource, PlanSettings, Resume, Settings, TopicSource, retrieval, servers, table as keys, web};
 use crate::domain::{Agent, Agents};
 use crate::output;
 use crate::plan;
@@ -34,12 +34,15 @@ pub(super) fn settings(
     agents::demand_providers(values, report);
     let is_judged = values.get(keys::JUDGE_ENABLED) && values.get(keys::JUDGE_MODE) == JudgeMode::Online;
     let asked = ROLES.iter().filter(|role| role.agent != Agent::Judge || is_judged);
-    let agents: Agents<_> = asked.map(|role| (role.agent, agent(role, values, env, report))).collect();
+    let mut serving = servers::serving(values, folders, report);
+    let agents: Agents<_> = asked.map(|role| (role.agent, agent(role, &serving, values, env, report))).collect();
     hint_at_the_judge(values, report);
-    agents::demand_models(&agents, report);
+    agents::demand_models(&agents, &serving, report);
     let budget = agents::budget(values, &agents, report);
     let output = output_options(values, folders, report);
     let beside = output.folder.parent().filter(|_| output.folder != folders.root);
+    let logs = beside.unwrap_or(&folders.root).join("logs");
+    servers::complete(&mut serving, &agents, &logs);
     Settings {
         root: folders.root.clone(),
         config_dir: folders.config_dir(),
@@ -63,13 +66,14 @@ pub(super) fn settings(
         answers: answers(values),
         web_search: web::search(values, env, report),
         agents,
+        serving,
         judge,
         max_outage: Duration::from_secs_f64(values.get(keys::MAX_OUTAGE)),
         check: true,
         budget,
         prices: prices(values, folders, report),
         prompts: PromptOptions { folder: prompts(values, folders, report) },
-        logs: beside.unwrap_or(&folders.root).join("logs"),
+        logs,
         log_level: values.get(keys::LOG_LEVEL),
         output,
         warnings: Vec::new(),

@@ -10,14 +10,16 @@ use super::types::{Endpoints, Holds, OneOf, Setting, Text};
 use super::values::Values;
 use crate::providers::provider::{self, COMPATIBLE};
 use crate::providers::{EndpointOptions, Protocol, Provider, Secret};
+use crate::servers::{ServedEndpoint, Serving};
 use crate::traffic::Strategy;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What an agent says of itself: its endpoints have it where they say nothing.
 pub(super) struct Agent<'a> {
     pub role: &'a Role,
+    pub serving: &'a Serving,
     pub provider: &'a str,
     pub model: &'a str,
     pub base_url: &'a str,
@@ -62,7 +64,15 @@ pub(super) fn endpoints(
         (endpoint::BASE_URL.path.to_owned(), agent.base_url.into()),
     ]);
     let place = values.place(keys::PROVIDER.of(agent.role.agent));
+    let (section, served) = served(agent);
+    if theirs.is_none() && !served.is_empty() {
+        let item = |(number, says)| Item { key: format!("{section}[{number}]"), place: None, address: None, says };
+        items = served.iter().enumerate().map(item).collect();
+    }
     if items.is_empty() {
+        if demand_attached(agent, values, report) {
+            return Vec::new();
+        }
         let key = format!("llm.agents.{}", agent.role.agent);
         let address = values.place(keys::BASE_URL.of(agent.role.agent));
         items.push(Item { key, place: place.as_ref(), address, says: &own });
@@ -79,6 +89,40 @@ pub(super) fn endpoints(
     }
     give_key(agent.role, &mut endpoints, env, report);
     endpoints
+}
+
+/// The servers that the run starts, as items of a list, and the section that says so.
+fn served(agent: &Agent) -> (&'static str, Vec<Map<String, Value>>) {
+    let Serving::Managed(options) = agent.serving else { return ("", Vec::new()) };
+    let item = |ServedEndpoint { name, base_url, model, max_in_flight }: ServedEndpoint| {
+        let model = if agent.model.is_empty() { model } else { agent.model.to_owned() };
+        // They want no key; what vLLM's users write for none is sent.
+        Map::from_iter([
+            (endpoint::NAME.path.to_owned(), json!(name)),
+            (endpoint::BASE_URL.path.to_owned(), json!(base_url)),
+            (endpoint::MODEL.path.to_owned(), json!(model)),
+            (endpoint::API_KEY.path.to_owned(), json!("EMPTY")),
+            (endpoint::MAX_IN_FLIGHT.path.to_owned(), json!(max_in_flight)),
+        ])
+    };
+    (options.section, options.endpoints().into_iter().map(item).collect())
+}
+
+/// Whether an agent lacks the server that it is to be attached to, which is reported once for all of them.
+fn demand_attached(agent: &Agent, values: &Values, report: &mut Diagnostics) -> bool {
+    const LIST: Setting<Endpoints> = keys::ROUTING_ENDPOINTS;
+    let is_elsewhere = !agent.base_url.is_empty() || !matches!(agent.provider, "" | "openai");
+    if *agent.serving != Serving::Attached || is_elsewhere {
+        return false;
+    }
+    let (role, own) = (agent.role.agent, keys::BASE_URL.of(agent.role.agent));
+    let text = format!(
+        "`{}` is `vllm_attach`, and the agent `{role}` has no server: list servers in `{LIST}`, such as \
+         [http://127.0.0.1:8000/v1], or set `{own}`",
+        keys::servers::MODE
+    );
+    report.conflict(&[LIST.path, own.path], values.place(keys::servers::MODE), text);
+    true
 }
 
 /// Gives the agent's key to its own address, and to endpoints without a key whose provider wants one: a server of the

@@ -5,8 +5,8 @@
 //! former names. Defaults and explanations are in `config/default.yaml`, which has exactly these keys. A key that
 //! nobody asks for does not compile, but for those of features that do not exist yet, which have no name.
 
-use super::cluster::{ClusterBackend, Launcher};
 use super::choices::{CoverageMode, JudgeMode, OnFail, RerankerBackend, ServiceTier, Trace, TurnMode};
+use super::cluster::{ClusterBackend, Launcher};
 use super::keys::{Choice, Key, Limit};
 use super::types::{Endpoints, Mapping, OneOf, Setting, Text, Texts, word_of};
 use super::{Settings, digest, sources};
@@ -30,7 +30,9 @@ pub(super) const TABLE: &[&[Key]] = &[
     STORE,
     POSTGRES,
     LLM,
-    VLLM,
+    servers::SERVING,
+    servers::VLLM,
+    servers::LLAMACPP,
     USER,
     ASSISTANT,
     ANSWERS,
@@ -212,6 +214,8 @@ keys! {
         env(&["LLM_ROUTING_ENDPOINTS_JSON"]);
 }
 
+pub(super) mod servers;
+
 /// The keys of an item of `llm.routing.endpoints`.
 pub(super) mod endpoint {
     use super::{Key, MANY, POSITIVE, SECONDS_OF_A_DAY, Setting, Text};
@@ -230,25 +234,6 @@ pub(super) mod endpoint {
         RPM: u32 = free("rpm"), limit(POSITIVE);
         TPM: u64 = free("tpm"), limit(MANY);
     }
-}
-
-unread! {
-    VLLM:
-    Text = switch("llm.mode", "model servers started or attached by the run; give each agent a `base_url`"),
-        one_of(&[Choice { word: "api", aliases: &["openai"] }, word("vllm_attach"), word("vllm_managed")]),
-        env(&["LLM_MODE"]), old_env(&["LLM_BACKEND"]), under(&["llm.backend"]);
-    Text = unread("llm.vllm.model");
-    Text = unread("llm.vllm.served_model_name");
-    u32 = unread("llm.vllm.replicas"), limit(POSITIVE);
-    f64 = unread("llm.vllm.num_gpus_per_replica"), limit(FROM_ZERO);
-    Text = unread("llm.vllm.host");
-    Text = unread("llm.vllm.advertise_host");
-    u16 = unread("llm.vllm.port_start"), limit(Limit::between(1.0, 65_535.0));
-    u32 = unread("llm.vllm.tensor_parallel_size"), limit(POSITIVE);
-    f64 = unread("llm.vllm.gpu_memory_utilization"), limit(SHARE);
-    u32 = unread("llm.vllm.max_num_seqs"), limit(POSITIVE);
-    f64 = unread("llm.vllm.health_timeout_s"), limit(SECONDS_OF_A_DAY);
-    bool = unread("llm.vllm.auto_stop_on_exit");
 }
 
 agent_keys! {

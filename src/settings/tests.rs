@@ -178,7 +178,7 @@ fn a_configuration_of_the_original_loads_unchanged() {
     ];
     assert_eq!(settings.warnings.len(), starts.len(), "{:?}", settings.warnings);
     assert!(settings.warnings.iter().zip(starts).all(|(warning, start)| warning.starts_with(start)));
-    for switched in ["saving.hf_push.enabled=true", "run.distributed.enabled=true", "llm.mode=vllm_managed"] {
+    for switched in ["saving.hf_push.enabled=true", "run.distributed.enabled=true"] {
         let error = load(ORIGINAL, &env, &[switched]).unwrap_err();
         assert!(error.starts_with(&format!("not supported yet: {}: ", switched.split_once('=').unwrap().0)), "{error}");
     }
@@ -370,11 +370,11 @@ tools: {retrieval: {embeddings: {backend: sentence_transformers}}, web_search: {
     assert_eq!(
         starts,
         [
-            "12 problems in the configuration:",
+            "11 problems in the configuration:",
             "`run.batch_size`",
             "`run.turns.min`",
             "Forbidden LLM global key(s) in YAML",
-            "not supported yet",
+            "`llm.vllm.model` must be set in the mode `vllm_managed`",
             "Forbidden credential key(s) in YAML",
             "`llm.agents.user.provider`",
             "`llm.agents.assistant.model`",
@@ -382,7 +382,6 @@ tools: {retrieval: {embeddings: {backend: sentence_transformers}}, web_search: {
             "Missing or empty environment variable `SERPER_API_KEY`",
             "`tools.retrieval.top_k`",
             "unknown key `judge.mod`; did you mean `judge.mode`? (--set judge.mod)",
-            "Missing LLM model for required agent(s)",
         ],
         "{found}"
     );

@@ -1,8 +1,8 @@
 //! The journal of a run: replies go to the store in groups, and whoever brought one waits until it is durable.
 
 use super::packing::{Packer, unpacked};
-pub use super::records::Paid;
 use super::places::Places;
+pub use super::records::Paid;
 use super::{Entry, Replies, StoreError};
 use crate::domain::{Digest, LanguageIndex, Place, Slot};
 use serde::{Deserialize, Serialize};

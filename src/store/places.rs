@@ -34,9 +34,7 @@ impl Places {
 
     /// Whether there may be a reply.
     pub fn may_have(&self, place: &Place) -> bool {
-        Some(*place) <= self.forgotten
-            || self.since.contains(place)
-            || self.before.binary_search(&place.slot).is_ok()
+        Some(*place) <= self.forgotten || self.since.contains(place) || self.before.binary_search(&place.slot).is_ok()
     }
 }
 
@@ -55,7 +53,10 @@ mod tests {
         let mut places = Places::new(vec![place(2, 0).slot, place(1, 0).slot]);
         places.add(place(3, 1));
         assert!(places.may_have(&place(1, 0)) && places.may_have(&place(2, 7)), "any turn of those of before");
-        assert_eq!([(3, 1), (3, 0), (4, 0)].map(|(index, turn)| places.may_have(&place(index, turn))), [true, false, false]);
+        assert_eq!(
+            [(3, 1), (3, 0), (4, 0)].map(|(index, turn)| places.may_have(&place(index, turn))),
+            [true, false, false]
+        );
     }
 
     #[test]
@@ -64,6 +65,9 @@ mod tests {
         (0..=MOST as u32).rev().for_each(|index| places.add(place(index, 1)));
         assert_eq!(places.since.len(), MOST);
         assert!(places.may_have(&place(0, 1)) && places.may_have(&place(0, 0)), "the lowest is not known any more");
-        assert_eq!([(1, 1), (1, 2), (MOST as u32, 1)].map(|(at, turn)| places.may_have(&place(at, turn))), [true, false, true]);
+        assert_eq!(
+            [(1, 1), (1, 2), (MOST as u32, 1)].map(|(at, turn)| places.may_have(&place(at, turn))),
+            [true, false, true]
+        );
     }
 }

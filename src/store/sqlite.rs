@@ -2,8 +2,8 @@
 
 use super::database::{Access, Database};
 use super::{
-    Admission, Charge, Entry, Fact, Mark, Replies, Run, Settled, Spending, Spent, State, Store, StoreError, Tiered, replies,
-    runs, salvage,
+    Admission, Charge, Entry, Fact, Mark, Replies, Run, Settled, Spending, Spent, State, Store, StoreError, Tiered,
+    replies, runs, salvage,
 };
 use crate::domain::{Digest, Fingerprint, Place, Slot};
 use rusqlite::Connection;
@@ -75,7 +75,7 @@ impl Sqlite {
     fn of(runs: Database, journal: Database, path: PathBuf, access: Access) -> Result<Self, StoreError> {
         let reader = replies::open(&path, Access::Read)?;
         let rebuilt = (access == Access::Write).then(|| AtomicU64::new(0));
-Ok(Self { runs: Mutex::new(runs), journal: Mutex::new(journal), reader: Mutex::new(reader), path, rebuilt })
+        Ok(Self { runs: Mutex::new(runs), journal: Mutex::new(journal), reader: Mutex::new(reader), path, rebuilt })
     }
 
     /// Does something with the journal. Where that shows that it is damaged, it is rebuilt, and done once more.

@@ -78,7 +78,15 @@ pub struct Reservation {
 impl BudgetLedger {
     /// Nothing spent yet; when the budget is used up, the run is halted.
     pub fn new(budget: Budget, halt: Arc<Halt>, observer: Observer<Event>) -> Self {
-        Self { budget, account: Arc::default(), settled: Notify::new(), halt, recorder: OnceLock::new(), desk: OnceLock::new(), observer }
+        Self {
+            budget,
+            account: Arc::default(),
+            settled: Notify::new(),
+            halt,
+            recorder: OnceLock::new(),
+            desk: OnceLock::new(),
+            observer,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Account> {

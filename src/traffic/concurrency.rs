@@ -9,12 +9,17 @@ const DECREASE: f64 = 0.7;
 const INCREASE: f64 = 1.0 / 16.0;
 /// A limit is in the way from this share of it on, and only then raised.
 const IN_THE_WAY: f64 = 0.8;
+/// Requests that may wait at a server, as a share of those that it works on: enough to keep it busy.
+const QUEUE: f64 = 1.0 / 8.0;
+/// What is left of the requests in flight at least, however long the queue is: others may wait there too.
+const LEAST_LEFT: f64 = 0.5;
 
-/// The concurrency limit of an endpoint: the lower one of two.
+/// The concurrency limit of an endpoint: the lowest one of three.
 ///
 /// Back pressure, that is a complaint of too many requests or a reply that did not come in time, decreases one of them
 /// multiplicatively, and replies increase it additively again (D. Chiu, R. Jain, 1989). The other one is found by comparing
-/// throughput, see [`super::throughput`].
+/// throughput, see [`super::throughput`]. The third is for servers that tell how many requests wait there: as many are in flight as
+/// it works on, and a few more.
 ///
 /// # Examples
 ///
@@ -37,6 +42,8 @@ pub struct ConcurrencyLimit {
     before_decrease: f64,
     /// Decreases so far: only a request sent since the last one tells of the limit in force.
     epoch: u64,
+    /// What a server's own account of its queue has left: unlimited until requests wait there.
+    queue_limit: f64,
     /// The other limit, from the first request on.
     throughput: ThroughputSearch,
 }
@@ -58,11 +65,11 @@ impl ConcurrencyLimit {
     /// The limit of an endpoint of which nothing is known.
     pub fn new() -> Self {
         let throughput = ThroughputSearch::new();
-        Self { pressed_limit: f64::INFINITY, before_decrease: 1.0, epoch: 0, throughput }
+        Self { pressed_limit: f64::INFINITY, before_decrease: 1.0, epoch: 0, queue_limit: f64::INFINITY, throughput }
     }
 
     fn limit(&self) -> f64 {
-        self.pressed_limit.min(self.throughput.limit()).max(1.0)
+        self.pressed_limit.min(self.queue_limit).min(self.throughput.limit()).max(1.0)
     }
 
     /// The most requests at a time, at least one.
@@ -102,6 +109,18 @@ impl ConcurrencyLimit {
         is_news
     }
 
+    /// The server says that so many of the requests in flight wait there. A limit that was too low is raised again.
+    pub fn queued(&mut self, waiting: u32, in_flight: u32) {
+        let (waiting, in_flight) = (f64::from(waiting), f64::from(in_flight));
+        let working = (in_flight - waiting).max(in_flight * LEAST_LEFT).max(1.0);
+        let wanted = working + (working * QUEUE).ceil();
+        if waiting > (working * QUEUE).ceil() {
+            self.queue_limit = self.queue_limit.min(wanted);
+        } else if waiting == 0.0 && in_flight >= IN_THE_WAY * self.queue_limit {
+            self.queue_limit += (self.queue_limit * QUEUE).max(1.0);
+        }
+    }
+
     /// A request ended in a way that says nothing of how much the endpoint can do.
     pub fn ended(&mut self, sent: Sent) {
         self.throughput.ended(sent.call, Outcome::Unknown);
@@ -130,6 +149,29 @@ mod tests {
         assert_eq!(limit.current_limit(), 15);
         assert!(limit.pressed(second, Outcome::TimedOut, 10));
         assert_eq!(limit.current_limit(), 7, "what was in flight counts, not what might have been");
+    }
+
+    #[test]
+    fn what_waits_at_a_server_is_held_back_and_comes_again_when_nothing_waits() {
+        let mut limit = ConcurrencyLimit::new();
+        limit.queued(0, 24);
+        limit.queued(3, 24);
+        assert_eq!(limit.current_limit(), 24, "a few keep it busy");
+        // It works on 16 at a time.
+        limit.queued(8, 24);
+        assert_eq!(limit.current_limit(), 18);
+        limit.queued(2, 18);
+        assert_eq!(limit.current_limit(), 18);
+        limit.queued(0, 18);
+        assert_eq!(limit.current_limit(), 20);
+        // Nobody uses the limit: that says nothing of it.
+        limit.queued(0, 4);
+        assert_eq!(limit.current_limit(), 20);
+        // A queue of others takes half at a time, and never all.
+        for left in [12, 7, 4, 3, 2, 2] {
+            limit.queued(1000, limit.current_limit());
+            assert_eq!(limit.current_limit(), left);
+        }
     }
 
     #[test]

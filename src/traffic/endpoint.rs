@@ -217,6 +217,11 @@ impl Endpoint {
         }
     }
 
+    /// So many requests wait there, by its own account.
+    pub fn queued(&mut self, waiting: u32) {
+        self.concurrency.queued(waiting, self.in_flight);
+    }
+
     /// It has too much to do, and asks for so much time.
     pub fn overloaded(
         &mut self,

@@ -29,8 +29,8 @@ use permit::Granted;
 pub use permit::{Permit, Refusal};
 use route::{Dispatched, Outage, Routes, Waiter};
 pub use route::{RouteId, TargetId};
-use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -208,6 +208,11 @@ impl Traffic {
             drop(desk.ask(Asked::TakesLess(route, target)));
         }
         self.lock().endpoint(route, target).takes_less = true;
+    }
+
+    /// Takes note of how many requests wait at an endpoint, by its own account: while some do, it is given fewer at a time.
+    pub fn queued(&self, route: RouteId, target: TargetId, waiting: u32) {
+        self.dispatch(|state, _| state.endpoint(route, target).queued(waiting));
     }
 
     /// Whether all endpoints that can be expected to take a request have refused this one.

@@ -225,7 +225,9 @@ async fn what_becomes_of_an_endpoint_is_told_once() {
         traffic.acquire(route, request).await.unwrap()
     };
     let (first, second) = (acquire().await, acquire().await);
-    assert!(first.failed(Failure::Unreachable, "refused").await && second.failed(Failure::Unreachable, "refused").await);
+    assert!(
+        first.failed(Failure::Unreachable, "refused").await && second.failed(Failure::Unreachable, "refused").await
+    );
     acquire().await.replied(None, &empty);
     acquire().await.replied(None, &empty);
     let (first, second) = (acquire().await, acquire().await);

@@ -66,7 +66,12 @@ fn run(load: Load) -> (Made, Course) {
     let earlier: Arc<[Fingerprint]> = load.earlier().into_iter().collect();
     let stages = load.stages();
     let graph = move |executor: &Executor, worker: &mut Worker| {
-        let order = Order { quota: quota.clone(), retries: Attempt(load.retries), earlier: earlier.clone(), threads: load.workers };
+        let order = Order {
+            quota: quota.clone(),
+            retries: Attempt(load.retries),
+            earlier: earlier.clone(),
+            threads: load.workers,
+        };
         let (index, settled, tallied) = (worker.index(), settled.clone(), tallied.clone());
         let report = move |tally: &Tally| tallied.send((index, tally.clone())).expect("the test listens");
         let write = move |worker, settlement| settled.send((worker, settlement)).expect("the test listens");

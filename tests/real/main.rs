@@ -6,6 +6,7 @@
 mod corpus;
 mod embeddings;
 mod llama;
+mod managed;
 mod native;
 mod parts;
 mod proxy;

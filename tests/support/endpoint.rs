@@ -67,6 +67,9 @@ impl Reply {
     }
 }
 
+/// The response to a request without a body.
+type Page = dyn Fn() -> Reply + Send + Sync;
+
 /// The reply to a request with this number, from 0.
 type Answer = dyn Fn(&Value, u64) -> Reply + Send + Sync;
 
@@ -76,6 +79,10 @@ pub struct Behaviour {
     answer: Arc<Answer>,
     /// The list of models, if there is one.
     models: Option<Reply>,
+    /// What else there is to get, by its path.
+    pages: Vec<(&'static str, Arc<Page>)>,
+    /// The key that what lies below `/v1` is kept by, as vLLM has it.
+    key: Option<Arc<str>>,
     /// Where it answers; empty for everywhere.
     path: &'static str,
 }
@@ -83,12 +90,23 @@ pub struct Behaviour {
 impl Behaviour {
     /// Answers with this function.
     pub fn new(reply: impl Fn(&Value, u64) -> Reply + Send + Sync + 'static) -> Self {
-        Self { answer: Arc::new(reply), models: None, path: "/v1/chat/completions" }
+        Self { answer: Arc::new(reply), models: None, pages: Vec::new(), key: None, path: "/v1/chat/completions" }
     }
 
     /// The same, with this response to `GET /v1/models`; without one there is no such place.
     pub fn listing(self, models: Reply) -> Self {
         Self { models: Some(models), ..self }
+    }
+
+    /// The same with a page at another path.
+    pub fn page(mut self, path: &'static str, page: impl Fn() -> Reply + Send + Sync + 'static) -> Self {
+        self.pages.push((path, Arc::new(page)));
+        self
+    }
+
+    /// The same, kept by a key.
+    pub fn guarded_by(self, key: &str) -> Self {
+        Self { key: Some(key.into()), ..self }
     }
 
     /// The same at another path than that of chats; at an empty one, everywhere.
@@ -138,10 +156,19 @@ pub struct Address {
 impl Address {
     /// A free port of the loopback interface, which nobody else can take.
     pub fn free() -> Self {
-        let socket = TcpSocket::new_v4().expect("a socket");
-        socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
-        let base_url = format!("http://{}/v1", socket.local_addr().expect("an address"));
-        Self { socket, base_url }
+        Self::bound(0).expect("a free port")
+    }
+
+    /// This port of the loopback interface; a free one where it is 0.
+    pub fn bound(port: u16) -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        if port > 0 {
+            // What an earlier server has left of its connections is in nobody's way.
+            socket.set_reuseaddr(true)?;
+        }
+        socket.bind(([127, 0, 0, 1], port).into())?;
+        let base_url = format!("http://{}/v1", socket.local_addr()?);
+        Ok(Self { socket, base_url })
     }
 
     /// Starts an endpoint there, on a thread of its own.
@@ -268,6 +295,13 @@ async fn accept(listener: TcpListener, state: Arc<State>, mut stopped: oneshot::
 async fn respond(state: &State, request: Request<Incoming>) -> io::Result<Response<Payload>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    let bearer = |key: &str| head.headers.get("authorization").is_some_and(|given| *given == format!("Bearer {key}"));
+    if head.uri.path().starts_with("/v1") && state.behaviour.key.as_deref().is_some_and(|key| !bearer(key)) {
+        return response(Reply::json(401, &json!({"error": "Unauthorized"})));
+    }
+    if let Some((_, page)) = state.behaviour.pages.iter().find(|(path, _)| head.uri.path() == *path) {
+        return response(page());
+    }
     if head.method == "GET" && head.uri.path() == "/v1/models" {
         state.looks.fetch_add(1, Ordering::SeqCst);
         let models = state.behaviour.models.clone();

@@ -38,21 +38,22 @@ const MAY_IMPORT: &str = "
     stages: domain knowledge plan llm tools
     operators: domain
     dataflows: domain operators
-    settings: domain knowledge llm output plan providers stages store tools traffic
+    servers: domain
+    settings: domain knowledge llm output plan providers servers stages store tools traffic
     cli: settings
-    run: builtin cluster domain plan knowledge store files output llm providers traffic tools stages operators dataflows settings
-    main: cli cluster domain knowledge output run settings store
+    run: builtin cluster domain plan knowledge store files output llm providers servers traffic tools stages operators dataflows settings
+    main: cli cluster domain knowledge output run servers settings store
     lib:
 ";
 
 /// What only some modules (and those below them) may name.
 const PLACES: [(&[&str], &str); 5] = [
     (&["timely", "differential_dataflow"], "cluster operators dataflows run"),
-    (&["async"], "knowledge llm providers traffic builtin stages tools store run operators::call"),
+    (&["async"], "knowledge llm providers servers traffic builtin stages tools store run operators::call"),
     (&["tokio::runtime::Runtime", "tokio::runtime::Builder", "tokio::main"], "run"),
     (
         &["std::thread::spawn", "std::thread::scope", "std::thread::Builder"],
-        "run store::journal output::logs traffic::budget knowledge::embeddings",
+        "run store::journal output::logs traffic::budget knowledge::embeddings servers::guard",
     ),
     (&["std::process::exit", "std::process::abort"], "main run::signals"),
 ];

@@ -21,6 +21,17 @@ pub(in crate::providers) enum Found {
     Refused(String),
 }
 
+/// What a server says of its queue.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::providers) enum Queue {
+    /// So many requests wait there.
+    Waiting(u32),
+    /// It says nothing of it.
+    Unknown,
+    /// There is no answer.
+    Unreachable,
+}
+
 impl Endpoint {
     /// What tells it from others but for the model: endpoints that have it in common need one look.
     pub fn site(&self) -> String {
@@ -51,6 +62,17 @@ impl Endpoint {
         Found::There(if status.is_success() { response::models(&body) } else { Vec::new() })
     }
 
+    /// Asks a vLLM server how many requests wait there. It needs no key for that, and gets none.
+    pub async fn queue(&self) -> Queue {
+        let Ok(response) = self.client.get(metrics(&self.models)).timeout(LOOK).send().await else {
+            return Queue::Unreachable;
+        };
+        if !response.status().is_success() {
+            return Queue::Unknown;
+        }
+        response.text().await.map_or(Queue::Unreachable, |text| waiting(&text).map_or(Queue::Unknown, Queue::Waiting))
+    }
+
     /// Says that a list of models has not the one that is asked for.
     pub fn hint(&self, models: &[String]) {
         let named = |model: &String| model.rsplit('/').next() == self.sent_model.rsplit('/').next();
@@ -66,6 +88,27 @@ impl Endpoint {
     }
 }
 
+/// Where a server that lists its models there tells of itself, as Prometheus asks.
+fn metrics(models: &Url) -> Url {
+    let mut url = models.clone();
+    let root = models.path().trim_end_matches("/models").trim_end_matches("/v1");
+    url.set_path(&format!("{root}/metrics"));
+    url.set_query(None);
+    url
+}
+
+/// How many requests wait, by the metrics of vLLM: the sum over its engines.
+fn waiting(metrics: &str) -> Option<u32> {
+    const NAME: &str = "vllm:num_requests_waiting";
+    let values = metrics.lines().filter_map(|line| {
+        let rest = line.strip_prefix(NAME)?;
+        // A name that goes on is another one.
+        let labelled = rest.starts_with('{') || rest.starts_with(' ');
+        rest.rsplit(' ').next().filter(|_| labelled)?.parse::<f64>().ok()
+    });
+    values.fold(None, |sum, value| Some(sum.unwrap_or(0) + value.clamp(0.0, f64::from(u32::MAX)) as u32))
+}
+
 /// Where the models are listed.
 pub(super) fn models(protocol: Protocol, base: &Url) -> Url {
     let version = match protocol {
@@ -74,4 +117,36 @@ pub(super) fn models(protocol: Protocol, base: &Url) -> Url {
         _ => "",
     };
     with_path(base, &format!("{version}/models"))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queues_of_all_engines_count_and_other_metrics_do_not() {
+        let told = "# HELP vllm:num_requests_waiting Number of requests waiting.\n# TYPE vllm:num_requests_waiting gauge\n\
+                    vllm:num_requests_running{engine=\"0\",model_name=\"m\"} 8.0\n\
+                    vllm:num_requests_waiting{engine=\"0\",model_name=\"m\"} 3.0\n\
+                    vllm:num_requests_waiting{engine=\"1\",model_name=\"m\"} 4.0\n\
+                    vllm:num_requests_waiting_by_reason{reason=\"capacity\"} 7.0\n";
+        assert_eq!(waiting(told), Some(7));
+        assert_eq!(waiting("vllm:num_requests_waiting 0.0\n"), Some(0));
+        for other in ["", "llamacpp:requests_processing 3\n", "<html>", "vllm:num_requests_waiting nothing"] {
+            assert_eq!(waiting(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn metrics_lie_beside_the_version() {
+        for (base, expected) in [
+            ("http://h:1/v1", "http://h:1/metrics"),
+            ("http://h:1/a/v1?key=2", "http://h:1/a/metrics"),
+            ("http://h:1", "http://h:1/metrics"),
+        ] {
+            let models = models(Protocol::ChatCompletions, &Url::parse(base).unwrap());
+            assert_eq!(metrics(&models).as_str(), expected);
+        }
+    }
 }
