@@ -60,7 +60,7 @@ pub struct Work {
 pub fn open(settings: &Settings, prepared: &Prepared, listeners: &Listeners) -> Result<Opened, RunError> {
     let Prepared { sources, stamp, .. } = prepared;
     let path = settings.output.folder.as_path();
-    let folder = Folder::claim(path)?;
+    let folder = Folder::claim(path, &settings.store.backend)?;
     let identity = Identity::of(settings, &folder.runs)?;
     let manifest = manifest::manifest(settings, sources, &identity);
     if let Some(run) = &identity.resumed {
@@ -120,7 +120,7 @@ pub struct Looked {
 /// # Errors
 /// When it may not go ahead, or its state can't be read.
 pub fn look(settings: &Settings, prepared: &Prepared) -> Result<Looked, RunError> {
-    let folder = Folder::look(&settings.output.folder)?;
+    let folder = Folder::look(&settings.output.folder, &settings.store.backend)?;
     let runs = folder.as_ref().map(|folder| folder.runs.as_slice()).unwrap_or_default();
     let identity = Identity::of(settings, runs)?;
     if let Some(run) = &identity.resumed {

@@ -27,6 +27,7 @@ mod renames;
 mod resolve;
 mod retrieval;
 mod routing;
+mod storage;
 mod table;
 mod tree;
 mod types;

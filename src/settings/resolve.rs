@@ -7,12 +7,11 @@ use super::folders::Folders;
 use super::keys::listed;
 use super::types::{Setting, Text, Texts};
 use super::values::Values;
-use super::{PersonaSource, PlanSettings, Resume, Settings, TopicSource, retrieval, table as keys, web};
+use super::{PersonaSource, PlanSettings, Resume, Settings, TopicSource, retrieval, storage, table as keys, web};
 use crate::domain::{Agent, Agents};
 use crate::output;
 use crate::plan;
 use crate::stages::{Accept, AnswerOptions, JudgeOptions, PromptOptions};
-use crate::store;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -52,7 +51,7 @@ pub(super) fn settings(
         run_id: name(keys::RUN_ID, values, report),
         resume: self::resume(resume, values, report),
         reuse_from: name(keys::REUSE_FROM, values, report),
-        store: store::Options { keep_calls: values.get(keys::KEEP_CALLS) },
+        store: storage::options(values, env, report),
         plan: plan(values, folders, report),
         topics_path: values.get(keys::TOPICS_PATH).to_owned(),
         topics_enabled: values.get(keys::TOPICS_ENABLED),
