@@ -29,8 +29,6 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long an opening waits for a server that does not answer: it may be named wrongly.
-const PATIENCE_TO_OPEN: Duration = Duration::from_secs(15);
 /// How long a claim waits for a process that has just ended, whose connections the server still has.
 const PATIENCE_TO_CLAIM: Duration = Duration::from_secs(5);
 
@@ -69,23 +67,18 @@ impl Postgres {
     /// its state is in another database.
     pub fn open(outputs: &Path, options: &Options) -> Result<Self, StoreError> {
         let pool = Pool::new(options.clone())?;
-        let opened = pool.persist(PATIENCE_TO_OPEN, || {
-            let session = pool.connect(true)?;
-            let found = pool.wait(schema::bring_up(&session))?;
-            Ok((session, found))
-        });
-        let (session, found) = opened.map_err(|failure| pool.error("open", &failure))?;
+        let (_, found) = pool.begin(true, schema::bring_up)?;
         expect_known(&pool, found)?;
         let marker = match Marker::read(outputs)? {
             Some(marker) => marker,
             None => {
-                let made = pool.wait(identity::make(&session)).map_err(|failure| pool.error("write to", &failure))?;
+                let (_, made) = pool.begin(true, identity::make)?;
                 let marker = Marker { folder: made, server: pool.server().to_owned() };
                 marker.write(outputs)?;
                 marker
             }
         };
-        let claim = claim(&pool, &session, outputs, &marker)?;
+        let (session, claim) = claim(&pool, outputs, &marker)?;
         let pool = pool.claimed(claim, session);
         pool.fill();
         Ok(Self { pool, folder: claim.folder, places: Places::default() })
@@ -98,15 +91,11 @@ impl Postgres {
     pub fn look(outputs: &Path, options: &Options) -> Result<Option<Self>, StoreError> {
         let Some(marker) = Marker::read(outputs)? else { return Ok(None) };
         let pool = Pool::new(options.clone())?;
-        let looked = pool.persist(PATIENCE_TO_OPEN, || {
-            let session = pool.connect(false)?;
-            pool.wait(async {
-                let found = schema::found(&session).await?;
-                let folder = if found == 0 { None } else { identity::number(&session, &marker.folder).await? };
-                Ok((found, folder))
-            })
-        });
-        let (found, folder) = looked.map_err(|failure| pool.error("open", &failure))?;
+        let (_, (found, folder)) = pool.begin(false, async |session: &Session| {
+            let found = schema::found(session).await?;
+            let folder = if found == 0 { None } else { identity::number(session, &marker.folder).await? };
+            Ok((found, folder))
+        })?;
         expect_known(&pool, found)?;
         let folder = folder.ok_or_else(|| elsewhere(&pool, outputs, &marker))?;
         Ok(Some(Self { pool, folder, places: Places::default() }))
@@ -143,12 +132,13 @@ fn elsewhere(pool: &Pool, outputs: &Path, marker: &Marker) -> StoreError {
     StoreError::Elsewhere { path, was, server }
 }
 
-fn claim(pool: &Pool, session: &Session, outputs: &Path, marker: &Marker) -> Result<Claim, StoreError> {
+fn claim(pool: &Pool, outputs: &Path, marker: &Marker) -> Result<(Session, Claim), StoreError> {
     let started = Instant::now();
     loop {
-        let claimed = pool.wait(identity::claim(session, &marker.folder));
-        match claimed.map_err(|failure| pool.error("write to", &failure))? {
-            Claimed::Ours(claim) => return Ok(claim),
+        let (session, claimed) =
+            pool.begin(true, async |session: &Session| identity::claim(session, &marker.folder).await)?;
+        match claimed {
+            Claimed::Ours(claim) => return Ok((session, claim)),
             Claimed::Unknown => return Err(elsewhere(pool, outputs, marker)),
             Claimed::Busy if started.elapsed() < PATIENCE_TO_CLAIM => thread::sleep(Duration::from_millis(50)),
             Claimed::Busy => {

@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 
 /// How long a server may be away: it restarts, or another one takes over.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+/// How long an opening waits for a server that does not answer: it may be named wrongly.
+const PATIENCE_TO_OPEN: Duration = Duration::from_secs(15);
 /// The first pause before it is tried again, and the longest.
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -108,6 +110,23 @@ impl Pool {
 
     fn told(&self, failure: &Failure) -> String {
         self.options.dsn.hide(&failure.told())
+    }
+
+    /// Does something on a new connection that nobody else uses, and tells what came of it; anew where it breaks.
+    ///
+    /// # Errors
+    /// When the server can't be reached or refuses.
+    pub fn begin<T>(
+        &self,
+        writes: bool,
+        work: impl AsyncFn(&Session) -> Result<T, Failure>,
+    ) -> Result<(Session, T), StoreError> {
+        let begun = self.persist(PATIENCE_TO_OPEN, || {
+            let session = self.connect(writes)?;
+            let done = self.wait(work(&session))?;
+            Ok((session, done))
+        });
+        begun.map_err(|failure| self.error("open", &failure))
     }
 
     /// Reads something.
