@@ -129,7 +129,7 @@ impl Pool {
         begun.map_err(|failure| self.error("open", &failure))
     }
 
-    /// Reads something.
+    /// Reads something on a connection of the pool.
     ///
     /// # Errors
     /// When the server does not tell it, or is away for too long.

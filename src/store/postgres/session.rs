@@ -62,7 +62,7 @@ impl Network {
         Ok(Self { handle, stop: Some(stop), alive: Some(alive), thread: Some(thread), tls })
     }
 
-    /// A new connection.
+    /// Makes a new connection to the server.
     ///
     /// # Errors
     /// When the server can't be reached or refuses.
