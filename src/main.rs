@@ -12,7 +12,7 @@ use dlgforge::output::logs;
 use dlgforge::run::{Host, Listener, Listeners, LogLines, Obey, Part, Ran, RunEnd, RunError, Terminal};
 use dlgforge::servers::{GuardOptions, Serving};
 use dlgforge::settings::{ClusterSettings, KnowledgeSettings, Launcher, Resume, Settings};
-use dlgforge::store::{Run, State};
+use dlgforge::store::{DSN_VARIABLE, Run, State};
 use mimalloc::MiMalloc;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -240,7 +240,8 @@ fn status(args: &StatusArgs) -> Result<ExitCode, String> {
     if !args.outputs.is_dir() {
         return Err(format!("there is no folder {folder}; name the output folder of a project (`saving.output_dir`)"));
     }
-    let reports = dlgforge::run::status(&args.outputs).map_err(|error| causes(&error))?;
+    let reports = dlgforge::run::status(&args.outputs, environment().get(DSN_VARIABLE).map(String::as_str))
+        .map_err(|error| causes(&error))?;
     if reports.is_empty() {
         say(&format!("{folder} has no runs\n"));
     }

@@ -1,7 +1,7 @@
 //! The output folder as a whole: claimed by one process at a time, with the store of all its runs.
 
 use super::{FilesError, table, whole};
-use crate::store::{Mark, Run, Sqlite, State, Store};
+use crate::store::{self, Backend, Mark, Run, State, Store};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;
@@ -27,25 +27,33 @@ impl Folder {
     ///
     /// # Errors
     /// When it can't be made or written, when another process has claimed it, or when its store can't be opened.
-    pub fn claim(path: &Path) -> Result<Self, FilesError> {
+    pub fn claim(path: &Path, backend: &Backend) -> Result<Self, FilesError> {
         whole::create_folder(path)?;
         let claim = whole::claim_folder(path)?;
-        Self::of(Sqlite::open(path)?, claim)
+        Self::of(store::open(path, backend)?, claim)
     }
 
-    /// Opens the store of a folder to look at it; none when there is none.
+    /// Opens the store of a folder to look at it as a run with these settings would; none when there is none.
     ///
     /// # Errors
     /// When its store can't be opened.
-    pub fn look(path: &Path) -> Result<Option<Self>, FilesError> {
-        let Some(store) = Sqlite::look(path)? else { return Ok(None) };
-        Self::of(store, None).map(Some)
+    pub fn look(path: &Path, backend: &Backend) -> Result<Option<Self>, FilesError> {
+        store::look(path, backend)?.map(|store| Self::of(store, None)).transpose()
     }
 
-    fn of(store: Sqlite, claim: Option<File>) -> Result<Self, FilesError> {
+    /// Opens whichever store a folder has to look at it; none when there is none. Where that is on a server, this is its
+    /// connection string.
+    ///
+    /// # Errors
+    /// When its store can't be opened.
+    pub fn find(path: &Path, dsn: Option<&str>) -> Result<Option<Self>, FilesError> {
+        store::find(path, dsn)?.map(|store| Self::of(store, None)).transpose()
+    }
+
+    fn of(store: Arc<dyn Store>, claim: Option<File>) -> Result<Self, FilesError> {
         let (runs, files) = (store.runs()?, store.files()?);
         let died = runs.iter().any(|run| run.state.is_untidy());
-        Ok(Self { store: Arc::new(store), runs, files, died, claim })
+        Ok(Self { store, runs, files, died, claim })
     }
 
     /// Whether a run is writing to a folder at this moment.

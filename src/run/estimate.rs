@@ -3,7 +3,7 @@
 use super::{Host, Ran, RunEnd, RunError, run};
 use crate::files::Folder;
 use crate::settings::Settings;
-use crate::store::{Charge, Settled};
+use crate::store::{self, Backend, Charge, Settled};
 use std::fmt;
 
 /// 97.5 % quantiles of Student's t distribution for 1, 2, ... degrees of freedom, and of the normal distribution.
@@ -44,7 +44,7 @@ pub fn estimate(settings: &Settings, pilot: u32, workers: usize, host: &Host) ->
     piloted.batch_size = settings.batch_size.min(piloted.total_samples);
     piloted.concurrency = settings.concurrency.min(piloted.total_samples);
     (piloted.run_id, piloted.resume, piloted.reuse_from) = (None, None, None);
-    piloted.store.keep_calls = true;
+    piloted.store = store::Options { backend: Backend::Sqlite, keep_calls: true };
     if let Some(web) = &mut piloted.web_search {
         web.is_asked = false;
     }
@@ -56,8 +56,8 @@ pub fn estimate(settings: &Settings, pilot: u32, workers: usize, host: &Host) ->
         RunEnd::Halted(reason) => return Err(RunError::Unpiloted(reason.clone())),
         _ => return Err(RunError::Unpiloted(summary.complaint().unwrap_or_else(|| "it was interrupted".to_owned()))),
     }
-    let store =
-        Folder::look(&piloted.output.folder)?.ok_or_else(|| RunError::Unpiloted("it left nothing".to_owned()))?.store;
+    let made = Folder::look(&piloted.output.folder, &piloted.store.backend)?;
+    let store = made.ok_or_else(|| RunError::Unpiloted("it left nothing".to_owned()))?.store;
     let (charges, settled) = (store.charges(&summary.run_id)?, store.settled(&summary.run_id)?);
     Ok(forecast(&charges, &settled, settings))
 }

@@ -62,7 +62,7 @@ pub struct Claimed {
 /// # Errors
 /// When it may not go ahead, or its state can't be read. Nothing of the run is written.
 pub fn claim(settings: &Settings, prepared: &Prepared, is_restarted: bool) -> Result<Claimed, RunError> {
-    let folder = Folder::claim(&settings.output.folder)?;
+    let folder = Folder::claim(&settings.output.folder, &settings.store.backend)?;
     let has_begun = |id: &&String| is_restarted && folder.runs.iter().any(|run| run.id == **id);
     let resumed = settings.run_id.as_ref().filter(has_begun).map(|id| Resume::Run(id.clone()));
     let identity = match resumed {
@@ -153,7 +153,7 @@ pub struct Looked {
 /// # Errors
 /// When it may not go ahead, or its state can't be read.
 pub fn look(settings: &Settings, prepared: &Prepared) -> Result<Looked, RunError> {
-    let folder = Folder::look(&settings.output.folder)?;
+    let folder = Folder::look(&settings.output.folder, &settings.store.backend)?;
     let runs = folder.as_ref().map(|folder| folder.runs.as_slice()).unwrap_or_default();
     let identity = Identity::of(settings, runs)?;
     if let Some(run) = &identity.resumed {

@@ -19,12 +19,13 @@ pub struct StatusReport {
     learned: Vec<Fact>,
 }
 
-/// The runs of an output folder, in the order in which they began; none when it has no store.
+/// The runs of an output folder, in the order in which they began; none when it has no store. Where that is on a server,
+/// `dsn` is its connection string.
 ///
 /// # Errors
 /// When the folder or its store can't be read.
-pub fn status(outputs: &Path) -> Result<Vec<StatusReport>, RunError> {
-    let Some(folder) = Folder::look(outputs)? else { return Ok(Vec::new()) };
+pub fn status(outputs: &Path, dsn: Option<&str>) -> Result<Vec<StatusReport>, RunError> {
+    let Some(folder) = Folder::find(outputs, dsn)? else { return Ok(Vec::new()) };
     let busy = Folder::is_busy(outputs)?;
     let report = |run: &Run| {
         let (settled, spent) = (folder.store.settled(&run.id)?, folder.store.spent(&run.id)?);

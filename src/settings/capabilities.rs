@@ -21,7 +21,7 @@ pub(super) fn is_unread(path: &str) -> bool {
     })
 }
 
-/// Refuses what is asked for and does not exist yet, and says what is done in place of what can be done without.
+/// Refuses what is asked for and does not exist yet.
 pub(super) fn refuse(values: &Layer, defaults: &Layer, report: &mut Diagnostics) {
     for Key { path, reader, .. } in keys::all() {
         let (Some(entry), Some(default)) = (values.get(path), defaults.get(path)) else { continue };
@@ -29,10 +29,6 @@ pub(super) fn refuse(values: &Layer, defaults: &Layer, report: &mut Diagnostics)
             _ if entry.value == default.value => {}
             Reader::Switch(what) => {
                 report.problem(path, entry.place.clone(), format!("not supported yet: {path}: {what}"));
-            }
-            Reader::Replaced(instead) => {
-                let asked = entry.value.as_str().unwrap_or_default();
-                report.warn(format!("`{path}`: `{asked}` is not supported yet: {instead}. ({})", entry.place));
             }
             Reader::Program | Reader::Nobody => {}
         }
@@ -84,16 +80,6 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_done_without_is_warned_of() {
-        for key in keys::all() {
-            let (Key { path, .. }, Reader::Replaced(instead)) = (key, key.reader) else { continue };
-            let other = other(key);
-            let warning = format!("`{path}`: `{other}` is not supported yet: {instead}. (--set {path})");
-            assert_eq!(told(&format!("{path}={other}")), Ok(vec![warning]));
-        }
-    }
-
-    #[test]
     fn settings_of_a_feature_that_is_off_are_not_read() {
         let unread: Vec<_> = keys::all().filter(|key| is_unread(key.path)).collect();
         assert!(unread.len() > 20, "{}", unread.len());
@@ -117,11 +103,12 @@ mod tests {
         for (path, unread) in [
             ("llm.vllm.anything", false),
             ("run.distributed.enabled", false),
-            ("run.distributed.enabled.x", true),
+            ("run.distributed.enabled.x", false),
+            ("run.distributed.ray.actor.x", true),
             ("tools.retrieval.embeddings.model_kwargs.a.b", false),
             ("store.backend", false),
             ("store.backend.x", false),
-            ("store.postgres.x", true),
+            ("store.postgres.x", false),
             ("store.x", false),
             ("tools.x", false),
             ("x.y", false),

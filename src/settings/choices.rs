@@ -24,6 +24,7 @@ macro_rules! choices {
 choices! {
     ServingMode: Api = "api" or "openai", VllmAttach = "vllm_attach", VllmManaged = "vllm_managed",
         LlamacppManaged = "llamacpp_managed";
+    StoreBackend: Sqlite = "sqlite", Postgres = "postgres" or "postgresql";
     TurnMode: Exact = "exact", Range = "range";
     Distribution: Uniform = "uniform", Poisson = "poisson" or "pois", Exponential = "exponential" or "exp";
     traffic::Strategy: WeightedLeastInflight = "weighted_least_inflight", RoundRobin = "round_robin",
@@ -73,6 +74,15 @@ pub(super) enum RerankerBackend {
     Http,
     /// A program.
     Cmd,
+}
+
+/// What keeps the state of runs: `store.backend`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StoreBackend {
+    /// Files in the output folder.
+    Sqlite,
+    /// A database of a PostgreSQL server.
+    Postgres,
 }
 
 /// How the number of turns is chosen: `run.turns.mode`.

@@ -93,3 +93,48 @@ fn hub(hosts: &[String], values: &Values, report: &mut Diagnostics) -> String {
         Some(host) => format!("{host}:{port}"),
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use crate::settings::Launcher;
+    use crate::settings::tests::{BUILTIN, load};
+
+    fn cluster(keys: &str) -> Result<Option<(Launcher, String, usize)>, String> {
+        let text = format!("{BUILTIN}run: {{distributed: {{enabled: true, {keys}}}}}\n");
+        let settings = load(&text, &[], &[])?;
+        Ok(settings.cluster.map(|cluster| (cluster.launcher, cluster.hub, cluster.processes)))
+    }
+
+    #[test]
+    fn the_first_host_is_where_the_first_process_listens() {
+        for (keys, hub) in [
+            ("hosts: [10.0.0.1]", "10.0.0.1:2101"),
+            ("hosts: ['node1:7'], port: 9", "node1:7"),
+            ("hosts: [node1, node2], port: 9", "node1:9"),
+            ("hosts: ['fd00::1']", "[fd00::1]:2101"),
+            ("hosts: ['[fd00::1]:7']", "[fd00::1]:7"),
+        ] {
+            let found = cluster(&format!("launcher: manual, {keys}")).unwrap().unwrap();
+            assert_eq!(found, (Launcher::Manual, hub.to_owned(), 2), "{keys}");
+        }
+        assert_eq!(cluster("processes: 4").unwrap(), Some((Launcher::Local, "127.0.0.1:0".to_owned(), 4)));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told() {
+        for (keys, told) in [
+            (
+                "launcher: manual",
+                "`run.distributed.hosts` is empty: with `run.distributed.launcher: manual` its first item",
+            ),
+            ("hosts: [a]", "`run.distributed.hosts` names hosts, and `run.distributed.launcher: local` starts all"),
+            ("backend: ray", "`run.distributed.backend`: `ray` is not supported yet"),
+            ("processes: 0", "run.distributed.processes"),
+            ("workers: 0", "run.distributed.workers"),
+        ] {
+            let error = cluster(keys).unwrap_err();
+            assert!(error.contains(told), "{keys}: {error}");
+        }
+    }
+}

@@ -14,7 +14,7 @@ const MAPPINGS: &[&str] = &[
     "LLM_QA_JUDGE_API_KEY_ENV",
 ];
 
-const SECRETS: &[&str] = &["_API_KEY", "_TOKEN", "_ACCESS_TOKEN", "_SECRET", "_SECRET_KEY"];
+const SECRETS: &[&str] = &["_API_KEY", "_TOKEN", "_ACCESS_TOKEN", "_SECRET", "_SECRET_KEY", "_DSN"];
 
 /// The environment with the secrets of `<root>/.env` added, and a warning for each other key of that file. A variable
 /// the environment has, even an empty one, stays as it is.

@@ -37,8 +37,6 @@ pub(super) enum Reader {
     Program,
     /// The program, to refuse every value but the default: what it asks for does not exist yet.
     Switch(&'static str),
-    /// The program, to say what is done in place of what any value but the default asks for.
-    Replaced(&'static str),
     /// Nobody, as what it belongs to does not exist yet: its value need not be a sensible one.
     Nobody,
 }
@@ -82,11 +80,6 @@ impl Key {
     /// A key that must stay as it is by default, with what turning it asks for.
     pub const fn switch<T: Holds>(path: &'static str, what: &'static str) -> Self {
         Self { reader: Reader::Switch(what), ..Self::free::<T>(path) }
-    }
-
-    /// A key that is not obeyed, with what is done instead.
-    pub const fn replaced<T: Holds>(path: &'static str, instead: &'static str) -> Self {
-        Self { reader: Reader::Replaced(instead), ..Self::free::<T>(path) }
     }
 
     /// A key of something that does not exist yet.

@@ -126,6 +126,7 @@ mod tests {
     fn sample(key: &Key) -> (&'static str, Value) {
         match (key.path, key.kind) {
             ("run.turns.distribution", _) => ("exp", "exponential".into()),
+            ("run.distributed.backend", _) => ("ray", "ray".into()),
             ("llm.mode", _) => ("vllm_attach", "vllm_attach".into()),
             ("tools.retrieval.embeddings.backend", _) => ("lexical", "lexical".into()),
             ("coverage.match_language", _) => ("require", "require".into()),

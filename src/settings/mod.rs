@@ -29,6 +29,7 @@ mod resolve;
 mod retrieval;
 mod routing;
 mod servers;
+mod storage;
 mod table;
 mod tree;
 mod types;

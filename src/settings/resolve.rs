@@ -8,12 +8,13 @@ use super::folders::Folders;
 use super::keys::listed;
 use super::types::{Setting, Text, Texts};
 use super::values::Values;
-use super::{PersonaSource, PlanSettings, Resume, Settings, TopicSource, retrieval, servers, table as keys, web};
+use super::{
+    PersonaSource, PlanSettings, Resume, Settings, TopicSource, retrieval, servers, storage, table as keys, web,
+};
 use crate::domain::{Agent, Agents};
 use crate::output;
 use crate::plan;
 use crate::stages::{Accept, AnswerOptions, JudgeOptions, PromptOptions};
-use crate::store;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -57,7 +58,7 @@ pub(super) fn settings(
         resume: self::resume(resume, values, report),
         reuse_from: name(keys::REUSE_FROM, values, report),
         cluster: cluster(values, report),
-        store: store::Options { keep_calls: values.get(keys::KEEP_CALLS) },
+        store: storage::options(values, env, report),
         plan: plan(values, folders, report),
         topics_path: values.get(keys::TOPICS_PATH).to_owned(),
         topics_enabled: values.get(keys::TOPICS_ENABLED),

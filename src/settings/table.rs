@@ -5,7 +5,7 @@
 //! former names. Defaults and explanations are in `config/default.yaml`, which has exactly these keys. A key that
 //! nobody asks for does not compile, but for those of features that do not exist yet, which have no name.
 
-use super::choices::{CoverageMode, JudgeMode, OnFail, RerankerBackend, ServiceTier, Trace, TurnMode};
+use super::choices::{CoverageMode, JudgeMode, OnFail, RerankerBackend, ServiceTier, StoreBackend, Trace, TurnMode};
 use super::cluster::{ClusterBackend, Launcher};
 use super::keys::{Choice, Key, Limit};
 use super::types::{Endpoints, Mapping, OneOf, Setting, Text, Texts, word_of};
@@ -108,6 +108,9 @@ macro_rules! keys_of_agent {
 }
 
 const COUNT: Limit = Limit::between(0.0, u32::MAX as f64);
+/// More than a server takes, and as many lanes as are numbered.
+const CONNECTIONS: Limit = Limit::between(0.0, 10_000.0);
+const DAY_IN_MS: Limit = Limit::between(0.0, 86_400_000.0);
 const POSITIVE: Limit = Limit::above_zero(u32::MAX as f64);
 const TURNS: Limit = Limit::above_zero(10_000.0);
 const SHARE: Limit = Limit::between(0.0, 1.0);
@@ -192,17 +195,16 @@ unread! {
 
 keys! {
     STORE:
+    STORE_BACKEND: OneOf<StoreBackend> = free("store.backend"), env(&["STORE_BACKEND"]);
     KEEP_CALLS: bool = free("store.keep_calls"), env(&["KEEP_CALLS"]);
 }
 
-unread! {
+keys! {
     POSTGRES:
-    Text = replaced("store.backend", "the state of runs is kept in SQLite, in `store/` of the output folder"),
-        one_of(&[word("sqlite"), word("postgres")]), env(&["STORE_BACKEND"]);
-    Text = unread("store.postgres.dsn"), env(&["POSTGRES_DSN"]);
-    u32 = unread("store.postgres.min_pool_size"), limit(COUNT);
-    u32 = unread("store.postgres.max_pool_size"), limit(POSITIVE);
-    u32 = unread("store.postgres.statement_timeout_ms"), limit(COUNT);
+    POSTGRES_DSN: Text = free("store.postgres.dsn"), env(&["DLGFORGE_POSTGRES_DSN", "POSTGRES_DSN"]);
+    MIN_POOL_SIZE: u32 = free("store.postgres.min_pool_size"), limit(CONNECTIONS);
+    MAX_POOL_SIZE: u32 = free("store.postgres.max_pool_size"), limit(CONNECTIONS);
+    STATEMENT_TIMEOUT_MS: u32 = free("store.postgres.statement_timeout_ms"), limit(DAY_IN_MS);
 }
 
 keys! {

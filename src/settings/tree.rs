@@ -4,6 +4,7 @@ use super::capabilities::is_unread;
 use super::error::{Diagnostics, Location};
 use super::expand::expand;
 use super::renames::current;
+use super::table::POSTGRES_DSN;
 use crate::domain::yaml::{Located, Node};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,6 +35,8 @@ impl Located {
     ) {
         let (line, column) = (self.line, self.column);
         match &mut self.node {
+            // Where it is not used, what it refers to need not be there.
+            Node::Text { .. } if current(path) == POSTGRES_DSN.path => {}
             Node::Text { text, expanded } => match expand(text, env) {
                 Ok(Some((new, replaced))) => (*text, *expanded) = (new, replaced),
                 Ok(None) => {}

@@ -57,7 +57,7 @@ impl Database {
         let mut database = Self { path: path.to_owned(), connection };
         let prepared = database.prepare(format, schema, access).map_err(|error| failed("open", path, &error))?;
         if let Some(found) = prepared {
-            return Err(StoreError::Newer { path: path.to_owned(), found, known: format });
+            return Err(StoreError::Newer { place: path.display().to_string(), found, known: format });
         }
         if let Some(bytes) = torn.filter(|_| access == Access::Write) {
             tracing::warn!(

@@ -4,12 +4,14 @@
 //! run's state; everything else follows from it. A [`Store`] keeps it behind one trait; [`Journal`] brings replies to it
 //! in groups, each durable before the graph sees it.
 
+mod backend;
 mod database;
 mod error;
 mod flights;
 pub mod journal;
 mod packing;
 mod places;
+pub mod postgres;
 mod recorded;
 mod records;
 mod replies;
@@ -20,6 +22,7 @@ mod sqlite;
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
+pub use backend::{Backend, DSN_VARIABLE, find, look, open};
 pub use database::cause;
 pub use error::StoreError;
 pub use flights::Flights;
@@ -27,14 +30,17 @@ pub use journal::{Delays, Journal, Recalled, Reuse, recall};
 pub use recorded::{Broken, Kept, Recorded};
 pub use records::{Admission, Charge, Cost, Entry, Fact, Mark, Paid, Run, Settled, Spending, Spent, State, Tiered};
 
+pub use postgres::Postgres;
 pub use sqlite::Sqlite;
 
 use crate::domain::{Digest, Fingerprint, Place, Slot};
 use std::collections::BTreeMap;
 
 /// What the section `store` of the settings says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
+    /// Where the state of runs is kept.
+    pub backend: Backend,
     /// Whether replies stay once their conversation is settled.
     pub keep_calls: bool,
 }

@@ -17,7 +17,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// The store's folder in the output folder.
 pub const FOLDER: &str = "store";
 
-const RUNS: &str = "runs.sqlite";
+/// The file with the state of runs.
+pub(super) const RUNS: &str = "runs.sqlite";
 const JOURNAL: &str = "journal.sqlite";
 
 /// A store in a folder.

@@ -1,174 +1,16 @@
-//! What a store means, as one test over every implementation; then what only the embedded one has: files that break.
+//! What only the embedded store has: files that break. What every store means is in `conformance`.
 
-use super::journal::Found;
+mod conformance;
+
 use super::*;
-use crate::domain::{Agent, Attempt, Fingerprint, LanguageIndex, Slot, Stage, Tier, TurnIndex, Turns, Usage, Wave};
-use std::collections::BTreeMap;
+use crate::domain::Stage;
+use conformance::{become_durable_together, entry, fact, keeps_what_it_is_given, place, run};
 use std::fs::{self, OpenOptions};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tempfile::TempDir;
-
-fn place(language: u16, index: u32, stage: Stage, round: u16) -> Place {
-    let slot = Slot { language: LanguageIndex(language), index };
-    Place { slot, turn: TurnIndex(1), attempt: Attempt(0), stage, round }
-}
-
-fn entry(place: Place, digest: u128, body: &[u8], tokens: Option<u64>) -> Entry {
-    let paid = Paid {
-        agent: Agent::User,
-        model: "openai/x".into(),
-        usage: Usage {
-            prompt_tokens: tokens,
-            completion_tokens: tokens.map(|tokens| tokens + 1),
-            cached_tokens: tokens.map(|tokens| tokens / 2),
-            tier: if tokens == Some(1) { Tier::Flex } else { Tier::Standard },
-            ..Usage::default()
-        },
-        latency_us: 7,
-        nanousd: tokens,
-    };
-    Entry { place, digest: Digest(digest), body: body.to_vec(), paid: Some(paid) }
-}
-
-fn run(id: &str) -> Run {
-    let manifest = BTreeMap::from([("run.seed".to_owned(), "7".to_owned())]);
-    let (config, began) = ("c.yaml".to_owned(), "t0".to_owned());
-    Run { id: id.into(), state: State::Running, manifest, config, ledger: 3, updated: began.clone(), began }
-}
-
-fn settled(index: u32, dropped: Option<&str>) -> Settled {
-    Settled {
-        slot: Slot { language: LanguageIndex(1), index },
-        wave: Wave(index / 2),
-        dropped: dropped.map(|reason| (reason.to_owned(), "what happened".to_owned())),
-        duplicates: index,
-        ledger: 10..20,
-        document: 5,
-        turns: Turns { all: 3, unjudged: index.into(), ..Turns::default() },
-    }
-}
-
-fn fact(text: &str) -> Fact {
-    Fact { endpoint: "http://127.0.0.1/v1".into(), text: text.into() }
-}
-
-/// What every store must do. `reopened` is the same store as another process would find it.
-fn conformance<S: Store>(store: S, reopened: impl Fn(S) -> S) {
-    assert_eq!(store.runs().unwrap(), []);
-    store.begin(&run("b")).unwrap();
-    store.begin(&run("a")).unwrap();
-    assert_eq!(store.begin(&run("b")), Err(StoreError::RunExists("b".into())));
-    assert_eq!(
-        store.set_state("c", State::Failed, "t1").unwrap_err().to_string(),
-        "find run \"c\": the store has only b, a"
-    );
-    store.set_state("b", State::Interrupted, "t1").unwrap();
-
-    let here = place(0, 3, Stage::Answer, 1);
-    let replies =
-        [entry(here, 1, b"one", Some(10)), entry(here, 2, b"two", None), entry(here.next(), 1, b"three", Some(1))];
-    store.append("b", &replies).unwrap();
-    let taken_over = Entry { paid: None, ..entry(place(0, 3, Stage::Ask, 0), 9, b"another's", None) };
-    store.append("b", &[entry(here, 1, b"late", Some(1)), taken_over]).unwrap();
-    store.append("b", &[]).unwrap();
-
-    [fact("z"), fact("y"), fact("z")].iter().for_each(|fact| store.learn("b", fact).unwrap());
-
-    let mark = |length, tail| Mark { length, rows: length / 2, tail };
-    let files = BTreeMap::from([("x".to_owned(), Some(mark(4, u128::MAX))), ("y".to_owned(), Some(mark(0, 0)))]);
-    let first = Admission {
-        at: "t2".into(),
-        settled: vec![settled(1, Some("lost")), settled(0, None)],
-        unfinished: vec![(Slot { language: LanguageIndex(1), index: 1 }, Fingerprint(u128::MAX))],
-        files,
-        ..Admission::default()
-    };
-    store.admit("b", &first).unwrap();
-    let files = BTreeMap::from([("x".to_owned(), Some(mark(6, 3))), ("y".to_owned(), None)]);
-    store.admit("a", &Admission { at: "t3".into(), files, ..Admission::default() }).unwrap();
-    // What is settled once is not settled again: all of an admission, or nothing.
-    let files = BTreeMap::from([("x".to_owned(), Some(mark(9, 9)))]);
-    let twice =
-        Admission { at: "t4".into(), settled: vec![settled(2, None), settled(0, None)], files, ..Admission::default() };
-    assert!(store.admit("b", &twice).is_err());
-
-    let store = reopened(store);
-    assert_eq!(store.unfinished().unwrap(), [("b".to_owned(), Fingerprint(u128::MAX))]);
-    let runs =
-        [Run { state: State::Interrupted, updated: "t2".into(), ..run("b") }, Run { updated: "t3".into(), ..run("a") }];
-    assert_eq!(store.runs().unwrap(), runs);
-    for (at, digest, expected) in [
-        (here, 1, Some(b"one".to_vec())),
-        (here, 2, Some(b"two".to_vec())),
-        (here.next(), 1, Some(b"three".to_vec())),
-        (here, 3, None),
-        (place(1, 3, Stage::Answer, 1), 1, None),
-        (place(0, 3, Stage::Judge, 1), 1, None),
-        (place(0, 3, Stage::Ask, 0), 9, Some(b"another's".to_vec())),
-    ] {
-        assert_eq!(store.recall("b", &at, Digest(digest)).unwrap(), expected, "{at:?} {digest}");
-    }
-    assert_eq!(store.recall("a", &here, Digest(1)).unwrap(), None, "another run's");
-    let [spent] = <[Spent; 1]>::try_from(store.spent("b").unwrap()).unwrap();
-    // The reply that came late was paid for too.
-    assert_eq!((spent.agent.as_str(), spent.model.as_str(), spent.cost.calls), ("user", "openai/x", 4));
-    assert_eq!(
-        (spent.cost.prompt_tokens, spent.cost.completion_tokens, spent.cost.unreported, spent.cost.latency_us),
-        (12, 15, 1, 28)
-    );
-    assert_eq!((spent.cost.nanousd, spent.cost.unpriced), (12, 1));
-    assert_eq!((spent.language, spent.cost.cached_tokens, spent.cost.reasoning_tokens), (LanguageIndex(0), 5, 0));
-    assert_eq!(store.spent("a").unwrap(), []);
-    let [flex] = <[Tiered; 1]>::try_from(store.tiers("b").unwrap()).unwrap();
-    assert_eq!((flex.tier.as_str(), flex.cost.calls, flex.cost.nanousd, flex.cost.unpriced), ("flex", 2, 2, 0));
-    assert_eq!(store.tiers("a").unwrap(), []);
-    let [charge] = <[Charge; 1]>::try_from(store.charges("b").unwrap()).unwrap();
-    assert_eq!((charge.slot, charge.cost.calls), (here.slot, 3));
-    assert_eq!(
-        (charge.cost.prompt_tokens, charge.cost.completion_tokens, charge.cost.nanousd, charge.cost.unpriced),
-        (11, 13, 11, 1)
-    );
-    assert_eq!(store.charges("a").unwrap(), []);
-    store.discard("b", &here, Digest(2)).unwrap();
-    store.discard("b", &here, Digest(3)).unwrap();
-    assert_eq!(store.recall("b", &here, Digest(2)).unwrap(), None);
-    store.append("b", &[Entry { paid: None, ..entry(here, 2, b"again", None) }]).unwrap();
-    assert_eq!(store.recall("b", &here, Digest(2)).unwrap(), Some(b"again".to_vec()));
-    let spending = Spending { nanousd: 1, tokens: 20, calls: 3 };
-    store.record_spending("b", spending.plus(spending)).unwrap();
-    store.record_spending("b", spending).unwrap();
-    assert_eq!((store.spending("b").unwrap(), store.spending("a").unwrap()), (spending, Spending::default()));
-    assert_eq!(spending.minus(Spending { tokens: 21, ..spending }), Spending::default());
-    assert_eq!(spending.at_least(Spending { tokens: 19, calls: 4, ..spending }), Spending { calls: 4, ..spending });
-    assert_eq!((store.learned("b").unwrap(), store.learned("a").unwrap()), (vec![fact("z"), fact("y")], vec![]));
-    assert_eq!(store.settled("b").unwrap(), [settled(0, None), settled(1, Some("lost"))]);
-    assert_eq!(store.files().unwrap(), BTreeMap::from([("x".to_owned(), mark(6, 3))]));
-
-    let gone = Slot { language: LanguageIndex(1), index: 5 };
-    let theirs = place(1, 5, Stage::Ask, 0);
-    store.append("b", &[entry(theirs, 1, b"to go", Some(1))]).unwrap();
-    let settled = vec![Settled { slot: gone, ..settled(5, None) }];
-    store
-        .admit(
-            "b",
-            &Admission {
-                at: "t5".into(),
-                settled,
-                drop_replies: true,
-                state: Some(State::Completed),
-                ..Admission::default()
-            },
-        )
-        .unwrap();
-    assert_eq!(store.recall("b", &theirs, Digest(1)).unwrap(), None);
-    assert!(store.recall("b", &here, Digest(1)).unwrap().is_some());
-    let spent: Vec<_> = store.spent("b").unwrap().iter().map(|one| (one.language.0, one.cost.calls)).collect();
-    assert_eq!(spent, [(0, 4), (1, 1)], "what was paid stays paid");
-    assert_eq!((store.runs().unwrap()[0].state, store.runs().unwrap()[1].state), (State::Completed, State::Running));
-}
 
 /// A store that takes its time to keep replies, and keeps none after so many groups.
 struct Faulty<S> {
@@ -215,11 +57,8 @@ fn fresh() -> (TempDir, Sqlite) {
 
 #[test]
 fn every_store_keeps_what_it_is_given() {
-    let (folder, store) = fresh();
-    conformance(store, |store| {
-        drop(store);
-        Sqlite::open(folder.path()).unwrap()
-    });
+    let folder = tempfile::tempdir().unwrap();
+    keeps_what_it_is_given(&|| Arc::new(Sqlite::open(folder.path()).unwrap()));
 }
 
 #[cfg(unix)]
@@ -257,32 +96,8 @@ fn a_store_of_an_earlier_release_learns_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replies_that_come_together_become_durable_together() {
-    let (folder, store) = fresh();
-    let journal = Arc::new(Journal::start(Arc::new(store), "r".into(), None, |error| panic!("{error}")));
-    let keep = |index: u32| {
-        let journal = journal.clone();
-        tokio::spawn(async move {
-            let at = place(0, index, Stage::Ask, 0);
-            journal.keep(at, Digest(1), index.to_string().into_bytes(), None).await.unwrap();
-            // Another process would find it now.
-            journal.recall(&at, Digest(1), |_| Ok(())).unwrap().unwrap().1
-        })
-    };
-    for (index, found) in (0..200).map(keep).collect::<Vec<_>>().into_iter().enumerate() {
-        assert_eq!(found.await.unwrap(), Found { reply: index.to_string().into_bytes(), reused: false });
-    }
-    let delays = journal.end();
-    assert_eq!(delays.replies, 200);
-    assert!(delays.groups < 200, "{} groups", delays.groups);
-    assert!(delays.quantile(0.5) <= delays.quantile(0.99) && !delays.quantile(0.5).is_zero());
-    assert_eq!(journal.keep(place(0, 0, Stage::Ask, 0), Digest(2), vec![], None).await, Err(StoreError::Stopped));
-    drop(journal);
-    let reuse = Reuse { run: "r".into(), languages: vec![None, Some(LanguageIndex(0))] };
-    let store: Arc<dyn Store> = Arc::new(Sqlite::open(folder.path()).unwrap());
-    let found = |language| recall(&*store, "s", Some(&reuse), &place(language, 7, Stage::Ask, 0), Digest(1)).unwrap();
-    let theirs = Recalled::Found(Found { reply: b"7".to_vec(), reused: true });
-    assert_eq!(found(1), theirs, "the same language, at another position");
-    assert_eq!((found(0), found(2)), (Recalled::Nothing, Recalled::Nothing));
+    let folder = tempfile::tempdir().unwrap();
+    become_durable_together(&|| Arc::new(Sqlite::open(folder.path()).unwrap())).await;
 }
 
 #[tokio::test]

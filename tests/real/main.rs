@@ -1,4 +1,4 @@
-//! Tests against real servers: a llama.cpp server with a small model, and a LiteLLM proxy in front of it.
+//! Tests against real servers: a llama.cpp server with a small model, a LiteLLM proxy in front of it, and PostgreSQL.
 //!
 //! `tests/run` installs them and says where. The model is weak, so its prompts are short and show what to write; what
 //! is tested is the wire, and that a run comes through on replies that nobody scripted.
@@ -9,6 +9,7 @@ mod llama;
 mod managed;
 mod native;
 mod parts;
+mod postgres;
 mod proxy;
 mod qwen;
 mod readers;
@@ -17,6 +18,7 @@ mod relay;
 #[expect(dead_code, reason = "the harness has more than these tests need")]
 mod support;
 
+use dlgforge::{domain, store};
 use serde_json::Value;
 use support::{Project, Ran, shipped};
 

@@ -107,7 +107,8 @@ impl LiteLlm {
     }
 }
 
-fn shared<T>(current: &Mutex<Weak<T>>, start: impl FnOnce() -> T) -> Arc<T> {
+/// What is started by whoever needs it first, and ends with the last that does.
+pub fn shared<T>(current: &Mutex<Weak<T>>, start: impl FnOnce() -> T) -> Arc<T> {
     // A start that failed leaves nothing behind: the next test tries, and says for itself what is wrong.
     let mut current = current.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     current.upgrade().unwrap_or_else(|| {
@@ -214,7 +215,7 @@ fn key() -> String {
 
 /// A port below those that the system gives to clients, so that none of them takes it away, and another one each time: a server
 /// takes its own seconds after it is started.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static TAKEN: AtomicU16 = AtomicU16::new(0);
     let first = u16::try_from(std::process::id() % 8000).expect("a small number");
     (0..8000)

@@ -50,10 +50,10 @@ const MAY_IMPORT: &str = "
 const PLACES: [(&[&str], &str); 5] = [
     (&["timely", "differential_dataflow"], "cluster operators dataflows run"),
     (&["async"], "knowledge llm providers servers traffic builtin stages tools store run operators::call"),
-    (&["tokio::runtime::Runtime", "tokio::runtime::Builder", "tokio::main"], "run"),
+    (&["tokio::runtime::Runtime", "tokio::runtime::Builder", "tokio::main"], "run store::postgres"),
     (
         &["std::thread::spawn", "std::thread::scope", "std::thread::Builder"],
-        "run store::journal output::logs traffic::budget knowledge::embeddings servers::guard",
+        "run store::journal store::postgres output::logs traffic::budget knowledge::embeddings servers::guard cluster",
     ),
     (&["std::process::exit", "std::process::abort"], "main run::signals"),
 ];

@@ -4,6 +4,7 @@ mod reading;
 
 use super::super::{Files, sample};
 use super::*;
+use crate::store::Backend;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -47,14 +48,14 @@ fn create(options: Options, facts: RunFacts) -> Result<Recorder, OutputError> {
 }
 
 fn open(options: Options, facts: RunFacts, begins: Begins) -> Result<Recorder, OutputError> {
-    let folder = Folder::claim(&options.folder)?;
+    let folder = Folder::claim(&options.folder, &Backend::Sqlite)?;
     Recorder::open(options, facts, sample::stamp(), Arc::new(sample::catalogue()), folder, begins, true)
 }
 
 /// The same run, gone on with.
 fn resumed(root: &Path) -> Result<Recorder, OutputError> {
     let (options, facts) = (sample::options(root), sample::facts());
-    let settled = Folder::look(&options.folder)?.unwrap().store.settled(&facts.run_id)?;
+    let settled = Folder::look(&options.folder, &Backend::Sqlite)?.unwrap().store.settled(&facts.run_id)?;
     open(options, facts, Begins::Resumed(settled))
 }
 
@@ -420,7 +421,8 @@ fn a_run_without_documents_and_parquet_goes_on_in_its_shard() {
         let mut stopped = create(options[1].clone(), sample::facts()).unwrap();
         stopped.record(&sample::sample_conversation()).unwrap();
         stopped.finish(State::Interrupted, None).unwrap();
-        let settled = Folder::look(&options[1].folder).unwrap().unwrap().store.settled("run-1").unwrap();
+        let settled =
+            Folder::look(&options[1].folder, &Backend::Sqlite).unwrap().unwrap().store.settled("run-1").unwrap();
         let mut resumed = open(options[1].clone(), sample::facts(), Begins::Resumed(settled)).unwrap();
         resumed.record(&sample::dropped_conversation()).unwrap();
         resumed.finish(State::Completed, None).unwrap();

@@ -1,0 +1,77 @@
+//! Whole runs whose state is kept on a server.
+
+use super::server::{PASSWORD, Server};
+use crate::support::endpoint::dialogue::Latency;
+use crate::support::endpoint::{Behaviour, Endpoint};
+use crate::support::{Project, Ran, expect_same, remote};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+const RUN: &str = "  run_id: r\n  batch_size: 4\n  total_samples: 12\n  target_languages: [en, fr]\n  \
+    turns: {mode: exact, exact: 2}";
+
+fn stamped(project: &Project, server: &Server, arguments: &[&str]) -> std::process::Command {
+    let mut command = project.stamped(arguments);
+    command.env("DLGFORGE_POSTGRES_DSN", server.dsn());
+    command
+}
+
+/// Starts a run, and kills it after so many requests; after as many as `dies` the server is killed, and started again.
+fn kill(project: &Project, server: &Server, endpoint: &Endpoint, arguments: &[&str], requests: u64, dies: Option<u64>) {
+    let before = endpoint.requests();
+    let until = |requests: u64| {
+        let started = Instant::now();
+        while endpoint.requests() - before < requests {
+            assert!(started.elapsed() < Duration::from_secs(90), "the run asks");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    };
+    let mut command = stamped(project, server, arguments);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs");
+    if let Some(requests) = dies {
+        until(requests);
+        server.kill();
+        std::thread::sleep(Duration::from_millis(300));
+        server.restart();
+    }
+    until(requests);
+    child.kill().expect("a kill");
+    child.wait().expect("it ends");
+}
+
+#[test]
+fn a_run_comes_through_though_it_and_its_server_are_killed() {
+    let server = Server::start();
+    let endpoint = Endpoint::start(Behaviour::dialogue(Latency { median_ms: 5.0, sigma: 0.3, seed: 1 }));
+    let whole = Project::with(&remote(&endpoint.base_url(), RUN, ""));
+    Ran::of(whole.stamped(&[])).succeeded();
+    let (asked, spent) = (endpoint.requests(), whole.run(&["status", "outputs"]).succeeded().stdout);
+
+    let project = Project::with(&remote(&endpoint.base_url(), RUN, "store: {backend: postgres}"));
+    kill(&project, &server, &endpoint, &[], 60, Some(25));
+    kill(&project, &server, &endpoint, &["--resume"], 40, Some(10));
+    let looked = Ran::of(stamped(&project, &server, &["--resume", "--dry-run"])).succeeded();
+    assert!(looked.stdout.contains('r'), "{}", looked.stdout);
+    Ran::of(stamped(&project, &server, &["--resume"])).succeeded();
+    expect_same(&whole.outputs(), &project.outputs(), "killed, and its server with it");
+    let excess = endpoint.requests() - 2 * asked;
+    assert!(excess <= 16, "{excess} more than an undisturbed run: what was in flight when it was killed");
+    assert_eq!(
+        server.sql("SELECT sum(calls) FROM dlgforge.spent"),
+        server.sql("SELECT count(*) FROM dlgforge.replies")
+    );
+
+    let mut status = project.command(&["status", "outputs"]);
+    status.env("DLGFORGE_POSTGRES_DSN", server.dsn());
+    let told = Ran::of(status).succeeded().stdout;
+    let figures = |text: &str| text.lines().filter(|line| line.contains("accepted")).collect::<Vec<_>>().join("\n");
+    assert_eq!(figures(&told), figures(&spent));
+    let blind = project.run(&["status", "outputs"]);
+    assert!(blind.code == Some(1) && blind.stderr.contains("DLGFORGE_POSTGRES_DSN is not set"), "{}", blind.stderr);
+    let over = Ran::of(stamped(&project, &server, &["--resume"])).succeeded();
+    assert_eq!(over.stdout, "run r is complete: nothing to do\n");
+    for (name, content) in crate::support::files(&project.path("")) {
+        let has = String::from_utf8_lossy(&content).contains(PASSWORD);
+        assert!(!has, "{name} has the password");
+    }
+}
