@@ -2,6 +2,7 @@
 
 use crate::settings::{Flags, Resume};
 use clap::{Args, Parser, Subcommand};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -217,9 +218,10 @@ pub struct RunArgs {
 /// Arguments of `dlgforge worker`: those of `dlgforge run`, and which process it is.
 #[derive(Debug, Args)]
 pub struct WorkerArgs {
-    /// The number of the process, from 0; process 0 has the output folder.
+    /// The number of the process, from 0; process 0 has the output folder. Without it, what Slurm (`SLURM_PROCID`), an indexed
+    /// Job (`JOB_COMPLETION_INDEX`) or the name of a pod of a StatefulSet (`HOSTNAME`, such as `forge-2`) says.
     #[arg(long, value_name = "N")]
-    pub process: usize,
+    pub process: Option<usize>,
     /// The run that it is part of.
     #[command(flatten)]
     pub run: RunArgs,
@@ -245,6 +247,15 @@ pub struct RunTarget {
     /// Worker threads of the dataflow, 1 to 256; model calls do not need any.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub workers: u16,
+}
+
+impl WorkerArgs {
+    /// Which process it is, as it was typed or else as these variables say.
+    pub fn number(&self, env: &BTreeMap<String, String>) -> Option<usize> {
+        let given = ["SLURM_PROCID", "JOB_COMPLETION_INDEX"].into_iter().find_map(|name| env.get(name)?.parse().ok());
+        let ordinal = || env.get("HOSTNAME")?.rsplit_once('-')?.1.parse().ok();
+        self.process.or(given).or_else(ordinal)
+    }
 }
 
 impl RunArgs {

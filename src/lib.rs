@@ -23,6 +23,10 @@
 //! graph sees it. A writer thread hands settled conversations to [`output`], which tells what they say in [`files`], and has the store admit them. A run that goes
 //! on is the same graph, with what is settled counted and the journal answering first.
 //!
+//! Where several processes make a run, the graph runs over all of them ([`cluster`]): the first has the store, the files, the traffic
+//! and the budget, which the others ask for over a line; conversations stay where their slots put them, and cross when they are
+//! settled.
+//!
 //! # Words
 //!
 //! - A **slot** is the place of a conversation in the run: its language and its number there.
@@ -48,7 +52,7 @@
 //! | what models have replied | the journal of the [`store`]: durable before the graph sees it |
 //! | what is settled, which questions stay taken, which bytes of which file count | the [`store`], by one transaction for each admission |
 //! | what an endpoint can't do | the capabilities of [`providers`], learned from its refusals and kept by the [`store`] |
-//! | which endpoint takes a request and when, and which of them are up | [`traffic`], one for all models |
+//! | which endpoint takes a request and when, and which of them are up | [`traffic`], one for all models of all processes |
 //! | which model servers of the run are alive | [`servers`], each behind a process that ends it with the run |
 //! | what may still be spent | the budget of [`traffic`], which every request reserves from |
 //! | how many calls are out | the permits of [`operators::Executor`], taken inside the tasks |

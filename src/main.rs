@@ -3,6 +3,7 @@
 use clap::Parser;
 use dlgforge::cli::{
     Cli, Command, EstimateArgs, FetchArgs, GuardArgs, IndexArgs, Overrides, RunArgs, RunTarget, SearchArgs, StatusArgs,
+    WorkerArgs,
 };
 use dlgforge::cluster::LOST;
 use dlgforge::domain::causes::causes;
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let (name, result) = match &cli.command {
         Command::Run(args) => ("run", run(args, None)),
-        Command::Worker(args) => ("worker", run(&args.run, Some(args.process))),
+        Command::Worker(args) => ("worker", worker(args)),
         Command::Estimate(args) => ("estimate", estimate(args)),
         Command::Index(args) => ("index", index(args)),
         Command::Search(args) => ("search", search(args)),
@@ -124,6 +125,11 @@ fn guard_server(args: &GuardArgs) -> Result<ExitCode, String> {
     let GuardArgs { stay, guarded_by, command } = args;
     let options = GuardOptions { stay: *stay, guarded_by: *guarded_by, command: command.clone() };
     dlgforge::servers::guard(&options).map(ExitCode::from).map_err(|error| error.to_string())
+}
+
+fn worker(args: &WorkerArgs) -> Result<ExitCode, String> {
+    let number = args.number(&environment()).ok_or("say which process this is: --process N, from 0")?;
+    run(&args.run, Some(number))
 }
 
 /// Makes a run, or the part of it that is this process's: of a run that several processes make, the one without a part starts

@@ -1,7 +1,7 @@
 //! The first process of a cluster: the others join it, and it does for them what only one process can do.
 
 use super::line::{self, Line};
-use super::message::{Begin, Call, Manifest, Reply, Shape, ToHub, ToMember, Totals, Welcome};
+use super::message::{Begin, Call, Manifest, Reply, Shape, Stopping, ToHub, ToMember, Totals, Welcome};
 use super::{ClusterError, Mesh};
 use crate::llm::meter::Reading;
 use std::collections::BTreeMap;
@@ -21,8 +21,8 @@ pub struct Served {
     pub call: Box<dyn Fn(usize, Call, Answer) + Send + Sync>,
     /// Takes note of what the calls of a process have come to so far.
     pub reading: Box<dyn Fn(usize, Reading) + Send + Sync>,
-    /// A member was told to stop; where that was not a signal, why.
-    pub stop: Box<dyn Fn(Option<String>) + Send + Sync>,
+    /// A member has to stop, and with it all.
+    pub stop: Box<dyn Fn(Stopping) + Send + Sync>,
 }
 
 /// Where the members of a cluster are.
@@ -123,7 +123,7 @@ impl State {
                 }
             }
             ToHub::Reading(reading) => served.iter().for_each(|served| (served.reading)(process, reading)),
-            ToHub::Stop { reason } => served.iter().for_each(|served| (served.stop)(reason.clone())),
+            ToHub::Stop(stopping) => served.iter().for_each(|served| (served.stop)(stopping.clone())),
         }
     }
 

@@ -1,7 +1,7 @@
 //! A process of a cluster other than the first: it joins the hub, and has it do what only one process can do.
 
 use super::line::{self, Line};
-use super::message::{Begin, Call, Manifest, Reply, Shape, ToHub, ToMember, Totals, Welcome};
+use super::message::{Begin, Call, Manifest, Reply, Shape, Stopping, ToHub, ToMember, Totals, Welcome};
 use super::{Answer, ClusterError, Mesh};
 use crate::llm::meter::Reading;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 const AGAIN: Duration = Duration::from_millis(200);
 
 /// Has the run stop: at once, or so that what is in the air may land.
-type Stopping = Box<dyn Fn(bool) + Send + Sync>;
+type OnStop = Box<dyn Fn(bool) + Send + Sync>;
 
 /// A process that has joined.
 pub struct Member {
@@ -30,7 +30,7 @@ pub struct Member {
 struct Shared {
     calls: AtomicU64,
     waiting: Mutex<BTreeMap<u64, Answer>>,
-    stop: OnceLock<Stopping>,
+    stop: OnceLock<OnStop>,
     is_over: AtomicBool,
 }
 
@@ -159,9 +159,9 @@ impl Member {
         _ = self.shared.stop.set(Box::new(stop));
     }
 
-    /// Tells the hub that this process was told to stop, and why where that is not a signal.
-    pub fn stop(&self, reason: Option<String>) {
-        self.line.send(&ToHub::Stop { reason });
+    /// Tells the hub that this process has to stop.
+    pub fn stop(&self, stopping: Stopping) {
+        self.line.send(&ToHub::Stop(stopping));
     }
 
     /// Tells the hub what calls have come to so far.

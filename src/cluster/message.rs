@@ -38,8 +38,8 @@ pub(super) enum ToHub {
     Call(u64, Call),
     /// What its calls have come to so far.
     Reading(Reading),
-    /// It has been told to stop; where that is not a signal, why.
-    Stop { reason: Option<String> },
+    /// It has to stop.
+    Stop(Stopping),
     /// Its part of the run is over.
     Done(Totals),
 }
@@ -117,6 +117,15 @@ pub enum Reply {
     Traffic(Told),
     /// It could not be done, for this reason.
     Failed(String),
+}
+
+/// Why a member has to stop.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Stopping {
+    /// Something keeps it from going on.
+    Failure(String),
+    /// It was asked to, by what gives a process this exit status.
+    Asked(u8),
 }
 
 /// What a member's part of a run came to.

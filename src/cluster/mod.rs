@@ -22,7 +22,7 @@ pub use error::ClusterError;
 pub use hub::{Answer, Hub, Served};
 pub use member::Member;
 pub use mesh::Mesh;
-pub use message::{Begin, Call, Manifest, Reply, Shape, Totals, Welcome};
+pub use message::{Begin, Call, Manifest, Reply, Shape, Stopping, Totals, Welcome};
 pub use remote::{Remote, serve};
 
 /// The environment variables by which a process knows its part.

@@ -8,8 +8,8 @@ use super::open::{Claimed, Work};
 use super::prepare::{Prepared, prepare};
 use super::{Host, manifest, serving, signals};
 use crate::cluster::{
-    Begin, Call, ClusterError, Hub, Manifest, Member, Mesh, Remote, Reply, Served, Shape, Totals, Welcome, serve,
-    variables,
+    Begin, Call, ClusterError, Hub, Manifest, Member, Mesh, Remote, Reply, Served, Shape, Stopping, Totals, Welcome,
+    serve, variables,
 };
 use crate::domain::{Fingerprint, Normalisation};
 use crate::operators::{Quota, Target};
@@ -108,10 +108,10 @@ impl<'a> Lead<'a> {
                 call => answer(serve(&*store, &run, call)),
             }),
             reading: Box::new(move |process, reading| meter.elsewhere(process, reading)),
-            stop: Box::new(move |reason| match reason {
-                Some(reason) => _ = halt.halt(reason),
-                None => {
-                    _ = signalled.set(signals::Signal::Terminate);
+            stop: Box::new(move |stopping| match stopping {
+                Stopping::Failure(reason) => _ = halt.halt(reason),
+                Stopping::Asked(code) => {
+                    _ = signalled.set(signals::Signal::of(code));
                     signals::land(&landing, stop.clone());
                 }
             }),
@@ -244,13 +244,15 @@ fn tell_along(works: &Works, prepared: &Prepared, member: &Arc<Member>) {
         if at_once { stopping.now() } else { stopping.admitting.cancel() }
     });
     let (told, halt, journal) = (member.clone(), prepared.shared.halt.clone(), works.journal.clone());
+    let signalled = works.signalled.clone();
     works.runtime.spawn(async move {
         stop.admitting.cancelled().await;
         if is_told.load(Ordering::SeqCst) {
             return;
         }
-        let reason = halt.reason().map(str::to_owned).or_else(|| journal.failure().map(ToString::to_string));
-        told.stop(reason);
+        let failure = halt.reason().map(str::to_owned).or_else(|| journal.failure().map(ToString::to_string));
+        let asked = || Stopping::Asked(signalled.get().map_or(1, |signal| signal.exit_code()));
+        told.stop(failure.map_or_else(asked, Stopping::Failure));
     });
     let (telling, meter) = (member.clone(), prepared.shared.meter.clone());
     works.runtime.spawn(async move {

@@ -32,6 +32,15 @@ pub enum Signal {
 }
 
 impl Signal {
+    /// The one with this exit status.
+    pub fn of(code: u8) -> Self {
+        match code {
+            130 => Self::Interrupt,
+            AGAIN => Self::Requeue,
+            _ => Self::Terminate,
+        }
+    }
+
     /// Exit status of a process that it ended, as shells count; 75 where the run is to be gone on with.
     pub fn exit_code(self) -> u8 {
         match self {

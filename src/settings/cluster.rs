@@ -83,15 +83,17 @@ fn hub(hosts: &[String], values: &Values, report: &mut Diagnostics) -> String {
             report.conflict(&[keys::HOSTS.path], values.place(keys::HOSTS), text);
             String::new()
         }
-        Some(host)
-            if host.rsplit_once(':').is_some_and(|(name, port)| !name.contains(':') && port.parse::<u16>().is_ok()) =>
-        {
-            host.to_owned()
-        }
+        Some(host) if has_port(host) => host.to_owned(),
         // An IPv6 address stands in brackets before its port.
         Some(host) if host.contains(':') && !host.starts_with('[') => format!("[{host}]:{port}"),
         Some(host) => format!("{host}:{port}"),
     }
+}
+
+/// Whether a host is given with a port.
+fn has_port(host: &str) -> bool {
+    let is_whole = |name: &str| !name.contains(':') || (name.starts_with('[') && name.ends_with(']'));
+    host.rsplit_once(':').is_some_and(|(name, port)| is_whole(name) && port.parse::<u16>().is_ok())
 }
 
 #[cfg(test)]

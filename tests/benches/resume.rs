@@ -6,7 +6,7 @@
 //! conversation is killed after 20,000 calls, and a ledger is read that tells of a million questions; both are timed in the
 //! same way. Linux only.
 
-#[expect(dead_code, reason = "a benchmark needs part of the harness")]
+#[expect(dead_code, unused_imports, reason = "a benchmark needs part of the harness")]
 #[path = "../support/mod.rs"]
 mod support;
 

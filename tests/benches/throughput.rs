@@ -4,7 +4,7 @@
 //! `2000 4 256 100 1.0`. The endpoint lives in this process, so its work is not counted. Linux only: CPU and memory are
 //! read from `/proc`.
 
-#[expect(dead_code, reason = "a benchmark needs part of the harness")]
+#[expect(dead_code, unused_imports, reason = "a benchmark needs part of the harness")]
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -7,7 +7,6 @@ pub mod endpoint;
 #[path = "endpoint/misbehaviour.rs"]
 pub mod misbehaviour;
 pub mod plain;
-#[cfg(test)]
 pub mod vllm;
 
 use endpoint::Reply;
