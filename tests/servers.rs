@@ -148,7 +148,7 @@ fn one_that_dies_while_it_loads_shows_its_log_at_once() {
         "ended while it was loading (exit status 3); the end of ",
         "torch.OutOfMemoryError: CUDA out of memory.",
     ]);
-    assert!(began.elapsed() < Duration::from_secs(60) && !project.path("outputs/store").exists(), "{log}");
+    assert!(began.elapsed() < Duration::from_secs(60) && !project.path("outputs/run_state").exists(), "{log}");
     expect_gone(&project);
     // A flag that vLLM does not know is told likewise.
     let (project, _) = managed("replicas: 1", "--no-such-flag");
@@ -157,9 +157,9 @@ fn one_that_dies_while_it_loads_shows_its_log_at_once() {
 
 #[test]
 fn one_that_takes_too_long_is_given_up_and_all_are_stopped() {
-    let (project, _) = managed("replicas: 2, health_timeout_s: 1.5", "--stand-in-loads-ms, '60000'");
+    let (project, _) = managed("replicas: 2, health_timeout_s: 6", "--stand-in-loads-ms, '60000'");
     Ran::of(project.stamped(&[]))
-        .failed(&["was not ready within 1.5 s (`llm.vllm.health_timeout_s`)", "Loading weights"]);
+        .failed(&["was not ready within 6 s (`llm.vllm.health_timeout_s`)", "Loading weights"]);
     expect_gone(&project);
 }
 

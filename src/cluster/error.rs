@@ -45,9 +45,9 @@ pub enum ClusterError {
     /// A process can't connect to another one.
     #[error("connect to process {process} at {address}: {cause}")]
     Unreached {
-        /// The other one.
+        /// The number of the other one.
         process: usize,
-        /// Where it listens.
+        /// The address at which it listens.
         address: SocketAddr,
         /// What the system said.
         cause: io::Error,
@@ -58,7 +58,7 @@ pub enum ClusterError {
     /// A process can't be started.
     #[error("start process {process}: {cause}")]
     Start {
-        /// Its number.
+        /// The number of the process.
         process: usize,
         /// What the system said.
         cause: io::Error,

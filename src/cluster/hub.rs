@@ -6,11 +6,17 @@ use super::{ClusterError, Mesh};
 use crate::llm::meter::Reading;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a stranger may take to say who it is.
-const JOINING: Duration = Duration::from_secs(5);
+/// How long a stranger may take to say who it is, and how many may at a time.
+const JOINING: Duration = Duration::from_secs(2);
+const STRANGERS: usize = 32;
+/// How long to wait where no connection can be taken.
+const BUSY: Duration = Duration::from_millis(50);
+/// How long members may take to end once they are told to.
+const LEAVING: Duration = Duration::from_secs(1);
 
 /// Takes what comes of a call.
 pub type Answer = Box<dyn FnOnce(Reply) + Send>;
@@ -39,6 +45,10 @@ struct State {
     /// None before the run has begun and after it has ended.
     served: Mutex<Option<Arc<Served>>>,
     lost: Losing,
+    /// What whoever has not ended yet is told, once it is over: why, where it is not by itself.
+    last_word: Mutex<Option<Option<String>>>,
+    /// Connections of those who have not said who they are.
+    strangers: AtomicUsize,
 }
 
 /// Hears of a member that says nothing any more, and why.
@@ -49,6 +59,8 @@ struct Seat {
     line: Line<ToMember>,
     ready: Option<Result<(SocketAddr, Manifest), String>>,
     done: Option<Totals>,
+    /// Whether it says nothing any more.
+    is_gone: bool,
 }
 
 impl State {
@@ -78,6 +90,9 @@ impl State {
         stream.set_nonblocking(false)?;
         stream.set_read_timeout(Some(JOINING))?;
         let Some(ToHub::Join { secret, process, shape }) = line::read(&mut stream)? else { return Ok(()) };
+        if let Some(why) = self.last_word() {
+            return line::write(&mut stream, &farewell(why.as_deref()));
+        }
         let mut members = self.members();
         let refusal = if secret != self.secret {
             Some(
@@ -93,12 +108,14 @@ impl State {
             None
         };
         if let Some(refusal) = refusal {
+            let from = stream.peer_addr().map_or_else(|error| error.to_string(), |address| address.to_string());
+            tracing::warn!(target: "dlgforge.cluster", "[distributed] process {process} at {from} is refused: {refusal}");
             return line::write(&mut stream, &ToMember::Refused(refusal));
         }
         let (state, losing) = (self.clone(), self.clone());
         let take = move |message| state.take(process, message);
         let line = Line::open(stream, take, move |why| losing.lose(process, &why))?;
-        members.insert(process, Seat { line, ready: None, done: None });
+        members.insert(process, Seat { line, ready: None, done: None, is_gone: false });
         self.changed.notify_all();
         Ok(())
     }
@@ -134,13 +151,24 @@ impl State {
         self.changed.notify_all();
     }
 
-    /// A member that says nothing any more: one that has told why is no loss.
+    /// A member that says nothing any more: one that has told why, or was told to end, is no loss.
     fn lose(&self, process: usize, why: &str) {
+        self.update(process, |seat| seat.is_gone = true);
         let is_over = |seat: &Seat| seat.done.is_some() || matches!(seat.ready, Some(Err(_)));
-        if !self.members().get(&process).is_none_or(is_over) {
+        let is_lost = !self.members().get(&process).is_none_or(is_over);
+        if is_lost && self.last_word().is_none() {
             (self.lost)(process, why);
         }
     }
+
+    fn last_word(&self) -> Option<Option<String>> {
+        self.last_word.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The last words to a member.
+fn farewell(why: Option<&str>) -> ToMember {
+    why.map_or(ToMember::Bye, |why| ToMember::Refused(why.to_owned()))
 }
 
 /// What two processes do not have in common.
@@ -176,15 +204,31 @@ impl Hub {
             changed: Condvar::new(),
             served: Mutex::default(),
             lost: Box::new(lost),
+            last_word: Mutex::default(),
+            strangers: AtomicUsize::new(0),
         });
         let joining = state.clone();
         let admit = move || {
-            for stream in listener.incoming().flatten() {
+            // Once all are there, nobody is let in: whoever comes later belongs to another start.
+            while joining.members().len() + 1 < joining.shape.processes {
+                let Ok((stream, _)) = listener.accept() else {
+                    std::thread::sleep(BUSY);
+                    continue;
+                };
+                if joining.strangers.fetch_add(1, Ordering::SeqCst) >= STRANGERS {
+                    joining.strangers.fetch_sub(1, Ordering::SeqCst);
+                    continue;
+                }
                 let state = joining.clone();
-                // Whoever goes away before it has joined is no member.
-                let admitted =
-                    std::thread::Builder::new().name("joining".into()).spawn(move || _ = state.admit(stream));
-                drop(admitted);
+                let admit = move || {
+                    // Whoever goes away before it has joined is no member.
+                    _ = state.admit(stream);
+                    state.strangers.fetch_sub(1, Ordering::SeqCst);
+                };
+                if std::thread::Builder::new().name("joining".into()).spawn(admit).is_err() {
+                    joining.strangers.fetch_sub(1, Ordering::SeqCst);
+                    std::thread::sleep(BUSY);
+                }
             }
         };
         std::thread::Builder::new().name("hub".into()).spawn(admit).map_err(ClusterError::Listen)?;
@@ -218,7 +262,7 @@ impl Hub {
             return Ok(());
         }
         drop(members);
-        self.tell(|| ToMember::Refused(complaints.join("; ")));
+        self.dismiss(Some(&complaints.join("; ")));
         Err(ClusterError::Unready(complaints))
     }
 
@@ -260,10 +304,16 @@ impl Hub {
         self.state.members().iter().filter_map(|(process, seat)| Some((*process, seat.done?))).collect()
     }
 
-    /// Has the members end that have not: for this reason, or because there is nothing to do.
+    /// Has the members end that have not: for this reason, or because there is nothing to do. The first call counts.
     pub fn dismiss(&self, why: Option<&str>) {
         self.state.serve(None);
-        self.tell(|| why.map_or(ToMember::Bye, |why| ToMember::Refused(why.to_owned())));
+        self.state
+            .last_word
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert_with(|| why.map(str::to_owned));
+        self.tell(|| farewell(why));
+        self.state.wait(Some(Instant::now() + LEAVING), |members| members.values().all(|seat| seat.is_gone));
     }
 
     fn tell(&self, message: impl Fn() -> ToMember) {
@@ -274,7 +324,9 @@ impl Hub {
 /// What a process has read otherwise than the first one.
 fn different(process: usize, here: &Manifest, there: &Manifest) -> Option<String> {
     let keys: std::collections::BTreeSet<_> = here.keys().chain(there.keys()).collect();
-    let value = |manifest: &Manifest, key: &String| manifest.get(key).cloned().unwrap_or_else(|| "nothing".into());
+    let value = |manifest: &Manifest, key: &String| {
+        manifest.get(key).filter(|value| !value.is_empty()).cloned().unwrap_or_else(|| "nothing".into())
+    };
     let rows = keys.into_iter().filter(|key| here.get(*key) != there.get(*key));
     let rows: Vec<_> =
         rows.map(|key| format!("{key} is {} there and {} here", value(there, key), value(here, key))).collect();

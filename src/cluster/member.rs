@@ -31,6 +31,8 @@ struct Shared {
     calls: AtomicU64,
     waiting: Mutex<BTreeMap<u64, Answer>>,
     stop: OnceLock<OnStop>,
+    /// The last stop that was told: at once, or so that what is in the air may land.
+    stopped: Mutex<Option<bool>>,
     is_over: AtomicBool,
 }
 
@@ -69,7 +71,10 @@ impl Member {
                 let waiting = taking.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
                 waiting.into_iter().for_each(|answer| answer(reply.clone()));
             }
-            ToMember::Stop { at_once } => taking.stop.get().into_iter().for_each(|stop| stop(at_once)),
+            ToMember::Stop { at_once } => {
+                *taking.stopped.lock().unwrap_or_else(PoisonError::into_inner) = Some(at_once);
+                taking.stop.get().into_iter().for_each(|stop| stop(at_once));
+            }
             message => {
                 if matches!(message, ToMember::Refused(_) | ToMember::Bye) {
                     taking.is_over.store(true, Ordering::SeqCst);
@@ -157,6 +162,10 @@ impl Member {
     /// Names what stops its part of the run.
     pub fn on_stop(&self, stop: impl Fn(bool) + Send + Sync + 'static) {
         _ = self.shared.stop.set(Box::new(stop));
+        let stopped = *self.shared.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(at_once), Some(stop)) = (stopped, self.shared.stop.get()) {
+            stop(at_once);
+        }
     }
 
     /// Tells the hub that this process has to stop.

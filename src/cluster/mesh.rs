@@ -16,6 +16,9 @@ use timely::worker::Worker;
 /// How long the processes of a cluster, all of them there, may take to connect.
 const CONNECTING: Duration = Duration::from_secs(30);
 
+/// How long somebody may take to say who it is.
+const GREETING: Duration = Duration::from_millis(500);
+
 /// The first words on a connection.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Greeting {
@@ -95,7 +98,7 @@ impl Mesh {
 /// The process at the other end, if it belongs to this start of the cluster.
 fn greeted(mut stream: TcpStream, start: u128) -> Option<(usize, TcpStream)> {
     stream.set_nonblocking(false).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
+    stream.set_read_timeout(Some(GREETING)).ok()?;
     let greeting: Greeting = super::line::read(&mut stream).ok()??;
     (greeting.start == start).then_some(())?;
     Some((greeting.process, prepared(stream).ok()?))

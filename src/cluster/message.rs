@@ -92,7 +92,7 @@ pub struct Begin {
 pub enum Call {
     /// Keep replies of a run.
     Append(String, Vec<Entry>),
-    /// Find a reply.
+    /// Find the reply to this request at this place.
     Recall(String, Place, Digest),
     /// Give up a reply that can't be read.
     Discard(String, Place, Digest),
@@ -107,13 +107,13 @@ pub enum Call {
 /// What comes of a call.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Reply {
-    /// It is done.
+    /// What was wanted is done.
     Done,
     /// The reply that was kept, if one was.
     Recalled(Option<ByteBuf>),
-    /// Conversations with replies.
+    /// The conversations that have replies.
     Replied(Vec<Slot>),
-    /// What was decided.
+    /// What was decided about traffic or budget.
     Traffic(Told),
     /// It could not be done, for this reason.
     Failed(String),

@@ -107,7 +107,7 @@ impl Shared {
         self.ledger.iter().for_each(|ledger| ledger.ask_at(desk.clone()));
     }
 
-    /// Answers such processes.
+    /// What answers the processes that ask here.
     pub fn answering(&self) -> Answering {
         Answering::new(self.traffic.clone(), self.ledger.clone())
     }

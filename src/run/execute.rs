@@ -46,9 +46,9 @@ pub struct Executed {
 pub struct Works {
     /// The id of the run.
     pub run_id: Arc<str>,
-    /// Where tasks run.
+    /// The threads that tasks run on.
     pub runtime: Runtime,
-    /// Stops it.
+    /// What stops all of it.
     pub stop: Stop,
     /// The signal that asked it to stop, if one has.
     pub signalled: Arc<OnceLock<Signal>>,

@@ -128,7 +128,7 @@ impl<'a> Lead<'a> {
             let home = |one: &Fingerprint| one.home() as usize % (processes * workers) / workers;
             earlier.iter().copied().filter(|one| home(one) == process).collect()
         };
-        Ok(self.hub.begin(served, of_process)?)
+        Ok(connected(self.hub.begin(served, of_process))?)
     }
 
     /// Waits for the others, and has them end.
@@ -174,7 +174,7 @@ pub fn take_part(settings: &Settings, cluster: &ClusterSettings, part: &Part, ho
     let has_own = cluster.launcher != Launcher::Local && matches!(settings.serving, Serving::Managed(_));
     let _servers = if has_own { serving::started(settings, &host.listeners)? } else { None };
     let begin = member.ready(manifest)?;
-    let mesh = member.connect(&begin)?;
+    let mesh = connected(member.connect(&begin))?;
     let facts = prepared.sources.facts(settings, &identity);
     let learning = member.clone();
     prepared.shared.keep_facts(move |fact| Remote(learning.clone()).learn(fact));
@@ -190,21 +190,47 @@ pub fn take_part(settings: &Settings, cluster: &ClusterSettings, part: &Part, ho
     Ok(())
 }
 
+/// The connections between processes. One that is gone before they are made is lost.
+fn connected(mesh: Result<Mesh, ClusterError>) -> Result<Mesh, ClusterError> {
+    mesh.inspect_err(|error| {
+        if matches!(error, ClusterError::Unreached { .. } | ClusterError::Unconnected(_)) {
+            signals::lose(&error.to_string());
+        }
+    })
+}
+
 /// Where a member asks about traffic and budget.
 fn desk(member: Arc<Member>) -> Desk {
     Desk::new(move |asked| {
         let (answer, told) = oneshot::channel();
+        let member = member.clone();
         let asking = member.clone();
         let take = Box::new(move |reply| {
-            let Reply::Traffic(decided) = reply else { return };
-            // What nobody waits for any more is given back.
-            if let Some(back) = answer.send(decided).err().and_then(|unwanted| withdrawn(&unwanted)) {
-                asking.ask(Call::Traffic(back), Box::new(drop));
+            if let Reply::Traffic(told) = reply {
+                // Dropped where nobody waits for it any more.
+                _ = answer.send(Decided { told: Some(told), member: asking });
             }
         });
         member.ask(Call::Traffic(asked), take);
-        Box::pin(async move { told.await.unwrap_or(Told::Halted("the first process has gone".into())) })
+        Box::pin(async move {
+            let told = told.await.ok().and_then(|mut decided: Decided| decided.told.take());
+            told.unwrap_or(Told::Halted("the first process has gone".into()))
+        })
     })
+}
+
+/// What was decided, until somebody takes it; what nobody takes is given back.
+struct Decided {
+    told: Option<Told>,
+    member: Arc<Member>,
+}
+
+impl Drop for Decided {
+    fn drop(&mut self) {
+        if let Some(back) = self.told.take().and_then(|told| withdrawn(&told)) {
+            self.member.ask(Call::Traffic(back), Box::new(drop));
+        }
+    }
 }
 
 /// Reads what a run needs; what it follows from.

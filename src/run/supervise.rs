@@ -6,7 +6,7 @@ use crate::cluster::{ClusterError, LOST, variables};
 use crate::settings::{ClusterSettings, Launcher};
 use rustix::process::{Pid, kill_process, kill_process_group};
 use std::fmt;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -52,7 +52,7 @@ pub fn supervise(
         if local {
             command.env(variables::SECRET, secret);
         }
-        if let Some(limit) = limit {
+        if let Some(limit) = limit.filter(|_| process == 0 || !local) {
             let left = limit.saturating_sub(began.elapsed()).max(Duration::from_secs(1));
             command.env(variables::LIMIT, left.as_secs().to_string());
         }
@@ -123,8 +123,10 @@ impl Supervised {
             let losses = watch(&mut children, &mut signals, &mut stopped).await;
             let Some(first) = losses.first() else { return Ok(0) };
             // What the first process says counts before what others say.
-            let mut words = losses.iter().filter_map(|loss| Some((loss.process, loss.last_word()?)));
-            if let Some((_, code)) = words.by_ref().min() {
+            // Where one was lost, others may complain of that.
+            let is_loss = first.last_word().is_none();
+            let words = losses.iter().filter(|loss| loss.process == 0 || !is_loss);
+            if let Some((_, code)) = words.filter_map(|loss| Some((loss.process, loss.last_word()?))).min() {
                 return Ok(code);
             }
             if let Some(signal) = stopped {
@@ -175,7 +177,8 @@ fn start(process: usize, mut command: Command) -> Result<Child, ClusterError> {
     let id = child.id();
     let listen = move || {
         let mut beats = [0; 64];
-        while let Ok(1..) = (&ours).read(&mut beats) {}
+        // A process that was stopped and goes on has its calls interrupted.
+        while (&ours).read(&mut beats).map_or_else(|error| error.kind() == ErrorKind::Interrupted, |read| read > 0) {}
         // It has ended, or says nothing any more.
         end(id);
     };

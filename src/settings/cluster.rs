@@ -58,12 +58,20 @@ pub(super) fn cluster(values: &Values, report: &mut Diagnostics) -> Option<Clust
         }
         Launcher::Manual => hub(&hosts, values, report),
     };
+    let secret = Secret::new(values.get(keys::CLUSTER_SECRET).trim().to_owned());
+    if launcher == Launcher::Manual && secret.reveal().is_empty() {
+        report.warn(format!(
+            "`{}` is empty: whoever reaches the port of process 0 may join; set DLGFORGE_CLUSTER_SECRET to the same word for \
+             all processes",
+            keys::CLUSTER_SECRET
+        ));
+    }
     Some(ClusterSettings {
         processes,
         workers: usize::from(values.get(keys::CLUSTER_WORKERS)),
         launcher,
         hub,
-        secret: Secret::new(values.get(keys::CLUSTER_SECRET).trim().to_owned()),
+        secret,
         patience: Duration::from_secs_f64(values.get(keys::START_TIMEOUT)),
         restarts: values.get(keys::RESTARTS),
     })

@@ -210,7 +210,7 @@ pub struct ClusterSettings {
     pub processes: usize,
     /// Worker threads of each; never 0.
     pub workers: usize,
-    /// Who starts them.
+    /// Who starts the processes.
     pub launcher: Launcher,
     /// Where the first one listens for the others, `host:port`.
     pub hub: String,

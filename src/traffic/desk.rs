@@ -59,16 +59,16 @@ pub enum Ending {
 /// Headers of a response, by name.
 pub type Headers = Vec<(String, Vec<u8>)>;
 
-/// What is answered.
+/// The answer to a question.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Told {
-    /// It is done.
+    /// What was asked is done.
     Done,
     /// Leave to send a request: its number, the endpoint, and whether that counts as one that takes all of it.
     Permit(u64, TargetId, bool),
     /// The number of a reservation.
     Reserved(u64),
-    /// Yes or no.
+    /// It is so, or not.
     Is(bool),
     /// What becomes of a request that was refused, and the request from now on.
     Refusal(Refusal, PermitRequest),
@@ -231,7 +231,7 @@ pub(super) struct Lent {
 }
 
 impl Lent {
-    /// Asks for one.
+    /// Asks there for a permit.
     ///
     /// # Errors
     /// When the run has to stop.
@@ -257,5 +257,106 @@ impl Drop for Lent {
         if !self.is_over {
             drop(self.desk.ask(Asked::Ended(self.number, Ending::Abandoned)));
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::budget::Budget;
+    use super::super::{EndpointLimits, Strategy};
+    use super::*;
+    use crate::domain::Observer;
+    use tokio::sync::oneshot;
+
+    fn traffic(max_in_flight: u32) -> (Traffic, RouteId) {
+        let traffic = Traffic::new(Arc::default(), Duration::from_secs(600), Observer::default());
+        let (identity, name) = ("a".to_owned(), "a".to_owned());
+        let limits =
+            EndpointLimits { identity, name, weight: 1.0, max_in_flight: Some(max_in_flight), per_minute: [None; 2] };
+        let route = traffic.route(vec![limits], Strategy::default(), [None; 2]);
+        (traffic, route)
+    }
+
+    /// A desk at which a process asks the one that answers.
+    fn desk(answering: &Arc<Answering>, process: usize) -> Desk {
+        let answering = answering.clone();
+        Desk::new(move |asked| {
+            let (answer, told) = oneshot::channel();
+            let answering = answering.clone();
+            tokio::spawn(async move {
+                let decided = answering.answer(process, asked).await;
+                if let Some(back) = answer.send(decided).err().and_then(|unwanted| withdrawn(&unwanted)) {
+                    answering.answer(process, back).await;
+                }
+            });
+            Box::pin(async move { told.await.unwrap() })
+        })
+    }
+
+    fn request(call: u64) -> PermitRequest {
+        PermitRequest { call, tokens: 10.0, avoid: None, refused: Vec::new() }
+    }
+
+    async fn settle() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    #[tokio::test]
+    async fn a_limit_is_one_for_all_processes() {
+        let (here, route) = traffic(1);
+        let answering = Arc::new(Answering::new(here.clone(), None));
+        let [one, two] = [1, 2].map(|process| {
+            let (traffic, _) = traffic(1);
+            traffic.ask_at(desk(&answering, process));
+            traffic
+        });
+        let permit = one.acquire(route, request(0)).await.unwrap();
+        assert!(permit.is_whole && permit.endpoint == TargetId(0));
+        let waiting = tokio::spawn(async move { two.acquire(route, request(0)).await });
+        settle().await;
+        assert!(!waiting.is_finished(), "another process has the only place");
+        permit.answered(Some(20), Duration::from_millis(5), &HeaderMap::new());
+        let permit = waiting.await.unwrap().unwrap();
+        // Whoever waits and goes away leaves no place taken.
+        let gone = tokio::spawn({
+            let one = one.clone();
+            async move { one.acquire(route, request(1)).await.map(drop) }
+        });
+        settle().await;
+        gone.abort();
+        drop(permit);
+        settle().await;
+        let permit = here.acquire(route, request(2)).await.unwrap();
+        assert!(!permit.failed(Failure::Unusable, "HTTP 500").await);
+        assert!(lock(&answering.permits).is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_budget_is_one_for_all_processes() {
+        let budget = Budget { calls: Some(3), ..Budget::default() };
+        let ledger = || Arc::new(BudgetLedger::new(budget, Arc::default(), Observer::default()));
+        let (traffic, _) = traffic(1);
+        let answering = Arc::new(Answering::new(traffic, Some(ledger())));
+        let [one, two] = [1, 2].map(|process| {
+            let ledger = ledger();
+            ledger.ask_at(desk(&answering, process));
+            ledger
+        });
+        let worst = Cost { calls: 1, tokens: 100, nanousd: 7 };
+        for ledger in [&one, &two] {
+            let mut reservation = ledger.reserve(worst).await.unwrap();
+            reservation.sent().await.unwrap();
+        }
+        // One that is not sent costs nothing.
+        drop(one.reserve(worst).await.unwrap());
+        settle().await;
+        let mut last = two.reserve(worst).await.unwrap();
+        last.sent().await.unwrap();
+        drop(last);
+        settle().await;
+        let error = one.reserve(worst).await.map(drop).unwrap_err().to_string();
+        assert!(error.starts_with("run.budget.calls (3) does not allow another call: 3 calls, 300 tokens"), "{error}");
+        assert!(lock(&answering.reservations).is_empty());
     }
 }
