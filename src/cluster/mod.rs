@@ -2,7 +2,7 @@
 //! them again.
 //!
 //! The first process, number 0, is the [`Hub`]: it has the output folder, the store and the writer. Every other one is a
-//! [`Member`], which holds a [`line`] to it. Over the line it joins, learns which run it is part of, looks replies up and has
+//! [`Member`], which holds a line to it. Over the line it joins, learns which run it is part of, looks replies up and has
 //! them kept, and tells in the end what its calls came to. The dataflow has connections of its own, a [`Mesh`]. A
 //! supervisor outside of all of them starts processes, and starts them again when one is lost: timely knows no other way,
 //! and nothing is lost but the calls in flight.
@@ -12,7 +12,7 @@
 
 mod error;
 mod hub;
-pub mod line;
+mod line;
 mod member;
 mod mesh;
 mod message;
