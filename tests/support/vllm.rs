@@ -151,7 +151,9 @@ fn stands_in_for_vllm() {
     let mut engine = Command::new("sleep").arg("600").spawn().expect("an engine");
     let processes = std::env::var(PROCESSES).expect("where processes are noted");
     let mut noted = fs::OpenOptions::new().append(true).create(true).open(processes).expect("a file");
-    writeln!(noted, "{} {}", std::process::id(), engine.id()).expect("a line");
+    // One write: replicas note theirs at the same time.
+    let line = format!("{} {}\n", std::process::id(), engine.id());
+    noted.write_all(line.as_bytes()).expect("a line");
     println!("INFO Loading weights");
     std::thread::sleep(arguments.milliseconds("--stand-in-loads-ms"));
     if let Some(code) = arguments.get("--stand-in-dies") {
