@@ -1,5 +1,6 @@
 //! What the user typed.
 
+use crate::domain::Shard;
 use crate::settings::{Flags, Resume};
 use clap::{Args, Parser, Subcommand};
 use std::collections::BTreeMap;
@@ -26,6 +27,8 @@ pub enum Command {
     Run(RunArgs),
     /// Be one process of a run that several make together (`run.distributed`).
     Worker(WorkerArgs),
+    /// Make one run of its shards, each of which `run --shard` has made apart: drops what two of them asked, makes what is missing then.
+    Merge(MergeArgs),
     /// Tell what a run will cost, from a pilot of a few of its conversations.
     Estimate(EstimateArgs),
     /// Read the documents, and build or update the index that runs find passages by.
@@ -84,6 +87,7 @@ impl Command {
             Self::Serve(_) => Some(("serve", "`dlgforge status outputs` tells how far runs are")),
             Self::Run(_)
             | Self::Worker(_)
+            | Self::Merge(_)
             | Self::Estimate(_)
             | Self::Status(_)
             | Self::Index(_)
@@ -210,7 +214,31 @@ pub struct RunArgs {
     /// Tells how many calls the run would make, and how many replies the journal has for it; asks and writes nothing.
     #[arg(long)]
     pub dry_run: bool,
+    /// Makes one part of so many, such as 0/8 to 7/8, in a folder of its own and apart from the others; `dlgforge merge` makes one
+    /// run of all. `auto/8` takes the number from a Slurm array, an indexed Job or RANK, and `auto` both. The same command goes on
+    /// where it was left.
+    #[arg(long, value_name = "I/N", conflicts_with = "resume")]
+    pub shard: Option<String>,
     /// Stops the run so early that it has ended after so long, such as `55m` or `1h 30m`; it can go on, and exits with 75.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub time_limit: Option<Duration>,
+}
+
+/// Arguments of `dlgforge merge`.
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// The folders of the shards; without any, those in `shards/` of the output folder, where `run --shard` puts them.
+    pub shards: Vec<PathBuf>,
+    /// The output folder of the whole run, instead of `saving.output_dir`.
+    #[arg(long, value_name = "FOLDER")]
+    pub into: Option<PathBuf>,
+    /// The configuration file that the shards were made by, or a folder with a config.yaml.
+    #[arg(long, value_name = "FILE", default_value = CONFIG)]
+    pub config: PathBuf,
+    /// What was said otherwise.
+    #[command(flatten)]
+    pub overrides: Overrides,
+    /// Stops so early that it has ended after so long; the same command goes on, and exits with 75.
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub time_limit: Option<Duration>,
 }
@@ -259,6 +287,34 @@ impl WorkerArgs {
 }
 
 impl RunArgs {
+    /// The shard to make, as it was typed or as the scheduler says in these variables.
+    ///
+    /// # Errors
+    /// When it is none, or the variables do not tell.
+    pub fn shard(&self, env: &BTreeMap<String, String>) -> Result<Option<Shard>, String> {
+        let Some(typed) = &self.shard else { return Ok(None) };
+        let Some(count) = typed.strip_prefix("auto") else { return typed.parse().map(Some) };
+        let number = |name: &str| env.get(name)?.trim().parse::<u32>().ok();
+        let of_array = || {
+            let (id, first) = (number("SLURM_ARRAY_TASK_ID")?, number("SLURM_ARRAY_TASK_MIN").unwrap_or_default());
+            let index = id.checked_sub(first)? / number("SLURM_ARRAY_TASK_STEP").unwrap_or(1).max(1);
+            Some((index, number("SLURM_ARRAY_TASK_COUNT")))
+        };
+        let of_job = || Some((number("JOB_COMPLETION_INDEX")?, None));
+        let of_rank = || Some((number("RANK")?, number("WORLD_SIZE")));
+        let (index, told) = of_array().or_else(of_job).or_else(of_rank).ok_or_else(|| {
+            "--shard auto: SLURM_ARRAY_TASK_ID, JOB_COMPLETION_INDEX and RANK are not set; write I/N, such as 0/8"
+                .to_owned()
+        })?;
+        match count.strip_prefix('/').map(str::to_owned).or_else(|| told.map(|count| count.to_string())) {
+            Some(count) => format!("{index}/{count}").parse().map(Some),
+            None => {
+                Err("--shard auto: the scheduler does not tell how many there are; write auto/N, such as auto/8"
+                    .to_owned())
+            }
+        }
+    }
+
     /// The run to go on with.
     pub fn resumed(&self) -> Option<Resume> {
         let id = self.resume.as_deref().map(str::trim)?;
@@ -280,8 +336,40 @@ fn file(config: &Path) -> PathBuf {
 
 impl RunTarget {
     /// The part that settings are made of.
-    pub fn flags(&self, resume: Option<Resume>) -> Flags {
+    pub fn flags(&self, resume: Option<Resume>, shard: Option<Shard>) -> Flags {
         let config = file(&self.config);
-        Flags { config, set: self.set.clone(), resume, root: self.root.clone(), no_check: self.no_check }
+        Flags { config, set: self.set.clone(), resume, shard, root: self.root.clone(), no_check: self.no_check }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shard_is_what_was_typed_or_what_the_scheduler_says() {
+        let array = [("SLURM_ARRAY_TASK_ID", "14"), ("SLURM_ARRAY_TASK_MIN", "10"), ("SLURM_ARRAY_TASK_STEP", "2")];
+        let whole = [&array[..], &[("SLURM_ARRAY_TASK_COUNT", "5")]].concat();
+        for (typed, env, expected) in [
+            ("3/8", &[][..], Ok("3/8")),
+            ("auto/8", &[("JOB_COMPLETION_INDEX", "7")], Ok("7/8")),
+            ("auto/4", &[("JOB_COMPLETION_INDEX", "7")], Err("`7/4` is no shard")),
+            ("auto", &[("JOB_COMPLETION_INDEX", "7")], Err("write auto/N")),
+            ("auto", &[("RANK", "1"), ("WORLD_SIZE", "2")], Ok("1/2")),
+            ("auto", &whole[..], Ok("2/5")),
+            ("auto/9", &array[..], Ok("2/9")),
+            ("auto", &[], Err("are not set; write I/N")),
+            ("automatic", &[("RANK", "1")], Err("write auto/N")),
+        ] {
+            let cli = Cli::try_parse_from(["dlgforge", "run", "--shard", typed]).unwrap();
+            let Command::Run(args) = cli.command else { panic!("a run") };
+            let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            match (args.shard(&env), expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found.unwrap().to_string(), expected, "{typed}"),
+                (Err(found), Err(expected)) => assert!(found.contains(expected), "{typed}: {found}"),
+                (found, expected) => panic!("{typed}: {found:?}, not {expected:?}"),
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use dlgforge::cli::{
-    Cli, Command, EstimateArgs, FetchArgs, GuardArgs, IndexArgs, Overrides, RunArgs, RunTarget, SearchArgs, StatusArgs,
+    Cli, Command, EstimateArgs, FetchArgs, GuardArgs, IndexArgs, MergeArgs, Overrides, RunArgs, SearchArgs, StatusArgs,
     WorkerArgs,
 };
 use dlgforge::cluster::LOST;
@@ -12,7 +12,7 @@ use dlgforge::knowledge::embeddings::Origin;
 use dlgforge::output::logs;
 use dlgforge::run::{Host, Listener, Listeners, LogLines, Obey, Part, Ran, RunEnd, RunError, Terminal};
 use dlgforge::servers::{GuardOptions, Serving};
-use dlgforge::settings::{ClusterSettings, KnowledgeSettings, Launcher, Resume, Settings};
+use dlgforge::settings::{ClusterSettings, Flags, KnowledgeSettings, Launcher, Settings};
 use dlgforge::store::{DSN_VARIABLE, Run, State};
 use mimalloc::MiMalloc;
 use std::collections::BTreeMap;
@@ -34,6 +34,7 @@ fn main() -> ExitCode {
     let (name, result) = match &cli.command {
         Command::Run(args) => ("run", run(args, None)),
         Command::Worker(args) => ("worker", worker(args)),
+        Command::Merge(args) => ("merge", merge(args)),
         Command::Estimate(args) => ("estimate", estimate(args)),
         Command::Index(args) => ("index", index(args)),
         Command::Search(args) => ("search", search(args)),
@@ -65,8 +66,8 @@ fn environment() -> BTreeMap<String, String> {
     std::env::vars_os().filter_map(unicode).collect()
 }
 
-fn settings(place: &RunTarget, resume: Option<Resume>) -> Result<Settings, String> {
-    let mut settings = Settings::load(&place.flags(resume), &environment()).map_err(|error| causes(&error))?;
+fn settings(flags: &Flags) -> Result<Settings, String> {
+    let mut settings = Settings::load(flags, &environment()).map_err(|error| causes(&error))?;
     settings.knowledge.reading.program = Some(this_program()?);
     if let Serving::Managed(servers) = &mut settings.serving {
         servers.program = Some(this_program()?);
@@ -135,7 +136,7 @@ fn worker(args: &WorkerArgs) -> Result<ExitCode, String> {
 /// Makes a run, or the part of it that is this process's: of a run that several processes make, the one without a part starts
 /// them, all or the one of this number.
 fn run(args: &RunArgs, process: Option<usize>) -> Result<ExitCode, String> {
-    let settings = settings(&args.run, args.resumed())?;
+    let settings = settings(&args.run.flags(args.resumed(), args.shard(&environment())?))?;
     if args.dry_run {
         return dry_run(&settings);
     }
@@ -155,7 +156,24 @@ fn run(args: &RunArgs, process: Option<usize>) -> Result<ExitCode, String> {
     };
     let settings = of_part(settings, part.as_ref());
     let work = |host: &Host| dlgforge::run::run(&settings, workers, part.as_ref(), host);
-    let summary = match hosted(&settings, limit, work)? {
+    ended(hosted(&settings, limit, work)?)
+}
+
+/// Makes one run of shards.
+fn merge(args: &MergeArgs) -> Result<ExitCode, String> {
+    let mut flags = args.overrides.flags(&args.config);
+    if let Some(into) = &args.into {
+        let into = std::path::absolute(into).map_err(|error| format!("--into: {error}"))?;
+        flags.set.push(format!("saving.output_dir={:?}", into.display().to_string()));
+    }
+    let settings = settings(&flags)?;
+    let work = |host: &Host| dlgforge::run::merge(&settings, &args.shards, 1, host);
+    ended(hosted(&settings, args.time_limit, work)?)
+}
+
+/// Tells what came of a run, and how the process ends.
+fn ended(ran: Ran) -> Result<ExitCode, String> {
+    let summary = match ran {
         Ran::Made(summary) => summary,
         Ran::Over(run) => return over(&run),
         Ran::Part => return Ok(ExitCode::SUCCESS),
@@ -235,7 +253,7 @@ fn dry_run(settings: &Settings) -> Result<ExitCode, String> {
 }
 
 fn estimate(args: &EstimateArgs) -> Result<ExitCode, String> {
-    let settings = settings(&args.run, None)?;
+    let settings = settings(&args.run.flags(None, None))?;
     let workers = usize::from(args.run.workers);
     say(&hosted(&settings, None, |host| dlgforge::run::estimate(&settings, args.pilot, workers, host))?);
     Ok(ExitCode::SUCCESS)

@@ -14,6 +14,7 @@ mod knowledge;
 mod layout;
 mod log_lines;
 mod manifest;
+mod merge;
 mod open;
 mod part;
 mod prepare;
@@ -35,6 +36,7 @@ pub use events::{Event, Listener, Listeners};
 pub use inputs::RunError;
 pub use knowledge::{Found, GotEmbeddings, Indexed, fetch, index, search};
 pub use log_lines::LogLines;
+pub use merge::merge;
 pub use part::Part;
 pub use signals::{Signal, listen, obey_supervisor};
 pub use status::{StatusReport, status};
@@ -46,6 +48,7 @@ use crate::domain::causes::causes;
 use crate::operators::Stop;
 use crate::settings::Settings;
 use crate::store::Run;
+use open::Others;
 use part::Lead;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -80,7 +83,9 @@ pub enum Ran {
 /// When the input can't be used (before anything is generated), or when the outputs or the state of the run can't be
 /// written. A run that could not reach its total is no error here: [`Summary::end`] tells.
 pub fn run(settings: &Settings, workers: usize, part: Option<&Part>, host: &Host) -> Result<Ran, RunError> {
-    let Some((part, cluster)) = part.zip(settings.cluster.as_ref()) else { return lead(settings, workers, None, host) };
+    let Some((part, cluster)) = part.zip(settings.cluster.as_ref()) else {
+        return lead(settings, workers, None, None, host);
+    };
     let run_id = settings.run_id.clone().or_else(|| part.run.clone().filter(|_| settings.resume.is_none()));
     let settings = &Settings { run_id, ..settings.clone() };
     if part.process > 0 {
@@ -88,24 +93,32 @@ pub fn run(settings: &Settings, workers: usize, part: Option<&Part>, host: &Host
         return Ok(Ran::Part);
     }
     let leading = Lead::listen(cluster, part)?;
-    let ran = lead(settings, workers, Some((&leading, part.is_restarted)), host);
+    let ran = lead(settings, workers, Some((&leading, part.is_restarted)), None, host);
     let why = ran.as_ref().err().map(|error| format!("the first process has stopped: {}", causes(error)));
     leading.dismiss(why.as_deref());
     ran
 }
 
-fn lead(settings: &Settings, workers: usize, lead: Option<(&Lead<'_>, bool)>, host: &Host) -> Result<Ran, RunError> {
+/// Makes a run, as the first process of a cluster or as the only one, on top of what others have made of it.
+fn lead(
+    settings: &Settings,
+    workers: usize,
+    lead: Option<(&Lead<'_>, bool)>,
+    others: Option<Others>,
+    host: &Host,
+) -> Result<Ran, RunError> {
     let began = Instant::now();
     let settings = &*serving::attached(settings)?;
     let prepared = prepare::prepare(settings, &host.listeners)?;
-    let claimed = open::claim(settings, &prepared, lead.is_some_and(|(_, is_restarted)| is_restarted))?;
+    let begun = others.is_some() || settings.shard.is_some() || lead.is_some_and(|(_, is_restarted)| is_restarted);
+    let claimed = open::claim(settings, &prepared, begun, others.as_ref().map(|others| others.merged.clone()))?;
     if let Some(run) = claimed.is_over(settings, &prepared)? {
         return Ok(Ran::Over(run));
     }
     let _servers = serving::started(settings, &host.listeners)?;
     let lead = lead.map(|(lead, _)| lead);
     lead.map_or(Ok(()), |lead| lead.gather(&claimed))?;
-    let ready = open::open(settings, &prepared, claimed, &host.listeners)?;
+    let ready = open::open(settings, &prepared, claimed, others, &host.listeners)?;
     let took = began.elapsed();
     let executed = execute::execute(settings, workers, &prepared, ready, host, lead)?;
     Ok(Ran::Made(Box::new(conclude::conclude(settings, &prepared, executed, took)?)))

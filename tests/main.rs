@@ -26,6 +26,7 @@ mod retrieval;
 mod routing;
 mod secrets;
 mod servers;
+mod shards;
 mod support;
 mod tidy;
 mod web;

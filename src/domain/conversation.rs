@@ -285,6 +285,8 @@ pub enum DropReason {
     DedupExhausted,
     /// The judge's verdict was not good enough for `judge.accept`.
     Judged(String),
+    /// A question of it was asked by another shard of the run, or in the output folder before it was merged.
+    AskedElsewhere(String),
     /// A stage failed, after all the attempts that it makes.
     Failed(Failure),
 }
@@ -295,6 +297,7 @@ impl DropReason {
         match self {
             Self::DedupExhausted => "dedup_exhausted",
             Self::Judged(_) => "judge_rejected",
+            Self::AskedElsewhere(_) => "asked_elsewhere",
             Self::Failed(Failure::Model { .. }) => "model_failed",
             Self::Failed(Failure::Reply { .. }) => "unusable_reply",
             Self::Failed(Failure::Refused { .. }) => "model_refused",
@@ -312,7 +315,7 @@ impl DropReason {
     pub fn detail(&self) -> String {
         match self {
             Self::DedupExhausted => "every attempt at a question was a duplicate".into(),
-            Self::Judged(verdict) => verdict.clone(),
+            Self::Judged(detail) | Self::AskedElsewhere(detail) => detail.clone(),
             Self::Failed(failure) => failure.to_string(),
         }
     }

@@ -46,7 +46,7 @@ pub use persona::Persona;
 pub use place::{Digest, Place, Stage};
 pub use reply::{AssistantReply, JudgeReply, UserReply};
 pub use script::Script;
-pub use slot::{Attempt, LanguageIndex, Rank, Slot, Tick, TurnIndex, Wave};
+pub use slot::{Attempt, LanguageIndex, Numbers, Rank, Shard, Slot, Tick, TurnIndex, Wave};
 pub use task::{QuestionMode, Task};
 pub use tier::Tier;
 pub use tool::{ToolCall, ToolDefinition, made_up_id};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 macro_rules! number {
@@ -51,9 +52,80 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// The worker that is this conversation's home, among `peers`.
+    /// The worker that is this conversation's home, among `peers`. Consecutive conversations have different homes, and so have
+    /// those of a shard, whose numbers are apart.
     pub fn home(self, peers: u64) -> u64 {
-        (u64::from(self.index) + u64::from(self.language.0)) % peers.max(1)
+        // Multiples of the golden ratio spread evenly.
+        let spread = self.index.wrapping_add(self.language.0.into()).wrapping_mul(0x9E37_79B9);
+        (u64::from(spread) * peers.max(1)) >> u32::BITS
+    }
+}
+
+/// Which numbers are a run's own: every `step`th from `first` on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Numbers {
+    /// The lowest.
+    pub first: u32,
+    /// From one to the next; never 0.
+    pub step: u32,
+}
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Self { first: 0, step: 1 }
+    }
+}
+
+impl Numbers {
+    /// The number at a position, from 0.
+    pub fn at(self, position: u32) -> u32 {
+        self.first.saturating_add(position.saturating_mul(self.step))
+    }
+
+    /// The position of a number that is one of them.
+    pub fn position(self, number: u32) -> u32 {
+        number.saturating_sub(self.first) / self.step
+    }
+}
+
+/// A part of a run that is made apart from the others: of so many the one of this index, whose conversations are every `count`th.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Shard {
+    /// Which one, from 0; below `count`.
+    pub index: u32,
+    /// How many there are, 1 or more.
+    pub count: u32,
+}
+
+impl Shard {
+    /// How many of so many conversations it makes.
+    pub fn share(self, total: u32) -> u32 {
+        total / self.count + u32::from(self.index < total % self.count)
+    }
+
+    /// The numbers of its conversations and waves.
+    pub fn numbers(self) -> Numbers {
+        Numbers { first: self.index, step: self.count }
+    }
+}
+
+impl fmt::Display for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index, self.count)
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = text.split_once('/').and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
+        match parsed {
+            Some((index, count)) if index < count => Ok(Self { index, count }),
+            _ => {
+                Err(format!("`{text}` is no shard: write I/N, such as 0/8 for the first of eight and 7/8 for the last"))
+            }
+        }
     }
 }
 
@@ -110,7 +182,40 @@ pub fn language_tag(language: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::language_tag;
+    use super::*;
+
+    #[test]
+    fn shards_share_all_conversations_out() {
+        for (total, count) in [(1000, 8), (5, 8), (0, 3), (7, 1)] {
+            let shards = (0..count).map(|index| Shard { index, count });
+            let mut numbers: Vec<_> = shards
+                .flat_map(|shard| (0..shard.share(total)).map(move |position| shard.numbers().at(position)))
+                .collect();
+            numbers.sort_unstable();
+            assert_eq!(numbers, Vec::from_iter(0..total), "{total} over {count}");
+        }
+        assert_eq!("7/8".parse(), Ok(Shard { index: 7, count: 8 }));
+        for text in ["8/8", "0/0", "3", "-1/4", "a/b", "1/2/3", ""] {
+            assert!(text.parse::<Shard>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn homes_are_evenly_spread_over_the_conversations_of_a_shard_too() {
+        for (peers, count) in [(1, 1), (2, 1), (2, 8), (3, 6), (4, 16), (8, 8)] {
+            let mut homes = vec![0_u32; peers];
+            let numbers = Shard { index: 1 % count, count }.numbers();
+            for position in 0..1000 {
+                let slot = Slot { language: LanguageIndex(0), index: numbers.at(position) };
+                homes[slot.home(peers as u64) as usize] += 1;
+            }
+            let fair = 1000.0 / peers as f64;
+            assert!(
+                homes.iter().all(|home| (f64::from(*home) / fair - 1.0).abs() < 0.05),
+                "{peers} {count}: {homes:?}"
+            );
+        }
+    }
 
     #[test]
     fn tags_are_short_and_plain() {

@@ -23,7 +23,7 @@ pub use call::{Executor, Stop, call};
 pub use dedup::dedup;
 pub use events::Event;
 pub use in_flight::{Epoch, InFlight};
-pub use quota::{Opening, Quota, Target};
+pub use quota::{Numbering, Opening, Quota, Target};
 pub use record::record;
 pub use settle::{Settlement, settle};
 pub use slots::slots;

@@ -3,7 +3,7 @@
 use super::news::News;
 use super::tally::{Completion, Progress, Tally};
 use super::watermark::Watermark;
-use crate::domain::{Attempt, Coverage, LanguageIndex, Rank, Slot, TurnIndex, Used, Wave};
+use crate::domain::{Attempt, Coverage, LanguageIndex, Numbers, Rank, Slot, TurnIndex, Used, Wave};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -46,7 +46,16 @@ impl Target {
     }
 }
 
-/// A wave of a language.
+/// Which conversations and waves of a language are the run's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Numbering {
+    /// The numbers of its conversations.
+    pub slots: Numbers,
+    /// The numbers of its waves.
+    pub waves: Numbers,
+}
+
+/// A wave of a language; inside of [`Quota`] by its position among those of the run, outside by its number.
 pub(super) type LanguageWave = (LanguageIndex, Wave);
 
 /// A conversation to begin.
@@ -76,9 +85,11 @@ impl Opening {
 #[derive(Debug, Clone)]
 pub struct Quota {
     target: Target,
+    /// By language.
+    numbering: Vec<Numbering>,
     stopped: bool,
     tally: Tally,
-    /// Slots of each language so far.
+    /// How many slots each language has so far. Those of [`Batch`] are positions too.
     slots: Vec<u32>,
     /// Waves that may open and have not ended; none is empty.
     waves: BTreeMap<LanguageWave, Batch>,
@@ -109,11 +120,27 @@ struct Batch {
 impl Quota {
     /// A quota of conversations, on top of what earlier runs covered.
     pub fn new(target: Target, coverage: Coverage) -> Self {
+        let numbering = vec![Numbering::default(); usize::from(target.languages)];
+        Self::numbered(target, numbering, coverage, [])
+    }
+
+    /// A quota of the conversations that have these numbers in each language, on top of what others have made for the same
+    /// target. What those have used is in the coverage.
+    pub fn numbered(
+        target: Target,
+        numbering: Vec<Numbering>,
+        coverage: Coverage,
+        others: impl IntoIterator<Item = Completion>,
+    ) -> Self {
         let languages = usize::from(target.languages);
+        let mut tally = Tally { languages: vec![Progress::default(); languages], ..Tally::default() };
+        others.into_iter().for_each(|completion| tally.count(completion));
+        tally.languages.iter_mut().for_each(|progress| progress.consecutive_drops = 0);
         let mut quota = Self {
             target,
+            numbering,
             stopped: false,
-            tally: Tally { languages: vec![Progress::default(); languages], ..Tally::default() },
+            tally,
             slots: vec![0; languages],
             waves: BTreeMap::new(),
             unopened: BTreeSet::new(),
@@ -170,7 +197,8 @@ impl Quota {
 
     /// What another process must be told first.
     pub(super) fn beginning(&self) -> impl Iterator<Item = News> {
-        let admitted = self.waves.iter().map(|(wave, batch)| News::Admitted(*wave, Some(batch.coverage.clone())));
+        let admitted =
+            self.waves.iter().map(|(wave, batch)| News::Admitted(self.told(*wave), Some(batch.coverage.clone())));
         std::iter::once(News::Began(self.coverage.clone())).chain(admitted)
     }
 
@@ -183,7 +211,33 @@ impl Quota {
     pub fn due(&self) -> Slot {
         let language = self.at.0;
         let slots = self.slots.get(usize::from(language.0)).copied().unwrap_or_default();
-        Slot { language, index: self.waves.get(&self.at).map_or(slots, |batch| batch.uncounted) }
+        self.slot(language, self.waves.get(&self.at).map_or(slots, |batch| batch.uncounted))
+    }
+
+    /// The numbers of the conversations of each language.
+    pub fn numbers(&self) -> Vec<Numbers> {
+        self.numbering.iter().map(|numbering| numbering.slots).collect()
+    }
+
+    fn numbering(&self, language: LanguageIndex) -> Numbering {
+        self.numbering.get(usize::from(language.0)).copied().unwrap_or_default()
+    }
+
+    /// The slot at a position.
+    fn slot(&self, language: LanguageIndex, position: u32) -> Slot {
+        Slot { language, index: self.numbering(language).slots.at(position) }
+    }
+
+    /// A wave by its number.
+    fn told(&self, (language, wave): LanguageWave) -> LanguageWave {
+        (language, Wave(self.numbering(language).waves.at(wave.0)))
+    }
+
+    /// The conversation of a wave that is next to open.
+    fn opening(&self, place: LanguageWave) -> Option<Opening> {
+        let batch = self.waves.get(&place)?;
+        let (slot, (_, wave)) = (self.slot(place.0, batch.next), self.told(place));
+        Some(Opening { slot, wave, coverage: batch.coverage.clone() })
     }
 
     /// The lowest rank of a conversation that has not opened; [`Rank::END`] when all have.
@@ -192,8 +246,9 @@ impl Quota {
             return Rank::END;
         }
         let (language, wave) = self.at;
-        let unknown = Rank::lowest(language, Wave(wave.0 + self.target.lookahead));
-        let known = self.unopened.first().map(|place| self.waves[place].opening(*place).first_rank());
+        let (language, wave) = self.told((language, Wave(wave.0 + self.target.lookahead)));
+        let unknown = Rank::lowest(language, wave);
+        let known = self.unopened.first().and_then(|place| self.opening(*place)).map(|opening| opening.first_rank());
         known.map_or(unknown, |known| known.min(unknown))
     }
 
@@ -203,8 +258,8 @@ impl Quota {
             return None;
         }
         let place = *self.unopened.first()?;
+        let opening = self.opening(place)?;
         let batch = self.waves.get_mut(&place)?;
-        let opening = batch.opening(place);
         batch.next += 1;
         if batch.next == batch.slots.end {
             self.unopened.remove(&place);
@@ -215,7 +270,9 @@ impl Quota {
 
     /// Takes note of a settled conversation.
     pub fn end(&mut self, outcome: Completion) {
-        if let Some(batch) = self.waves.get_mut(&(outcome.slot.language, outcome.wave)) {
+        let language = outcome.slot.language;
+        let wave = Wave(self.numbering(language).waves.position(outcome.wave.0));
+        if let Some(batch) = self.waves.get_mut(&(language, wave)) {
             batch.outcomes.insert(outcome.slot, outcome);
         }
         self.end_waves();
@@ -225,11 +282,11 @@ impl Quota {
     fn end_waves(&mut self) {
         while !self.is_met() {
             let admitted = self.at.1.0 >= self.target.waves().min(self.target.lookahead);
+            let (language, numbering) = (self.at.0, self.numbering(self.at.0));
             match self.waves.get_mut(&self.at) {
                 Some(batch) => {
-                    while let Some(mut outcome) =
-                        batch.outcomes.remove(&Slot { language: self.at.0, index: batch.uncounted })
-                    {
+                    let slot = |position| Slot { language, index: numbering.slots.at(position) };
+                    while let Some(mut outcome) = batch.outcomes.remove(&slot(batch.uncounted)) {
                         batch.used.append(&mut outcome.used);
                         batch.uncounted += 1;
                         self.tally.count(outcome);
@@ -244,7 +301,7 @@ impl Quota {
             let used = self.waves.remove(&self.at).map(|batch| batch.used).unwrap_or_default();
             let coverage = Arc::make_mut(&mut self.coverage);
             used.iter().for_each(|used| coverage.add(used));
-            self.news.push(News::Ended(self.at, used));
+            self.news.push(News::Ended(self.told(self.at), used));
             self.admit_after(self.at);
             self.at = match self.at {
                 (language, _) if self.is_over() => (LanguageIndex(language.0 + 1), Wave(0)),
@@ -277,7 +334,7 @@ impl Quota {
             let (outcomes, used) = (BTreeMap::new(), Vec::new());
             let batch = Batch { slots: next..next + size, next, coverage, outcomes, used, uncounted: next };
             self.waves.insert(place, batch);
-            self.news.push(News::Admitted(place, None));
+            self.news.push(News::Admitted(self.told(place), None));
             self.unopened.insert(place);
         }
     }
@@ -295,10 +352,6 @@ impl Quota {
 impl Batch {
     fn len(&self) -> u32 {
         self.slots.len() as u32
-    }
-
-    fn opening(&self, (language, wave): LanguageWave) -> Opening {
-        Opening { slot: Slot { language, index: self.next }, wave, coverage: self.coverage.clone() }
     }
 }
 

@@ -10,7 +10,7 @@ use super::rows::{
     AssistantReasoning, ConversationState, HistoryItem, Inputs, Message, Parts, Personas, RawResult, Text, ToolMessage,
     TurnPayload, UserReasoning, history, messages, or_empty, raw_results,
 };
-use super::{FORMAT_VERSION, OutputError};
+use super::{FORMAT_VERSION, OutputError, Stamp};
 use crate::domain::JudgeReply;
 use crate::domain::Slot;
 use crate::files::{self, FilesError, compact, pretty};
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Its name in `saving.files`, and the folder of documents in the output folder.
 pub(super) const NAME: &str = "conversations";
@@ -106,6 +106,23 @@ impl<'a> ConversationDocument<'a> {
 }
 
 impl ConversationDocument<'_> {
+    /// Where the document of a conversation lies in an output folder.
+    pub fn path(output: &Path, id: &str, slot: Slot) -> PathBuf {
+        output.join(NAME).join(inside(id, slot))
+    }
+
+    /// When its conversation was made.
+    ///
+    /// # Errors
+    /// When it does not tell.
+    pub fn stamp(&self, path: &Path) -> Result<Stamp, OutputError> {
+        Stamp::at(&self.timestamp).ok_or_else(|| OutputError::Document {
+            path: path.to_owned(),
+            field: "timestamp".to_owned(),
+            detail: format!("`{}` is no time", self.timestamp),
+        })
+    }
+
     /// Reads a document, of this or an earlier format.
     ///
     /// # Errors

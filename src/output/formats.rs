@@ -47,6 +47,9 @@ pub(crate) fn chosen(files: &Files) -> Vec<Format> {
 pub struct Files(Vec<&'static str>);
 
 impl Files {
+    /// The name of the documents of conversations, from which all other files can be made.
+    pub const CONVERSATIONS: &str = conversations::NAME;
+
     /// Every name, in the order in which files are told of.
     pub fn names() -> Vec<&'static str> {
         let others = [parquet::NAME, conversations::NAME, run_state::NAME];

@@ -161,9 +161,17 @@ impl Recorder {
     /// # Errors
     /// When a file can't be written; the error names it. When the conversation has not ended.
     pub fn record(&mut self, conversation: &Conversation) -> Result<(), OutputError> {
+        self.record_at(conversation, self.stamp)
+    }
+
+    /// Records a conversation that was made at another time.
+    ///
+    /// # Errors
+    /// As of [`Self::record`].
+    pub fn record_at(&mut self, conversation: &Conversation, stamp: Stamp) -> Result<(), OutputError> {
         let outcome = conversation.outcome.as_ref().filter(|outcome| **outcome != Outcome::Interrupted);
         let outcome = outcome.ok_or_else(|| OutputError::NotEnded { id: conversation.id.to_string() })?;
-        let times = times(self.stamp);
+        let times = times(stamp);
         let parts = parts(conversation, outcome, (&self.options, &self.facts, &self.catalogue), &times);
         let entry = run_state::slot(&parts)?;
         let (start, mut document) = (self.ledger(), 0);

@@ -24,6 +24,11 @@ impl Stamp {
         moment.map(|moment| Self { fixed: Some(moment) }).ok_or_else(|| OutputError::Epoch { value: text.to_owned() })
     }
 
+    /// Fixed at a moment as rows tell it; none when the text is none.
+    pub fn at(text: &str) -> Option<Self> {
+        Some(Self { fixed: Some(text.parse().ok()?) })
+    }
+
     /// Now in UTC with microseconds and offset: `2026-11-22T23:34:13.492376+00:00`.
     pub fn utc(&self) -> String {
         self.now().strftime("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string()

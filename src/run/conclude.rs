@@ -7,10 +7,12 @@ use super::prepare::Prepared;
 use super::summary::{RunEnd, Summary};
 use crate::domain::{Agent, Balance};
 use crate::files::WrittenFile;
+use crate::operators::Tally;
 use crate::output::{OutputError, Recorder};
 use crate::plan;
 use crate::settings::Settings;
 use crate::store::{Journal, State};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Completes the files of a run, whose preparation took so long.
@@ -25,21 +27,55 @@ pub fn conclude(
 ) -> Result<Summary, RunError> {
     let Executed { facts, store, written, journal, tally, signalled, elapsed } = executed;
     let shared = &prepared.shared;
-    let unjudged = tally.turns.unjudged;
     let end = RunEnd::of(settings, &tally, signalled, shared.halt.reason());
     let left = written.recorder.left();
     let catalogue = &prepared.sources.catalogue;
     let asked = plan::document_languages(settings.plan.coverage.match_language, catalogue, &settings.languages);
     let balance = written.used.balance(&asked);
-    let files = complete(written.recorder, written.failure, &journal, &end, balance).map_err(|cause| {
-        RunError::Stopped { cause: Box::new(cause), config: settings.config_path.clone(), run_id: facts.run_id.clone() }
-    })?;
+    let files = complete(written.recorder, written.failure, &journal, &end, balance)
+        .map_err(|cause| RunError::Stopped { cause: Box::new(cause), again: again(settings, &facts.run_id) })?;
     let languages = settings.languages.iter().map(ToString::to_string).collect();
     let bill = Bill { spent: store.spent(&facts.run_id)?, tiers: store.tiers(&facts.run_id)?, languages };
-    Ok(Summary {
-        run_id: facts.run_id.clone(),
-        config: settings.config_path.clone(),
-        seed: facts.seed,
+    let (run_id, example) = (facts.run_id.clone(), written.example);
+    let ended = Ended { run_id, seed: facts.seed, end, tally, left, bill, balance, example, files, took, elapsed };
+    Ok(summary(settings, prepared, ended))
+}
+
+/// What has become of a run.
+pub struct Ended {
+    /// Its name.
+    pub run_id: Arc<str>,
+    /// Its seed.
+    pub seed: u64,
+    /// How it ended.
+    pub end: RunEnd,
+    /// What became of its conversations.
+    pub tally: Tally,
+    /// Conversations that it leaves unsettled.
+    pub left: usize,
+    /// What it has cost.
+    pub bill: Bill,
+    /// How evenly documents were asked about.
+    pub balance: Option<Balance>,
+    /// A question and its answer.
+    pub example: Option<[String; 2]>,
+    /// What was written.
+    pub files: Vec<WrittenFile>,
+    /// How long it was prepared.
+    pub took: Duration,
+    /// How long it was carried out.
+    pub elapsed: Duration,
+}
+
+/// The summary of a run that has ended.
+pub fn summary(settings: &Settings, prepared: &Prepared, ended: Ended) -> Summary {
+    let Ended { run_id, seed, end, tally, left, bill, balance, example, files, took, elapsed } = ended;
+    let shared = &prepared.shared;
+    let unjudged = tally.turns.unjudged;
+    Summary {
+        again: again(settings, &run_id),
+        run_id,
+        seed,
         languages: settings.languages.clone(),
         total_samples: settings.total_samples,
         concurrency: settings.concurrency,
@@ -50,13 +86,22 @@ pub fn conclude(
         searches: settings.web_search.as_ref().map(|_| prepared.sources.searches.read()),
         bill,
         balance,
-        example: written.example,
+        example,
         unjudged: settings.agents.get(Agent::Judge).map(|_| unjudged),
         prepared: took,
         elapsed,
         files,
         logs: settings.logs.strip_prefix(&settings.root).unwrap_or(&settings.logs).display().to_string(),
-    })
+    }
+}
+
+/// The command by which a run goes on.
+pub fn again(settings: &Settings, run_id: &str) -> String {
+    let config = &settings.config_path;
+    match settings.shard {
+        None => format!("dlgforge run {config} --resume {run_id}"),
+        Some(shard) => format!("dlgforge run {config} --shard {shard}"),
+    }
 }
 
 /// Completes the files, unless something kept the run from going on.

@@ -94,6 +94,14 @@ impl Earlier {
 }
 
 impl Earlier {
+    /// Adds questions that others have asked, and takes what they and those before them have used for what earlier runs have.
+    pub fn follow(&mut self, questions: &[Fingerprint], coverage: Coverage) {
+        let mut all: Vec<_> = self.questions.iter().chain(questions).copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        (self.questions, self.coverage) = (all.into(), coverage);
+    }
+
     /// What was used so far, by other runs and by what this one has settled.
     pub fn used(&self) -> Coverage {
         let mut coverage = self.coverage.clone();

@@ -134,7 +134,8 @@ pub fn execute(
     let total = u64::from(settings.total_samples) * settings.languages.len() as u64;
     listeners.tell(&Event::Started { total, meter: &shared.meter });
     let homes = workers * lead.map_or(1, Lead::processes);
-    let writer = Writer::start(recorder, (waves, used), homes, work.quota.due(), works.stop.clone(), listeners.clone());
+    let due = (work.quota.due(), work.quota.numbers());
+    let writer = Writer::start(recorder, (waves, used), homes, due, works.stop.clone(), listeners.clone());
     let inbox = writer.inbox();
     announce(settings);
     let write = move |worker, settlement| inbox.send((worker, settlement)).expect("the writer outlives the workers");

@@ -5,7 +5,7 @@ use crate::domain::slot::conversation_prefix;
 use crate::domain::{Fingerprint, LanguageIndex, Normalisation};
 use crate::output::coverage_ledger;
 use crate::settings::paths::{BATCH_SIZE, LANGUAGES, NORMALISATION, RAW, SEED, WRITERS};
-use crate::settings::sources::FORMAT;
+use crate::settings::sources::{FORMAT, MERGED};
 use crate::settings::{Resume, Settings};
 use crate::store::{Reuse, Run, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,11 +24,14 @@ pub struct Identity {
     pub known: Option<u64>,
     /// How questions are compared in its folder.
     pub normalisation: Normalisation,
+    /// What it is merged from, if it is.
+    pub merged: Option<Arc<str>>,
 }
 
 impl Identity {
     /// Of the run these settings ask for, among those of the output folder.
     pub fn of(settings: &Settings, runs: &[Run]) -> Result<Self, RunError> {
+        let merged = None;
         let normalisation = normalisation(settings, runs)?;
         let id = match &settings.resume {
             None => {
@@ -37,7 +40,8 @@ impl Identity {
                 let reused = settings.reuse_from.as_deref().map(|id| found(runs, Some(id))).transpose()?;
                 let seed = settings.plan.seed.or_else(|| seed_of(reused?)).unwrap_or_else(|| drawn() >> 11);
                 distinct(&run_id, &settings.languages, runs)?;
-                return Ok(Self { run_id, seed, resumed: None, known: reused.map(|run| run.ledger), normalisation });
+                let known = reused.map(|run| run.ledger);
+                return Ok(Self { run_id, seed, resumed: None, known, normalisation, merged });
             }
             Some(Resume::Last) => None,
             Some(Resume::Run(id)) => Some(id.as_str()),
@@ -49,7 +53,7 @@ impl Identity {
             .or_else(|| seed_of(run))
             .ok_or_else(|| RunError::Changed(run.id.clone(), SEED.to_owned()))?;
         let (run_id, known) = (run.id.as_str().into(), Some(run.ledger));
-        Ok(Self { run_id, seed, resumed: Some(run.clone()), known, normalisation })
+        Ok(Self { run_id, seed, resumed: Some(run.clone()), known, normalisation, merged })
     }
 }
 
@@ -168,6 +172,9 @@ pub fn unfinished(questions: Vec<(String, Fingerprint)>, reuse: Option<&Reuse>) 
 
 /// Demands that a run's data would still be the same.
 pub fn check(run: &Run, manifest: &BTreeMap<String, String>) -> Result<(), RunError> {
+    if run.manifest.contains_key(MERGED) && !manifest.contains_key(MERGED) {
+        return Err(RunError::Merged(run.id.clone()));
+    }
     let [now, then] = [manifest, &run.manifest].map(|manifest| manifest.get(BATCH_SIZE));
     if let (Some(requested), Some(state)) = (now, then)
         && requested != state
@@ -180,10 +187,15 @@ pub fn check(run: &Run, manifest: &BTreeMap<String, String>) -> Result<(), RunEr
         let version = run.manifest.get("dlgforge").cloned().unwrap_or_default();
         return Err(RunError::Format { id: run.id.clone(), version, then, now });
     }
-    let keys: BTreeSet<_> = manifest.keys().chain(run.manifest.keys()).collect();
-    let changes: Vec<_> =
-        keys.into_iter().filter_map(|key| change(key, run.manifest.get(key), manifest.get(key))).collect();
-    if changes.is_empty() { Ok(()) } else { Err(RunError::Changed(run.id.clone(), changes.join("; "))) }
+    let changes = changes(&run.manifest, manifest);
+    if changes.is_empty() { Ok(()) } else { Err(RunError::Changed(run.id.clone(), changes)) }
+}
+
+/// How two manifests differ, in words; empty where they don't.
+pub fn changes(then: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> String {
+    let keys: BTreeSet<_> = now.keys().chain(then.keys()).collect();
+    let changes: Vec<_> = keys.into_iter().filter_map(|key| change(key, then.get(key), now.get(key))).collect();
+    changes.join("; ")
 }
 
 fn change(key: &str, then: Option<&String>, now: Option<&String>) -> Option<String> {

@@ -88,18 +88,22 @@ pub enum RunError {
          `run.reuse_from: {0}` to take over the replies that still fit"
     )]
     Changed(String, String),
+    /// The run to go on with is no run of models.
+    #[error("run {0} is what `dlgforge merge` made of shards: go on with it by that, or start a new run")]
+    Merged(String),
+    /// Shards can't be merged.
+    #[error("shards can't be merged:\n{}", .0.iter().map(|wrong| format!("  {wrong}")).collect::<Vec<_>>().join("\n"))]
+    Shards(Vec<String>),
     /// What the run has settled does not fit its settings.
     #[error("run {0} can't go on: the store in `store/` of its output folder holds what it can't have settled ({1})")]
     Inconsistent(Arc<str>, String),
     /// The run had to stop; it can go on.
-    #[error("{cause}; what was done is kept: dlgforge run {config} --resume {run_id}")]
+    #[error("{cause}; what was done is kept: {again}")]
     Stopped {
         /// What made it stop.
         cause: Box<RunError>,
-        /// The configuration file, as it was named.
-        config: String,
-        /// The id of the run that can be resumed.
-        run_id: Arc<str>,
+        /// The command by which it goes on.
+        again: String,
     },
     /// A newer release began the folder.
     #[error(

@@ -102,6 +102,7 @@ fn settled(conversation: &Conversation) {
     if let Some(Outcome::Dropped(reason)) = &conversation.outcome {
         let (tag, cause) = match reason {
             DropReason::DedupExhausted => ("dedup", String::new()),
+            DropReason::AskedElsewhere(detail) => ("merge", format!(": {detail}")),
             DropReason::Judged(verdict) => ("judge", format!(": {verdict}")),
             DropReason::Failed(failure) => ("samples", format!(": {failure}")),
         };

@@ -8,7 +8,9 @@ use super::inputs::Sources;
 use crate::domain::Normalisation;
 use crate::output::FORMAT_VERSION;
 use crate::settings::paths::NORMALISATION;
-use crate::settings::sources::{EMBEDDINGS, ENDPOINT_MODELS, FORMAT, KNOWLEDGE, PERSONAS, PROMPTS, RERANKER, WEB};
+use crate::settings::sources::{
+    EMBEDDINGS, ENDPOINT_MODELS, FORMAT, KNOWLEDGE, MERGED, PERSONAS, PROMPTS, RERANKER, SHARD, WEB,
+};
 use crate::settings::{Settings, WebSettings, digest};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,6 +28,12 @@ pub fn manifest(settings: &Settings, sources: &Sources, identity: &Identity) -> 
     let mut tell = |key: &str, value: String| _ = manifest.insert(key.to_owned(), value);
     tell("dlgforge", env!("CARGO_PKG_VERSION").to_owned());
     tell(FORMAT, FORMAT_VERSION.to_string());
+    if let Some(shard) = settings.shard {
+        tell(SHARD, shard.to_string());
+    }
+    if let Some(merged) = &identity.merged {
+        tell(MERGED, merged.to_string());
+    }
     tell("the configuration's folder", settings.config_dir.clone());
     for (agent, options) in settings.agents.iter() {
         // Wherever it is asked.

@@ -7,11 +7,13 @@ use super::prepare::Prepared;
 use super::waves::Waves;
 use super::{RunError, manifest};
 use crate::cluster::Manifest;
-use crate::domain::{Attempt, Coverage, Fingerprint, Normalisation};
+use crate::domain::{Attempt, Coverage, Fingerprint, Normalisation, Shard};
 use crate::files::Folder;
-use crate::operators::{Completion, Quota, Target};
-use crate::output::{self, Begins, Recorder, RunFacts, coverage_ledger};
-use crate::settings::{Resume, Settings};
+use crate::operators::{Completion, Numbering, Quota, Target};
+use crate::output::{self, Begins, Recorder, RunFacts, Stamp, coverage_ledger};
+use crate::settings::paths::TOTAL_SAMPLES;
+use crate::settings::sources::SHARD;
+use crate::settings::{Resume, Settings, digest};
 use crate::store::{Reuse, Run, Settled, State, Store};
 use std::sync::Arc;
 
@@ -56,25 +58,54 @@ pub struct Claimed {
     pub reuse: Option<Reuse>,
 }
 
-/// Claims the output folder, and finds or names the run. A cluster that has been started before goes on with its run where that
-/// has begun.
+/// What others have made of a run whose rest is to be made.
+pub struct Others {
+    /// What that follows from, for the manifest.
+    pub merged: Arc<str>,
+    /// The numbers that conversations and waves of the rest have, by language.
+    pub numbering: Vec<Numbering>,
+    /// Their conversations, in order.
+    pub completions: Vec<Completion>,
+    /// The questions that they have asked.
+    pub questions: Vec<Fingerprint>,
+    /// What those used.
+    pub coverage: Coverage,
+}
+
+/// Claims the output folder, and finds or names the run. One that may have `begun` goes on where it has: that of a cluster which
+/// is started again, and that of a shard. Conversations of the run that were made before are `merged`, if any were.
 ///
 /// # Errors
 /// When it may not go ahead, or its state can't be read. Nothing of the run is written.
-pub fn claim(settings: &Settings, prepared: &Prepared, is_restarted: bool) -> Result<Claimed, RunError> {
+pub fn claim(
+    settings: &Settings,
+    prepared: &Prepared,
+    begun: bool,
+    merged: Option<Arc<str>>,
+) -> Result<Claimed, RunError> {
     let folder = Folder::claim(&settings.output.folder, &settings.store.backend)?;
-    let has_begun = |id: &&String| is_restarted && folder.runs.iter().any(|run| run.id == **id);
-    let resumed = settings.run_id.as_ref().filter(has_begun).map(|id| Resume::Run(id.clone()));
-    let identity = match resumed {
-        Some(resume) => Identity::of(&Settings { resume: Some(resume), ..settings.clone() }, &folder.runs)?,
-        None => Identity::of(settings, &folder.runs)?,
-    };
+    let run_id = settings.run_id.clone().or_else(|| name_of_shard(settings, prepared));
+    let has_begun = |id: &&String| begun && folder.runs.iter().any(|run| run.id == **id);
+    let resumed = run_id.as_ref().filter(has_begun).map(|id| Resume::Run(id.clone()));
+    let resume = resumed.or_else(|| settings.resume.clone());
+    let found = Identity::of(&Settings { resume, run_id, ..settings.clone() }, &folder.runs)?;
+    let identity = Identity { merged, ..found };
     let manifest = manifest::manifest(settings, &prepared.sources, &identity);
     if let Some(run) = &identity.resumed {
         identity::check(run, &manifest)?;
     }
     let reuse = identity::reuse(settings, &folder.runs)?;
     Ok(Claimed { folder, identity, manifest, reuse })
+}
+
+/// The name that all shards of a run have where the settings give none: a digest of what they have in common.
+fn name_of_shard(settings: &Settings, prepared: &Prepared) -> Option<String> {
+    let seed = settings.shard.and(settings.plan.seed)?;
+    let normalisation = settings.plan.coverage.normalisation;
+    let nameless = Identity { run_id: "".into(), seed, resumed: None, known: None, normalisation, merged: None };
+    let mut manifest = manifest::manifest(settings, &prepared.sources, &nameless);
+    manifest.retain(|key, _| ![TOTAL_SAMPLES, SHARD].contains(&key.as_str()));
+    digest(format!("{manifest:?}").as_bytes()).split_once(':').map(|(_, digits)| digits.to_owned())
 }
 
 impl Claimed {
@@ -91,6 +122,71 @@ impl Claimed {
     }
 }
 
+impl Claimed {
+    /// What runs before have asked and used in the folder.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn earlier(&self, settings: &Settings, prepared: &Prepared) -> Result<Earlier, RunError> {
+        let (folder, path, identity) = (&self.folder, settings.output.folder.as_path(), &self.identity);
+        let length = folder.length(path, coverage_ledger::FILE_NAME)?;
+        let mut unfinished = folder.store.unfinished()?;
+        unfinished.retain(|(run, _)| **run != *identity.run_id);
+        let past = Past {
+            folder: path,
+            // What the run itself has written comes after it.
+            length: identity.known.map_or(length, |known| known.min(length)),
+            known: None,
+            normalisation: identity.normalisation,
+            settled: Vec::new(),
+            unfinished: identity::unfinished(unfinished, None),
+            remade: Vec::new(),
+        };
+        Ok(Earlier::read(past, &prepared.sources.catalogue)?)
+    }
+
+    /// What writes the files of the run, without a graph, and how many conversations are written.
+    ///
+    /// # Errors
+    /// When the folder can't be read or written.
+    pub fn recorder(self, settings: &Settings, prepared: &Prepared) -> Result<(Recorder, usize), RunError> {
+        let Self { folder, identity, manifest, .. } = self;
+        let Prepared { sources, stamp, .. } = prepared;
+        let facts = sources.facts(settings, &identity);
+        let settled = match &identity.resumed {
+            Some(run) => folder.store.settled(&run.id)?,
+            None => Vec::new(),
+        };
+        let written = settled.len();
+        let begins = begins((&folder, settings, *stamp), &identity, manifest, settled)?;
+        let (options, catalogue) = (settings.output.clone(), sources.catalogue.clone());
+        let recorder = Recorder::open(options, facts, *stamp, catalogue, folder, begins, settings.store.keep_calls)?;
+        Ok((recorder, written))
+    }
+}
+
+/// How the recorder of a run begins.
+fn begins(
+    (folder, settings, stamp): (&Folder, &Settings, Stamp),
+    identity: &Identity,
+    manifest: Manifest,
+    settled: Vec<Settled>,
+) -> Result<Begins, RunError> {
+    if identity.resumed.is_some() {
+        return Ok(Begins::Resumed(settled));
+    }
+    let length = || folder.length(&settings.output.folder, coverage_ledger::FILE_NAME);
+    Ok(Begins::New(Run {
+        id: identity.run_id.to_string(),
+        state: State::Running,
+        manifest,
+        config: settings.config.clone(),
+        ledger: identity.known.map_or_else(length, Ok)?,
+        began: stamp.utc_z(),
+        updated: stamp.utc_z(),
+    }))
+}
+
 /// Opens the run that was claimed.
 ///
 /// # Errors
@@ -100,10 +196,10 @@ pub fn open(
     settings: &Settings,
     prepared: &Prepared,
     Claimed { folder, identity, manifest, reuse }: Claimed,
+    others: Option<Others>,
     listeners: &Listeners,
 ) -> Result<Ready, RunError> {
     let Prepared { sources, stamp, .. } = prepared;
-    let path = settings.output.folder.as_path();
     if identity.resumed.is_none() {
         let others = [identity::other_model(&folder.runs, &manifest), identity::other_rows(&folder.runs, &manifest)];
         others.into_iter().flatten().for_each(|line| tracing::warn!("{line}"));
@@ -112,22 +208,15 @@ pub fn open(
         .into_iter()
         .for_each(|line| tracing::warn!("{line}"));
     let (facts, store) = (sources.facts(settings, &identity), folder.store.clone());
-    let (earlier, settled) = past(settings, prepared, (&identity, reuse.as_ref()), Some(&folder))?;
-    let begins = match &identity.resumed {
-        Some(_) => Begins::Resumed(settled),
-        None => Begins::New(Run {
-            id: facts.run_id.to_string(),
-            state: State::Running,
-            manifest,
-            config: settings.config.clone(),
-            ledger: identity.known.map_or_else(|| folder.length(path, coverage_ledger::FILE_NAME), Ok)?,
-            began: stamp.utc_z(),
-            updated: stamp.utc_z(),
-        }),
-    };
+    let (mut earlier, settled) = past(settings, prepared, (&identity, reuse.as_ref()), Some(&folder))?;
+    if let Some(others) = &others {
+        earlier.follow(&others.questions, others.coverage.clone());
+    }
+    let begins = begins((&folder, settings, *stamp), &identity, manifest, settled)?;
     let waves = Waves::new(settings.total_samples, &settings.languages, &earlier.completions, listeners.clone());
     let used = earlier.used();
-    let work = Work::new(settings, &facts.run_id, earlier, reuse)?;
+    let others = others.map(|others| (others.numbering, others.completions));
+    let work = Work::new(settings, &facts.run_id, earlier, reuse, others)?;
     let (options, catalogue) = (settings.output.clone(), sources.catalogue.clone());
     let keep_calls = settings.store.keep_calls;
     let recorder = Recorder::open(options, facts.clone(), *stamp, catalogue, folder, begins, keep_calls)?;
@@ -162,7 +251,7 @@ pub fn look(settings: &Settings, prepared: &Prepared) -> Result<Looked, RunError
     let facts = prepared.sources.facts(settings, &identity);
     let reuse = identity::reuse(settings, runs)?;
     let (earlier, settled) = past(settings, prepared, (&identity, reuse.as_ref()), folder.as_ref())?;
-    let work = Work::new(settings, &facts.run_id, earlier, reuse)?;
+    let work = Work::new(settings, &facts.run_id, earlier, reuse, None)?;
     Ok(Looked { resumed: identity.resumed, folder, facts, settled: settled.len(), work })
 }
 
@@ -194,28 +283,36 @@ fn past(
 
 impl Work {
     /// What these settings ask for beyond what is settled.
-    fn new(settings: &Settings, run_id: &Arc<str>, earlier: Earlier, reuse: Option<Reuse>) -> Result<Self, RunError> {
+    fn new(
+        settings: &Settings,
+        run_id: &Arc<str>,
+        earlier: Earlier,
+        reuse: Option<Reuse>,
+        others: Option<(Vec<Numbering>, Vec<Completion>)>,
+    ) -> Result<Self, RunError> {
         let Earlier { coverage, questions, normalisation, completions } = earlier;
-        let quota = quota(settings, run_id, coverage, completions)?;
+        let numbers = settings.shard.map(Shard::numbers).unwrap_or_default();
+        let alike = vec![Numbering { slots: numbers, waves: numbers }; settings.languages.len()];
+        let (numbering, others) = others.unwrap_or((alike, Vec::new()));
+        let quota = Quota::numbered(target(settings), numbering, coverage, others);
+        let quota = restored(quota, run_id, completions)?;
         let retries = Attempt(settings.plan.coverage.dedup_retries);
         Ok(Self { quota, retries, earlier: questions, normalisation, reuse })
     }
 }
 
-fn quota(
-    settings: &Settings,
-    run_id: &Arc<str>,
-    coverage: Coverage,
-    completions: Vec<Completion>,
-) -> Result<Quota, RunError> {
-    let target = Target {
+fn target(settings: &Settings) -> Target {
+    Target {
         total: settings.total_samples,
         languages: settings.languages.len() as u16,
         batch_size: settings.batch_size,
         concurrency: settings.concurrency,
         lookahead: settings.lookahead,
-    };
-    let mut quota = Quota::new(target, coverage);
+    }
+}
+
+/// The quota once it knows what is settled.
+fn restored(mut quota: Quota, run_id: &Arc<str>, completions: Vec<Completion>) -> Result<Quota, RunError> {
     match quota.restore(completions) {
         None => Ok(quota),
         Some(slot) => {

@@ -241,8 +241,8 @@ fn read(
 ) -> Result<(Prepared, Identity, Manifest), RunError> {
     let normalisation = Normalisation::named(&welcome.normalisation).unwrap_or_default();
     let prepared = prepare(settings, listeners)?;
-    let Welcome { run_id, seed, .. } = welcome;
-    let identity = Identity { run_id: run_id.clone(), seed: *seed, resumed: None, known: None, normalisation };
+    let (run_id, seed) = (welcome.run_id.clone(), &welcome.seed);
+    let identity = Identity { run_id, seed: *seed, resumed: None, known: None, normalisation, merged: None };
     let manifest = manifest::manifest(settings, &prepared.sources, &identity);
     Ok((prepared, identity, manifest))
 }

@@ -54,8 +54,8 @@ impl RunEnd {
 pub struct Summary {
     /// Identifier of the run.
     pub run_id: Arc<str>,
-    /// The configuration file, as it was named.
-    pub config: String,
+    /// The command by which it goes on where it has not come to its end.
+    pub again: String,
     /// The seed that every random choice followed from.
     pub seed: u64,
     /// Its languages in the order of the settings.
@@ -110,8 +110,7 @@ impl Summary {
         let short = match &self.end {
             RunEnd::Short(short) => short,
             RunEnd::Halted(reason) => {
-                let (config, run) = (&self.config, &self.run_id);
-                return Some(format!("{reason}; go on with: dlgforge run {config} --resume {run}"));
+                return Some(format!("{reason}; go on with: {}", self.again));
             }
             RunEnd::Complete | RunEnd::Interrupted(_) => return None,
         };
@@ -251,7 +250,7 @@ impl Summary {
         let training = judged.unwrap_or_else(|| path("/conversations_sharegpt.jsonl"));
         row(f, "look at", &format!("{training}{}{}/run.log", path("/turns.jsonl"), self.logs))?;
         if let RunEnd::Interrupted(_) | RunEnd::Halted(_) = self.end {
-            writeln!(f, "  go on with\n    dlgforge run {} --resume {}", self.config, self.run_id)?;
+            writeln!(f, "  go on with\n    {}", self.again)?;
         }
         Ok(())
     }

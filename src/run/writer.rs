@@ -2,7 +2,7 @@
 
 use super::events::{Event, Listeners};
 use super::waves::Waves;
-use crate::domain::{Conversation, Coverage, Outcome, Rank, Slot};
+use crate::domain::{Conversation, Coverage, Numbers, Outcome, Rank, Slot};
 use crate::operators::{InFlight, Settlement, Stop};
 use crate::output::{OutputError, Recorder};
 use std::collections::BTreeMap;
@@ -34,20 +34,20 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts writing what so many workers settle, from this slot on, after waves that have used so much. When that fails,
-    /// the run is stopped.
+    /// Starts writing what so many workers settle, from the slot on that is due, after waves that have used so much. Conversations
+    /// have these numbers in each language. When writing fails, the run is stopped.
     pub fn start(
         recorder: Recorder,
         (waves, used): (Waves, Coverage),
         workers: usize,
-        due: Slot,
+        (due, numbers): (Slot, Vec<Numbers>),
         stop: Stop,
         listeners: Listeners,
     ) -> Self {
         let (messages, inbox) = mpsc::channel();
         let (failure, example, wait) = (None, None, ADMIT_AFTER);
         let mut recording = Recording { recorder, failure, stop, waves, used, listeners, example, due: None, wait };
-        let mut order = Order { floors: vec![Rank::default(); workers], due, held: BTreeMap::new() };
+        let mut order = Order { floors: vec![Rank::default(); workers], numbers, due, held: BTreeMap::new() };
         let thread = std::thread::spawn(move || {
             let mut left = BTreeMap::new();
             while let Some(message) = recording.next(&inbox) {
@@ -85,6 +85,8 @@ impl Writer {
 /// are written, and every worker is past the languages before.
 struct Order {
     floors: Vec<Rank>,
+    /// The numbers of conversations in each language.
+    numbers: Vec<Numbers>,
     /// The next to be written, unless its language has no more.
     due: Slot,
     held: BTreeMap<Slot, Arc<InFlight>>,
@@ -100,11 +102,12 @@ impl Order {
         let reached = self.floors.iter().min().copied().unwrap_or_default().language;
         std::iter::from_fn(move || {
             let (first, _) = self.held.first_key_value()?;
+            let numbers = self.numbers[usize::from(first.language.0)];
             if first.language > self.due.language && first.language <= reached {
-                self.due = Slot { language: first.language, index: 0 };
+                self.due = Slot { language: first.language, index: numbers.first };
             }
             let next = self.held.remove(&self.due)?;
-            self.due.index += 1;
+            self.due.index += numbers.step;
             Some(next)
         })
     }
@@ -126,7 +129,7 @@ struct Recording {
 }
 
 /// The first question of an accepted conversation, with its answer.
-fn first_exchange(conversation: &Conversation) -> Option<[String; 2]> {
+pub fn first_exchange(conversation: &Conversation) -> Option<[String; 2]> {
     let turn = conversation.turns.first().filter(|_| conversation.outcome == Some(Outcome::Completed))?;
     Some([&turn.question.reply.user_message, &turn.answer.reply.assistant_message].map(ToString::to_string))
 }

@@ -29,6 +29,7 @@ mod resolve;
 mod retrieval;
 mod routing;
 mod servers;
+mod shard;
 mod storage;
 mod table;
 mod tree;
@@ -39,8 +40,9 @@ mod web;
 pub use cluster::Launcher;
 pub use error::{Problems, SettingsError};
 pub use reference::{Described, reference};
+pub use shard::{folder_of_rest, folder_of_shards};
 
-use crate::domain::Agents;
+use crate::domain::{Agents, Shard};
 use crate::knowledge;
 use crate::output;
 use crate::output::logs::LogLevel;
@@ -65,8 +67,12 @@ pub mod paths {
     use super::table;
     use crate::domain::Agent;
 
+    /// How many conversations a run is to accept in each language.
+    pub const TOTAL_SAMPLES: &str = table::TOTAL_SAMPLES.path;
     /// The path of the run's seed.
     pub const SEED: &str = table::SEED.path;
+    /// The run's name.
+    pub const RUN_ID: &str = table::RUN_ID.path;
     /// The size of a wave.
     pub const BATCH_SIZE: &str = table::BATCH_SIZE.path;
     /// The languages, as a JSON list.
@@ -98,6 +104,10 @@ pub mod sources {
     pub const FORMAT: &str = "format of the files";
     /// How the web is searched; manifests of runs that do not search it do not have it.
     pub const WEB: &str = "search of the web";
+    /// Which shard of a run it is; manifests of whole runs do not have it.
+    pub const SHARD: &str = "--shard";
+    /// How many shards it was merged from; manifests of runs that were not merged do not have it.
+    pub const MERGED: &str = "merged shards";
     /// The models of the endpoints of an agent, after its name.
     pub const ENDPOINT_MODELS: &str = "models of its endpoints";
 }
@@ -116,6 +126,8 @@ pub struct Flags {
     pub set: Vec<String>,
     /// `--resume`: the run to go on with, or the last one where none is named.
     pub resume: Option<Resume>,
+    /// `--shard`: the part of the run to make.
+    pub shard: Option<Shard>,
     /// `--root`: where relative paths start, instead of what follows from the file's place.
     pub root: Option<PathBuf>,
     /// `--no-check`: endpoints are not looked at before the first conversation.
@@ -156,6 +168,8 @@ pub struct Settings {
     pub run_id: Option<String>,
     /// The run to go on with, instead of a new one.
     pub resume: Option<Resume>,
+    /// The part of the run to make, if it is only one; then `total_samples`, the budget and the output folder are its own.
+    pub shard: Option<Shard>,
     /// The run whose replies serve too.
     pub reuse_from: Option<String>,
     /// The processes that make the run together, if there are several.
@@ -291,7 +305,10 @@ impl Settings {
     /// When the file can't be read, or with every problem found in it, in the environment and in the flags.
     pub fn load(flags: &Flags, env: &BTreeMap<String, String>) -> Result<Self, SettingsError> {
         let Layered { folders, env, values, mut report } = layered(flags, env)?;
-        let mut settings = resolve::settings(&values, &folders, &env, flags.resume.as_ref(), &mut report);
+        let mut settings = resolve::settings(&values, &folders, &env, flags, &mut report);
+        if let Some(shard) = flags.shard {
+            shard::apply(shard, &mut settings, &values, &mut report);
+        }
         settings.check = !flags.no_check;
         let file = flags.config.file_name().unwrap_or_default().to_string_lossy().into_owned();
         settings.config = if settings.config_dir == "." { file } else { format!("{}/{file}", settings.config_dir) };

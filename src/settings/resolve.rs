@@ -9,7 +9,7 @@ use super::keys::listed;
 use super::types::{Setting, Text, Texts};
 use super::values::Values;
 use super::{
-    PersonaSource, PlanSettings, Resume, Settings, TopicSource, retrieval, servers, storage, table as keys, web,
+    Flags, PersonaSource, PlanSettings, Resume, Settings, TopicSource, retrieval, servers, storage, table as keys, web,
 };
 use crate::domain::{Agent, Agents};
 use crate::output;
@@ -25,7 +25,7 @@ pub(super) fn settings(
     values: &Values,
     folders: &Folders,
     env: &BTreeMap<String, String>,
-    resume: Option<&Resume>,
+    flags: &Flags,
     report: &mut Diagnostics,
 ) -> Settings {
     let batch_size = values.get(keys::BATCH_SIZE);
@@ -55,7 +55,8 @@ pub(super) fn settings(
         total_samples: if total_samples == 0 { batch_size } else { total_samples },
         languages: languages(values),
         run_id: name(keys::RUN_ID, values, report),
-        resume: self::resume(resume, values, report),
+        resume: self::resume(flags.resume.as_ref(), values, report),
+        shard: None,
         reuse_from: name(keys::REUSE_FROM, values, report),
         cluster: cluster(values, report),
         store: storage::options(values, env, report),

@@ -29,6 +29,13 @@ impl Budget {
     pub fn is_set(&self) -> bool {
         *self != Self::default()
     }
+
+    /// The part of one of so many runs that have it together.
+    #[must_use]
+    pub fn shared_out(self, runs: u32) -> Self {
+        let (usd, count) = (|usd| usd / f64::from(runs), |count| count / u64::from(runs));
+        Self { usd: self.usd.map(usd), tokens: self.tokens.map(count), calls: self.calls.map(count) }
+    }
 }
 
 /// The ledger of a run.

@@ -193,8 +193,13 @@ impl Ran {
 
     /// Demands that it failed for these reasons, and told of them at the end.
     pub fn failed(self, reasons: &[&str]) -> Self {
+        self.failed_as("run", reasons)
+    }
+
+    /// Demands that this command of the program failed for these reasons, and told of them at the end.
+    pub fn failed_as(self, command: &str, reasons: &[&str]) -> Self {
         assert_eq!(self.code, Some(1), "{}{}", self.stdout, self.stderr);
-        let told = self.stderr.split_once("dlgforge run failed: ").map_or("", |(_, told)| told);
+        let told = self.stderr.split_once(&format!("dlgforge {command} failed: ")).map_or("", |(_, told)| told);
         for reason in reasons {
             assert!(told.contains(reason), "no `{reason}` in {}", self.stderr);
         }

@@ -7,8 +7,12 @@ use crate::operators::tally::{Dropped, Shortfall};
 const TARGET: Target = Target { total: 5, languages: 2, batch_size: 3, concurrency: 3, lookahead: 2 };
 
 fn quota(target: Target) -> Quota {
+    numbered(target, Numbering::default(), [])
+}
+
+fn numbered(target: Target, numbering: Numbering, others: impl IntoIterator<Item = Completion>) -> Quota {
     let one = fixtures::catalogue([("0".to_owned(), "a.md".to_owned(), vec!["text"])]);
-    Quota::new(target, Coverage::none(&one))
+    Quota::numbered(target, vec![numbering; usize::from(target.languages)], Coverage::none(&one), others)
 }
 
 fn completion(opening: &Opening, dropped: Option<Dropped>) -> Completion {
@@ -140,8 +144,55 @@ fn a_stop_opens_nothing_more_and_leaves_the_rest_wanted() {
 }
 
 #[test]
+fn conversations_of_a_shard_are_those_of_a_run_under_other_numbers() {
+    let numbering = Numbering { slots: Numbers { first: 2, step: 5 }, waves: Numbers { first: 3, step: 7 } };
+    let (mut whole, mut shard) = (quota(TARGET), numbered(TARGET, numbering, []));
+    while !whole.is_met() {
+        let (one, other) = (whole.open(0).expect("it is not met"), shard.open(0).expect("as the other"));
+        assert_eq!(other.slot, Slot { index: 2 + 5 * one.slot.index, ..one.slot });
+        assert_eq!((other.wave, other.coverage.clone()), (Wave(3 + 7 * one.wave.0), one.coverage.clone()));
+        let dropped = if one.slot.index % 3 == 1 { dropped() } else { None };
+        let used = vec![Used { source: Some(SourceIndex(0)), ..fixtures::used("q") }];
+        for (quota, opening) in [(&mut whole, &one), (&mut shard, &other)] {
+            quota.end(Completion { used: used.clone(), ..completion(opening, dropped.clone()) });
+        }
+    }
+    assert!(shard.is_met() && shard.open(0).is_none());
+    assert_eq!(whole.tally(), shard.tally());
+}
+
+#[test]
+fn the_rest_of_a_run_is_what_the_others_lack() {
+    let made = |language: u16, index: u32, dropped: Option<Dropped>| {
+        let opening = Opening {
+            slot: Slot { language: LanguageIndex(language), index },
+            wave: Wave(index),
+            coverage: Arc::default(),
+        };
+        completion(&opening, dropped)
+    };
+    let others = (0..5).map(|index| made(0, index, None)).chain((0..40).map(|index| made(1, index, dropped())));
+    let others = others.chain([made(1, 40, None), made(1, 41, None)]);
+    let numbers = Numbers { first: 50, step: 1 };
+    let mut rest = numbered(TARGET, Numbering { slots: numbers, waves: numbers }, others);
+    let mut slots = Vec::new();
+    while let Some(opening) = rest.open(0) {
+        slots.push((opening.slot.language.0, opening.slot.index));
+        rest.end(completion(&opening, None));
+    }
+    assert_eq!(slots, [(1, 50), (1, 51), (1, 52)]);
+    assert!(rest.is_met() && rest.tally().shortfalls(5).is_empty());
+}
+
+#[test]
 fn restored_outcomes_make_the_same_quota() {
-    let dropped_at = |slot: Slot| if slot.index % 3 == 1 { dropped() } else { None };
+    let numbers = Numbers { first: 1, step: 3 };
+    [Numbering::default(), Numbering { slots: numbers, waves: numbers }].into_iter().for_each(restored_makes_the_same);
+}
+
+fn restored_makes_the_same(numbering: Numbering) {
+    let quota = |target| numbered(target, numbering, []);
+    let dropped_at = |slot: Slot| if slot.index % 4 == 1 { dropped() } else { None };
     let used = |slot: Slot| Used { source: Some(SourceIndex(0)), ..fixtures::used(&format!("{slot:?}")) };
     let mut whole = quota(TARGET);
     let mut settled = Vec::new();
