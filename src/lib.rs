@@ -25,7 +25,8 @@
 //!
 //! Where several processes make a run, the graph runs over all of them ([`cluster`]): the first has the store, the files, the traffic
 //! and the budget, which the others ask for over a line; conversations stay where their slots put them, and cross when they are
-//! settled.
+//! settled. Shards of a run know nothing of each other: each is a run of its own whose slots and waves have other numbers, and
+//! `run::merge` accepts what they asked once more, without a graph.
 //!
 //! # Words
 //!

@@ -110,6 +110,7 @@ fn lead(
     let began = Instant::now();
     let settings = &*serving::attached(settings)?;
     let prepared = prepare::prepare(settings, &host.listeners)?;
+    others.iter().for_each(|others| prepared.shared.add_spending(others.spent));
     let begun = others.is_some() || settings.shard.is_some() || lead.is_some_and(|(_, is_restarted)| is_restarted);
     let claimed = open::claim(settings, &prepared, begun, others.as_ref().map(|others| others.merged.clone()))?;
     if let Some(run) = claimed.is_over(settings, &prepared)? {

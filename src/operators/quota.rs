@@ -281,7 +281,6 @@ impl Quota {
     /// Counts settled conversations in slot order, and ends waves in order, as far as all their conversations are settled.
     fn end_waves(&mut self) {
         while !self.is_met() {
-            let admitted = self.at.1.0 >= self.target.waves().min(self.target.lookahead);
             let (language, numbering) = (self.at.0, self.numbering(self.at.0));
             match self.waves.get_mut(&self.at) {
                 Some(batch) => {
@@ -295,7 +294,7 @@ impl Quota {
                         return;
                     }
                 }
-                None if !admitted => return,
+                // Nobody wants more of the language, or another run has made it.
                 None => {}
             }
             let used = self.waves.remove(&self.at).map(|batch| batch.used).unwrap_or_default();

@@ -11,7 +11,7 @@ use crate::domain::causes::causes;
 use crate::llm::halt::Halt;
 use crate::llm::{self, Meter, ModelError, Prices};
 use crate::store::{Fact, Store, StoreError};
-use crate::traffic::budget::BudgetLedger;
+use crate::traffic::budget::{BudgetLedger, Cost};
 use crate::traffic::desk::{Answering, Desk};
 use crate::traffic::{self, Budget, Traffic};
 use reqwest::redirect::Policy;
@@ -96,6 +96,11 @@ impl Shared {
         let (keeps, of) = (store.clone(), run.clone());
         self.keep_facts(move |fact| keeps.learn(&of, fact));
         self.ledger.iter().try_for_each(|ledger| ledger.open(store.clone(), run))
+    }
+
+    /// Takes note of what others have spent of the run's budget.
+    pub fn add_spending(&self, spent: Cost) {
+        self.ledger.iter().for_each(|ledger| ledger.add(spent));
     }
 
     /// Has another process, which makes the run with this one, decide about the budget, and about traffic where both ask the

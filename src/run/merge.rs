@@ -15,6 +15,8 @@ use crate::domain::{Balance, Fingerprint, Rank, Slot};
 use crate::operators::{Numbering, Stop, Tally};
 use crate::plan;
 use crate::settings::Settings;
+use crate::store::Spending;
+use crate::traffic::budget::spent_by;
 use shards::{Made, Part};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -72,6 +74,9 @@ pub fn merge(settings: &Settings, folders: &[PathBuf], workers: usize, host: &Ho
             completions: all.iter().map(|one| one.completion.clone()).collect(),
             questions,
             coverage: used.clone(),
+            spent: parts.iter().try_fold(Spending::default(), |sum, part| {
+                spent_by(&*part.store, &part.run.id).map(|spent| sum.plus(spent))
+            })?,
         };
         let own = shards::settings_of_rest(settings);
         match lead(&own, workers, None, Some(others), host)? {

@@ -11,10 +11,10 @@ use crate::domain::{Attempt, Coverage, Fingerprint, Normalisation, Shard};
 use crate::files::Folder;
 use crate::operators::{Completion, Numbering, Quota, Target};
 use crate::output::{self, Begins, Recorder, RunFacts, Stamp, coverage_ledger};
-use crate::settings::paths::TOTAL_SAMPLES;
+use crate::settings::paths::{OUTPUT_DIR, TOTAL_SAMPLES};
 use crate::settings::sources::SHARD;
 use crate::settings::{Resume, Settings, digest};
-use crate::store::{Reuse, Run, Settled, State, Store};
+use crate::store::{Reuse, Run, Settled, Spending, State, Store};
 use std::sync::Arc;
 
 /// A run that can go ahead.
@@ -70,6 +70,8 @@ pub struct Others {
     pub questions: Vec<Fingerprint>,
     /// What those used.
     pub coverage: Coverage,
+    /// What it has cost.
+    pub spent: Spending,
 }
 
 /// Claims the output folder, and finds or names the run. One that may have `begun` goes on where it has: that of a cluster which
@@ -104,7 +106,7 @@ fn name_of_shard(settings: &Settings, prepared: &Prepared) -> Option<String> {
     let normalisation = settings.plan.coverage.normalisation;
     let nameless = Identity { run_id: "".into(), seed, resumed: None, known: None, normalisation, merged: None };
     let mut manifest = manifest::manifest(settings, &prepared.sources, &nameless);
-    manifest.retain(|key, _| ![TOTAL_SAMPLES, SHARD].contains(&key.as_str()));
+    manifest.retain(|key, _| ![TOTAL_SAMPLES, OUTPUT_DIR, SHARD].contains(&key.as_str()));
     digest(format!("{manifest:?}").as_bytes()).split_once(':').map(|(_, digits)| digits.to_owned())
 }
 

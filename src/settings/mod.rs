@@ -71,8 +71,8 @@ pub mod paths {
     pub const TOTAL_SAMPLES: &str = table::TOTAL_SAMPLES.path;
     /// The path of the run's seed.
     pub const SEED: &str = table::SEED.path;
-    /// The run's name.
-    pub const RUN_ID: &str = table::RUN_ID.path;
+    /// The output folder.
+    pub const OUTPUT_DIR: &str = table::OUTPUT_DIR.path;
     /// The size of a wave.
     pub const BATCH_SIZE: &str = table::BATCH_SIZE.path;
     /// The languages, as a JSON list.

@@ -105,14 +105,15 @@ impl BudgetLedger {
     /// # Errors
     /// When the store can't be read.
     pub fn open(&self, store: Arc<dyn Store>, run: &Arc<str>) -> Result<(), StoreError> {
-        // While it had no budget, nothing but the journal tells what it spent.
-        let before = store.spending(run)?.at_least(told(&store.spent(run)?));
-        {
-            let mut account = self.lock();
-            account.spent = account.spent.plus(before);
-        }
+        self.add(spent_by(&*store, run)?);
         self.recorder.get_or_init(|| Recorder::start(store, run.clone(), self.account.clone()));
         Ok(())
+    }
+
+    /// Takes note of what others have spent of the same budget.
+    pub fn add(&self, spent: Cost) {
+        let mut account = self.lock();
+        account.spent = account.spent.plus(spent);
     }
 
     /// What is over, if so much more were used.
@@ -180,6 +181,15 @@ impl BudgetLedger {
 }
 
 /// What replies tell that they cost.
+/// What a run may have spent so far.
+///
+/// # Errors
+/// When the store can't be read.
+pub fn spent_by(store: &dyn Store, run: &str) -> Result<Cost, StoreError> {
+    // While it had no budget, nothing but the journal tells what it spent.
+    Ok(store.spending(run)?.at_least(told(&store.spent(run)?)))
+}
+
 fn told(spent: &[Spent]) -> Cost {
     spent.iter().fold(Cost::default(), |sum, one| {
         let store::Cost { prompt_tokens, completion_tokens, nanousd, calls, .. } = one.cost;

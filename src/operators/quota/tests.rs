@@ -3,6 +3,8 @@
 use super::*;
 use crate::domain::{SourceIndex, Used, fixtures};
 use crate::operators::tally::{Dropped, Shortfall};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 const TARGET: Target = Target { total: 5, languages: 2, batch_size: 3, concurrency: 3, lookahead: 2 };
 
@@ -161,16 +163,13 @@ fn conversations_of_a_shard_are_those_of_a_run_under_other_numbers() {
     assert_eq!(whole.tally(), shard.tally());
 }
 
+fn made(language: u16, index: u32, dropped: Option<Dropped>) -> Completion {
+    let slot = Slot { language: LanguageIndex(language), index };
+    completion(&Opening { slot, wave: Wave(index), coverage: Arc::default() }, dropped)
+}
+
 #[test]
 fn the_rest_of_a_run_is_what_the_others_lack() {
-    let made = |language: u16, index: u32, dropped: Option<Dropped>| {
-        let opening = Opening {
-            slot: Slot { language: LanguageIndex(language), index },
-            wave: Wave(index),
-            coverage: Arc::default(),
-        };
-        completion(&opening, dropped)
-    };
     let others = (0..5).map(|index| made(0, index, None)).chain((0..40).map(|index| made(1, index, dropped())));
     let others = others.chain([made(1, 40, None), made(1, 41, None)]);
     let numbers = Numbers { first: 50, step: 1 };
@@ -182,6 +181,36 @@ fn the_rest_of_a_run_is_what_the_others_lack() {
     }
     assert_eq!(slots, [(1, 50), (1, 51), (1, 52)]);
     assert!(rest.is_met() && rest.tally().shortfalls(5).is_empty());
+}
+
+#[test]
+fn whatever_the_others_lack_the_rest_comes_to_its_end() {
+    let mut draws = ChaCha8Rng::seed_from_u64(4);
+    for case in 0..3000 {
+        let mut draw = |below: u32| draws.next_u32() % below;
+        let target = Target {
+            total: 1 + draw(40),
+            languages: 1 + draw(3) as u16,
+            batch_size: 1 + draw(9),
+            concurrency: 1 + draw(9),
+            lookahead: 1 + draw(4),
+        };
+        let has: Vec<u32> = (0..target.languages).map(|_| draw(target.total + 1)).collect();
+        let others =
+            has.iter().zip(0..).flat_map(|(has, language)| (0..*has).map(move |index| made(language, index, None)));
+        let numbers = Numbers { first: target.total, step: 1 };
+        let mut rest = numbered(target, Numbering { slots: numbers, waves: numbers }, others);
+        let mut open: Vec<Opening> = Vec::new();
+        while !rest.is_met() {
+            while let Some(opening) = rest.open(open.len() as u32) {
+                open.push(opening);
+            }
+            assert!(!open.is_empty(), "case {case}: {target:?}, {has:?}: it waits for nothing");
+            let ended = open.swap_remove(draw(open.len() as u32) as usize);
+            rest.end(completion(&ended, if draw(4) == 0 { dropped() } else { None }));
+        }
+        assert!(rest.tally().shortfalls(target.total).is_empty(), "case {case}");
+    }
 }
 
 #[test]

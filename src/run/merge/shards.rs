@@ -8,7 +8,7 @@ use crate::domain::{
 use crate::files::Folder;
 use crate::operators::Completion;
 use crate::output::{ConversationDocument, OutputError, Stamp};
-use crate::settings::paths::{SEED, TOTAL_SAMPLES};
+use crate::settings::paths::{OUTPUT_DIR, SEED, TOTAL_SAMPLES};
 use crate::settings::sources::SHARD;
 use crate::settings::{self, Settings};
 use crate::store::{Run, Settled, State, Store};
@@ -55,12 +55,13 @@ impl Made {
 /// With everything that is wrong: shards that are missing, not complete, or made otherwise.
 pub fn find(settings: &Settings, prepared: &Prepared, folders: &[PathBuf]) -> Result<Vec<Part>, RunError> {
     let folders = if folders.is_empty() { by_default(settings)? } else { folders.to_vec() };
+    let shown = |folder: &Path| folder.strip_prefix(&settings.root).unwrap_or(folder).display().to_string();
     let mut wrong = Vec::new();
     let mut parts: Vec<Part> = Vec::new();
     for folder in &folders {
         match Part::find(settings, folder)? {
             Ok(part) => parts.push(part),
-            Err(why) => wrong.push(format!("{}: {why}", folder.display())),
+            Err(why) => wrong.push(format!("{}: {why}", shown(folder))),
         }
     }
     parts.sort_by_key(|part| part.shard);
@@ -68,7 +69,7 @@ pub fn find(settings: &Settings, prepared: &Prepared, folders: &[PathBuf]) -> Re
         wrong.push("there are none: make them with `dlgforge run --shard I/N`".to_owned());
         return Err(RunError::Shards(wrong));
     };
-    let named = |part: &Part| format!("{} (shard {})", part.folder.display(), part.shard.unwrap_or(WHOLE));
+    let named = |part: &Part| format!("{} (shard {})", shown(&part.folder), part.shard.unwrap_or(WHOLE));
     for pair in parts.windows(2) {
         if pair[0].shard == pair[1].shard {
             wrong.push(format!("{} and {} are the same", named(&pair[0]), named(&pair[1])));
@@ -132,6 +133,7 @@ fn otherwise(settings: &Settings, prepared: &Prepared, part: &Part) -> Result<St
     now.insert(TOTAL_SAMPLES.to_owned(), share.to_string());
     let mut then = part.run.manifest.clone();
     then.remove(SHARD);
+    [&mut now, &mut then].into_iter().for_each(|manifest| _ = manifest.remove(OUTPUT_DIR));
     Ok(identity::changes(&then, &now))
 }
 
