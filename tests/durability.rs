@@ -232,7 +232,7 @@ fn killed(kills: u32, seed: u64, disturb: impl Fn(&mut Child)) {
 }
 
 /// How many kills: more for those who have the time.
-fn wanted(usually: u32) -> u32 {
+pub fn wanted(usually: u32) -> u32 {
     std::env::var("DLGFORGE_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(usually)
 }
 

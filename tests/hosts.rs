@@ -4,7 +4,7 @@
 //! journal had it.
 
 use crate::cluster::{send, started_by, wait_for};
-use crate::durability::{Counting, journalled, resume, undisturbed};
+use crate::durability::{Counting, journalled, resume, undisturbed, wanted};
 use crate::support::endpoint::Address;
 use crate::support::{Project, expect_same};
 use rand_chacha::ChaCha8Rng;
@@ -15,9 +15,6 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 const HOSTS: usize = 3;
-/// How many times something happens to a host, all in all, and to the hosts of a run.
-const FAULTS: usize = 20;
-
 /// Set for the part of the test that runs among the hosts.
 const AMONG_HOSTS: &str = "TEST_AMONG_HOSTS";
 
@@ -147,7 +144,7 @@ fn disturb() {
     let mut draws = ChaCha8Rng::seed_from_u64(11);
     let mut draw = move |below: usize| draws.next_u32() as usize % below;
     let (mut faults, mut run, mut lost) = (0, 0, 0);
-    while faults < FAULTS {
+    while faults < wanted(20) {
         run += 1;
         let mut hosts: Vec<Host> = (0..HOSTS).map(|number| Host::start(number, counting.project())).collect();
         let mut coming = [Fault::Killed, Fault::Stopped, Fault::Cut, Fault::Reset];
@@ -176,7 +173,7 @@ fn disturb() {
                 }
             };
             println!("run {run}: {fault:?} host {}: {happened}", host.number);
-            faults += usize::from(happened);
+            faults += u32::from(happened);
         }
         wait_for("the end of a run", || hosts.iter_mut().all(Host::has_ended));
         let statuses = hosts.iter_mut().map(|host| host.worker.wait().expect("it ends")).collect::<Vec<_>>();

@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench cluster -- [gain] [traffic] [start] [store]`, by default all of them. Ratios are of runs that take turns
 //! (A B B A) on one machine. `gain` gives each process a core of its own, and tells CPU time too, which others on the machine change
-//! less; its second ratio is the CPU time of one process to the most that one of two has used. `store` needs a server, whose
+//! less (as does the disk, where `TMPDIR` is in memory); its second ratio is the CPU time of one process to the most that one of two has used. `store` needs a server, whose
 //! connection string is in `DLGFORGE_POSTGRES_DSN`. Linux with `taskset`, `ss` and `pgrep` only.
 
 #[expect(dead_code, unused_imports, reason = "a benchmark needs part of the harness")]
@@ -116,7 +116,8 @@ fn together(commands: Vec<Command>) -> (f64, Vec<f64>) {
 }
 
 fn gain() {
-    let project = || Project::with(&builtin("  run_id: r\n  batch_size: 64\n  total_samples: 1500", ""));
+    let project =
+        || Project::with(&builtin("  run_id: r\n  batch_size: 64\n  concurrency: 512\n  total_samples: 1500", ""));
     let one = || {
         let project = project();
         together(vec![on_core(0, &project.command(&["run", "config.yaml"]))])
@@ -155,7 +156,7 @@ fn sent(processes: &[String], into: &mut BTreeMap<(String, String), Sent>) {
 fn traffic() {
     const CONVERSATIONS: u64 = 1000;
     println!("between processes, for each of {CONVERSATIONS} conversations of 4 turns:");
-    for processes in [2, 4] {
+    for processes in [2, 4, 8] {
         let endpoint = Endpoint::start(Behaviour::dialogue(Latency::NONE));
         let run = format!(
             "  run_id: r\n  batch_size: 64\n  total_samples: {CONVERSATIONS}\n  turns: {{mode: exact, exact: 4}}"
