@@ -2,9 +2,9 @@
 //! they ask for something, and the same after one is killed; SQLite and PostgreSQL as the store of the same run.
 //!
 //! `cargo bench --bench cluster -- [gain] [traffic] [start] [store]`, by default all of them. Ratios are of runs that take turns
-//! (A B B A) on one machine. `gain` gives each process a core of its own, and tells CPU time too, which others on the machine change
-//! less (as does the disk, where `TMPDIR` is in memory); its second ratio is the CPU time of one process to the most that one of two has used. `store` needs a server, whose
-//! connection string is in `DLGFORGE_POSTGRES_DSN`. Linux with `taskset`, `ss` and `pgrep` only.
+//! (A B B A) on one machine. `gain` gives each process a core of its own; with `TMPDIR` in memory the disk has no part in it. Its
+//! second ratio, which others on the machine change less, is the CPU time of one process to the most that one of two has used.
+//! `store` needs a server, whose connection string is in `DLGFORGE_POSTGRES_DSN`. Linux with `taskset`, `ss` and `pgrep` only.
 
 #[expect(dead_code, unused_imports, reason = "a benchmark needs part of the harness")]
 #[path = "../support/mod.rs"]
