@@ -25,7 +25,7 @@ fn command(project: &Project, set: &[&str], more: &[&str]) -> Command {
 }
 
 /// The processes that a process has started, by their ids.
-fn started_by(child: &Child) -> Vec<String> {
+pub fn started_by(child: &Child) -> Vec<String> {
     let found = Command::new("pgrep").args(["-P", &child.id().to_string()]).output().expect("pgrep runs");
     String::from_utf8_lossy(&found.stdout).lines().map(str::to_owned).collect()
 }
@@ -35,13 +35,13 @@ fn is_there(process: &str) -> bool {
     fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
-fn send(name: &str, process: &str) {
+pub fn send(name: &str, process: &str) {
     // It may have ended meanwhile.
     _ = Command::new("kill").args([name, process]).stderr(Stdio::null()).status().expect("kill runs");
 }
 
 /// Waits for something, for a while.
-fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
         assert!(began.elapsed() < Duration::from_secs(60), "{what}: not within a minute");

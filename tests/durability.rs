@@ -3,7 +3,7 @@
 //! admitted and not written, anything of a run's course that is kept in memory alone.
 
 use crate::support::endpoint::dialogue::{Latency, reply};
-use crate::support::endpoint::{Behaviour, Endpoint, Reply};
+use crate::support::endpoint::{Address, Behaviour, Endpoint, Reply};
 use crate::support::{Files, Project, asking, expect_same, remote, shipped, signal};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -32,9 +32,13 @@ pub struct Counting {
 
 impl Counting {
     pub fn start() -> Self {
+        Self::at(Address::free())
+    }
+
+    pub fn at(address: Address) -> Self {
         let asked: Arc<Mutex<BTreeMap<u128, u64>>> = Arc::default();
         let counted = asked.clone();
-        let endpoint = Endpoint::start(Behaviour::new(move |request, number| {
+        let endpoint = address.start(Behaviour::new(move |request, number| {
             let text = canonical(request);
             let reply = unsteady(request, xxh3_64(text.as_bytes()), number);
             // What is not taken has no reply to be kept.
@@ -44,6 +48,11 @@ impl Counting {
             reply
         }));
         Self { endpoint, asked }
+    }
+
+    /// What it was asked since the last look, so far.
+    pub fn asked(&self) -> BTreeMap<u128, u64> {
+        self.asked.lock().expect("no test panics here").clone()
     }
 
     pub fn look(&self) -> BTreeMap<u128, u64> {
@@ -119,15 +128,18 @@ pub fn journalled(project: &Project) -> Vec<u128> {
     digests.collect::<Result<_, _>>().expect("digests")
 }
 
-fn command(project: &Project, workers: &str) -> Command {
-    // Whether the store knows of the run decides: a process may have been killed before it began.
+/// What makes a run go on that has begun. Whether the store knows of it decides: a process may have been killed before that.
+pub fn resume(project: &Project) -> &'static [&'static str] {
     let began = Connection::open_with_flags(
         project.path("outputs/store/runs.sqlite"),
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )
     .and_then(|runs| runs.query_row("SELECT count(*) FROM runs", [], |row| row.get::<_, u64>(0)));
-    let resume: &[&str] = if began.is_ok_and(|runs| runs > 0) { &["--resume", "r"] } else { &[] };
-    let arguments = [&["run", "config.yaml", "--workers", workers][..], resume].concat();
+    if began.is_ok_and(|runs| runs > 0) { &["--resume", "r"] } else { &[] }
+}
+
+fn command(project: &Project, workers: &str) -> Command {
+    let arguments = [&["run", "config.yaml", "--workers", workers][..], resume(project)].concat();
     let mut command = project.command(&arguments);
     command.env("SOURCE_DATE_EPOCH", "1735689600").stdout(Stdio::null()).stderr(Stdio::piped());
     command
@@ -220,7 +232,7 @@ fn killed(kills: u32, seed: u64, disturb: impl Fn(&mut Child)) {
 }
 
 /// How many kills: more for those who have the time.
-fn wanted(usually: u32) -> u32 {
+pub fn wanted(usually: u32) -> u32 {
     std::env::var("DLGFORGE_TEST_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(usually)
 }
 

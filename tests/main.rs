@@ -15,6 +15,7 @@ mod events;
 mod generation;
 mod graph;
 mod grounding;
+mod hosts;
 mod interrupt;
 mod limits;
 mod mutants;

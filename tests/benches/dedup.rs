@@ -1,12 +1,14 @@
 //! How fast questions are ruled on, and what it costs to hold those that are settled.
 //!
-//! `cargo bench --bench dedup -- [HELD WORKERS NEW]`, by default 0, 1 and 10 million held questions on one worker and
-//! on two, and half a million new ones on each, every time in a process of its own. Linux only: memory is read from
-//! `/proc`.
+//! `cargo bench --bench dedup -- [HELD PROCESSES WORKERS NEW]`, by default 0, 1 and 10 million held questions on one worker, on two,
+//! and on two that are connected as processes of a run are, and half a million new ones on each, every time in a process of its
+//! own. Where there are several workers, lone claims are those that another worker rules on. Linux only: memory is read from `/proc`.
 
+use dlgforge::cluster::Mesh;
 use dlgforge::domain::{Attempt, Fingerprint, LanguageIndex, Rank, TurnIndex, Wave};
 use dlgforge::operators::dedup::{Claim, dedup};
 use std::cell::Cell;
+use std::net::TcpListener;
 use std::process::Command;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
@@ -98,12 +100,15 @@ impl Ends {
     fn ask_alone(&mut self, worker: &mut Worker) -> Vec<Duration> {
         let mut took = Vec::new();
         for _ in 0..LONE {
-            let asked = Instant::now();
+            let (asked, tick) = (Instant::now(), *self.claims.time());
             self.claim(1);
             self.nudges.send(*self.claims.time());
             self.nudges.flush();
             self.wait(worker);
-            took.push(asked.elapsed());
+            let question = fingerprint(tick * OUTSTANDING * self.peers);
+            if self.peers == 1 || question.home() % self.peers != self.index {
+                took.push(asked.elapsed());
+            }
         }
         self.nudges.send(u64::MAX);
         self.nudges.flush();
@@ -122,7 +127,24 @@ impl Ends {
     }
 }
 
-fn measure(held: u64, workers: usize, new: u64) {
+/// Runs `work` on so many workers of each of so many processes: all of them are this one, connected as those of a run are.
+fn execute(processes: usize, workers: usize, work: impl Fn(&mut Worker) + Send + Sync + 'static) {
+    let work = Arc::new(work);
+    let listeners: Vec<_> = (0..processes).map(|_| TcpListener::bind("127.0.0.1:0").expect("a port")).collect();
+    let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().expect("an address")).collect();
+    std::thread::scope(|scope| {
+        for (process, listener) in listeners.iter().enumerate() {
+            let (work, addresses) = (work.clone(), &addresses);
+            scope.spawn(move || {
+                let mesh = Mesh::connect(process, listener, addresses, 1).expect("it connects");
+                let guards = mesh.execute(workers, move |worker| work(worker)).expect("workers start");
+                guards.join().into_iter().for_each(|worker| worker.expect("a worker ends well"));
+            });
+        }
+    });
+}
+
+fn measure(held: u64, processes: usize, workers: usize, new: u64) {
     let before = resident();
     let mut earlier: Vec<Fingerprint> = (0..held).map(|question| fingerprint(u64::MAX - question)).collect();
     let started = Instant::now();
@@ -132,7 +154,7 @@ fn measure(held: u64, workers: usize, new: u64) {
     let earlier: Arc<[Fingerprint]> = earlier.into();
     let (loading, loaded) = (started.elapsed(), resident());
     let (told, figures) = mpsc::channel();
-    let guards = timely::execute(timely::Config::process(workers), move |worker| {
+    execute(processes, workers, move |worker| {
         let mut ends = Ends::new(worker, earlier.clone());
         let started = Instant::now();
         for _ in 0..new / OUTSTANDING {
@@ -146,16 +168,15 @@ fn measure(held: u64, workers: usize, new: u64) {
             ends.follow(worker);
         }
     });
-    guards.expect("workers start").join().into_iter().for_each(|worker| worker.expect("a worker ends well"));
     let (many, grown, alone) = figures.recv().expect("the first worker's figures");
     let claims = new as f64;
     let at = |share: f64| alone[(alone.len() as f64 * share) as usize].as_secs_f64() * 1e3;
     println!(
-        "{held:>9} {workers:>8} | {:>7.2} {:>9.1} | {:>9.0} {:>9.1} | {:>6.3} {:>6.3}",
+        "{held:>9} {processes:>9} {workers:>8} | {:>7.2} {:>9.1} | {:>9.0} {:>9.1} | {:>6.3} {:>6.3}",
         loading.as_secs_f64(),
         (loaded - before) as f64 / held.max(1) as f64,
         claims / many.as_secs_f64(),
-        (grown - loaded) as f64 / (claims * workers as f64),
+        (grown - loaded) as f64 / (claims * (processes * workers) as f64),
         at(0.5),
         at(0.99),
     );
@@ -163,14 +184,19 @@ fn measure(held: u64, workers: usize, new: u64) {
 
 fn main() {
     let given: Vec<u64> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
-    if let [held, workers, new] = given[..] {
-        return measure(held, workers as usize, new);
+    if let [held, processes, workers, new] = given[..] {
+        return measure(held, processes as usize, workers as usize, new);
     }
-    println!("     held  workers | load, s  bytes of | claims/s,  bytes of | lone, ms");
-    println!("questions          |        a held one | a worker a new one  | p50    p99");
+    println!("     held processes  workers | load, s  bytes of | claims/s,  bytes of | lone, ms");
+    println!("questions            of each |        a held one | a worker a new one  | p50    p99");
     let itself = std::env::current_exe().expect("the benchmark's path");
-    for (held, workers) in [0, 1_000_000, 10_000_000].into_iter().flat_map(|held| [(held, 1), (held, 2)]) {
-        let ended = Command::new(&itself).args([held, workers, 512_000].map(|number: u64| number.to_string())).status();
+    let shapes = [(1, 1), (1, 2), (2, 1)];
+    let all = [0, 1_000_000, 10_000_000]
+        .into_iter()
+        .flat_map(|held| shapes.map(|(processes, workers)| [held, processes, workers]));
+    for [held, processes, workers] in all {
+        let given = [held, processes, workers, 512_000].map(|number: u64| number.to_string());
+        let ended = Command::new(&itself).args(given).status();
         assert!(ended.expect("it runs").success());
     }
 }

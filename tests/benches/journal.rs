@@ -2,10 +2,12 @@
 //! append and sync of the same bytes to a file in the same folder beside it.
 //!
 //! `cargo bench --bench journal -- [REPLIES [FOLDER]]`, by default 20,000 replies for each, in the system's folder for
-//! temporary files. Replies are 4 kB of words, as models write them.
+//! temporary files. Replies are 4 kB of words, as models write them. Where `DLGFORGE_POSTGRES_DSN` has the connection string of a
+//! server, it keeps them as well, in turns with SQLite.
 
 use dlgforge::domain::{Attempt, Digest, LanguageIndex, Place, Slot, Stage, TurnIndex};
-use dlgforge::store::{Journal, Sqlite, Store};
+use dlgforge::store::postgres::{Dsn, Options};
+use dlgforge::store::{Backend, DSN_VARIABLE, Journal, open};
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -68,24 +70,33 @@ fn main() {
     let replies: u32 = given.first().and_then(|count| count.parse().ok()).unwrap_or(20_000);
     let above = given.get(1).map_or_else(std::env::temp_dir, Into::into);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    println!("in flight   replies/s   groups   durable after, ms: median    99 %   bytes each (of {})", reply(0).len());
-    for in_flight in [1, 64, 1024] {
+    let server = std::env::var(DSN_VARIABLE).ok().map(|dsn| Options {
+        dsn: Dsn::parse(&dsn).expect("a connection string"),
+        least: 1,
+        most: 8,
+        statement_timeout: None,
+    });
+    let backends = || [Some(Backend::Sqlite), server.clone().map(|server| Backend::Postgres(Box::new(server)))];
+    println!(
+        "   store in flight   replies/s   groups   durable after, ms: median    99 %   bytes each (of {})",
+        reply(0).len()
+    );
+    for (in_flight, backend) in [1, 64, 1024].into_iter().flat_map(|in_flight| backends().map(|one| (in_flight, one))) {
+        let Some(backend) = backend else { continue };
         let folder = tempfile::tempdir_in(&above).expect("a folder");
         let replies = if in_flight == 1 { replies / 10 } else { replies };
-        let store: Arc<dyn Store> = Arc::new(Sqlite::open(folder.path()).expect("a store"));
+        let store = open(folder.path(), &backend).expect("a store");
         let journal = Arc::new(Journal::start(store, "r".into(), None, |error| panic!("{error}")));
         let began = Instant::now();
         runtime.block_on(keep(journal.clone(), in_flight, replies));
         let rate = f64::from(replies) / began.elapsed().as_secs_f64();
         let delays = journal.end();
         drop(journal);
-        let bytes = std::fs::metadata(folder.path().join("store/journal.sqlite")).expect("a journal").len();
         let [median, most] = [0.5, 0.99].map(|share| delays.quantile(share).as_secs_f64() * 1e3);
-        println!(
-            "{in_flight:>9} {rate:>11.0} {:>8} {median:>29.2} {most:>7.2} {:>12.0}",
-            delays.groups,
-            bytes as f64 / f64::from(replies)
-        );
+        let bytes = std::fs::metadata(folder.path().join("store/journal.sqlite"))
+            .map_or_else(|_| "-".to_owned(), |file| (file.len() / u64::from(replies)).to_string());
+        let name = if matches!(backend, Backend::Sqlite) { "sqlite" } else { "postgres" };
+        println!("{name:>8} {in_flight:>9} {rate:>11.0} {:>8} {median:>29.2} {most:>7.2} {bytes:>12}", delays.groups);
     }
     let folder = tempfile::tempdir_in(&above).expect("a folder");
     println!("a plain append and sync, one after the other: {:.0}/s", plain(folder.path(), replies / 10));

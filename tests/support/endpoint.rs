@@ -13,6 +13,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -161,12 +162,17 @@ impl Address {
 
     /// This port of the loopback interface; a free one where it is 0.
     pub fn bound(port: u16) -> io::Result<Self> {
+        Self::at(([127, 0, 0, 1], port).into())
+    }
+
+    /// This address; a free port of it where that is 0.
+    pub fn at(address: SocketAddr) -> io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
-        if port > 0 {
+        if address.port() > 0 {
             // What an earlier server has left of its connections is in nobody's way.
             socket.set_reuseaddr(true)?;
         }
-        socket.bind(([127, 0, 0, 1], port).into())?;
+        socket.bind(address)?;
         let base_url = format!("http://{}/v1", socket.local_addr()?);
         Ok(Self { socket, base_url })
     }
