@@ -2,7 +2,6 @@
 
 use crate::settings::{Flags, Resume};
 use clap::{Args, Parser, Subcommand};
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -247,15 +246,6 @@ pub struct RunTarget {
     /// Worker threads of the dataflow, 1 to 256; model calls do not need any.
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub workers: u16,
-}
-
-impl WorkerArgs {
-    /// Which process it is, as it was typed or else as these variables say.
-    pub fn number(&self, env: &BTreeMap<String, String>) -> Option<usize> {
-        let given = ["SLURM_PROCID", "JOB_COMPLETION_INDEX"].into_iter().find_map(|name| env.get(name)?.parse().ok());
-        let ordinal = || env.get("HOSTNAME")?.rsplit_once('-')?.1.parse().ok();
-        self.process.or(given).or_else(ordinal)
-    }
 }
 
 impl RunArgs {

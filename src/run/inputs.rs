@@ -3,6 +3,7 @@
 use super::identity::Identity;
 use super::knowledge::waited;
 use crate::builtin;
+use super::launch::LaunchError;
 use crate::cluster::ClusterError;
 use crate::dataflows::generate::{Stage, Stages};
 use crate::domain::slot::{conversation_id, language_tag};
@@ -150,6 +151,9 @@ pub enum RunError {
     /// The processes of the run can't work together.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// The processes of the run can't be started.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
     /// No threads for tasks.
     #[error("failed to start the task runtime: {0}")]
     Runtime(std::io::Error),

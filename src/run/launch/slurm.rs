@@ -1,0 +1,194 @@
+//! `launcher: slurm`: within an allocation the command is process 0, or rather starts it, and the others are one step of `srun`.
+//!
+//! The step has the tasks of the allocation but the first, each where Slurm has room for it. What its tasks say comes labelled with
+//! the number of their process. In a step that somebody else has started (`srun dlgforge run`), each task is a process by itself,
+//! as with `launcher: manual`.
+
+use super::{End, Launch, LaunchError, Others, Start, at, toward};
+use crate::cluster::{ClusterError, variables};
+use crate::settings::ClusterSettings;
+use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::ops::Range;
+use std::process::Stdio;
+use tokio::process::Command;
+
+/// Where the tasks of a step are to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tasks {
+    /// The node of each task, the tasks of a node one after the other.
+    nodes: Vec<String>,
+    /// The CPUs of each, where the allocation says it.
+    cpus: Option<String>,
+    /// The name of this machine among nodes.
+    own: Option<String>,
+}
+
+/// What there is to start: all processes, or in a step the one that this task is.
+///
+/// # Errors
+/// When there is no allocation, or it does not fit.
+pub fn launch(
+    cluster: &ClusterSettings,
+    process: Option<usize>,
+    env: &BTreeMap<String, String>,
+) -> Result<Launch, LaunchError> {
+    let list = env.get("SLURM_JOB_NODELIST").ok_or(LaunchError::NoAllocation)?;
+    let nodes = |list: &str| expanded(list).filter(|all| !all.is_empty()).ok_or(LaunchError::Nodes(list.to_owned()));
+    let number = |name: &str| env.get(name)?.parse::<usize>().ok();
+    // The numbers of steps that are none, such as that of a batch script, are very large.
+    let is_step = number("SLURM_STEP_ID").is_some_and(|step| step < 0xffff_0000);
+    let sized = |tasks: usize| match cluster.is_sized && cluster.processes != tasks {
+        true => Err(LaunchError::Tasks { processes: cluster.processes, tasks }),
+        false => Ok(ClusterSettings { processes: tasks, ..cluster.clone() }),
+    };
+    if is_step || process.is_some() {
+        let first = nodes(env.get("SLURM_STEP_NODELIST").unwrap_or(list))?.swap_remove(0);
+        let hub = cluster.hub.clone().unwrap_or_else(|| format!("{first}:{}", cluster.port));
+        let tasks = number("SLURM_STEP_NUM_TASKS").or(number("SLURM_NTASKS")).unwrap_or(cluster.processes);
+        let process = process.or(number("SLURM_PROCID")).unwrap_or(0);
+        return Launch::alone(ClusterSettings { hub: Some(hub), ..sized(tasks)? }, process);
+    }
+    let nodes = nodes(list)?;
+    let places = match number("SLURM_NTASKS") {
+        Some(tasks) => places(&nodes, env.get("SLURM_TASKS_PER_NODE").map_or("", String::as_str), tasks),
+        None => nodes,
+    };
+    let cluster = sized(places.len())?;
+    let own = env.get("SLURMD_NODENAME").cloned();
+    let tasks = Tasks { nodes: others(places, own.as_deref()), cpus: env.get("SLURM_CPUS_PER_TASK").cloned(), own };
+    let others = if tasks.nodes.is_empty() { Others::None } else { Others::Step(tasks) };
+    Ok(Launch { cluster, here: vec![0], others, run: None })
+}
+
+/// The places of all processes but the first, which is on this node, or takes the first place where that is none of them.
+fn others(mut places: Vec<String>, own: Option<&str>) -> Vec<String> {
+    let first = places.iter().position(|node| Some(node.as_str()) == own).unwrap_or(0);
+    places.remove(first);
+    places
+}
+
+/// The nodes of a list such as `n[1-2,07],login`.
+fn expanded(list: &str) -> Option<Vec<String>> {
+    let (mut items, mut depth, mut from) = (Vec::new(), 0, 0);
+    for (at, letter) in list.char_indices() {
+        match letter {
+            '[' => depth += 1,
+            ']' => depth -= 1,
+            ',' if depth == 0 => {
+                items.push(&list[from..at]);
+                from = at + 1;
+            }
+            _ => {}
+        }
+    }
+    items.push(&list[from..]);
+    let nodes: Option<Vec<Vec<String>>> = items.into_iter().map(item).collect();
+    nodes.map(|nodes| nodes.concat())
+}
+
+/// The nodes of an item of a list, which may have ranges in several places.
+fn item(item: &str) -> Option<Vec<String>> {
+    let Some((head, rest)) = item.split_once('[') else {
+        return (!item.is_empty() && !item.contains(']')).then(|| vec![item.to_owned()]);
+    };
+    let (ranges, tail) = rest.split_once(']')?;
+    let tails = if tail.is_empty() { vec![String::new()] } else { self::item(tail)? };
+    let mut nodes = Vec::new();
+    for range in ranges.split(',') {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (from, to): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
+        let width = first.len();
+        let numbers = (from..=to).flat_map(|number| tails.iter().map(move |tail| format!("{head}{number:0width$}{tail}")));
+        nodes.extend(numbers);
+    }
+    Some(nodes)
+}
+
+/// The node of each task, by how many there are on each such as `2(x3),1`; where that does not come to them, in turns.
+fn places(nodes: &[String], per_node: &str, tasks: usize) -> Vec<String> {
+    let counts = per_node.split(',').map(|item| match item.split_once("(x") {
+        Some((count, times)) => Some((count.parse().ok()?, times.strip_suffix(')')?.parse().ok()?)),
+        None => Some((item.parse().ok()?, 1)),
+    });
+    let counts: Option<Vec<(usize, usize)>> = counts.collect();
+    let counts = counts.unwrap_or_default().into_iter().flat_map(|(count, times)| std::iter::repeat_n(count, times));
+    let places: Vec<_> = nodes.iter().zip(counts).flat_map(|(node, count)| std::iter::repeat_n(node.clone(), count)).collect();
+    if places.len() == tasks { places } else { nodes.iter().cloned().cycle().take(tasks).collect() }
+}
+
+impl Tasks {
+    /// Where process 0 listens for the tasks, at any free port.
+    ///
+    /// # Errors
+    /// When the address by which nodes reach this machine is not known.
+    pub fn hub(&self) -> Result<String, LaunchError> {
+        let other = self.nodes.iter().find(|node| Some(*node) != self.own.as_ref());
+        Ok(other.map_or(Ok("127.0.0.1:0".to_owned()), |other| Ok::<_, LaunchError>(at(toward(other)?, 0)))?)
+    }
+
+    /// Starts the step.
+    ///
+    /// # Errors
+    /// When there is no `srun`.
+    pub fn start(&self, start: &Start) -> Result<Step, LaunchError> {
+        let start = start.with(variables::FIRST_TASK, 1);
+        let mut nodes = self.nodes.clone();
+        nodes.dedup();
+        let mut command = Command::new("srun");
+        command.arg(format!("--ntasks={}", self.nodes.len())).arg(format!("--nodes={}", nodes.len()));
+        command.arg(format!("--nodelist={}", self.nodes.join(","))).arg("--distribution=arbitrary");
+        command.args(self.cpus.iter().map(|cpus| format!("--cpus-per-task={cpus}")));
+        // Whoever loses another process ends by itself: a signal would ask the whole run to stop.
+        command.args(["--overlap", "--kill-on-bad-exit=0", "--label", "--input=none", "--export=ALL"]);
+        command.arg(&start.program).args(&start.arguments).envs(start.env.iter().map(|(name, value)| (name, value)));
+        // Of the allocation, of which this is another part.
+        command.env_remove("SLURM_NTASKS_PER_NODE").env_remove("SLURM_HOSTFILE");
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut srun = command.spawn().map_err(|cause| ClusterError::Srun(cause))?;
+        let said = [srun.stdout.take().and_then(|out| out.into_owned_fd().ok()), srun.stderr.take().and_then(|err| err.into_owned_fd().ok())];
+        for said in said.into_iter().flatten() {
+            let relay = move || relay(std::fs::File::from(said));
+            std::thread::Builder::new().name("srun".into()).spawn(relay).map_err(|cause| ClusterError::Srun(cause))?;
+        }
+        Ok(Step { processes: 1..1 + self.nodes.len(), srun })
+    }
+}
+
+/// Passes on what tasks say, with the numbers of their processes in place of those of the tasks.
+fn relay(said: impl Read) {
+    for line in BufReader::new(said).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line);
+        let of_task = line.split_once(": ").and_then(|(task, text)| Some((task.trim().parse::<usize>().ok()?, text)));
+        let line = of_task.map_or(line.to_string(), |(task, text)| format!("process {}: {text}", task + 1));
+        _ = writeln!(std::io::stderr(), "{}", crate::domain::terminal::shown(&line));
+    }
+}
+
+/// A step of Slurm that is under way.
+#[derive(Debug)]
+pub struct Step {
+    /// The numbers of its processes.
+    pub processes: Range<usize>,
+    srun: tokio::process::Child,
+}
+
+impl Step {
+    /// Waits until all its tasks have ended: its status is the highest of theirs.
+    pub async fn ended(&mut self) -> End {
+        let end = self.srun.wait().await.map_or_else(|_| End::coded(0), End::of);
+        // As shells count signals.
+        match end.code {
+            Some(code @ 129..) => End { code: None, how: format!("was ended by signal {}", code - 128) },
+            _ => end,
+        }
+    }
+
+    /// Has Slurm kill its tasks, hung ones too.
+    pub fn end(&self) {
+        if let Some(srun) = self.srun.id().and_then(|id| Pid::from_raw(id as i32)) {
+            _ = kill_process(srun, Signal::TERM);
+        }
+    }
+}
