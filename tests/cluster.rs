@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 const ON: &str = "run.distributed.enabled=true";
 
 /// The command of a run of several processes, with these keys set.
-fn command(project: &Project, set: &[&str], more: &[&str]) -> Command {
+pub fn command(project: &Project, set: &[&str], more: &[&str]) -> Command {
     let set = set.iter().flat_map(|key| ["--set", key]);
     let arguments: Vec<&str> =
         ["run", "config.yaml", "--set", ON].into_iter().chain(set).chain(more.iter().copied()).collect();
@@ -25,23 +25,23 @@ fn command(project: &Project, set: &[&str], more: &[&str]) -> Command {
 }
 
 /// The processes that a process has started, by their ids.
-fn started_by(child: &Child) -> Vec<String> {
+pub fn started_by(child: &Child) -> Vec<String> {
     let found = Command::new("pgrep").args(["-P", &child.id().to_string()]).output().expect("pgrep runs");
     String::from_utf8_lossy(&found.stdout).lines().map(str::to_owned).collect()
 }
 
-fn is_there(process: &str) -> bool {
+pub fn is_there(process: &str) -> bool {
     // One that has ended and was not waited for is gone as well.
     fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
-fn send(name: &str, process: &str) {
+pub fn send(name: &str, process: &str) {
     // It may have ended meanwhile.
     _ = Command::new("kill").args([name, process]).stderr(Stdio::null()).status().expect("kill runs");
 }
 
 /// Waits for something, for a while.
-fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
     let began = Instant::now();
     while !is_so() {
         assert!(began.elapsed() < Duration::from_secs(60), "{what}: not within a minute");
@@ -186,7 +186,7 @@ fn refused(mut worker: Command, reasons: &[&str]) {
 }
 
 /// A port that nobody listens at now.
-fn port() -> u16 {
+pub fn port() -> u16 {
     loop {
         let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|one| one.local_addr()).expect("a port").port();
         if port < 32_768 {

@@ -16,6 +16,7 @@ mod generation;
 mod graph;
 mod grounding;
 mod interrupt;
+mod launch;
 mod limits;
 mod mutants;
 mod outputs;

@@ -92,7 +92,7 @@ mod tests {
                 assert_eq!(outcome, Ok(vec![]), "{variable}");
             }
         }
-        let dsn = "store: {postgres: {dsn: '${DLGFORGE_POSTGRES_DSN}'}}\nray: {address: '${NOPE}'}";
+        let dsn = "store: {postgres: {dsn: '${DLGFORGE_POSTGRES_DSN}'}}\nray: {address: '${RAY_ADDRESS}'}";
         assert!(merged(dsn, &[], &[]).1.is_ok_and(|warnings| warnings.len() == 1), "the old name of a section");
         let error = told("saving.hf_push.repoid=x").unwrap_err();
         assert!(error.starts_with("unknown key `saving.hf_push.repoid`; did you mean `saving.hf_push.repo_id`?"));
@@ -104,7 +104,7 @@ mod tests {
             ("llm.vllm.anything", false),
             ("run.distributed.enabled", false),
             ("run.distributed.enabled.x", false),
-            ("run.distributed.ray.actor.x", true),
+            ("run.distributed.ray.actor.x", false),
             ("tools.retrieval.embeddings.model_kwargs.a.b", false),
             ("store.backend", false),
             ("store.backend.x", false),

@@ -68,7 +68,7 @@ impl Launch {
             (Launcher::Local | Launcher::Ray, Some(_)) => return Err(LaunchError::Together.into()),
             (Launcher::Local, None) => Self::here(cluster),
             (Launcher::Manual, process) => Self::alone(cluster.clone(), process.unwrap_or(0))?,
-            (Launcher::Slurm, process) => slurm::launch(cluster, process, env)?,
+            (Launcher::Slurm, process) => slurm::launch(cluster, process, env, say)?,
             (Launcher::Kubernetes, process) => kubernetes::launch(cluster, process, env)?,
             (Launcher::Ray, None) => ray::launch(cluster, env, say)?,
         };
@@ -123,7 +123,7 @@ impl Start {
     /// The command that starts it on this machine.
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.args(&self.arguments).envs(self.env.iter().cloned());
         command
     }
 }

@@ -259,3 +259,53 @@ impl Job {
         self.next = Instant::now();
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn options(cpus: f64, gpus: f64) -> RaySettings {
+        RaySettings { address: "http://h:8265".into(), or_local: false, namespace: "n".into(), cpus, gpus }
+    }
+
+    #[test]
+    fn nodes_that_are_there_are_read() {
+        let row = |ip: &str, state: &str, cpus: f64| {
+            json!({"node_id": "f", "node_ip": ip, "state": state, "resources_total": {"CPU": cpus, "memory": 1e9}})
+        };
+        let rows = [row("10.0.0.1", "ALIVE", 2.0), row("10.0.0.2", "DEAD", 2.0), row("10.0.0.3", "ALIVE", 0.0)];
+        let answer = json!({"result": true, "data": {"result": {"total": 3, "result": rows}}});
+        let found: Vec<_> = nodes(&answer).into_iter().map(|node| (node.ip, node.cpus, node.gpus)).collect();
+        assert_eq!(found, [("10.0.0.1".to_owned(), 2.0, 0.0), ("10.0.0.3".to_owned(), 0.0, 0.0)]);
+        assert_eq!(nodes(&json!("nonsense")), []);
+    }
+
+    #[test]
+    fn jobs_take_nodes_in_turns_as_far_as_there_is_room() {
+        let node = |ip: &str, cpus, gpus| Node { ip: ip.to_owned(), cpus, gpus };
+        let nodes = [node("a", 4.0, 1.0), node("b", 1.0, 0.0), node("c", 2.0, 1.0)];
+        for (cpus, gpus, jobs, expected) in [
+            (1.0, 0.0, 2, Ok("a b")),
+            (1.0, 0.0, 5, Ok("a b c a c")),
+            (1.0, 0.0, 8, Err(7)),
+            (2.0, 0.0, 3, Ok("a c a")),
+            (0.1, 0.0, 4, Ok("a b c a")),
+            (1.0, 0.5, 4, Ok("a c a c")),
+            (0.0, 0.0, 4, Ok("a b c a")),
+        ] {
+            let found = places(&nodes, &options(cpus, gpus), jobs).map(|places| places.join(" "));
+            assert_eq!(found, expected.map(str::to_owned), "{jobs} of {cpus} CPUs and {gpus} GPUs");
+        }
+    }
+
+    #[test]
+    fn the_entrypoint_is_the_command_that_was_typed() {
+        let arguments = ["run", "my config.yaml", "--set", "run.run_id=it's"].map(Into::into).to_vec();
+        let start = Start { program: "/opt/dlg forge".into(), arguments, env: vec![("A", "b".into())] };
+        let words = shlex::split(&entrypoint(&start)).unwrap();
+        let folder = std::env::current_dir().unwrap().display().to_string();
+        let expected = ["cd", &folder, "&&", "exec", "/opt/dlg forge", "run", "my config.yaml", "--set", "run.run_id=it's"];
+        assert_eq!(words, expected);
+    }
+}

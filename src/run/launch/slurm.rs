@@ -4,11 +4,12 @@
 //! the number of their process. In a step that somebody else has started (`srun dlgforge run`), each task is a process by itself,
 //! as with `launcher: manual`.
 
-use super::{End, Launch, LaunchError, Others, Start, at, toward};
+use super::{End, Launch, LaunchError, Others, Say, Start, at, toward};
 use crate::cluster::{ClusterError, variables};
 use crate::settings::ClusterSettings;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::ops::Range;
 use std::process::Stdio;
@@ -33,6 +34,7 @@ pub fn launch(
     cluster: &ClusterSettings,
     process: Option<usize>,
     env: &BTreeMap<String, String>,
+    say: Say<'_>,
 ) -> Result<Launch, LaunchError> {
     let list = env.get("SLURM_JOB_NODELIST").ok_or(LaunchError::NoAllocation)?;
     let nodes = |list: &str| expanded(list).filter(|all| !all.is_empty()).ok_or(LaunchError::Nodes(list.to_owned()));
@@ -48,6 +50,9 @@ pub fn launch(
         let hub = cluster.hub.clone().unwrap_or_else(|| format!("{first}:{}", cluster.port));
         let tasks = number("SLURM_STEP_NUM_TASKS").or(number("SLURM_NTASKS")).unwrap_or(cluster.processes);
         let process = process.or(number("SLURM_PROCID")).unwrap_or(0);
+        if cluster.secret.reveal().is_empty() {
+            say("whoever reaches the port of process 0 may join: export the same DLGFORGE_CLUSTER_SECRET to all tasks".to_owned());
+        }
         return Launch::alone(ClusterSettings { hub: Some(hub), ..sized(tasks)? }, process);
     }
     let nodes = nodes(list)?;
@@ -124,8 +129,10 @@ impl Tasks {
     /// # Errors
     /// When the address by which nodes reach this machine is not known.
     pub fn hub(&self) -> Result<String, LaunchError> {
-        let other = self.nodes.iter().find(|node| Some(*node) != self.own.as_ref());
-        Ok(other.map_or(Ok("127.0.0.1:0".to_owned()), |other| Ok::<_, LaunchError>(at(toward(other)?, 0)))?)
+        match self.nodes.iter().find(|node| Some(*node) != self.own.as_ref()) {
+            Some(other) => Ok(at(toward(other)?, 0)),
+            None => Ok("127.0.0.1:0".to_owned()),
+        }
     }
 
     /// Starts the step.
@@ -142,15 +149,17 @@ impl Tasks {
         command.args(self.cpus.iter().map(|cpus| format!("--cpus-per-task={cpus}")));
         // Whoever loses another process ends by itself: a signal would ask the whole run to stop.
         command.args(["--overlap", "--kill-on-bad-exit=0", "--label", "--input=none", "--export=ALL"]);
-        command.arg(&start.program).args(&start.arguments).envs(start.env.iter().map(|(name, value)| (name, value)));
+        command.arg(&start.program).args(&start.arguments).envs(start.env.iter().cloned());
         // Of the allocation, of which this is another part.
         command.env_remove("SLURM_NTASKS_PER_NODE").env_remove("SLURM_HOSTFILE");
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut srun = command.spawn().map_err(|cause| ClusterError::Srun(cause))?;
-        let said = [srun.stdout.take().and_then(|out| out.into_owned_fd().ok()), srun.stderr.take().and_then(|err| err.into_owned_fd().ok())];
-        for said in said.into_iter().flatten() {
-            let relay = move || relay(std::fs::File::from(said));
-            std::thread::Builder::new().name("srun".into()).spawn(relay).map_err(|cause| ClusterError::Srun(cause))?;
+        let mut srun = command.spawn().map_err(ClusterError::Srun)?;
+        let out = srun.stdout.take().map(|out| out.into_owned_fd());
+        let err = srun.stderr.take().map(|err| err.into_owned_fd());
+        for said in out.into_iter().chain(err) {
+            let said = File::from(said.map_err(ClusterError::Srun)?);
+            let relay = || relay(said);
+            std::thread::Builder::new().name("srun".into()).spawn(relay).map_err(ClusterError::Srun)?;
         }
         Ok(Step { processes: 1..1 + self.nodes.len(), srun })
     }
@@ -190,5 +199,98 @@ impl Step {
         if let Some(srun) = self.srun.id().and_then(|id| Pid::from_raw(id as i32)) {
             _ = kill_process(srun, Signal::TERM);
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::settings::tests::{BUILTIN, load};
+
+    fn settings(keys: &str) -> ClusterSettings {
+        let text = format!("{BUILTIN}run: {{distributed: {{enabled: true, launcher: slurm, {keys}}}}}\n");
+        load(&text, &[], &[]).unwrap().cluster.unwrap()
+    }
+
+    fn env(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn joined(nodes: Option<Vec<String>>) -> Option<String> {
+        nodes.map(|nodes| nodes.join(" "))
+    }
+
+    #[test]
+    fn a_list_of_nodes_is_expanded() {
+        for (list, nodes) in [
+            ("n1", Some("n1")),
+            ("n[1-3]", Some("n1 n2 n3")),
+            ("n[08-10,12],gpu-a", Some("n08 n09 n10 n12 gpu-a")),
+            ("rack[0-1]node[1-2]", Some("rack0node1 rack0node2 rack1node1 rack1node2")),
+            ("a[1]-ib,b", Some("a1-ib b")),
+            ("n[1-", None),
+            ("n[a-b]", None),
+            ("", None),
+            ("a,,b", None),
+        ] {
+            assert_eq!(joined(expanded(list)).as_deref(), nodes, "{list}");
+        }
+    }
+
+    #[test]
+    fn tasks_are_where_slurm_has_room_for_them() {
+        let nodes = expanded("n[1-3]").unwrap();
+        for (per_node, tasks, expected) in [
+            ("2(x2),1", 5, "n1 n1 n2 n2 n3"),
+            ("1(x3)", 3, "n1 n2 n3"),
+            ("2,1,2", 5, "n1 n1 n2 n3 n3"),
+            // By CPUs: more than there are tasks.
+            ("4(x3)", 4, "n1 n2 n3 n1"),
+            ("", 2, "n1 n2"),
+        ] {
+            assert_eq!(places(&nodes, per_node, tasks).join(" "), expected, "{per_node}");
+        }
+    }
+
+    #[test]
+    fn an_allocation_says_how_many_there_are_and_where() {
+        let nodes = ("SLURM_JOB_NODELIST", "n[1-2]");
+        let own = ("SLURMD_NODENAME", "n1");
+        let of = |keys: &str, variables: &[(&str, &str)]| launch(&settings(keys), None, &env(variables), &drop);
+        let found = of("", &[nodes, own, ("SLURM_NTASKS", "3"), ("SLURM_TASKS_PER_NODE", "2,1"), ("SLURM_CPUS_PER_TASK", "2")]);
+        let found = found.unwrap();
+        assert_eq!((found.cluster.processes, found.here), (3, vec![0]));
+        let Others::Step(tasks) = found.others else { panic!("a step") };
+        assert_eq!((tasks.nodes.join(" ").as_str(), tasks.cpus.as_deref()), ("n1 n2", Some("2")));
+        // Where the script runs, process 0 is.
+        let found = of("", &[nodes, ("SLURMD_NODENAME", "n2")]).unwrap();
+        let Others::Step(tasks) = found.others else { panic!("a step") };
+        assert_eq!(tasks.nodes, ["n1"]);
+        let error = of("processes: 3", &[nodes, own, ("SLURM_NTASKS", "2")]).unwrap_err().to_string();
+        assert!(error.contains("`run.distributed.processes` is 3, and Slurm's allocation has 2 tasks"), "{error}");
+        let error = of("", &[]).unwrap_err().to_string();
+        assert!(error.contains("`run.distributed.launcher: slurm` needs an allocation"), "{error}");
+        let error = of("", &[("SLURM_JOB_NODELIST", "n[")]).unwrap_err().to_string();
+        assert!(error.contains("no list of nodes"), "{error}");
+    }
+
+    #[test]
+    fn a_task_of_a_step_is_one_process() {
+        let step = [
+            ("SLURM_JOB_NODELIST", "n[1-4]"),
+            ("SLURM_STEP_NODELIST", "n[2-3]"),
+            ("SLURM_STEP_ID", "0"),
+            ("SLURM_STEP_NUM_TASKS", "2"),
+            ("SLURM_PROCID", "1"),
+        ];
+        let found = launch(&settings("port: 7"), None, &env(&step), &drop).unwrap();
+        assert_eq!((found.cluster.processes, found.here, found.cluster.hub.as_deref()), (2, vec![1], Some("n2:7")));
+        assert!(matches!(found.others, Others::Apart));
+        // A batch script, and the shell of an allocation, are steps in name alone.
+        let shell = [("SLURM_JOB_NODELIST", "n1"), ("SLURM_STEP_ID", "4294967290"), ("SLURM_PROCID", "0")];
+        let found = launch(&settings(""), None, &env(&shell), &drop).unwrap();
+        assert_eq!((found.cluster.processes, found.here), (1, vec![0]));
+        assert!(matches!(found.others, Others::None));
     }
 }
