@@ -94,7 +94,8 @@ fn a_task_that_is_lost_has_all_start_again() {
 #[test]
 fn what_slurm_lacks_is_told() {
     let project = Project::with(&builtin("  total_samples: 1", ""));
-    Ran::of(command(&project, &[SLURM], &[])).failed(&["`run.distributed.launcher: slurm` needs an allocation", "sbatch"]);
+    Ran::of(command(&project, &[SLURM], &[]))
+        .failed(&["`run.distributed.launcher: slurm` needs an allocation", "sbatch"]);
     let sized = [SLURM, "run.distributed.processes=3"];
     let ran = Ran::of(in_allocation(&project, command(&project, &sized, &[]), "2", "2"));
     ran.failed(&["`run.distributed.processes` is 3, and Slurm's allocation has 2 tasks"]);

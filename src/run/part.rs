@@ -8,8 +8,8 @@ use super::open::{Claimed, Work};
 use super::prepare::{Prepared, prepare};
 use super::{Host, manifest, serving, signals};
 use crate::cluster::{
-    Begin, Call, ClusterError, Hub, Manifest, Member, Mesh, Remote, Reply, Served, Shape, Stopping, Supervisor,
-    Totals, Welcome, serve, variables,
+    Begin, Call, ClusterError, Hub, Manifest, Member, Mesh, Remote, Reply, Served, Shape, Stopping, Supervisor, Totals,
+    Welcome, serve, variables,
 };
 use crate::domain::{Fingerprint, Normalisation};
 use crate::operators::{Quota, Target};

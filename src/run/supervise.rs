@@ -173,12 +173,7 @@ fn free(address: String) -> Result<String, ClusterError> {
 }
 
 /// Waits until all processes have ended; those that have not done their part, in the order in which they ended.
-async fn watch(
-    placed: &mut [Placed],
-    signals: &mut Signals,
-    stopped: &mut Option<Signal>,
-    say: Say<'_>,
-) -> Vec<Loss> {
+async fn watch(placed: &mut [Placed], signals: &mut Signals, stopped: &mut Option<Signal>, say: Say<'_>) -> Vec<Loss> {
     let mut losses: Vec<Loss> = Vec::new();
     let mut open: Vec<&mut Placed> = placed.iter_mut().collect();
     let (mut deadline, mut is_over) = (None, false);

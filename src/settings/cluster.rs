@@ -67,7 +67,9 @@ pub(super) fn cluster(values: &Values, report: &mut Diagnostics) -> Option<Clust
     }
     if !values.get(keys::SPAWN_WORKERS) {
         let (key, enabled) = (keys::SPAWN_WORKERS, keys::DISTRIBUTED_ENABLED);
-        let text = format!("`{key}` is false, and the processes of a run are all started; set `{enabled}` to false for one alone");
+        let text = format!(
+            "`{key}` is false, and the processes of a run are all started; set `{enabled}` to false for one alone"
+        );
         report.conflict(&[key.path], values.place(key), text);
     }
     let replicas = (launcher == Launcher::Ray).then(|| replicas(values, report)).flatten();
@@ -93,7 +95,9 @@ fn launcher(values: &Values, report: &mut Diagnostics) -> Launcher {
     }
     if values.place(launcher).is_some() && values.get(launcher) != Launcher::Ray {
         let word = word_of(values.get(launcher));
-        let text = format!("`{backend}: ray` has Ray start the processes, and `{launcher}` is `{word}`; set `{backend}: timely`");
+        let text = format!(
+            "`{backend}: ray` has Ray start the processes, and `{launcher}` is `{word}`; set `{backend}: timely`"
+        );
         report.conflict(&[backend.path, launcher.path], values.place(backend), text);
     }
     Launcher::Ray
@@ -133,7 +137,9 @@ fn ray(launcher: Launcher, values: &Values, report: &mut Diagnostics) -> RaySett
     }
     let (first, namespace) = (keys::RAY_FIRST_CPUS, keys::RAY_NAMESPACE);
     if values.get(first) != 1.0 {
-        let text = format!("`{first}`: process 0 runs where the command does, and no CPU of Ray's is set aside for it; leave it out");
+        let text = format!(
+            "`{first}`: process 0 runs where the command does, and no CPU of Ray's is set aside for it; leave it out"
+        );
         wrong(first.path, values.place(first), text);
     }
     let name = values.get(namespace).trim();
@@ -169,8 +175,8 @@ fn has_port(host: &str) -> bool {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use crate::settings::{ClusterSettings, Launcher, RaySettings};
     use crate::settings::tests::{BUILTIN, load};
+    use crate::settings::{ClusterSettings, Launcher, RaySettings};
 
     fn cluster(keys: &str) -> Result<ClusterSettings, String> {
         let text = format!("{BUILTIN}run: {{distributed: {{enabled: true, {keys}}}}}\n");
@@ -187,7 +193,11 @@ mod tests {
             ("hosts: ['[fd00::1]:7']", "[fd00::1]:7"),
         ] {
             let found = cluster(&format!("launcher: manual, {keys}")).unwrap();
-            assert_eq!((found.launcher, found.hub.as_deref(), found.processes), (Launcher::Manual, Some(hub), 2), "{keys}");
+            assert_eq!(
+                (found.launcher, found.hub.as_deref(), found.processes),
+                (Launcher::Manual, Some(hub), 2),
+                "{keys}"
+            );
         }
         let found = cluster("processes: 4").unwrap();
         assert_eq!((found.launcher, found.hub, found.processes), (Launcher::Local, None, 4));

@@ -124,7 +124,9 @@ impl State {
                 let Some(job) = jobs.get_mut(*id) else { return (404, format!("Job {id} does not exist")) };
                 match (method, rest) {
                     ("GET", []) => job.look(),
-                    ("GET", ["logs"]) => json!({"logs": fs::read_to_string(self.logs.path().join(id)).unwrap_or_default()}),
+                    ("GET", ["logs"]) => {
+                        json!({"logs": fs::read_to_string(self.logs.path().join(id)).unwrap_or_default()})
+                    }
                     ("POST", ["stop"]) => job.stop(),
                     _ => return (405, "no such method".to_owned()),
                 }
@@ -137,11 +139,16 @@ impl State {
     fn run(&self, id: &str, body: &Value) -> Child {
         let log = File::create(self.logs.path().join(id)).expect("a log");
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", body["entrypoint"].as_str().expect("a command")]).current_dir("/").env_clear().process_group(0);
+        command
+            .args(["-c", body["entrypoint"].as_str().expect("a command")])
+            .current_dir("/")
+            .env_clear()
+            .process_group(0);
         for (name, value) in body["runtime_env"]["env_vars"].as_object().expect("variables") {
             command.env(name, value.as_str().expect("text"));
         }
-        command.env("SOURCE_DATE_EPOCH", "1735689600");
+        // As Ray does it, whose other interfaces are there.
+        command.env("RAY_ADDRESS", "127.0.0.1:6379").env("SOURCE_DATE_EPOCH", "1735689600");
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a log")).stderr(log);
         command.spawn().expect("a shell")
     }
@@ -166,10 +173,16 @@ impl Job {
     /// As Ray does it: it asks, and after three seconds it kills.
     fn stop(&mut self) -> Value {
         self.is_stopped = true;
-        if let Some(child) = self.child.as_mut().filter(|child| child.try_wait().is_ok_and(|ended| ended.is_none())) {
+        if let Some(child) = &mut self.child
+            && child.try_wait().is_ok_and(|ended| ended.is_none())
+        {
             let group = child.id();
             let send = move |signal: &str| {
-                Command::new("kill").args([signal, "--", &format!("-{group}")]).stderr(Stdio::null()).status().expect("kill")
+                Command::new("kill")
+                    .args([signal, "--", &format!("-{group}")])
+                    .stderr(Stdio::null())
+                    .status()
+                    .expect("kill")
             };
             send("-TERM");
             thread::spawn(move || {

@@ -41,7 +41,9 @@ pub enum LaunchError {
         tasks: usize,
     },
     /// A list of nodes is none.
-    #[error("SLURM_JOB_NODELIST is `{0}`, which is no list of nodes; set `run.distributed.launcher` to manual, with `hosts`")]
+    #[error(
+        "SLURM_JOB_NODELIST is `{0}`, which is no list of nodes; set `run.distributed.launcher` to manual, with `hosts`"
+    )]
     Nodes(String),
     /// The address at which others reach this machine is not known.
     #[error(

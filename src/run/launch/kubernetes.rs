@@ -91,10 +91,15 @@ mod tests {
             let text = format!("{BUILTIN}run: {{distributed: {{enabled: true, launcher: kubernetes, {keys}}}}}\n");
             load(&text, &[], &[]).unwrap().cluster.unwrap()
         };
-        let told = |keys: &str, variables: &[(&str, &str)]| launch(&settings(keys), None, &env(variables)).unwrap_err().to_string();
+        let told = |keys: &str, variables: &[(&str, &str)]| {
+            launch(&settings(keys), None, &env(variables)).unwrap_err().to_string()
+        };
         assert!(told("", &[("HOSTNAME", "node")]).contains("JOB_COMPLETION_INDEX"));
         assert!(told("", &[("HOSTNAME", "forge-1")]).contains("`run.distributed.hosts` to [forge-0.SERVICE]"));
-        assert!(told("hosts: [forge-0.talk]", &[("HOSTNAME", "forge-2")]).contains("`run.distributed.processes` is 2: 0 to 1"));
+        assert!(
+            told("hosts: [forge-0.talk]", &[("HOSTNAME", "forge-2")])
+                .contains("`run.distributed.processes` is 2: 0 to 1")
+        );
         let found = launch(&settings("hosts: [forge-0.talk]"), None, &env(&[("HOSTNAME", "forge-1")])).unwrap();
         assert_eq!((found.here, found.run.as_deref()), (vec![1], Some("forge")));
         assert_eq!(found.cluster.hub.as_deref(), Some("forge-0.talk:2101"));

@@ -160,7 +160,8 @@ impl End {
     /// By the number that it exited with.
     pub fn coded(code: i32) -> Self {
         let code = u8::try_from(code).unwrap_or(1);
-        let how = if code == LOST { "has lost another one".to_owned() } else { format!("has died (exit status {code})") };
+        let how =
+            if code == LOST { "has lost another one".to_owned() } else { format!("has died (exit status {code})") };
         Self { code: Some(code), how }
     }
 

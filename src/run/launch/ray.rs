@@ -23,8 +23,11 @@ const ASKING: Duration = Duration::from_secs(1);
 const ENDING: Duration = Duration::from_secs(30);
 /// Lines of the log of a job that has failed.
 const LINES: usize = 20;
-/// How much of the resource of a node that a job asks for: it has the whole of it for a thousand.
+/// How much a job asks for of the resource that pins it to a node; a node has 1 of it.
 const OF_NODE: f64 = 0.001;
+
+/// Ray's variable for the address of its Jobs API.
+const ADDRESS: &str = "RAY_API_SERVER_ADDRESS";
 
 /// A Ray cluster.
 #[derive(Debug, Clone)]
@@ -128,13 +131,16 @@ impl Ray {
         placed: &mut Vec<Placed>,
     ) -> Result<(), LaunchError> {
         let id = format!("{}-{started}-{process}", self.name);
-        let job = Job { process, id: id.clone(), ray: self.clone(), next: Instant::now(), ending: None, is_told: false };
+        let job =
+            Job { process, id: id.clone(), ray: self.clone(), next: Instant::now(), ending: None, is_told: false };
         placed.push(Placed::Job(job));
         let mut resources = serde_json::Map::new();
         resources.insert(format!("node:{node}"), OF_NODE.into());
-        let env: BTreeMap<_, _> = start.of(process).env.into_iter().collect();
+        // Ray sets RAY_ADDRESS for jobs, to another kind of address.
+        let start = start.of(process).with(ADDRESS, &self.options.address);
+        let env: BTreeMap<_, _> = start.env.iter().cloned().collect();
         let body = json!({
-            "entrypoint": entrypoint(start),
+            "entrypoint": entrypoint(&start),
             "submission_id": id,
             "entrypoint_num_cpus": self.options.cpus,
             "entrypoint_num_gpus": self.options.gpus,
@@ -151,7 +157,7 @@ fn entrypoint(start: &Start) -> String {
     let folder = std::env::current_dir().unwrap_or_default();
     let words = [start.program.as_os_str()].into_iter().chain(start.arguments.iter().map(|word| word.as_os_str()));
     let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
-    // No shell has a word with a zero in it, and neither had the one that this was typed in.
+    // Only a zero byte can't be quoted, which no argument has.
     let quoted = |words: &[&str]| shlex::try_join(words.iter().copied()).unwrap_or_default();
     let words: Vec<&str> = words.iter().map(|word| &**word).collect();
     format!("cd {} && exec {}", quoted(&[&folder.to_string_lossy()]), quoted(&words))
@@ -247,10 +253,15 @@ impl Job {
 
     /// Tells the last lines of its log.
     async fn tell_log(&self, say: Say<'_>) {
-        let Ok(Some(answer)) = self.ray.ask(Method::GET, &format!("api/jobs/{}/logs", self.id), None).await else { return };
+        let Ok(Some(answer)) = self.ray.ask(Method::GET, &format!("api/jobs/{}/logs", self.id), None).await else {
+            return;
+        };
         let log = answer["logs"].as_str().unwrap_or_default();
         let lines: Vec<_> = log.lines().collect();
-        lines.iter().skip(lines.len().saturating_sub(LINES)).for_each(|line| say(format!("process {}: {line}", self.process)));
+        lines
+            .iter()
+            .skip(lines.len().saturating_sub(LINES))
+            .for_each(|line| say(format!("process {}: {line}", self.process)));
     }
 
     /// Has Ray end it.
@@ -271,9 +282,7 @@ mod tests {
 
     #[test]
     fn nodes_that_are_there_are_read() {
-        let row = |ip: &str, state: &str, cpus: f64| {
-            json!({"node_id": "f", "node_ip": ip, "state": state, "resources_total": {"CPU": cpus, "memory": 1e9}})
-        };
+        let row = |ip: &str, state: &str, cpus: f64| json!({"node_id": "f", "node_ip": ip, "state": state, "resources_total": {"CPU": cpus, "memory": 1e9}});
         let rows = [row("10.0.0.1", "ALIVE", 2.0), row("10.0.0.2", "DEAD", 2.0), row("10.0.0.3", "ALIVE", 0.0)];
         let answer = json!({"result": true, "data": {"result": {"total": 3, "result": rows}}});
         let found: Vec<_> = nodes(&answer).into_iter().map(|node| (node.ip, node.cpus, node.gpus)).collect();
@@ -305,7 +314,8 @@ mod tests {
         let start = Start { program: "/opt/dlg forge".into(), arguments, env: vec![("A", "b".into())] };
         let words = shlex::split(&entrypoint(&start)).unwrap();
         let folder = std::env::current_dir().unwrap().display().to_string();
-        let expected = ["cd", &folder, "&&", "exec", "/opt/dlg forge", "run", "my config.yaml", "--set", "run.run_id=it's"];
+        let expected =
+            ["cd", &folder, "&&", "exec", "/opt/dlg forge", "run", "my config.yaml", "--set", "run.run_id=it's"];
         assert_eq!(words, expected);
     }
 }

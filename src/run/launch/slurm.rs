@@ -8,7 +8,7 @@ use super::{End, Launch, LaunchError, Others, Say, Start, at, toward};
 use crate::cluster::{ClusterError, variables};
 use crate::settings::ClusterSettings;
 use rustix::process::{Pid, Signal, kill_process};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::ops::Range;
@@ -18,7 +18,7 @@ use tokio::process::Command;
 /// Where the tasks of a step are to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tasks {
-    /// The node of each task, the tasks of a node one after the other.
+    /// The node of each task.
     nodes: Vec<String>,
     /// The CPUs of each, where the allocation says it.
     cpus: Option<String>,
@@ -51,13 +51,14 @@ pub fn launch(
         let tasks = number("SLURM_STEP_NUM_TASKS").or(number("SLURM_NTASKS")).unwrap_or(cluster.processes);
         let process = process.or(number("SLURM_PROCID")).unwrap_or(0);
         if cluster.secret.reveal().is_empty() {
-            say("whoever reaches the port of process 0 may join: export the same DLGFORGE_CLUSTER_SECRET to all tasks".to_owned());
+            say("whoever reaches the port of process 0 may join: export the same DLGFORGE_CLUSTER_SECRET to all tasks"
+                .to_owned());
         }
         return Launch::alone(ClusterSettings { hub: Some(hub), ..sized(tasks)? }, process);
     }
     let nodes = nodes(list)?;
     let places = match number("SLURM_NTASKS") {
-        Some(tasks) => places(&nodes, env.get("SLURM_TASKS_PER_NODE").map_or("", String::as_str), tasks),
+        Some(tasks) => places(&nodes, env.get("SLURM_TASKS_PER_NODE").map_or("", String::as_str), tasks.max(1)),
         None => nodes,
     };
     let cluster = sized(places.len())?;
@@ -105,7 +106,8 @@ fn item(item: &str) -> Option<Vec<String>> {
         let (first, last) = range.split_once('-').unwrap_or((range, range));
         let (from, to): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
         let width = first.len();
-        let numbers = (from..=to).flat_map(|number| tails.iter().map(move |tail| format!("{head}{number:0width$}{tail}")));
+        let numbers =
+            (from..=to).flat_map(|number| tails.iter().map(move |tail| format!("{head}{number:0width$}{tail}")));
         nodes.extend(numbers);
     }
     Some(nodes)
@@ -119,7 +121,8 @@ fn places(nodes: &[String], per_node: &str, tasks: usize) -> Vec<String> {
     });
     let counts: Option<Vec<(usize, usize)>> = counts.collect();
     let counts = counts.unwrap_or_default().into_iter().flat_map(|(count, times)| std::iter::repeat_n(count, times));
-    let places: Vec<_> = nodes.iter().zip(counts).flat_map(|(node, count)| std::iter::repeat_n(node.clone(), count)).collect();
+    let places: Vec<_> =
+        nodes.iter().zip(counts).flat_map(|(node, count)| std::iter::repeat_n(node.clone(), count)).collect();
     if places.len() == tasks { places } else { nodes.iter().cloned().cycle().take(tasks).collect() }
 }
 
@@ -141,8 +144,7 @@ impl Tasks {
     /// When there is no `srun`.
     pub fn start(&self, start: &Start) -> Result<Step, LaunchError> {
         let start = start.with(variables::FIRST_TASK, 1);
-        let mut nodes = self.nodes.clone();
-        nodes.dedup();
+        let nodes: BTreeSet<_> = self.nodes.iter().collect();
         let mut command = Command::new("srun");
         command.arg(format!("--ntasks={}", self.nodes.len())).arg(format!("--nodes={}", nodes.len()));
         command.arg(format!("--nodelist={}", self.nodes.join(","))).arg("--distribution=arbitrary");
@@ -258,7 +260,8 @@ mod tests {
         let nodes = ("SLURM_JOB_NODELIST", "n[1-2]");
         let own = ("SLURMD_NODENAME", "n1");
         let of = |keys: &str, variables: &[(&str, &str)]| launch(&settings(keys), None, &env(variables), &drop);
-        let found = of("", &[nodes, own, ("SLURM_NTASKS", "3"), ("SLURM_TASKS_PER_NODE", "2,1"), ("SLURM_CPUS_PER_TASK", "2")]);
+        let found =
+            of("", &[nodes, own, ("SLURM_NTASKS", "3"), ("SLURM_TASKS_PER_NODE", "2,1"), ("SLURM_CPUS_PER_TASK", "2")]);
         let found = found.unwrap();
         assert_eq!((found.cluster.processes, found.here), (3, vec![0]));
         let Others::Step(tasks) = found.others else { panic!("a step") };
