@@ -2,8 +2,8 @@
 
 use super::identity::Identity;
 use super::knowledge::waited;
-use crate::builtin;
 use super::launch::LaunchError;
+use crate::builtin;
 use crate::cluster::ClusterError;
 use crate::dataflows::generate::{Stage, Stages};
 use crate::domain::slot::{conversation_id, language_tag};

@@ -82,11 +82,11 @@ pub enum LaunchError {
     /// Ray does not do what it is asked to.
     #[error("Ray at {address} refuses {what}: {answer}")]
     Refused {
-        /// Its address.
+        /// The address of its API.
         address: String,
         /// What it was asked for.
         what: String,
-        /// What it said.
+        /// What it said to that.
         answer: String,
     },
     /// Ray has no room.

@@ -99,9 +99,9 @@ pub fn number(env: &BTreeMap<String, String>) -> Option<usize> {
 /// What a process is started with.
 #[derive(Debug, Clone)]
 pub(super) struct Start {
-    /// This program.
+    /// The file of this program.
     pub program: PathBuf,
-    /// What was typed.
+    /// The arguments that were typed.
     pub arguments: Vec<OsString>,
     /// By what the process learns which one it is.
     pub env: Vec<(&'static str, String)>,

@@ -29,7 +29,7 @@ const OF_NODE: f64 = 0.001;
 /// Ray's variable for the address of its Jobs API.
 const ADDRESS: &str = "RAY_API_SERVER_ADDRESS";
 
-/// A Ray cluster.
+/// A Ray cluster, by its Jobs API.
 #[derive(Debug, Clone)]
 pub struct Ray {
     client: Client,

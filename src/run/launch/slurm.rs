@@ -138,7 +138,7 @@ impl Tasks {
         }
     }
 
-    /// Starts the step.
+    /// Starts the tasks as one step.
     ///
     /// # Errors
     /// When there is no `srun`.
