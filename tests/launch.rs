@@ -104,18 +104,12 @@ fn what_slurm_lacks_is_told() {
     Ran::of(without).failed(&["start `srun` (`run.distributed.launcher: slurm`)", "PATH"]);
 }
 
-/// Settings by which Ray starts the processes.
-fn by_ray(ray: &Ray, processes: u32) -> [String; 3] {
-    [
-        "run.distributed.backend=ray".to_owned(),
-        format!("run.distributed.ray.address={}", ray.address),
-        format!("run.distributed.processes={processes}"),
-    ]
-}
-
-fn ray_command(project: &Project, set: &[String], more: &[&str]) -> Command {
-    let set: Vec<&str> = set.iter().map(String::as_str).collect();
-    command(project, &set, more)
+/// The command of a run whose processes, so many, Ray starts.
+fn by_ray(project: &Project, ray: &Ray, processes: u32, set: &[&str]) -> Command {
+    let processes = format!("run.distributed.processes={processes}");
+    let mut command = command(project, &[&["run.distributed.backend=ray", &processes], set].concat(), &[]);
+    command.env("RAY_API_SERVER_ADDRESS", &ray.address);
+    command
 }
 
 #[test]
@@ -123,7 +117,7 @@ fn jobs_of_ray_make_what_one_process_makes() {
     let counting = Counting::start();
     let (expected, _) = undisturbed(&counting);
     let (project, ray) = (counting.project(), Ray::start(false));
-    let ran = Ran::of(ray_command(&project, &by_ray(&ray, 3), &[])).succeeded();
+    let ran = Ran::of(by_ray(&project, &ray, 3, &[])).succeeded();
     expect_same(&expected, &project.outputs(), "jobs of Ray");
     let jobs = ray.submitted();
     assert_eq!(jobs.len(), 2, "{}", ran.stderr);
@@ -142,7 +136,7 @@ fn a_job_that_is_lost_has_all_start_again() {
     let counting = Counting::start();
     let (expected, _) = undisturbed(&counting);
     let (project, ray) = (counting.project(), Ray::start(false));
-    let child = ray_command(&project, &by_ray(&ray, 3), &[]).spawn().expect("the binary runs");
+    let child = by_ray(&project, &ray, 3, &[]).spawn().expect("the binary runs");
     let ran = disturbed(&project, child, || ray.processes().pop()).succeeded();
     expect_same(&expected, &project.outputs(), "a lost job");
     assert!(ran.stderr.contains("all processes start again from the journal (1 of 5 times)"), "{}", ran.stderr);
@@ -156,11 +150,10 @@ fn a_stop_ends_tasks_and_jobs_and_the_run_goes_on_alone() {
     for (name, code) in [("-INT", 130), ("-TERM", 143), ("-USR1", 75)] {
         let (project, ray) = (counting.project(), Ray::start(false));
         let is_ray = name == "-TERM";
-        let command = match is_ray {
-            true => ray_command(&project, &by_ray(&ray, 2), &[]),
+        let mut command = match is_ray {
+            true => by_ray(&project, &ray, 2, &[]),
             false => in_allocation(&project, command(&project, &[SLURM], &[]), "2", "1(x2)"),
         };
-        let mut command = command;
         let child = command.spawn().expect("the binary runs");
         wait_for("conversations", || is_under_way(&project));
         assert!(!(tasks(&project).is_empty() && ray.processes().is_empty()));
@@ -181,7 +174,7 @@ fn no_task_and_no_job_outlives_the_supervisor() {
     let (of_slurm, of_ray, ray) = (Project::with(&config), Project::with(&config), Ray::start(false));
     let children = [
         in_allocation(&of_slurm, command(&of_slurm, &[SLURM], &[]), "3", "2,1").spawn().expect("the binary runs"),
-        ray_command(&of_ray, &by_ray(&ray, 3), &[]).spawn().expect("the binary runs"),
+        by_ray(&of_ray, &ray, 3, &[]).spawn().expect("the binary runs"),
     ];
     let others = || (tasks(&of_slurm), ray.processes());
     wait_for("the others", || others().0.len() == 2 && others().1.len() == 2 && endpoint.requests() > 8);
@@ -197,12 +190,11 @@ fn no_task_and_no_job_outlives_the_supervisor() {
 fn what_ray_lacks_is_told() {
     let project = Project::with(&builtin("  run_id: r\n  total_samples: 2", ""));
     let full = Ray::start(true);
-    let set = [&by_ray(&full, 2)[..], &["run.distributed.start_timeout_s=2".to_owned()]].concat();
-    let ran = Ran::of(ray_command(&project, &set, &[]));
+    let ran = Ran::of(by_ray(&project, &full, 2, &["run.distributed.start_timeout_s=2"]));
     assert!(ran.stderr.contains("process 1 was never started by Ray, as job dlgforge-"), "{}", ran.stderr);
     assert!(ran.stderr.contains("It may be waiting for resources"), "{}", ran.stderr);
     ran.failed(&["begin without process 1, of 2 in all, after 2 s"]);
-    let ran = Ran::of(ray_command(&project, &by_ray(&full, 9), &[]));
+    let ran = Ran::of(by_ray(&project, &full, 9, &[]));
     ran.failed(&["Ray has room for 4 of 8 processes of 1 CPUs", "run.distributed.ray.actor.num_cpus"]);
     assert_eq!(full.submitted().len(), 1);
     let nowhere = format!("run.distributed.ray.address=http://127.0.0.1:{}", port());
