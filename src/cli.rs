@@ -277,15 +277,6 @@ pub struct RunTarget {
     pub workers: u16,
 }
 
-impl WorkerArgs {
-    /// Which process it is, as it was typed or else as these variables say.
-    pub fn number(&self, env: &BTreeMap<String, String>) -> Option<usize> {
-        let given = ["SLURM_PROCID", "JOB_COMPLETION_INDEX"].into_iter().find_map(|name| env.get(name)?.parse().ok());
-        let ordinal = || env.get("HOSTNAME")?.rsplit_once('-')?.1.parse().ok();
-        self.process.or(given).or_else(ordinal)
-    }
-}
-
 impl RunArgs {
     /// The shard to make, as it was typed or as the scheduler says in these variables.
     ///

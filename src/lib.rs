@@ -77,6 +77,7 @@
 //! - **a setting**: its declaration in `settings/` with its comment in `config/default.yaml`, and the field of the options that
 //!   uses it.
 //! - **a kind of model server** that runs start: a variant of [`servers::Engine`] with its command line.
+//! - **a launcher** of processes: a file in `run/launch/`, a variant of [`settings::Launcher`] with its word.
 //! - **a tool** of the assistant: a [`tools::Tool`], put into the toolbox where `run/inputs.rs` builds it.
 //! - **a retriever**: a [`knowledge::Retriever`], chosen in `run/inputs.rs`.
 //! - **an output format**: a file in `output/` with the type of its rows, and a line in the list of `output/formats.rs`.

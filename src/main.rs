@@ -10,9 +10,9 @@ use dlgforge::domain::causes::causes;
 use dlgforge::domain::terminal::shown;
 use dlgforge::knowledge::embeddings::Origin;
 use dlgforge::output::logs;
-use dlgforge::run::{Host, Listener, Listeners, LogLines, Obey, Part, Ran, RunEnd, RunError, Terminal};
+use dlgforge::run::{Host, Launch, Listener, Listeners, LogLines, Obey, Part, Ran, RunEnd, RunError, Terminal};
 use dlgforge::servers::{GuardOptions, Serving};
-use dlgforge::settings::{ClusterSettings, Flags, KnowledgeSettings, Launcher, Settings};
+use dlgforge::settings::{ClusterSettings, Flags, KnowledgeSettings, Settings};
 use dlgforge::store::{DSN_VARIABLE, Run, State};
 use mimalloc::MiMalloc;
 use std::collections::BTreeMap;
@@ -129,7 +129,8 @@ fn guard_server(args: &GuardArgs) -> Result<ExitCode, String> {
 }
 
 fn worker(args: &WorkerArgs) -> Result<ExitCode, String> {
-    let number = args.number(&environment()).ok_or("say which process this is: --process N, from 0")?;
+    let number = || dlgforge::run::number(&environment());
+    let number = args.process.or_else(number).ok_or("say which process this is: --process N, from 0")?;
     run(&args.run, Some(number))
 }
 
@@ -145,10 +146,12 @@ fn run(args: &RunArgs, process: Option<usize>) -> Result<ExitCode, String> {
             return Err("`run.distributed.enabled` is false: set it to true, or use `dlgforge run`".to_owned());
         }
         None => (None, usize::from(args.run.workers), args.time_limit),
-        Some(cluster) => match Part::of(cluster, &environment()) {
+        Some(cluster) => match Part::of(&environment()) {
             None => return supervise(cluster, process, args.time_limit),
             Some(part) => {
-                dlgforge::run::obey_supervisor();
+                if part.has_line() {
+                    dlgforge::run::obey_supervisor();
+                }
                 let limit = part.limit;
                 (Some(part), cluster.workers, limit)
             }
@@ -188,20 +191,9 @@ fn ended(ran: Ran) -> Result<ExitCode, String> {
 
 /// Starts the processes of a run, or the one that is named.
 fn supervise(cluster: &ClusterSettings, process: Option<usize>, limit: Option<Duration>) -> Result<ExitCode, String> {
-    let processes = match (process, cluster.launcher) {
-        (Some(process), _) if process >= cluster.processes => {
-            let most = cluster.processes - 1;
-            return Err(format!(
-                "--process {process}: `run.distributed.processes` is {}: 0 to {most}",
-                cluster.processes
-            ));
-        }
-        (Some(process), _) => vec![process],
-        (None, Launcher::Local) => (0..cluster.processes).collect(),
-        (None, Launcher::Manual) => vec![0],
-    };
     let say = |line: String| _ = writeln!(std::io::stderr(), "{}", shown(&line));
-    let code = dlgforge::run::supervise(cluster, processes, limit, say).map_err(|error| causes(&error))?;
+    let launch = Launch::of(cluster, process, &environment(), &say).map_err(|error| causes(&error))?;
+    let code = dlgforge::run::supervise(&launch, limit, &say).map_err(|error| causes(&error))?;
     Ok(ExitCode::from(code))
 }
 

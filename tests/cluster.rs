@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 const ON: &str = "run.distributed.enabled=true";
 
 /// The command of a run of several processes, with these keys set.
-fn command(project: &Project, set: &[&str], more: &[&str]) -> Command {
+pub fn command(project: &Project, set: &[&str], more: &[&str]) -> Command {
     let set = set.iter().flat_map(|key| ["--set", key]);
     let arguments: Vec<&str> =
         ["run", "config.yaml", "--set", ON].into_iter().chain(set).chain(more.iter().copied()).collect();
@@ -30,7 +30,7 @@ pub fn started_by(child: &Child) -> Vec<String> {
     String::from_utf8_lossy(&found.stdout).lines().map(str::to_owned).collect()
 }
 
-fn is_there(process: &str) -> bool {
+pub fn is_there(process: &str) -> bool {
     // One that has ended and was not waited for is gone as well.
     fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
@@ -186,7 +186,7 @@ fn refused(mut worker: Command, reasons: &[&str]) {
 }
 
 /// A port that nobody listens at now.
-fn port() -> u16 {
+pub fn port() -> u16 {
     loop {
         let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|one| one.local_addr()).expect("a port").port();
         if port < 32_768 {

@@ -17,6 +17,7 @@ mod graph;
 mod grounding;
 mod hosts;
 mod interrupt;
+mod launch;
 mod limits;
 mod mutants;
 mod outputs;

@@ -27,8 +27,8 @@ pub enum ClusterError {
     Refused(String),
     /// Processes have not come.
     #[error(
-        "begin without {}, of {processes} in all, after {seconds} s (`run.distributed.start_timeout_s`); start each by `dlgforge worker \
-         --process N` on its host",
+        "begin without {}, of {processes} in all, after {seconds} s (`run.distributed.start_timeout_s`); where \
+         `run.distributed.launcher` is manual, start each by `dlgforge worker --process N` on its host",
         named(missing)
     )]
     Missing {
@@ -55,6 +55,9 @@ pub enum ClusterError {
     /// Processes have not connected.
     #[error("hear from {} in time; see that a firewall lets processes of the run reach each other", named(.0))]
     Unconnected(Vec<usize>),
+    /// Slurm's command that starts a step can't be started.
+    #[error("start `srun` (`run.distributed.launcher: slurm`): {0}; it must be on PATH where the command runs")]
+    Srun(io::Error),
     /// A process can't be started.
     #[error("start process {process}: {cause}")]
     Start {

@@ -29,6 +29,10 @@ pub use remote::{Remote, serve};
 pub mod variables {
     /// The number of the process.
     pub const PROCESS: &str = "DLGFORGE_CLUSTER_PROCESS";
+    /// The number of the process that is the first task of a step of Slurm; each task has its own from there on.
+    pub const FIRST_TASK: &str = "DLGFORGE_CLUSTER_FIRST_TASK";
+    /// Where its supervisor is, in the words of [`Supervisor`](super::Supervisor).
+    pub const SUPERVISOR: &str = "DLGFORGE_CLUSTER_SUPERVISOR";
     /// Where the first process listens.
     pub const HUB: &str = "DLGFORGE_CLUSTER_HUB";
     /// The word that all processes of a cluster share.
@@ -39,6 +43,33 @@ pub mod variables {
     pub const LIMIT: &str = "DLGFORGE_CLUSTER_TIME_LIMIT";
     /// How often the cluster was started again.
     pub const RESTARTS: &str = "DLGFORGE_CLUSTER_RESTARTS";
+}
+
+/// Where the supervisor of a process is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Supervisor {
+    /// It has started this process, and sees to all the others too.
+    All,
+    /// It has started this process, and sees to no other one.
+    Own,
+    /// It sees to all processes, and has started this one on another machine, where it holds no line to it.
+    Far,
+}
+
+impl Supervisor {
+    /// The word for it in the environment.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Own => "own",
+            Self::Far => "far",
+        }
+    }
+
+    /// The one of this word.
+    pub fn named(word: &str) -> Option<Self> {
+        [Self::All, Self::Own, Self::Far].into_iter().find(|one| one.as_str() == word)
+    }
 }
 
 /// Exit status of a process of a cluster that has lost another one: the whole cluster starts again.

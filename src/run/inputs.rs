@@ -2,6 +2,7 @@
 
 use super::identity::Identity;
 use super::knowledge::waited;
+use super::launch::LaunchError;
 use crate::builtin;
 use crate::cluster::ClusterError;
 use crate::dataflows::generate::{Stage, Stages};
@@ -154,6 +155,9 @@ pub enum RunError {
     /// The processes of the run can't work together.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    /// The processes of the run can't be started.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
     /// No threads for tasks.
     #[error("failed to start the task runtime: {0}")]
     Runtime(std::io::Error),

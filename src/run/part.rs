@@ -8,13 +8,13 @@ use super::open::{Claimed, Work};
 use super::prepare::{Prepared, prepare};
 use super::{Host, manifest, serving, signals};
 use crate::cluster::{
-    Begin, Call, ClusterError, Hub, Manifest, Member, Mesh, Remote, Reply, Served, Shape, Stopping, Totals, Welcome,
-    serve, variables,
+    Begin, Call, ClusterError, Hub, Manifest, Member, Mesh, Remote, Reply, Served, Shape, Stopping, Supervisor, Totals,
+    Welcome, serve, variables,
 };
 use crate::domain::{Fingerprint, Normalisation};
 use crate::operators::{Quota, Target};
 use crate::servers::Serving;
-use crate::settings::{ClusterSettings, Launcher, Settings};
+use crate::settings::{ClusterSettings, Settings};
 use crate::store::Store;
 use crate::traffic::desk::{Desk, Told, withdrawn};
 use std::collections::BTreeMap;
@@ -39,19 +39,28 @@ pub struct Part {
     pub limit: Option<Duration>,
     /// Whether the cluster has been started before: then the run goes on if it has begun.
     pub is_restarted: bool,
+    /// Who starts it again.
+    supervisor: Supervisor,
 }
 
 impl Part {
-    /// What the environment says that this process is; none for one that is to start the others.
-    pub fn of(cluster: &ClusterSettings, env: &BTreeMap<String, String>) -> Option<Self> {
-        let process = env.get(variables::PROCESS)?.parse().ok()?;
+    /// What the environment says that this process is; none for one that is to start others.
+    pub fn of(env: &BTreeMap<String, String>) -> Option<Self> {
+        let number = |name: &str| env.get(name)?.parse::<usize>().ok();
+        let task = || Some(number(variables::FIRST_TASK)? + number("SLURM_PROCID")?);
         Some(Self {
-            process,
-            hub: env.get(variables::HUB).unwrap_or(&cluster.hub).clone(),
+            process: number(variables::PROCESS).or_else(task)?,
+            hub: env.get(variables::HUB)?.clone(),
             run: env.get(variables::RUN).cloned(),
-            limit: env.get(variables::LIMIT).and_then(|seconds| Some(Duration::from_secs(seconds.parse().ok()?))),
-            is_restarted: env.get(variables::RESTARTS).is_some_and(|restarts| restarts != "0"),
+            limit: number(variables::LIMIT).map(|seconds| Duration::from_secs(seconds as u64)),
+            is_restarted: number(variables::RESTARTS).is_some_and(|restarts| restarts > 0),
+            supervisor: Supervisor::named(env.get(variables::SUPERVISOR)?)?,
         })
+    }
+
+    /// Whether its supervisor is at the other end of the standard input.
+    pub fn has_line(&self) -> bool {
+        self.supervisor != Supervisor::Far
     }
 }
 
@@ -163,7 +172,7 @@ pub fn take_part(settings: &Settings, cluster: &ClusterSettings, part: &Part, ho
         Ok(Some(welcome)) => welcome,
         Ok(None) => return Ok(()),
         // The first process, which tells why, is seen by the same user.
-        Err(ClusterError::Refused(_)) if cluster.launcher == Launcher::Local => return Ok(()),
+        Err(ClusterError::Refused(_)) if part.supervisor != Supervisor::Own => return Ok(()),
         Err(error) => return Err(error.into()),
     };
     let settings = &*serving::attached(settings)?;
@@ -171,7 +180,7 @@ pub fn take_part(settings: &Settings, cluster: &ClusterSettings, part: &Part, ho
         member.failed(crate::domain::causes::causes(error));
     })?;
     // On one machine those of the first process serve all.
-    let has_own = cluster.launcher != Launcher::Local && matches!(settings.serving, Serving::Managed(_));
+    let has_own = part.supervisor != Supervisor::All && matches!(settings.serving, Serving::Managed(_));
     let _servers = if has_own { serving::started(settings, &host.listeners)? } else { None };
     let begin = member.ready(manifest)?;
     let mesh = connected(member.connect(&begin))?;

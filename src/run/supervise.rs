@@ -1,132 +1,103 @@
 //! Who starts the processes of a cluster, ends them together, and starts them again when one is lost.
 
 use super::RunError;
+use super::launch::{Child, End, Launch, LaunchError, Others, Placed, Say, Start};
 use super::signals::{Signal, Signals};
-use crate::cluster::{ClusterError, LOST, variables};
-use crate::settings::{ClusterSettings, Launcher};
-use rustix::process::{Pid, kill_process, kill_process_group};
+use crate::cluster::{ClusterError, Supervisor, variables};
 use std::fmt;
-use std::io::{ErrorKind, Read};
 use std::net::TcpListener;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
 use std::time::{Duration, Instant};
-use tokio::process::{Child, Command};
 
 /// How long the other processes may take to notice that one is gone, before they are ended.
 const NOTICING: Duration = Duration::from_secs(10);
 /// How long they may take where one has ended for a reason of its own.
 const ENDING: Duration = Duration::from_secs(2);
-/// A process that says nothing for so long is dead.
-const SILENT: Duration = Duration::from_secs(10);
 /// The wait before the first restart; it doubles with each, up to the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// A cluster that has worked for so long may be started again as often as at first.
 const STEADY: Duration = Duration::from_secs(600);
 
-/// Starts processes of a run on this machine, and has them started again where one is lost, until they have done their part; the
-/// exit status that this comes to. Each is this program with the same arguments, and learns from its environment which one it
-/// is. The run is to end within the limit.
+/// The variable by which a process knows how many there are.
+const PROCESSES: &str = "DISTRIBUTED_PROCESSES";
+
+/// Starts processes of a run, and has them started again where one is lost, until they have done their part; the exit status that
+/// this comes to. Each is this program with the same arguments, and learns from its environment which one it is. The run is to
+/// end within the limit.
 ///
 /// # Errors
 /// When a process can't be started.
-pub fn supervise(
-    cluster: &ClusterSettings,
-    processes: Vec<usize>,
-    limit: Option<Duration>,
-    say: impl Fn(String),
-) -> Result<u8, RunError> {
-    let program = std::env::current_exe().map_err(|cause| ClusterError::Start { process: processes[0], cause })?;
-    let (began, run) = (Instant::now(), format!("{:032x}", rand::random::<u128>()));
-    let drawn = format!("{:032x}", rand::random::<u128>());
-    let secret = Some(cluster.secret.reveal()).filter(|secret| !secret.is_empty()).unwrap_or(&drawn);
-    let local = cluster.launcher == Launcher::Local;
-    let command = |process: usize, restarts: u32, hub: &str| {
-        let mut command = Command::new(&program);
-        command.args(std::env::args_os().skip(1));
-        command.env(variables::PROCESS, process.to_string()).env(variables::HUB, hub);
-        command.env(variables::RUN, &run).env(variables::RESTARTS, restarts.to_string());
-        if local {
-            command.env(variables::SECRET, secret);
-        }
-        if let Some(limit) = limit.filter(|_| process == 0 || !local) {
-            let left = limit.saturating_sub(began.elapsed()).max(Duration::from_secs(1));
-            command.env(variables::LIMIT, left.as_secs().to_string());
-        }
-        command
-    };
-    let supervised = Supervised { processes, restarts: cluster.restarts, hub: cluster.hub.clone() };
+pub fn supervise(launch: &Launch, limit: Option<Duration>, say: Say<'_>) -> Result<u8, RunError> {
+    let process = launch.here[0];
+    let program = std::env::current_exe().map_err(|cause| ClusterError::Start { process, cause })?;
+    let cluster = &launch.cluster;
+    let env = vec![
+        (variables::RUN, launch.run.clone().unwrap_or_else(|| format!("{:032x}", rand::random::<u128>()))),
+        (PROCESSES, cluster.processes.to_string()),
+    ];
+    let mut start = Start { program, arguments: std::env::args_os().skip(1).collect(), env };
+    let is_apart = matches!(launch.others, Others::Apart);
+    if !is_apart {
+        let drawn = format!("{:032x}", rand::random::<u128>());
+        let secret = Some(cluster.secret.reveal()).filter(|secret| !secret.is_empty()).unwrap_or(&drawn);
+        start = start.with(variables::SECRET, secret);
+    }
+    let supervised = Supervised { launch, start, is_apart, limit, began: Instant::now() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Runtime)?;
-    Ok(runtime.block_on(supervised.run(command, say))?)
+    Ok(runtime.block_on(supervised.run(say))?)
 }
 
 /// What is supervised.
-struct Supervised {
-    /// Where the first process listens; port 0 stands for any that is free.
-    hub: String,
-    /// The processes that are started here.
-    processes: Vec<usize>,
-    /// How often they are started again at most.
-    restarts: u32,
+struct Supervised<'a> {
+    launch: &'a Launch,
+    /// What all processes are started with.
+    start: Start,
+    /// Whether others have supervisors of their own.
+    is_apart: bool,
+    /// How long the run may take.
+    limit: Option<Duration>,
+    began: Instant,
 }
 
-/// How a process ended that has not done its part.
+/// A process that has not done its part.
 struct Loss {
     process: usize,
-    status: ExitStatus,
+    name: String,
+    end: End,
 }
 
 impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { process, status } = self;
-        match (status.code(), status.signal()) {
-            (Some(code), _) if code == i32::from(LOST) => write!(f, "process {process} has lost another one"),
-            (_, Some(signal)) => write!(f, "process {process} was ended by signal {signal}"),
-            (code, None) => write!(f, "process {process} has died (exit status {})", code.unwrap_or_default()),
-        }
+        write!(f, "{} {}", self.name, self.end.how)
     }
 }
 
-impl Loss {
-    /// The status to end with where starting again can't help; none where it may.
-    fn last_word(&self) -> Option<u8> {
-        let code = u8::try_from(self.status.code()?).unwrap_or(1);
-        // A panic is no word of the program.
-        (code != LOST && code != 101).then_some(code)
-    }
-}
-
-impl Supervised {
-    /// Starts the processes by `command`, which is told the number of each and of the restart, and waits until all have done their
-    /// part; the exit status that this comes to. When one is lost, the others are ended and all are started again, about which
-    /// `say` says a line. Signals are passed on to the first process that is here.
+impl Supervised<'_> {
+    /// Starts the processes, and waits until all have done their part; the exit status that this comes to. When one is lost, the
+    /// others are ended and all are started again, which is said. Signals are passed on to the first process that is here.
     ///
     /// # Errors
     /// When a process can't be started.
-    async fn run(
-        &self,
-        command: impl Fn(usize, u32, &str) -> Command,
-        say: impl Fn(String),
-    ) -> Result<u8, ClusterError> {
-        let mut signals = Signals::new().map_err(|cause| ClusterError::Start { process: self.processes[0], cause })?;
+    async fn run(&self, say: Say<'_>) -> Result<u8, LaunchError> {
+        let process = self.launch.here[0];
+        let most = self.launch.cluster.restarts;
+        let mut signals = Signals::new().map_err(|cause| ClusterError::Start { process, cause })?;
         let (mut restarts, mut total, mut wait, mut stopped) = (0, 0, FIRST_WAIT, None);
         loop {
             let began = Instant::now();
-            let mut children = Vec::new();
-            let hub = self.hub()?;
-            for process in &self.processes {
-                children.push((*process, start(*process, command(*process, total, &hub))?));
+            let mut placed = Vec::new();
+            let is_placed = self.place(total, &mut placed).await;
+            if is_placed.is_err() {
+                placed.iter_mut().for_each(Placed::end);
             }
-            let losses = watch(&mut children, &mut signals, &mut stopped).await;
+            let losses = watch(&mut placed, &mut signals, &mut stopped, say).await;
+            is_placed?;
             let Some(first) = losses.first() else { return Ok(0) };
             // What the first process says counts before what others say.
             // Where one was lost, others may complain of that.
-            let is_loss = first.last_word().is_none();
+            let is_loss = first.end.last_word().is_none();
             let words = losses.iter().filter(|loss| loss.process == 0 || !is_loss);
-            if let Some((_, code)) = words.filter_map(|loss| Some((loss.process, loss.last_word()?))).min() {
+            if let Some((_, code)) = words.filter_map(|loss| Some((loss.process, loss.end.last_word()?))).min() {
                 return Ok(code);
             }
             if let Some(signal) = stopped {
@@ -135,14 +106,14 @@ impl Supervised {
             if began.elapsed() > STEADY {
                 (restarts, wait) = (0, FIRST_WAIT);
             }
-            if restarts == self.restarts {
+            if restarts == most {
                 say(format!(
                     "{first}; it was started again {restarts} times (`run.distributed.restarts`), and is not any more"
                 ));
                 return Ok(1);
             }
             (restarts, total) = (restarts + 1, total + 1);
-            say(format!("{first}: all processes start again from the journal ({restarts} of {} times)", self.restarts));
+            say(format!("{first}: all processes start again from the journal ({restarts} of {most} times)"));
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 signal = signals.next() => return Ok(signal.exit_code()),
@@ -150,48 +121,63 @@ impl Supervised {
             wait = (2 * wait).min(LONGEST_WAIT);
         }
     }
-}
 
-impl Supervised {
-    /// Where the first process is to listen this time.
-    fn hub(&self) -> Result<String, ClusterError> {
-        match self.hub.strip_suffix(":0") {
-            None => Ok(self.hub.clone()),
-            Some(host) => {
-                let free = TcpListener::bind((host, 0)).and_then(|listener| listener.local_addr());
-                free.map(|address| address.to_string()).map_err(ClusterError::Listen)
+    /// Starts the processes, once more after so many restarts.
+    ///
+    /// # Errors
+    /// When one of them can't be started; those before it have been.
+    async fn place(&self, restarts: u32, placed: &mut Vec<Placed>) -> Result<(), LaunchError> {
+        let Launch { cluster, here, others, run } = self.launch;
+        let places = match others {
+            Others::Jobs(ray) => ray.places(cluster.processes - here.len()).await?,
+            _ => Vec::new(),
+        };
+        let hub = match (&cluster.hub, others) {
+            (Some(hub), _) => hub.clone(),
+            (None, Others::Step(tasks)) => tasks.hub()?,
+            (None, Others::Jobs(ray)) => ray.hub(&places)?,
+            (None, _) => "127.0.0.1:0".to_owned(),
+        };
+        // Where the cluster may have been started by a process that is gone, this is no first start.
+        let restarted = restarts + u32::from(run.is_some());
+        let start = self.start.with(variables::HUB, free(hub)?).with(variables::RESTARTS, restarted);
+        let supervisor = if self.is_apart { Supervisor::Own } else { Supervisor::All };
+        for process in here {
+            let start = start.of(*process).with(variables::SUPERVISOR, supervisor.as_str());
+            let limit = self.limit.filter(|_| *process == 0 || self.is_apart);
+            let left = limit.map(|limit| limit.saturating_sub(self.began.elapsed()).max(Duration::from_secs(1)));
+            let start = left.map_or(start.clone(), |left| start.with(variables::LIMIT, left.as_secs()));
+            placed.push(Placed::Child(Child::start(*process, &start)?));
+        }
+        let far = start.with(variables::SUPERVISOR, Supervisor::Far.as_str());
+        match others {
+            Others::None | Others::Apart => {}
+            Others::Step(tasks) => placed.push(Placed::Step(tasks.start(&far)?)),
+            Others::Jobs(ray) => {
+                for (process, node) in (here.len()..).zip(&places) {
+                    ray.submit((process, restarts), node, &far, placed).await?;
+                }
             }
         }
+        Ok(())
     }
 }
 
-/// Starts a process: in a group of its own, so that what the terminal sends comes to the supervisor alone, and with a line as its
-/// standard input. That closes when the supervisor is gone, and the process says on it that it is alive: one that is silent is
-/// ended.
-fn start(process: usize, mut command: Command) -> Result<Child, ClusterError> {
-    let failed = |cause| ClusterError::Start { process, cause };
-    let (ours, theirs) = UnixStream::pair().map_err(failed)?;
-    ours.set_read_timeout(Some(SILENT)).map_err(failed)?;
-    command.process_group(0).stdin(OwnedFd::from(theirs)).kill_on_drop(true);
-    let child = command.spawn().map_err(failed)?;
-    let id = child.id();
-    let listen = move || {
-        let mut beats = [0; 64];
-        // A process that was stopped and goes on has its calls interrupted.
-        while (&ours).read(&mut beats).map_or_else(|error| error.kind() == ErrorKind::Interrupted, |read| read > 0) {}
-        // It has ended, or says nothing any more.
-        end(id);
-    };
-    std::thread::Builder::new().name("beats".into()).spawn(listen).map_err(failed)?;
-    Ok(child)
+/// The address with a free port in place of the port 0.
+fn free(address: String) -> Result<String, ClusterError> {
+    if !address.ends_with(":0") {
+        return Ok(address);
+    }
+    let free = TcpListener::bind(&address).and_then(|listener| listener.local_addr());
+    free.map(|address| address.to_string()).map_err(ClusterError::Listen)
 }
 
 /// Waits until all processes have ended; those that have not done their part, in the order in which they ended.
-async fn watch(children: &mut [(usize, Child)], signals: &mut Signals, stopped: &mut Option<Signal>) -> Vec<Loss> {
+async fn watch(placed: &mut [Placed], signals: &mut Signals, stopped: &mut Option<Signal>, say: Say<'_>) -> Vec<Loss> {
     let mut losses: Vec<Loss> = Vec::new();
-    let mut open = children.len();
+    let mut open: Vec<&mut Placed> = placed.iter_mut().collect();
     let (mut deadline, mut is_over) = (None, false);
-    while open > 0 {
+    while !open.is_empty() {
         let overdue = async {
             match deadline {
                 Some(deadline) => tokio::time::sleep_until(deadline).await,
@@ -199,62 +185,37 @@ async fn watch(children: &mut [(usize, Child)], signals: &mut Signals, stopped: 
             }
         };
         tokio::select! {
-            (process, status) = next_end(children) => {
-                open -= 1;
-                if process == 0 && status.success() {
+            (at, end) = next_end(&mut open, say) => {
+                let ended = open.remove(at);
+                let (process, name) = (ended.process(), ended.name());
+                if process == 0 && end.code == Some(0) {
                     // The run is over, whatever becomes of the others.
                     losses.clear();
                     is_over = true;
                     deadline = Some(tokio::time::Instant::now() + ENDING);
-                } else if !status.success() && !is_over {
-                    losses.push(Loss { process, status });
-                    let patience = if losses.iter().any(|loss| loss.last_word().is_some()) { ENDING } else { NOTICING };
-                    let until = tokio::time::Instant::now() + patience;
+                } else if end.code != Some(0) && !is_over {
+                    losses.push(Loss { process, name, end });
+                    let is_word = losses.iter().any(|loss| loss.end.last_word().is_some());
+                    let until = tokio::time::Instant::now() + if is_word { ENDING } else { NOTICING };
                     deadline = Some(deadline.map_or(until, |end: tokio::time::Instant| end.min(until)));
                 }
             }
             signal = signals.next() => {
                 *stopped = Some(signal);
-                if let Some((_, child)) = children.iter().find(|(_, child)| child.id().is_some()) {
-                    send(signal, child);
-                }
+                open.iter().any(|one| one.send(signal));
             }
             () = overdue => {
                 deadline = None;
-                children.iter().for_each(|(_, child)| end(child.id()));
+                open.iter_mut().for_each(|one| one.end());
             }
         }
     }
     losses
 }
 
-/// The next process that ends.
-async fn next_end(children: &mut [(usize, Child)]) -> (usize, ExitStatus) {
-    let waiting = children
-        .iter_mut()
-        .filter(|(_, child)| child.id().is_some())
-        .map(|(process, child)| Box::pin(async move { (*process, child.wait().await) }));
-    match futures_util::future::select_all(waiting).await.0 {
-        (process, Ok(status)) => (process, status),
-        (process, Err(_)) => (process, ExitStatus::default()),
-    }
-}
-
-/// Ends the process of this id and all that it has started, if it is still there.
-fn end(id: Option<u32>) {
-    if let Some(group) = id.and_then(|id| Pid::from_raw(id as i32)) {
-        _ = kill_process_group(group, rustix::process::Signal::KILL);
-    }
-}
-
-/// Passes a signal on.
-fn send(signal: Signal, child: &Child) {
-    let signal = match signal {
-        Signal::Interrupt => rustix::process::Signal::INT,
-        Signal::Terminate => rustix::process::Signal::TERM,
-        Signal::Requeue | Signal::TimeLimit => rustix::process::Signal::USR1,
-    };
-    if let Some(id) = child.id().and_then(|id| Pid::from_raw(id as i32)) {
-        _ = kill_process(id, signal);
-    }
+/// The next process that ends, by its place among them.
+async fn next_end(open: &mut [&mut Placed], say: Say<'_>) -> (usize, End) {
+    let waiting = open.iter_mut().map(|one| Box::pin(one.ended(say)));
+    let (end, at, _) = futures_util::future::select_all(waiting).await;
+    (at, end)
 }

@@ -46,7 +46,7 @@ choices! {
     knowledge::Ranking: Hybrid = "hybrid", Vector = "vector";
     RerankerBackend: Auto = "auto" or "qwen3", Fastembed = "fastembed", Http = "http", Cmd = "cmd";
     ClusterBackend: Timely = "timely", Ray = "ray";
-    Launcher: Local = "local", Manual = "manual";
+    Launcher: Local = "local", Manual = "manual", Slurm = "slurm", Kubernetes = "kubernetes" or "k8s", Ray = "ray";
     LogLevel: Info = "info", Debug = "debug";
 }
 

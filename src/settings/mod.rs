@@ -222,18 +222,39 @@ pub struct Settings {
 pub struct ClusterSettings {
     /// How many there are; never 0.
     pub processes: usize,
+    /// Whether the configuration says how many: else an allocation may.
+    pub is_sized: bool,
     /// Worker threads of each; never 0.
     pub workers: usize,
     /// Who starts the processes.
     pub launcher: Launcher,
-    /// Where the first one listens for the others, `host:port`.
-    pub hub: String,
+    /// Where the first one listens for the others, `host:port`; none where the launcher is to find that out.
+    pub hub: Option<String>,
+    /// The port of the first process, where the launcher finds out its host alone.
+    pub port: u16,
     /// The word that all of them share; empty where none is set.
     pub secret: providers::Secret,
     /// How long the others may take to come.
     pub patience: Duration,
     /// How often they are started again when one is lost.
     pub restarts: u32,
+    /// Where Ray is, and what its jobs take.
+    pub ray: RaySettings,
+}
+
+/// How Ray places processes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RaySettings {
+    /// The address of its Jobs API, such as `http://10.0.0.1:8265`.
+    pub address: String,
+    /// Whether processes start on this machine where there is no Ray.
+    pub or_local: bool,
+    /// What the names of its jobs begin with.
+    pub namespace: String,
+    /// CPUs that Ray sets aside for a process.
+    pub cpus: f64,
+    /// GPUs that Ray sets aside for a process.
+    pub gpus: f64,
 }
 
 /// How the assistant searches the web.

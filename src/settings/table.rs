@@ -26,7 +26,8 @@ use serde_json::Value;
 pub(super) const TABLE: &[&[Key]] = &[
     RUN,
     CLUSTER,
-    DISTRIBUTED,
+    RAY,
+    SPAWN_COORDINATOR,
     STORE,
     POSTGRES,
     LLM,
@@ -179,18 +180,23 @@ keys! {
     RESTARTS: u32 = free("run.distributed.restarts"), limit(COUNT);
 }
 
+keys! {
+    RAY:
+    SPAWN_WORKERS: bool = free("run.distributed.spawn.workers"), env(&["DISTRIBUTED_SPAWN_WORKERS"]);
+    RAY_ADDRESS: Text = free("run.distributed.ray.address"), env(&["RAY_API_SERVER_ADDRESS", "RAY_ADDRESS"]);
+    RAY_OR_LOCAL: bool = free("run.distributed.ray.auto_start_local"), env(&["RAY_AUTO_START_LOCAL"]);
+    RAY_NAMESPACE: Text = free("run.distributed.ray.namespace"), env(&["RAY_NAMESPACE"]);
+    RAY_CPUS: f64 = free("run.distributed.ray.actor.num_cpus"), limit(FROM_ZERO), env(&["RAY_ACTOR_NUM_CPUS"]);
+    RAY_GPUS: f64 = free("run.distributed.ray.actor.num_gpus"), limit(FROM_ZERO), env(&["RAY_ACTOR_NUM_GPUS"]);
+    RAY_FIRST_CPUS: f64 = free("run.distributed.ray.actor.coordinator_num_cpus"), limit(FROM_ZERO), env(&["RAY_COORDINATOR_NUM_CPUS"]);
+    RAY_ASKING: u16 = free("run.distributed.ray.actor.replicas_qa"), limit(Limit::between(1.0, 500.0)), env(&["RAY_REPLICAS_QA"]);
+    RAY_ANSWERING: u16 = free("run.distributed.ray.actor.replicas_complete"), limit(Limit::between(1.0, 500.0)),
+        env(&["RAY_REPLICAS_COMPLETE"]);
+}
+
 unread! {
-    DISTRIBUTED:
+    SPAWN_COORDINATOR:
     bool = unread("run.distributed.spawn.coordinator"), env(&["DISTRIBUTED_SPAWN_COORDINATOR"]);
-    bool = unread("run.distributed.spawn.workers"), env(&["DISTRIBUTED_SPAWN_WORKERS"]);
-    Text = unread("run.distributed.ray.address"), env(&["RAY_ADDRESS"]);
-    bool = unread("run.distributed.ray.auto_start_local"), env(&["RAY_AUTO_START_LOCAL"]);
-    Text = unread("run.distributed.ray.namespace"), env(&["RAY_NAMESPACE"]);
-    f64 = unread("run.distributed.ray.actor.num_cpus"), limit(FROM_ZERO), env(&["RAY_ACTOR_NUM_CPUS"]);
-    f64 = unread("run.distributed.ray.actor.num_gpus"), limit(FROM_ZERO), env(&["RAY_ACTOR_NUM_GPUS"]);
-    f64 = unread("run.distributed.ray.actor.coordinator_num_cpus"), limit(FROM_ZERO), env(&["RAY_COORDINATOR_NUM_CPUS"]);
-    u32 = unread("run.distributed.ray.actor.replicas_qa"), limit(POSITIVE), env(&["RAY_REPLICAS_QA"]);
-    u32 = unread("run.distributed.ray.actor.replicas_complete"), limit(POSITIVE), env(&["RAY_REPLICAS_COMPLETE"]);
 }
 
 keys! {

@@ -177,8 +177,9 @@ fn a_configuration_of_the_original_loads_unchanged() {
     assert!(settings.warnings.iter().zip(starts).all(|(warning, start)| warning.starts_with(start)));
     let error = load(ORIGINAL, &env, &["saving.hf_push.enabled=true"]).unwrap_err();
     assert!(error.starts_with("not supported yet: saving.hf_push.enabled: "), "{error}");
-    let error = load(ORIGINAL, &env, &["run.distributed.enabled=true"]).unwrap_err();
-    assert!(error.starts_with("`run.distributed.backend`: `ray` is not supported yet; set it to `timely`"), "{error}");
+    let cluster = load(ORIGINAL, &env, &["run.distributed.enabled=true", "run.distributed.ray.address=auto"]);
+    let cluster = cluster.unwrap().cluster.unwrap();
+    assert_eq!((cluster.launcher, cluster.processes, cluster.ray.cpus), (Launcher::Ray, 5, 2.0));
 }
 
 #[test]

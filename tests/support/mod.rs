@@ -7,6 +7,7 @@ pub mod endpoint;
 #[path = "endpoint/misbehaviour.rs"]
 pub mod misbehaviour;
 pub mod plain;
+pub mod ray;
 pub mod vllm;
 
 use endpoint::Reply;
