@@ -1,7 +1,6 @@
 //! What the user typed.
 
-use crate::domain::Shard;
-use crate::settings::{Flags, Resume};
+use crate::settings::{Flags, Resume, Shard};
 use clap::{Args, Parser, Subcommand};
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -64,7 +64,7 @@ impl Slot {
 /// Which numbers are a run's own: every `step`th from `first` on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Numbers {
-    /// The lowest.
+    /// The lowest of them.
     pub first: u32,
     /// From one to the next; never 0.
     pub step: u32,

@@ -282,20 +282,17 @@ impl Quota {
     fn end_waves(&mut self) {
         while !self.is_met() {
             let (language, numbering) = (self.at.0, self.numbering(self.at.0));
-            match self.waves.get_mut(&self.at) {
-                Some(batch) => {
-                    let slot = |position| Slot { language, index: numbering.slots.at(position) };
-                    while let Some(mut outcome) = batch.outcomes.remove(&slot(batch.uncounted)) {
-                        batch.used.append(&mut outcome.used);
-                        batch.uncounted += 1;
-                        self.tally.count(outcome);
-                    }
-                    if batch.uncounted < batch.slots.end {
-                        return;
-                    }
+            // Without a batch nobody wants more of the language, or others have made it.
+            if let Some(batch) = self.waves.get_mut(&self.at) {
+                let slot = |position| Slot { language, index: numbering.slots.at(position) };
+                while let Some(mut outcome) = batch.outcomes.remove(&slot(batch.uncounted)) {
+                    batch.used.append(&mut outcome.used);
+                    batch.uncounted += 1;
+                    self.tally.count(outcome);
                 }
-                // Nobody wants more of the language, or another run has made it.
-                None => {}
+                if batch.uncounted < batch.slots.end {
+                    return;
+                }
             }
             let used = self.waves.remove(&self.at).map(|batch| batch.used).unwrap_or_default();
             let coverage = Arc::make_mut(&mut self.coverage);

@@ -43,11 +43,11 @@ pub fn conclude(
 
 /// What has become of a run.
 pub struct Ended {
-    /// Its name.
+    /// The id of the run.
     pub run_id: Arc<str>,
-    /// Its seed.
+    /// The seed of the run.
     pub seed: u64,
-    /// How it ended.
+    /// How the run ended.
     pub end: RunEnd,
     /// What became of its conversations.
     pub tally: Tally,
@@ -59,7 +59,7 @@ pub struct Ended {
     pub balance: Option<Balance>,
     /// A question and its answer.
     pub example: Option<[String; 2]>,
-    /// What was written.
+    /// Files that were written.
     pub files: Vec<WrittenFile>,
     /// How long it was prepared.
     pub took: Duration,

@@ -68,7 +68,7 @@ pub struct Others {
     pub completions: Vec<Completion>,
     /// The questions that they have asked.
     pub questions: Vec<Fingerprint>,
-    /// What those used.
+    /// What those questions have used.
     pub coverage: Coverage,
     /// What it has cost.
     pub spent: Spending,

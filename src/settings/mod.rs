@@ -37,12 +37,13 @@ mod types;
 mod values;
 mod web;
 
+pub use crate::domain::Shard;
 pub use cluster::Launcher;
 pub use error::{Problems, SettingsError};
 pub use reference::{Described, reference};
 pub use shard::{folder_of_rest, folder_of_shards};
 
-use crate::domain::{Agents, Shard};
+use crate::domain::Agents;
 use crate::knowledge;
 use crate::output;
 use crate::output::logs::LogLevel;
@@ -71,7 +72,7 @@ pub mod paths {
     pub const TOTAL_SAMPLES: &str = table::TOTAL_SAMPLES.path;
     /// The path of the run's seed.
     pub const SEED: &str = table::SEED.path;
-    /// The output folder.
+    /// Where the outputs go.
     pub const OUTPUT_DIR: &str = table::OUTPUT_DIR.path;
     /// The size of a wave.
     pub const BATCH_SIZE: &str = table::BATCH_SIZE.path;

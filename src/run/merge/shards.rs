@@ -23,9 +23,9 @@ pub struct Part {
     folder: PathBuf,
     /// The run of the folder.
     pub run: Run,
-    /// Its store.
+    /// The store of its folder.
     pub store: Arc<dyn Store>,
-    /// Its conversations.
+    /// What that has settled.
     pub settled: Vec<Settled>,
 }
 
