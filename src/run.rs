@@ -88,7 +88,10 @@ pub fn run(settings: &Settings, workers: usize, part: Option<&Part>, host: &Host
     let Some((part, cluster)) = part.zip(settings.cluster.as_ref()) else {
         return lead(settings, workers, None, None, host);
     };
-    let run_id = settings.run_id.clone().or_else(|| part.run.clone().filter(|_| settings.resume.is_none()));
+    let run_id = settings
+        .run_id
+        .clone()
+        .or_else(|| part.run.clone().filter(|_| settings.resume.is_none() && settings.shard.is_none()));
     let settings = &Settings { run_id, ..settings.clone() };
     if part.process > 0 {
         part::take_part(settings, cluster, part, host)?;
