@@ -93,8 +93,8 @@ pub const MUTANTS: [Mutant; 16] = [
     Mutant {
         undone: "a wave sees what was used as of the end of its basis wave",
         file: "src/operators/quota.rs",
-        find: "let opening = batch.opening(place);",
-        replace: "let opening = Opening { coverage: self.coverage.clone(), ..batch.opening(place) };",
+        find: "let opening = self.opening(place)?;",
+        replace: "let opening = Opening { coverage: self.coverage.clone(), ..self.opening(place)? };",
     },
     Mutant {
         undone: "a roll-back withdraws the claims it takes back",
