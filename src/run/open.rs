@@ -122,9 +122,7 @@ impl Claimed {
         output::expect_whole(folder, path, &prepared.sources.facts(settings, &self.identity))?;
         Ok(Some(run.clone()))
     }
-}
 
-impl Claimed {
     /// What runs before have asked and used in the folder.
     ///
     /// # Errors

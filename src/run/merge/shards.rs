@@ -117,8 +117,8 @@ fn by_default(settings: &Settings) -> Result<Vec<PathBuf>, RunError> {
             return Err(RunError::Shards(vec![text]));
         }
     };
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let mut folders: Vec<_> = paths.filter(|path| path.to_string_lossy().contains("-of-")).collect();
+    let shards = entries.flatten().filter(|entry| entry.file_name().to_string_lossy().contains("-of-"));
+    let mut folders: Vec<_> = shards.map(|entry| entry.path()).collect();
     folders.sort();
     Ok(folders)
 }
