@@ -14,6 +14,7 @@ use crate::operators::{
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use timely::ExchangeData;
 use timely::dataflow::Scope;
 use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Concat, ConnectLoop, Feedback};
@@ -48,15 +49,15 @@ pub struct Order {
     pub threads: usize,
 }
 
-/// Builds the graph of a run on one worker.
-pub fn generate(
+/// Builds the graph of a run on one worker. What is settled is rendered where it was made, and written by the first process.
+pub fn generate<R: ExchangeData>(
     scope: Scope<'_, u64>,
     order: Order,
     stages: Stages,
     executor: &Executor,
     observer: Observer<Event>,
     report: impl Fn(&Tally) + 'static,
-    write: impl FnMut(usize, Settlement) + 'static,
+    (render, write): (impl FnMut(Settlement) -> R + 'static, impl FnMut(usize, R) + 'static),
 ) {
     let (completion_loop, outcomes) = scope.feedback::<Vec<Completion>>(1);
     let (report_loop, reports) = scope.feedback(1);
@@ -78,7 +79,7 @@ pub fn generate(
     let (unfinished, finished) = advance(judged);
     let finished = finished.map(Arc::new);
     let settled = settle(finished.clone(), watermarks.clone());
-    record(settled.clone(), order.threads, write);
+    record(settled.clone(), order.threads, render, write);
 
     rejected.connect_loop(rejected_loop);
     unfinished.connect_loop(more_loop);

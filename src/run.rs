@@ -123,7 +123,7 @@ fn lead(
     }
     let _servers = serving::started(settings, &host.listeners)?;
     let lead = lead.map(|(lead, _)| lead);
-    lead.map_or(Ok(()), |lead| lead.gather(&claimed))?;
+    lead.map_or(Ok(()), |lead| lead.gather(settings, &prepared, &claimed))?;
     let ready = open::open(settings, &prepared, claimed, others, &host.listeners)?;
     let took = began.elapsed();
     let executed = execute::execute(settings, workers, &prepared, ready, host, lead)?;

@@ -6,7 +6,7 @@
 use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint, Reply};
 use crate::support::{Project, asking, builtin, remote};
-use dlgforge::domain::{Conversation, DropReason, Outcome};
+use dlgforge::domain::{Outcome, SettledConversation};
 use dlgforge::llm::EventKind;
 use dlgforge::output::ConversationDocument;
 use dlgforge::run::{Event, Host, Listener, Listeners, Ran, RunEnd, Summary};
@@ -21,7 +21,7 @@ use xxhash_rust::xxh3::xxh3_64;
 #[derive(Default)]
 struct Counts {
     by_name: Mutex<BTreeMap<&'static str, u64>>,
-    settled: Mutex<Vec<Conversation>>,
+    settled: Mutex<Vec<SettledConversation>>,
 }
 
 impl Counts {
@@ -34,14 +34,13 @@ impl Counts {
     }
 
     /// A settled conversation, with the questions that were accepted and rejected in the end.
-    fn settled(&self, conversation: &Conversation) {
+    fn settled(&self, conversation: &SettledConversation) {
         self.settled.lock().expect("a list").push(conversation.clone());
-        let exhausted = conversation.outcome == Some(Outcome::Dropped(DropReason::DedupExhausted));
-        let unanswered = conversation.round.question.is_some() && !exhausted;
-        self.add("accepted in the end", conversation.turns.len() as u64 + u64::from(unanswered));
-        self.add("rejected in the end", conversation.duplicates().into());
+        let unanswered = u64::from(conversation.unfinished.is_some());
+        self.add("accepted in the end", conversation.questions.len() as u64 + unanswered);
+        self.add("rejected in the end", conversation.duplicates.into());
         match conversation.outcome {
-            Some(Outcome::Completed) => self.add("completed", 1),
+            Outcome::Completed => self.add("completed", 1),
             _ => self.add("dropped", 1),
         }
     }
@@ -153,13 +152,14 @@ fn a_listener_hears_as_much_as_the_summary_tells() {
     let options = settings(&project, "1", None).knowledge;
     let catalogue = runtime.block_on(knowledge::open(&options, &|_| ())).expect("the documents").catalogue;
     let settled = counts.settled.lock().expect("a list");
-    let settled: Vec<_> = settled.iter().filter(|conversation| !conversation.turns.is_empty()).collect();
+    let settled: Vec<_> = settled.iter().filter(|conversation| !conversation.questions.is_empty()).collect();
     let rows = project.rows("outputs/conversations_index.jsonl");
     assert_eq!(rows.len(), settled.len());
     for (row, settled) in rows.iter().zip(settled) {
         let path = project.path(row["conversation_file"].as_str().expect("a path"));
         let document = ConversationDocument::read(&path).expect("a document");
-        assert_eq!(document.conversation(&path, &catalogue).expect("a whole one"), *settled, "{}", path.display());
+        let conversation = document.conversation(&path, &catalogue).expect("a whole one");
+        assert_eq!(SettledConversation::of(&conversation).as_ref(), Some(settled), "{}", path.display());
     }
 
     let unheard = Project::with(&config);

@@ -15,6 +15,8 @@ const JOINING: Duration = Duration::from_secs(2);
 const STRANGERS: usize = 32;
 /// How long to wait where no connection can be taken.
 const BUSY: Duration = Duration::from_millis(50);
+/// Questions of earlier runs in one message: far from the longest that a line takes, however many there are.
+const AT_A_TIME: usize = 1 << 20;
 /// How long members may take to end once they are told to.
 const LEAVING: Duration = Duration::from_secs(1);
 
@@ -284,7 +286,10 @@ impl Hub {
             let members = self.state.members();
             addresses.extend(members.values().filter_map(|seat| Some(seat.ready.as_ref()?.as_ref().ok()?.0)));
             for (process, seat) in members.iter() {
-                let begin = Begin { addresses: addresses.clone(), start, earlier: earlier(*process) };
+                for some in earlier(*process).chunks(AT_A_TIME) {
+                    seat.line.send(&ToMember::Earlier(some.to_vec()));
+                }
+                let begin = Begin { addresses: addresses.clone(), start, earlier: Vec::new() };
                 seat.line.send(&ToMember::Begin(begin));
             }
         }

@@ -122,9 +122,12 @@ impl Member {
     pub fn ready(&self, manifest: Manifest) -> Result<Begin, ClusterError> {
         let address = self.listener.local_addr().map_err(ClusterError::Listen)?;
         self.line.send(&ToHub::Ready { address, manifest });
+        let mut earlier = Vec::new();
         loop {
-            if let ToMember::Begin(begin) = self.next()? {
-                return Ok(begin);
+            match self.next()? {
+                ToMember::Earlier(some) => earlier.extend(some),
+                ToMember::Begin(begin) => return Ok(Begin { earlier, ..begin }),
+                _ => {}
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::domain::{Digest, Fingerprint, Place, Slot};
 use crate::llm::meter::Reading;
+use crate::output::{Options, RunFacts, Stamp};
 use crate::store::{Entry, Fact, Reuse};
 use crate::tools::SearchReading;
 use crate::traffic::desk::{Asked, Told};
@@ -9,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 /// Everything that a run's data follow from beside the replies, by name.
 pub type Manifest = BTreeMap<String, String>;
@@ -51,6 +51,8 @@ pub(super) enum ToMember {
     Refused(String),
     /// Which run it is part of.
     Welcome(Box<Welcome>),
+    /// Some of the questions of earlier runs that its workers compare with, in order.
+    Earlier(Vec<Fingerprint>),
     /// All processes are ready.
     Begin(Begin),
     /// The answer to a call.
@@ -64,12 +66,12 @@ pub(super) enum ToMember {
 /// The run that a member is part of.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Welcome {
-    /// The id of the run.
-    pub run_id: Arc<str>,
-    /// The seed of the run.
-    pub seed: u64,
-    /// How questions are compared, by the name of it in the settings.
-    pub normalisation: String,
+    /// What is the same for all its conversations.
+    pub facts: RunFacts,
+    /// How the first process, which has the output folder, wants conversations rendered.
+    pub output: Options,
+    /// The time that rows tell.
+    pub stamp: Stamp,
     /// What the run follows from.
     pub manifest: Manifest,
     /// Another run whose replies serve too.
@@ -83,7 +85,8 @@ pub struct Begin {
     pub addresses: Vec<SocketAddr>,
     /// Tells this start from all others.
     pub start: u128,
-    /// The questions of earlier runs, in order.
+    /// The questions of earlier runs, in order: they have come before.
+    #[serde(skip)]
     pub earlier: Vec<Fingerprint>,
 }
 

@@ -1,12 +1,13 @@
 //! When two questions are the same: the pipelines that take away what does not tell them apart.
 
 use super::script::Script;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization;
 
 /// A version of how questions are normalised before they are compared. Stored fingerprints depend on it, so a version
 /// never changes: another way is another version, and an output folder stays with the one it began with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Normalisation {
     /// Lower case, and white space collapsed: that of the Python original.
     Contract,

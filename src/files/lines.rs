@@ -1,7 +1,7 @@
 //! JSON text as rows spell it: `, ` and `: ` between items, non-ASCII kept, keys in the order of the row type.
 
 use super::FilesError;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::ser::Formatter;
 use std::io::{self, Write};
 
@@ -35,9 +35,10 @@ impl Formatter for Spaced {
 }
 
 /// Rows of one file, as text that is ready to be appended.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Lines {
     /// The lines, each with its newline.
+    #[serde(with = "serde_bytes")]
     pub bytes: Vec<u8>,
     /// How many rows the lines hold.
     pub rows: u64,
@@ -57,12 +58,6 @@ impl Lines {
         self.bytes.extend_from_slice(row);
         self.bytes.push(b'\n');
         self.rows += 1;
-    }
-
-    /// Forgets the lines and keeps their room.
-    pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.rows = 0;
     }
 }
 

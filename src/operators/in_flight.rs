@@ -2,23 +2,18 @@
 
 use super::call::Cancellable;
 use crate::domain::{Answer, Attempt, Conversation, Coverage, Failure, Outcome, Rank, TurnIndex};
-use serde::{Deserialize, Serialize};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// A conversation in flight. It reads as the conversation that it carries, and is no more than that once it has crossed to
-/// another process.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A conversation in flight. It reads as the conversation that it carries.
+#[derive(Debug, Clone, PartialEq)]
 pub struct InFlight {
     /// The data: all that is left when it is settled.
-    #[serde(with = "super::crossing")]
     pub conversation: Conversation,
     /// What earlier conversations used, as of the opening of this one: it never changes while it is made.
-    #[serde(skip)]
     pub coverage: Arc<Coverage>,
     /// How often it was rolled back; whoever works on an earlier epoch works in vain.
-    #[serde(skip)]
     pub epoch: Epoch,
 }
 

@@ -4,7 +4,7 @@ pub mod accept;
 pub mod advance;
 pub mod call;
 mod clock;
-mod crossing;
+pub mod crossing;
 pub mod dedup;
 pub mod events;
 mod home;

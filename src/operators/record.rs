@@ -2,17 +2,23 @@
 
 use super::Flow;
 use super::settle::Settlement;
+use timely::ExchangeData;
 use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::Operator;
 use timely::dataflow::operators::vec::Map;
 
-/// Hands every settlement to `write`, each worker's in order, with the number of the worker. The first process writes for all,
-/// whose `threads` workers hand on their own; those of other processes come to its first one.
-pub fn record(settled: Flow<'_, Settlement>, threads: usize, mut write: impl FnMut(usize, Settlement) + 'static) {
+/// Renders every settlement where it is, and hands it to `write`, each worker's in order, with the number of the worker. The first
+/// process writes for all, whose `threads` workers hand on their own; those of other processes come to its first one.
+pub fn record<R: ExchangeData>(
+    settled: Flow<'_, Settlement>,
+    threads: usize,
+    mut render: impl FnMut(Settlement) -> R + 'static,
+    mut write: impl FnMut(usize, R) + 'static,
+) {
     let worker = settled.scope().index();
     let writes = move |worker: usize| if worker < threads { worker as u64 } else { 0 };
-    let to = Exchange::new(move |(worker, _): &(usize, Settlement)| writes(*worker));
-    settled.map(move |settlement| (worker, settlement)).sink(to, "record", move |(input, _)| {
-        input.for_each(|_, settlements| settlements.drain(..).for_each(|(worker, one)| write(worker, one)));
+    let to = Exchange::new(move |(worker, _): &(usize, R)| writes(*worker));
+    settled.map(move |settlement| (worker, render(settlement))).sink(to, "record", move |(input, _)| {
+        input.for_each(|_, rendered| rendered.drain(..).for_each(|(worker, one)| write(worker, one)));
     });
 }

@@ -3,7 +3,6 @@
 use super::tally::Completion;
 use super::{Flow, InFlight};
 use crate::domain::Rank;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use timely::container::CapacityContainerBuilder;
@@ -11,7 +10,7 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::Operator;
 
 /// What `settle` releases: conversations that nothing can change any more.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone)]
 pub enum Settlement {
     /// A conversation that is final.
     Conversation(Arc<InFlight>),

@@ -7,6 +7,7 @@ use super::{
     dropped, parquet, run_state, synthetic_qa, turns,
 };
 use crate::files::{FilesError, Lines};
+use serde::{Deserialize, Serialize};
 
 /// A file of rows, one JSON text a line.
 #[derive(Clone, Copy)]
@@ -43,8 +44,24 @@ pub(crate) fn chosen(files: &Files) -> Vec<Format> {
 }
 
 /// `saving.files`: names of the files that are written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Vec<String>", try_from = "Vec<String>")]
 pub struct Files(Vec<&'static str>);
+
+impl From<Files> for Vec<String> {
+    fn from(files: Files) -> Self {
+        files.0.into_iter().map(str::to_owned).collect()
+    }
+}
+
+impl TryFrom<Vec<String>> for Files {
+    type Error = String;
+
+    fn try_from(names: Vec<String>) -> Result<Self, String> {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        Self::named(&names).map_err(|unknown| format!("there is no file {unknown}"))
+    }
+}
 
 impl Files {
     /// The name of the documents of conversations, from which all other files can be made.

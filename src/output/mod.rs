@@ -28,6 +28,7 @@ mod formats;
 pub mod logs;
 mod parquet;
 mod recorder;
+mod rendered;
 mod rows;
 mod run_state;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use conversations_sharegpt::ShareGpt;
 pub use error::OutputError;
 pub use formats::Files;
 pub use recorder::{Begins, Recorder, clear_leftovers, expect_whole};
+pub use rendered::{Entry, Rendered, Renderer};
 pub use rows::{
     AssistantReasoning, Call, Called, CalledFunction, ConversationState, HistoryItem, Inputs, JudgeColumn, JudgedTurn,
     JudgementState, Message, Metadata, Personas, RawResult, ReadReplies, ToolMessage, ToolResult, TurnPayload,
@@ -55,7 +57,10 @@ pub use tools::Tools;
 pub use turns::TurnRow;
 
 use crate::domain::Normalisation;
-use std::path::PathBuf;
+use crate::files::shown;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Version of what the files tell and where they lie. A run goes on in the format in which it began; documents say theirs.
@@ -65,7 +70,7 @@ use std::sync::Arc;
 pub const FORMAT_VERSION: u32 = 3;
 
 /// What `saving` says, with paths made absolute.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
     /// The output folder, absolute.
     pub folder: PathBuf,
@@ -81,8 +86,21 @@ pub struct Options {
     pub raw: bool,
 }
 
+impl Options {
+    /// What recorded paths are relative to.
+    fn bases(&self) -> [&Path; 2] {
+        [&self.root, &self.folder]
+    }
+
+    /// A configured path as the rows tell it: an absolute one would tell of the machine.
+    fn without_root(&self, configured: &str) -> String {
+        let path = Path::new(configured);
+        if path.is_absolute() { shown(path, self.bases()) } else { configured.to_owned() }
+    }
+}
+
 /// The names that `saving.output_columns` gives to columns.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Columns {
     /// Name of the column `messages`.
     pub messages: String,
@@ -117,7 +135,7 @@ impl Columns {
 }
 
 /// What is the same for every conversation of a run: the source of the `inputs` object.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunFacts {
     /// Identifier of the run.
     pub run_id: Arc<str>,
@@ -138,7 +156,7 @@ pub struct RunFacts {
     /// Most turns of a conversation, its least or more.
     pub max_turns: u16,
     /// `uniform`, `poisson` or `exponential`.
-    pub distribution: &'static str,
+    pub distribution: Cow<'static, str>,
     /// `run.turns.mean`, 0 when not set.
     pub mean: f64,
     /// The path `run.data.seeding.topics.path` as it was configured.
@@ -162,7 +180,7 @@ pub struct RunFacts {
     /// Whether conversations are judged.
     pub judge_enabled: bool,
     /// What verdicts are about: `turn` or `conversation`.
-    pub judge_granularity: &'static str,
+    pub judge_granularity: Cow<'static, str>,
     /// Labels of `judge.reasons`, from which the judge chooses.
     pub judge_reasons: Vec<String>,
     /// The configuration file's folder relative to the root, such as `config` or `.`.

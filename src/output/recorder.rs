@@ -1,16 +1,13 @@
 //! The recorder: takes ended conversations in slot order and brings each to every file it belongs in.
 
 use super::conversations::{self, inside};
-use super::formats::{Format, chosen};
+use super::formats::Format;
 use super::parquet;
-use super::rows::{Context, Parts, Times};
 use super::run_state::{self, RunState};
-use super::{Columns, Options, OutputError, RunFacts, Stamp, coverage_ledger};
+use super::{Columns, Entry, OutputError, Rendered, Renderer, RunFacts, coverage_ledger};
 use crate::domain::slot::conversation_id;
-use crate::domain::{Balance, Catalogue, Conversation, Fingerprint, Outcome, Slot, Turns};
-use crate::files::{
-    self, Changes, Documents, Existing, FilesError, Folder, Lines, Shards, Table, WrittenFile, append_all, shown,
-};
+use crate::domain::{Balance, Fingerprint, Outcome, SettledConversation, Slot};
+use crate::files::{self, Changes, Documents, Existing, FilesError, Folder, Shards, Table, WrittenFile, append_all};
 use crate::store::{Admission, Run, Settled, State};
 use std::collections::BTreeSet;
 use std::fs;
@@ -36,17 +33,11 @@ pub enum Begins {
 /// is. When the process dies in between, the next one cuts the files back to what is recorded. A conversation that was
 /// dropped before its first turn is told of in the run state only, and so is one that is not settled when the run stops.
 pub struct Recorder {
-    options: Options,
-    facts: RunFacts,
-    stamp: Stamp,
-    catalogue: Arc<Catalogue>,
+    renderer: Arc<Renderer>,
     folder: Folder,
     keep_calls: bool,
-    /// The files of rows, and a table for each.
-    formats: Vec<Format>,
+    /// A table for each file of rows.
     tables: Vec<Table>,
-    /// The lines of one conversation for each table, kept for their room.
-    lines: Vec<Lines>,
     documents: Option<Documents>,
     shards: Option<Shards>,
     state: RunState,
@@ -61,24 +52,20 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Begins a run in a folder, or goes on with one that has `settled` so much. Chunks and documents that questions use
-    /// are looked up in the catalogue.
+    /// Begins a run in the folder for which conversations are rendered, or goes on with one that has `settled` so much.
     ///
     /// # Errors
     /// When the output folder can't be written; when the run id was used before or can't be a file name, or two ShareGPT
     /// columns share a name; when a file is not as the run has left it.
     pub fn open(
-        options: Options,
-        mut facts: RunFacts,
-        stamp: Stamp,
-        catalogue: Arc<Catalogue>,
+        renderer: Arc<Renderer>,
         folder: Folder,
         begins: Begins,
         keep_calls: bool,
     ) -> Result<Self, OutputError> {
+        let Renderer { options, facts, formats, .. } = &*renderer;
         check_run_id(&facts.run_id)?;
         check_columns(&options.columns)?;
-        facts.topics_path = without_root(&facts.topics_path, &options);
         let root = options.folder.as_path();
         if let Begins::New(_) = begins {
             run_state::expect_new(root, &facts.run_id)?;
@@ -86,7 +73,7 @@ impl Recorder {
         files::create_folder(&root.join(run_state::NAME))?;
         clear_leftovers(&folder, root)?;
         if let Begins::Resumed(settled) = &begins {
-            expect_documents(&root.join(conversations::NAME), settled, &facts)?;
+            expect_documents(&root.join(conversations::NAME), settled, facts)?;
         }
         let documents = options.files.has(conversations::NAME).then(|| Documents::open(root.join(conversations::NAME)));
         let documents = documents.transpose()?;
@@ -95,10 +82,8 @@ impl Recorder {
             (Some(mark), Begins::New(_)) => Existing::Tolerate { mark: *mark, died: folder.died },
             (Some(mark), Begins::Resumed(_)) => Existing::Require { mark: *mark, died: folder.died },
         };
-        let formats = chosen(&options.files);
         let open = |format: &Format| Table::open(root, &format.file_name(), known(&format.file_name(), Existing::Keep));
         let tables = formats.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-        let lines = formats.iter().map(|_| Lines::default()).collect();
         let last = match &begins {
             Begins::New(_) => None,
             Begins::Resumed(settled) => {
@@ -111,19 +96,14 @@ impl Recorder {
         let open = || Shards::open(root, parquet::LAYOUT, facts.run_id.clone(), &folder.files, folder.died, last);
         let shards = options.files.has(parquet::NAME).then(open).transpose()?;
         let spool = known(&run_state::spool(&facts.run_id), Existing::Truncate);
-        let state = RunState::open(root, &facts, spool)?;
+        let state = RunState::open(root, facts, spool)?;
         files::sync_folder(root)?;
         let (pending, unfinished, left) = (Vec::new(), Vec::new(), Vec::new());
         let mut recorder = Self {
-            options,
-            facts,
-            stamp,
-            catalogue,
+            renderer,
             folder,
             keep_calls,
-            formats,
             tables,
-            lines,
             documents,
             shards,
             state,
@@ -140,13 +120,13 @@ impl Recorder {
     }
 
     fn begin(&mut self, begins: &Begins) -> Result<(), OutputError> {
-        let (run_id, at) = (&self.facts.run_id, self.stamp.utc_z());
-        self.folder.close_dead_runs(&self.options.folder, &at)?;
+        let (run_id, at) = (&self.renderer.facts.run_id, self.renderer.stamp.utc_z());
+        self.folder.close_dead_runs(&self.renderer.options.folder, &at)?;
         match begins {
             Begins::New(run) => {
                 self.folder.store.begin(run)?;
                 tracing::info!(target: LOG, "[run-state] run_id={run_id} status=started");
-                self.state.show(("started", None), &self.facts, self.stamp, &[])?;
+                self.state.show(("started", None), &self.renderer.facts, self.renderer.stamp, &[])?;
             }
             Begins::Resumed(_) => {
                 self.folder.store.set_state(run_id, State::Running, &at)?;
@@ -156,67 +136,41 @@ impl Recorder {
         Ok(())
     }
 
+    /// What renders the conversations that are recorded.
+    pub fn renderer(&self) -> &Arc<Renderer> {
+        &self.renderer
+    }
+
     /// Records a conversation that is settled; they arrive in slot order. It counts once it is admitted.
     ///
     /// # Errors
-    /// When a file can't be written; the error names it. When the conversation has not ended.
-    pub fn record(&mut self, conversation: &Conversation) -> Result<(), OutputError> {
-        self.record_at(conversation, self.stamp)
-    }
-
-    /// Records a conversation that was made at another time.
-    ///
-    /// # Errors
-    /// As of [`Self::record`].
-    pub fn record_at(&mut self, conversation: &Conversation, stamp: Stamp) -> Result<(), OutputError> {
-        let outcome = conversation.outcome.as_ref().filter(|outcome| **outcome != Outcome::Interrupted);
-        let outcome = outcome.ok_or_else(|| OutputError::NotEnded { id: conversation.id.to_string() })?;
-        let times = times(stamp);
-        let parts = parts(conversation, outcome, (&self.options, &self.facts, &self.catalogue), &times);
-        let entry = run_state::slot(&parts)?;
-        let (start, mut document) = (self.ledger(), 0);
-        if !conversation.turns.is_empty() {
-            for (format, lines) in self.formats.iter().zip(&mut self.lines) {
-                lines.clear();
-                (format.rows)(&parts, lines)?;
-            }
-            if let Some(documents) = &mut self.documents {
-                let place = inside(&conversation.id, conversation.slot);
-                document = documents.write(&place, &conversations::document(&parts)?)?;
-            }
-            append_all(&mut self.tables, &self.lines)?;
-            self.recorded += 1;
-            if let Some(shards) = self.shards.as_mut().filter(|_| parts.is_trained_on()) {
-                shards.push(conversation.slot, &parquet::rows(&parts)?)?;
-            }
+    /// When a file can't be written; the error names it.
+    pub fn record(&mut self, rendered: Rendered) -> Result<(), OutputError> {
+        let Rendered { about, lines, document, parquet, entry, .. } = rendered;
+        let SettledConversation { slot, wave, duplicates, unfinished, turns, outcome, .. } = about;
+        let (start, mut length) = (self.ledger(), 0);
+        if let (Some(documents), Some(document)) = (&mut self.documents, &document) {
+            length = documents.write(&document.place, &document.bytes)?;
         }
-        self.state.push(&entry)?;
-        let slot = conversation.slot;
-        self.unfinished.extend(conversation.unfinished().map(|question| (slot, question)));
-        self.pending.push(Settled {
-            slot: conversation.slot,
-            wave: conversation.wave,
-            dropped: match outcome {
-                Outcome::Dropped(reason) => Some((reason.as_str().to_owned(), reason.detail())),
-                Outcome::Completed | Outcome::Interrupted => None,
-            },
-            duplicates: conversation.duplicates(),
-            ledger: start..self.ledger(),
-            document,
-            turns: Turns::of(conversation),
-        });
+        append_all(&mut self.tables, &lines)?;
+        self.recorded += u64::from(turns.all > 0);
+        if let Some(shards) = self.shards.as_mut().filter(|_| !parquet.is_empty()) {
+            shards.push(slot, &parquet)?;
+        }
+        self.state.push(&entry.0)?;
+        self.unfinished.extend(unfinished.map(|question| (slot, question)));
+        let dropped = match outcome {
+            Outcome::Dropped(reason) => Some((reason.as_str().to_owned(), reason.detail())),
+            Outcome::Completed | Outcome::Interrupted => None,
+        };
+        let ledger = start..self.ledger();
+        self.pending.push(Settled { slot, wave, dropped, duplicates, ledger, document: length, turns });
         Ok(())
     }
 
-    /// Takes note of a conversation that the run's stop leaves unsettled: the run state tells of it until the run goes on.
-    ///
-    /// # Errors
-    /// When it has no JSON form.
-    pub fn leave(&mut self, conversation: &Conversation) -> Result<(), OutputError> {
-        let (times, outcome) = (times(self.stamp), Outcome::Interrupted);
-        let parts = parts(conversation, &outcome, (&self.options, &self.facts, &self.catalogue), &times);
-        self.left.push(run_state::slot(&parts)?);
-        Ok(())
+    /// Takes note of a conversation that the run's stop leaves unsettled.
+    pub fn leave(&mut self, entry: Entry) {
+        self.left.push(entry.0);
     }
 
     /// Admits what is recorded: all of it, or on an error none.
@@ -226,7 +180,7 @@ impl Recorder {
     pub fn admit(&mut self) -> Result<(), OutputError> {
         self.admit_all(false)?;
         if self.state.is_stale() {
-            self.state.show(("in_progress", None), &self.facts, self.stamp, &[])?;
+            self.state.show(("in_progress", None), &self.renderer.facts, self.renderer.stamp, &[])?;
         }
         Ok(())
     }
@@ -239,15 +193,16 @@ impl Recorder {
     pub fn finish(mut self, state: State, balance: Option<Balance>) -> Result<Vec<WrittenFile>, OutputError> {
         self.admit_all(state.is_over())?;
         let status = if state == State::Completed { "completed" } else { "in_progress" };
-        let bytes = self.state.show((status, balance), &self.facts, self.stamp, &self.left)?;
+        let bytes = self.state.show((status, balance), &self.renderer.facts, self.renderer.stamp, &self.left)?;
         let mut changes = Changes::new();
         if state.is_over() {
-            changes.insert(run_state::spool(&self.facts.run_id), None);
+            changes.insert(run_state::spool(&self.renderer.facts.run_id), None);
         } else if let Some(shards) = &mut self.shards {
-            shards.show(bases(&self.options))?;
+            shards.show(self.renderer.options.bases())?;
         }
         self.record_changes(changes, Some(state))?;
-        let bases = bases(&self.options);
+        let renderer = self.renderer.clone();
+        let bases = renderer.options.bases();
         let mut written: Vec<_> = self.tables.iter().map(|table| table.written(bases)).collect();
         let tables = written.len();
         written.extend(self.shards.into_iter().flat_map(Shards::written));
@@ -258,7 +213,7 @@ impl Recorder {
         }
         let (rows, files) = (self.recorded, written.len());
         tracing::info!(target: LOG, "[training-data] conversations={rows} files={files} tables={tables}");
-        tracing::info!(target: LOG, "[run-state] run_id={} status={status}", self.facts.run_id);
+        tracing::info!(target: LOG, "[run-state] run_id={} status={status}", self.renderer.facts.run_id);
         Ok(written)
     }
 
@@ -269,7 +224,9 @@ impl Recorder {
 
     /// Leaves everything as it was when the run last had something admitted.
     pub fn abandon(self) {
-        if let Err(error) = self.folder.store.set_state(&self.facts.run_id, State::Failed, &self.stamp.utc_z()) {
+        if let Err(error) =
+            self.folder.store.set_state(&self.renderer.facts.run_id, State::Failed, &self.renderer.stamp.utc_z())
+        {
             tracing::warn!(target: LOG, "failed to {error}");
         }
     }
@@ -287,10 +244,10 @@ impl Recorder {
             documents.sync()?;
         }
         // The names of files made since the last time.
-        files::sync_folder(&self.options.folder.join(run_state::NAME))?;
+        files::sync_folder(&self.renderer.options.folder.join(run_state::NAME))?;
         self.record_changes(changes, None)?;
         let Some(shards) = &mut self.shards else { return Ok(()) };
-        let (changes, spools) = shards.compose(over, bases(&self.options))?;
+        let (changes, spools) = shards.compose(over, self.renderer.options.bases())?;
         self.record_changes(changes, None)?;
         Ok(files::remove(&spools)?)
     }
@@ -299,10 +256,10 @@ impl Recorder {
         if files.is_empty() && self.pending.is_empty() && state.is_none() {
             return Ok(());
         }
-        let (at, drop_replies) = (self.stamp.utc_z(), !self.keep_calls);
+        let (at, drop_replies) = (self.renderer.stamp.utc_z(), !self.keep_calls);
         let (settled, unfinished) = (std::mem::take(&mut self.pending), std::mem::take(&mut self.unfinished));
         let admission = Admission { at, settled, unfinished, files, drop_replies, state };
-        Ok(self.folder.store.admit(&self.facts.run_id, &admission)?)
+        Ok(self.folder.store.admit(&self.renderer.facts.run_id, &admission)?)
     }
 
     /// Length of the ledger in bytes.
@@ -310,24 +267,6 @@ impl Recorder {
         let ledger = self.tables.iter().find(|table| table.name() == coverage_ledger::FILE_NAME);
         ledger.map_or(0, Table::length)
     }
-}
-
-fn times(stamp: Stamp) -> Times {
-    Times { utc: stamp.utc(), utc_z: stamp.utc_z() }
-}
-
-/// What the rows of a conversation are made of.
-fn parts<'a>(
-    conversation: &'a Conversation,
-    outcome: &'a Outcome,
-    (options, facts, catalogue): (&'a Options, &'a RunFacts, &'a Catalogue),
-    times: &'a Times,
-) -> Parts<'a> {
-    let has_document =
-        !conversation.turns.is_empty() && *outcome != Outcome::Interrupted && options.files.has(conversations::NAME);
-    let path = || options.folder.join(conversations::NAME).join(inside(&conversation.id, conversation.slot));
-    let file = if has_document { shown(&path(), bases(options)) } else { String::new() };
-    Parts::new(conversation, outcome, Context { options, facts, catalogue }, times, file)
 }
 
 /// Removes what a process that died has left in an output folder and nobody needs.
@@ -361,16 +300,6 @@ fn expect_documents(folder: &Path, settled: &[Settled], facts: &RunFacts) -> Res
         return Err(FilesError::Changed { path, detail });
     }
     Ok(())
-}
-
-fn bases(options: &Options) -> [&Path; 2] {
-    [&options.root, &options.folder]
-}
-
-/// A configured path as the rows tell it: an absolute one would tell of the machine.
-fn without_root(configured: &str, options: &Options) -> String {
-    let path = Path::new(configured);
-    if path.is_absolute() { shown(path, bases(options)) } else { configured.to_owned() }
 }
 
 fn check_run_id(run_id: &str) -> Result<(), OutputError> {

@@ -56,7 +56,7 @@ pub(crate) fn facts() -> RunFacts {
         question: String::new(),
         min_turns: 2,
         max_turns: 3,
-        distribution: "poisson",
+        distribution: "poisson".into(),
         mean: 0.0,
         topics_path: "config/topics.yaml".into(),
         topics_variant: String::new(),
@@ -68,7 +68,7 @@ pub(crate) fn facts() -> RunFacts {
         assistant_agent: "openai/answerer".into(),
         persona_applied: true,
         judge_enabled: true,
-        judge_granularity: "turn",
+        judge_granularity: "turn".into(),
         judge_reasons: vec!["vague".into(), "other".into()],
         config_dir: "config".into(),
     }

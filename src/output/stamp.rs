@@ -3,9 +3,10 @@
 use super::OutputError;
 use crate::domain::clock;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// Source of timestamps: one fixed moment for reproducible outputs, else the wall clock.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Stamp {
     fixed: Option<Timestamp>,
 }

@@ -1,11 +1,12 @@
 //! The tools the assistant could call, as rows tell them: the same beside every conversation of a run.
 
 use crate::domain::ToolDefinition;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// Definitions of a run's tools, in the shape of the chat completions API:
 /// `[{"type": "function", "function": {"name", "description", "parameters"}}]`. Rendered once for all rows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tools {
     list: Value,
     text: String,

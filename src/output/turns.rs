@@ -77,7 +77,7 @@ impl<'a> TurnRow<'a> {
             notes_for_assistant: Cow::Borrowed(&question.reply.notes_for_assistant),
             reasoning_trace: Cow::Borrowed(&answer.reasoning_trace),
             did_web_search: answer.did_web_search,
-            judge_granularity: parts.facts.judge_granularity.into(),
+            judge_granularity: (&*parts.facts.judge_granularity).into(),
             judge_score: judge.map(|judge| judge.score),
             judge_reasons: Cow::Borrowed(judge.map_or(&[], |judge| &judge.reasons)),
             judge_notes: judge.map_or("", |judge| &judge.notes).into(),

@@ -88,6 +88,12 @@ impl Shared {
         Self { queues: Some(Arc::default()), ..self }
     }
 
+    /// The same, with no more than so many requests in flight at a time: those of all processes that ask here.
+    pub fn at_most(self, requests: u32) -> Self {
+        self.traffic.at_most(requests);
+        self
+    }
+
     /// Takes note of the run: what it spent before it was resumed, and where that and what is learned of endpoints is kept.
     ///
     /// # Errors

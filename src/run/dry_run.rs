@@ -56,7 +56,7 @@ pub fn dry_run(settings: &Settings, listeners: &Listeners) -> Result<DryRun, Run
         search: &|retriever, setup| Arc::new(KeptSearch { retriever, setup, kept: kept.clone() }),
     };
     let stages = prepared.sources.stages(settings, (&facts, work.normalisation), front);
-    on_workers((1, None), &work, &stages, &executor, listeners, |_, _| {})?;
+    on_workers((1, None), &work, &stages, &executor, listeners, (drop, |_, ()| {}))?;
     if let Some(failure) = failure.get() {
         return Err(failure.clone().into());
     }

@@ -1,6 +1,6 @@
 //! What happens in a run, told to whoever listens.
 
-use crate::domain::{Conversation, Observer, Wave};
+use crate::domain::{Observer, SettledConversation, Wave};
 use crate::knowledge;
 use crate::llm::{self, Meter};
 use crate::operators::{self, Tally};
@@ -33,7 +33,7 @@ pub enum Event<'a> {
     /// What became of its conversations so far, each time that there is news. From the first worker's thread.
     Progress(&'a Tally),
     /// A conversation is final, accepted or dropped; those of a language come in slot order. From the writer's thread.
-    Settled(&'a Conversation),
+    Settled(&'a SettledConversation),
     /// All conversations of a wave are settled. From the writer's thread.
     WaveSettled(WaveFigures<'a>),
     /// The last conversation is written, or the run has stopped.

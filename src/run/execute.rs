@@ -6,7 +6,7 @@ use super::open::{Ready, Work};
 use super::part::Lead;
 use super::prepare::Prepared;
 use super::signals::{self, Signal};
-use super::writer::{Writer, Written};
+use super::writer::{Handed, Writer, Written};
 use super::{Host, RunError};
 use crate::cluster::Mesh;
 use crate::dataflows::generate::{Order, Stages, generate};
@@ -14,14 +14,14 @@ use crate::domain::Normalisation;
 use crate::knowledge::KnowledgeError;
 use crate::llm::Journalled;
 use crate::operators::{Executor, Settlement, Stop, Tally};
-use crate::output::RunFacts;
+use crate::output::{Renderer, RunFacts};
 use crate::settings::Settings;
 use crate::store::{Journal, Replies, Reuse, Store};
 use crate::tools::{JournalledSearch, JournalledWeb};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use timely::worker::Worker;
-use timely::{CommunicationConfig, Config, WorkerConfig};
+use timely::{CommunicationConfig, Config, ExchangeData, WorkerConfig};
 use tokio::runtime::Runtime;
 
 /// A run that has been carried out, and whose files are still to be completed.
@@ -105,9 +105,12 @@ impl Works {
         work: &Work,
         mesh: Option<Mesh>,
         listeners: &Listeners,
-        write: impl Fn(usize, Settlement) + Clone + Send + Sync + 'static,
+        renderer: &Arc<Renderer>,
+        write: impl Fn(usize, Handed) + Clone + Send + Sync + 'static,
     ) -> Result<Tally, RunError> {
-        on_workers((workers, mesh), work, &self.stages, &self.executor, listeners, write)
+        let renderer = renderer.clone();
+        let render = move |settlement| Handed::of(settlement, &renderer);
+        on_workers((workers, mesh), work, &self.stages, &self.executor, listeners, (render, write))
     }
 }
 
@@ -133,13 +136,14 @@ pub fn execute(
     let started = Instant::now();
     let total = u64::from(settings.total_samples) * settings.languages.len() as u64;
     listeners.tell(&Event::Started { total, meter: &shared.meter });
+    let renderer = recorder.renderer().clone();
     let homes = workers * lead.map_or(1, Lead::processes);
     let due = (work.quota.due(), work.quota.numbers());
     let writer = Writer::start(recorder, (waves, used), homes, due, works.stop.clone(), listeners.clone());
     let inbox = writer.inbox();
     announce(settings);
-    let write = move |worker, settlement| inbox.send((worker, settlement)).expect("the writer outlives the workers");
-    let tally = works.run(workers, &work, mesh, listeners, write)?;
+    let write = move |worker, handed| inbox.send((worker, handed)).expect("the writer outlives the workers");
+    let tally = works.run(workers, &work, mesh, listeners, &renderer, write)?;
     let written = writer.finish();
     let elapsed = started.elapsed();
     lead.iter().for_each(|lead| lead.end(prepared));
@@ -171,13 +175,16 @@ fn announce(settings: &Settings) {
 }
 
 /// Runs the graph on so many worker threads, and on those of other processes, to its end; what became of its conversations.
-pub fn on_workers(
+pub fn on_workers<R: ExchangeData>(
     (workers, mesh): (usize, Option<Mesh>),
     work: &Work,
     stages: &Stages,
     executor: &Executor,
     listeners: &Listeners,
-    write: impl Fn(usize, Settlement) + Clone + Send + Sync + 'static,
+    (render, write): (
+        impl Fn(Settlement) -> R + Clone + Send + Sync + 'static,
+        impl Fn(usize, R) + Clone + Send + Sync + 'static,
+    ),
 ) -> Result<Tally, RunError> {
     let communication = match workers {
         1 => CommunicationConfig::Thread,
@@ -189,13 +196,13 @@ pub fn on_workers(
     let (quota, retries, earlier) = (work.quota.clone(), work.retries, work.earlier.clone());
     let graph = move |worker: &mut Worker| {
         let order = Order { quota: quota.clone(), retries, earlier: earlier.clone(), threads: workers };
-        let (listeners, tallied, write) = (listeners.clone(), tallied.clone(), write.clone());
+        let (listeners, tallied, recording) = (listeners.clone(), tallied.clone(), (render.clone(), write.clone()));
         let report = move |tally: &Tally| {
             tallied.lock().unwrap_or_else(PoisonError::into_inner).clone_from(tally);
             listeners.tell(&Event::Progress(tally));
         };
         let observer = observer.clone();
-        worker.dataflow(|scope| generate(scope, order, stages.clone(), &executor, observer, report, write));
+        worker.dataflow(|scope| generate(scope, order, stages.clone(), &executor, observer, report, recording));
     };
     let guards = match mesh {
         None => timely::execute(Config { communication, worker: WorkerConfig::default() }, graph),

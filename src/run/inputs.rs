@@ -317,9 +317,9 @@ impl Sources {
             min_turns: plan.turns.min,
             max_turns: plan.turns.max,
             distribution: match plan.turns.distribution {
-                Distribution::Uniform => "uniform",
-                Distribution::Poisson => "poisson",
-                Distribution::Exponential => "exponential",
+                Distribution::Uniform => "uniform".into(),
+                Distribution::Poisson => "poisson".into(),
+                Distribution::Exponential => "exponential".into(),
             },
             mean: plan.turns.mean.unwrap_or(0.0),
             topics_path: settings.topics_path.clone(),
@@ -334,7 +334,7 @@ impl Sources {
                 && user.plays_personas()
                 && assistant.plays_personas(),
             judge_enabled: self.models.get(Agent::Judge).is_some(),
-            judge_granularity: settings.judge.granularity.as_str(),
+            judge_granularity: settings.judge.granularity.as_str().into(),
             judge_reasons: settings.judge.reasons.clone(),
             config_dir: settings.config_dir.clone(),
         }

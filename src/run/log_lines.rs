@@ -1,7 +1,7 @@
 //! The log's lines on a run: what it has heard, as `run.log` tells it.
 
 use super::events::{Event, Listener, WaveFigures};
-use crate::domain::{Conversation, DropReason, Outcome};
+use crate::domain::{DropReason, Outcome, SettledConversation};
 use crate::llm::{self, EventKind};
 use crate::operators::Tally;
 use crate::servers;
@@ -90,16 +90,16 @@ fn serving(event: &servers::Event) {
     }
 }
 
-fn settled(conversation: &Conversation) {
+fn settled(conversation: &SettledConversation) {
     let (id, index) = (&conversation.id, conversation.slot.index);
-    for turn in &conversation.turns {
+    for (turn, (mode, attempt)) in (1..).zip(&conversation.questions) {
         tracing::info!(
             target: PIPELINE,
-            "[turn] {}/{} conversation_index={index} mode={} attempt={}",
-            turn.index, conversation.target_turns, turn.question.mode.as_str(), turn.attempt
+            "[turn] {turn}/{} conversation_index={index} mode={} attempt={attempt}",
+            conversation.target_turns, mode.as_str()
         );
     }
-    if let Some(Outcome::Dropped(reason)) = &conversation.outcome {
+    if let Outcome::Dropped(reason) = &conversation.outcome {
         let (tag, cause) = match reason {
             DropReason::DedupExhausted => ("dedup", String::new()),
             DropReason::AskedElsewhere(detail) => ("merge", format!(": {detail}")),
@@ -109,7 +109,7 @@ fn settled(conversation: &Conversation) {
         tracing::warn!(
             target: PIPELINE,
             "[{tag}] conversation={id} dropped drop_reason={} turns={}/{}{cause}",
-            reason.as_str(), conversation.turns.len(), conversation.target_turns
+            reason.as_str(), conversation.questions.len(), conversation.target_turns
         );
     }
 }

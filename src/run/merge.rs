@@ -173,9 +173,10 @@ fn write(
         }
         if at >= written {
             let (conversation, stamp) = one.conversation(settings, &prepared.sources.catalogue)?;
-            recorder.record_at(&conversation, stamp)?;
+            let rendered = recorder.renderer().render_at(&conversation, stamp)?;
+            host.listeners.tell(&Event::Settled(&rendered.about));
+            recorder.record(rendered)?;
             example = example.or_else(|| first_exchange(&conversation));
-            host.listeners.tell(&Event::Settled(&conversation));
             if at % GROUP == GROUP - 1 {
                 recorder.admit()?;
             }

@@ -10,7 +10,7 @@ use crate::cluster::Manifest;
 use crate::domain::{Attempt, Coverage, Fingerprint, Normalisation, Shard};
 use crate::files::Folder;
 use crate::operators::{Completion, Numbering, Quota, Target};
-use crate::output::{self, Begins, Recorder, RunFacts, Stamp, coverage_ledger};
+use crate::output::{self, Begins, Recorder, Renderer, RunFacts, Stamp, coverage_ledger};
 use crate::settings::paths::{OUTPUT_DIR, TOTAL_SAMPLES};
 use crate::settings::sources::SHARD;
 use crate::settings::{Resume, Settings, digest};
@@ -159,8 +159,8 @@ impl Claimed {
         };
         let written = settled.len();
         let begins = begins((&folder, settings, *stamp), &identity, manifest, settled)?;
-        let (options, catalogue) = (settings.output.clone(), sources.catalogue.clone());
-        let recorder = Recorder::open(options, facts, *stamp, catalogue, folder, begins, settings.store.keep_calls)?;
+        let renderer = Renderer::new(settings.output.clone(), facts, *stamp, sources.catalogue.clone());
+        let recorder = Recorder::open(renderer.into(), folder, begins, settings.store.keep_calls)?;
         Ok((recorder, written))
     }
 }
@@ -217,9 +217,8 @@ pub fn open(
     let used = earlier.used();
     let others = others.map(|others| (others.numbering, others.completions));
     let work = Work::new(settings, &facts.run_id, earlier, reuse, others)?;
-    let (options, catalogue) = (settings.output.clone(), sources.catalogue.clone());
-    let keep_calls = settings.store.keep_calls;
-    let recorder = Recorder::open(options, facts.clone(), *stamp, catalogue, folder, begins, keep_calls)?;
+    let renderer = Renderer::new(settings.output.clone(), facts.clone(), *stamp, sources.catalogue.clone());
+    let recorder = Recorder::open(renderer.into(), folder, begins, settings.store.keep_calls)?;
     Ok(Ready { facts, store, recorder, waves, used, work })
 }
 

@@ -13,6 +13,7 @@ use crate::cluster::{
 };
 use crate::domain::{Fingerprint, Normalisation};
 use crate::operators::{Quota, Target};
+use crate::output::{Renderer, RunFacts};
 use crate::servers::Serving;
 use crate::settings::{ClusterSettings, Settings};
 use crate::store::Store;
@@ -85,13 +86,13 @@ impl<'a> Lead<'a> {
     }
 
     /// Waits for the others, and demands that they have read the same.
-    pub fn gather(&self, Claimed { identity, manifest, reuse, .. }: &Claimed) -> Result<(), RunError> {
+    pub fn gather(&self, settings: &Settings, prepared: &Prepared, claimed: &Claimed) -> Result<(), RunError> {
         let welcome = Welcome {
-            run_id: identity.run_id.clone(),
-            seed: identity.seed,
-            normalisation: identity.normalisation.as_str().to_owned(),
-            manifest: manifest.clone(),
-            reuse: reuse.clone(),
+            facts: prepared.sources.facts(settings, &claimed.identity),
+            output: settings.output.clone(),
+            stamp: prepared.stamp,
+            manifest: claimed.manifest.clone(),
+            reuse: claimed.reuse.clone(),
         };
         Ok(self.hub.gather(self.cluster.patience, &welcome)?)
     }
@@ -176,7 +177,8 @@ pub fn take_part(settings: &Settings, cluster: &ClusterSettings, part: &Part, ho
         Err(error) => return Err(error.into()),
     };
     let settings = &*serving::attached(settings)?;
-    let (prepared, identity, manifest) = read(settings, &welcome, &host.listeners).inspect_err(|error| {
+    let Welcome { facts, output, stamp, reuse, .. } = welcome;
+    let (prepared, manifest) = read(settings, &facts, &host.listeners).inspect_err(|error| {
         member.failed(crate::domain::causes::causes(error));
     })?;
     // On one machine those of the first process serve all.
@@ -184,15 +186,15 @@ pub fn take_part(settings: &Settings, cluster: &ClusterSettings, part: &Part, ho
     let _servers = if has_own { serving::started(settings, &host.listeners)? } else { None };
     let begin = member.ready(manifest)?;
     let mesh = connected(member.connect(&begin))?;
-    let facts = prepared.sources.facts(settings, &identity);
     let learning = member.clone();
     prepared.shared.keep_facts(move |fact| Remote(learning.clone()).learn(fact));
     prepared.shared.ask_at(&desk(member.clone()), !has_own);
     let replies = Arc::new(Remote(member.clone()));
-    let works = Works::start(settings, &prepared, &facts, (replies, welcome.reuse), identity.normalisation, host)?;
+    let works = Works::start(settings, &prepared, &facts, (replies, reuse), facts.normalisation, host)?;
     tell_along(&works, &prepared, &member);
-    let work = work(settings, begin, identity.normalisation);
-    works.run(cluster.workers, &work, Some(mesh), &host.listeners, |_, _| {})?;
+    let work = work(settings, begin, facts.normalisation);
+    let renderer = Renderer::new(output, facts, stamp, prepared.sources.catalogue.clone());
+    works.run(cluster.workers, &work, Some(mesh), &host.listeners, &renderer.into(), |_, _| {})?;
     works.journal.end();
     let (reading, searches) = (prepared.shared.meter.read(), prepared.sources.searches.read());
     member.end(Totals { reading, searches });
@@ -243,17 +245,13 @@ impl Drop for Decided {
 }
 
 /// Reads what a run needs; what it follows from.
-fn read(
-    settings: &Settings,
-    welcome: &Welcome,
-    listeners: &Listeners,
-) -> Result<(Prepared, Identity, Manifest), RunError> {
-    let normalisation = Normalisation::named(&welcome.normalisation).unwrap_or_default();
+fn read(settings: &Settings, facts: &RunFacts, listeners: &Listeners) -> Result<(Prepared, Manifest), RunError> {
     let prepared = prepare(settings, listeners)?;
-    let (run_id, seed) = (welcome.run_id.clone(), &welcome.seed);
-    let identity = Identity { run_id, seed: *seed, resumed: None, known: None, normalisation, merged: None };
+    let RunFacts { run_id, seed, normalisation, .. } = facts;
+    let (run_id, seed, normalisation) = (run_id.clone(), *seed, *normalisation);
+    let identity = Identity { run_id, seed, resumed: None, known: None, normalisation, merged: None };
     let manifest = manifest::manifest(settings, &prepared.sources, &identity);
-    Ok((prepared, identity, manifest))
+    Ok((prepared, manifest))
 }
 
 /// What a process does that decides nothing: the conversations that it is told to open.

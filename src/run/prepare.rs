@@ -26,7 +26,7 @@ pub struct Prepared {
 pub fn prepare(settings: &Settings, listeners: &Listeners) -> Result<Prepared, RunError> {
     let observers = Observers { calls: listeners.observer(), traffic: listeners.observer() };
     let prices = Prices::load(settings.prices.as_deref())?;
-    let shared = Shared::new(prices, settings.budget, settings.max_outage, observers);
+    let shared = Shared::new(prices, settings.budget, settings.max_outage, observers).at_most(settings.concurrency);
     let shared = if settings.check { shared.checking(settings.max_outage) } else { shared };
     let shared = if settings.serving == Serving::Api { shared } else { shared.watching_queues() };
     let sources = Sources::read(settings, &shared, &|progress| listeners.tell(&Event::Preparing(progress)))?;

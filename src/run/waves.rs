@@ -1,7 +1,7 @@
 //! The waves of a run as they are settled.
 
 use super::events::{Event, Listeners, WaveFigures};
-use crate::domain::{Conversation, Outcome, Wave};
+use crate::domain::{Outcome, SettledConversation, Wave};
 use crate::operators::Completion;
 use std::sync::Arc;
 
@@ -35,8 +35,8 @@ impl Waves {
     }
 
     /// Counts a conversation that is settled; they come in slot order.
-    pub fn count(&mut self, conversation: &Conversation) {
-        self.add(&conversation.language, conversation.wave, conversation.outcome == Some(Outcome::Completed));
+    pub fn count(&mut self, conversation: &SettledConversation) {
+        self.add(&conversation.language, conversation.wave, conversation.outcome == Outcome::Completed);
         self.news = true;
     }
 

@@ -2,11 +2,12 @@
 
 use super::events::{Event, Listeners};
 use super::waves::Waves;
-use crate::domain::{Conversation, Coverage, Numbers, Outcome, Rank, Slot};
-use crate::operators::{InFlight, Settlement, Stop};
-use crate::output::{OutputError, Recorder};
+use crate::domain::{Conversation, Coverage, Numbers, Outcome, Rank, Slot, Used};
+use crate::operators::{Settlement, Stop, crossing};
+use crate::output::{Entry, OutputError, Recorder, Rendered, Renderer};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,44 @@ use std::time::{Duration, Instant};
 const ADMIT_AFTER: Duration = Duration::from_millis(200);
 /// How much longer than the last admission took, at least: what is admitted late is only done again when the process dies.
 const ADMIT_PACE: u32 = 10;
+
+/// What a worker hands to the writer, which may be that of another process.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Handed {
+    /// A conversation that is final.
+    Conversation(Box<Final>),
+    /// The worker has handed over all conversations of the languages before that of this rank.
+    Floor(Rank),
+    /// A conversation that the run's stop leaves unsettled, by its entry in the run state.
+    Left(Slot, Entry),
+}
+
+/// A conversation that nothing can change any more.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Final {
+    /// What its questions used.
+    #[serde(with = "crossing")]
+    used: Vec<Used>,
+    /// See [`first_exchange`].
+    example: Option<[String; 2]>,
+    rendered: Rendered,
+}
+
+impl Handed {
+    /// What is settled, as the files will have it.
+    pub fn of(settlement: Settlement, renderer: &Renderer) -> Self {
+        const TEXT: &str = "a conversation that has ended has a JSON form";
+        match settlement {
+            Settlement::Conversation(conversation) => Self::Conversation(Box::new(Final {
+                used: conversation.turns.iter().map(|turn| turn.question.used.clone()).collect(),
+                example: first_exchange(&conversation),
+                rendered: renderer.render(&conversation).expect(TEXT),
+            })),
+            Settlement::Floor(floor) => Self::Floor(floor),
+            Settlement::Left(conversation) => Self::Left(conversation.slot, renderer.left(&conversation).expect(TEXT)),
+        }
+    }
+}
 
 /// What a writer has come to.
 pub struct Written {
@@ -29,7 +68,7 @@ pub struct Written {
 
 /// The thread that writes settled conversations.
 pub struct Writer {
-    messages: mpsc::Sender<(usize, Settlement)>,
+    messages: mpsc::Sender<(usize, Handed)>,
     thread: JoinHandle<Written>,
 }
 
@@ -52,25 +91,25 @@ impl Writer {
             let mut left = BTreeMap::new();
             while let Some(message) = recording.next(&inbox) {
                 match message {
-                    Some((_, Settlement::Left(conversation))) => _ = left.insert(conversation.slot, conversation),
-                    Some((worker, settlement)) => recording.write(order.take(worker, settlement)),
+                    Some((_, Handed::Left(slot, entry))) => _ = left.insert(slot, entry),
+                    Some((worker, handed)) => recording.write(order.take(worker, handed)),
                     None => recording.admit(),
                 }
             }
             // What comes after a conversation that was cut short is left with it.
-            left.append(&mut order.held);
-            left.values().for_each(|conversation| recording.leave(conversation));
+            left.extend(order.held.into_iter().map(|(slot, conversation)| (slot, conversation.rendered.left())));
             if left.is_empty() {
                 recording.waves.close();
             }
-            let Recording { recorder, failure, example, used, .. } = recording;
+            let Recording { mut recorder, failure, example, used, .. } = recording;
+            left.into_values().for_each(|entry| recorder.leave(entry));
             Written { recorder, failure, example, used }
         });
         Self { messages, thread }
     }
 
     /// Where workers send what they settle, with their number.
-    pub fn inbox(&self) -> mpsc::Sender<(usize, Settlement)> {
+    pub fn inbox(&self) -> mpsc::Sender<(usize, Handed)> {
         self.messages.clone()
     }
 
@@ -89,15 +128,15 @@ struct Order {
     numbers: Vec<Numbers>,
     /// The next to be written, unless its language has no more.
     due: Slot,
-    held: BTreeMap<Slot, Arc<InFlight>>,
+    held: BTreeMap<Slot, Box<Final>>,
 }
 
 impl Order {
-    fn take(&mut self, worker: usize, settlement: Settlement) -> impl Iterator<Item = Arc<InFlight>> {
-        match settlement {
-            Settlement::Conversation(conversation) => _ = self.held.insert(conversation.slot, conversation),
-            Settlement::Floor(floor) => self.floors[worker] = floor,
-            Settlement::Left(_) => {}
+    fn take(&mut self, worker: usize, handed: Handed) -> impl Iterator<Item = Box<Final>> {
+        match handed {
+            Handed::Conversation(conversation) => _ = self.held.insert(conversation.rendered.about.slot, conversation),
+            Handed::Floor(floor) => self.floors[worker] = floor,
+            Handed::Left(..) => {}
         }
         let reached = self.floors.iter().min().copied().unwrap_or_default().language;
         std::iter::from_fn(move || {
@@ -145,17 +184,19 @@ impl Recording {
         }
     }
 
-    fn write(&mut self, settled: impl Iterator<Item = Arc<InFlight>>) {
+    fn write(&mut self, settled: impl Iterator<Item = Box<Final>>) {
         for conversation in settled {
+            let Final { used, example, rendered } = *conversation;
+            let told = rendered.about.clone();
             if self.failure.is_none() {
-                let written = self.recorder.record(&conversation);
+                let written = self.recorder.record(rendered);
                 self.note(written);
                 self.due.get_or_insert_with(|| Instant::now() + self.wait);
             }
-            self.example = self.example.take().or_else(|| first_exchange(&conversation));
-            conversation.turns.iter().for_each(|turn| self.used.add(&turn.question.used));
-            self.listeners.tell(&Event::Settled(&conversation));
-            self.waves.count(&conversation);
+            self.example = self.example.take().or(example);
+            used.iter().for_each(|used| self.used.add(used));
+            self.listeners.tell(&Event::Settled(&told));
+            self.waves.count(&told);
         }
         if self.due.is_some_and(|due| due <= Instant::now()) {
             self.admit();
@@ -169,13 +210,6 @@ impl Recording {
             let admitted = self.recorder.admit();
             self.wait = ADMIT_AFTER.max(began.elapsed() * ADMIT_PACE);
             self.note(admitted);
-        }
-    }
-
-    fn leave(&mut self, conversation: &Conversation) {
-        if self.failure.is_none() {
-            let left = self.recorder.leave(conversation);
-            self.note(left);
         }
     }
 

@@ -1,8 +1,8 @@
 //! Who may send a request, where and when: one for all models of a run.
 //!
 //! An agent's requests go over a route: its endpoints, some of which it shares with other agents. A request waits at its route
-//! until an endpoint admits it: its circuit breaker is closed, its concurrency limit is not reached, and its rate limits and
-//! the route's allow it. Routes with the fewest requests in flight come first, so that no agent keeps another from its work.
+//! until an endpoint admits it: its circuit breaker is closed, neither its concurrency limit nor that of all requests is reached,
+//! and its rate limits and the route's allow it. Routes with the fewest requests in flight come first, so that no agent keeps another from its work.
 
 mod admission;
 mod bucket;
@@ -133,6 +133,11 @@ impl Traffic {
         };
         let endpoints = endpoints.into_iter().map(endpoint);
         self.lock().add_route(endpoints, strategy, RateLimits::new(per_minute, now))
+    }
+
+    /// Has no more than so many requests in flight at a time, over all routes.
+    pub fn at_most(&self, requests: u32) {
+        self.lock().most = Some(requests);
     }
 
     /// What tells the next call from all others.

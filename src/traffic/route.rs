@@ -28,6 +28,8 @@ pub(super) struct Routes {
     endpoints: Vec<Endpoint>,
     by_identity: BTreeMap<String, EndpointId>,
     routes: Vec<Route>,
+    /// Most requests of all routes at a time, where that is limited.
+    pub most: Option<u32>,
     /// When a timer will look for requests to admit again; none is set.
     pub wake: Option<Instant>,
 }
@@ -171,7 +173,10 @@ impl Routes {
 
     /// Where a request goes. Some endpoints are kept for others.
     fn choose(&mut self, route: RouteId, request: &PermitRequest, kept: &[EndpointId], now: Instant) -> Choice {
-        let Self { endpoints, routes, .. } = self;
+        let Self { endpoints, routes, most, .. } = self;
+        if most.is_some_and(|most| routes.iter().map(|route| route.in_flight).sum::<u32>() >= most) {
+            return Choice::Wait(Admission::OnChange);
+        }
         let route = &mut routes[route.0];
         let rates = route.rates.ready(request.tokens, now);
         if !rates.is_now() {

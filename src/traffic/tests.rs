@@ -51,6 +51,29 @@ async fn drive(
 }
 
 #[tokio::test(start_paused = true)]
+async fn all_routes_together_have_a_limit() {
+    let traffic = traffic();
+    traffic.at_most(3);
+    let [one, two] = ["a", "b"].map(|name| traffic.route(vec![options(name)], Strategy::default(), [None; 2]));
+    let (out, most) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
+    let mut tasks = tokio::task::JoinSet::new();
+    for call in 0..40 {
+        let (traffic, out, most) = (traffic.clone(), out.clone(), most.clone());
+        tasks.spawn(async move {
+            let permit = traffic.acquire([one, two][call as usize % 2], request(call)).await.unwrap();
+            most.fetch_max(out.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(call % 7)).await;
+            out.fetch_sub(1, Ordering::SeqCst);
+            if call % 5 > 0 {
+                permit.replied(Some(100), &HeaderMap::new());
+            }
+        });
+    }
+    tasks.join_all().await;
+    assert_eq!(most.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn endpoints_get_their_shares() {
     let endpoints = |weights: [f64; 2], most| {
         let named = |(at, weight)| EndpointLimits { weight, max_in_flight: Some(most), ..options(["a", "b"][at]) };

@@ -121,8 +121,9 @@ fn run(load: Load) -> Made {
         let order = Order { quota: quota.clone(), retries: Attempt(3), earlier: Arc::default(), threads: load.workers };
         let (settled, tallied, stages) = (settled.clone(), tallied.clone(), stages.clone());
         let report = move |tally: &Tally| tallied.send(tally.clone()).expect("the benchmark listens");
-        let write = move |_, settlement| settled.send(settlement).expect("the benchmark listens");
-        worker.dataflow(|scope| generate(scope, order, stages, &executor, Observer::default(), report, write));
+        let render = move |settlement| settled.send(settlement).expect("the benchmark listens");
+        let recording = (render, |_, ()| {});
+        worker.dataflow(|scope| generate(scope, order, stages, &executor, Observer::default(), report, recording));
     });
     workers.expect("workers start").join().into_iter().for_each(|worker| worker.expect("a worker ends well"));
     let took = began.elapsed();

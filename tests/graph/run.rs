@@ -9,7 +9,7 @@ use dlgforge::operators::quota::Target;
 use dlgforge::operators::{Executor, InFlight, Quota, Settlement, Stop, Tally};
 use std::collections::BTreeMap;
 use std::net::TcpListener;
-use std::sync::{Arc, LazyLock, mpsc};
+use std::sync::{Arc, LazyLock, Mutex, mpsc};
 use std::time::Duration;
 use timely::communication::WorkerGuards;
 use timely::worker::Worker;
@@ -33,11 +33,7 @@ pub fn follow(load: Load) -> Course {
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("no end: {load:?}"),
         Err(mpsc::RecvTimeoutError::Disconnected) => panic!("the graph panicked: {load:?}"),
     };
-    let mut expected = oracle(&load);
-    if load.processes > 1 {
-        // What a conversation knew does not cross with it; what it made of that does.
-        expected.conversations.iter_mut().for_each(|one| one.coverage = Arc::default());
-    }
+    let expected = oracle(&load);
     let pairs = outcome.conversations.iter().zip(&expected.conversations);
     for (got, expected) in pairs {
         assert_eq!(got, expected, "{load:?}");
@@ -65,6 +61,8 @@ fn run(load: Load) -> (Made, Course) {
         Quota::new(Target { total, languages, batch_size, concurrency: load.seats as u32, lookahead }, load.coverage());
     let earlier: Arc<[Fingerprint]> = load.earlier().into_iter().collect();
     let stages = load.stages();
+    // What crosses between processes is where a settlement stands here.
+    let kept = Arc::<Mutex<Vec<Settlement>>>::default();
     let graph = move |executor: &Executor, worker: &mut Worker| {
         let order = Order {
             quota: quota.clone(),
@@ -74,8 +72,18 @@ fn run(load: Load) -> (Made, Course) {
         };
         let (index, settled, tallied) = (worker.index(), settled.clone(), tallied.clone());
         let report = move |tally: &Tally| tallied.send((index, tally.clone())).expect("the test listens");
-        let write = move |worker, settlement| settled.send((worker, settlement)).expect("the test listens");
-        worker.dataflow(|scope| generate(scope, order, stages.clone(), executor, Observer::default(), report, write));
+        let (keeping, taking) = (kept.clone(), kept.clone());
+        let render = move |settlement| {
+            let mut kept = keeping.lock().expect("nobody panics with it");
+            kept.push(settlement);
+            kept.len() - 1
+        };
+        let write = move |worker, at: usize| {
+            let settlement = taking.lock().expect("nobody panics with it")[at].clone();
+            settled.send((worker, settlement)).expect("the test listens");
+        };
+        let (stages, observer) = (stages.clone(), Observer::default());
+        worker.dataflow(|scope| generate(scope, order, stages, executor, observer, report, (render, write)));
     };
     match load.processes {
         1 => {
@@ -90,9 +98,6 @@ fn run(load: Load) -> (Made, Course) {
     let early = released.iter().map(|released| released.early).sum();
     let mut conversations: Vec<_> = released.into_iter().flat_map(Released::end).collect();
     conversations.sort_by_key(|conversation| conversation.slot);
-    if load.processes > 1 {
-        conversations.iter_mut().for_each(|one| one.coverage = Arc::default());
-    }
     let tally = tallies.into_iter().filter(|(worker, _)| *worker == 0).last().expect("the first worker reports").1;
     let languages = tally.languages.iter().map(|language| (language.opened, language.accepted, language.dropped));
     let (languages, duplicates, drops) = (languages.collect(), tally.duplicates, tally.drops.clone());

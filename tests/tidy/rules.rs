@@ -34,7 +34,7 @@ const MAY_IMPORT: &str = "
     builtin: domain llm traffic
     providers: builtin domain llm store tools traffic
     tools: domain knowledge store
-    cluster: domain llm store tools traffic
+    cluster: domain llm output store tools traffic
     stages: domain knowledge plan llm tools
     operators: domain
     dataflows: domain operators

@@ -2,8 +2,9 @@
 
 mod reading;
 
-use super::super::{Files, sample};
+use super::super::{Files, Options, sample};
 use super::*;
+use crate::domain::{Conversation, Outcome};
 use crate::store::Backend;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -49,7 +50,18 @@ fn create(options: Options, facts: RunFacts) -> Result<Recorder, OutputError> {
 
 fn open(options: Options, facts: RunFacts, begins: Begins) -> Result<Recorder, OutputError> {
     let folder = Folder::claim(&options.folder, &Backend::Sqlite)?;
-    Recorder::open(options, facts, sample::stamp(), Arc::new(sample::catalogue()), folder, begins, true)
+    let renderer = Renderer::new(options, facts, sample::stamp(), Arc::new(sample::catalogue()));
+    Recorder::open(Arc::new(renderer), folder, begins, true)
+}
+
+fn record(recorder: &mut Recorder, conversation: &Conversation) -> Result<(), OutputError> {
+    let rendered = recorder.renderer().render(conversation)?;
+    recorder.record(rendered)
+}
+
+fn leave(recorder: &mut Recorder, conversation: &Conversation) {
+    let entry = recorder.renderer().left(conversation).unwrap();
+    recorder.leave(entry);
 }
 
 /// The same run, gone on with.
@@ -66,8 +78,8 @@ fn recorded(root: &Path, status: State) -> Vec<WrittenFile> {
 
 fn recorded_by(options: Options, status: State) -> Vec<WrittenFile> {
     let mut recorder = create(options, sample::facts()).unwrap();
-    recorder.record(&sample::sample_conversation()).unwrap();
-    recorder.record(&sample::dropped_conversation()).unwrap();
+    record(&mut recorder, &sample::sample_conversation()).unwrap();
+    record(&mut recorder, &sample::dropped_conversation()).unwrap();
     recorder.finish(status, None).unwrap()
 }
 
@@ -167,8 +179,8 @@ fn a_dropped_conversation_is_not_trained_on() {
     let root = tempfile::tempdir().unwrap();
     let options = Options { keep_dropped_rows: false, ..sample::options(root.path()) };
     let mut recorder = create(options, sample::facts()).unwrap();
-    recorder.record(&sample::sample_conversation()).unwrap();
-    recorder.record(&sample::dropped_conversation()).unwrap();
+    record(&mut recorder, &sample::sample_conversation()).unwrap();
+    record(&mut recorder, &sample::dropped_conversation()).unwrap();
     let written = recorder.finish(State::Completed, None).unwrap();
     let told = |name: &str| written.iter().find(|file| file.path.ends_with(name)).and_then(|file| file.rows);
     let of = |name: &str| rows(root.path(), name);
@@ -220,8 +232,12 @@ fn unfinished_conversations_are_told_of_in_the_run_state_only() {
     let mut recorder = recorder(root.path());
     let interrupted = Conversation { outcome: Some(Outcome::Interrupted), ..sample::sample_conversation() };
     let turnless = Conversation { turns: Vec::new(), judgement: None, ..sample::dropped_conversation() };
-    recorder.record(&turnless).unwrap();
-    recorder.leave(&interrupted).unwrap();
+    record(&mut recorder, &turnless).unwrap();
+    let renderer = recorder.renderer().clone();
+    // One that had ended is left the same way where another one before it has not.
+    let left = renderer.left(&interrupted).unwrap();
+    assert_eq!(renderer.render(&sample::sample_conversation()).unwrap().left(), left);
+    recorder.leave(left);
     let written = recorder.finish(State::Interrupted, None).unwrap();
     let (state, rest) = written.split_last().unwrap();
     assert_eq!(state.path, "outputs/run_state/run-1.json");
@@ -231,7 +247,7 @@ fn unfinished_conversations_are_told_of_in_the_run_state_only() {
     let told = slots.iter().map(|slot| (slot["status"].as_str().unwrap(), slot["turns"].as_array().unwrap().len()));
     assert_eq!(told.collect::<Vec<_>>(), [("dropped", 0), ("active", 2)]);
     assert_eq!(state["status"], "in_progress");
-    let error = self::recorder(tempfile::tempdir().unwrap().path()).record(&interrupted).unwrap_err();
+    let error = record(&mut self::recorder(tempfile::tempdir().unwrap().path()), &interrupted).unwrap_err();
     assert!(matches!(error, OutputError::NotEnded { .. }));
 }
 
@@ -242,8 +258,8 @@ fn a_run_that_is_not_judged_has_no_judged_rows() {
     let mut recorder = create(sample::options(root.path()), facts).unwrap();
     let mut conversation = sample::sample_conversation();
     conversation.turns.iter_mut().for_each(|turn| Arc::make_mut(turn).judgement = None);
-    recorder.record(&conversation).unwrap();
-    recorder.record(&sample::dropped_conversation()).unwrap();
+    record(&mut recorder, &conversation).unwrap();
+    record(&mut recorder, &sample::dropped_conversation()).unwrap();
     recorder.finish(State::Completed, None).unwrap();
     let judged = rows(root.path(), "conversations_sharegpt_judged.jsonl");
     assert_eq!(judged.len(), 1, "only the conversation that was judged as a whole");
@@ -263,7 +279,7 @@ fn columns_take_the_names_they_are_given() {
     options.columns.tools = "functions".into();
     options.columns.judge = "verdict".into();
     let mut recorder = create(options.clone(), sample::facts()).unwrap();
-    recorder.record(&sample::sample_conversation()).unwrap();
+    record(&mut recorder, &sample::sample_conversation()).unwrap();
     recorder.finish(State::Completed, None).unwrap();
     let expected = "conversations messages_with_tools functions metadata user_reasoning assistant_reasoning";
     assert_eq!(keys(&rows(root.path(), "conversations_sharegpt.jsonl")[0]), expected);
@@ -283,7 +299,7 @@ fn a_second_run_appends_and_a_taken_or_impossible_id_is_refused() {
     let mut recorder = create(sample::options(root.path()), second.clone()).unwrap();
     let busy = create(sample::options(root.path()), RunFacts { run_id: "run-3".into(), ..second.clone() });
     assert!(matches!(busy, Err(OutputError::Files(FilesError::Busy { .. }))));
-    recorder.record(&Conversation { id: "run-2-ar-0000".into(), ..sample::sample_conversation() }).unwrap();
+    record(&mut recorder, &Conversation { id: "run-2-ar-0000".into(), ..sample::sample_conversation() }).unwrap();
     let written = recorder.finish(State::Completed, None).unwrap();
     assert_eq!(written[0].rows, Some(1));
     assert_eq!(rows(root.path(), "synthetic_qa.jsonl").len(), 3);
@@ -319,7 +335,7 @@ fn paths_outside_the_project_are_told_from_the_output_folder() {
     let options = Options { folder: elsewhere.path().join("outputs"), ..sample::options(root.path()) };
     let facts = RunFacts { topics_path: root.path().join("data/topics.yaml").display().to_string(), ..sample::facts() };
     let mut recorder = create(options, facts).unwrap();
-    recorder.record(&sample::sample_conversation()).unwrap();
+    record(&mut recorder, &sample::sample_conversation()).unwrap();
     let written = recorder.finish(State::Completed, None).unwrap();
     assert_eq!(written[0].path, "synthetic_qa.jsonl");
     let index = rows(elsewhere.path(), "conversations_index.jsonl");
@@ -339,9 +355,9 @@ fn contents(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 fn what_a_dead_run_left_is_cut_off_and_a_new_run_appends() {
     let root = tempfile::tempdir().unwrap();
     let mut dead = create(sample::options(root.path()), RunFacts { run_id: "dead".into(), ..sample::facts() }).unwrap();
-    dead.record(&sample::sample_conversation()).unwrap();
+    record(&mut dead, &sample::sample_conversation()).unwrap();
     dead.admit().unwrap();
-    dead.record(&sample::dropped_conversation()).unwrap();
+    record(&mut dead, &sample::dropped_conversation()).unwrap();
     drop(dead);
     let turns = root.path().join("outputs/turns.jsonl");
     let text = fs::read_to_string(&turns).unwrap();
@@ -363,14 +379,14 @@ fn a_run_that_died_anywhere_ends_with_the_same_files() {
         let root = tempfile::tempdir().unwrap();
         let mut recorder = recorder(root.path());
         for (number, conversation) in conversations.iter().enumerate().take(written) {
-            recorder.record(conversation).unwrap();
+            record(&mut recorder, conversation).unwrap();
             if number < admitted {
                 recorder.admit().unwrap();
             }
         }
         drop(recorder);
         let mut recorder = resumed(root.path()).unwrap();
-        conversations.iter().skip(admitted).for_each(|conversation| recorder.record(conversation).unwrap());
+        conversations.iter().skip(admitted).for_each(|conversation| record(&mut recorder, conversation).unwrap());
         recorder.finish(State::Completed, None).unwrap();
         assert_eq!(contents(root.path()), contents(expected.path()), "{written} written, {admitted} admitted");
     }
@@ -382,8 +398,8 @@ fn a_stopped_run_goes_on_and_a_changed_file_is_named() {
     recorded(expected.path(), State::Completed);
     let root = tempfile::tempdir().unwrap();
     let mut stopped = recorder(root.path());
-    stopped.record(&sample::sample_conversation()).unwrap();
-    stopped.leave(&Conversation { turns: Vec::new(), ..sample::dropped_conversation() }).unwrap();
+    record(&mut stopped, &sample::sample_conversation()).unwrap();
+    leave(&mut stopped, &Conversation { turns: Vec::new(), ..sample::dropped_conversation() });
     stopped.finish(State::Interrupted, None).unwrap();
     let outputs = root.path().join("outputs");
     for name in [
@@ -406,7 +422,7 @@ fn a_stopped_run_goes_on_and_a_changed_file_is_named() {
         }
     }
     let mut recorder = resumed(root.path()).unwrap();
-    recorder.record(&sample::dropped_conversation()).unwrap();
+    record(&mut recorder, &sample::dropped_conversation()).unwrap();
     recorder.finish(State::Completed, None).unwrap();
     assert_eq!(contents(root.path()), contents(expected.path()));
 }
@@ -419,12 +435,12 @@ fn a_run_without_documents_and_parquet_goes_on_in_its_shard() {
         let options = roots.each_ref().map(|root| Options { files: files(names), ..sample::options(root.path()) });
         recorded_by(options[0].clone(), State::Completed);
         let mut stopped = create(options[1].clone(), sample::facts()).unwrap();
-        stopped.record(&sample::sample_conversation()).unwrap();
+        record(&mut stopped, &sample::sample_conversation()).unwrap();
         stopped.finish(State::Interrupted, None).unwrap();
         let settled =
             Folder::look(&options[1].folder, &Backend::Sqlite).unwrap().unwrap().store.settled("run-1").unwrap();
         let mut resumed = open(options[1].clone(), sample::facts(), Begins::Resumed(settled)).unwrap();
-        resumed.record(&sample::dropped_conversation()).unwrap();
+        record(&mut resumed, &sample::dropped_conversation()).unwrap();
         resumed.finish(State::Completed, None).unwrap();
         let [whole, found] = roots.each_ref().map(|root| contents(root.path()));
         assert_eq!(whole, found, "{names:?}");

@@ -140,6 +140,15 @@ impl<'a> Parts<'a> {
         }
     }
 
+    /// The same where the run's stop leaves the conversation unsettled: then it has no document.
+    pub fn left(self) -> Self {
+        let outcome = &Outcome::Interrupted;
+        let (status, drop_reason) = (outcome.status(), outcome.drop_reason());
+        let told = (Some(status.into()), Some(drop_reason.into()));
+        let inputs = Inputs { conversation_status: told.0, drop_reason: told.1, ..self.inputs };
+        Self { outcome, status, drop_reason, inputs, file: String::new(), ..self }
+    }
+
     /// Number of turns it has.
     pub fn n_turns(&self) -> usize {
         self.turns.len()

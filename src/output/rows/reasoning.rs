@@ -51,7 +51,7 @@ impl<'a> Metadata<'a> {
             timestamp: parts.timestamp.into(),
             n_turns: conversation.turns.len(),
             language: (&*conversation.language).into(),
-            judge_granularity: parts.facts.judge_granularity.into(),
+            judge_granularity: (&*parts.facts.judge_granularity).into(),
             personas: parts.personas.clone(),
             difficulty_sequence: questions().map(|question| question.reply.difficulty).collect(),
             difficulty_max: questions().map(|question| question.reply.difficulty).max(),

@@ -1,6 +1,7 @@
 //! What was written is read back.
 
 use super::super::super::conversations_index::IndexRow;
+use super::super::super::rendered::times;
 use super::super::super::rows::{FoundState, JudgeColumn};
 use super::super::super::synthetic_qa::SyntheticQa;
 use super::super::super::turns::TurnRow;
@@ -12,6 +13,10 @@ use crate::domain::{
 use serde::de::DeserializeOwned;
 use serde_json::Map;
 use std::ops::ControlFlow;
+
+fn renderer(options: Options) -> Renderer {
+    Renderer::new(options, sample::facts(), sample::stamp(), Arc::new(sample::catalogue()))
+}
 
 /// All rows of a file, read back.
 fn read<Row: DeserializeOwned + Send>(root: &Path, name: &str) -> Vec<Row> {
@@ -28,11 +33,9 @@ fn what_was_written_is_read_back_as_it_was() {
         options.columns.messages = "conversations".into();
         options.columns.metadata = "messages".into();
         recorded_by(options.clone(), State::Completed);
-        let (facts, catalogue, times) = (sample::facts(), sample::catalogue(), times(sample::stamp()));
+        let (renderer, catalogue, times) = (renderer(options.clone()), sample::catalogue(), times(sample::stamp()));
         let conversations = [sample::sample_conversation(), sample::dropped_conversation()];
-        let all = conversations
-            .each_ref()
-            .map(|one| parts(one, one.outcome.as_ref().unwrap(), (&options, &facts, &catalogue), &times));
+        let all = conversations.each_ref().map(|one| renderer.parts(one, one.outcome.as_ref().unwrap(), &times));
         let [completed, dropped] = &all;
         assert_eq!(read::<SyntheticQa>(root.path(), "synthetic_qa.jsonl"), all.each_ref().map(SyntheticQa::of));
         assert_eq!(read::<IndexRow>(root.path(), "conversations_index.jsonl"), all.each_ref().map(IndexRow::of));
@@ -92,9 +95,8 @@ fn failed_conversation() -> Conversation {
 
 fn document(raw: bool, conversation: &Conversation) -> ConversationDocument<'static> {
     let options = Options { raw, ..sample::options(Path::new("/p")) };
-    let (facts, catalogue, times) = (sample::facts(), sample::catalogue(), times(sample::stamp()));
-    let outcome = conversation.outcome.as_ref().unwrap();
-    let parts = parts(conversation, outcome, (&options, &facts, &catalogue), &times);
+    let (renderer, times) = (renderer(options), times(sample::stamp()));
+    let parts = renderer.parts(conversation, conversation.outcome.as_ref().unwrap(), &times);
     let text = serde_json::to_string(&ConversationDocument::of(&parts)).unwrap();
     serde_json::from_str(&text).unwrap()
 }
