@@ -51,16 +51,6 @@ pub struct Slot {
     pub index: u32,
 }
 
-impl Slot {
-    /// The worker that is this conversation's home, among `peers`. Consecutive conversations have different homes, and so have
-    /// those of a shard, whose numbers are apart.
-    pub fn home(self, peers: u64) -> u64 {
-        // Multiples of the golden ratio spread evenly.
-        let spread = self.index.wrapping_add(self.language.0.into()).wrapping_mul(0x9E37_79B9);
-        (u64::from(spread) * peers.max(1)) >> u32::BITS
-    }
-}
-
 /// Which numbers are a run's own: every `step`th from `first` on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Numbers {
@@ -197,23 +187,6 @@ mod tests {
         assert_eq!("7/8".parse(), Ok(Shard { index: 7, count: 8 }));
         for text in ["8/8", "0/0", "3", "-1/4", "a/b", "1/2/3", ""] {
             assert!(text.parse::<Shard>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn homes_are_evenly_spread_over_the_conversations_of_a_shard_too() {
-        for (peers, count) in [(1, 1), (2, 1), (2, 8), (3, 6), (4, 16), (8, 8)] {
-            let mut homes = vec![0_u32; peers];
-            let numbers = Shard { index: 1 % count, count }.numbers();
-            for position in 0..1000 {
-                let slot = Slot { language: LanguageIndex(0), index: numbers.at(position) };
-                homes[slot.home(peers as u64) as usize] += 1;
-            }
-            let fair = 1000.0 / peers as f64;
-            assert!(
-                homes.iter().all(|home| (f64::from(*home) / fair - 1.0).abs() < 0.05),
-                "{peers} {count}: {homes:?}"
-            );
         }
     }
 

@@ -60,7 +60,7 @@ pub fn accept<'scope>(inputs: Inputs<'scope>, retries: Attempt, observer: Observ
     // Nothing that leaves is stamped with the time of what caused it: were outputs connected to inputs, the loop through
     // `dedup` would hold its own clock.
     let apart: Vec<(usize, Antichain<u64>)> = Vec::new();
-    let home_of = Exchange::new(move |((_, (rank, _)), _, _): &Verdict| rank.slot().home(peers));
+    let home_of = Exchange::new(|((_, (claimant, _)), _, _): &Verdict| claimant.home);
     let worker_of = Exchange::new(|(worker, _): &Nudge| *worker);
     let mut builder = OperatorBuilder::new("accept".into(), scope);
     let mut opened = builder.new_input_connection(inputs.opened, Pipeline, apart.clone());
@@ -129,9 +129,9 @@ struct PendingVerdicts {
 }
 
 impl PendingVerdicts {
-    fn stash(&mut self, ((fingerprint, (rank, won)), tick, diff): Verdict) {
+    fn stash(&mut self, ((fingerprint, (claimant, won)), tick, diff): Verdict) {
         if diff > 0 {
-            self.open.entry(tick).or_default().push(home::Verdict { rank, fingerprint, won });
+            self.open.entry(tick).or_default().push(home::Verdict { rank: claimant.rank, fingerprint, won });
         }
     }
 

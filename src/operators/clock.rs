@@ -3,7 +3,7 @@
 //! A tick is an event, not a duration. A worker that has something to tell does so at its present tick and nudges every
 //! other worker's clock past it, so that the tick closes after one exchange of messages; between events nobody wakes.
 
-use super::dedup::Claim;
+use super::dedup::{Claim, Claimant};
 use super::home::Change;
 use crate::domain::Tick;
 use timely::container::CapacityContainerBuilder;
@@ -21,6 +21,7 @@ pub struct Clock {
     nudging: Capability<u64>,
     claims: Output<Claim>,
     nudges: Output<Nudge>,
+    index: u64,
     others: Vec<u64>,
 }
 
@@ -33,7 +34,7 @@ impl Clock {
         peers: u64,
     ) -> Self {
         let others = (0..peers).filter(|worker| *worker != index).collect();
-        Self { claiming, nudging, claims, nudges, others }
+        Self { claiming, nudging, claims, nudges, index, others }
     }
 
     /// The tick at which it stands now.
@@ -50,8 +51,8 @@ impl Clock {
 
     /// Sends all these changes at the present tick, and moves everyone past it.
     pub fn send(&mut self, changes: impl Iterator<Item = Change>) {
-        let Tick(tick) = self.now();
-        let claims = changes.map(|(claim, diff)| (claim, tick, diff));
+        let (Tick(tick), home) = (self.now(), self.index);
+        let claims = changes.map(|((question, rank), diff)| ((question, Claimant { rank, home }), tick, diff));
         self.claims.activate().session(&self.claiming).give_iterator(claims);
         let nudges = self.others.iter().map(|worker| (*worker, tick + 1));
         self.nudges.activate().session(&self.nudging).give_iterator(nudges);

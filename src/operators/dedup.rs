@@ -4,6 +4,7 @@ use super::Flow;
 use crate::domain::{Fingerprint, Rank};
 use differential_dataflow::operators::arrange::arrangement::arrange_core;
 use differential_dataflow::trace::implementations::{ValBatcher, ValBuilder, ValSpine};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
@@ -13,11 +14,20 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::progress::Antichain;
 use timely::progress::operate::FrontierInterest;
 
+/// Who claims a question: the lowest rank wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Claimant {
+    /// Rank of the question.
+    pub rank: Rank,
+    /// The worker that is the home of its conversation, which waits for the verdict.
+    pub home: u64,
+}
+
 /// A change to the collection of claims: the question of this rank claims to be the first of its fingerprint.
-pub type Claim = ((Fingerprint, Rank), u64, isize);
+pub type Claim = ((Fingerprint, Claimant), u64, isize);
 
 /// A change to the collection of verdicts: whether the claim of this rank wins its fingerprint.
-pub type Verdict = ((Fingerprint, (Rank, bool)), u64, isize);
+pub type Verdict = ((Fingerprint, (Claimant, bool)), u64, isize);
 
 /// Maintains, over all workers, the winner of every fingerprint: its lowest claim; none when it was asked in an `earlier`
 /// run (these fingerprints are in order). A verdict is given at the tick of its claim, and again whenever it changes.
@@ -32,11 +42,11 @@ pub fn dedup<'scope>(
     let (live, rejected) = unsettled(claims, watermarks, earlier);
     // Claims are at the worker of their fingerprint already.
     let claims =
-        arrange_core::<_, _, _, ValSpine<Fingerprint, Rank, u64, isize>>(live, Pipeline, "claims", ValBatcher::new);
-    let verdicts = claims.reduce_abelian::<_, ValBuilder<_, _, _, _>, ValSpine<_, (Rank, bool), _, _>, _, _>(
+        arrange_core::<_, _, _, ValSpine<Fingerprint, Claimant, u64, isize>>(live, Pipeline, "claims", ValBatcher::new);
+    let verdicts = claims.reduce_abelian::<_, ValBuilder<_, _, _, _>, ValSpine<_, (Claimant, bool), _, _>, _, _>(
         "dedup",
         |_, claims, verdicts| {
-            verdicts.extend(claims.iter().enumerate().map(|(place, (rank, _))| ((**rank, place == 0), 1)));
+            verdicts.extend(claims.iter().enumerate().map(|(place, (claimant, _))| ((**claimant, place == 0), 1)));
         },
         |updates, fingerprint, changes| {
             updates.clear();
@@ -80,7 +90,7 @@ fn unsettled<'scope>(
             let (live_claims, lost): (Vec<_>, Vec<_>) = closed.partition(|claim| claimed.take(claim));
             live.activate().session(keeping).give_iterator(live_claims.into_iter());
             let lost = lost.into_iter().filter(|(_, _, diff)| *diff > 0);
-            let verdicts = lost.map(|((fingerprint, rank), tick, _)| ((fingerprint, (rank, false)), tick, 1));
+            let verdicts = lost.map(|((fingerprint, claimant), tick, _)| ((fingerprint, (claimant, false)), tick, 1));
             rejected.activate().session(rejecting).give_iterator(verdicts);
             let Some(tick) = frontier else {
                 capabilities = None;
@@ -101,23 +111,23 @@ struct Claimed {
     earlier: Arc<[Fingerprint]>,
     settled: HashSet<Fingerprint>,
     /// Claims in the collection, by fingerprint and by rank.
-    by_fingerprint: HashMap<Fingerprint, BTreeSet<Rank>>,
-    by_rank: BTreeSet<(Rank, Fingerprint)>,
+    by_fingerprint: HashMap<Fingerprint, BTreeSet<Claimant>>,
+    by_rank: BTreeSet<(Claimant, Fingerprint)>,
 }
 
 impl Claimed {
     /// Whether a change belongs to the collection; its fingerprint is settled otherwise.
-    fn take(&mut self, ((fingerprint, rank), _, diff): &Claim) -> bool {
+    fn take(&mut self, ((fingerprint, claimant), _, diff): &Claim) -> bool {
         if self.settled.contains(fingerprint) || self.earlier.binary_search(fingerprint).is_ok() {
             return false;
         }
         let claims = self.by_fingerprint.entry(*fingerprint).or_default();
         if *diff > 0 {
-            claims.insert(*rank);
-            self.by_rank.insert((*rank, *fingerprint));
+            claims.insert(*claimant);
+            self.by_rank.insert((*claimant, *fingerprint));
         } else {
-            claims.remove(rank);
-            self.by_rank.remove(&(*rank, *fingerprint));
+            claims.remove(claimant);
+            self.by_rank.remove(&(*claimant, *fingerprint));
             if claims.is_empty() {
                 self.by_fingerprint.remove(fingerprint);
             }
@@ -127,13 +137,13 @@ impl Claimed {
 
     /// Settles the fingerprints whose lowest claim is below the watermark. All their claims must leave the collection at
     /// once, or the best of the losers would win.
-    fn settle(&mut self, watermark: Rank) -> Vec<(Fingerprint, Rank)> {
+    fn settle(&mut self, watermark: Rank) -> Vec<(Fingerprint, Claimant)> {
         let mut leaving = Vec::new();
-        while let Some((_, fingerprint)) = self.by_rank.first().copied().filter(|(lowest, _)| *lowest < watermark) {
+        while let Some((_, fingerprint)) = self.by_rank.first().copied().filter(|(lowest, _)| lowest.rank < watermark) {
             self.settled.insert(fingerprint);
-            for rank in self.by_fingerprint.remove(&fingerprint).unwrap_or_default() {
-                self.by_rank.remove(&(rank, fingerprint));
-                leaving.push((fingerprint, rank));
+            for claimant in self.by_fingerprint.remove(&fingerprint).unwrap_or_default() {
+                self.by_rank.remove(&(claimant, fingerprint));
+                leaving.push((fingerprint, claimant));
             }
         }
         leaving
@@ -152,6 +162,10 @@ mod tests {
 
     fn rank(wave: u32, index: u32) -> Rank {
         Rank { language: LanguageIndex(0), wave: Wave(wave), turn: TurnIndex(1), attempt: Attempt(0), index }
+    }
+
+    fn claimant(rank: Rank) -> Claimant {
+        Claimant { rank, home: rank.index.into() }
     }
 
     /// What happens at a tick: changes, then how far the watermark is.
@@ -176,7 +190,8 @@ mod tests {
                 (input, probe)
             });
             for (tick, (changes, watermark)) in ticks.iter().enumerate() {
-                changes.iter().filter(|_| first).for_each(|(claim, diff)| claims.update(*claim, *diff));
+                let changes = changes.iter().filter(|_| first);
+                changes.for_each(|((question, rank), diff)| claims.update((*question, claimant(*rank)), *diff));
                 claims.advance_to(tick as u64 + 1);
                 claims.flush();
                 worker.step_while(|| probe.less_than(claims.time()));
@@ -195,8 +210,8 @@ mod tests {
         let mut changes = changes.into_iter().peekable();
         (0..last as u64)
             .map(|tick| {
-                while let Some(((fingerprint, (rank, won)), _, _)) = changes.next_if(|(_, at, _)| *at <= tick) {
-                    state.insert((fingerprint, rank), won);
+                while let Some(((fingerprint, (claimant, won)), _, _)) = changes.next_if(|(_, at, _)| *at <= tick) {
+                    state.insert((fingerprint, claimant.rank), won);
                 }
                 state.clone()
             })
@@ -240,12 +255,12 @@ mod tests {
     fn the_collection_holds_only_what_may_change() {
         let mut claimed = Claimed::default();
         for index in 0..100 {
-            assert!(claimed.take(&((Fingerprint(u128::from(index % 60)), rank(index / 10, index)), 0, 1)));
+            assert!(claimed.take(&((Fingerprint(u128::from(index % 60)), claimant(rank(index / 10, index))), 0, 1)));
         }
         let leaving = claimed.settle(rank(5, 0));
         assert_eq!(leaving.len(), 50 + 40, "fifty winners, and forty losers with a fingerprint of theirs");
         assert_eq!((claimed.settled.len(), claimed.by_fingerprint.len(), claimed.by_rank.len()), (50, 10, 10));
-        assert!(!claimed.take(&((Fingerprint(3), rank(9, 999)), 0, 1)));
+        assert!(!claimed.take(&((Fingerprint(3), claimant(rank(9, 999))), 0, 1)));
     }
 
     proptest! {

@@ -19,8 +19,8 @@ pub enum News {
     Admitted(LanguageWave, Option<Arc<Coverage>>),
     /// A wave has ended: what its accepted questions used, in slot order.
     Ended(LanguageWave, #[serde(with = "super::crossing")] Vec<Used>),
-    /// A conversation whose home is there opens, in this slot and wave.
-    Opened(Slot, Wave),
+    /// A conversation opens, whose home is this worker there, in this slot and wave.
+    Opened(u64, Slot, Wave),
 }
 
 /// What a process has been told.
@@ -32,8 +32,8 @@ struct Told {
 }
 
 impl Told {
-    /// Takes news; the conversation that opens, if one does.
-    fn take(&mut self, news: News) -> Option<Opening> {
+    /// Takes news; the conversation that opens, if one does, with its home.
+    fn take(&mut self, news: News) -> Option<(u64, Opening)> {
         match news {
             News::Began(coverage) => self.coverage = coverage,
             News::Admitted(wave, coverage) => {
@@ -44,9 +44,9 @@ impl Told {
                 used.iter().for_each(|used| coverage.add(used));
                 self.waves.remove(&wave);
             }
-            News::Opened(slot, wave) => {
+            News::Opened(home, slot, wave) => {
                 let coverage = self.waves.get(&(slot.language, wave)).cloned().unwrap_or_default();
-                return Some(Opening { slot, wave, coverage });
+                return Some((home, Opening { slot, wave, coverage }));
             }
         }
         None
@@ -54,8 +54,8 @@ impl Told {
 }
 
 /// Keeps what was used up to each wave as `news` tell, each with the number of the worker it is for, and opens the
-/// conversations that they name.
-pub fn follow<'scope>(news: Flow<'scope, (u64, News)>) -> Flow<'scope, Opening> {
+/// conversations that they name, each with its home.
+pub fn follow<'scope>(news: Flow<'scope, (u64, News)>) -> Flow<'scope, (u64, Opening)> {
     let to = Exchange::new(|(worker, _): &(u64, News)| *worker);
     news.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(to, "follow", |_, _| {
         let mut told = Told::default();

@@ -11,15 +11,15 @@ use crate::domain::{Observer, Rank};
 use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
-use timely::dataflow::operators::vec::Broadcast;
+use timely::dataflow::operators::vec::{Broadcast, Map};
 use timely::dataflow::operators::{Capability, Concat, Exchange as _};
 use timely::progress::Antichain;
 
-/// Opens conversations by `quota`, each at its home worker, and tells every worker the watermark: the rank below which
-/// nothing changes any more. One worker decides (the first); of the others only the reports of the homes and the
-/// outcomes of settled conversations reach it. Every process has `threads` workers. `report` gets the tally after every change, and the observer hears of every
-/// conversation that opens. Ends, with the watermark
-/// [`Rank::END`], when the quota is met, or after `stop` when nothing is open any more.
+/// Opens conversations by `quota`, each at the worker with the fewest, which is its home from then on, and tells every worker the
+/// watermark: the rank below which nothing changes any more. One worker decides (the first); of the others only the reports of
+/// the homes and the outcomes of settled conversations reach it. Every process has `threads` workers. `report` gets the tally
+/// after every change, and the observer hears of every conversation that opens. Ends, with the watermark [`Rank::END`], when the
+/// quota is met, or after `stop` when nothing is open any more.
 pub fn slots<'scope>(
     outcomes: Flow<'scope, Completion>,
     reports: Flow<'scope, Report>,
@@ -35,7 +35,7 @@ pub fn slots<'scope>(
     let mut builder = OperatorBuilder::new("slots".into(), scope);
     let mut outcomes = builder.new_input_connection(outcomes, Exchange::new(|_: &Completion| 0), apart.clone());
     let mut reports = builder.new_input_connection(reports, Exchange::new(|_: &Report| 0), apart.clone());
-    let (openings, openings_stream) = builder.new_output_connection::<Vec<Opening>, _>(apart.clone());
+    let (openings, openings_stream) = builder.new_output_connection::<Vec<(u64, Opening)>, _>(apart.clone());
     let (watermarks, watermarks_stream) = builder.new_output_connection::<Vec<Rank>, _>(apart.clone());
     let (news, news_stream) = builder.new_output_connection::<Vec<(u64, News)>, _>(apart);
     let (mut openings, mut watermarks) = (OutputBuilder::from(openings), OutputBuilder::from(watermarks));
@@ -68,12 +68,12 @@ pub fn slots<'scope>(
             let (mut opened, mut told) = (opened.session(opening), told.session(telling));
             told.give_iterator(others().flat_map(|other| latest.iter().map(move |one| (other, one.clone()))));
             while let Some(opening) = quota.open(homes.active()) {
-                let (slot, wave, home) = (opening.slot, opening.wave, opening.slot.home(peers));
+                let (slot, wave, home) = (opening.slot, opening.wave, homes.idlest() as u64);
                 homes.open(home as usize, opening.first_rank());
                 observer.tell(|| Event::Opened { slot, wave });
                 match home / threads {
-                    0 => opened.give(opening),
-                    process => told.give((process * threads, News::Opened(slot, wave))),
+                    0 => opened.give((home, opening)),
+                    process => told.give((process * threads, News::Opened(home, slot, wave))),
                 }
             }
             drop((opened, told));
@@ -92,5 +92,6 @@ pub fn slots<'scope>(
     });
     // What each of them knows stays within its process.
     let openings = openings_stream.concat(follow(news_stream));
-    (openings.exchange(move |opening| opening.slot.home(peers)), watermarks_stream.broadcast())
+    let openings = openings.exchange(|(home, _)| *home).map(|(_, opening)| opening);
+    (openings, watermarks_stream.broadcast())
 }

@@ -74,6 +74,14 @@ impl Watermark {
         self.reports().map(|report| report.open).sum::<u32>() + on_their_way as u32
     }
 
+    /// The home with the fewest conversations that go on, the first of several: whoever is done sooner is given more.
+    pub fn idlest(&self) -> usize {
+        let busy = |home: &usize| {
+            self.latest[*home].map_or(0, |report| report.open as usize) + self.unregistered[*home].1.len()
+        };
+        (0..self.latest.len()).min_by_key(busy).unwrap_or(0)
+    }
+
     /// The latest report of each home.
     pub fn reports(&self) -> impl Iterator<Item = &Report> {
         self.latest.iter().flatten()
@@ -119,5 +127,19 @@ mod tests {
         homes.report(report(0, 1, 9, 0));
         homes.report(report(1, 1, 8, 2));
         assert_eq!((homes.get(Rank::END), homes.active()), (rank(8), 2));
+    }
+
+    #[test]
+    fn whoever_has_the_fewest_conversations_is_the_idlest() {
+        let mut homes = Watermark::new(3);
+        for (home, expected) in [(0, 1), (1, 2), (0, 2), (2, 1)] {
+            homes.open(home, rank(1));
+            assert_eq!(homes.idlest(), expected);
+        }
+        let reports = [(0, 2, 0), (1, 1, 1), (2, 1, 1)];
+        reports.into_iter().for_each(|(home, registered, open)| {
+            homes.report(Report { open, ..report(home, 0, 9, registered) });
+        });
+        assert_eq!(homes.idlest(), 0, "both of its conversations have ended");
     }
 }

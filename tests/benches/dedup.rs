@@ -6,7 +6,7 @@
 
 use dlgforge::cluster::Mesh;
 use dlgforge::domain::{Attempt, Fingerprint, LanguageIndex, Rank, TurnIndex, Wave};
-use dlgforge::operators::dedup::{Claim, dedup};
+use dlgforge::operators::dedup::{Claim, Claimant, dedup};
 use std::cell::Cell;
 use std::net::TcpListener;
 use std::process::Command;
@@ -66,7 +66,7 @@ impl Ends {
             let (nudges, told) = scope.new_input::<Vec<u64>>();
             told.broadcast().inspect(move |tick| reached.set(reached.get().max(*tick)));
             let verdicts = dedup(claimed, marked, earlier);
-            let (ruled, _) = verdicts.exchange(move |((_, (rank, _)), _, _)| rank.slot().home(peers)).probe();
+            let (ruled, _) = verdicts.exchange(|((_, (claimant, _)), _, _)| claimant.home).probe();
             Self { index, peers, claims, watermarks, nudges, nudged, ruled }
         })
     }
@@ -77,7 +77,8 @@ impl Ends {
         for number in 0..count {
             let index = number * self.peers + self.index;
             let question = (tick * OUTSTANDING) * self.peers + index;
-            self.claims.send(((fingerprint(question), rank(tick, index)), tick, 1));
+            let claimant = Claimant { rank: rank(tick, index), home: self.index };
+            self.claims.send(((fingerprint(question), claimant), tick, 1));
         }
         self.reach(tick + 1);
     }
