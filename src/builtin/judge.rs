@@ -124,12 +124,15 @@ fn verdict(measures: &Measures, labels: &[String], question_ok: bool, language: 
         ("incomplete", (0.2..0.6).contains(&relevance)),
         ("vague", length < 0.5 || focus < 0.4),
     ];
+    let reasons = reasons(&faults, labels);
+    // What has a fault is not without one.
+    let score = if reasons.is_empty() { score } else { score.min(8.0) };
     let percent = |share: f64| format!("{:.0}", 100.0 * share);
     let figures = [percent(grounding), percent(relevance), percent(focus), format!("{words:.0}")];
     let [g, r, c, w] = figures.each_ref().map(String::as_str);
     JudgeReply {
         score: score.clamp(0.0, 10.0) as u8,
-        reasons: reasons(&faults, labels),
+        reasons,
         notes: fill(&language.sheet.speech.verdict, &[("g", g), ("r", r), ("c", c), ("w", w)]),
         question_ok,
         answer_ok: score >= 5.0 && grounding >= 0.25,

@@ -30,8 +30,9 @@ pub(super) fn settings(
 ) -> Settings {
     let batch_size = values.get(keys::BATCH_SIZE);
     let total_samples = values.get(keys::TOTAL_SAMPLES);
-    let accept = accept(values, report);
-    let judge = JudgeOptions { granularity: values.get(keys::GRANULARITY), reasons: reasons(values), accept };
+    let reasons = labels(values, keys::REASONS);
+    let accept = accept(values, &reasons, report);
+    let judge = JudgeOptions { granularity: values.get(keys::GRANULARITY), reasons, accept };
     agents::demand_providers(values, report);
     let is_judged = values.get(keys::JUDGE_ENABLED) && values.get(keys::JUDGE_MODE) == JudgeMode::Online;
     let asked = ROLES.iter().filter(|role| role.agent != Agent::Judge || is_judged);
@@ -170,11 +171,13 @@ fn answers(values: &Values) -> AnswerOptions {
     }
 }
 
-/// `judge.accept`; what it requires must be a field of a verdict.
-fn accept(values: &Values, report: &mut Diagnostics) -> Accept {
+/// `judge.accept`; what it requires must be a field of a verdict, and what it rejects one of the labels.
+fn accept(values: &Values, reasons: &[String], report: &mut Diagnostics) -> Accept {
     const REQUIRE: Setting<Texts> = keys::REQUIRE;
+    const REJECT: Setting<Texts> = keys::REJECT_REASONS;
     let mut accept = Accept {
         min_score: values.get(keys::MIN_SCORE),
+        reject_reasons: labels(values, REJECT),
         drop: values.get(keys::ON_FAIL) == OnFail::Drop,
         ..Accept::default()
     };
@@ -187,6 +190,10 @@ fn accept(values: &Values, report: &mut Diagnostics) -> Accept {
                 report.conflict(&[REQUIRE.path], values.place(REQUIRE), text);
             }
         }
+    }
+    for unknown in accept.reject_reasons.iter().filter(|label| !reasons.contains(label)) {
+        let text = format!("`{REJECT}`: `{unknown}` is not one of `{}`: {}.", keys::REASONS, reasons.join(", "));
+        report.conflict(&[REJECT.path], values.place(REJECT), text);
     }
     accept
 }
@@ -253,8 +260,9 @@ fn personas(values: &Values, folders: &Folders, report: &mut Diagnostics) -> Per
     )
 }
 
-fn reasons(values: &Values) -> Vec<String> {
-    let given = values.get(keys::REASONS);
+/// Labels without white space around them, blank ones left out.
+fn labels(values: &Values, key: Setting<Texts>) -> Vec<String> {
+    let given = values.get(key);
     given.iter().map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty()).collect()
 }
 

@@ -396,6 +396,7 @@ keys! {
     MIN_SCORE: u8 = fixed("judge.accept.min_score", |s| s.judge.accept.min_score.to_string()),
         limit(Limit::between(0.0, 10.0)), env(&["JUDGE_MIN_SCORE"]);
     REQUIRE: Texts = fixed("judge.accept.require", required), env(&["JUDGE_REQUIRE"]);
+    REJECT_REASONS: Texts = fixed("judge.accept.reject_reasons", |s| s.judge.accept.reject_reasons.join(", "));
     ON_FAIL: OneOf<OnFail> = fixed(
         "judge.accept.on_fail", |s| if s.judge.accept.drop { "drop" } else { "keep" }.to_owned()
     ), env(&["JUDGE_ON_FAIL"]);

@@ -183,6 +183,15 @@ fn a_configuration_of_the_original_loads_unchanged() {
 }
 
 #[test]
+fn what_the_judge_may_not_name_must_be_a_label() {
+    let error = load(BUILTIN, &[], &["judge.reasons=[vague, other]", "judge.accept.reject_reasons=[vage]"]);
+    let expected = "`judge.accept.reject_reasons`: `vage` is not one of `judge.reasons`: vague, other.";
+    assert!(error.unwrap_err().starts_with(expected));
+    let settings = load(BUILTIN, &[], &["judge.accept.reject_reasons=[' vague ', '']"]).unwrap();
+    assert_eq!(settings.judge.accept.reject_reasons, ["vague"]);
+}
+
+#[test]
 fn the_judge_counts_only_when_it_is_online() {
     for (judge, is_there) in [
         ("{}", false),

@@ -1,6 +1,6 @@
 //! The judge model scores a turn or a whole conversation.
 
-use super::exchange::{Usable, exchange, request};
+use super::exchange::{ReplyError, Usable, exchange, request};
 use super::history::{Exchanged, exchanged, history};
 use super::prompts::Prompts;
 use super::{Granularity, JudgeOptions, reply, schemas};
@@ -52,7 +52,10 @@ impl Judge {
         let Some(task) = task else { return Ok(None) };
         let schema = schemas::judge_schema(&self.options.reasons);
         let request = request(&self.prompts, AGENT, (conversation, Stage::Judge), &[], task, schema)?;
-        let read = |object: &serde_json::Map<_, _>| Ok(reply::judge(object, &self.options.reasons)?);
+        let read = |object: &serde_json::Map<_, _>| {
+            let verdict = reply::judge(object, &self.options.reasons)?;
+            contradiction(&verdict, &self.options.reasons).map_or(Ok(verdict), |fault| Err(ReplyError::Content(fault)))
+        };
         let Usable { value, reasoning, raw, calls } = match exchange(&*self.model, AGENT, request, read).await {
             Ok(usable) => usable,
             Err(failure @ (Failure::Reply { .. } | Failure::Refused { .. } | Failure::Filtered { .. }))
@@ -138,6 +141,27 @@ impl Judge {
     }
 }
 
+/// The least score of what has nothing of substance to improve, and the most of what has a serious fault.
+const FAULTLESS: u8 = 9;
+const FAULTY: u8 = 4;
+
+/// The label of faults that no other label names.
+const OTHER: &str = "other";
+
+/// How a verdict contradicts itself, in words for the model. Where no label need fit, a fault may go without one.
+fn contradiction(verdict: &JudgeReply, labels: &[String]) -> Option<String> {
+    let JudgeReply { score, reasons, answer_ok, .. } = verdict;
+    let wrong = match (*score, reasons.as_slice()) {
+        (FAULTLESS.., []) if !answer_ok => format!("`score` is {score} but `answer_ok` is false"),
+        (FAULTLESS.., [_, ..]) => format!("`score` is {score} but `reasons` names faults ({})", reasons.join(", ")),
+        (..=FAULTY, []) if labels.iter().any(|label| label == OTHER) => {
+            format!("`score` is {score} but `reasons` names no fault")
+        }
+        _ => return None,
+    };
+    Some(format!("{wrong}: look at the answer once more, decide which is right, and change the other"))
+}
+
 fn line(granularity: Granularity, conversation: &Conversation, verdict: &JudgeReply) -> String {
     let tag = match granularity {
         Granularity::Turn => format!("[judge-online] turn={}", conversation.turn_index()),
@@ -195,7 +219,8 @@ mod tests {
     fn stage(model: Arc<Script>, granularity: Granularity) -> Judge {
         let reasons = ["too_vague", "other"].map(String::from).to_vec();
         let prompts = Prompts::load(&PromptOptions::default()).unwrap();
-        let accept = Accept { min_score: 5, answer_ok: true, ..Accept::default() };
+        let accept =
+            Accept { min_score: 5, answer_ok: true, reject_reasons: vec!["other".to_owned()], ..Accept::default() };
         Judge::new(model, Arc::new(prompts), catalogue(), JudgeOptions { granularity, reasons, accept })
     }
 
@@ -286,6 +311,40 @@ mod tests {
                 "{verdict:?}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_verdict_that_contradicts_itself_is_asked_for_again() {
+        let verdict = |score: u8, reasons: &str, answer_ok: bool| {
+            format!(
+                r#"{{"notes": "n", "score": {score}, "reasons": [{reasons}], "question_ok": true, "answer_ok": {answer_ok}}}"#
+            )
+        };
+        for (score, reasons, answer_ok, told) in [
+            (9, r#""too_vague""#, true, "`score` is 9 but `reasons` names faults (too_vague)"),
+            (10, "", false, "`score` is 10 but `answer_ok` is false"),
+            (4, "", true, "`score` is 4 but `reasons` names no fault"),
+        ] {
+            let (wrong, right) = (verdict(score, reasons, answer_ok), verdict(7, r#""other""#, true));
+            let model = Script::texts(&[&wrong, &right]);
+            let made = stage(model.clone(), Granularity::Turn).judge(&answered(1)).await.unwrap().unwrap();
+            assert_eq!(
+                (made.reply.score, made.calls, made.acceptance),
+                (7, 2, Acceptance::Flagged),
+                "a rejected label"
+            );
+            assert!(model.request(1).messages.last().unwrap().content.contains(told), "{told}");
+            let stubborn = Script::texts(&[&wrong, &wrong]);
+            assert_eq!(stage(stubborn, Granularity::Turn).judge(&answered(1)).await.unwrap(), None);
+        }
+        for (score, reasons) in [(8, r#""too_vague""#), (9, ""), (5, ""), (4, r#""other""#)] {
+            let model = Script::texts(&[&verdict(score, reasons, true)]);
+            assert_eq!(stage(model, Granularity::Turn).judge(&answered(1)).await.unwrap().unwrap().calls, 1);
+        }
+        // Where no label need fit, none may.
+        let free =
+            JudgeReply { score: 0, reasons: Vec::new(), notes: String::new(), question_ok: true, answer_ok: false };
+        assert_eq!(contradiction(&free, &["too_vague".to_owned()]), None);
     }
 
     #[tokio::test]

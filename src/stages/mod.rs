@@ -79,7 +79,7 @@ pub struct JudgeOptions {
 }
 
 /// `judge.accept`: which verdicts are good enough, and what becomes of a conversation with another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Accept {
     /// Least score, from 0 to 10; 0 accepts every one.
     pub min_score: u8,
@@ -87,6 +87,8 @@ pub struct Accept {
     pub question_ok: bool,
     /// Whether the answer must be sound.
     pub answer_ok: bool,
+    /// Labels that no verdict may name.
+    pub reject_reasons: Vec<String>,
     /// Whether the conversation is dropped, and not only labelled.
     pub drop: bool,
 }
@@ -95,7 +97,8 @@ impl Accept {
     /// What becomes of a verdict.
     pub fn of(&self, verdict: &JudgeReply) -> Acceptance {
         let sound = (verdict.question_ok || !self.question_ok) && (verdict.answer_ok || !self.answer_ok);
-        match (verdict.score >= self.min_score && sound, self.drop) {
+        let named = verdict.reasons.iter().any(|reason| self.reject_reasons.contains(reason));
+        match (verdict.score >= self.min_score && sound && !named, self.drop) {
             (true, _) => Acceptance::Accepted,
             (false, false) => Acceptance::Flagged,
             (false, true) => Acceptance::Rejected,

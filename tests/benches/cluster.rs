@@ -117,7 +117,7 @@ fn together(commands: Vec<Command>) -> (f64, Vec<f64>) {
 
 fn gain() {
     let project =
-        || Project::with(&builtin("  run_id: r\n  batch_size: 64\n  concurrency: 512\n  total_samples: 1500", ""));
+        || Project::with(&builtin("  run_id: r\n  batch_size: 64\n  concurrency: 128\n  total_samples: 1500", ""));
     let one = || {
         let project = project();
         together(vec![on_core(0, &project.command(&["run", "config.yaml"]))])

@@ -13,7 +13,7 @@ fn manifests_of_earlier_releases_stay_good() {
                 user: {provider: builtin, temperature: 0.5, top_p: 1, max_tokens: 99, extra: {a: 1}}
                 assistant: {provider: builtin}
                 judge: {provider: builtin}
-        judge: {mode: online, reasons: [a, ' b ', ''], accept: {min_score: 1, require: [answer_ok, question_ok]}}
+        judge: {mode: online, reasons: [a, ' b ', ''], accept: {min_score: 1, require: [answer_ok, question_ok], reject_reasons: [a]}}
         coverage: {doc_coverage_fraction: 0.01}
         saving: {output_dir: out/deep, output_columns: {tools: ''}}
         tools: {retrieval: {chunking: {strategy: characters}}}";
@@ -34,6 +34,7 @@ coverage.question_dedup_retries = 3
 coverage.require_retrieval = true
 judge.accept.min_score = 1
 judge.accept.on_fail = keep
+judge.accept.reject_reasons = a
 judge.accept.require = question_ok, answer_ok
 judge.granularity = turn
 judge.mode = online
