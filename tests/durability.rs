@@ -68,7 +68,7 @@ impl Counting {
     /// A project in which no two requests are the same: questions are told apart by a number drawn for each.
     pub fn project(&self) -> Project {
         let more = "coverage: {question_dedup_retries: 3}\nprompts: {path: prompts}";
-        let judge = "judge: {mode: online, accept: {min_score: 1, on_fail: drop}}";
+        let judge = "judge: {mode: online, accept: {min_score: 2, on_fail: repair, repairs: 1}}";
         let config = remote(&self.endpoint.base_url(), RUN, more).replace("judge: {mode: online}", judge);
         let project = Project::with(&config);
         let prompt = fs::read_to_string(shipped("config/prompts/ask.user.j2")).expect("a prompt");
@@ -161,6 +161,7 @@ pub fn undisturbed(counting: &Counting) -> (Files, Duration) {
     {
         assert!(drops.contains_key(reason), "{reason}: {drops:?}");
     }
+    assert!(project.rows("outputs/preferences.jsonl").len() > 1, "some answers were written again");
     (project.outputs(), took)
 }
 

@@ -152,6 +152,39 @@ fn verdicts_label_rows_or_drop_conversations() {
 }
 
 #[test]
+fn what_the_judge_rejects_is_answered_again_and_makes_a_pair() {
+    let judge = "judge: {mode: online, accept: {min_score: 4, on_fail: repair, repairs: 2}}";
+    let endpoint = Endpoint::start(Behaviour::dialogue(Latency::NONE));
+    let project = Project::with(&remote(&endpoint.base_url(), RUN, "").replace("judge: {mode: online}", judge));
+    let ran = project.generate(&[]);
+    assert!(ran.stdout.contains("conversations  24 of 24 accepted"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("answered again after a verdict"), "{}", ran.stdout);
+    let turns = project.rows("outputs/turns.jsonl");
+    assert!(turns.iter().all(|turn| turn["judge_score"].as_u64() >= Some(4)), "only what is accepted is trained on");
+    let pairs = project.rows("outputs/preferences.jsonl");
+    assert!(pairs.len() > 10, "{} pairs of {} turns", pairs.len(), turns.len());
+    for pair in &pairs {
+        let is_turn = |turn: &&Value| ["conversation_id", "turn_index"].iter().all(|key| turn[*key] == pair[*key]);
+        let turn = turns.iter().find(is_turn).expect("a turn that is trained on");
+        let prompt = pair["prompt"].as_array().expect("messages");
+        assert_eq!(prompt.len() as u64, 2 * turn["turn_index"].as_u64().expect("a number") - 1);
+        assert_eq!(prompt.last().expect("the question")["content"], turn["user_message"]);
+        assert_eq!(pair["chosen"][0]["content"], turn["assistant_message"]);
+        assert_ne!(pair["rejected"][0]["content"], turn["assistant_message"]);
+        let [chosen, rejected] = ["score_chosen", "score_rejected"].map(|key| pair[key].as_u64().expect("a score"));
+        assert!(rejected < 4 && chosen >= 4 && chosen == turn["judge_score"], "{pair}");
+    }
+    // The assistant was shown what was wrong.
+    let again = endpoint.log().iter().filter(|asked| asked.to_string().contains("and is not good enough:")).count();
+    assert!(again >= pairs.len(), "{again} requests for {} pairs", pairs.len());
+    let drops = project.drops();
+    assert!(drops.keys().all(|reason| reason == "judge_rejected"), "after the last of them it is dropped: {drops:?}");
+    let kept = Project::with(&remote(&endpoint.base_url(), RUN, ""));
+    kept.generate(&[]);
+    assert!(!kept.path("outputs/preferences.jsonl").exists(), "where nothing is repaired there are no pairs");
+}
+
+#[test]
 fn the_built_in_model_wants_documents_in_every_language() {
     let project = Project::empty();
     let run = "  total_samples: 1\n  target_languages: [en, fr]";

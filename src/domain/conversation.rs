@@ -15,6 +15,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
 
+/// More requests than a stage ever makes for one word: so far apart are their numbers where it is asked for again.
+const REQUESTS: u16 = 100;
+
 /// A conversation: pure data, which can be written, read back and handed to another process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Conversation {
@@ -69,7 +72,8 @@ impl Conversation {
 
     /// The place of the first request a stage makes for the turn being made.
     pub fn place(&self, stage: Stage) -> Place {
-        Place { slot: self.slot, turn: self.turn_index(), attempt: self.round.attempt, stage, round: 0 }
+        let round = self.round.rejected.len() as u16 * REQUESTS;
+        Place { slot: self.slot, turn: self.turn_index(), attempt: self.round.attempt, stage, round }
     }
 
     /// Rank of its question at this turn and attempt.
@@ -91,6 +95,9 @@ pub struct Round {
     pub answer: Option<Answer>,
     /// The judge's verdict, once given.
     pub judgement: Option<Judgement>,
+    /// Answers before this one that the judge has rejected, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<RejectedAnswer>,
 }
 
 /// A turn whose question was accepted and answered.
@@ -106,6 +113,25 @@ pub struct Turn {
     pub answer: Answer,
     /// The judge's verdict, under `judge.granularity: turn`.
     pub judgement: Option<Judgement>,
+    /// Answers before this one that the judge has rejected, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<RejectedAnswer>,
+}
+
+/// An answer in whose place another one was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RejectedAnswer {
+    /// The answer as the assistant model gave it.
+    pub answer: Answer,
+    /// The verdict that does not meet `judge.accept`.
+    pub judgement: Judgement,
+}
+
+impl RejectedAnswer {
+    /// Requests that the answer and its verdict took.
+    pub fn calls(&self) -> u32 {
+        self.answer.calls + self.judgement.calls
+    }
 }
 
 /// A question as the user model asked it.
@@ -206,8 +232,21 @@ pub enum Judged {
     Nothing,
     /// The turn just made.
     Turn(Judgement),
+    /// The turn just made, once it was answered again.
+    Repaired(Box<Repaired>),
     /// The whole conversation, now that it is over.
     Conversation(Judgement),
+}
+
+/// A turn that was answered again because the judge rejected its answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Repaired {
+    /// The answers that it rejected, in order.
+    pub rejected: Vec<RejectedAnswer>,
+    /// The answer that was given last.
+    pub answer: Answer,
+    /// The verdict on the last answer.
+    pub judgement: Judgement,
 }
 
 /// Why a conversation could not go on.

@@ -17,7 +17,14 @@ pub fn used(question: &str) -> Used {
 
 /// A complete turn, accepted at its first attempt and not judged.
 pub fn turn(index: u16, question: Question, answer: Answer) -> Turn {
-    Turn { index: TurnIndex(index), attempt: Attempt(0), question: question.into(), answer, judgement: None }
+    Turn {
+        index: TurnIndex(index),
+        attempt: Attempt(0),
+        question: question.into(),
+        answer,
+        judgement: None,
+        rejected: Vec::new(),
+    }
 }
 
 /// A verdict that was accepted, without a reason to complain.

@@ -117,6 +117,19 @@ pub struct AnswerTask {
     pub full_trace: bool,
     /// The user model's whole reply.
     pub user_reply: UserReply,
+    /// The last answer to the question that the judge did not accept, where it has rejected one.
+    pub rejected: Option<RejectedReply>,
+}
+
+/// What the assistant is shown of an answer that the judge did not accept.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RejectedReply {
+    /// The answer as it was given.
+    pub message: String,
+    /// The labels of its faults.
+    pub reasons: Vec<String>,
+    /// The words of the judge about it.
+    pub notes: String,
 }
 
 /// When the knowledge base is searched for an answer: `tools.retrieval.mode`.

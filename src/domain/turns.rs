@@ -17,6 +17,8 @@ pub struct Turns {
     pub unknown_citations: u64,
     /// Those whose verdict does not meet `judge.accept`.
     pub flagged: u64,
+    /// Those that were answered again because the judge rejected an answer.
+    pub repaired: u64,
     /// Those without a verdict, of their own or on the whole conversation.
     pub unjudged: u64,
     /// Verdicts on those of accepted conversations, and on such conversations.
@@ -41,6 +43,7 @@ impl Turns {
             unretrieved: count(|turn| turn.answer.retrieved.is_empty()),
             unsupported: count(|turn| !turn.answer.unsupported_numbers.is_empty()),
             unknown_citations: count(|turn| !turn.answer.unknown_citations.is_empty()),
+            repaired: count(|turn| !turn.rejected.is_empty()),
             flagged: count(|turn| {
                 turn.judgement.as_ref().is_some_and(|judgement| judgement.acceptance != Acceptance::Accepted)
             }),
@@ -59,6 +62,7 @@ impl Turns {
         self.unsupported += more.unsupported;
         self.unknown_citations += more.unknown_citations;
         self.flagged += more.flagged;
+        self.repaired += more.repaired;
         self.unjudged += more.unjudged;
         self.verdicts += more.verdicts;
         self.scores += more.scores;

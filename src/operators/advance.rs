@@ -1,7 +1,7 @@
 //! `advance`: a judged round becomes a turn, and the conversation goes on or is finished.
 
 use super::{Flow, InFlight};
-use crate::domain::{Acceptance, DropReason, Failure, Judged, Judgement, Outcome, Round, Turn};
+use crate::domain::{Acceptance, DropReason, Failure, Judged, Judgement, Outcome, Repaired, Round, Turn};
 use std::sync::Arc;
 use timely::dataflow::operators::vec::{Map, Partition};
 
@@ -36,6 +36,11 @@ fn advanced(mut conversation: InFlight, judged: Result<Judged, Failure>) -> InFl
     let (of_turn, of_conversation) = match judged {
         Judged::Nothing => (None, None),
         Judged::Turn(judgement) => (Some(judgement), None),
+        Judged::Repaired(repaired) => {
+            let Repaired { rejected, answer, judgement } = *repaired;
+            (conversation.round.rejected, conversation.round.answer) = (rejected, Some(answer));
+            (Some(judgement), None)
+        }
         Judged::Conversation(judgement) => (None, Some(judgement)),
     };
     let rejected = of_turn.as_ref().or(of_conversation.as_ref()).and_then(rejection);
@@ -44,10 +49,10 @@ fn advanced(mut conversation: InFlight, judged: Result<Judged, Failure>) -> InFl
         return conversation;
     }
     let index = conversation.turn_index();
-    if let Round { attempt, question: Some(question), answer: Some(answer), .. } =
+    if let Round { attempt, question: Some(question), answer: Some(answer), rejected, .. } =
         std::mem::take(&mut conversation.round)
     {
-        conversation.turns.push(Arc::new(Turn { index, attempt, question, answer, judgement: of_turn }));
+        conversation.turns.push(Arc::new(Turn { index, attempt, question, answer, judgement: of_turn, rejected }));
     }
     // The turn stays, with its verdict: its question has been asked.
     conversation.outcome = rejected.map(Outcome::Dropped);

@@ -8,8 +8,8 @@ use super::InFlight;
 use super::events::Event;
 use super::watermark::Report;
 use crate::domain::{
-    Attempt, ChunkIndex, DropReason, Failure, Fingerprint, Observer, Outcome, Question, Rank, Round, Slot, Tick,
-    TurnIndex,
+    Attempt, ChunkIndex, DropReason, Failure, Fingerprint, Observer, Outcome, Question, Rank, RejectedAnswer, Round,
+    Slot, Tick, TurnIndex,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -114,7 +114,10 @@ impl Path {
         let turn = usize::from(self.steps[step].turn.0) - 1;
         let asked = self.steps[step + 1..].iter().map(|step| step.question.calls);
         let turns = self.conversation.turns.iter().skip(turn);
-        let answered = turns.map(|turn| turn.answer.calls + turn.judgement.as_ref().map_or(0, |made| made.calls));
+        let answered = turns.map(|turn| {
+            let rejected = turn.rejected.iter().map(RejectedAnswer::calls).sum::<u32>();
+            rejected + turn.answer.calls + turn.judgement.as_ref().map_or(0, |made| made.calls)
+        });
         let in_flight = self.status == Status::Going && self.steps.last().is_some_and(|step| step.won.is_some());
         asked.chain(answered).map(u64::from).sum::<u64>() + u64::from(in_flight)
     }

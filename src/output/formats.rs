@@ -4,7 +4,7 @@
 use super::rows::Parts;
 use super::{
     conversations, conversations_index, conversations_sharegpt, conversations_sharegpt_judged, coverage_ledger,
-    dropped, parquet, run_state, synthetic_qa, turns,
+    dropped, parquet, preferences, run_state, synthetic_qa, turns,
 };
 use crate::files::{FilesError, Lines};
 use serde::{Deserialize, Serialize};
@@ -28,12 +28,13 @@ impl Format {
 }
 
 /// All files of rows, in the order in which they are written and told of.
-const FORMATS: [Format; 7] = [
+const FORMATS: [Format; 8] = [
     synthetic_qa::FORMAT,
     conversations_index::FORMAT,
     conversations_sharegpt::FORMAT,
     conversations_sharegpt_judged::FORMAT,
     turns::FORMAT,
+    preferences::FORMAT,
     coverage_ledger::FORMAT,
     dropped::FORMAT,
 ];
@@ -66,6 +67,8 @@ impl TryFrom<Vec<String>> for Files {
 impl Files {
     /// The name of the documents of conversations, from which all other files can be made.
     pub const CONVERSATIONS: &str = conversations::NAME;
+    /// The name of the pairs of answers of which the judge has rejected one.
+    pub const PREFERENCES: &str = preferences::NAME;
 
     /// Every name, in the order in which files are told of.
     pub fn names() -> Vec<&'static str> {
@@ -86,6 +89,12 @@ impl Files {
         let unknown = names.iter().map(|name| name.trim()).find(|name| !Self::names().contains(name));
         let is_named = |known: &&str| names.iter().any(|name| name.trim() == *known);
         unknown.map_or_else(|| Ok(Self(Self::names().into_iter().filter(is_named).collect())), Err)
+    }
+
+    /// The same without the file of this name.
+    pub fn without(mut self, name: &str) -> Self {
+        self.0.retain(|known| *known != name);
+        self
     }
 
     /// Whether a file is written because it is asked for.

@@ -27,6 +27,7 @@ mod error;
 mod formats;
 pub mod logs;
 mod parquet;
+mod preferences;
 mod recorder;
 mod rendered;
 mod rows;
@@ -43,6 +44,7 @@ pub use conversations_index::IndexRow;
 pub use conversations_sharegpt::ShareGpt;
 pub use error::OutputError;
 pub use formats::Files;
+pub use preferences::{ChatMessage, PreferenceRow};
 pub use recorder::{Begins, Recorder, clear_leftovers, expect_whole};
 pub use rendered::{Entry, Rendered, Renderer};
 pub use rows::{

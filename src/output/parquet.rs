@@ -2,6 +2,7 @@
 
 use super::rows::{Message, Metadata, Parts, ToolMessage, mean_score, messages};
 use super::turns::TurnRow;
+use super::{Options, preferences};
 use crate::domain::{JudgeReply, Turn};
 use crate::files::{FilesError, Kind, Layout, Lines};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -11,23 +12,54 @@ use std::sync::Arc;
 /// Its name in `saving.files`.
 pub(super) const NAME: &str = "parquet";
 
-/// The files of a shard; the version of their schemas is in the key-value metadata of each.
-pub(super) const LAYOUT: Layout = Layout {
-    folder: NAME,
-    version: "6",
-    kinds: &[
-        Kind { name: "conversations", schema: ConversationColumns::schema },
-        Kind { name: "turns", schema: TurnColumns::schema },
-    ],
-};
+/// The version of the schemas, in the key-value metadata of every file.
+const VERSION: &str = "6";
+
+/// The files of a shard; pairs of answers have one where they are asked for.
+const KINDS: [Kind; 3] = [
+    Kind { name: "conversations", schema: ConversationColumns::schema },
+    Kind { name: "turns", schema: TurnColumns::schema },
+    Kind { name: preferences::NAME, schema: preference_schema },
+];
+
+/// The files of a shard of a run with these options.
+pub(super) fn layout(options: &Options) -> Layout {
+    const ALL: &[Kind] = &KINDS;
+    let kinds = if options.files.has(preferences::NAME) { ALL } else { &ALL[..2] };
+    Layout { folder: NAME, version: VERSION, kinds }
+}
 
 /// The rows of a conversation, for each kind.
-pub(super) fn rows(parts: &Parts) -> Result<[Lines; 2], FilesError> {
+pub(super) fn rows(parts: &Parts) -> Result<Vec<Lines>, FilesError> {
     const WHAT: &str = "row of a Parquet shard";
-    let [mut conversations, mut turns] = [Lines::default(), Lines::default()];
+    let [mut conversations, mut turns, mut pairs] = [Lines::default(), Lines::default(), Lines::default()];
     conversations.push(WHAT, &ConversationColumns::of(parts))?;
     parts.conversation.turns.iter().try_for_each(|turn| turns.push(WHAT, &TurnColumns::of(parts, turn)))?;
-    Ok([conversations, turns])
+    preferences::pairs(parts).try_for_each(|pair| pairs.push(WHAT, &pair))?;
+    let mut rows = vec![conversations, turns, pairs];
+    rows.truncate(layout(parts.options).kinds.len());
+    Ok(rows)
+}
+
+/// Schema of `preferences-*.parquet`, whose rows are those of `preferences.jsonl`.
+fn preference_schema() -> SchemaRef {
+    let messages = |name| list(name, record(["role", "content"]));
+    Arc::new(Schema::new(vec![
+        text("conversation_id"),
+        always("turn_index", DataType::UInt16),
+        text("language"),
+        messages("prompt"),
+        messages("chosen"),
+        messages("rejected"),
+        always("score_chosen", DataType::UInt8),
+        always("score_rejected", DataType::UInt8),
+        list("reasons_rejected", DataType::Utf8),
+        text("notes_rejected"),
+        list("unsupported_numbers_rejected", DataType::Utf8),
+        text("assistant_agent"),
+        text("conversation_status"),
+        text("run_id"),
+    ]))
 }
 
 /// A row of `conversations-*.parquet`: messages, what `metadata` tells, and the verdict.
@@ -293,7 +325,7 @@ mod tests {
     fn write(folder: &Path, conversations: &[Conversation]) -> Vec<WrittenFile> {
         let (facts, catalogue, options) = (sample::facts(), sample::catalogue(), sample::options(folder));
         let files = BTreeMap::new();
-        let mut shards = Shards::open(folder, LAYOUT, facts.run_id.clone(), &files, false, None).unwrap();
+        let mut shards = Shards::open(folder, layout(&options), facts.run_id.clone(), &files, false, None).unwrap();
         let context = Context { options: &options, facts: &facts, catalogue: &catalogue };
         let times = Times { utc: sample::stamp().utc(), utc_z: String::new() };
         for conversation in conversations {
@@ -315,7 +347,7 @@ mod tests {
     fn read(path: &Path) -> RecordBatch {
         let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
         let told = reader.metadata().file_metadata().key_value_metadata().unwrap().clone();
-        for (key, value) in [("run_id", "run-1"), ("schema", LAYOUT.version), ("version", env!("CARGO_PKG_VERSION"))] {
+        for (key, value) in [("run_id", "run-1"), ("schema", VERSION), ("version", env!("CARGO_PKG_VERSION"))] {
             let key = format!("dlgforge.{key}");
             assert!(told.iter().any(|pair| pair.key == key && pair.value.as_deref() == Some(value)), "{key}");
         }
@@ -385,6 +417,27 @@ mod tests {
     }
 
     #[test]
+    fn pairs_of_answers_have_a_file_where_they_are_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &two());
+        let batch = read(&folder.path().join("parquet/preferences-run-1-00000.parquet"));
+        assert_eq!((batch.num_rows(), batch.schema()), (1, preference_schema()));
+        let column = |name| batch.column_by_name(name).unwrap();
+        let said = |name| {
+            let messages = column(name).as_list::<i32>().value(0);
+            let content = messages.as_struct().column_by_name("content").unwrap().as_string::<i32>().clone();
+            content.iter().flatten().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!((said("prompt").len(), said("prompt")[2].as_str()), (3, "وهل تُختبر؟"));
+        assert_eq!([said("chosen"), said("rejected")].concat(), ["نعم، تُختبر الاستعادة.", "لا أعرف، ربما 7 مرات."]);
+        let score = |name| column(name).as_primitive::<UInt8Type>().value(0);
+        assert_eq!((score("score_chosen"), score("score_rejected")), (8, 2));
+        let options = sample::options(folder.path());
+        let without = Options { files: options.files.clone().without(preferences::NAME), ..options };
+        assert_eq!(layout(&without).kinds.len(), 2);
+    }
+
+    #[test]
     fn a_shard_is_a_range_of_slots() {
         let folder = tempfile::tempdir().unwrap();
         let slots = [(0, 0), (0, 999), (0, 2000), (1, 0), (1, 1)];
@@ -399,13 +452,16 @@ mod tests {
             [
                 ("parquet/conversations-run-1-00000.parquet", 2),
                 ("parquet/turns-run-1-00000.parquet", 4),
+                ("parquet/preferences-run-1-00000.parquet", 2),
                 ("parquet/conversations-run-1-00001.parquet", 1),
                 ("parquet/turns-run-1-00001.parquet", 2),
+                ("parquet/preferences-run-1-00001.parquet", 1),
                 ("parquet/conversations-run-1-00002.parquet", 2),
                 ("parquet/turns-run-1-00002.parquet", 4),
+                ("parquet/preferences-run-1-00002.parquet", 2),
             ]
         );
-        assert_eq!(fs::read_dir(folder.path().join(NAME)).unwrap().count(), 6, "no temporary file is left");
+        assert_eq!(fs::read_dir(folder.path().join(NAME)).unwrap().count(), 9, "no temporary file is left");
         assert!(written.iter().all(|file| file.bytes > 0));
     }
 

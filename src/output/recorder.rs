@@ -93,7 +93,8 @@ impl Recorder {
                 settled.iter().rev().find(has_rows).map(|one| one.slot)
             }
         };
-        let open = || Shards::open(root, parquet::LAYOUT, facts.run_id.clone(), &folder.files, folder.died, last);
+        let open =
+            || Shards::open(root, parquet::layout(options), facts.run_id.clone(), &folder.files, folder.died, last);
         let shards = options.files.has(parquet::NAME).then(open).transpose()?;
         let spool = known(&run_state::spool(&facts.run_id), Existing::Truncate);
         let state = RunState::open(root, facts, spool)?;

@@ -92,7 +92,7 @@ impl Renderer {
                 document = Some(Document { place, bytes });
             }
             if self.options.files.has(parquet::NAME) && parts.is_trained_on() {
-                rows.extend(parquet::rows(&parts)?);
+                rows = parquet::rows(&parts)?;
             }
         }
         let entry = Entry(run_state::slot(&parts)?);

@@ -6,8 +6,8 @@ use crate::domain::reply::{
 };
 use crate::domain::{
     Acceptance, Answer, AssistantReply, Attempt, Catalogue, ChunkIndex, Conversation, DropReason, Found, Json,
-    Judgement, LanguageIndex, Normalisation, Outcome, Persona, Question, QuestionMode, Scores, SearchHit, Slot,
-    SourceIndex, ToolDefinition, ToolEvent, Turn, UserReply, fixtures,
+    Judgement, LanguageIndex, Normalisation, Outcome, Persona, Question, QuestionMode, RejectedAnswer, Scores,
+    SearchHit, Slot, SourceIndex, ToolDefinition, ToolEvent, Turn, UserReply, fixtures,
 };
 use crate::store::{Run, State};
 use serde_json::json;
@@ -139,7 +139,17 @@ pub(crate) fn sample_conversation() -> Conversation {
     second.answer.reasoning = Some("recall rehearsals".into());
     second.answer.unsupported_numbers = vec!["12".into()];
     second.answer.unknown_citations = vec!["P9".into()];
+    second.rejected = vec![rejected()];
     conversation(0, "ar", "run-1-ar-0000", vec![first, second], Outcome::Completed)
+}
+
+/// An answer that the judge has rejected, about the second passage.
+pub(crate) fn rejected() -> RejectedAnswer {
+    let mut answer = answered("وهل تُختبر؟", "لا أعرف، ربما 7 مرات.");
+    answer.retrieved = vec![Found::Chunk(ChunkIndex(1)).into()];
+    answer.used = vec![ChunkIndex(1)];
+    answer.unsupported_numbers = vec!["7".into()];
+    RejectedAnswer { answer, judgement: Judgement { acceptance: Acceptance::Rejected, ..judgement(2) } }
 }
 
 /// One turn of three in English, not judged by turn but as a whole; then every question was a duplicate.

@@ -204,6 +204,8 @@ fn change(key: &str, then: Option<&String>, now: Option<&String>) -> Option<Stri
         (Some(then), Some(now)) if then == now => None,
         (Some(then), Some(now)) if is_digest(then) && is_digest(now) => Some(format!("{key} (changed)")),
         (Some(then), Some(now)) => Some(format!("{key} (was {}, is {})", told(then), told(now))),
+        // Other versions do not tell of it.
+        (Some(empty), None) | (None, Some(empty)) if empty.is_empty() => None,
         (Some(_), None) => Some(format!("{key} (gone)")),
         (None, Some(_)) => Some(format!("{key} (new)")),
         (None, None) => None,
@@ -281,6 +283,8 @@ mod tests {
             (Some(""), Some("2"), Some("k (was empty, is 2)")),
             (Some("1"), None, Some("k (gone)")),
             (None, Some("2"), Some("k (new)")),
+            (None, Some(""), None),
+            (Some(""), None, None),
         ] {
             let [then, now] = [then, now].map(|value| value.map(str::to_owned));
             assert_eq!(change("k", then.as_ref(), now.as_ref()).as_deref(), expected);

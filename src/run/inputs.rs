@@ -20,7 +20,7 @@ use crate::plan::{
 use crate::providers::{self, AgentOptions, AttachError, Serper, Shared};
 use crate::servers::ServerError;
 use crate::settings::{PersonaSource, Settings, TopicSource, WebSettings, digest};
-use crate::stages::{Ask, Checks, Granularity, Judge, PromptError, Prompts, Responder};
+use crate::stages::{Ask, Checks, Judge, JudgeOptions, PromptError, Prompts, Responder, Review};
 use crate::store::{Kept, StoreError};
 use crate::tools::{KeptWeb, KnowledgeSearch, SearchMeter, Tool, Toolbox, Web, WebSearch};
 use std::collections::BTreeMap;
@@ -269,17 +269,18 @@ impl Sources {
             let model = behind(model, Agent::Judge);
             Arc::new(Judge::new(model, prompts.clone(), self.catalogue.clone(), settings.judge.clone()))
         });
+        let JudgeOptions { granularity, accept, .. } = &settings.judge;
         Stages {
             open: opener(settings, facts, plan),
             ask: stage(move |conversation| {
                 let ask = ask.clone();
                 async move { ask.ask(Asking { conversation: &conversation, coverage: &conversation.coverage }).await }
             }),
+            judge: judging(judge.map(|judge| Review::new(judge, responder.clone(), *granularity, accept.repairs))),
             answer: stage(move |conversation| {
                 let responder = responder.clone();
                 async move { responder.answer(&conversation).await }
             }),
-            judge: judging(judge, settings.judge.granularity),
         }
     }
 
@@ -362,16 +363,15 @@ where
     Arc::new(move |conversation| Box::pin(work(conversation)))
 }
 
-fn judging(judge: Option<Arc<Judge>>, granularity: Granularity) -> Stage<Judged> {
+fn judging(review: Option<Review>) -> Stage<Judged> {
+    let review = review.map(Arc::new);
     stage(move |conversation| {
-        let judge = judge.clone();
+        let review = review.clone();
         async move {
-            let Some(judge) = judge else { return Ok(Judged::Nothing) };
-            Ok(match judge.judge(&conversation).await? {
-                None => Judged::Nothing,
-                Some(judgement) if granularity == Granularity::Turn => Judged::Turn(judgement),
-                Some(judgement) => Judged::Conversation(judgement),
-            })
+            match review {
+                Some(review) => review.judged(&conversation).await,
+                None => Ok(Judged::Nothing),
+            }
         }
     })
 }

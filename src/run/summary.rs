@@ -182,9 +182,13 @@ impl Summary {
         }
         let Tally { duplicates, rollbacks, wasted, lag, turns, .. } = self.tally;
         let below = if turns.flagged > 0 { format!(", {} below judge.accept", turns.flagged) } else { String::new() };
+        let again = match turns.repaired {
+            0 => String::new(),
+            repaired => format!(", {repaired} answered again after a verdict"),
+        };
         let text = format!(
             "{}, {} without a retrieved passage, {} with numbers that no passage has, {} with citations of what was not \
-             found{below}",
+             found{below}{again}",
             turns.all, turns.unretrieved, turns.unsupported, turns.unknown_citations
         );
         row(f, "turns", &text)?;

@@ -6,7 +6,7 @@ use super::cluster::cluster;
 use super::error::Diagnostics;
 use super::folders::Folders;
 use super::keys::listed;
-use super::types::{Setting, Text, Texts};
+use super::types::{OneOf, Setting, Text, Texts};
 use super::values::Values;
 use super::{
     Flags, PersonaSource, PlanSettings, Resume, Settings, TopicSource, retrieval, servers, storage, table as keys, web,
@@ -14,7 +14,7 @@ use super::{
 use crate::domain::{Agent, Agents};
 use crate::output;
 use crate::plan;
-use crate::stages::{Accept, AnswerOptions, JudgeOptions, PromptOptions};
+use crate::stages::{Accept, AnswerOptions, Granularity, JudgeOptions, PromptOptions};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,7 +41,10 @@ pub(super) fn settings(
     hint_at_the_judge(values, report);
     agents::demand_models(&agents, &serving, report);
     let budget = agents::budget(values, &agents, report);
-    let output = output_options(values, folders, report);
+    let mut output = output_options(values, folders, report);
+    if judge.accept.repairs == 0 || !is_judged {
+        output.files = output.files.without(output::Files::PREFERENCES);
+    }
     let beside = output.folder.parent().filter(|_| output.folder != folders.root);
     let logs = beside.unwrap_or(&folders.root).join("logs");
     servers::complete(&mut serving, &agents, &logs);
@@ -175,12 +178,22 @@ fn answers(values: &Values) -> AnswerOptions {
 fn accept(values: &Values, reasons: &[String], report: &mut Diagnostics) -> Accept {
     const REQUIRE: Setting<Texts> = keys::REQUIRE;
     const REJECT: Setting<Texts> = keys::REJECT_REASONS;
+    let on_fail = values.get(keys::ON_FAIL);
     let mut accept = Accept {
         min_score: values.get(keys::MIN_SCORE),
         reject_reasons: labels(values, REJECT),
-        drop: values.get(keys::ON_FAIL) == OnFail::Drop,
+        drop: on_fail != OnFail::Keep,
+        repairs: if on_fail == OnFail::Repair { values.get(keys::REPAIRS) } else { 0 },
         ..Accept::default()
     };
+    if on_fail == OnFail::Repair && values.get(keys::GRANULARITY) == Granularity::Conversation {
+        const ON_FAIL: Setting<OneOf<OnFail>> = keys::ON_FAIL;
+        let text = format!(
+            "`{ON_FAIL}: repair` answers a turn again, and so needs `{}: turn`; a whole conversation can only be kept or dropped.",
+            keys::GRANULARITY
+        );
+        report.conflict(&[ON_FAIL.path, keys::GRANULARITY.path], values.place(ON_FAIL), text);
+    }
     for name in values.get(REQUIRE) {
         match name.trim() {
             "question_ok" => accept.question_ok = true,

@@ -18,7 +18,7 @@ use crate::knowledge::embeddings::{Backend, Device};
 use crate::output::logs::LogLevel;
 use crate::plan::{Distribution, MatchLanguage};
 use crate::providers::AgentOptions;
-use crate::stages::Granularity;
+use crate::stages::{Accept, Granularity};
 use crate::traffic;
 use serde_json::Value;
 
@@ -397,9 +397,10 @@ keys! {
         limit(Limit::between(0.0, 10.0)), env(&["JUDGE_MIN_SCORE"]);
     REQUIRE: Texts = fixed("judge.accept.require", required), env(&["JUDGE_REQUIRE"]);
     REJECT_REASONS: Texts = fixed("judge.accept.reject_reasons", |s| s.judge.accept.reject_reasons.join(", "));
-    ON_FAIL: OneOf<OnFail> = fixed(
-        "judge.accept.on_fail", |s| if s.judge.accept.drop { "drop" } else { "keep" }.to_owned()
-    ), env(&["JUDGE_ON_FAIL"]);
+    ON_FAIL: OneOf<OnFail> = fixed("judge.accept.on_fail", |s| on_fail(&s.judge.accept).to_owned()),
+        env(&["JUDGE_ON_FAIL"]);
+    REPAIRS: u16 = fixed("judge.accept.repairs", |s| optional(Some(s.judge.accept.repairs).filter(|repairs| *repairs > 0))),
+        limit(Limit::between(1.0, 10.0));
 }
 
 keys! {
@@ -456,6 +457,14 @@ fn required(settings: &Settings) -> String {
     let accept = &settings.judge.accept;
     let required = [("question_ok", accept.question_ok), ("answer_ok", accept.answer_ok)];
     required.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name).collect::<Vec<_>>().join(", ")
+}
+
+fn on_fail(accept: &Accept) -> &'static str {
+    match accept {
+        Accept { repairs: 1.., .. } => "repair",
+        Accept { drop: true, .. } => "drop",
+        _ => "keep",
+    }
 }
 
 /// The output folder from the root: rows tell of files from there.

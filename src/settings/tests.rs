@@ -1,6 +1,7 @@
 //! The whole way from a file to settings; what a single step does is tested beside it.
 
 mod coverage;
+mod judge;
 mod manifest;
 
 use super::*;
@@ -180,39 +181,6 @@ fn a_configuration_of_the_original_loads_unchanged() {
     let cluster = load(ORIGINAL, &env, &["run.distributed.enabled=true", "run.distributed.ray.address=auto"]);
     let cluster = cluster.unwrap().cluster.unwrap();
     assert_eq!((cluster.launcher, cluster.processes, cluster.ray.cpus), (Launcher::Ray, 5, 2.0));
-}
-
-#[test]
-fn what_the_judge_may_not_name_must_be_a_label() {
-    let error = load(BUILTIN, &[], &["judge.reasons=[vague, other]", "judge.accept.reject_reasons=[vage]"]);
-    let expected = "`judge.accept.reject_reasons`: `vage` is not one of `judge.reasons`: vague, other.";
-    assert!(error.unwrap_err().starts_with(expected));
-    let settings = load(BUILTIN, &[], &["judge.accept.reject_reasons=[' vague ', '']"]).unwrap();
-    assert_eq!(settings.judge.accept.reject_reasons, ["vague"]);
-}
-
-#[test]
-fn the_judge_counts_only_when_it_is_online() {
-    for (judge, is_there) in [
-        ("{}", false),
-        ("{mode: offline}", false),
-        ("{mode: online, enabled: false}", false),
-        ("{mode: online, granularity: conv, reasons: [a, b]}", true),
-    ] {
-        let text = format!("{}judge: {judge}\n", BUILTIN.replace("}}}", "}, judge: {provider: builtin}}}"));
-        let Settings { agents, judge, .. } = load(&text, &[], &[]).unwrap();
-        assert_eq!(agents.get(Agent::Judge).is_some(), is_there, "{text}");
-        if let Some(agent) = agents.get(Agent::Judge) {
-            assert_eq!((agent.agent, agent.model.as_str()), (Agent::Judge, ""));
-            assert_eq!(judge.granularity, Granularity::Conversation);
-            assert_eq!(judge.reasons, ["a", "b"]);
-        }
-    }
-    let error = with_builtin("judge: {mode: online}").unwrap_err();
-    assert!(
-        error.contains("Missing LLM model for required agent(s): qa_judge. Set `llm.agents.judge.model`, or"),
-        "{error}"
-    );
 }
 
 #[test]

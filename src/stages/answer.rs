@@ -11,8 +11,8 @@ use super::reply::{self, Basis, Grounded};
 use super::retrieve::{Retrieved, Tools};
 use super::schemas;
 use super::text::{clean, shortened};
-use crate::domain::task::{AnswerTask, RetrievalMode};
-use crate::domain::{Agent, Answer, Conversation, Failure, Language, Passage, Question, Stage, Task};
+use crate::domain::task::{AnswerTask, RejectedReply, RetrievalMode};
+use crate::domain::{Agent, Answer, Conversation, Failure, Language, Passage, Question, RejectedAnswer, Stage, Task};
 use crate::knowledge::Index;
 use crate::llm::{ChatReply, ChatRequest, Finish, Model};
 use crate::tools::{SEARCH, Toolbox, WEB_SEARCH};
@@ -153,6 +153,11 @@ impl Responder {
             passages: passages.to_vec(),
             full_trace: self.options.full_trace,
             user_reply: question.reply.clone(),
+            rejected: conversation.round.rejected.last().map(|RejectedAnswer { answer, judgement }| RejectedReply {
+                message: answer.reply.assistant_message.clone(),
+                reasons: judgement.reply.reasons.clone(),
+                notes: judgement.reply.notes.clone(),
+            }),
         })
     }
 
@@ -174,9 +179,10 @@ impl Responder {
             let grounded = reply::assistant(object, basis)?;
             let message = grounded.reply.assistant_message.as_str();
             let history = &exchanged(&conversation.turns);
+            let rejected = &conversation.round.rejected;
             let assistant = &conversation.assistant_persona.rendered();
             let answered =
-                Answered { message, assistant, question: asked, history, quotes: &grounded.quotes, passages };
+                Answered { message, assistant, question: asked, history, rejected, quotes: &grounded.quotes, passages };
             self.checks.answer(&answered, &request.schema, &Language::of(&conversation.language))?;
             Ok(grounded)
         })

@@ -6,7 +6,7 @@ use super::faults::{self, PromptText};
 use super::history::Exchanged;
 use super::language;
 use super::prompts::{BEGIN, Prompts};
-use crate::domain::{Language, Passage, ToolDefinition};
+use crate::domain::{Language, Passage, RejectedAnswer, ToolDefinition};
 use crate::llm::ReplySchema;
 
 /// The checks of a run.
@@ -38,6 +38,8 @@ pub(super) struct Answered<'a> {
     pub question: &'a str,
     /// What was said before in the conversation.
     pub history: &'a [Exchanged<'a>],
+    /// Answers to the same question that were rejected.
+    pub rejected: &'a [RejectedAnswer],
     /// What it quotes as evidence.
     pub quotes: &'a [String],
     /// The passages that were retrieved for it.
@@ -80,7 +82,7 @@ impl Checks {
         schema: &ReplySchema,
         target: &Language,
     ) -> Result<(), ReplyError> {
-        let Answered { message, assistant, question, history, quotes, passages } = answer;
+        let Answered { message, assistant, question, history, rejected, quotes, passages } = answer;
         let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
         let known: Vec<&str> = texts(passages).into_iter().chain([*question]).collect();
         let found = faults::placeholder(message, &schema.schema)
@@ -89,6 +91,7 @@ impl Checks {
             .or_else(|| faults::self_description(message, assistant, &known))
             .or_else(|| faults::unfinished(message))
             .or_else(|| faults::answers_again(message, &answers(history)))
+            .or_else(|| faults::unchanged(message, &rejected_answers(rejected)))
             .or_else(|| self.prompts.found_in(message))
             .or_else(|| faults::names_tool(message, &self.tools))
             .or_else(|| faults::mentions_passage(message, &known))
@@ -105,6 +108,10 @@ fn texts(passages: &[Passage]) -> Vec<&str> {
 
 fn answers<'a>(history: &[Exchanged<'a>]) -> Vec<&'a str> {
     history.iter().map(|(_, _, answer)| answer.reply.assistant_message.as_str()).collect()
+}
+
+fn rejected_answers(rejected: &[RejectedAnswer]) -> Vec<&str> {
+    rejected.iter().map(|one| one.answer.reply.assistant_message.as_str()).collect()
 }
 
 fn in_language(field: &str, message: &str, target: &Language) -> Result<(), ReplyError> {
@@ -126,8 +133,15 @@ mod tests {
         let checks = Checks::new(&Prompts::load(&PromptOptions::default()).unwrap(), &[]);
         let schema = ReplySchema::new("any", Value::Null);
         let said = |message: &str| {
-            let answered =
-                Answered { message, assistant: "", question: "Why?", history: &[], quotes: &[], passages: &[] };
+            let answered = Answered {
+                message,
+                assistant: "",
+                question: "Why?",
+                history: &[],
+                rejected: &[],
+                quotes: &[],
+                passages: &[],
+            };
             checks.answer(&answered, &schema, &Language::of("en")).is_ok()
         };
         assert!(!said("One JSON object of the same form, and nothing else."));

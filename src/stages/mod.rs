@@ -19,6 +19,7 @@ pub mod prompts;
 mod repair;
 mod reply;
 mod retrieve;
+pub mod review;
 mod schemas;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
@@ -30,6 +31,7 @@ pub use ask::Ask;
 pub use checks::Checks;
 pub use judge::Judge;
 pub use prompts::{PromptError, Prompts};
+pub use review::Review;
 
 use crate::domain::task::RetrievalMode;
 use crate::domain::{Acceptance, JudgeReply};
@@ -91,6 +93,8 @@ pub struct Accept {
     pub reject_reasons: Vec<String>,
     /// Whether the conversation is dropped, and not only labelled.
     pub drop: bool,
+    /// Most answers after the first that a rejected one is asked for before that.
+    pub repairs: u16,
 }
 
 impl Accept {

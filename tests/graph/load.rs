@@ -176,9 +176,14 @@ impl Load {
         let acceptance = Acceptance::Accepted;
         let judgement =
             Judgement { reply, acceptance, reasoning: None, raw: Json::from(serde_json::Value::from(sight)), calls: 1 };
-        Ok(match (sight >> 16) % 3 {
-            0 => Judged::Nothing,
-            1 if over => Judged::Conversation(judgement),
+        Ok(match ((sight >> 16) % 4, &conversation.round.answer) {
+            (0, _) => Judged::Nothing,
+            (1, _) if over => Judged::Conversation(judgement),
+            (2, Some(answer)) => Judged::Repaired(Box::new(Repaired {
+                rejected: vec![RejectedAnswer { answer: answer.clone(), judgement: judgement.clone() }],
+                answer: plain::answer(&format!("Better {sight}.")),
+                judgement,
+            })),
             _ => Judged::Turn(judgement),
         })
     }

@@ -153,15 +153,20 @@ impl Lockstep<'_> {
             }
             Ok(Judged::Nothing) => None,
             Ok(Judged::Turn(judgement)) => Some(judgement),
+            Ok(Judged::Repaired(repaired)) => {
+                conversation.round.answer = Some(repaired.answer);
+                conversation.round.rejected = repaired.rejected;
+                Some(repaired.judgement)
+            }
             Ok(Judged::Conversation(judgement)) => {
                 conversation.judgement = Some(judgement);
                 None
             }
         };
         let index = TurnIndex(conversation.turns.len() as u16 + 1);
-        let Round { attempt, question, answer, .. } = std::mem::take(&mut conversation.round);
+        let Round { attempt, question, answer, rejected, .. } = std::mem::take(&mut conversation.round);
         let (question, answer) = (question.expect("it was asked"), answer.expect("it was answered"));
-        conversation.turns.push(Arc::new(Turn { index, attempt, question, answer, judgement }));
+        conversation.turns.push(Arc::new(Turn { index, attempt, question, answer, judgement, rejected }));
         if index.0 == conversation.target_turns {
             conversation.outcome = Some(Outcome::Completed);
         }

@@ -100,6 +100,7 @@ fn answer(code: &str, question: &UserReply, passages: &[Passage], history: &str)
         passages: Vec::new(),
         full_trace: false,
         user_reply: question.clone(),
+        rejected: None,
     };
     let search = chat(Task::Answer(task.clone()), Vec::new(), true).unwrap();
     assert_eq!((search.text.as_str(), search.tool_calls.len()), ("", 1));

@@ -26,8 +26,14 @@ fn question(text: &str) -> Question {
 fn answered(mut conversation: InFlight) -> InFlight {
     let (index, attempt) = (conversation.turn_index(), conversation.round.attempt);
     let question = std::mem::take(&mut conversation.round).question.unwrap();
-    let made =
-        Turn { index, attempt, question, answer: fixtures::answer("Yes."), judgement: Some(fixtures::judgement(8)) };
+    let made = Turn {
+        index,
+        attempt,
+        question,
+        answer: fixtures::answer("Yes."),
+        judgement: Some(fixtures::judgement(8)),
+        rejected: Vec::new(),
+    };
     conversation.turns.push(made.into());
     conversation
 }

@@ -13,9 +13,10 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 /// Files that are the same whatever `saving.raw` says.
-const GOLDEN: [(&str, &str); 3] = [
+const GOLDEN: [(&str, &str); 4] = [
     ("conversations_index.jsonl", include_str!("../golden/conversations_index.jsonl")),
     ("turns.jsonl", include_str!("../golden/turns.jsonl")),
+    ("preferences.jsonl", include_str!("../golden/preferences.jsonl")),
     ("coverage_ledger.jsonl", include_str!("../golden/coverage_ledger.jsonl")),
 ];
 
@@ -118,12 +119,15 @@ fn a_run_leaves_exactly_these_files() {
             ("outputs/conversations_sharegpt.jsonl", Some(2)),
             ("outputs/conversations_sharegpt_judged.jsonl", Some(2)),
             ("outputs/turns.jsonl", Some(3)),
+            ("outputs/preferences.jsonl", Some(1)),
             ("outputs/coverage_ledger.jsonl", Some(3)),
             ("outputs/dropped.jsonl", Some(0)),
             ("outputs/parquet/conversations-run-1-00000.parquet", Some(1)),
             ("outputs/parquet/turns-run-1-00000.parquet", Some(2)),
+            ("outputs/parquet/preferences-run-1-00000.parquet", Some(1)),
             ("outputs/parquet/conversations-run-1-00001.parquet", Some(1)),
             ("outputs/parquet/turns-run-1-00001.parquet", Some(1)),
+            ("outputs/parquet/preferences-run-1-00001.parquet", Some(0)),
             ("outputs/conversations/", Some(2)),
             ("outputs/run_state/run-1.json", None),
         ]
@@ -192,7 +196,7 @@ fn a_dropped_conversation_is_not_trained_on() {
     }
     assert!(of("turns.jsonl").iter().all(|row| row["conversation_status"] == "completed"));
     assert_eq!((told("conversations-run-1-00000.parquet"), told("turns-run-1-00000.parquet")), (Some(1), Some(2)));
-    assert_eq!(written.iter().filter(|file| file.path.contains("parquet")).count(), 2);
+    assert_eq!(written.iter().filter(|file| file.path.contains("parquet")).count(), 3);
     let dropped = of("dropped.jsonl");
     assert_eq!(
         (&dropped[0]["drop_reason"], &dropped[0]["drop_detail"]),

@@ -7,8 +7,8 @@ use super::json::Text;
 use super::results::{ToolResult, kept};
 use super::{Parts, TurnPayload};
 use crate::domain::{
-    Acceptance, Answer, Catalogue, ChunkIndex, Fingerprint, Found, Judgement, Outcome, Page, Persona, Round, SearchHit,
-    SourceIndex, ToolEvent, Turn, Used, Wave,
+    Acceptance, Answer, Catalogue, ChunkIndex, Fingerprint, Found, Judgement, Outcome, Page, Persona, RejectedAnswer,
+    Round, SearchHit, SourceIndex, ToolEvent, Turn, Used, Wave,
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -50,6 +50,9 @@ pub struct TurnState<'a> {
     pub(crate) assistant_reasoning: Option<Text<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) judgement: Option<JudgementState<'a>>,
+    /// Answers that the judge rejected, whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) rejected: Vec<RejectedAnswer>,
 }
 
 /// What was retrieved for an answer.
@@ -115,6 +118,7 @@ impl<'a> ConversationState<'a> {
                 user_reasoning: question.reasoning.as_deref().map(Text::from),
                 assistant_reasoning: answer.reasoning.as_deref().map(Text::from),
                 judgement: turn.judgement.as_ref().map(JudgementState::of),
+                rejected: places.rejected(&turn.rejected),
             }
         };
         let turns = conversation.turns.iter().zip(&parts.turns).map(turn).collect();
@@ -199,19 +203,27 @@ pub(crate) trait Reposition {
         }
     }
 
+    fn answer(&mut self, Answer { retrieved, used, .. }: &mut Answer) {
+        for hit in retrieved {
+            if let Found::Chunk(chunk) = &mut hit.found {
+                *chunk = self.chunk(*chunk);
+            }
+        }
+        used.iter_mut().for_each(|chunk| *chunk = self.chunk(*chunk));
+    }
+
+    fn rejected(&mut self, rejected: &[RejectedAnswer]) -> Vec<RejectedAnswer> {
+        let mut rejected = rejected.to_vec();
+        rejected.iter_mut().for_each(|one| self.answer(&mut one.answer));
+        rejected
+    }
+
     fn round(&mut self, round: &mut Round) {
-        let Round { avoid, question, answer, .. } = round;
+        let Round { avoid, question, answer, rejected, .. } = round;
         if let Some(question) = question {
             self.used(&mut Arc::make_mut(question).used);
         }
-        if let Some(Answer { retrieved, used, .. }) = answer {
-            for hit in retrieved {
-                if let Found::Chunk(chunk) = &mut hit.found {
-                    *chunk = self.chunk(*chunk);
-                }
-            }
-            used.iter_mut().for_each(|chunk| *chunk = self.chunk(*chunk));
-        }
+        answer.iter_mut().chain(rejected.iter_mut().map(|one| &mut one.answer)).for_each(|answer| self.answer(answer));
         avoid.iter_mut().for_each(|chunk| *chunk = self.chunk(*chunk));
     }
 }

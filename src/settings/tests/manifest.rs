@@ -35,6 +35,7 @@ coverage.require_retrieval = true
 judge.accept.min_score = 1
 judge.accept.on_fail = keep
 judge.accept.reject_reasons = a
+judge.accept.repairs =
 judge.accept.require = question_ok, answer_ok
 judge.granularity = turn
 judge.mode = online

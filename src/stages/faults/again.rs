@@ -35,6 +35,13 @@ pub(in crate::stages) fn answers_again(message: &str, answers: &[&str]) -> Optio
     given.then(|| "the answer was given before in this conversation: answer the question that is asked now".to_owned())
 }
 
+/// The fault of an answer that is the one in whose place it was asked for, in the same words.
+pub(in crate::stages) fn unchanged(message: &str, rejected: &[&str]) -> Option<String> {
+    let said = words(message);
+    let is_there = rejected.iter().any(|before| words(before) == said);
+    is_there.then(|| "it is the answer that was not good enough: write a better one".to_owned())
+}
+
 /// Whether two texts of some length have the same words, whatever their order.
 fn same(one: &[String], other: &[String]) -> bool {
     let covers = |these: &[String], those: &[String]| {

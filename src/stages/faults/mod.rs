@@ -14,7 +14,7 @@ mod quotes;
 mod refusal;
 mod statement;
 
-pub(super) use again::{answers_again, asked_before, told_before};
+pub(super) use again::{answers_again, asked_before, told_before, unchanged};
 pub(super) use copied::PromptText;
 pub(super) use echo::{echo, unfinished};
 pub(super) use material::{mentions_material, mentions_passage, names_tool, without_lead};

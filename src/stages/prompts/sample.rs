@@ -2,7 +2,8 @@
 
 use crate::domain::reply::{Difficulty, GroundingFact, Intent};
 use crate::domain::task::{
-    AnswerTask, AskTask, JudgeConversationTask, JudgeEvidence, JudgeTurnTask, JudgedTurn, QuestionMode, RetrievalMode,
+    AnswerTask, AskTask, JudgeConversationTask, JudgeEvidence, JudgeTurnTask, JudgedTurn, QuestionMode, RejectedReply,
+    RetrievalMode,
 };
 use crate::domain::{Passage, Task, UserReply};
 use std::sync::Arc;
@@ -92,6 +93,11 @@ fn answer(retrieval_mode: RetrievalMode, full: bool) -> Task {
             coverage_target: "00000000000000000000000000000000-0".to_owned(),
             notes_for_assistant: Vec::from_iter(full.then(|| "السبب".to_owned())),
         },
+        rejected: full.then(|| RejectedReply {
+            message: "لا أعرف.".to_owned(),
+            reasons: vec!["incomplete".to_owned()],
+            notes: "The passage tells why.".to_owned(),
+        }),
     })
 }
 

@@ -87,6 +87,7 @@ fn failed_conversation() -> Conversation {
         question: Some(first.question.clone()),
         answer: Some(Answer { retrieved: vec![Found::Chunk(ChunkIndex(0)).into()], ..second.answer.clone() }),
         judgement: None,
+        rejected: vec![sample::rejected()],
     };
     let failure = Failure::Refused { agent: Agent::Judge, detail: "I'd rather not.".into() };
     failed.outcome = Some(Outcome::Dropped(DropReason::Failed(failure)));

@@ -1,0 +1,165 @@
+//! What becomes of a turn that has its answer: the judge's verdict, and another answer where the verdict is not good enough.
+
+use super::{Granularity, Judge, Responder};
+use crate::domain::{Acceptance, Answer, Conversation, Failure, Judged, Judgement, RejectedAnswer, Repaired};
+use std::sync::Arc;
+
+/// The judge of a run, with the assistant that answers again what it rejects.
+pub struct Review {
+    judge: Arc<Judge>,
+    responder: Arc<Responder>,
+    granularity: Granularity,
+    repairs: u16,
+}
+
+impl Review {
+    /// Verdicts of this judge; a turn that it rejects is answered again, so many times at most.
+    pub fn new(judge: Arc<Judge>, responder: Arc<Responder>, granularity: Granularity, repairs: u16) -> Self {
+        Self { judge, responder, granularity, repairs }
+    }
+
+    /// The verdict on what there is to judge: see [`Judge::judge`]. A turn that it rejects is answered again, by an assistant that
+    /// is shown the verdict, and judged again; the last verdict counts.
+    ///
+    /// # Errors
+    /// As of [`Judge::judge`]; when the run stops or the assistant model can't be asked.
+    pub async fn judged(&self, conversation: &Conversation) -> Result<Judged, Failure> {
+        match (self.judge.judge(conversation).await?, &conversation.round.answer) {
+            (None, _) => Ok(Judged::Nothing),
+            (Some(judgement), Some(answer)) if self.granularity == Granularity::Turn => {
+                self.repaired(conversation, answer.clone(), judgement).await
+            }
+            (Some(judgement), _) => Ok(Judged::Conversation(judgement)),
+        }
+    }
+
+    async fn repaired(
+        &self,
+        conversation: &Conversation,
+        mut answer: Answer,
+        mut judgement: Judgement,
+    ) -> Result<Judged, Failure> {
+        let mut rejected = Vec::new();
+        while judgement.acceptance == Acceptance::Rejected && rejected.len() < usize::from(self.repairs) {
+            let mut now = conversation.clone();
+            now.round.rejected.clone_from(&rejected);
+            now.round.rejected.push(RejectedAnswer { answer: answer.clone(), judgement: judgement.clone() });
+            let other = match self.responder.answer(&now).await {
+                Ok(other) => other,
+                // There is no other answer: the last one counts, with its verdict.
+                Err(
+                    Failure::Reply { .. }
+                    | Failure::Refused { .. }
+                    | Failure::Filtered { .. }
+                    | Failure::Language { .. }
+                    | Failure::Ungrounded { .. },
+                ) => break,
+                Err(failure) => return Err(failure),
+            };
+            now.round.answer = Some(other.clone());
+            let Some(verdict) = self.judge.judge(&now).await? else { break };
+            (rejected, answer, judgement) = (now.round.rejected, other, verdict);
+        }
+        Ok(match rejected.as_slice() {
+            [] => Judged::Turn(judgement),
+            _ => Judged::Repaired(Box::new(Repaired { rejected, answer, judgement })),
+        })
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::domain::Task;
+    use crate::domain::task::{RejectedReply, RetrievalMode};
+    use crate::knowledge::Index;
+    use crate::stages::script::{
+        Script, answer, answer_text, catalogue, conversation, question, refused, said, toolbox,
+    };
+    use crate::stages::{Accept, AnswerOptions, Checks, JudgeOptions, PromptOptions, Prompts};
+
+    const ANSWERS: [&str; 3] = ["It is dried late.", "It is dried soon.", "It is dried soon after picking."];
+
+    fn verdict(score: u8) -> String {
+        let reasons = if score < 6 { "[\"vague\"]" } else { "[]" };
+        format!(
+            r#"{{"notes": "Scored {score}.", "score": {score}, "reasons": {reasons}, "question_ok": true, "answer_ok": true}}"#
+        )
+    }
+
+    /// A turn with its first answer, reviewed by a judge that gives these scores, with an assistant that replies so.
+    async fn reviewed(scores: &[u8], assistant: &Arc<Script>, repairs: u16) -> Result<Judged, Failure> {
+        let verdicts: Vec<String> = scores.iter().map(|score| verdict(*score)).collect();
+        let judge = Script::texts(&verdicts.iter().map(String::as_str).collect::<Vec<_>>());
+        let prompts = Arc::new(Prompts::load(&PromptOptions::default()).unwrap());
+        let index = Arc::new(Index::build(catalogue(), &|_| ()).unwrap());
+        let toolbox = Arc::new(toolbox(&index));
+        let checks = Arc::new(Checks::new(&prompts, &toolbox.definitions()));
+        let options =
+            AnswerOptions { retrieval: RetrievalMode::First, require_retrieval: true, full_trace: false, top_k: 4 };
+        let responder = Responder::new(assistant.clone(), prompts.clone(), checks, index, toolbox, options);
+        let accept = Accept { min_score: 6, drop: true, repairs, ..Accept::default() };
+        let options = JudgeOptions { granularity: Granularity::Turn, reasons: vec!["vague".to_owned()], accept };
+        let judge = Judge::new(judge, prompts, catalogue(), options);
+        let mut conversation = conversation();
+        conversation.round.question = Some(question("When is green tea dried?").into());
+        conversation.round.answer = Some(answer(ANSWERS[0]));
+        Review::new(judge.into(), responder.into(), Granularity::Turn, repairs).judged(&conversation).await
+    }
+
+    fn replies(texts: &[&str]) -> Arc<Script> {
+        let texts: Vec<String> = texts.iter().map(|text| answer_text(text)).collect();
+        Script::texts(&texts.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    #[tokio::test]
+    async fn a_rejected_answer_is_written_again_with_the_verdict_before_the_model() {
+        let assistant = replies(&ANSWERS[1..]);
+        let Judged::Repaired(repaired) = reviewed(&[2, 5, 8], &assistant, 3).await.unwrap() else { panic!() };
+        assert_eq!((repaired.answer.reply.assistant_message.as_str(), repaired.judgement.reply.score), (ANSWERS[2], 8));
+        let rejected =
+            repaired.rejected.iter().map(|one| (&*one.answer.reply.assistant_message, one.judgement.reply.score));
+        assert_eq!(rejected.collect::<Vec<_>>(), [(ANSWERS[0], 2), (ANSWERS[1], 5)]);
+        assert_eq!(assistant.calls(), 2);
+        for (number, score) in [(0, 2), (1, 5)] {
+            let request = assistant.request(number);
+            let Task::Answer(task) = &*request.task else { panic!("not an answer") };
+            let (message, notes) = (ANSWERS[number].to_owned(), format!("Scored {score}."));
+            let prompt = &request.messages.last().unwrap().content;
+            assert!(prompt.contains(&message) && prompt.contains(&notes) && prompt.contains("(vague)"), "{prompt}");
+            assert_eq!(task.rejected, Some(RejectedReply { message, reasons: vec!["vague".to_owned()], notes }));
+        }
+        let places = [assistant.request(0).place, assistant.request(1).place];
+        assert_eq!(places.map(|place| place.round), [100, 200], "each has a place of its own in the journal");
+    }
+
+    #[tokio::test]
+    async fn an_accepted_answer_stands_and_the_last_verdict_counts() {
+        let assistant = replies(&ANSWERS[1..]);
+        assert!(
+            matches!(reviewed(&[6], &assistant, 3).await, Ok(Judged::Turn(judgement)) if judgement.reply.score == 6)
+        );
+        assert!(
+            matches!(reviewed(&[2], &assistant, 0).await, Ok(Judged::Turn(judgement)) if judgement.reply.score == 2)
+        );
+        assert_eq!(assistant.calls(), 0);
+        let Ok(Judged::Repaired(last)) = reviewed(&[2, 3, 9], &assistant, 1).await else { panic!() };
+        assert_eq!((last.rejected.len(), last.judgement.acceptance), (1, Acceptance::Rejected));
+    }
+
+    #[tokio::test]
+    async fn without_another_answer_the_one_before_counts() {
+        // The same words again, also when it is asked once more; a refusal to be asked at all is the run's business.
+        let stubborn = replies(&[ANSWERS[0]]);
+        assert!(
+            matches!(reviewed(&[2], &stubborn, 3).await, Ok(Judged::Turn(judgement)) if judgement.reply.score == 2)
+        );
+        assert_eq!(stubborn.calls(), 2);
+        let told = &stubborn.request(1).messages.last().unwrap().content.clone();
+        assert!(told.contains("it is the answer that was not good enough"), "{told}");
+        let once =
+            Script::new(|_, number| if number == 0 { Ok(said(&answer_text(ANSWERS[1]))) } else { Err(refused()) });
+        assert!(matches!(reviewed(&[2, 3], &once, 3).await, Err(Failure::Model { .. })));
+    }
+}
