@@ -5,6 +5,7 @@ use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint, Reply};
 use crate::support::{Project, builtin, edited, remote};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 const RUN: &str = "  run_id: r\n  batch_size: 8\n  total_samples: 24\n  turns: {mode: exact, exact: 4}";
 
@@ -207,6 +208,27 @@ fn rows_say_whether_personas_were_played() {
             assert!(rows.len() >= 4 && rows.iter().all(|row| row.pointer(place) == Some(&played.into())), "{file}");
         }
     }
+}
+
+#[test]
+fn personas_may_be_rows_of_a_public_set() {
+    let endpoint = Endpoint::start(Behaviour::dialogue(Latency::NONE));
+    let project = Project::with(&remote(&endpoint.base_url(), RUN, "personas: {path: people.jsonl, column: text}"));
+    let row = |number: usize| format!("{{\"text\": \"A keeper of lighthouse {number}.\", \"age\": {number}}}\n");
+    let rows: String = (0..30).map(row).chain(["no row\n".to_owned()]).collect();
+    project.write("people.jsonl", rows.as_bytes());
+    let ran = project.generate(&[]);
+    assert!(ran.stderr.contains("people.jsonl: row 31 of 31 left out, it has no JSON object"), "{}", ran.stderr);
+    let rows = project.rows("outputs/conversations_sharegpt.jsonl");
+    let told = |row: &Value| row["metadata"]["personas"]["user"].as_str().expect("a persona").to_owned();
+    let played: BTreeSet<String> = rows.iter().map(told).collect();
+    assert!(played.len() >= 12 && played.iter().all(|one| one.starts_with("A keeper of lighthouse ")), "{played:?}");
+    assert_eq!(rows[0]["metadata"]["personas"]["assistant"], "");
+    assert!(endpoint.log().iter().any(|asked| asked.to_string().contains("A keeper of lighthouse 7.")));
+    project.write("config.yaml", project.read("config.yaml").replace("column: text", "column: persona").as_bytes());
+    let refused = project.run(&["run", "config.yaml", "--set", "run.run_id=other"]);
+    let told = "people.jsonl for personas: it has no column `persona`; it has `text`, `age`: set `personas.column` to one of them";
+    assert!(refused.code == Some(1) && refused.stderr.contains(told), "{}", refused.stderr);
 }
 
 /// Characters of the longest request of each role, a token being about four of them; and the least share, in percent, that its

@@ -111,8 +111,8 @@ pub const MUTANTS: [Mutant; 16] = [
     Mutant {
         undone: "of two claims the lower one wins",
         file: "src/operators/dedup.rs",
-        find: "((**rank, place == 0), 1)",
-        replace: "((**rank, place + 1 == claims.len()), 1)",
+        find: "((**claimant, place == 0), 1)",
+        replace: "((**claimant, place + 1 == claims.len()), 1)",
     },
     Mutant {
         undone: "settled questions are remembered",

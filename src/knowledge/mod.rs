@@ -33,6 +33,7 @@ mod walk;
 
 pub use convert::{Convert, ConvertCommand};
 pub use error::KnowledgeError;
+pub use formats::texts;
 pub use hybrid::Ranking;
 pub use index::Index;
 pub use leaving::leave;

@@ -34,6 +34,14 @@ pub enum PlanError {
         /// What is wrong with its id.
         problem: String,
     },
+    /// A file of rows that gives no personas.
+    #[error("use {file} for personas: {detail}")]
+    Rows {
+        /// Path of the file.
+        file: String,
+        /// What is wrong with it, and what to do.
+        detail: String,
+    },
     /// No seed question in the file or folder.
     #[error("use {file}: no seed question in it; write `variants`, then variant, topic and a list of questions")]
     NoQuestions {

@@ -56,6 +56,23 @@ impl Pool {
         Self::parse(&error::text(path)?, &error::name(path))
     }
 
+    /// Personas of users, each told by one text with the number of its row in a file of this name. Assistants then have none.
+    ///
+    /// # Errors
+    /// When there are no rows.
+    pub fn of_rows(rows: Vec<(String, String)>, file: &str) -> Result<Self, PlanError> {
+        if rows.is_empty() {
+            let detail = "it has no row with a text".to_owned();
+            return Err(PlanError::Rows { file: file.to_owned(), detail });
+        }
+        let persona = |(row, text): (String, String)| {
+            // Not the name: what is told of a person in a few words would be the whole text.
+            let style = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            Arc::new(Persona { id: format!("row-{row}"), style, ..Persona::default() })
+        };
+        Ok(Self { user: rows.into_iter().map(persona).collect(), assistant: Vec::new() })
+    }
+
     /// The personas in the binary.
     ///
     /// # Errors
@@ -185,6 +202,18 @@ mod tests {
         let persona = assigned(&[], 1, Purpose::UserPersona, Slot::default());
         assert_eq!(*persona, Persona::default());
         assert_eq!(Pool::parse("version: 1\n", "p.yaml").unwrap(), Pool::default());
+    }
+
+    #[test]
+    fn rows_are_users_and_all_of_them_play_before_one_plays_again() {
+        let rows = (1..=200_000).map(|row| (row.to_string(), format!("A baker\n of  town {row}.")));
+        let pool = Pool::of_rows(rows.collect(), "p.jsonl").unwrap();
+        assert_eq!((pool.user[6].id.as_str(), pool.user[6].rendered().as_str()), ("row-7", "A baker of town 7."));
+        assert_eq!((pool.user[6].manner(), pool.assistant.len()), (String::new(), 0));
+        let played: BTreeSet<_> = ids(&pool.user, Purpose::UserPersona, slots(0, 0..200_000)).into_iter().collect();
+        assert_eq!(played.len(), 200_000);
+        let error = Pool::of_rows(Vec::new(), "p.jsonl").unwrap_err().to_string();
+        assert_eq!(error, "use p.jsonl for personas: it has no row with a text");
     }
 
     #[test]

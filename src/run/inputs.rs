@@ -19,6 +19,7 @@ use crate::plan::{
 };
 use crate::providers::{self, AgentOptions, AttachError, Serper, Shared};
 use crate::servers::ServerError;
+use crate::settings::paths::PERSONAS_COLUMN;
 use crate::settings::{PersonaSource, Settings, TopicSource, WebSettings, digest};
 use crate::stages::{Ask, Checks, Judge, JudgeOptions, PromptError, Prompts, Responder, Review};
 use crate::store::{Kept, StoreError};
@@ -462,6 +463,13 @@ fn personas(settings: &Settings) -> Result<Pool, RunError> {
         PersonaSource::Shipped => Pool::shipped()?,
         PersonaSource::Fallback => Pool::fallback(),
         PersonaSource::File(path) => Pool::load(path)?,
+        PersonaSource::Rows(path, column) => {
+            let file = path.display().to_string();
+            let (rows, notes) = knowledge::texts(path, column, PERSONAS_COLUMN)
+                .map_err(|detail| PlanError::Rows { file: file.clone(), detail })?;
+            notes.iter().for_each(|note| tracing::warn!("{file}: {note}"));
+            Pool::of_rows(rows, &file)?
+        }
     })
 }
 

@@ -74,6 +74,8 @@ pub mod paths {
     pub const SEED: &str = table::SEED.path;
     /// Where the outputs go.
     pub const OUTPUT_DIR: &str = table::OUTPUT_DIR.path;
+    /// The column with the personas of a file of rows.
+    pub const PERSONAS_COLUMN: &str = table::PERSONAS_COLUMN.path;
     /// The size of a wave.
     pub const BATCH_SIZE: &str = table::BATCH_SIZE.path;
     /// The languages, as a JSON list.
@@ -312,6 +314,8 @@ pub enum PersonaSource {
     Fallback,
     /// A file that exists.
     File(PathBuf),
+    /// A file of rows that exists, and the column with the persona.
+    Rows(PathBuf, String),
 }
 
 impl Settings {

@@ -269,7 +269,12 @@ fn personas(values: &Values, folders: &Folders, report: &mut Diagnostics) -> Per
             ));
             PersonaSource::Fallback
         },
-        PersonaSource::File,
+        |found| match found.extension() {
+            Some(rows) if rows.eq_ignore_ascii_case("jsonl") || rows.eq_ignore_ascii_case("parquet") => {
+                PersonaSource::Rows(found, values.get(keys::PERSONAS_COLUMN).trim().to_owned())
+            }
+            _ => PersonaSource::File(found),
+        },
     )
 }
 

@@ -385,6 +385,7 @@ keys! {
     REST:
     PERSONAS_ENABLED: bool = through("personas.enabled", sources::PERSONAS);
     PERSONAS_PATH: Text = through("personas.path", sources::PERSONAS);
+    PERSONAS_COLUMN: Text = through("personas.column", sources::PERSONAS);
     PROMPTS_PATH: Text = through("prompts.path", sources::PROMPTS);
     JUDGE_ENABLED: bool = through("judge.enabled", JUDGE_MODE.path), env(&["JUDGE_ENABLED"]);
     JUDGE_MODE: OneOf<JudgeMode> = fixed(

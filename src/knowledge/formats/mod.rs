@@ -114,14 +114,39 @@ pub(super) fn read(file: &Path, reading: &Reading, emit: &mut dyn FnMut(Part)) -
     read.unwrap_or_else(|_| Err(Failure::Broken("it is damaged, or more than its reader can do".to_owned())))
 }
 
+/// The texts in a column of a `.jsonl` or `.parquet` file, each with the number of its row from 1; and what its user should know
+/// about rows without one. The column is named by the setting `key`.
+///
+/// # Errors
+/// When the file can't be read, or has no such column of texts: the reason follows the name of the file.
+pub fn texts(file: &Path, column: &str, key: &str) -> Result<(Vec<(String, String)>, Vec<String>), String> {
+    let reading = Reading { max_bytes: u64::from(u32::MAX), text_column: column.to_owned(), ..Reading::default() };
+    let mut texts = Vec::new();
+    let mut emit = |part: Part| texts.extend(part.row.map(|row| (row, part.text)));
+    let read = |emit: &mut dyn FnMut(Part)| {
+        let opened = File::open(file)?;
+        match Format::of(file) {
+            Some(Format::Parquet) => rows::parquet(opened, &reading, key, emit),
+            _ => rows::jsonl(opened, &reading, key, emit),
+        }
+    };
+    match catch_unwind(AssertUnwindSafe(|| read(&mut emit))) {
+        Ok(Ok(notes)) => Ok((texts, notes)),
+        Ok(Err(
+            Failure::Broken(reason) | Failure::Killed(reason) | Failure::Unreadable(reason) | Failure::NoReader(reason),
+        )) => Err(reason),
+        Err(_) => Err("it is damaged, or more than its reader can do".to_owned()),
+    }
+}
+
 fn parts(file: &Path, reading: &Reading, emit: &mut dyn FnMut(Part)) -> Result<Vec<String>, Failure> {
     let format = Format::of(file).unwrap_or(Format::Markdown);
     let mut opened = File::open(file)?;
     if format.has_rows() {
         return if format == Format::Jsonl {
-            rows::jsonl(opened, reading, emit)
+            rows::jsonl(opened, reading, rows::TEXT, emit)
         } else {
-            rows::parquet(opened, reading, emit)
+            rows::parquet(opened, reading, rows::TEXT, emit)
         };
     }
     let too_long = || format!("it is longer than {} (`knowledge.max_size_mb`)", megabytes(reading.max_bytes));

@@ -13,7 +13,8 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 
-const TEXT: &str = "knowledge.text_column";
+/// The settings that name the columns of documents.
+pub const TEXT: &str = "knowledge.text_column";
 const ID: &str = "knowledge.id_column";
 
 /// Rows of Parquet that are decoded together.
@@ -78,8 +79,8 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// The rows of a file with an object in every line.
-pub fn jsonl(file: File, reading: &Reading, emit: &mut dyn FnMut(Part)) -> Result<Vec<String>, Failure> {
+/// The rows of a file with an object in every line; `key` is the setting that names the column of the text.
+pub fn jsonl(file: File, reading: &Reading, key: &str, emit: &mut dyn FnMut(Part)) -> Result<Vec<String>, Failure> {
     let (mut lines, mut line) = (BufReader::new(file), Vec::new());
     let (mut rows, mut first, mut has_column) = (Rows::new(reading, emit), None, false);
     for number in 1.. {
@@ -106,7 +107,7 @@ pub fn jsonl(file: File, reading: &Reading, emit: &mut dyn FnMut(Part)) -> Resul
     }
     match first {
         Some(first) if !has_column => {
-            Err(no_column(TEXT, &reading.text_column, first.keys().map(String::as_str)).into())
+            Err(no_column(key, &reading.text_column, first.keys().map(String::as_str)).into())
         }
         None if rows.total > 0 => Err("it has no JSON object in any line".to_owned().into()),
         _ => Ok(rows.notes()),
@@ -122,8 +123,8 @@ fn named(value: &Value) -> Option<String> {
     }
 }
 
-/// The rows of a Parquet file.
-pub fn parquet(file: File, reading: &Reading, emit: &mut dyn FnMut(Part)) -> Result<Vec<String>, Failure> {
+/// The rows of a Parquet file; `key` is the setting that names the column of the text.
+pub fn parquet(file: File, reading: &Reading, key: &str, emit: &mut dyn FnMut(Part)) -> Result<Vec<String>, Failure> {
     let damaged = |error: ParquetError| format!("it is no Parquet file that can be read ({error})");
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(damaged)?;
     let schema = builder.schema().clone();
@@ -131,7 +132,7 @@ pub fn parquet(file: File, reading: &Reading, emit: &mut dyn FnMut(Part)) -> Res
         let missing = || no_column(key, column, schema.fields().iter().map(|field| field.name().as_str()));
         schema.index_of(column).map_err(|_| missing())
     };
-    let text = find(TEXT, &reading.text_column)?;
+    let text = find(key, &reading.text_column)?;
     let id = reading.id_column.as_deref().map(|column| find(ID, column)).transpose()?;
     let columns = ProjectionMask::roots(builder.parquet_schema(), [text].into_iter().chain(id));
     let batches = builder.with_projection(columns).with_batch_size(BATCH).build().map_err(damaged)?;
@@ -139,7 +140,7 @@ pub fn parquet(file: File, reading: &Reading, emit: &mut dyn FnMut(Part)) -> Res
     for batch in batches {
         let batch = batch.map_err(|error| damaged(error.into()))?;
         let column = |name: &str, may_be_number| {
-            let column = batch.column_by_name(name).ok_or_else(|| no_column(TEXT, name, [].into_iter()))?;
+            let column = batch.column_by_name(name).ok_or_else(|| no_column(key, name, [].into_iter()))?;
             let wrong = || format!("its column `{name}` is no text, but {}", column.data_type());
             strings(column, may_be_number).ok_or_else(wrong)
         };
@@ -186,7 +187,7 @@ mod tests {
     use std::io::{Seek, Write};
 
     type Read = Result<(Vec<(String, String)>, Vec<String>), Failure>;
-    type Reader = fn(File, &Reading, &mut dyn FnMut(Part)) -> Result<Vec<String>, Failure>;
+    type Reader = fn(File, &Reading, &str, &mut dyn FnMut(Part)) -> Result<Vec<String>, Failure>;
 
     fn read(reader: Reader, bytes: &[u8], id: Option<&str>) -> Read {
         let mut file = tempfile::tempfile().unwrap();
@@ -194,7 +195,7 @@ mod tests {
         file.rewind().unwrap();
         let reading = Reading { id_column: id.map(str::to_owned), max_bytes: 60, ..Reading::default() };
         let mut parts = Vec::new();
-        let notes = reader(file, &reading, &mut |part| parts.push((part.row.unwrap(), part.text)))?;
+        let notes = reader(file, &reading, TEXT, &mut |part| parts.push((part.row.unwrap(), part.text)))?;
         Ok((parts, notes))
     }
 
