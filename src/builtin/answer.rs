@@ -36,7 +36,10 @@ pub(super) fn answer(task: &AnswerTask, seed: u64, language: &Language) -> Assis
     let subject = language.subject(&task.question);
     let question: Vec<String> = subject.iter().map(|(_, term)| term.clone()).collect();
     let facts = own_facts(task, language).flat_map(|fact| terms(fact, language)).collect();
-    let wanted = Wanted { language, question: &question, facts: &facts, history: &task.public_conversation_history };
+    // An answer that was not good enough is passed over as one that was given.
+    let rejected = task.rejected.as_ref().map_or("", |rejected| &rejected.message);
+    let history = &[task.public_conversation_history.as_str(), rejected].join("\n");
+    let wanted = Wanted { language, question: &question, facts: &facts, history };
     let choices = choose(&passages, &wanted);
     let account = Account { task, language, passages: &passages, choices: &choices, subject: &subject };
     let mut draw = Draw::new(&[seed]);

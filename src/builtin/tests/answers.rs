@@ -57,6 +57,17 @@ fn passages_in_other_languages_are_not_quoted() {
 }
 
 #[test]
+fn what_was_rejected_is_not_said_again() {
+    let asked = question("What does steam do to a loaf?");
+    let (_, first) = answer("en", &asked, &snippets("en"), "");
+    let rejected = RejectedReply { message: first.assistant_message.clone(), reasons: vec![], notes: String::new() };
+    let (_, second) = answer_again("en", &asked, &snippets("en"), "", Some(rejected));
+    let sentences = |reply: &AssistantReply| reply.reasoning_trace.evidence.clone();
+    assert_ne!(first.assistant_message, second.assistant_message);
+    assert_ne!(sentences(&first), sentences(&second));
+}
+
+#[test]
 fn what_was_said_is_not_said_again() {
     let asked = question("How does a baker feed the starter?");
     let (_, first) = answer("en", &asked, &snippets("en"), "");

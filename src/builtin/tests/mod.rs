@@ -7,7 +7,9 @@ mod questions;
 
 use super::*;
 use crate::domain::reply::UserReply;
-use crate::domain::task::{AnswerTask, AskTask, JudgeEvidence, JudgeTurnTask, QuestionMode, RetrievalMode};
+use crate::domain::task::{
+    AnswerTask, AskTask, JudgeEvidence, JudgeTurnTask, QuestionMode, RejectedReply, RetrievalMode,
+};
 use crate::domain::{AssistantReply, JudgeReply, Passage, ToolDefinition};
 use crate::llm::chat::{Message, ReplySchema};
 use passages::DOCUMENTS;
@@ -86,6 +88,17 @@ fn ask(task: AskTask) -> UserReply {
 
 /// Asks the model for its search, then for its answer from what that finds among these passages.
 fn answer(code: &str, question: &UserReply, passages: &[Passage], history: &str) -> (ToolCall, AssistantReply) {
+    answer_again(code, question, passages, history, None)
+}
+
+/// The same after an answer that was rejected.
+fn answer_again(
+    code: &str,
+    question: &UserReply,
+    passages: &[Passage],
+    history: &str,
+    rejected: Option<RejectedReply>,
+) -> (ToolCall, AssistantReply) {
     let task = AnswerTask {
         public_conversation_history: history.to_owned(),
         assistant_persona: String::new(),
@@ -100,7 +113,7 @@ fn answer(code: &str, question: &UserReply, passages: &[Passage], history: &str)
         passages: Vec::new(),
         full_trace: false,
         user_reply: question.clone(),
-        rejected: None,
+        rejected,
     };
     let search = chat(Task::Answer(task.clone()), Vec::new(), true).unwrap();
     assert_eq!((search.text.as_str(), search.tool_calls.len()), ("", 1));
