@@ -14,10 +14,19 @@ const LONGER: [&str; 24] = [
     "quelle", "quels", "quelles", "was", "welche", "welcher", "welches", "cuál", "qué",
 ];
 
-/// The question of a conversation that a message asks again, in the same words but for articles and inflections.
+/// What ends a sentence, or the words of somebody else.
+const ENDS: [char; 13] = ['?', '؟', '？', '.', '!', ':', '"', '“', '”', '«', '»', '‘', '’'];
+
+/// The question of a conversation that a message asks again, in the same words but for articles and inflections; or that one of
+/// its sentences is.
 pub(in crate::stages) fn asked_before<'a>(message: &str, questions: &[&'a str]) -> Option<&'a str> {
     let said = words(message);
-    questions.iter().find(|before| same(&said, &words(before))).copied()
+    let sentences: Vec<Vec<String>> = message.split(ENDS).map(words).collect();
+    let again = |before: &&&str| {
+        let asked = words(before);
+        same(&said, &asked) || (asked.len() >= LEAST && sentences.contains(&asked))
+    };
+    questions.iter().find(again).copied()
 }
 
 /// The fault of a question that is what an answer said.
@@ -87,6 +96,11 @@ mod tests {
             ("Quel est le prix du stage de deux jours ?", "Quel est le prix d'un stage de deux jours ?"),
             ("How long is a ride free for subscribers?", "how long is a free ride for subscribers"),
             (
+                "What would you say if you were asked: 'What does a stream insect reveal about water quality? '",
+                "What does a stream insect reveal about water quality?",
+            ),
+            ("Thanks! And again: how long is a ride free? I forgot.", "How long is a ride free?"),
+            (
                 "What is the purpose of the `commit_delay` parameter?",
                 "Which is the purpose of the `commit_delay` parameter?",
             ),
@@ -106,6 +120,7 @@ mod tests {
             ("Why is the kiln lit on Fridays?", "When is the kiln lit on Fridays?"),
             ("How much do 4 hours cost a member?", "How much do 40 hours cost a member?"),
             ("Why?", "Why?"),
+            ("How long is a ride free for subscribers on Sundays?", "How long is a ride free?"),
         ] {
             assert_eq!(asked_before(message, &[before]), None, "{message}");
         }

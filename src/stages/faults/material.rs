@@ -22,37 +22,39 @@ const LEAD: usize = 6;
 
 const SPEECH: [Speech; 8] = [
     Speech {
-        nouns: "text|document|excerpt|passage|snippet|article|source|context|material",
+        nouns: "text|document|excerpt|passage|snippet|article|source|context|material|knowledge base",
         before: "according to the|according to this|mentioned in the|described in the|stated in the|in the given|\
             in the provided|the provided|based on the given|based on the provided|from the given|as per the",
         phrases: "the passage|this passage|the passages|these passages|the excerpt|this excerpt|the snippet|this snippet|\
             the above text|in this text|in this document|based on the text|based on the document|\
             based on the article|the text say|the text says|the text mention|the text mentions|the document say|\
             the document says|the document mention|the document mentions|the document state|the document describe|\
-            the document recommend|the article say|the article says|the article mention|the source say",
-        pieces: "passage|excerpt|snippet",
+            the document recommend|the article say|the article says|the article mention|the source say|\
+            first passage|second passage|third passage|last passage|the knowledge base",
+        pieces: "passage|excerpt|snippet|knowledge base",
     },
     Speech {
-        nouns: "texte|document|passage|extrait",
+        nouns: "texte|document|passage|extrait|base de connaissances",
         before: "selon le|selon l|selon ce|selon cet|d après le|d après l|d après ce|mentionné dans le|\
             mentionnée dans le|décrit dans le|dans cet|que dit le|que dit l",
         phrases: "ce passage|dans le passage|le passage dit|le passage mentionne|le passage indique|le passage décrit|\
-            le passage précise|l extrait fourni|dans le texte|dans ce texte|dans ce document",
-        pieces: "passage|extrait",
+            le passage précise|l extrait fourni|dans le texte|dans ce texte|dans ce document|la base de connaissances",
+        pieces: "passage|extrait|base de connaissances",
     },
     Speech {
-        nouns: "text|dokument|abschnitt|auszug|passage|textstelle",
+        nouns: "text|dokument|abschnitt|auszug|passage|textstelle|wissensdatenbank|wissensbasis",
         before: "laut dem|laut diesem|laut dieser|gemäß dem|nach dem vorliegenden|im vorliegenden|in diesem",
         phrases: "dem text zufolge|laut text|laut dokument|im text|im abschnitt|im auszug|dieser abschnitt|diese passage|\
-            der textstelle|im textabschnitt|dem dokument zufolge",
-        pieces: "abschnitt|auszug|passage|textstelle",
+            der textstelle|im textabschnitt|dem dokument zufolge|der wissensdatenbank|der wissensbasis",
+        pieces: "abschnitt|auszug|passage|textstelle|wissensdatenbank|wissensbasis",
     },
     Speech {
-        nouns: "texto|documento|pasaje|fragmento|extracto",
+        nouns: "texto|documento|pasaje|fragmento|extracto|base de conocimiento",
         before: "según el|según este|de acuerdo con el|mencionado en el|mencionada en el|basado en el|en este|\
             qué dice el",
-        phrases: "el pasaje|este pasaje|el fragmento|este fragmento|en el texto|el extracto",
-        pieces: "pasaje|fragmento|extracto",
+        phrases: "el pasaje|este pasaje|el fragmento|este fragmento|en el texto|el extracto|\
+            la base de conocimiento|la base de conocimientos",
+        pieces: "pasaje|fragmento|extracto|base de conocimiento",
     },
     Speech {
         nouns: "testo|documento|brano|passaggio|estratto",
@@ -73,12 +75,12 @@ const SPEECH: [Speech; 8] = [
         pieces: "passage|fragment",
     },
     Speech {
-        nouns: "نص|مقطع|فقرة|وثيقة|مستند|مقتطف",
+        nouns: "نص|مقطع|فقرة|وثيقة|مستند|مقتطف|قاعدة المعرفة",
         before: "",
         phrases: "المقطع|الفقرة|المقتطف|في النص|حسب النص|بحسب النص|وفق النص|من النص|هذا النص|يذكر النص|النص المذكور|\
             النص أعلاه|وفقا للنص|وفقا للمقطع|وفقا للوثيقة|وفقا للمستند|في الوثيقة|هذه الوثيقة|حسب الوثيقة|\
-            في المستند|هذا المستند|حسب المستند",
-        pieces: "مقطع|فقرة|مقتطف",
+            في المستند|هذا المستند|حسب المستند|قاعدة المعرفة",
+        pieces: "مقطع|فقرة|مقتطف|قاعدة المعرفة",
     },
 ];
 
@@ -184,6 +186,10 @@ mod tests {
             ("The passage states that it is 12 euros.", "It is 12 euros.", true),
             ("Le passage indique 12 euros.", "12 euros.", true),
             ("يذكر المقطع اثني عشر يورو.", "اثنا عشر يورو.", true),
+            ("That it is 12 euros is sourced from the first passage in the knowledge base.", "It is 12 euros.", true),
+            ("La base de connaissances indique 12 euros.", "12 euros.", true),
+            ("In der Wissensdatenbank stehen 12 Euro.", "12 Euro.", true),
+            ("Search the knowledge base of the vendor.", "The vendor has a knowledge base.", false),
             ("The manual states that it is 12 euros, and the document says why.", "It is 12 euros.", false),
             ("Use the passage to the cellar.", "Where is the passage to the cellar?", false),
         ] {
