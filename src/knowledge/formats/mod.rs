@@ -114,12 +114,15 @@ pub(super) fn read(file: &Path, reading: &Reading, emit: &mut dyn FnMut(Part)) -
     read.unwrap_or_else(|_| Err(Failure::Broken("it is damaged, or more than its reader can do".to_owned())))
 }
 
+/// Texts with the numbers of their rows, and what is to be known of other rows.
+pub type Texts = (Vec<(String, String)>, Vec<String>);
+
 /// The texts in a column of a `.jsonl` or `.parquet` file, each with the number of its row from 1; and what its user should know
 /// about rows without one. The column is named by the setting `key`.
 ///
 /// # Errors
 /// When the file can't be read, or has no such column of texts: the reason follows the name of the file.
-pub fn texts(file: &Path, column: &str, key: &str) -> Result<(Vec<(String, String)>, Vec<String>), String> {
+pub fn texts(file: &Path, column: &str, key: &str) -> Result<Texts, String> {
     let reading = Reading { max_bytes: u64::from(u32::MAX), text_column: column.to_owned(), ..Reading::default() };
     let mut texts = Vec::new();
     let mut emit = |part: Part| texts.extend(part.row.map(|row| (row, part.text)));
