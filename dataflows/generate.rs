@@ -32,7 +32,7 @@ pub struct Stages {
     pub ask: Stage<Question>,
     /// The assistant model answers.
     pub answer: Stage<Answer>,
-    /// The judge model scores.
+    /// The judge model scores, and the assistant model answers again what it rejects.
     pub judge: Stage<Judged>,
 }
 

@@ -89,6 +89,12 @@ pub struct Options {
 }
 
 impl Options {
+    /// The same with paths of characters alone, as rows tell them: for another process.
+    pub fn as_text(&self) -> Self {
+        let [folder, root] = [&self.folder, &self.root].map(|path| path.to_string_lossy().into_owned().into());
+        Self { folder, root, ..self.clone() }
+    }
+
     /// What recorded paths are relative to.
     fn bases(&self) -> [&Path; 2] {
         [&self.root, &self.folder]

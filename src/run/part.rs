@@ -89,7 +89,7 @@ impl<'a> Lead<'a> {
     pub fn gather(&self, settings: &Settings, prepared: &Prepared, claimed: &Claimed) -> Result<(), RunError> {
         let welcome = Welcome {
             facts: prepared.sources.facts(settings, &claimed.identity),
-            output: settings.output.clone(),
+            output: settings.output.as_text(),
             stamp: prepared.stamp,
             manifest: claimed.manifest.clone(),
             reuse: claimed.reuse.clone(),

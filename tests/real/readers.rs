@@ -16,6 +16,36 @@ with tempfile.TemporaryDirectory() as cache:
     print(len(rows), *[message["role"] for at in (0, -1) for message in rows[at].get("messages_with_tools") or []])
 "#;
 
+/// Reads pairs of answers, and tells who speaks in the first of them and whether the judge liked every one that was chosen better.
+const PAIRS: &str = r#"
+import sys, tempfile
+import datasets
+datasets.disable_progress_bars()
+with tempfile.TemporaryDirectory() as cache:
+    rows = datasets.load_dataset(sys.argv[1], data_files=sys.argv[2:], split="train", cache_dir=cache)
+    columns = ("prompt", "chosen", "rejected")
+    said = [[message["role"] for message in rows[0][column] if message["content"]] for column in columns]
+    print(said, all(row["score_chosen"] > row["score_rejected"] for row in rows), rows.column_names == list(rows[0]))
+"#;
+
+#[test]
+fn pairs_of_answers_are_as_trainers_of_preferences_read_them() {
+    let endpoint = Endpoint::start(Behaviour::dialogue(Latency::NONE));
+    let run = "  run_id: R\n  batch_size: 16\n  total_samples: 24\n  turns: {mode: exact, exact: 1}";
+    let judge = "judge: {mode: online, accept: {min_score: 4, on_fail: repair}}";
+    let config = remote(&endpoint.base_url(), run, "").replace("judge: {mode: online}", judge);
+    let project = Project::with(&config);
+    project.generate(&[]);
+    for (kind, file) in [("json", "preferences.jsonl"), ("parquet", "parquet/preferences-R-00000.parquet")] {
+        let mut read = Command::new(python("readers"));
+        let read = read.args(["-c", PAIRS, kind]).arg(project.path(&format!("outputs/{file}")));
+        let read = read.env("HF_HUB_OFFLINE", "1").output().expect("Python runs");
+        let told = String::from_utf8_lossy(&read.stdout);
+        assert!(read.status.success(), "{told}{}", String::from_utf8_lossy(&read.stderr));
+        assert_eq!(told.trim(), "[['user'], ['assistant'], ['assistant']] True True", "{kind}");
+    }
+}
+
 #[test]
 fn a_run_without_tool_calls_and_thoughts_then_one_with_is_one_table() {
     let project = Project::empty();
