@@ -6,10 +6,10 @@
 //! slots ─▶ ask ─▶ accept ─▶ answer ─▶ judge ─▶ advance ─▶ settle ─▶ record
 //! ```
 
-use crate::domain::{Answer, Attempt, Conversation, Failure, Fingerprint, Judged, Observer, Question};
+use crate::domain::{Answer, Conversation, Failure, Fingerprint, Judged, Observer, Question};
 use crate::operators::{
-    Completion, Event, Executor, InFlight, Inputs, Opening, Outputs, Quota, Settlement, Tally, accept, advance, call,
-    dedup, record, settle, slots,
+    Completion, Event, Executor, InFlight, Inputs, Opening, Outputs, Quota, Retries, Settlement, Tally, accept,
+    advance, call, dedup, record, settle, slots,
 };
 use std::future::Future;
 use std::pin::Pin;
@@ -41,8 +41,8 @@ pub struct Stages {
 pub struct Order {
     /// Which conversations to open.
     pub quota: Quota,
-    /// Further attempts at a rejected question.
-    pub retries: Attempt,
+    /// How often turns are begun anew.
+    pub retries: Retries,
     /// The questions of earlier runs, in order.
     pub earlier: Arc<[Fingerprint]>,
     /// Worker threads of each process.

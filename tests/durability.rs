@@ -28,6 +28,8 @@ pub struct Counting {
     endpoint: Endpoint,
     /// How often it was asked what, since the last look.
     asked: Arc<Mutex<BTreeMap<u128, u64>>>,
+    /// What becomes of a turn that the judge rejects.
+    pub on_fail: &'static str,
 }
 
 impl Counting {
@@ -47,7 +49,7 @@ impl Counting {
             }
             reply
         }));
-        Self { endpoint, asked }
+        Self { endpoint, asked, on_fail: "repair" }
     }
 
     /// What it was asked since the last look, so far.
@@ -68,8 +70,8 @@ impl Counting {
     /// A project in which no two requests are the same: questions are told apart by a number drawn for each.
     pub fn project(&self) -> Project {
         let more = "coverage: {question_dedup_retries: 3}\nprompts: {path: prompts}";
-        let judge = "judge: {mode: online, accept: {min_score: 2, on_fail: repair, repairs: 1}}";
-        let config = remote(&self.endpoint.base_url(), RUN, more).replace("judge: {mode: online}", judge);
+        let judge = format!("judge: {{mode: online, accept: {{min_score: 2, on_fail: {}}}}}", self.on_fail);
+        let config = remote(&self.endpoint.base_url(), RUN, more).replace("judge: {mode: online}", &judge);
         let project = Project::with(&config);
         let prompt = fs::read_to_string(shipped("config/prompts/ask.user.j2")).expect("a prompt");
         project.write("prompts/ask.user.j2", format!("{prompt}\n({{{{ variety }}}})\n").as_bytes());
@@ -161,7 +163,9 @@ pub fn undisturbed(counting: &Counting) -> (Files, Duration) {
     {
         assert!(drops.contains_key(reason), "{reason}: {drops:?}");
     }
-    assert!(project.rows("outputs/preferences.jsonl").len() > 1, "some answers were written again");
+    if counting.on_fail == "repair" {
+        assert!(project.rows("outputs/preferences.jsonl").len() > 1, "some answers were written again");
+    }
     (project.outputs(), took)
 }
 
@@ -219,12 +223,17 @@ impl<'a> Disturbed<'a> {
 
 /// Kills runs, so often in all and each a dozen times at most, and compares what comes out.
 fn killed(kills: u32, seed: u64, disturb: impl Fn(&mut Child)) {
-    let counting = Counting::start();
+    for on_fail in ["repair", "regenerate"] {
+        killed_with(Counting { on_fail, ..Counting::start() }, kills / 2, seed, &disturb);
+    }
+}
+
+fn killed_with(counting: Counting, kills: u32, seed: u64, disturb: &impl Fn(&mut Child)) {
     let (expected, took) = undisturbed(&counting);
     let (mut all, mut lost, mut runs) = (0, 0, 0);
     while all < kills {
         let mut run = Disturbed::new(&counting, took.mul_f64(0.6), seed + runs);
-        while run.kills < 12 && !run.session(&disturb) {}
+        while run.kills < 12 && !run.session(disturb) {}
         run.finish();
         expect_same(&expected, &run.project.outputs(), &format!("after {} kills", run.kills));
         (all, lost, runs) = (all + run.kills, lost + run.lost, runs + 1);

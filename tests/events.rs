@@ -36,7 +36,7 @@ impl Counts {
     /// A settled conversation, with the questions that were accepted and rejected in the end.
     fn settled(&self, conversation: &SettledConversation) {
         self.settled.lock().expect("a list").push(conversation.clone());
-        let unanswered = u64::from(conversation.unfinished.is_some());
+        let unanswered = conversation.unfinished.len() as u64;
         self.add("accepted in the end", conversation.questions.len() as u64 + unanswered);
         self.add("rejected in the end", conversation.duplicates.into());
         match conversation.outcome {

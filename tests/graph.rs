@@ -150,5 +150,6 @@ fn any_load(seed: u64, cases: u64) -> Load {
         pace: Pace::Free,
         stalls: [0, 8, 32][below(3) as usize],
         processes: [1, 1, 1, 1, 1, 1, 2, 3][below(8) as usize],
+        regenerations: [0, 1, 3][below(3) as usize],
     }
 }

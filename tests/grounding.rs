@@ -186,6 +186,33 @@ fn what_the_judge_rejects_is_answered_again_and_makes_a_pair() {
 }
 
 #[test]
+fn a_turn_that_the_judge_rejects_is_made_again_with_another_question() {
+    let judge = "judge: {mode: online, accept: {min_score: 4, on_fail: regenerate, regenerations: 3}}";
+    let endpoint = Endpoint::start(Behaviour::dialogue(Latency::NONE));
+    let project = Project::with(&remote(&endpoint.base_url(), RUN, "").replace("judge: {mode: online}", judge));
+    let ran = project.generate(&[]);
+    assert!(ran.stdout.contains("conversations  24 of 24 accepted"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("made again after a verdict"), "{}", ran.stdout);
+    let turns = project.rows("outputs/turns.jsonl");
+    assert!(turns.iter().all(|turn| turn["judge_score"].as_u64() >= Some(4)), "only what is accepted is trained on");
+    let asked: BTreeSet<String> = turns.iter().map(|turn| turn["user_message"].to_string().to_lowercase()).collect();
+    let mut again = 0;
+    for name in project.names("outputs/conversations") {
+        let document: Value = serde_json::from_str(&project.read(&format!("outputs/conversations/{name}"))).expect("a document");
+        for turn in document["state"]["turns"].as_array().expect("turns") {
+            for before in turn["regenerated"].as_array().into_iter().flatten() {
+                again += 1;
+                assert!(before["judgement"]["reply"]["score"].as_u64() < Some(4), "{before}");
+                let question = before["question"]["reply"]["user_message"].to_string().to_lowercase();
+                assert!(!asked.contains(&question), "{question}: it stays taken, and is not trained on");
+            }
+        }
+    }
+    assert!(again > 10, "{again} of {} turns", turns.len());
+    assert!(!project.path("outputs/preferences.jsonl").exists(), "answers to other questions are no pairs");
+}
+
+#[test]
 fn the_built_in_model_wants_documents_in_every_language() {
     let project = Project::empty();
     let run = "  total_samples: 1\n  target_languages: [en, fr]";

@@ -54,15 +54,17 @@ impl Conversation {
     /// Questions of it that were rejected as duplicates so far.
     pub fn duplicates(&self) -> u32 {
         let exhausted = matches!(self.outcome, Some(Outcome::Dropped(DropReason::DedupExhausted)));
-        let of_turns: u32 = self.turns.iter().map(|turn| u32::from(turn.attempt.0)).sum();
-        of_turns + u32::from(self.round.attempt.0) + u32::from(exhausted)
+        let of_turns: u32 = self.turns.iter().map(|turn| turn.duplicates()).sum();
+        of_turns + rejected(self.round.attempt, &self.round.regenerated) + u32::from(exhausted)
     }
 
-    /// The question of the turn that it never finished, once it has ended and unless that question was a duplicate.
-    pub fn unfinished(&self) -> Option<Fingerprint> {
+    /// The questions that it has claimed and that are none of its turns', once it has ended: of turns that were regenerated, and of
+    /// the turn that it never finished, unless that one was a duplicate.
+    pub fn unfinished(&self) -> Vec<Fingerprint> {
         let claimed = matches!(&self.outcome, Some(Outcome::Dropped(reason)) if *reason != DropReason::DedupExhausted);
-        let question = self.round.question.as_ref().filter(|_| claimed);
-        question.map(|question| question.fingerprint)
+        let regenerated = self.turns.iter().flat_map(|turn| &turn.regenerated).chain(&self.round.regenerated);
+        let last = self.round.question.iter().filter(|_| claimed);
+        regenerated.map(|turn| &turn.question).chain(last).map(|question| question.fingerprint).collect()
     }
 
     /// Rank of the question being asked.
@@ -85,7 +87,7 @@ impl Conversation {
 /// The turn being made.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Round {
-    /// How often its question was rejected.
+    /// How often it was asked before: its question was rejected, or the turn regenerated.
     pub attempt: Attempt,
     /// Passages whose questions were rejected, in order: their documents are not to be asked about again.
     pub avoid: Vec<ChunkIndex>,
@@ -98,6 +100,9 @@ pub struct Round {
     /// Answers before this one that the judge has rejected, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<RejectedAnswer>,
+    /// Turns in the place of this one that the judge has rejected, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regenerated: Vec<Arc<Turn>>,
 }
 
 /// A turn whose question was accepted and answered.
@@ -116,6 +121,27 @@ pub struct Turn {
     /// Answers before this one that the judge has rejected, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<RejectedAnswer>,
+    /// Turns in its place that the judge has rejected, in order. Their questions stay claimed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regenerated: Vec<Arc<Turn>>,
+}
+
+impl Turn {
+    /// Questions before its own that were rejected as duplicates.
+    pub fn duplicates(&self) -> u32 {
+        rejected(self.attempt, &self.regenerated)
+    }
+
+    /// Requests that its answers and their verdicts took, without those of turns that were regenerated.
+    pub fn calls(&self) -> u32 {
+        let rejected = self.rejected.iter().map(RejectedAnswer::calls).sum::<u32>();
+        rejected + self.answer.calls + self.judgement.as_ref().map_or(0, |made| made.calls)
+    }
+}
+
+/// How many of so many attempts before one were duplicates: those that no turn was made of.
+fn rejected(attempt: Attempt, regenerated: &[Arc<Turn>]) -> u32 {
+    u32::from(attempt.0).saturating_sub(regenerated.len() as u32)
 }
 
 /// An answer in whose place another one was asked for.
@@ -236,6 +262,8 @@ pub enum Judged {
     Repaired(Box<Repaired>),
     /// The whole conversation, now that it is over.
     Conversation(Judgement),
+    /// The turn just made, in whose place another one is to be made.
+    Regenerate(Judgement),
 }
 
 /// A turn that was answered again because the judge rejected its answer.

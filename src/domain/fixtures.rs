@@ -24,6 +24,7 @@ pub fn turn(index: u16, question: Question, answer: Answer) -> Turn {
         answer,
         judgement: None,
         rejected: Vec::new(),
+        regenerated: Vec::new(),
     }
 }
 

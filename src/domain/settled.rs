@@ -21,8 +21,8 @@ pub struct SettledConversation {
     pub questions: Vec<(QuestionMode, Attempt)>,
     /// Questions of it that were rejected as duplicates.
     pub duplicates: u32,
-    /// The question of the turn that it never finished: see [`Conversation::unfinished`].
-    pub unfinished: Option<Fingerprint>,
+    /// What it has claimed beside the questions of its turns: see [`Conversation::unfinished`].
+    pub unfinished: Vec<Fingerprint>,
     /// What its turns came to.
     pub turns: Turns,
     /// How it ended: completed or dropped.

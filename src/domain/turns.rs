@@ -19,6 +19,8 @@ pub struct Turns {
     pub flagged: u64,
     /// Those that were answered again because the judge rejected an answer.
     pub repaired: u64,
+    /// Turns that were made again because the judge rejected them.
+    pub regenerated: u64,
     /// Those without a verdict, of their own or on the whole conversation.
     pub unjudged: u64,
     /// Verdicts on those of accepted conversations, and on such conversations.
@@ -44,6 +46,8 @@ impl Turns {
             unsupported: count(|turn| !turn.answer.unsupported_numbers.is_empty()),
             unknown_citations: count(|turn| !turn.answer.unknown_citations.is_empty()),
             repaired: count(|turn| !turn.rejected.is_empty()),
+            regenerated: conversation.turns.iter().map(|turn| turn.regenerated.len() as u64).sum::<u64>()
+                + conversation.round.regenerated.len() as u64,
             flagged: count(|turn| {
                 turn.judgement.as_ref().is_some_and(|judgement| judgement.acceptance != Acceptance::Accepted)
             }),
@@ -63,6 +67,7 @@ impl Turns {
         self.unknown_citations += more.unknown_citations;
         self.flagged += more.flagged;
         self.repaired += more.repaired;
+        self.regenerated += more.regenerated;
         self.unjudged += more.unjudged;
         self.verdicts += more.verdicts;
         self.scores += more.scores;

@@ -3,10 +3,10 @@
 use super::clock::{Clock, Nudge};
 use super::dedup::{Claim, Verdict};
 use super::events::Event;
-use super::home::{self, Home, Route};
+use super::home::{self, Home, Retries, Route};
 use super::watermark::Report;
 use super::{Flow, InFlight};
-use crate::domain::{Attempt, Failure, Observer, Question, Rank, Tick};
+use crate::domain::{Failure, Observer, Question, Rank, Tick};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
@@ -49,10 +49,10 @@ pub struct Outputs<'scope> {
 const VERDICTS: usize = 3;
 
 /// Claims the question of every conversation that asked, and sends it on by the verdict: accepted; rejected with its
-/// next attempt; or, after `retries` further attempts, dropped. When a verdict changes, what came of it is taken back
+/// next attempt; or, after so many, dropped. When a verdict changes, what came of it is taken back
 /// and the conversation goes on from there. The observer hears of every verdict and every roll-back. Ends when the watermark is
 /// [`Rank::END`].
-pub fn accept<'scope>(inputs: Inputs<'scope>, retries: Attempt, observer: Observer<Event>) -> Outputs<'scope> {
+pub fn accept<'scope>(inputs: Inputs<'scope>, retries: Retries, observer: Observer<Event>) -> Outputs<'scope> {
     let scope = inputs.asked.scope();
     let (index, peers) = (scope.index(), scope.peers() as u64);
     let (nudge_loop, nudges) = scope.feedback::<Vec<Nudge>>(1);

@@ -1,7 +1,7 @@
 //! `advance`: a judged round becomes a turn, and the conversation goes on or is finished.
 
 use super::{Flow, InFlight};
-use crate::domain::{Acceptance, DropReason, Failure, Judged, Judgement, Outcome, Repaired, Round, Turn};
+use crate::domain::{Acceptance, Attempt, DropReason, Failure, Judged, Judgement, Outcome, Repaired, Round, Turn};
 use std::sync::Arc;
 use timely::dataflow::operators::vec::{Map, Partition};
 
@@ -42,24 +42,45 @@ fn advanced(mut conversation: InFlight, judged: Result<Judged, Failure>) -> InFl
             (Some(judgement), None)
         }
         Judged::Conversation(judgement) => (None, Some(judgement)),
+        Judged::Regenerate(judgement) => {
+            regenerate(&mut conversation, judgement);
+            return conversation;
+        }
     };
     let rejected = of_turn.as_ref().or(of_conversation.as_ref()).and_then(rejection);
     conversation.judgement = of_conversation;
     if conversation.outcome.is_some() {
         return conversation;
     }
-    let index = conversation.turn_index();
-    if let Round { attempt, question: Some(question), answer: Some(answer), rejected, .. } =
-        std::mem::take(&mut conversation.round)
-    {
-        conversation.turns.push(Arc::new(Turn { index, attempt, question, answer, judgement: of_turn, rejected }));
-    }
+    let turn = turn(&mut conversation, of_turn);
+    conversation.turns.extend(turn.map(Arc::new));
     // The turn stays, with its verdict: its question has been asked.
     conversation.outcome = rejected.map(Outcome::Dropped);
     if conversation.outcome.is_none() && conversation.turns.len() >= usize::from(conversation.target_turns) {
         conversation.outcome = Some(Outcome::Completed);
     }
     conversation
+}
+
+/// The turn that the round has become, whose place is taken by an empty one.
+fn turn(conversation: &mut InFlight, judgement: Option<Judgement>) -> Option<Turn> {
+    let index = conversation.turn_index();
+    let Round { attempt, question, answer, rejected, regenerated, .. } = std::mem::take(&mut conversation.round);
+    Some(Turn { index, attempt, question: question?, answer: answer?, judgement, rejected, regenerated })
+}
+
+/// The turn is made once more: another question, about other passages. Its own stays claimed, and what was made is kept.
+fn regenerate(conversation: &mut InFlight, judgement: Judgement) {
+    let mut avoid = std::mem::take(&mut conversation.round.avoid);
+    if let Some(mut turn) = turn(conversation, Some(judgement)) {
+        avoid.extend(turn.question.used.chunk);
+        avoid.sort_unstable();
+        avoid.dedup();
+        let attempt = Attempt(turn.attempt.0 + 1);
+        let mut regenerated = std::mem::take(&mut turn.regenerated);
+        regenerated.push(turn.into());
+        conversation.round = Round { attempt, avoid, regenerated, ..Round::default() };
+    }
 }
 
 /// Why a conversation with this verdict is dropped, if it is.

@@ -8,7 +8,7 @@ use super::InFlight;
 use super::events::Event;
 use super::watermark::Report;
 use crate::domain::{
-    Attempt, ChunkIndex, DropReason, Failure, Fingerprint, Observer, Outcome, Question, Rank, RejectedAnswer, Round,
+    Attempt, ChunkIndex, Conversation, DropReason, Failure, Fingerprint, Observer, Outcome, Question, Rank, Round,
     Slot, Tick, TurnIndex,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -36,6 +36,15 @@ pub struct Verdict {
     pub won: bool,
 }
 
+/// How often a turn is begun anew, for either reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Retries {
+    /// Most questions after the first that are asked because one was a duplicate.
+    pub duplicates: u16,
+    /// Most turns that are made again because the judge rejected one.
+    pub regenerations: u16,
+}
+
 /// A claim to make (+1) or to withdraw (-1).
 pub type Change = ((Fingerprint, Rank), isize);
 
@@ -43,7 +52,7 @@ pub type Change = ((Fingerprint, Rank), isize);
 #[derive(Debug)]
 pub struct Home {
     worker: usize,
-    retries: Attempt,
+    retries: Retries,
     paths: BTreeMap<Slot, Path>,
     /// For every conversation that has not come to its end, the lowest rank whose verdict it may still await.
     bounds: BTreeSet<Rank>,
@@ -92,15 +101,25 @@ struct Step {
 }
 
 impl Path {
-    /// The lowest rank that has no verdict yet: of the last question, or of the next one.
-    fn bound(&self) -> Option<Rank> {
+    /// The lowest rank that has no verdict yet: of the last question, or of the next one, which may be one of the same turn as long
+    /// as that may be made again.
+    fn bound(&self, retries: Retries) -> Option<Rank> {
         let (turn, attempt) = match self.steps.last() {
             None => (TurnIndex(1), Attempt(0)),
             Some(Step { turn, attempt, won: None, .. }) => (*turn, *attempt),
             Some(Step { turn, attempt, won: Some(false), .. }) => (*turn, Attempt(attempt.0 + 1)),
+            Some(Step { turn, attempt, won: Some(true), .. }) if self.count(true) <= retries.regenerations.into() => {
+                (*turn, Attempt(attempt.0 + 1))
+            }
             Some(Step { turn, won: Some(true), .. }) => (TurnIndex(turn.0 + 1), Attempt(0)),
         };
         (self.status != Status::Ended).then(|| self.conversation.rank_at(turn, attempt))
+    }
+
+    /// Questions of the last turn that have this verdict.
+    fn count(&self, won: bool) -> usize {
+        let last = self.steps.last().map(|step| step.turn);
+        self.steps.iter().rev().take_while(|step| Some(step.turn) == last).filter(|step| step.won == Some(won)).count()
     }
 
     /// Whether it has ended, and no verdict on one of its questions can change.
@@ -111,13 +130,11 @@ impl Path {
 
     /// Model calls that come to nothing when all after this step, and what followed from it, is taken back.
     fn calls_after(&self, step: usize) -> u64 {
-        let turn = usize::from(self.steps[step].turn.0) - 1;
+        let Step { turn, attempt, .. } = self.steps[step];
         let asked = self.steps[step + 1..].iter().map(|step| step.question.calls);
-        let turns = self.conversation.turns.iter().skip(turn);
-        let answered = turns.map(|turn| {
-            let rejected = turn.rejected.iter().map(RejectedAnswer::calls).sum::<u32>();
-            rejected + turn.answer.calls + turn.judgement.as_ref().map_or(0, |made| made.calls)
-        });
+        let turns = self.conversation.turns.iter().flat_map(|turn| turn.regenerated.iter().chain([turn]));
+        let turns = turns.chain(&self.conversation.round.regenerated);
+        let answered = turns.filter(|made| (made.index, made.attempt) >= (turn, attempt)).map(|made| made.calls());
         let in_flight = self.status == Status::Going && self.steps.last().is_some_and(|step| step.won.is_some());
         asked.chain(answered).map(u64::from).sum::<u64>() + u64::from(in_flight)
     }
@@ -129,9 +146,16 @@ impl Path {
 
     /// Takes back all after this step. The changes withdraw its claims.
     fn roll_back(&mut self, step: usize) -> impl Iterator<Item = Change> {
+        let Step { turn, attempt, .. } = self.steps[step];
         let conversation = &mut self.conversation;
         conversation.epoch.advance();
-        conversation.turns.truncate(usize::from(self.steps[step].turn.0) - 1);
+        let at = usize::from(turn.0) - 1;
+        let Conversation { turns, round, .. } = &mut conversation.conversation;
+        if let Some(made) = turns.get(at) {
+            round.regenerated.clone_from(&made.regenerated);
+        }
+        round.regenerated.retain(|made| made.attempt < attempt);
+        turns.truncate(at);
         conversation.outcome = None;
         conversation.judgement = None;
         self.status = Status::Going;
@@ -139,23 +163,31 @@ impl Path {
         taken_back.map(|step| ((step.fingerprint, conversation.rank_at(step.turn, step.attempt)), -1))
     }
 
+    /// Whether another question is asked where the last one is a duplicate.
+    fn is_asked_again(&self, retries: Retries) -> bool {
+        self.count(false) <= retries.duplicates.into()
+    }
+
     /// The conversation, sent on by the verdict on its last question.
-    fn follow(&self, retries: Attempt) -> Option<(Route, InFlight)> {
+    fn follow(&self, retries: Retries) -> Option<(Route, InFlight)> {
         let last = self.steps.last()?;
         let mut conversation = self.conversation.clone();
         let before = self.steps.iter().filter(|step| (step.turn, step.attempt) < (last.turn, last.attempt));
+        let regenerated = std::mem::take(&mut conversation.round.regenerated);
         conversation.round = Round {
             attempt: last.attempt,
             avoid: avoid(before.filter(|step| step.turn == last.turn)),
             question: Some(last.question.clone()),
+            regenerated,
             ..Round::default()
         };
         let route = if last.won? {
             Route::Accepted
-        } else if last.attempt < retries {
+        } else if self.is_asked_again(retries) {
             let rejected = self.steps.iter().filter(|step| step.turn == last.turn);
             let attempt = Attempt(last.attempt.0 + 1);
-            conversation.round = Round { attempt, avoid: avoid(rejected), ..Round::default() };
+            let regenerated = std::mem::take(&mut conversation.round.regenerated);
+            conversation.round = Round { attempt, avoid: avoid(rejected), regenerated, ..Round::default() };
             Route::Rejected
         } else {
             conversation.outcome = Some(Outcome::Dropped(DropReason::DedupExhausted));
@@ -172,8 +204,8 @@ fn avoid<'a>(rejected: impl Iterator<Item = &'a Step>) -> Vec<ChunkIndex> {
 }
 
 impl Home {
-    /// An empty home. A rejected question is asked again `retries` times at most.
-    pub fn new(worker: usize, retries: Attempt, observer: Observer<Event>) -> Self {
+    /// An empty home. Turns are begun anew so often at most.
+    pub fn new(worker: usize, retries: Retries, observer: Observer<Event>) -> Self {
         Self {
             worker,
             retries,
@@ -197,7 +229,7 @@ impl Home {
         self.registered += 1;
         let slot = conversation.slot;
         let path = Path { conversation, steps: Vec::new(), status: Status::Going };
-        self.bounds.extend(path.bound());
+        self.bounds.extend(path.bound(self.retries));
         self.paths.insert(slot, path);
     }
 
@@ -211,8 +243,16 @@ impl Home {
                     (conversation.turn_index(), conversation.round.attempt, question.into());
                 self.decided.push(((fingerprint, conversation.rank()), 1));
                 path.conversation = conversation;
-                // The bound stays: it was this question's rank before it came.
+                // The bound was this question's rank before it came, or that of one in its last turn's place.
+                let before = path.bound(self.retries);
                 path.steps.push(Step { turn, attempt, fingerprint, question, won: None });
+                let after = path.bound(self.retries);
+                if before != after {
+                    if let Some(before) = before {
+                        self.bounds.remove(&before);
+                    }
+                    self.bounds.extend(after);
+                }
             }
             Err(failure) => {
                 conversation.outcome = Some(failure.into());
@@ -229,7 +269,7 @@ impl Home {
         if conversation.outcome == Some(Outcome::Interrupted) {
             path.status = Status::Cut;
             self.cut += 1;
-        } else if let Some(bound) = path.bound() {
+        } else if let Some(bound) = path.bound(self.retries) {
             self.bounds.remove(&bound);
             path.status = Status::Ended;
         }
@@ -267,7 +307,7 @@ impl Home {
             return;
         }
         assert!(rank >= self.watermark, "a final verdict changed: {rank:?} is below {:?}", self.watermark);
-        if let Some(bound) = path.bound() {
+        if let Some(bound) = path.bound(self.retries) {
             self.bounds.remove(&bound);
         }
         let Rank { turn, attempt, .. } = rank;
@@ -285,9 +325,9 @@ impl Home {
         path.steps[at].won = Some(won);
         self.observer.tell(|| match won {
             true => Event::Accepted { slot: rank.slot(), turn, attempt },
-            false => Event::Rejected { slot: rank.slot(), turn, attempt, again: attempt < self.retries },
+            false => Event::Rejected { slot: rank.slot(), turn, attempt, again: path.is_asked_again(self.retries) },
         });
-        self.bounds.extend(path.bound());
+        self.bounds.extend(path.bound(self.retries));
         self.moves.extend(path.follow(self.retries));
     }
 

@@ -22,6 +22,7 @@ pub use advance::advance;
 pub use call::{Executor, Stop, call};
 pub use dedup::dedup;
 pub use events::Event;
+pub use home::Retries;
 pub use in_flight::{Epoch, InFlight};
 pub use quota::{Numbering, Opening, Quota, Target};
 pub use record::record;

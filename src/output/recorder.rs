@@ -46,7 +46,7 @@ pub struct Recorder {
     /// Recorded and not admitted.
     pending: Vec<Settled>,
     /// See [`Admission::unfinished`].
-    unfinished: Vec<(Slot, Fingerprint)>,
+    unfinished: Vec<(Slot, Vec<Fingerprint>)>,
     /// Entries of what the run's stop leaves unsettled.
     left: Vec<Vec<u8>>,
 }
@@ -159,7 +159,7 @@ impl Recorder {
             shards.push(slot, &parquet)?;
         }
         self.state.push(&entry.0)?;
-        self.unfinished.extend(unfinished.map(|question| (slot, question)));
+        self.unfinished.extend(Some((slot, unfinished)).filter(|(_, questions)| !questions.is_empty()));
         let dropped = match outcome {
             Outcome::Dropped(reason) => Some((reason.as_str().to_owned(), reason.detail())),
             Outcome::Completed | Outcome::Interrupted => None,

@@ -21,7 +21,7 @@ use crate::providers::{self, AgentOptions, AttachError, Serper, Shared};
 use crate::servers::ServerError;
 use crate::settings::paths::PERSONAS_COLUMN;
 use crate::settings::{PersonaSource, Settings, TopicSource, WebSettings, digest};
-use crate::stages::{Ask, Checks, Judge, JudgeOptions, PromptError, Prompts, Responder, Review};
+use crate::stages::{Ask, Checks, Judge, PromptError, Prompts, Responder, Review};
 use crate::store::{Kept, StoreError};
 use crate::tools::{KeptWeb, KnowledgeSearch, SearchMeter, Tool, Toolbox, Web, WebSearch};
 use std::collections::BTreeMap;
@@ -270,14 +270,13 @@ impl Sources {
             let model = behind(model, Agent::Judge);
             Arc::new(Judge::new(model, prompts.clone(), self.catalogue.clone(), settings.judge.clone()))
         });
-        let JudgeOptions { granularity, accept, .. } = &settings.judge;
         Stages {
             open: opener(settings, facts, plan),
             ask: stage(move |conversation| {
                 let ask = ask.clone();
                 async move { ask.ask(Asking { conversation: &conversation, coverage: &conversation.coverage }).await }
             }),
-            judge: judging(judge.map(|judge| Review::new(judge, responder.clone(), *granularity, accept.repairs))),
+            judge: judging(judge.map(|judge| Review::new(judge, responder.clone(), &settings.judge))),
             answer: stage(move |conversation| {
                 let responder = responder.clone();
                 async move { responder.answer(&conversation).await }

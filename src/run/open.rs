@@ -7,9 +7,9 @@ use super::prepare::Prepared;
 use super::waves::Waves;
 use super::{RunError, manifest};
 use crate::cluster::Manifest;
-use crate::domain::{Attempt, Coverage, Fingerprint, Normalisation, Shard};
+use crate::domain::{Agent, Coverage, Fingerprint, Normalisation, Shard};
 use crate::files::Folder;
-use crate::operators::{Completion, Numbering, Quota, Target};
+use crate::operators::{Completion, Numbering, Quota, Retries, Target};
 use crate::output::{self, Begins, Recorder, Renderer, RunFacts, Stamp, coverage_ledger};
 use crate::settings::paths::{OUTPUT_DIR, TOTAL_SAMPLES};
 use crate::settings::sources::SHARD;
@@ -37,8 +37,8 @@ pub struct Ready {
 pub struct Work {
     /// Which conversations to open.
     pub quota: Quota,
-    /// Further attempts at a rejected question.
-    pub retries: Attempt,
+    /// How often turns are begun anew.
+    pub retries: Retries,
     /// The questions asked before, in order.
     pub earlier: Arc<[Fingerprint]>,
     /// How questions are compared.
@@ -295,9 +295,15 @@ impl Work {
         let (numbering, others) = others.unwrap_or((alike, Vec::new()));
         let quota = Quota::numbered(target(settings), numbering, coverage, others);
         let quota = restored(quota, run_id, completions)?;
-        let retries = Attempt(settings.plan.coverage.dedup_retries);
+        let retries = retries(settings);
         Ok(Self { quota, retries, earlier: questions, normalisation, reuse })
     }
+}
+
+/// How often turns are begun anew.
+pub fn retries(settings: &Settings) -> Retries {
+    let regenerations = settings.agents.get(Agent::Judge).map_or(0, |_| settings.judge.accept.regenerations);
+    Retries { duplicates: settings.plan.coverage.dedup_retries, regenerations }
 }
 
 fn target(settings: &Settings) -> Target {

@@ -4,7 +4,7 @@ use super::RunError;
 use super::events::Listeners;
 use super::execute::Works;
 use super::identity::Identity;
-use super::open::{Claimed, Work};
+use super::open::{self, Claimed, Work};
 use super::prepare::{Prepared, prepare};
 use super::{Host, manifest, serving, signals};
 use crate::cluster::{
@@ -260,7 +260,7 @@ fn work(settings: &Settings, begin: Begin, normalisation: Normalisation) -> Work
     let none = Target { total: 0, languages, batch_size: 1, concurrency: 1, lookahead: 1 };
     Work {
         quota: Quota::new(none, Default::default()),
-        retries: crate::domain::Attempt(settings.plan.coverage.dedup_retries),
+        retries: open::retries(settings),
         earlier: begin.earlier.into(),
         normalisation,
         reuse: None,

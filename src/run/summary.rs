@@ -186,9 +186,13 @@ impl Summary {
             0 => String::new(),
             repaired => format!(", {repaired} answered again after a verdict"),
         };
+        let anew = match turns.regenerated {
+            0 => String::new(),
+            regenerated => format!(", {regenerated} made again after a verdict"),
+        };
         let text = format!(
             "{}, {} without a retrieved passage, {} with numbers that no passage has, {} with citations of what was not \
-             found{below}{again}",
+             found{below}{again}{anew}",
             turns.all, turns.unretrieved, turns.unsupported, turns.unknown_citations
         );
         row(f, "turns", &text)?;

@@ -40,7 +40,7 @@ choices! {
     JudgeMode: Online = "online", Offline = "offline";
     Granularity: Turn = "turn" or "per_turn" or "turns",
         Conversation = "conversation" or "per_conversation" or "conv" or "conversation_level";
-    OnFail: Keep = "keep", Drop = "drop", Repair = "repair";
+    OnFail: Keep = "keep", Drop = "drop", Repair = "repair", Regenerate = "regenerate";
     Backend: Auto = "auto" or "sentence_transformers", Lexical = "lexical", Fastembed = "fastembed", OpenAi = "openai";
     Device: Auto = "auto", Cpu = "cpu", Cuda = "cuda";
     knowledge::Ranking: Hybrid = "hybrid", Vector = "vector";
@@ -145,4 +145,6 @@ pub(super) enum OnFail {
     Drop,
     /// The answer is asked for again; where that does not help, the conversation is dropped.
     Repair,
+    /// The turn is made once more; where that does not help, the conversation is dropped.
+    Regenerate,
 }

@@ -184,12 +184,18 @@ fn accept(values: &Values, reasons: &[String], report: &mut Diagnostics) -> Acce
         reject_reasons: labels(values, REJECT),
         drop: on_fail != OnFail::Keep,
         repairs: if on_fail == OnFail::Repair { values.get(keys::REPAIRS) } else { 0 },
+        regenerations: if on_fail == OnFail::Regenerate { values.get(keys::REGENERATIONS) } else { 0 },
         ..Accept::default()
     };
-    if on_fail == OnFail::Repair && values.get(keys::GRANULARITY) == Granularity::Conversation {
+    let again = match on_fail {
+        OnFail::Repair => Some("repair` answers a turn again"),
+        OnFail::Regenerate => Some("regenerate` makes a turn again"),
+        OnFail::Keep | OnFail::Drop => None,
+    };
+    if let Some(again) = again.filter(|_| values.get(keys::GRANULARITY) == Granularity::Conversation) {
         const ON_FAIL: Setting<OneOf<OnFail>> = keys::ON_FAIL;
         let text = format!(
-            "`{ON_FAIL}: repair` answers a turn again, and so needs `{}: turn`; a whole conversation can only be kept or dropped.",
+            "`{ON_FAIL}: {again}, and so needs `{}: turn`; a whole conversation can only be kept or dropped.",
             keys::GRANULARITY
         );
         report.conflict(&[ON_FAIL.path, keys::GRANULARITY.path], values.place(ON_FAIL), text);

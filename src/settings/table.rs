@@ -402,6 +402,8 @@ keys! {
         env(&["JUDGE_ON_FAIL"]);
     REPAIRS: u16 = fixed("judge.accept.repairs", |s| optional(Some(s.judge.accept.repairs).filter(|repairs| *repairs > 0))),
         limit(Limit::between(1.0, 10.0));
+    REGENERATIONS: u16 = fixed("judge.accept.regenerations",
+        |s| optional(Some(s.judge.accept.regenerations).filter(|turns| *turns > 0))), limit(Limit::between(1.0, 10.0));
 }
 
 keys! {
@@ -463,6 +465,7 @@ fn required(settings: &Settings) -> String {
 fn on_fail(accept: &Accept) -> &'static str {
     match accept {
         Accept { repairs: 1.., .. } => "repair",
+        Accept { regenerations: 1.., .. } => "regenerate",
         Accept { drop: true, .. } => "drop",
         _ => "keep",
     }

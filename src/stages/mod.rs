@@ -95,6 +95,8 @@ pub struct Accept {
     pub drop: bool,
     /// Most answers after the first that a rejected one is asked for before that.
     pub repairs: u16,
+    /// Most turns that are made in the place of a rejected one before that.
+    pub regenerations: u16,
 }
 
 impl Accept {

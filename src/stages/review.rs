@@ -1,6 +1,6 @@
 //! What becomes of a turn that has its answer: the judge's verdict, and another answer where the verdict is not good enough.
 
-use super::{Granularity, Judge, Responder};
+use super::{Accept, Granularity, Judge, JudgeOptions, Responder};
 use crate::domain::{Acceptance, Answer, Conversation, Failure, Judged, Judgement, RejectedAnswer, Repaired};
 use std::sync::Arc;
 
@@ -10,16 +10,18 @@ pub struct Review {
     responder: Arc<Responder>,
     granularity: Granularity,
     repairs: u16,
+    regenerations: u16,
 }
 
 impl Review {
-    /// Verdicts of this judge; a turn that it rejects is answered again, so many times at most.
-    pub fn new(judge: Arc<Judge>, responder: Arc<Responder>, granularity: Granularity, repairs: u16) -> Self {
-        Self { judge, responder, granularity, repairs }
+    /// Verdicts of this judge, and what these options make of them.
+    pub fn new(judge: Arc<Judge>, responder: Arc<Responder>, options: &JudgeOptions) -> Self {
+        let JudgeOptions { granularity, accept: Accept { repairs, regenerations, .. }, .. } = *options;
+        Self { judge, responder, granularity, repairs, regenerations }
     }
 
     /// The verdict on what there is to judge: see [`Judge::judge`]. A turn that it rejects is answered again, by an assistant that
-    /// is shown the verdict, and judged again; the last verdict counts.
+    /// is shown the verdict, and judged again; the last verdict counts. Where that is no better, the turn may be made once more.
     ///
     /// # Errors
     /// As of [`Judge::judge`]; when the run stops or the assistant model can't be asked.
@@ -60,7 +62,11 @@ impl Review {
             let Some(verdict) = self.judge.judge(&now).await? else { break };
             (rejected, answer, judgement) = (now.round.rejected, other, verdict);
         }
+        let regenerated = conversation.round.regenerated.len();
         Ok(match rejected.as_slice() {
+            [] if judgement.acceptance == Acceptance::Rejected && regenerated < usize::from(self.regenerations) => {
+                Judged::Regenerate(judgement)
+            }
             [] => Judged::Turn(judgement),
             _ => Judged::Repaired(Box::new(Repaired { rejected, answer, judgement })),
         })
@@ -77,7 +83,7 @@ mod tests {
     use crate::stages::script::{
         Script, answer, answer_text, catalogue, conversation, question, refused, said, toolbox,
     };
-    use crate::stages::{Accept, AnswerOptions, Checks, JudgeOptions, PromptOptions, Prompts};
+    use crate::stages::{AnswerOptions, Checks, PromptOptions, Prompts};
 
     const ANSWERS: [&str; 3] = ["It is dried late.", "It is dried soon.", "It is dried soon after picking."];
 
@@ -101,11 +107,11 @@ mod tests {
         let responder = Responder::new(assistant.clone(), prompts.clone(), checks, index, toolbox, options);
         let accept = Accept { min_score: 6, drop: true, repairs, ..Accept::default() };
         let options = JudgeOptions { granularity: Granularity::Turn, reasons: vec!["vague".to_owned()], accept };
-        let judge = Judge::new(judge, prompts, catalogue(), options);
+        let judge = Judge::new(judge, prompts, catalogue(), options.clone());
         let mut conversation = conversation();
         conversation.round.question = Some(question("When is green tea dried?").into());
         conversation.round.answer = Some(answer(ANSWERS[0]));
-        Review::new(judge.into(), responder.into(), Granularity::Turn, repairs).judged(&conversation).await
+        Review::new(judge.into(), responder.into(), &options).judged(&conversation).await
     }
 
     fn replies(texts: &[&str]) -> Arc<Script> {

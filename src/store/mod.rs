@@ -80,7 +80,7 @@ pub trait Store: Replies {
     /// What a run has settled, in slot order.
     fn settled(&self, run: &str) -> Result<Vec<Settled>, StoreError>;
 
-    /// The accepted questions of unfinished turns of settled conversations, of all runs, each with its run.
+    /// The accepted questions of settled conversations that none of their turns has, of all runs, each with its run.
     fn unfinished(&self) -> Result<Vec<(String, Fingerprint)>, StoreError>;
 
     /// Length and end of every file that some run has written to, by its path in the output folder.

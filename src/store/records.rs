@@ -186,9 +186,9 @@ pub struct Admission {
     pub at: String,
     /// The conversations, in slot order.
     pub settled: Vec<Settled>,
-    /// The accepted questions of turns that those conversations never finished: no file tells of them, and they stay
-    /// claimed.
-    pub unfinished: Vec<(Slot, Fingerprint)>,
+    /// The accepted questions of those conversations that none of their turns has, of each at least one: no file tells of them,
+    /// and they stay claimed.
+    pub unfinished: Vec<(Slot, Vec<Fingerprint>)>,
     /// Files by their path in the output folder; none for one that is no longer needed.
     pub files: BTreeMap<String, Option<Mark>>,
     /// Whether the replies behind the conversations may go; they need not, and when is the store's business.

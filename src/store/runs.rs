@@ -112,8 +112,8 @@ pub(super) fn admit(connection: &mut Connection, run: &str, admission: &Admissio
         }
         let mut claim = transaction
             .prepare_cached("INSERT INTO unfinished (run, language, slot, fingerprint) VALUES (?1, ?2, ?3, ?4)")?;
-        for (slot, fingerprint) in &admission.unfinished {
-            claim.execute(params![run, slot.language.0, slot.index, fingerprint.0.to_be_bytes()])?;
+        for (slot, fingerprints) in &admission.unfinished {
+            claim.execute(params![run, slot.language.0, slot.index, in_a_row(fingerprints)])?;
         }
         let mut mark = transaction
             .prepare_cached("INSERT OR REPLACE INTO files (path, length, rows, tail) VALUES (?1, ?2, ?3, ?4)")?;
@@ -189,7 +189,23 @@ pub(super) fn unfinished(connection: &Connection) -> rusqlite::Result<Vec<(Strin
     }
     let mut found =
         connection.prepare_cached("SELECT run, fingerprint FROM unfinished ORDER BY run, language, slot")?;
-    found.query_map([], |row| Ok((row.get(0)?, Fingerprint(u128::from_be_bytes(row.get(1)?)))))?.collect()
+    let mut questions = Vec::new();
+    for row in found.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?)))? {
+        let (run, fingerprints) = row?;
+        questions.extend(one_by_one(&fingerprints).map(|fingerprint| (run.clone(), fingerprint)));
+    }
+    Ok(questions)
+}
+
+/// Fingerprints as they are stored together: 16 bytes each, the highest first.
+pub(super) fn in_a_row(fingerprints: &[Fingerprint]) -> Vec<u8> {
+    fingerprints.iter().flat_map(|fingerprint| fingerprint.0.to_be_bytes()).collect()
+}
+
+/// Fingerprints that are stored together.
+pub(super) fn one_by_one(bytes: &[u8]) -> impl Iterator<Item = Fingerprint> {
+    let (fingerprints, _) = bytes.as_chunks();
+    fingerprints.iter().map(|bytes| Fingerprint(u128::from_be_bytes(*bytes)))
 }
 
 pub(super) fn record_spending(connection: &Connection, run: &str, spending: Spending) -> rusqlite::Result<()> {

@@ -9,7 +9,7 @@ mod plain;
 
 use dlgforge::dataflows::generate::{Order, Stage, Stages, generate};
 use dlgforge::domain::*;
-use dlgforge::operators::{Executor, InFlight, Opening, Quota, Settlement, Stop, Tally, Target};
+use dlgforge::operators::{Executor, InFlight, Opening, Quota, Retries, Settlement, Stop, Tally, Target};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, LogNormal};
@@ -118,7 +118,12 @@ fn run(load: Load) -> Made {
     let (tallied, tallies) = mpsc::channel();
     let began = Instant::now();
     let workers = timely::execute(timely::Config::process(load.workers), move |worker| {
-        let order = Order { quota: quota.clone(), retries: Attempt(3), earlier: Arc::default(), threads: load.workers };
+        let order = Order {
+            quota: quota.clone(),
+            retries: Retries { duplicates: 3, regenerations: 0 },
+            earlier: Arc::default(),
+            threads: load.workers,
+        };
         let (settled, tallied, stages) = (settled.clone(), tallied.clone(), stages.clone());
         let report = move |tally: &Tally| tallied.send(tally.clone()).expect("the benchmark listens");
         let render = move |settlement| settled.send(settlement).expect("the benchmark listens");

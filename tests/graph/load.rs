@@ -30,6 +30,8 @@ pub struct Load {
     pub lookahead: u32,
     pub turns: u16,
     pub retries: u16,
+    /// Most turns that are made again because the judge says so.
+    pub regenerations: u16,
     pub questions: Questions,
     /// How many of a pool's questions earlier runs have asked.
     pub earlier: u64,
@@ -72,6 +74,7 @@ pub const CALM: Load = Load {
     lookahead: 2,
     turns: 4,
     retries: 3,
+    regenerations: 0,
     questions: Questions::Pool(u64::MAX),
     earlier: 0,
     faults: 0,
@@ -97,21 +100,26 @@ pub fn hash(of: impl Hash) -> u64 {
 fn sight(load: &Load, verb: Verb, conversation: &InFlight) -> u64 {
     let turns = conversation.turns.iter().map(|turn| {
         let score = turn.judgement.as_ref().map(|judgement| judgement.reply.score);
-        (turn.index, turn.attempt, &turn.question.reply.user_message, &turn.answer.reply.assistant_message, score)
+        let said = (&turn.question.reply.user_message, &turn.answer.reply.assistant_message);
+        (turn.index, turn.attempt, said, score, answers(&turn.regenerated))
     });
     let coverage = &conversation.coverage;
     let chunks: Vec<_> = (0..CORPUS.0 as u32).map(|chunk| coverage.of_chunk(ChunkIndex(chunk))).collect();
     let sources = (0..CORPUS.1 as u32).filter_map(|source| coverage.of_source(SourceIndex(source)));
     let sources: Vec<_> = sources.map(|source| (source.questions, &source.recent)).collect();
-    let Round { avoid, question, answer, .. } = &conversation.round;
+    let Round { avoid, question, answer, regenerated, .. } = &conversation.round;
     let question = question.as_ref().map(|question| &question.reply.user_message);
     let answer = answer.as_ref().map(|answer| &answer.reply.assistant_message);
     let outcome = conversation.outcome.as_ref().map(|outcome| (outcome.status(), outcome.drop_reason()));
     hash((
         (load.seed, verb, conversation.rank(), turns.collect::<Vec<_>>()),
         (chunks, sources),
-        (avoid, question, answer, outcome),
+        (avoid, question, answer, outcome, answers(regenerated)),
     ))
+}
+
+fn answers(turns: &[Arc<Turn>]) -> Vec<(Attempt, &str)> {
+    turns.iter().map(|turn| (turn.attempt, turn.answer.reply.assistant_message.as_str())).collect()
 }
 
 impl Load {
@@ -176,7 +184,9 @@ impl Load {
         let acceptance = Acceptance::Accepted;
         let judgement =
             Judgement { reply, acceptance, reasoning: None, raw: Json::from(serde_json::Value::from(sight)), calls: 1 };
-        Ok(match ((sight >> 16) % 4, &conversation.round.answer) {
+        let again = conversation.round.regenerated.len() < usize::from(self.regenerations);
+        Ok(match ((sight >> 16) % 5, &conversation.round.answer) {
+            (4, Some(_)) if again => Judged::Regenerate(judgement),
             (0, _) => Judged::Nothing,
             (1, _) if over => Judged::Conversation(judgement),
             (2, Some(answer)) => Judged::Repaired(Box::new(Repaired {

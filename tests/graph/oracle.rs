@@ -113,7 +113,7 @@ impl Lockstep<'_> {
 
     /// All these conversations ask, in slot order, and those rejected ask again.
     fn turn(&mut self, mut asking: Vec<&mut InFlight>) {
-        for attempt in 0..=self.load.retries {
+        for attempt in 0.. {
             let mut rejected = Vec::new();
             for conversation in asking {
                 conversation.round.attempt = Attempt(attempt);
@@ -124,32 +124,42 @@ impl Lockstep<'_> {
                             self.asked.insert(Fingerprint::of(&question.reply.user_message, Normalisation::default()));
                         conversation.round.question = Some(Arc::new(question));
                         if is_new {
-                            self.answer(conversation);
+                            if self.answer(conversation) {
+                                rejected.push(conversation);
+                            }
                         } else {
                             self.outcome.duplicates += 1;
-                            rejected.push(conversation);
+                            let duplicates = usize::from(attempt) - conversation.round.regenerated.len();
+                            if duplicates < self.load.retries.into() {
+                                avoid(&mut conversation.round);
+                                rejected.push(conversation);
+                            } else {
+                                self.drop(conversation, DropReason::DedupExhausted);
+                            }
                         }
                     }
                 }
             }
-            asking = rejected;
-            if attempt < self.load.retries {
-                asking.iter_mut().for_each(|conversation| avoid(&mut conversation.round));
+            if rejected.is_empty() {
+                return;
             }
+            asking = rejected;
         }
-        asking.into_iter().for_each(|conversation| self.drop(conversation, DropReason::DedupExhausted));
     }
 
-    /// The question stands.
-    fn answer(&mut self, conversation: &mut InFlight) {
+    /// The question stands. Whether the turn is to be made once more.
+    fn answer(&mut self, conversation: &mut InFlight) -> bool {
         match self.load.answer(conversation) {
-            Err(failure) => return self.drop(conversation, DropReason::Failed(failure)),
+            Err(failure) => {
+                self.drop(conversation, DropReason::Failed(failure));
+                return false;
+            }
             Ok(answer) => conversation.round.answer = Some(answer),
         }
         let judgement = match self.load.judge(conversation) {
             Err(failure) => {
                 conversation.outcome = Some(Outcome::Dropped(DropReason::Failed(failure)));
-                return;
+                return false;
             }
             Ok(Judged::Nothing) => None,
             Ok(Judged::Turn(judgement)) => Some(judgement),
@@ -162,14 +172,23 @@ impl Lockstep<'_> {
                 conversation.judgement = Some(judgement);
                 None
             }
+            Ok(Judged::Regenerate(judgement)) => {
+                let mut turn = turn(conversation, Some(judgement));
+                let regenerated = std::mem::take(&mut turn.regenerated);
+                let chunks = turn.question.used.chunk.into_iter().chain(std::mem::take(&mut conversation.round.avoid));
+                let avoid = chunks.collect::<BTreeSet<_>>().into_iter().collect();
+                let regenerated = regenerated.into_iter().chain([Arc::new(turn)]).collect();
+                conversation.round = Round { avoid, regenerated, ..Round::default() };
+                return true;
+            }
         };
-        let index = TurnIndex(conversation.turns.len() as u16 + 1);
-        let Round { attempt, question, answer, rejected, .. } = std::mem::take(&mut conversation.round);
-        let (question, answer) = (question.expect("it was asked"), answer.expect("it was answered"));
-        conversation.turns.push(Arc::new(Turn { index, attempt, question, answer, judgement, rejected }));
-        if index.0 == conversation.target_turns {
+        let turn = turn(conversation, judgement);
+        conversation.round = Round::default();
+        conversation.turns.push(Arc::new(turn));
+        if conversation.turns.len() == usize::from(conversation.target_turns) {
             conversation.outcome = Some(Outcome::Completed);
         }
+        false
     }
 
     /// The conversation ends here; it may be judged as a whole.
@@ -179,6 +198,14 @@ impl Lockstep<'_> {
             conversation.judgement = Some(judgement);
         }
     }
+}
+
+/// What the round has come to.
+fn turn(conversation: &mut InFlight, judgement: Option<Judgement>) -> Turn {
+    let index = conversation.turn_index();
+    let Round { attempt, question, answer, rejected, regenerated, .. } = conversation.round.clone();
+    let (question, answer) = (question.expect("it was asked"), answer.expect("it was answered"));
+    Turn { index, attempt, question, answer, judgement, rejected, regenerated }
 }
 
 /// The question of the round was rejected.

@@ -6,7 +6,7 @@ use dlgforge::cluster::Mesh;
 use dlgforge::dataflows::generate::{Order, generate};
 use dlgforge::domain::*;
 use dlgforge::operators::quota::Target;
-use dlgforge::operators::{Executor, InFlight, Quota, Settlement, Stop, Tally};
+use dlgforge::operators::{Executor, InFlight, Quota, Retries, Settlement, Stop, Tally};
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::sync::{Arc, LazyLock, Mutex, mpsc};
@@ -66,7 +66,7 @@ fn run(load: Load) -> (Made, Course) {
     let graph = move |executor: &Executor, worker: &mut Worker| {
         let order = Order {
             quota: quota.clone(),
-            retries: Attempt(load.retries),
+            retries: Retries { duplicates: load.retries, regenerations: load.regenerations },
             earlier: earlier.clone(),
             threads: load.workers,
         };

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::{Normalisation, Slot, Turn, Used, fixtures};
 use std::sync::mpsc;
 
-const RETRIES: Attempt = Attempt(1);
+const RETRIES: Retries = Retries { duplicates: 1, regenerations: 0 };
 
 fn conversation() -> InFlight {
     InFlight::new(fixtures::conversation(Slot::default(), 2), Arc::default())
@@ -25,14 +25,15 @@ fn question(text: &str) -> Question {
 /// The conversation as it comes back with its question answered.
 fn answered(mut conversation: InFlight) -> InFlight {
     let (index, attempt) = (conversation.turn_index(), conversation.round.attempt);
-    let question = std::mem::take(&mut conversation.round).question.unwrap();
+    let Round { question, regenerated, .. } = std::mem::take(&mut conversation.round);
     let made = Turn {
         index,
         attempt,
-        question,
+        question: question.unwrap(),
         answer: fixtures::answer("Yes."),
         judgement: Some(fixtures::judgement(8)),
         rejected: Vec::new(),
+        regenerated,
     };
     conversation.turns.push(made.into());
     conversation
@@ -207,4 +208,48 @@ fn a_final_verdict_never_changes() {
     let (mut home, first, second) = at_second_turn();
     home.settle(second);
     home.apply(verdict(first, "a", false));
+}
+
+/// The conversation as it comes back when its turn is to be made again.
+fn regenerated(conversation: InFlight) -> InFlight {
+    let mut again = answered(conversation);
+    let mut turn = Arc::unwrap_or_clone(again.turns.pop().unwrap());
+    let attempt = Attempt(turn.attempt.0 + 1);
+    let mut regenerated = std::mem::take(&mut turn.regenerated);
+    regenerated.push(turn.into());
+    again.round = Round { attempt, regenerated, ..Round::default() };
+    again
+}
+
+#[test]
+fn a_turn_that_may_be_made_again_holds_back_the_watermark() {
+    let mut home = Home::new(0, Retries { regenerations: 1, ..RETRIES }, Observer::default());
+    home.register(conversation());
+    home.ask(conversation(), Ok(question("a")));
+    let rank = |turn, attempt| conversation().rank_at(TurnIndex(turn), Attempt(attempt));
+    sent(&mut home, 0);
+    home.apply(verdict(rank(1, 0), "a", true));
+    assert_eq!(home.close(Tick(0), vec![]).bound, rank(1, 1), "it may be rejected by the judge yet");
+    let again = regenerated(moved(&mut home).1);
+    home.ask(again, Ok(question("b")));
+    assert_eq!(sent(&mut home, 1), [(rank(1, 1), 1)]);
+    home.apply(verdict(rank(1, 1), "b", true));
+    assert_eq!(home.close(Tick(1), vec![]).bound, rank(2, 0), "it was made again once");
+    let (route, accepted) = moved(&mut home);
+    assert_eq!((route, accepted.round.regenerated.len()), (Route::Accepted, 1));
+    home.ask(answered(accepted), Ok(question("c")));
+    sent(&mut home, 2);
+
+    // The second question is lost late: it is followed by a third one, and the turn made again is remembered.
+    home.apply(verdict(rank(1, 1), "b", false));
+    assert_eq!(sent(&mut home, 3), [(rank(2, 0), -1)]);
+    let (route, third) = moved(&mut home);
+    assert_eq!((route, third.round.attempt, third.round.regenerated.len()), (Route::Rejected, Attempt(2), 1));
+    home.ask(third, Ok(question("d")));
+    sent(&mut home, 4);
+    // The first question is lost: nothing came of it, and nothing is left of what was made again.
+    home.apply(verdict(rank(1, 0), "a", false));
+    assert_eq!(sent(&mut home, 5), [(rank(1, 1), -1), (rank(1, 2), -1)]);
+    let (route, second) = moved(&mut home);
+    assert_eq!((route, second.round.attempt, second.round.regenerated.len()), (Route::Rejected, Attempt(1), 0));
 }

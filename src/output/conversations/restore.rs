@@ -155,8 +155,8 @@ fn turn(
     let field = format!("turns[{at}].qa_judge");
     let judgement = judgement(&field, &payload.qa_judge, judge_raw.as_ref(), state.judgement.as_ref())?;
     let (index, attempt) = (TurnIndex(payload.turn_index), Attempt(*attempt));
-    let rejected = positions.rejected(&state.rejected);
-    Ok(Turn { index, attempt, question: question.into(), answer, judgement, rejected })
+    let (rejected, regenerated) = (positions.rejected(&state.rejected), positions.regenerated(&state.regenerated));
+    Ok(Turn { index, attempt, question: question.into(), answer, judgement, rejected, regenerated })
 }
 
 /// A verdict, whose response was an empty object where there is none.

@@ -53,6 +53,9 @@ pub struct TurnState<'a> {
     /// Answers that the judge rejected, whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) rejected: Vec<RejectedAnswer>,
+    /// Turns in its place that the judge rejected, whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) regenerated: Vec<Arc<Turn>>,
 }
 
 /// What was retrieved for an answer.
@@ -119,6 +122,7 @@ impl<'a> ConversationState<'a> {
                 assistant_reasoning: answer.reasoning.as_deref().map(Text::from),
                 judgement: turn.judgement.as_ref().map(JudgementState::of),
                 rejected: places.rejected(&turn.rejected),
+                regenerated: places.regenerated(&turn.regenerated),
             }
         };
         let turns = conversation.turns.iter().zip(&parts.turns).map(turn).collect();
@@ -218,11 +222,22 @@ pub(crate) trait Reposition {
         rejected
     }
 
+    fn regenerated(&mut self, regenerated: &[Arc<Turn>]) -> Vec<Arc<Turn>> {
+        let mut regenerated = regenerated.to_vec();
+        for turn in regenerated.iter_mut().map(Arc::make_mut) {
+            self.used(&mut Arc::make_mut(&mut turn.question).used);
+            self.answer(&mut turn.answer);
+            turn.rejected = self.rejected(&turn.rejected);
+        }
+        regenerated
+    }
+
     fn round(&mut self, round: &mut Round) {
-        let Round { avoid, question, answer, rejected, .. } = round;
+        let Round { avoid, question, answer, rejected, regenerated, .. } = round;
         if let Some(question) = question {
             self.used(&mut Arc::make_mut(question).used);
         }
+        *regenerated = self.regenerated(regenerated);
         answer.iter_mut().chain(rejected.iter_mut().map(|one| &mut one.answer)).for_each(|answer| self.answer(answer));
         avoid.iter_mut().for_each(|chunk| *chunk = self.chunk(*chunk));
     }

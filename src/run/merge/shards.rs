@@ -208,7 +208,8 @@ impl Part {
             let path = ConversationDocument::path(&self.folder, &id, settled.slot);
             let (conversation, _) = read(&path, catalogue)?;
             let claim = |turn: &Arc<Turn>| (conversation.rank_at(turn.index, turn.attempt), turn.question.fingerprint);
-            let claims = conversation.turns.iter().map(claim).collect();
+            let turns = conversation.turns.iter().flat_map(|turn| turn.regenerated.iter().chain([turn]));
+            let claims = turns.chain(&conversation.round.regenerated).map(claim).collect();
             let completion = completion(&conversation, &path)?;
             Ok(Made { slot: settled.slot, path, claims, completion, lost: None })
         };

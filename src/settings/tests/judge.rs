@@ -19,7 +19,17 @@ fn only_a_turn_is_answered_again() {
     assert!(
         error.contains("`judge.accept.on_fail: repair` answers a turn again, and so needs `judge.granularity: turn`")
     );
-    assert!(of(&["judge.accept.repairs=0"]).is_err());
+    let error = of(&["judge.accept.on_fail=regenerate", "judge.granularity=conversation"]).unwrap_err();
+    assert!(error.contains("`judge.accept.on_fail: regenerate` makes a turn again, and so needs"), "{error}");
+    assert!(of(&["judge.accept.repairs=0"]).is_err() && of(&["judge.accept.regenerations=11"]).is_err());
+    for (set, regenerations) in [
+        (&["judge.accept.on_fail=regenerate"][..], 1),
+        (&["judge.accept.on_fail=regenerate", "judge.accept.regenerations=3"], 3),
+        (&["judge.accept.regenerations=3"], 0),
+    ] {
+        let accept = of(set).unwrap().judge.accept;
+        assert_eq!((accept.drop, accept.regenerations), (regenerations > 0, regenerations), "{set:?}");
+    }
     for (set, drop, repairs) in [
         (&["judge.accept.on_fail=drop"][..], true, 0),
         (&["judge.accept.on_fail=repair"], true, 1),

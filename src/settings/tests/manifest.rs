@@ -36,6 +36,7 @@ judge.accept.min_score = 1
 judge.accept.on_fail = keep
 judge.accept.reject_reasons = a
 judge.accept.repairs =
+judge.accept.regenerations =
 judge.accept.require = question_ok, answer_ok
 judge.granularity = turn
 judge.mode = online

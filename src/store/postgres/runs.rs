@@ -5,6 +5,7 @@ use super::numbers::{column, kept, large, unreadable, wide};
 use super::replies;
 use super::session::Session;
 use crate::domain::{Fingerprint, Wave};
+use crate::store::runs::{in_a_row, one_by_one};
 use crate::store::{Admission, Fact, Mark, Run, Settled, Spending, State};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -67,7 +68,7 @@ pub(super) async fn admit(session: &Session, folder: i32, run: &str, admission: 
         let unfinished = &admission.unfinished;
         let languages: Vec<_> = unfinished.iter().map(|(slot, _)| i32::from(slot.language.0)).collect();
         let slots: Vec<_> = unfinished.iter().map(|(slot, _)| i64::from(slot.index)).collect();
-        let prints: Vec<_> = unfinished.iter().map(|(_, print)| print.0.to_be_bytes().to_vec()).collect();
+        let prints: Vec<_> = unfinished.iter().map(|(_, prints)| in_a_row(prints)).collect();
         session.execute(claim, &[&folder, &run, &languages, &slots, &prints]).await?;
     }
     mark(session, folder, &admission.files).await?;
@@ -151,8 +152,12 @@ pub(super) async fn settled(session: &Session, folder: i32, run: &str) -> Result
 
 pub(super) async fn unfinished(session: &Session, folder: i32) -> Result<Vec<(String, Fingerprint)>, Failure> {
     let find = "SELECT run, fingerprint FROM unfinished WHERE folder = $1 ORDER BY run, language, slot";
-    let found = |row: &Row| Ok((column(row, 0)?, Fingerprint(wide(row, 1)?)));
-    session.query(find, &[&folder]).await?.iter().map(found).collect()
+    let mut questions = Vec::new();
+    for row in session.query(find, &[&folder]).await? {
+        let (run, fingerprints): (String, Vec<u8>) = (column(&row, 0)?, column(&row, 1)?);
+        questions.extend(one_by_one(&fingerprints).map(|fingerprint| (run.clone(), fingerprint)));
+    }
+    Ok(questions)
 }
 
 pub(super) async fn files(session: &Session, folder: i32) -> Result<BTreeMap<String, Mark>, Failure> {

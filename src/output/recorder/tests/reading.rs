@@ -88,6 +88,7 @@ fn failed_conversation() -> Conversation {
         answer: Some(Answer { retrieved: vec![Found::Chunk(ChunkIndex(0)).into()], ..second.answer.clone() }),
         judgement: None,
         rejected: vec![sample::rejected()],
+        regenerated: vec![first.clone()],
     };
     let failure = Failure::Refused { agent: Agent::Judge, detail: "I'd rather not.".into() };
     failed.outcome = Some(Outcome::Dropped(DropReason::Failed(failure)));
