@@ -39,6 +39,18 @@ fn questions_of_earlier_runs_are_duplicates() {
     assert_eq!(asked, ["question 2?", "question 3?"]);
 }
 
+/// A reply of many questions is asked for once, however many of them were asked before; one that died with its stage was not.
+#[test]
+fn candidates_take_the_place_of_duplicates() {
+    let ladders = Load { questions: Questions::Ladders(4), retries: 20, turns: 2, languages: 1, ..CALM };
+    let crowded = Load { questions: Questions::Pool(40), total: 100, retries: 5, ..CALM };
+    for (candidates, faults, processes, workers) in [(2, 0, 1, 1), (30, 0, 1, 4), (5, 40, 1, 2), (5, 0, 2, 2)] {
+        check(Load { total: 64, pace: Pace::Last(4), candidates, faults, processes, workers, ..ladders });
+        let tally = check(Load { candidates, faults, processes, workers, ..crowded });
+        assert!(tally.duplicates > 100 && tally.dropped() > 0, "{tally:?}");
+    }
+}
+
 #[test]
 fn a_stage_that_fails_or_dies_costs_its_conversation_only() {
     let load = Load { faults: 40, ..CALM };
@@ -150,5 +162,6 @@ fn any_load(seed: u64, cases: u64) -> Load {
         pace: Pace::Free,
         stalls: [0, 8, 32][below(3) as usize],
         processes: [1, 1, 1, 1, 1, 1, 2, 3][below(8) as usize],
+        candidates: [1, 1, 2, 5][below(4) as usize],
     }
 }

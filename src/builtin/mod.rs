@@ -89,6 +89,7 @@ impl Builtin {
         let seed = self.digest(request)?.0 as u64;
         let mut tool_calls = Vec::new();
         let text = match &*request.task {
+            Task::Ask(task) if task.candidates > 1 => written(&ask::candidates(task, language))?,
             Task::Ask(task) => written(&ask::ask(task, language))?,
             Task::Answer(task) if task.passages.is_empty() && may_search(request) => {
                 let arguments = json!({ "query": answer::query(task, language), "k": task.retrieval_default_k });

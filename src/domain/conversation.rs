@@ -89,7 +89,7 @@ pub struct Round {
     pub attempt: Attempt,
     /// Passages whose questions were rejected, in order: their documents are not to be asked about again.
     pub avoid: Vec<ChunkIndex>,
-    /// The question, once asked.
+    /// The question, once asked; before that the one to ask, where a rejected one left candidates.
     pub question: Option<Arc<Question>>,
     /// The answer, once given.
     pub answer: Option<Answer>,
@@ -157,6 +157,36 @@ pub struct Question {
     pub raw: Json,
     /// Requests that it took, repairs included.
     pub calls: u32,
+    /// Further questions of the same reply, in the order in which they take its place where it was asked before. They serve while
+    /// the conversation is open, and are written nowhere.
+    #[serde(skip)]
+    pub candidates: Vec<Candidate>,
+}
+
+impl Question {
+    /// The question that takes its place where it was asked before: the next one of the same reply, without a request.
+    pub fn next(&self) -> Option<Self> {
+        let (Candidate { reply, used, fingerprint }, rest) = self.candidates.split_first()?;
+        Some(Self {
+            reply: reply.clone(),
+            used: used.clone(),
+            fingerprint: *fingerprint,
+            calls: 0,
+            candidates: rest.to_vec(),
+            ..self.clone()
+        })
+    }
+}
+
+/// A question of a reply that holds several.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// What the user model replied, read and repaired.
+    pub reply: UserReply,
+    /// What it uses of the knowledge base.
+    pub used: Used,
+    /// Which question it is: others with this fingerprint are the same.
+    pub fingerprint: Fingerprint,
 }
 
 /// An answer as the assistant model gave it.

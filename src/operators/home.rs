@@ -118,7 +118,9 @@ impl Path {
             let rejected = turn.rejected.iter().map(RejectedAnswer::calls).sum::<u32>();
             rejected + turn.answer.calls + turn.judgement.as_ref().map_or(0, |made| made.calls)
         });
-        let in_flight = self.status == Status::Going && self.steps.last().is_some_and(|step| step.won.is_some());
+        // Nobody is called for a candidate.
+        let calls = |step: &Step| step.won.is_some_and(|won| won || step.question.candidates.is_empty());
+        let in_flight = self.status == Status::Going && self.steps.last().is_some_and(calls);
         asked.chain(answered).map(u64::from).sum::<u64>() + u64::from(in_flight)
     }
 
@@ -155,7 +157,8 @@ impl Path {
         } else if last.attempt < retries {
             let rejected = self.steps.iter().filter(|step| step.turn == last.turn);
             let attempt = Attempt(last.attempt.0 + 1);
-            conversation.round = Round { attempt, avoid: avoid(rejected), ..Round::default() };
+            let question = last.question.next().map(Arc::new);
+            conversation.round = Round { attempt, avoid: avoid(rejected), question, ..Round::default() };
             Route::Rejected
         } else {
             conversation.outcome = Some(Outcome::Dropped(DropReason::DedupExhausted));
@@ -215,6 +218,8 @@ impl Home {
                 path.steps.push(Step { turn, attempt, fingerprint, question, won: None });
             }
             Err(failure) => {
+                // A candidate that was not asked is nobody's.
+                conversation.round.question = None;
                 conversation.outcome = Some(failure.into());
                 self.moves.push((Route::Ended, conversation));
             }

@@ -161,6 +161,7 @@ fn plan(values: &Values, folders: &Folders, report: &mut Diagnostics) -> PlanSet
             linked: values.get(keys::LINKED),
             dedup_retries: values.get(keys::QUESTION_DEDUP_RETRIES),
             normalisation: values.get(keys::NORMALISATION),
+            candidates: values.get(keys::QUESTION_CANDIDATES),
         },
     }
 }

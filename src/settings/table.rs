@@ -298,6 +298,8 @@ keys! {
     ), env(&["COVERAGE_NORMALISATION"]);
     REQUIRE_RETRIEVAL: bool = fixed("coverage.require_retrieval", |s| s.answers.require_retrieval.to_string()),
         env(&["REQUIRE_RETRIEVAL"]);
+    QUESTION_CANDIDATES: u16 = fixed("coverage.candidates", |s| optional(Some(s.plan.coverage.candidates).filter(|count| *count > 1))),
+        limit(Limit::between(1.0, 16.0));
 }
 
 keys! {

@@ -118,7 +118,10 @@ impl Lockstep<'_> {
             for conversation in asking {
                 conversation.round.attempt = Attempt(attempt);
                 match self.load.ask(conversation) {
-                    Err(failure) => self.drop(conversation, DropReason::Failed(failure)),
+                    Err(failure) => {
+                        conversation.round.question = None;
+                        self.drop(conversation, DropReason::Failed(failure));
+                    }
                     Ok(question) => {
                         let is_new =
                             self.asked.insert(Fingerprint::of(&question.reply.user_message, Normalisation::default()));
@@ -181,8 +184,10 @@ impl Lockstep<'_> {
     }
 }
 
-/// The question of the round was rejected.
+/// The question of the round was rejected: what is left of its reply comes next.
 fn avoid(round: &mut Round) {
-    let chunk = round.question.take().and_then(|question| question.used.chunk);
+    let rejected = round.question.take();
+    let chunk = rejected.as_ref().and_then(|question| question.used.chunk);
+    round.question = rejected.and_then(|question| question.next()).map(Arc::new);
     round.avoid = round.avoid.drain(..).chain(chunk).collect::<BTreeSet<_>>().into_iter().collect();
 }

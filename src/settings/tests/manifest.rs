@@ -24,7 +24,8 @@ fn manifests_of_earlier_releases_stay_good() {
         Vec::from_iter(lines).join("\n")
     };
     // As release 0.1.0 wrote it, but for `coverage.match_language` and what was added since.
-    let expected = r#"coverage.doc_coverage_epsilon = 0.15
+    let expected = r#"coverage.candidates =
+coverage.doc_coverage_epsilon = 0.15
 coverage.doc_coverage_fraction = 0.05
 coverage.doc_coverage_mode = balanced
 coverage.linked = 0
