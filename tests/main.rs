@@ -2,6 +2,7 @@
 
 mod bodies;
 mod budget;
+mod candidates;
 mod cluster;
 mod coverage;
 mod determinism;
