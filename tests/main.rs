@@ -31,5 +31,6 @@ mod secrets;
 mod servers;
 mod shards;
 mod support;
+mod text_users;
 mod tidy;
 mod web;

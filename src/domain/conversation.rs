@@ -29,7 +29,7 @@ pub struct Conversation {
     pub id: Arc<str>,
     /// Language, as `run.target_languages` spells it.
     pub language: Arc<str>,
-    /// Turns planned, 1 or more; a completed conversation has as many.
+    /// Turns planned, 1 or more; a completed conversation has as many, unless its user ended it before.
     pub target_turns: u16,
     /// The persona that the user model plays.
     pub user_persona: Arc<Persona>,
@@ -179,7 +179,7 @@ impl Question {
 }
 
 /// A question of a reply that holds several.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
     /// What the user model replied, read and repaired.
     pub reply: UserReply,
@@ -344,6 +344,9 @@ pub enum Failure {
     /// A roll-back took the conversation elsewhere. Never seen in a settled conversation.
     #[error("the conversation was rolled back")]
     Recalled,
+    /// The user has nothing more to ask: the conversation is complete. Never why one is dropped.
+    #[error("the user ended the conversation")]
+    Ended,
 }
 
 /// Why a conversation was dropped.
@@ -377,6 +380,7 @@ impl DropReason {
             Self::Failed(Failure::Lost) => "lost",
             Self::Failed(Failure::Stopped) => "stopped",
             Self::Failed(Failure::Recalled) => "recalled",
+            Self::Failed(Failure::Ended) => "ended",
         }
     }
 
@@ -394,7 +398,7 @@ impl DropReason {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It has all its turns: it counts towards `run.total_samples`.
+    /// It has all its turns, or as many as its user wanted: it counts towards `run.total_samples`.
     Completed,
     /// It was given up; the turns it has are kept, and marked.
     Dropped(DropReason),
@@ -406,6 +410,7 @@ impl From<Failure> for Outcome {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Stopped => Self::Interrupted,
+            Failure::Ended => Self::Completed,
             failure => Self::Dropped(DropReason::Failed(failure)),
         }
     }

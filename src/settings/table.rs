@@ -5,7 +5,9 @@
 //! former names. Defaults and explanations are in `config/default.yaml`, which has exactly these keys. A key that
 //! nobody asks for does not compile, but for those of features that do not exist yet, which have no name.
 
-use super::choices::{CoverageMode, JudgeMode, OnFail, RerankerBackend, ServiceTier, StoreBackend, Trace, TurnMode};
+use super::choices::{
+    CoverageMode, JudgeMode, OnFail, ReplyForm, RerankerBackend, ServiceTier, StoreBackend, Trace, TurnMode,
+};
 use super::cluster::{ClusterBackend, Launcher};
 use super::keys::{Choice, Key, Limit};
 use super::types::{Endpoints, Mapping, OneOf, Setting, Text, Texts, word_of};
@@ -35,6 +37,7 @@ pub(super) const TABLE: &[&[Key]] = &[
     servers::VLLM,
     servers::LLAMACPP,
     USER,
+    QUESTIONS,
     ASSISTANT,
     ANSWERS,
     JUDGE_AGENT,
@@ -265,6 +268,12 @@ keys! {
     ANSWERS:
     TRACE: OneOf<Trace> = fixed("llm.agents.assistant.trace", |s| if s.answers.full_trace { "full" } else { "light" }.to_owned()),
         env(&["LLM_ASSISTANT_TRACE"]);
+}
+
+keys! {
+    QUESTIONS:
+    REPLY: OneOf<ReplyForm> = fixed("llm.agents.user.reply", |s| optional(s.asks.text.as_ref().map(|_| "text")));
+    END: Text = fixed("llm.agents.user.end", |s| optional(s.asks.text.as_ref()));
 }
 
 keys! {

@@ -1,6 +1,7 @@
 //! The user model asks the next question.
 
 mod candidates;
+mod plain;
 
 use super::checks::{Asked, Checks};
 use super::exchange::{exchange, request};
@@ -8,13 +9,13 @@ use super::history::{NO_ANSWER, exchanged, history};
 use super::prompts::Prompts;
 use super::reply;
 use super::retrieve::{retrieval_line, unsearchable};
-use super::schemas;
+use super::{AskOptions, schemas};
 use crate::domain::task::AskTask;
 use crate::domain::{
     Agent, ChunkIndex, Failure, Language, Passage, Place, Question, QuestionMode, Stage, Task, UserReply,
 };
 use crate::knowledge::{Index, Retriever};
-use crate::llm::Model;
+use crate::llm::{Model, ReplySchema};
 use crate::plan::{Asking, Brief, Plan};
 use std::ops::Range;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub struct Ask {
     plan: Arc<Plan>,
     retriever: Arc<dyn Retriever>,
     index: Arc<Index>,
+    options: AskOptions,
 }
 
 /// How much alike passages are that belong together, as [`Index::likeness`] has it: of two documents, and of one. The nearest of
@@ -70,7 +72,12 @@ impl Ask {
         retriever: Arc<dyn Retriever>,
         index: Arc<Index>,
     ) -> Self {
-        Self { model, prompts, checks, plan, retriever, index }
+        Self { model, prompts, checks, plan, retriever, index, options: AskOptions::default() }
+    }
+
+    /// The same, made as these options say.
+    pub fn with(self, options: AskOptions) -> Self {
+        Self { options, ..self }
     }
 
     /// The question of the turn being made: the candidate of an earlier reply that is next, or a new one.
@@ -85,14 +92,24 @@ impl Ask {
         let (brief, hits) = self.brief(asking).await?;
         let shown = self.shown(asking, &brief, &hits).await?;
         let (task, count) = (self.task(asking, &brief, &shown), self.candidates(&brief));
-        let schema = match count {
-            1 => schemas::user_schema(shown.nameable()),
-            _ => schemas::candidates_schema(shown.nameable(), count),
+        let schema = match (&self.options.text, count) {
+            (Some(_), _) => ReplySchema::text(),
+            (None, 1) => schemas::user_schema(shown.nameable()),
+            (None, _) => schemas::candidates_schema(shown.nameable(), count),
         };
         let history = exchanged(&conversation.turns);
         let (language, person) = (Language::of(&conversation.language), conversation.user_persona.rendered());
         let place = (conversation, Stage::Ask);
         let request = request(&self.prompts, AGENT, place, &history, task, schema.clone())?;
+        if let Some(end) = &self.options.text {
+            let said = plain::said(&*self.model, request, end, |said| {
+                let Some(message) = said else { return self.may_end(conversation) };
+                let asked = Asked { message, person: &person, passages: &shown.passages, history: &history };
+                self.checks.question(&asked, &schema, &language)
+            });
+            let (made, about) = self.found(conversation.place(Stage::Ask), said.await?, shown).await?;
+            return Ok(self.question(asking, brief, &about, made, &history));
+        }
         let made = exchange(&*self.model, AGENT, request, |object| {
             candidates::usable(object, shown.nameable(), count, |reply| {
                 let message = reply.user_message.as_str();

@@ -25,7 +25,7 @@ fn user_properties(shown: &[Passage]) -> impl Iterator<Item = (&'static str, Val
     target.into_iter().chain([
         ("user_message", json!({ "type": "string" })),
         ("intent", json!({ "enum": Intent::ALL })),
-        ("difficulty", json!({ "enum": [Difficulty::Easy, Difficulty::Medium, Difficulty::Hard] })),
+        ("difficulty", json!({ "enum": Difficulty::ALL })),
     ])
 }
 

@@ -37,6 +37,8 @@ pub struct Load {
     pub earlier: u64,
     /// One call in so many fails, and another panics; 0 for none.
     pub faults: u64,
+    /// One user in so many ends the conversation, once it has a turn; 0 for none.
+    pub ends: u64,
     pub pace: Pace,
     /// One call in so many holds up the worker that makes it, and with it all verdicts; 0 for none.
     pub stalls: u64,
@@ -78,6 +80,7 @@ pub const CALM: Load = Load {
     candidates: 1,
     earlier: 0,
     faults: 0,
+    ends: 0,
     pace: Pace::Free,
     stalls: 0,
 };
@@ -151,6 +154,9 @@ impl Load {
         let sight = self.look(Verb::Ask, conversation)?;
         if let Some(candidate) = &conversation.round.question {
             return Ok(Question::clone(candidate));
+        }
+        if hash((sight, "ends")).checked_rem(self.ends) == Some(0) && !conversation.turns.is_empty() {
+            return Err(Failure::Ended);
         }
         let further = (1..=hash((sight, "further")) % self.candidates).map(|place| {
             let Question { reply, used, fingerprint, .. } = self.question(conversation, sight, place);

@@ -120,7 +120,7 @@ impl Lockstep<'_> {
                 match self.load.ask(conversation) {
                     Err(failure) => {
                         conversation.round.question = None;
-                        self.drop(conversation, DropReason::Failed(failure));
+                        self.end(conversation, failure.into());
                     }
                     Ok(question) => {
                         let is_new =
@@ -140,13 +140,15 @@ impl Lockstep<'_> {
                 asking.iter_mut().for_each(|conversation| avoid(&mut conversation.round));
             }
         }
-        asking.into_iter().for_each(|conversation| self.drop(conversation, DropReason::DedupExhausted));
+        asking
+            .into_iter()
+            .for_each(|conversation| self.end(conversation, Outcome::Dropped(DropReason::DedupExhausted)));
     }
 
     /// The question stands.
     fn answer(&mut self, conversation: &mut InFlight) {
         match self.load.answer(conversation) {
-            Err(failure) => return self.drop(conversation, DropReason::Failed(failure)),
+            Err(failure) => return self.end(conversation, failure.into()),
             Ok(answer) => conversation.round.answer = Some(answer),
         }
         let judgement = match self.load.judge(conversation) {
@@ -176,10 +178,14 @@ impl Lockstep<'_> {
     }
 
     /// The conversation ends here; it may be judged as a whole.
-    fn drop(&self, conversation: &mut InFlight, reason: DropReason) {
-        conversation.outcome = Some(Outcome::Dropped(reason));
-        if let Ok(Judged::Conversation(judgement)) = self.load.judge(conversation) {
-            conversation.judgement = Some(judgement);
+    fn end(&self, conversation: &mut InFlight, outcome: Outcome) {
+        conversation.outcome = Some(outcome);
+        match self.load.judge(conversation) {
+            Ok(Judged::Conversation(judgement)) => conversation.judgement = Some(judgement),
+            Err(failure) if conversation.outcome == Some(Outcome::Completed) => {
+                conversation.outcome = Some(failure.into());
+            }
+            Ok(_) | Err(_) => {}
         }
     }
 }

@@ -36,3 +36,32 @@ fn a_reply_holds_one_to_sixteen_questions() {
         assert!(error.contains("`coverage.candidates` must be >= 1 and <= 16."), "{error}");
     }
 }
+
+#[test]
+fn a_text_is_one_question_and_needs_an_end() {
+    let asks = |user: &str, coverage: &str| {
+        let text = format!(
+            "llm: {{agents: {{user: {{provider: builtin{user}}}, assistant: {{provider: builtin}}}}}}\ncoverage: {{{coverage}}}\n"
+        );
+        load(&text, &[], &[]).map(|settings| settings.asks.text)
+    };
+    assert_eq!(asks("", ""), Ok(None));
+    assert_eq!(asks(", reply: text", ""), Ok(Some("<|endconversation|>".to_owned())));
+    assert_eq!(asks(", reply: text, end: ' [BYE] '", ""), Ok(Some("[BYE]".to_owned())));
+    for (user, coverage, expected) in [
+        (
+            ", reply: text, end: ''",
+            "",
+            "`llm.agents.user.end` is empty: set it to what the model ends a conversation with",
+        ),
+        (
+            ", reply: text",
+            "candidates: 4",
+            "`coverage.candidates` is 4, but with `llm.agents.user.reply: text` a reply is one message: set it to 1",
+        ),
+        (", reply: prose", "", "`llm.agents.user.reply`"),
+    ] {
+        let error = asks(user, coverage).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+}

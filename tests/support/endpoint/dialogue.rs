@@ -53,6 +53,8 @@ pub fn reply(request: &Value, latency: Latency) -> Reply {
         says(&candidates(request, &passages(&[prompt]), digest))
     } else if form.contains("\"user_message\"") {
         says(&question(&passages(&[prompt]), digest))
+    } else if texts.first().is_some_and(|text| text.starts_with("You are a user who chats")) {
+        json!({"role": "assistant", "content": question(&passages(&texts[..1]), digest)["user_message"]})
     } else {
         json!({"role": "assistant", "content": format!("reply {digest:016x}")})
     };
