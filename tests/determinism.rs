@@ -15,11 +15,11 @@ const RUN: &str = "  batch_size: 8\n  lookahead: 2\n  total_samples: 26\n  targe
 const QUESTIONS: u64 = 320;
 
 /// What two runs into one folder came to.
-struct Made {
+pub struct Made {
     files: Files,
-    duplicates: u64,
+    pub duplicates: u64,
     dropped: u64,
-    rollbacks: u64,
+    pub rollbacks: u64,
 }
 
 fn made(config: &str, workers: &str) -> Made {
@@ -44,7 +44,7 @@ fn made(config: &str, workers: &str) -> Made {
 
 /// Makes the files with one worker, then again with several numbers of them, and compares. Returns the first ones, with
 /// the roll-backs of all.
-fn expect_same_files(config: &str) -> Made {
+pub fn expect_same_files(config: &str) -> Made {
     let mut first = made(config, "1");
     assert!(first.files.len() > 60 && first.files.keys().any(|name| name.ends_with(".parquet")));
     for (time, workers) in ["1", "2", "4", "4"].into_iter().enumerate() {

@@ -4,7 +4,7 @@
 
 use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Address, Behaviour, Endpoint, Reply};
-use crate::support::{Files, Project, asking, expect_same, remote, shipped, signal};
+use crate::support::{Files, Project, asking_each, expect_same, remote, shipped, signal};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rusqlite::{Connection, OpenFlags};
@@ -30,6 +30,8 @@ pub struct Counting {
     asked: Arc<Mutex<BTreeMap<u128, u64>>>,
     /// What becomes of a turn that the judge rejects.
     pub on_fail: &'static str,
+    /// Questions that a reply of the user model holds.
+    candidates: u16,
 }
 
 impl Counting {
@@ -49,7 +51,7 @@ impl Counting {
             }
             reply
         }));
-        Self { endpoint, asked, on_fail: "repair" }
+        Self { endpoint, asked, on_fail: "repair", candidates: 1 }
     }
 
     /// What it was asked since the last look, so far.
@@ -69,9 +71,11 @@ impl Counting {
 
     /// A project in which no two requests are the same: questions are told apart by a number drawn for each.
     pub fn project(&self) -> Project {
-        let more = "coverage: {question_dedup_retries: 3}\nprompts: {path: prompts}";
+        let candidates = self.candidates;
+        let more =
+            format!("coverage: {{question_dedup_retries: 3, candidates: {candidates}}}\nprompts: {{path: prompts}}");
         let judge = format!("judge: {{mode: online, accept: {{min_score: 2, on_fail: {}}}}}", self.on_fail);
-        let config = remote(&self.endpoint.base_url(), RUN, more).replace("judge: {mode: online}", &judge);
+        let config = remote(&self.endpoint.base_url(), RUN, &more).replace("judge: {mode: online}", &judge);
         let project = Project::with(&config);
         let prompt = fs::read_to_string(shipped("config/prompts/ask.user.j2")).expect("a prompt");
         project.write("prompts/ask.user.j2", format!("{prompt}\n({{{{ variety }}}})\n").as_bytes());
@@ -100,7 +104,8 @@ fn unsteady(request: &Value, digest: u64, number: u64) -> Reply {
         let body = json!({"choices": [{"message": message, "finish_reason": "stop"}]});
         return Reply { delay, ..Reply::json(200, &body) };
     }
-    let reply = asking(reply(request, Latency::NONE), || Some(format!("What of {}?", digest % QUESTIONS)));
+    let number = |place: u64| digest.rotate_left(16 * place as u32) % QUESTIONS;
+    let reply = asking_each(reply(request, Latency::NONE), || (), |place| format!("What of {}?", number(place)));
     Reply { delay, ..reply }
 }
 
@@ -224,16 +229,17 @@ impl<'a> Disturbed<'a> {
 /// Kills runs, so often in all and each a dozen times at most, and compares what comes out.
 fn killed(kills: u32, seed: u64, disturb: impl Fn(&mut Child)) {
     for on_fail in ["repair", "regenerate"] {
-        killed_with(Counting { on_fail, ..Counting::start() }, kills / 2, seed, &disturb);
+        killed_at(&Counting { on_fail, ..Counting::start() }, kills / 2, seed, &disturb);
     }
 }
 
-fn killed_with(counting: Counting, kills: u32, seed: u64, disturb: &impl Fn(&mut Child)) {
-    let (expected, took) = undisturbed(&counting);
+/// The same at this endpoint.
+fn killed_at(counting: &Counting, kills: u32, seed: u64, disturb: impl Fn(&mut Child)) {
+    let (expected, took) = undisturbed(counting);
     let (mut all, mut lost, mut runs) = (0, 0, 0);
     while all < kills {
-        let mut run = Disturbed::new(&counting, took.mul_f64(0.6), seed + runs);
-        while run.kills < 12 && !run.session(disturb) {}
+        let mut run = Disturbed::new(counting, took.mul_f64(0.6), seed + runs);
+        while run.kills < 12 && !run.session(&disturb) {}
         run.finish();
         expect_same(&expected, &run.project.outputs(), &format!("after {} kills", run.kills));
         (all, lost, runs) = (all + run.kills, lost + run.lost, runs + 1);
@@ -249,6 +255,13 @@ pub fn wanted(usually: u32) -> u32 {
 #[test]
 fn killed_at_any_instant_it_ends_the_same_and_pays_for_nothing_twice() {
     killed(wanted(60), 1, |child| child.kill().expect("a kill"));
+}
+
+/// Would catch: a question that was left of a reply before a kill, and is asked for again after it.
+#[test]
+fn killed_with_questions_left_in_replies_it_ends_the_same() {
+    let counting = Counting { candidates: 4, ..Counting::start() };
+    killed_at(&counting, wanted(24), 3, |child| child.kill().expect("a kill"));
 }
 
 #[test]

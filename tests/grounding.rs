@@ -198,7 +198,8 @@ fn a_turn_that_the_judge_rejects_is_made_again_with_another_question() {
     let asked: BTreeSet<String> = turns.iter().map(|turn| turn["user_message"].to_string().to_lowercase()).collect();
     let mut again = 0;
     for name in project.names("outputs/conversations") {
-        let document: Value = serde_json::from_str(&project.read(&format!("outputs/conversations/{name}"))).expect("a document");
+        let document: Value =
+            serde_json::from_str(&project.read(&format!("outputs/conversations/{name}"))).expect("a document");
         for turn in document["state"]["turns"].as_array().expect("turns") {
             for before in turn["regenerated"].as_array().into_iter().flatten() {
                 again += 1;

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod budget;
+mod candidates;
 mod cluster;
 mod coverage;
 mod determinism;
@@ -30,5 +31,6 @@ mod secrets;
 mod servers;
 mod shards;
 mod support;
+mod text_users;
 mod tidy;
 mod web;

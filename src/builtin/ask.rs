@@ -10,6 +10,7 @@ use super::token::terms;
 use super::wording::led;
 use crate::domain::reply::{Difficulty, GroundingFact, Intent, UserReply};
 use crate::domain::task::{AskTask, QuestionMode};
+use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// Every intent, in the order they are drawn from.
@@ -49,17 +50,52 @@ type Grounds = (usize, Option<usize>);
 /// question listed in `recent_user_questions` is not asked again as long as another can be made.
 pub(super) fn ask(task: &AskTask, language: &Language) -> UserReply {
     let scene = Scene::read(task, language);
-    if let Some(draft) = seeded(&scene) {
-        return reply(&scene, draft);
+    let draft = drafts(&scene, 1).pop();
+    reply(&scene, draft.unwrap_or_else(|| made_up(&scene, ROUNDS)))
+}
+
+/// Several questions in one reply.
+#[derive(Serialize)]
+pub(super) struct Candidates {
+    candidates: Vec<Candidate>,
+}
+
+/// One of them, and how likely it is to be asked.
+#[derive(Serialize)]
+struct Candidate {
+    #[serde(flatten)]
+    reply: UserReply,
+    probability: f64,
+}
+
+/// As many different questions as the task wants, if so many can be made, the next one first; each is half as likely as the one
+/// before.
+pub(super) fn candidates(task: &AskTask, language: &Language) -> Candidates {
+    let scene = Scene::read(task, language);
+    let mut drafts = drafts(&scene, task.candidates.into());
+    if drafts.is_empty() {
+        drafts.push(made_up(&scene, ROUNDS));
     }
+    let probabilities = std::iter::successors(Some(0.5), |probability| Some(probability / 2.0));
+    let candidate = |(draft, probability)| Candidate { reply: reply(&scene, draft), probability };
+    Candidates { candidates: drafts.into_iter().zip(probabilities).map(candidate).collect() }
+}
+
+/// So many different questions at most, none of which was asked before.
+fn drafts(scene: &Scene<'_>, most: usize) -> Vec<Draft> {
+    let mut drafts: Vec<Draft> = seeded(scene).into_iter().collect();
     for round in 0..ROUNDS {
-        let draft = made_up(&scene, round);
-        let stale = round < NEW_SUBJECT_ROUNDS && scene.was_asked_about(&draft.subject);
-        if !stale && !scene.was_asked(&draft.message) {
-            return reply(&scene, draft);
+        if drafts.len() >= most {
+            break;
+        }
+        let draft = made_up(scene, round);
+        let known = |other: &Draft| other.subject == draft.subject;
+        let stale = round < NEW_SUBJECT_ROUNDS && (scene.was_asked_about(&draft.subject) || drafts.iter().any(known));
+        if !stale && !scene.was_asked(&draft.message) && drafts.iter().all(|other| other.message != draft.message) {
+            drafts.push(draft);
         }
     }
-    reply(&scene, made_up(&scene, ROUNDS))
+    drafts
 }
 
 fn made_up(scene: &Scene<'_>, round: u64) -> Draft {

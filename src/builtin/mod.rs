@@ -89,6 +89,8 @@ impl Builtin {
         let seed = self.digest(request)?.0 as u64;
         let mut tool_calls = Vec::new();
         let text = match &*request.task {
+            Task::Ask(task) if request.schema.is_text() => ask::ask(task, language).user_message,
+            Task::Ask(task) if task.candidates > 1 => written(&ask::candidates(task, language))?,
             Task::Ask(task) => written(&ask::ask(task, language))?,
             Task::Answer(task) if task.passages.is_empty() && may_search(request) => {
                 let arguments = json!({ "query": answer::query(task, language), "k": task.retrieval_default_k });
@@ -151,9 +153,10 @@ impl Model for Builtin {
         false
     }
 
-    /// Of the name, the task, and whether it has searched.
+    /// Of the name, the task, whether it has searched, and whether its reply is a text.
     fn digest(&self, request: &ChatRequest) -> Result<Digest, ModelError> {
-        Ok(Digest(xxh3_128(written(&(&self.name, &request.task, may_search(request)))?.as_bytes())))
+        let asked = xxh3_128(written(&(&self.name, &request.task, may_search(request)))?.as_bytes());
+        Ok(Digest(asked ^ u128::from(request.schema.is_text())))
     }
 
     fn chat<'a>(&'a self, request: &'a ChatRequest) -> Replying<'a> {

@@ -29,7 +29,7 @@ pub struct Conversation {
     pub id: Arc<str>,
     /// Language, as `run.target_languages` spells it.
     pub language: Arc<str>,
-    /// Turns planned, 1 or more; a completed conversation has as many.
+    /// Turns planned, 1 or more; a completed conversation has as many, unless its user ended it before.
     pub target_turns: u16,
     /// The persona that the user model plays.
     pub user_persona: Arc<Persona>,
@@ -91,7 +91,7 @@ pub struct Round {
     pub attempt: Attempt,
     /// Passages whose questions were rejected, in order: their documents are not to be asked about again.
     pub avoid: Vec<ChunkIndex>,
-    /// The question, once asked.
+    /// The question, once asked; before that the one to ask, where a rejected one left candidates.
     pub question: Option<Arc<Question>>,
     /// The answer, once given.
     pub answer: Option<Answer>,
@@ -183,6 +183,36 @@ pub struct Question {
     pub raw: Json,
     /// Requests that it took, repairs included.
     pub calls: u32,
+    /// Further questions of the same reply, in the order in which they take its place where it was asked before. They serve while
+    /// the conversation is open, and are written nowhere.
+    #[serde(skip)]
+    pub candidates: Vec<Candidate>,
+}
+
+impl Question {
+    /// The question that takes its place where it was asked before: the next one of the same reply, without a request.
+    pub fn next(&self) -> Option<Self> {
+        let (Candidate { reply, used, fingerprint }, rest) = self.candidates.split_first()?;
+        Some(Self {
+            reply: reply.clone(),
+            used: used.clone(),
+            fingerprint: *fingerprint,
+            calls: 0,
+            candidates: rest.to_vec(),
+            ..self.clone()
+        })
+    }
+}
+
+/// A question of a reply that holds several.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// What the user model replied, read and repaired.
+    pub reply: UserReply,
+    /// What it uses of the knowledge base.
+    pub used: Used,
+    /// Which question it is: others with this fingerprint are the same.
+    pub fingerprint: Fingerprint,
 }
 
 /// An answer as the assistant model gave it.
@@ -342,6 +372,9 @@ pub enum Failure {
     /// A roll-back took the conversation elsewhere. Never seen in a settled conversation.
     #[error("the conversation was rolled back")]
     Recalled,
+    /// The user has nothing more to ask: the conversation is complete. Never why one is dropped.
+    #[error("the user ended the conversation")]
+    Ended,
 }
 
 /// Why a conversation was dropped.
@@ -375,6 +408,7 @@ impl DropReason {
             Self::Failed(Failure::Lost) => "lost",
             Self::Failed(Failure::Stopped) => "stopped",
             Self::Failed(Failure::Recalled) => "recalled",
+            Self::Failed(Failure::Ended) => "ended",
         }
     }
 
@@ -392,7 +426,7 @@ impl DropReason {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It has all its turns: it counts towards `run.total_samples`.
+    /// It has all its turns, or as many as its user wanted: it counts towards `run.total_samples`.
     Completed,
     /// It was given up; the turns it has are kept, and marked.
     Dropped(DropReason),
@@ -404,6 +438,7 @@ impl From<Failure> for Outcome {
     fn from(failure: Failure) -> Self {
         match failure {
             Failure::Stopped => Self::Interrupted,
+            Failure::Ended => Self::Completed,
             failure => Self::Dropped(DropReason::Failed(failure)),
         }
     }

@@ -33,8 +33,8 @@ pub mod yaml;
 
 pub use agent::{Agent, Agents};
 pub use conversation::{
-    Acceptance, Answer, Conversation, DropReason, Failure, Judged, Judgement, Outcome, Question, RejectedAnswer,
-    Repaired, Round, ToolEvent, Turn,
+    Acceptance, Answer, Candidate, Conversation, DropReason, Failure, Judged, Judgement, Outcome, Question,
+    RejectedAnswer, Repaired, Round, ToolEvent, Turn,
 };
 pub use corpus::{Catalogue, Chunk, ChunkIndex, ChunkStore, Passage, Source, SourceIndex};
 pub use coverage::{Balance, Coverage, Used, Uses};

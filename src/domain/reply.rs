@@ -23,10 +23,12 @@ pub enum Intent {
     DecisionSupport,
     /// Learn limits and conditions.
     Constraints,
+    /// Not told: the user model's replies are plain text.
+    Unknown,
 }
 
 impl Intent {
-    /// All of them, in the order of their names in the contract.
+    /// All that a user model may tell, in the order of their names in the contract.
     pub const ALL: [Self; 8] = [
         Self::Clarify,
         Self::HowTo,
@@ -43,12 +45,19 @@ impl Intent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Difficulty {
+    /// Not told: the user model's replies are plain text.
+    Unknown,
     /// One fact answers it.
     Easy,
     /// Several facts must be joined.
     Medium,
     /// Needs reasoning beyond the facts.
     Hard,
+}
+
+impl Difficulty {
+    /// All that a user model may tell, the easiest first.
+    pub const ALL: [Self; 3] = [Self::Easy, Self::Medium, Self::Hard];
 }
 
 /// A fact of the chosen passage that the question builds on.

@@ -86,6 +86,8 @@ pub struct AskTask {
     pub variety: u64,
     /// Name of the language to write in, such as `French`.
     pub target_language: String,
+    /// How many different questions to write, of which one is asked.
+    pub candidates: u16,
 }
 
 /// Variables of the assistant model's prompt.

@@ -55,6 +55,18 @@ pub struct ReplySchema {
 }
 
 impl ReplySchema {
+    /// No form at all: the reply is a text.
+    pub fn text() -> Self {
+        Self::new(Self::TEXT, Value::Null)
+    }
+
+    const TEXT: &'static str = "text";
+
+    /// Whether a reply is a text of any form.
+    pub fn is_text(&self) -> bool {
+        self.name == Self::TEXT
+    }
+
     /// A form of this name.
     pub fn new(name: &'static str, schema: Value) -> Self {
         Self { name, schema: Arc::new(schema) }

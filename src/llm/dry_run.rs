@@ -61,8 +61,12 @@ fn stand_in(request: &ChatRequest) -> ChatReply {
         Task::Ask(task) => {
             let passage = task.passages.first();
             let words: Vec<&str> = passage.map_or("", |passage| &*passage.text).split_whitespace().take(6).collect();
+            let message = format!("{} q{}-{}-{turn}-{attempt}?", words.join(" "), slot.language, slot.index);
+            if request.schema.is_text() {
+                return ChatReply { text: message, ..ChatReply::default() };
+            }
             json!({
-                "user_message": format!("{} q{}-{}-{turn}-{attempt}?", words.join(" "), slot.language, slot.index),
+                "user_message": message,
                 "intent": "clarify",
                 "difficulty": "easy",
                 "coverage_target": passage.map_or("", |passage| passage.label.as_str()),

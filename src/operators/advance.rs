@@ -27,9 +27,11 @@ fn advanced(mut conversation: InFlight, judged: Result<Judged, Failure>) -> InFl
             conversation.outcome = Some(Outcome::Interrupted);
             return conversation;
         }
-        // A conversation that ended before it was judged keeps the reason it has.
+        // A conversation that was dropped before it was judged keeps the reason it has.
         Err(failure) => {
-            conversation.outcome.get_or_insert(failure.into());
+            if matches!(conversation.outcome, None | Some(Outcome::Completed)) {
+                conversation.outcome = Some(failure.into());
+            }
             return conversation;
         }
     };
@@ -50,6 +52,10 @@ fn advanced(mut conversation: InFlight, judged: Result<Judged, Failure>) -> InFl
     let rejected = of_turn.as_ref().or(of_conversation.as_ref()).and_then(rejection);
     conversation.judgement = of_conversation;
     if conversation.outcome.is_some() {
+        // Its user ended it: the verdict on the whole decides, as where its last turn does.
+        if conversation.outcome == Some(Outcome::Completed) {
+            conversation.outcome = rejected.map(Outcome::Dropped).or(Some(Outcome::Completed));
+        }
         return conversation;
     }
     let turn = turn(&mut conversation, of_turn);
@@ -140,6 +146,18 @@ mod tests {
         first.turns.clear();
         let first = advanced(first, Ok(verdict));
         assert_eq!((first.turns.len(), first.outcome.as_ref().map(Outcome::drop_reason)), (1, Some("judge_rejected")));
+        // One that its user ended is dropped where it is not good enough, or can't be judged.
+        for (verdict, reason) in [
+            (Ok(Judged::Nothing), ""),
+            (Ok(judged(Acceptance::Accepted, true).1), ""),
+            (Ok(judged(Acceptance::Rejected, true).1), "judge_rejected"),
+            (Err(Failure::Lost), "lost"),
+        ] {
+            let (mut ended, _) = judged(Acceptance::Accepted, true);
+            (ended.outcome, ended.round) = (Some(Outcome::Completed), Round::default());
+            let ended = advanced(ended, verdict);
+            assert_eq!((ended.turns.len(), ended.outcome.as_ref().map(Outcome::drop_reason)), (1, Some(reason)));
+        }
         // One that was dropped before keeps its reason.
         let (mut ended, verdict) = judged(Acceptance::Rejected, true);
         ended.outcome = Some(Outcome::Dropped(DropReason::DedupExhausted));

@@ -135,7 +135,9 @@ impl Path {
         let turns = self.conversation.turns.iter().flat_map(|turn| turn.regenerated.iter().chain([turn]));
         let turns = turns.chain(&self.conversation.round.regenerated);
         let answered = turns.filter(|made| (made.index, made.attempt) >= (turn, attempt)).map(|made| made.calls());
-        let in_flight = self.status == Status::Going && self.steps.last().is_some_and(|step| step.won.is_some());
+        // Nobody is called for a candidate.
+        let calls = |step: &Step| step.won.is_some_and(|won| won || step.question.candidates.is_empty());
+        let in_flight = self.status == Status::Going && self.steps.last().is_some_and(calls);
         asked.chain(answered).map(u64::from).sum::<u64>() + u64::from(in_flight)
     }
 
@@ -187,7 +189,8 @@ impl Path {
             let rejected = self.steps.iter().filter(|step| step.turn == last.turn);
             let attempt = Attempt(last.attempt.0 + 1);
             let regenerated = std::mem::take(&mut conversation.round.regenerated);
-            conversation.round = Round { attempt, avoid: avoid(rejected), regenerated, ..Round::default() };
+            let question = last.question.next().map(Arc::new);
+            conversation.round = Round { attempt, avoid: avoid(rejected), question, regenerated, ..Round::default() };
             Route::Rejected
         } else {
             conversation.outcome = Some(Outcome::Dropped(DropReason::DedupExhausted));
@@ -255,6 +258,8 @@ impl Home {
                 }
             }
             Err(failure) => {
+                // A candidate that was not asked is nobody's.
+                conversation.round.question = None;
                 conversation.outcome = Some(failure.into());
                 self.moves.push((Route::Ended, conversation));
             }

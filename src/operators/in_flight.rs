@@ -36,7 +36,8 @@ impl InFlight {
     /// verdict on one of its questions changed, it would go on at a rank that is not above this one.
     pub fn is_final(&self, watermark: Rank) -> bool {
         let asked = match &self.outcome {
-            Some(Outcome::Completed) => self.turns.len(),
+            // Before a user ends it, questions of a further turn may have been rejected.
+            Some(Outcome::Completed) => self.turns.len() + usize::from(self.round.attempt.0 > 0),
             Some(Outcome::Dropped(_)) => self.turns.len() + 1,
             Some(Outcome::Interrupted) | None => return false,
         };

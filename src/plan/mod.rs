@@ -3,6 +3,7 @@
 
 mod asking;
 mod brief;
+mod candidates;
 mod coverage;
 mod draw;
 mod error;
@@ -101,6 +102,8 @@ pub struct CoverageOptions {
     pub dedup_retries: u16,
     /// Which questions are the same.
     pub normalisation: Normalisation,
+    /// Different questions that one reply of the user model holds.
+    pub candidates: u16,
 }
 
 /// Which documents a conversation may be about: `coverage.match_language`.

@@ -263,7 +263,8 @@ impl Sources {
         let checks = Arc::new(Checks::new(prompts, &toolbox.definitions()));
         let plan = Arc::new(Plan::new(self.plan_options(settings, facts.seed, normalisation), self.catalogue.clone()));
         let [user, assistant] = [Agent::User, Agent::Assistant].map(|agent| behind(&self.models[agent], agent));
-        let ask = Arc::new(Ask::new(user, prompts.clone(), checks.clone(), plan.clone(), retriever, index.clone()));
+        let ask = Ask::new(user, prompts.clone(), checks.clone(), plan.clone(), retriever, index.clone());
+        let ask = Arc::new(ask.with(settings.asks.clone()));
         let responder =
             Arc::new(Responder::new(assistant, prompts.clone(), checks, index.clone(), toolbox, settings.answers));
         let judge = self.models.get(Agent::Judge).map(|model| {

@@ -32,6 +32,7 @@ choices! {
     ServiceTier: Auto = "auto", Default = "default", Flex = "flex", FlexThenStandard = "flex_then_standard",
         Priority = "priority";
     Trace: Light = "light", Full = "full";
+    ReplyForm: Json = "json", Text = "text";
     CoverageMode: Balanced = "balanced", Off = "off";
     MatchLanguage: Prefer = "prefer" or "own", Require = "require", Off = "off" or "any";
     Normalisation: Full = "full", Contract = "contract";
@@ -61,6 +62,15 @@ pub(super) enum ServingMode {
     VllmManaged,
     /// The run starts llama.cpp's server.
     LlamacppManaged,
+}
+
+/// What the user model's replies are: `llm.agents.user.reply`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReplyForm {
+    /// JSON, as of a model that follows instructions.
+    Json,
+    /// The message alone, as of a model that was trained to be the user.
+    Text,
 }
 
 /// What ranks passages again: `tools.retrieval.reranker.backend`.

@@ -189,6 +189,8 @@ pub struct Settings {
     pub knowledge: knowledge::Options,
     /// Passages that a search returns, 1 or more.
     pub top_k: usize,
+    /// How questions are made.
+    pub asks: stages::AskOptions,
     /// How answers are made.
     pub answers: stages::AnswerOptions,
     /// How the assistant searches the web, if it does.

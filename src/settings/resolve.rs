@@ -1,7 +1,7 @@
 //! From merged values to settings: what the keys mean together.
 
 use super::agents::{self, ROLES, agent};
-use super::choices::{CoverageMode, JudgeMode, OnFail, Trace, TurnMode};
+use super::choices::{CoverageMode, JudgeMode, OnFail, ReplyForm, Trace, TurnMode};
 use super::cluster::cluster;
 use super::error::Diagnostics;
 use super::folders::Folders;
@@ -14,7 +14,7 @@ use super::{
 use crate::domain::{Agent, Agents};
 use crate::output;
 use crate::plan;
-use crate::stages::{Accept, AnswerOptions, Granularity, JudgeOptions, PromptOptions};
+use crate::stages::{Accept, AnswerOptions, AskOptions, Granularity, JudgeOptions, PromptOptions};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -69,6 +69,7 @@ pub(super) fn settings(
         topics_enabled: values.get(keys::TOPICS_ENABLED),
         knowledge: retrieval::options(values, folders, env, report),
         top_k: values.get(keys::TOP_K),
+        asks: asks(values, report),
         answers: answers(values),
         web_search: web::search(values, env, report),
         agents,
@@ -161,8 +162,31 @@ fn plan(values: &Values, folders: &Folders, report: &mut Diagnostics) -> PlanSet
             linked: values.get(keys::LINKED),
             dedup_retries: values.get(keys::QUESTION_DEDUP_RETRIES),
             normalisation: values.get(keys::NORMALISATION),
+            candidates: values.get(keys::QUESTION_CANDIDATES),
         },
     }
+}
+
+/// How questions are made: a text is one question, and needs a word for the end.
+fn asks(values: &Values, report: &mut Diagnostics) -> AskOptions {
+    const REPLY: Setting<OneOf<ReplyForm>> = keys::REPLY;
+    const END: Setting<Text> = keys::END;
+    const CANDIDATES: Setting<u16> = keys::QUESTION_CANDIDATES;
+    if values.get(REPLY) == ReplyForm::Json {
+        return AskOptions::default();
+    }
+    let (end, candidates) = (values.get(END).trim(), values.get(CANDIDATES));
+    if end.is_empty() {
+        let text =
+            format!("`{END}` is empty: set it to what the model ends a conversation with, such as <|endconversation|>");
+        report.conflict(&[END.path], values.place(END), text);
+    }
+    if candidates > 1 {
+        let text =
+            format!("`{CANDIDATES}` is {candidates}, but with `{REPLY}: text` a reply is one message: set it to 1");
+        report.conflict(&[CANDIDATES.path, REPLY.path], values.place(CANDIDATES), text);
+    }
+    AskOptions { text: Some(end.to_owned()) }
 }
 
 fn answers(values: &Values) -> AnswerOptions {

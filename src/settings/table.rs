@@ -5,7 +5,9 @@
 //! former names. Defaults and explanations are in `config/default.yaml`, which has exactly these keys. A key that
 //! nobody asks for does not compile, but for those of features that do not exist yet, which have no name.
 
-use super::choices::{CoverageMode, JudgeMode, OnFail, RerankerBackend, ServiceTier, StoreBackend, Trace, TurnMode};
+use super::choices::{
+    CoverageMode, JudgeMode, OnFail, ReplyForm, RerankerBackend, ServiceTier, StoreBackend, Trace, TurnMode,
+};
 use super::cluster::{ClusterBackend, Launcher};
 use super::keys::{Choice, Key, Limit};
 use super::types::{Endpoints, Mapping, OneOf, Setting, Text, Texts, word_of};
@@ -35,6 +37,7 @@ pub(super) const TABLE: &[&[Key]] = &[
     servers::VLLM,
     servers::LLAMACPP,
     USER,
+    QUESTIONS,
     ASSISTANT,
     ANSWERS,
     JUDGE_AGENT,
@@ -268,6 +271,12 @@ keys! {
 }
 
 keys! {
+    QUESTIONS:
+    REPLY: OneOf<ReplyForm> = fixed("llm.agents.user.reply", |s| optional(s.asks.text.as_ref().map(|_| "text")));
+    END: Text = fixed("llm.agents.user.end", |s| optional(s.asks.text.as_ref()));
+}
+
+keys! {
     KNOWLEDGE:
     FOLLOW_LINKS: bool = through("knowledge.follow_links", sources::KNOWLEDGE), env(&["KB_FOLLOW_LINKS"]);
     TEXT_COLUMN: Text = through("knowledge.text_column", sources::KNOWLEDGE);
@@ -298,6 +307,8 @@ keys! {
     ), env(&["COVERAGE_NORMALISATION"]);
     REQUIRE_RETRIEVAL: bool = fixed("coverage.require_retrieval", |s| s.answers.require_retrieval.to_string()),
         env(&["REQUIRE_RETRIEVAL"]);
+    QUESTION_CANDIDATES: u16 = fixed("coverage.candidates", |s| optional(Some(s.plan.coverage.candidates).filter(|count| *count > 1))),
+        limit(Limit::between(1.0, 16.0));
 }
 
 keys! {

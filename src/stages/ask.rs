@@ -1,20 +1,21 @@
 //! The user model asks the next question.
 
+mod candidates;
+mod plain;
+
 use super::checks::{Asked, Checks};
-use super::exchange::{Usable, exchange, request};
-use super::faults;
-use super::history::{Exchanged, NO_ANSWER, exchanged, history};
+use super::exchange::{exchange, request};
+use super::history::{NO_ANSWER, exchanged, history};
 use super::prompts::Prompts;
 use super::reply;
 use super::retrieve::{retrieval_line, unsearchable};
-use super::schemas;
+use super::{AskOptions, schemas};
 use crate::domain::task::AskTask;
 use crate::domain::{
-    Agent, ChunkIndex, Failure, Fingerprint, Language, Passage, Place, Question, QuestionMode, Stage, Task, Used,
-    UserReply,
+    Agent, ChunkIndex, Failure, Language, Passage, Place, Question, QuestionMode, Stage, Task, UserReply,
 };
 use crate::knowledge::{Index, Retriever};
-use crate::llm::Model;
+use crate::llm::{Model, ReplySchema};
 use crate::plan::{Asking, Brief, Plan};
 use std::ops::Range;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub struct Ask {
     plan: Arc<Plan>,
     retriever: Arc<dyn Retriever>,
     index: Arc<Index>,
+    options: AskOptions,
 }
 
 /// How much alike passages are that belong together, as [`Index::likeness`] has it: of two documents, and of one. The nearest of
@@ -70,30 +72,53 @@ impl Ask {
         retriever: Arc<dyn Retriever>,
         index: Arc<Index>,
     ) -> Self {
-        Self { model, prompts, checks, plan, retriever, index }
+        Self { model, prompts, checks, plan, retriever, index, options: AskOptions::default() }
     }
 
-    /// The question of the turn being made.
+    /// The same, made as these options say.
+    pub fn with(self, options: AskOptions) -> Self {
+        Self { options, ..self }
+    }
+
+    /// The question of the turn being made: the candidate of an earlier reply that is next, or a new one.
     ///
     /// # Errors
     /// When the knowledge base can't be searched, the model can't be asked, or two replies running can't be used.
     pub async fn ask(&self, asking: Asking<'_>) -> Result<Question, Failure> {
         let conversation = asking.conversation;
+        if let Some(candidate) = &conversation.round.question {
+            return Ok(Question::clone(candidate));
+        }
         let (brief, hits) = self.brief(asking).await?;
         let shown = self.shown(asking, &brief, &hits).await?;
-        let (task, schema) = (self.task(asking, &brief, &shown), schemas::user_schema(shown.nameable()));
+        let (task, count) = (self.task(asking, &brief, &shown), self.candidates(&brief));
+        let schema = match (&self.options.text, count) {
+            (Some(_), _) => ReplySchema::text(),
+            (None, 1) => schemas::user_schema(shown.nameable()),
+            (None, _) => schemas::candidates_schema(shown.nameable(), count),
+        };
         let history = exchanged(&conversation.turns);
         let (language, person) = (Language::of(&conversation.language), conversation.user_persona.rendered());
         let place = (conversation, Stage::Ask);
         let request = request(&self.prompts, AGENT, place, &history, task, schema.clone())?;
+        if let Some(end) = &self.options.text {
+            let said = plain::said(&*self.model, request, end, |said| {
+                let Some(message) = said else { return self.may_end(conversation) };
+                let asked = Asked { message, person: &person, passages: &shown.passages, history: &history };
+                self.checks.question(&asked, &schema, &language)
+            });
+            let (made, about) = self.found(conversation.place(Stage::Ask), said.await?, shown).await?;
+            return Ok(self.question(asking, brief, &about, made, &history));
+        }
         let made = exchange(&*self.model, AGENT, request, |object| {
-            let reply = reply::user(object, shown.nameable())?;
-            let message = reply.user_message.as_str();
-            let asked = Asked { message, person: &person, passages: &shown.passages, history: &history };
-            self.checks.question(&asked, &schema, &language)?;
-            Ok(self.grounded(reply, &shown))
+            candidates::usable(object, shown.nameable(), count, |reply| {
+                let message = reply.user_message.as_str();
+                let asked = Asked { message, person: &person, passages: &shown.passages, history: &history };
+                self.checks.question(&asked, &schema, &language)?;
+                Ok(self.grounded(reply, &shown))
+            })
         });
-        Ok(self.question(brief, &shown, made.await?, &history))
+        Ok(self.question(asking, brief, &shown, made.await?, &history))
     }
 
     /// What the question is to be like, and what a search for it found. A seed question that the knowledge base has nothing
@@ -165,6 +190,7 @@ impl Ask {
             angle: brief.angle,
             variety: brief.variety,
             target_language: Language::of(&conversation.language).name.to_string(),
+            candidates: self.candidates(brief),
         })
     }
 
@@ -184,37 +210,6 @@ impl Ask {
         let passage = &shown.passages[nearest];
         UserReply { coverage_target: passage.topic_id.clone(), grounding_facts: vec![reply::fact(passage)], ..reply }
     }
-
-    /// The question. What was asked before in the conversation counts as that question, whatever its words: so it is rejected,
-    /// and another one asked from other passages.
-    fn question(&self, brief: Brief, shown: &Shown, made: Usable<UserReply>, history: &[Exchanged<'_>]) -> Question {
-        let reply = made.value;
-        let before: Vec<&str> = history.iter().map(|(_, asked, _)| asked.reply.user_message.as_str()).collect();
-        let asked = faults::asked_before(&reply.user_message, &before).unwrap_or(&reply.user_message);
-        let about = shown.passages.iter().position(|passage| passage.topic_id == reply.coverage_target);
-        let chunk = about.map(|at| shown.chunks[at]);
-        let linked = if shown.linked { &shown.chunks[1..] } else { &[] };
-        let seeded = !brief.seed_topic.is_empty() && !brief.seed_question.is_empty();
-        let used = Used {
-            chunk,
-            source: chunk.map(|chunk| self.plan.catalogue().source_of(chunk)),
-            question: asked.into(),
-            seed: seeded.then(|| (brief.seed_topic.as_str().into(), brief.seed_question.as_str().into())),
-            linked: linked.iter().map(|chunk| (*chunk, self.plan.catalogue().source_of(*chunk))).collect(),
-        };
-        Question {
-            mode: brief.mode,
-            seed_topic: brief.seed_topic,
-            seed_question: brief.seed_question,
-            reply,
-            fingerprint: Fingerprint::of(&used.question, self.plan.options().coverage.normalisation),
-            used,
-            agent: self.model.name().clone(),
-            reasoning: made.reasoning,
-            raw: made.raw.into(),
-            calls: made.calls,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -230,14 +225,14 @@ mod tests {
     use std::collections::BTreeSet;
     use std::sync::LazyLock;
 
-    fn options() -> Options {
+    pub(super) fn options() -> Options {
         let options = fixtures::options();
         let turns = TurnOptions { min: 1, max: 3, distribution: Distribution::Uniform, mean: None };
         let coverage = CoverageOptions { dedup_retries: 1, ..options.coverage };
         Options { seed: 1, turns, coverage, ..options }
     }
 
-    fn stage(model: Arc<Script>, options: Options) -> Ask {
+    pub(super) fn stage(model: Arc<Script>, options: Options) -> Ask {
         stage_over(catalogue(), model, options)
     }
 
@@ -262,13 +257,13 @@ mod tests {
     }
 
     /// A conversation that knows of no other.
-    fn asking(conversation: &Conversation) -> Asking<'_> {
+    pub(super) fn asking(conversation: &Conversation) -> Asking<'_> {
         static NOTHING: LazyLock<Coverage> = LazyLock::new(|| Coverage::none(&catalogue()));
         Asking { conversation, coverage: &NOTHING }
     }
 
     /// A conversation whose next question digs deeper into a document of two passages.
-    fn follow_up() -> Conversation {
+    pub(super) fn follow_up() -> Conversation {
         let mut conversation = conversation();
         let mut first = Arc::unwrap_or_clone(turn(1, "What is tea?", "A plant."));
         first.answer.used = vec![ChunkIndex(1)];

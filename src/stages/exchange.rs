@@ -61,9 +61,8 @@ pub(super) fn request(
     task: Task,
     schema: ReplySchema,
 ) -> Result<ChatRequest, Failure> {
-    let messages = prompts
-        .render(&task, history)
-        .map_err(|error| Failure::Model { agent, detail: format!("failed to {error}") })?;
+    let rendered = if schema.is_text() { prompts.render_text(&task, history) } else { prompts.render(&task, history) };
+    let messages = rendered.map_err(|error| Failure::Model { agent, detail: format!("failed to {error}") })?;
     Ok(ChatRequest {
         place: conversation.place(stage),
         conversation: conversation.id.clone(),
@@ -106,6 +105,16 @@ pub(super) async fn chat(model: &dyn Model, agent: Agent, request: &ChatRequest)
     })
 }
 
+/// A failure where the model refused, or its reply is withheld.
+pub(super) fn withheld(reply: &ChatReply, agent: Agent) -> Result<(), Failure> {
+    let detail = |detail: &str| text::shortened(detail, 300);
+    match &reply.finish {
+        Finish::Refused(words) => Err(Failure::Refused { agent, detail: detail(words) }),
+        Finish::Filtered(reason) => Err(Failure::Filtered { agent, detail: detail(reason) }),
+        Finish::Stop | Finish::Length => Ok(()),
+    }
+}
+
 /// What a reply says, with the reasoning before it; else what is wrong with it.
 ///
 /// # Errors
@@ -115,18 +124,13 @@ pub(super) fn usable<T>(
     agent: Agent,
     read: impl Fn(&Map<String, Value>) -> Result<T, ReplyError>,
 ) -> Result<Result<(T, Option<String>), ReplyError>, Failure> {
-    let detail = |detail: &str| text::shortened(detail, 300);
-    match &reply.finish {
-        Finish::Refused(words) => return Err(Failure::Refused { agent, detail: detail(words) }),
-        Finish::Filtered(reason) => return Err(Failure::Filtered { agent, detail: detail(reason) }),
-        Finish::Stop if reply.text.trim().is_empty() => {
-            let thoughts = reply.reasoning.as_deref().map(|thoughts| {
-                let thoughts = text::shortened(thoughts, 200);
-                format!(" but for thoughts (is the server's reasoning parser the model's?): {thoughts}")
-            });
-            return Ok(Err(ReplyError::Form(format!("the reply is empty{}", thoughts.unwrap_or_default()))));
-        }
-        Finish::Stop | Finish::Length => {}
+    withheld(reply, agent)?;
+    if reply.finish == Finish::Stop && reply.text.trim().is_empty() {
+        let thoughts = reply.reasoning.as_deref().map(|thoughts| {
+            let thoughts = text::shortened(thoughts, 200);
+            format!(" but for thoughts (is the server's reasoning parser the model's?): {thoughts}")
+        });
+        return Ok(Err(ReplyError::Form(format!("the reply is empty{}", thoughts.unwrap_or_default()))));
     }
     let found = repair::object(&reply.text).map_err(ReplyError::Form);
     let found = found.and_then(|found| Ok((read(&found.object)?, found.reasoning)));

@@ -94,8 +94,8 @@ impl Judge {
         let mut turns = exchanged(&conversation.turns);
         turns.extend(current(conversation));
         let over = match conversation.outcome {
-            None | Some(Outcome::Completed) => turns.len() >= usize::from(conversation.target_turns),
-            Some(Outcome::Dropped(_)) => true,
+            None => turns.len() >= usize::from(conversation.target_turns),
+            Some(Outcome::Completed | Outcome::Dropped(_)) => true,
             Some(Outcome::Interrupted) => false,
         };
         (over && !turns.is_empty()).then(|| {
@@ -365,6 +365,7 @@ mod tests {
             (unanswered(2, None), false, None),
             (unanswered(3, None), false, Some(3)),
             (unanswered(3, Some(Outcome::Completed)), false, Some(3)),
+            (unanswered(1, Some(Outcome::Completed)), false, Some(1)),
             (unanswered(0, dropped()), false, None),
             (unanswered(1, dropped()), false, Some(1)),
             (dropped_answered, false, Some(2)),

@@ -23,6 +23,10 @@ pub(super) fn choice<T: DeserializeOwned>(object: &Object, key: &str, path: &str
         None | Some(Value::Null) => String::new(),
         Some(_) => return Err(format!("`{path}` must be a text")),
     };
+    // The name of what was not asked for.
+    if name == "unknown" {
+        return Err(format!("`{path}` must be one of the names that it can have, not `{name}`"));
+    }
     serde_json::from_value(Value::String(name)).map_err(|error| format!("`{path}`: {error}"))
 }
 

@@ -56,6 +56,13 @@ impl Granularity {
     }
 }
 
+/// How questions are made.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AskOptions {
+    /// What ends the conversation, where the user model's replies are plain text; none where they are JSON.
+    pub text: Option<String>,
+}
+
 /// How answers are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AnswerOptions {

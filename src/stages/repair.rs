@@ -39,7 +39,11 @@ pub(super) fn object(text: &str) -> Result<Found, String> {
     Ok(Found { object, reasoning })
 }
 
-fn split_reasoning(text: &str) -> Result<(Option<String>, &str), String> {
+/// The text between `<think>` tags, and what follows them.
+///
+/// # Errors
+/// When the reasoning has no end.
+pub(super) fn split_reasoning(text: &str) -> Result<(Option<String>, &str), String> {
     let mut rest = text.trim_start_matches('\u{feff}').trim();
     let mut thoughts = Vec::new();
     while let Some(inside) = rest.strip_prefix("<think>") {

@@ -466,6 +466,7 @@ mod tests {
         assert_eq!(question(json!({"intent": 3})), "`intent` must be a text");
         let unknown = question(json!({"intent": "chat"}));
         assert!(unknown.starts_with("`intent`: unknown variant `chat`, expected one of `clarify`"), "{unknown}");
+        assert!(question(json!({"intent": "Unknown"})).starts_with("`intent` must be one of"));
         assert!(question(json!({"difficulty": null})).starts_with("`difficulty`: unknown variant ``"));
 
         assert_eq!(read(json!({"confidence": "high"})).unwrap_err(), "`assistant_message` is missing");

@@ -10,15 +10,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The form of the user model's reply about these passages.
 pub(super) fn user_schema(shown: &[Passage]) -> ReplySchema {
+    schema("user_reply", user_properties(shown))
+}
+
+/// The form of its reply with so many questions about these passages.
+pub(super) fn candidates_schema(shown: &[Passage], count: u16) -> ReplySchema {
+    let one = object(user_properties(shown).chain([("probability", json!({ "type": "number" }))]));
+    let list = json!({ "type": "array", "items": one, "minItems": count, "maxItems": count });
+    schema("user_candidates", [("candidates", list)])
+}
+
+fn user_properties(shown: &[Passage]) -> impl Iterator<Item = (&'static str, Value)> {
     let target = (!shown.is_empty()).then(|| ("coverage_target", json!({ "enum": labels(shown) })));
-    schema(
-        "user_reply",
-        target.into_iter().chain([
-            ("user_message", json!({ "type": "string" })),
-            ("intent", json!({ "enum": Intent::ALL })),
-            ("difficulty", json!({ "enum": [Difficulty::Easy, Difficulty::Medium, Difficulty::Hard] })),
-        ]),
-    )
+    target.into_iter().chain([
+        ("user_message", json!({ "type": "string" })),
+        ("intent", json!({ "enum": Intent::ALL })),
+        ("difficulty", json!({ "enum": Difficulty::ALL })),
+    ])
 }
 
 /// The form of the assistant model's reply from these passages; `full` asks for premises and the steps from them too.
@@ -94,6 +102,13 @@ mod tests {
         assert_eq!(asked.schema["properties"]["coverage_target"], json!({"enum": ["P1", "P2", "P3"]}));
         assert_eq!(asked.schema["properties"]["intent"]["enum"][1], "how_to");
         assert_eq!(keys(&user_schema(&[])), ["user_message", "intent", "difficulty"]);
+        let several = candidates_schema(&passages(), 4);
+        let list = &several.schema["properties"]["candidates"];
+        assert_eq!((&list["minItems"], &list["maxItems"]), (&json!(4), &json!(4)));
+        assert_eq!(
+            list["items"]["required"],
+            json!(["coverage_target", "user_message", "intent", "difficulty", "probability"])
+        );
         let light = ["evidence_refs", "assistant_message", "confidence", "known_limits"];
         assert_eq!(keys(&assistant_schema(&passages(), false)), light);
         assert_eq!(keys(&assistant_schema(&[], false)), light[1..]);

@@ -33,10 +33,14 @@ pub struct Load {
     /// Most turns that are made again because the judge says so.
     pub regenerations: u16,
     pub questions: Questions,
+    /// Most questions that a reply of the user model holds.
+    pub candidates: u64,
     /// How many of a pool's questions earlier runs have asked.
     pub earlier: u64,
     /// One call in so many fails, and another panics; 0 for none.
     pub faults: u64,
+    /// One user in so many ends the conversation, once it has a turn; 0 for none.
+    pub ends: u64,
     pub pace: Pace,
     /// One call in so many holds up the worker that makes it, and with it all verdicts; 0 for none.
     pub stalls: u64,
@@ -76,8 +80,10 @@ pub const CALM: Load = Load {
     retries: 3,
     regenerations: 0,
     questions: Questions::Pool(u64::MAX),
+    candidates: 1,
     earlier: 0,
     faults: 0,
+    ends: 0,
     pace: Pace::Free,
     stalls: 0,
 };
@@ -151,21 +157,39 @@ impl Load {
         Conversation { wave, ..plain::conversation(slot, turns) }
     }
 
-    /// The user model asks.
+    /// The user model asks, with further questions in the same reply, unless such a question is left.
     pub fn ask(&self, conversation: &InFlight) -> Result<Question, Failure> {
         let sight = self.look(Verb::Ask, conversation)?;
+        if let Some(candidate) = &conversation.round.question {
+            return Ok(Question::clone(candidate));
+        }
+        if hash((sight, "ends")).checked_rem(self.ends) == Some(0) && !conversation.turns.is_empty() {
+            return Err(Failure::Ended);
+        }
+        let further = (1..=hash((sight, "further")) % self.candidates).map(|place| {
+            let Question { reply, used, fingerprint, .. } = self.question(conversation, sight, place);
+            Candidate { reply, used, fingerprint }
+        });
+        Ok(Question {
+            raw: Json::from(serde_json::Value::from(sight)),
+            candidates: further.collect(),
+            ..self.question(conversation, sight, 0)
+        })
+    }
+
+    /// The question at this place of a reply.
+    fn question(&self, conversation: &InFlight, sight: u64, place: u64) -> Question {
+        let sight = if place == 0 { sight } else { hash((sight, place)) };
         let number = match self.questions {
             Questions::Ladders(ladders) if conversation.turns.is_empty() => {
-                u64::from(conversation.slot.index % ladders + u32::from(conversation.round.attempt.0) * ladders)
+                let rung = u64::from(conversation.round.attempt.0) + place;
+                u64::from(conversation.slot.index % ladders) + rung * u64::from(ladders)
             }
             Questions::Ladders(_) => sight,
             Questions::Pool(pool) => sight % pool,
         };
         let text = if sight & 1024 == 0 { format!("Question {number}?") } else { format!("QUESTION {number}? ") };
-        Ok(Question {
-            raw: Json::from(serde_json::Value::from(sight)),
-            ..plain::question(&text, used(sight >> 16, text.as_str().into()))
-        })
+        plain::question(&text, used(sight >> 16, text.as_str().into()))
     }
 
     /// The assistant model answers.

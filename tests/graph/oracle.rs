@@ -118,7 +118,10 @@ impl Lockstep<'_> {
             for conversation in asking {
                 conversation.round.attempt = Attempt(attempt);
                 match self.load.ask(conversation) {
-                    Err(failure) => self.drop(conversation, DropReason::Failed(failure)),
+                    Err(failure) => {
+                        conversation.round.question = None;
+                        self.end(conversation, failure.into());
+                    }
                     Ok(question) => {
                         let is_new =
                             self.asked.insert(Fingerprint::of(&question.reply.user_message, Normalisation::default()));
@@ -134,7 +137,7 @@ impl Lockstep<'_> {
                                 avoid(&mut conversation.round);
                                 rejected.push(conversation);
                             } else {
-                                self.drop(conversation, DropReason::DedupExhausted);
+                                self.end(conversation, Outcome::Dropped(DropReason::DedupExhausted));
                             }
                         }
                     }
@@ -151,7 +154,7 @@ impl Lockstep<'_> {
     fn answer(&mut self, conversation: &mut InFlight) -> bool {
         match self.load.answer(conversation) {
             Err(failure) => {
-                self.drop(conversation, DropReason::Failed(failure));
+                self.end(conversation, failure.into());
                 return false;
             }
             Ok(answer) => conversation.round.answer = Some(answer),
@@ -192,10 +195,14 @@ impl Lockstep<'_> {
     }
 
     /// The conversation ends here; it may be judged as a whole.
-    fn drop(&self, conversation: &mut InFlight, reason: DropReason) {
-        conversation.outcome = Some(Outcome::Dropped(reason));
-        if let Ok(Judged::Conversation(judgement)) = self.load.judge(conversation) {
-            conversation.judgement = Some(judgement);
+    fn end(&self, conversation: &mut InFlight, outcome: Outcome) {
+        conversation.outcome = Some(outcome);
+        match self.load.judge(conversation) {
+            Ok(Judged::Conversation(judgement)) => conversation.judgement = Some(judgement),
+            Err(failure) if conversation.outcome == Some(Outcome::Completed) => {
+                conversation.outcome = Some(failure.into());
+            }
+            Ok(_) | Err(_) => {}
         }
     }
 }
@@ -208,8 +215,10 @@ fn turn(conversation: &mut InFlight, judgement: Option<Judgement>) -> Turn {
     Turn { index, attempt, question, answer, judgement, rejected, regenerated }
 }
 
-/// The question of the round was rejected.
+/// The question of the round was rejected: what is left of its reply comes next.
 fn avoid(round: &mut Round) {
-    let chunk = round.question.take().and_then(|question| question.used.chunk);
+    let rejected = round.question.take();
+    let chunk = rejected.as_ref().and_then(|question| question.used.chunk);
+    round.question = rejected.and_then(|question| question.next()).map(Arc::new);
     round.avoid = round.avoid.drain(..).chain(chunk).collect::<BTreeSet<_>>().into_iter().collect();
 }

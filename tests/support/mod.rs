@@ -273,6 +273,29 @@ pub fn asking(reply: Reply, question: impl FnOnce() -> Option<String>) -> Reply 
     Reply { body: body.to_string().into(), ..reply }
 }
 
+/// The reply with other questions, when it asks any, by their places in it; `asked` is called then.
+pub fn asking_each(reply: Reply, asked: impl FnOnce(), question: impl Fn(u64) -> String) -> Reply {
+    let mut body: Value = serde_json::from_slice(&reply.body).expect("JSON");
+    let content = &mut body["choices"][0]["message"]["content"];
+    let Some(mut text) = content.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok()) else {
+        return reply;
+    };
+    let questions: Vec<&mut Value> = match text.get("candidates") {
+        Some(_) => text["candidates"].as_array_mut().expect("a list").iter_mut().collect(),
+        None => vec![&mut text],
+    };
+    let messages =
+        questions.into_iter().zip(0..).filter_map(|(one, place)| Some((one.get_mut("user_message")?, place)));
+    let messages: Vec<(&mut Value, u64)> = messages.collect();
+    if messages.is_empty() {
+        return reply;
+    }
+    asked();
+    messages.into_iter().for_each(|(message, place)| *message = question(place).into());
+    *content = text.to_string().into();
+    Reply { body: body.to_string().into(), ..reply }
+}
+
 /// The reply with its message changed.
 pub fn edited(reply: Reply, edit: impl FnOnce(&mut Value)) -> Reply {
     let mut body: Value = serde_json::from_slice(&reply.body).expect("JSON");

@@ -46,6 +46,7 @@ pub fn question(text: &str, used: Used) -> Question {
         reasoning: None,
         raw: serde_json::Value::Null.into(),
         calls: 1,
+        candidates: vec![],
     }
 }
 

@@ -66,6 +66,23 @@ fn a_rejected_question_is_asked_differently() {
 }
 
 #[test]
+fn several_questions_of_a_reply_are_different() {
+    for code in LANGUAGES {
+        for variety in 0..10 {
+            let task = ask_task(code, QuestionMode::Fresh, some(&thirty(code), variety as usize), variety);
+            let reply = chat(Task::Ask(AskTask { candidates: 4, ..task.clone() }), Vec::new(), false).unwrap();
+            let reply: serde_json::Value = serde_json::from_str(&reply.text).unwrap();
+            let listed = reply["candidates"].as_array().unwrap();
+            let messages: Vec<&str> = listed.iter().map(|one| one["user_message"].as_str().unwrap()).collect();
+            assert_eq!(messages.iter().collect::<BTreeSet<_>>().len(), 4, "{code}: {messages:?}");
+            assert_eq!(messages[0], ask(task).user_message, "the one that it asks where it asks one");
+            let probabilities: Vec<f64> = listed.iter().map(|one| one["probability"].as_f64().unwrap()).collect();
+            assert_eq!(probabilities, [0.5, 0.25, 0.125, 0.0625]);
+        }
+    }
+}
+
+#[test]
 fn what_was_asked_is_not_asked_again() {
     let snippets = some(&thirty("en"), 0);
     let mut recent: Vec<Arc<str>> = Vec::new();

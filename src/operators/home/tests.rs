@@ -1,7 +1,7 @@
 //! Verdicts one after the other, at the home of one conversation.
 
 use super::*;
-use crate::domain::{Normalisation, Slot, Turn, Used, fixtures};
+use crate::domain::{Candidate, Normalisation, Slot, Turn, Used, fixtures};
 use std::sync::mpsc;
 
 const RETRIES: Retries = Retries { duplicates: 1, regenerations: 0 };
@@ -160,6 +160,53 @@ fn a_late_win_goes_on_from_there() {
     assert_eq!(sent(&mut home, 2), [(again.rank(), -1)]);
     assert_eq!(home.close(Tick(1), vec![]).bound, again.rank(), "withdrawn at a tick that has not closed");
     assert_eq!(home.close(Tick(2), vec![]).bound.turn, TurnIndex(2));
+}
+
+#[test]
+fn a_rejected_question_hands_on_what_is_left_of_its_reply() {
+    let mut home = Home::new(0, Retries { duplicates: 2, regenerations: 0 }, Observer::default());
+    home.register(conversation());
+    let candidate = |text: &str| {
+        let Question { reply, used, fingerprint, .. } = question(text);
+        Candidate { reply, used, fingerprint }
+    };
+    home.ask(conversation(), Ok(Question { candidates: vec![candidate("b"), candidate("c")], ..question("a") }));
+    let mut at = conversation();
+    for (asked, next) in [("a", "b"), ("b", "c")] {
+        home.apply(verdict(at.rank(), asked, false));
+        let (route, again) = moved(&mut home);
+        assert_eq!((route, again.rank().attempt), (Route::Rejected, Attempt(at.round.attempt.0 + 1)));
+        let handed = Question::clone(again.round.question.as_ref().unwrap());
+        assert_eq!((handed.reply.user_message.as_str(), handed.calls), (next, 0));
+        home.ask(again.clone(), Ok(handed));
+        at = again;
+    }
+    // The second to last verdict changes: the last question comes again, from the same reply.
+    home.apply(verdict(conversation().rank(), "a", true));
+    assert_eq!(moved(&mut home).1.round.question.as_ref().unwrap().reply.user_message, "a");
+    home.apply(verdict(conversation().rank(), "a", false));
+    let (_, again) = moved(&mut home);
+    assert_eq!(again.round.question.as_ref().unwrap().reply.user_message, "b");
+    // One that dies before it is asked was not asked.
+    home.ask(again, Err(Failure::Lost));
+    let (route, lost) = moved(&mut home);
+    assert_eq!((route, lost.unfinished()), (Route::Ended, vec![]));
+}
+
+#[test]
+fn nobody_is_called_for_a_candidate_that_a_roll_back_takes() {
+    for (candidates, wasted) in [(vec![], 1), (vec![question("b")], 0)] {
+        let mut home = Home::new(0, RETRIES, Observer::default());
+        home.register(conversation());
+        let of = |Question { reply, used, fingerprint, .. }| Candidate { reply, used, fingerprint };
+        home.ask(
+            conversation(),
+            Ok(Question { candidates: candidates.into_iter().map(of).collect(), ..question("a") }),
+        );
+        home.apply(verdict(conversation().rank(), "a", false));
+        home.apply(verdict(conversation().rank(), "a", true));
+        assert_eq!(home.close(Tick(0), vec![]).wasted, wasted);
+    }
 }
 
 #[test]

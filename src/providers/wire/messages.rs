@@ -21,7 +21,7 @@ pub(super) fn messages<'a>(request: &'a ChatRequest, form: &Form) -> Vec<Cow<'a,
     if !form.system {
         merge_system(&mut messages);
     }
-    if form.format != Format::Schema {
+    if form.format != Format::Schema && !request.schema.is_text() {
         tell_schema(&mut messages, &request.schema);
     }
     messages

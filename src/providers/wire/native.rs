@@ -139,7 +139,7 @@ impl<W> Native<W> {
             let name = ToolName::new(tool.name.clone()).map_err(|error| wrong(&error))?;
             made.tools.push(ToolDefinition::new(name, tool.description.clone(), tool.parameters.clone()));
         }
-        if form.format == Format::Schema {
+        if form.format == Format::Schema && !request.schema.is_text() {
             let schema = (*request.schema.schema).clone().try_into();
             made.output_schema = Some(schema.map_err(|error: serde_json::Error| wrong(&error))?);
         }

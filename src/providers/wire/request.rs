@@ -131,6 +131,7 @@ struct NamedSchema<'a> {
 
 impl<'a> ResponseFormat<'a> {
     fn of(format: Format, reply: &'a ReplySchema) -> Option<Self> {
+        let format = if reply.is_text() { Format::Text } else { format };
         let json_schema = (format == Format::Schema).then(|| NamedSchema { name: reply.name, schema: &reply.schema });
         format.kind().map(|kind| Self { kind, json_schema })
     }
@@ -233,6 +234,11 @@ mod tests {
         ] {
             let expected = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"{content}"}}]{field}}}"#);
             assert_eq!(written(&options, &request, format).0, expected, "the schema stands once");
+        }
+        let text = ChatRequest { schema: ReplySchema::text(), ..request };
+        for format in [Format::Schema, Format::Json, Format::Text] {
+            let written = written(&options, &text, format).0;
+            assert_eq!(written, r#"{"model":"m","messages":[{"role":"user","content":"Hi"}]}"#, "no form at all");
         }
     }
 

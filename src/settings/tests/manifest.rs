@@ -24,7 +24,8 @@ fn manifests_of_earlier_releases_stay_good() {
         Vec::from_iter(lines).join("\n")
     };
     // As release 0.1.0 wrote it, but for `coverage.match_language` and what was added since.
-    let expected = r#"coverage.doc_coverage_epsilon = 0.15
+    let expected = r#"coverage.candidates =
+coverage.doc_coverage_epsilon = 0.15
 coverage.doc_coverage_fraction = 0.05
 coverage.doc_coverage_mode = balanced
 coverage.linked = 0
@@ -54,10 +55,12 @@ llm.agents.judge.model =
 llm.agents.judge.provider = builtin
 llm.agents.judge.temperature =
 llm.agents.judge.top_p =
+llm.agents.user.end =
 llm.agents.user.extra = xxh3:3c8c141663acf5a1b6b7137162fa70fb
 llm.agents.user.max_tokens = 99
 llm.agents.user.model =
 llm.agents.user.provider = builtin
+llm.agents.user.reply =
 llm.agents.user.temperature = 0.5
 llm.agents.user.top_p = 1
 run.batch_size = 2

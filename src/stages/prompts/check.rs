@@ -1,6 +1,6 @@
 //! Finds variables that a template names and its task doesn't have, also where the sample tasks don't lead.
 
-use super::{PromptError, Prompts, names};
+use super::{PromptError, Prompts, TEXT, names};
 use crate::domain::Task;
 use std::collections::BTreeSet;
 
@@ -10,7 +10,8 @@ pub(super) fn variables(prompts: &Prompts, task: &Task) -> Result<(), PromptErro
     let mut known: Vec<String> = variables.try_iter().into_iter().flatten().map(|key| key.to_string()).collect();
     known.sort();
     let globals: BTreeSet<&str> = prompts.environment.globals().map(|(name, _)| name).collect();
-    for name in names(task) {
+    let text = matches!(task, Task::Ask(_)).then_some(TEXT);
+    for name in names(task).into_iter().chain(text) {
         let template = prompts.environment.get_template(name).map_err(|error| prompts.template_error(name, &error))?;
         let named: BTreeSet<String> = template.undeclared_variables(false).into_iter().collect();
         let unknown = named.into_iter().find(|variable| !known.contains(variable) && !globals.contains(&**variable));

@@ -4,15 +4,18 @@ use super::{PromptError, SHIPPED};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The folder's templates by name, each of which must replace a shipped one.
+/// The templates of a folder and of `text` within it by name, each of which must replace a shipped one.
 pub(super) fn files(folder: &Path) -> Result<BTreeMap<String, PathBuf>, PromptError> {
-    let unreadable = |source| PromptError::Read { path: folder.to_owned(), source };
     let mut files = BTreeMap::new();
-    for entry in folder.read_dir().map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.ends_with(".j2") {
-            files.insert(name, path);
+    let within = Some(folder.join("text")).filter(|within| within.is_dir());
+    for (folder, prefix) in [(folder.to_owned(), "")].into_iter().chain(within.map(|within| (within, "text/"))) {
+        let unreadable = |source| PromptError::Read { path: folder.clone(), source };
+        for entry in folder.read_dir().map_err(unreadable)? {
+            let path = entry.map_err(unreadable)?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.ends_with(".j2") {
+                files.insert(format!("{prefix}{name}"), path);
+            }
         }
     }
     for (name, path) in &files {

@@ -31,9 +31,10 @@ use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-const SHIPPED: [(&str, &str); 8] = [
+const SHIPPED: [(&str, &str); 9] = [
     ("ask.system.j2", include_str!("../../../config/prompts/ask.system.j2")),
     ("ask.user.j2", include_str!("../../../config/prompts/ask.user.j2")),
+    (TEXT, include_str!("../../../config/prompts/text/ask.system.j2")),
     ("answer.system.j2", include_str!("../../../config/prompts/answer.system.j2")),
     ("answer.user.j2", include_str!("../../../config/prompts/answer.user.j2")),
     ("judge_turn.system.j2", include_str!("../../../config/prompts/judge_turn.system.j2")),
@@ -41,6 +42,9 @@ const SHIPPED: [(&str, &str); 8] = [
     ("judge_conversation.system.j2", include_str!("../../../config/prompts/judge_conversation.system.j2")),
     ("judge_conversation.user.j2", include_str!("../../../config/prompts/judge_conversation.user.j2")),
 ];
+
+/// The template of user models whose replies are plain text.
+const TEXT: &str = "text/ask.system.j2";
 
 /// Where the person has not spoken yet: a chat begins with the other side, which is the user's.
 pub(super) const BEGIN: &str = "(The conversation begins.)";
@@ -76,6 +80,9 @@ impl Prompts {
         for task in sample::samples() {
             check::variables(&prompts, &task)?;
             prompts.render(&task, &[])?;
+            if matches!(task, Task::Ask(_)) {
+                prompts.render_text(&task, &[])?;
+            }
         }
         Ok(prompts)
     }
@@ -113,6 +120,20 @@ impl Prompts {
         }
         say(&mut messages, &self.rendered(user, &variables)?);
         Ok(messages)
+    }
+
+    /// The messages of a question for a model that was trained to be the user, whose replies are plain text: the system message
+    /// tells what it wants, and what was said so far has the roles of a chat.
+    ///
+    /// # Errors
+    /// When a template of the user's own can't be rendered with this task.
+    pub fn render_text(&self, task: &Task, history: &[Exchanged<'_>]) -> Result<Vec<Message>, PromptError> {
+        let said = history.iter().flat_map(|(_, question, answer)| {
+            let (asked, answered) = (&question.reply.user_message, &answer.reply.assistant_message);
+            [Message::new(Role::User, asked.as_str()), Message::new(Role::Assistant, answered.as_str())]
+        });
+        let system = Message::new(Role::System, self.rendered(TEXT, &variables(task))?);
+        Ok([system].into_iter().chain(said).collect())
     }
 
     fn rendered(&self, name: &str, variables: &Value) -> Result<String, PromptError> {
@@ -240,6 +261,33 @@ mod tests {
                 assert!(!text.contains(['{', '}']) && !text.contains("JSON"), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn a_model_trained_to_be_the_user_sees_a_chat() {
+        let turns = [script::turn(1, "What is tea?", "A plant.")];
+        for task in sample::samples().into_iter().filter(|task| matches!(task, Task::Ask(_))) {
+            let messages = shipped().render_text(&task, &super::super::history::exchanged(&turns)).unwrap();
+            let [system, asked, answered] = messages.as_slice() else { panic!("{messages:?}") };
+            assert!(
+                system.content.starts_with("You are a user who chats with an assistant, in Modern Standard Arabic.")
+            );
+            assert!(!system.content.contains("\n\n\n") && !system.content.contains("{{"), "{}", system.content);
+            assert_eq!((system.role, asked.role, answered.role), (Role::System, Role::User, Role::Assistant));
+            assert_eq!((&*asked.content, &*answered.content), ("What is tea?", "A plant."));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("text")).unwrap();
+        let load = |source: &str| {
+            fs::write(folder.path().join("text/ask.system.j2"), source).unwrap();
+            Prompts::load(&PromptOptions { folder: Some(folder.path().to_owned()) })
+        };
+        let own = load("You want {{ target_language }}.").unwrap();
+        let task = &sample::samples()[0];
+        assert_eq!(own.render_text(task, &[]).unwrap()[0].content, "You want Modern Standard Arabic.");
+        assert_eq!(rendered(&own, task), rendered(&shipped(), task));
+        let error = load("{{ langauge }}").unwrap_err().to_string();
+        assert!(error.contains("text/ask.system.j2, line 1: unknown variable `langauge`"), "{error}");
     }
 
     #[test]

@@ -54,6 +54,7 @@ fn ask(question_mode: QuestionMode, full: bool) -> Task {
         angle: full.then_some(Intent::EdgeCase),
         variety: 7,
         target_language: "Modern Standard Arabic".to_owned(),
+        candidates: if full { 4 } else { 1 },
     })
 }
 

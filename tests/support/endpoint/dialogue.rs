@@ -49,8 +49,12 @@ pub fn reply(request: &Value, latency: Latency) -> Reply {
     } else if form.contains("\"assistant_message\"") {
         let searches = request["tools"].is_array() && !searched;
         if searches { search(prompt, digest) } else { says(&answer(&passages(&texts), digest)) }
+    } else if form.contains("\"candidates\"") {
+        says(&candidates(request, &passages(&[prompt]), digest))
     } else if form.contains("\"user_message\"") {
         says(&question(&passages(&[prompt]), digest))
+    } else if texts.first().is_some_and(|text| text.starts_with("You are a user who chats")) {
+        json!({"role": "assistant", "content": question(&passages(&texts[..1]), digest)["user_message"]})
     } else {
         json!({"role": "assistant", "content": format!("reply {digest:016x}")})
     };
@@ -108,6 +112,17 @@ fn question(passages: &[(&str, &str)], digest: u64) -> Value {
         "intent": intents[(digest >> 8) as usize % intents.len()],
         "difficulty": difficulties[(digest >> 16) as usize % difficulties.len()],
     })
+}
+
+/// As many different questions as the form demands, each half as likely as the one before.
+fn candidates(request: &Value, passages: &[(&str, &str)], digest: u64) -> Value {
+    let count = request.pointer("/response_format/json_schema/schema/properties/candidates/maxItems");
+    let one = |place: u64| {
+        let mut question = question(passages, xxh3_64_with_seed(&digest.to_le_bytes(), place));
+        question["probability"] = json!(0.5_f64.powi(place as i32 + 1));
+        question
+    };
+    json!({"candidates": (0..count.and_then(Value::as_u64).unwrap_or(1)).map(one).collect::<Vec<_>>()})
 }
 
 /// A call of the search tool with the question's own words.
