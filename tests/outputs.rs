@@ -32,7 +32,7 @@ const ROWS: [(&str, &str); 4] = [
          judge_granularity judge_score judge_reasons judge_notes judge_question_ok judge_answer_ok \
          conversation_judge_score conversation_judge_reasons conversation_status drop_reason \
          retrieved unsupported_numbers judge_accepted conversation_judge_accepted persona_applied run_id \
-         unknown_citations provenance linked_targets",
+         unknown_citations provenance linked_targets register words_asked whole_need",
     ),
     (
         "coverage_ledger",

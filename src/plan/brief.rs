@@ -2,17 +2,22 @@
 
 use super::coverage::{Documents, Pool};
 use super::draw::{self, Purpose};
+use super::quotas::Quotas;
 use super::seeds::Seed;
-use super::{Asking, Options, modes, passages, personas, seeds, turns};
+use super::{Asking, Options, Words, modes, passages, personas, seeds, turns};
 use crate::domain::reply::Intent;
 use crate::domain::text::beginning;
-use crate::domain::{Catalogue, ChunkIndex, Conversation, Passage, Persona, QuestionMode, Slot};
+use crate::domain::{Catalogue, ChunkIndex, Conversation, Passage, Persona, QuestionMode, Register, Slot};
 use rand::{Rng, RngExt};
+use rand_distr::{Distribution as _, StandardNormal};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Most questions about the shown passages that a question is told of.
 const RECENT: usize = 5;
+
+/// Most words that a message is asked to have.
+const MOST_WORDS: f64 = 400.0;
 
 /// Characters of an answer that are searched for, to go on to what is near: its beginning says what it is about.
 const SUBJECT: usize = 200;
@@ -49,6 +54,10 @@ pub struct Brief {
     pub passages: usize,
     /// A number drawn for this question.
     pub variety: u64,
+    /// How the person writes; none where that is left open.
+    pub register: Option<Register>,
+    /// About how many words it is to have; none where that is left open.
+    pub words: Option<u16>,
 }
 
 /// The plan of a run. Every answer is a function of the options, the catalogue and the arguments alone, so questions can
@@ -58,6 +67,7 @@ pub struct Plan {
     options: Options,
     catalogue: Arc<Catalogue>,
     documents: Documents,
+    quotas: Quotas,
 }
 
 impl Plan {
@@ -67,7 +77,7 @@ impl Plan {
     /// The plan for a knowledge base.
     pub fn new(options: Options, catalogue: Arc<Catalogue>) -> Self {
         let documents = Documents::of(&catalogue);
-        Self { options, catalogue, documents }
+        Self { options, catalogue, documents, quotas: Quotas::default() }
     }
 
     /// The settings of the plan.
@@ -101,29 +111,40 @@ impl Plan {
     }
 
     fn planned(&self, asking: Asking<'_>, seed: Option<Seed>) -> Brief {
-        let mode = if seed.is_some() { QuestionMode::Seeded } else { modes::drawn(&self.options, &asking) };
+        let last = modes::last_answer(&asking);
+        let given = self.quotas.mode(&self.options, &asking).filter(|_| last.is_some() || asking.turns.is_empty());
+        let seed = seed.filter(|_| given.is_none());
+        let mode = match given {
+            Some(mode) => mode,
+            None if seed.is_some() => QuestionMode::Seeded,
+            None => modes::drawn(&self.options, &asking),
+        };
         let (seed_topic, seed_question) =
             seed.map(|seed| (seed.topic.to_string(), seed.question.to_string())).unwrap_or_default();
-        let last = modes::last_answer(&asking);
         let group = self.documents.group(self.options.coverage.match_language, &asking.language);
         let query = match mode {
             QuestionMode::Seeded if !seed_question.is_empty() => Some(seed_question.as_str()),
             QuestionMode::Seeded => Some(self.options.question.as_str()),
             QuestionMode::Adjacent => last.map(|answer| beginning(answer, SUBJECT)),
-            QuestionMode::Followup | QuestionMode::Fresh | QuestionMode::OffTopic => None,
+            _ => None,
         };
+        let is_opening = asking.turns.is_empty();
         Brief {
             mode,
             query: query.map(str::to_owned),
             seed_topic,
             seed_question,
             pool: match mode {
-                QuestionMode::Seeded | QuestionMode::Followup | QuestionMode::Adjacent => Pool::all(group),
-                QuestionMode::Fresh | QuestionMode::OffTopic => Pool::balanced(&self.options, group, asking),
+                QuestionMode::Seeded => Pool::all(group),
+                QuestionMode::Unanswerable if !is_opening => Pool::all(group),
+                mode if mode.goes_on() && !is_opening => Pool::all(group),
+                _ => Pool::balanced(&self.options, group, asking),
             },
             last_assistant_message: last.map(str::to_owned),
-            angle: self.angle(&asking),
-            passages: if mode == QuestionMode::Seeded { 1 } else { self.linked(&asking) },
+            angle: self.angle(&asking).filter(|_| mode.is_usual()),
+            passages: if mode == QuestionMode::Seeded || !mode.is_usual() { 1 } else { self.linked(&asking) },
+            register: self.quotas.register(&self.options, asking.slot),
+            words: self.words(&asking),
             variety: draw::stream(self.options.seed, Purpose::Variety, &draw::question(&asking)).next_u64(),
         }
     }
@@ -133,6 +154,16 @@ impl Plan {
         let mut stream = draw::stream(self.options.seed, Purpose::Linked, &draw::question(conversation));
         let linked = stream.random::<f64>() < self.options.coverage.linked;
         if linked { stream.random_range(2..=passages::LINKED) } else { 1 }
+    }
+
+    /// About how many words the message is to have.
+    fn words(&self, conversation: &Conversation) -> Option<u16> {
+        let Words { mean, sigma } = self.options.style.words?;
+        let mut stream = draw::stream(self.options.seed, Purpose::Words, &draw::question(conversation));
+        let normal: f64 = StandardNormal.sample(&mut stream);
+        // The mean of a log-normal distribution is the exponential of its location and half of its variance.
+        let words = (mean.ln() - sigma * sigma / 2.0 + sigma * normal).exp();
+        Some(words.round().clamp(1.0, MOST_WORDS) as u16)
     }
 
     /// The passages to show to a question that needs several, together: the one it begins with, then the nearest to it among
@@ -156,18 +187,27 @@ impl Plan {
     }
 
     /// The passages to show to the question of a brief, most fitting first: a single one, or two where it goes on from the
-    /// last answer. One that digs deeper stays in its document, one that moves on takes from there and from `hits` (what a
+    /// last answer. One that digs deeper stays in its document, one that stays with what was asked keeps its passage, one that moves on takes from there and from `hits` (what a
     /// search with the brief's query found, nearest first), a seeded one from `hits`; else, and where these have none, they
     /// are drawn. Empty only when the knowledge base is.
     pub fn passages(&self, asking: Asking<'_>, brief: &Brief, hits: &[ChunkIndex]) -> Vec<(ChunkIndex, Passage)> {
         let (catalogue, group) = (&self.catalogue, &brief.pool.group);
         let mut chunks = match brief.mode {
-            QuestionMode::Followup => passages::deeper(catalogue, &asking, group),
+            QuestionMode::Followup | QuestionMode::Nonstandalone => passages::deeper(catalogue, &asking, group),
+            QuestionMode::Unanswerable if asking.round.attempt.0 == 0 => passages::deeper(catalogue, &asking, group),
             QuestionMode::Adjacent => passages::beside(catalogue, &asking, group, hits),
             QuestionMode::Seeded => passages::nearest(catalogue, &asking, group, hits),
-            QuestionMode::Fresh | QuestionMode::OffTopic => Vec::new(),
+            QuestionMode::Fresh
+            | QuestionMode::OffTopic
+            | QuestionMode::Unanswerable
+            | QuestionMode::Underspecified => Vec::new(),
+            QuestionMode::Clarification
+            | QuestionMode::Sharded
+            | QuestionMode::Correction
+            | QuestionMode::Challenge => passages::same(catalogue, &asking, group),
         };
-        let goes_on = matches!(brief.mode, QuestionMode::Followup | QuestionMode::Adjacent);
+        let goes_on =
+            matches!(brief.mode, QuestionMode::Followup | QuestionMode::Adjacent | QuestionMode::Nonstandalone);
         let wanted = if goes_on { passages::SHOWN } else { 1 };
         if chunks.is_empty() {
             chunks = passages::drawn(&self.options, catalogue, asking, &brief.pool, wanted);

@@ -40,6 +40,10 @@ pub enum Purpose {
     Variety,
     /// What a question wants after one was rejected.
     Angle,
+    /// Which turns of a block of slots have which mode, and which slots which register.
+    Quotas,
+    /// How many words a message has.
+    Words,
 }
 
 impl Purpose {
@@ -61,6 +65,8 @@ impl Purpose {
             Self::Linked => "linked",
             Self::Variety => "variety",
             Self::Angle => "angle",
+            Self::Quotas => "quotas",
+            Self::Words => "words",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! From merged values to settings: what the keys mean together.
 
 use super::agents::{self, ROLES, agent};
+use super::asking;
 use super::choices::{CoverageMode, JudgeMode, OnFail, Trace, TurnMode};
 use super::cluster::cluster;
 use super::error::Diagnostics;
@@ -145,9 +146,10 @@ fn resume(flag: Option<&Resume>, values: &Values, report: &mut Diagnostics) -> O
 }
 
 fn plan(values: &Values, folders: &Folders, report: &mut Diagnostics) -> PlanSettings {
+    let turns = turns(values, report);
     PlanSettings {
         seed: values.get(keys::SEED),
-        turns: turns(values, report),
+        turns,
         question: values.get(keys::QUESTION).trim().to_owned(),
         topics_variant: values.get(keys::TOPICS_VARIANT).trim().to_owned(),
         topics_probability: values.get(keys::TOPICS_PROBABILITY),
@@ -162,6 +164,8 @@ fn plan(values: &Values, folders: &Folders, report: &mut Diagnostics) -> PlanSet
             dedup_retries: values.get(keys::QUESTION_DEDUP_RETRIES),
             normalisation: values.get(keys::NORMALISATION),
         },
+        modes: asking::modes(values, &turns, report),
+        style: asking::style(values, report),
     }
 }
 

@@ -81,7 +81,10 @@ impl Ask {
         let conversation = asking.conversation;
         let (brief, hits) = self.brief(asking).await?;
         let shown = self.shown(asking, &brief, &hits).await?;
-        let (task, schema) = (self.task(asking, &brief, &shown), schemas::user_schema(shown.nameable()));
+        let mode = brief.mode;
+        let begins_need = mode == QuestionMode::Sharded && conversation.turns.is_empty();
+        let schema = schemas::user_schema(shown.nameable(), begins_need);
+        let task = self.task(asking, &brief, &shown);
         let history = exchanged(&conversation.turns);
         let (language, person) = (Language::of(&conversation.language), conversation.user_persona.rendered());
         let place = (conversation, Stage::Ask);
@@ -89,7 +92,8 @@ impl Ask {
         let made = exchange(&*self.model, AGENT, request, |object| {
             let reply = reply::user(object, shown.nameable())?;
             let message = reply.user_message.as_str();
-            let asked = Asked { message, person: &person, passages: &shown.passages, history: &history };
+            let need = begins_need.then_some(reply.whole_need.as_str());
+            let asked = Asked { message, person: &person, passages: &shown.passages, history: &history, mode, need };
             self.checks.question(&asked, &schema, &language)?;
             Ok(self.grounded(reply, &shown))
         });
@@ -165,6 +169,9 @@ impl Ask {
             angle: brief.angle,
             variety: brief.variety,
             target_language: Language::of(&conversation.language).name.to_string(),
+            whole_need: conversation.whole_need().to_owned(),
+            register: brief.register,
+            words: brief.words,
         })
     }
 
@@ -186,11 +193,15 @@ impl Ask {
     }
 
     /// The question. What was asked before in the conversation counts as that question, whatever its words: so it is rejected,
-    /// and another one asked from other passages.
+    /// and another one asked from other passages. What is understood only from what was said before it counts as the last
+    /// question with it.
     fn question(&self, brief: Brief, shown: &Shown, made: Usable<UserReply>, history: &[Exchanged<'_>]) -> Question {
         let reply = made.value;
         let before: Vec<&str> = history.iter().map(|(_, asked, _)| asked.reply.user_message.as_str()).collect();
-        let asked = faults::asked_before(&reply.user_message, &before).unwrap_or(&reply.user_message);
+        let asked = match antecedent(brief.mode, history) {
+            Some(last) => format!("{last} {}", reply.user_message),
+            None => faults::asked_before(&reply.user_message, &before).unwrap_or(&reply.user_message).to_owned(),
+        };
         let about = shown.passages.iter().position(|passage| passage.topic_id == reply.coverage_target);
         let chunk = about.map(|at| shown.chunks[at]);
         let linked = if shown.linked { &shown.chunks[1..] } else { &[] };
@@ -213,8 +224,15 @@ impl Ask {
             reasoning: made.reasoning,
             raw: made.raw.into(),
             calls: made.calls,
+            register: brief.register,
+            words: brief.words,
         }
     }
+}
+
+/// The question that a message of this mode counts with, where it is understood only from what was said before it.
+fn antecedent<'a>(mode: QuestionMode, history: &[Exchanged<'a>]) -> Option<&'a str> {
+    history.last().filter(|_| mode.needs_history()).map(|(_, asked, _)| &*asked.used.question)
 }
 
 #[cfg(test)]

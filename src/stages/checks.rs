@@ -6,7 +6,7 @@ use super::faults::{self, PromptText};
 use super::history::Exchanged;
 use super::language;
 use super::prompts::{BEGIN, Prompts};
-use crate::domain::{Language, Passage, RejectedAnswer, ToolDefinition};
+use crate::domain::{Language, Passage, QuestionMode, RejectedAnswer, ToolDefinition};
 use crate::llm::ReplySchema;
 
 /// The checks of a run.
@@ -26,6 +26,10 @@ pub(super) struct Asked<'a> {
     pub passages: &'a [Passage],
     /// What was said before in the conversation.
     pub history: &'a [Exchanged<'a>],
+    /// What kind of message it was to be.
+    pub mode: QuestionMode,
+    /// The whole of what the person wants to know, where the message is to be the first piece of it.
+    pub need: Option<&'a str>,
 }
 
 /// An answer with what it is checked against.
@@ -40,6 +44,8 @@ pub(super) struct Answered<'a> {
     pub history: &'a [Exchanged<'a>],
     /// Answers to the same question that were rejected.
     pub rejected: &'a [RejectedAnswer],
+    /// What kind of message the question was to be.
+    pub mode: QuestionMode,
     /// What it quotes as evidence.
     pub quotes: &'a [String],
     /// The passages that were retrieved for it.
@@ -61,15 +67,20 @@ impl Checks {
         schema: &ReplySchema,
         target: &Language,
     ) -> Result<(), ReplyError> {
-        let Asked { message, person, passages, history } = asked;
+        let Asked { message, person, passages, history, mode, need } = asked;
         let texts = texts(passages);
+        let before: Vec<&str> = history.iter().map(|(_, asked, _)| asked.reply.user_message.as_str()).collect();
+        let stated =
+            || if mode.may_state() { faults::piece(message, &texts) } else { faults::statement(message, &texts) };
         let found = faults::placeholder(message, &schema.schema)
             .or_else(|| faults::wordless(message))
             .or_else(|| faults::refusal(message))
             .or_else(|| self.prompts.found_in(message))
             .or_else(|| faults::description(message, person, &texts))
             .or_else(|| faults::told_before(message, &answers(history)))
-            .or_else(|| faults::statement(message, &texts))
+            .or_else(stated)
+            .or_else(|| faults::repeated(message, if mode.needs_history() { &before } else { &[] }))
+            .or_else(|| need.and_then(|need| faults::no_whole(need, message)))
             .or_else(|| faults::mentions_material(message, &texts));
         found.map_or(Ok(()), |detail| Err(ReplyError::Content(detail)))?;
         in_language("user_message", message, target)
@@ -82,7 +93,9 @@ impl Checks {
         schema: &ReplySchema,
         target: &Language,
     ) -> Result<(), ReplyError> {
-        let Answered { message, assistant, question, history, rejected, quotes, passages } = answer;
+        let Answered { message, assistant, question, history, rejected, mode, quotes, passages } = answer;
+        // That something is not known can be said in the same words twice.
+        let given = if *mode == QuestionMode::Unanswerable { Vec::new() } else { answers(history) };
         let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
         let known: Vec<&str> = texts(passages).into_iter().chain([*question]).collect();
         let found = faults::placeholder(message, &schema.schema)
@@ -90,7 +103,7 @@ impl Checks {
             .or_else(|| faults::heading(message, passages.iter().map(|passage| &*passage.title)))
             .or_else(|| faults::self_description(message, assistant, &known))
             .or_else(|| faults::unfinished(message))
-            .or_else(|| faults::answers_again(message, &answers(history)))
+            .or_else(|| faults::answers_again(message, &given))
             .or_else(|| faults::unchanged(message, &rejected_answers(rejected)))
             .or_else(|| self.prompts.found_in(message))
             .or_else(|| faults::names_tool(message, &self.tools))
@@ -139,6 +152,7 @@ mod tests {
                 question: "Why?",
                 history: &[],
                 rejected: &[],
+                mode: QuestionMode::Fresh,
                 quotes: &[],
                 passages: &[],
             };

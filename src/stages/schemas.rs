@@ -8,12 +8,13 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The form of the user model's reply about these passages.
-pub(super) fn user_schema(shown: &[Passage]) -> ReplySchema {
+/// The form of the user model's reply about these passages; `begins_need` asks for the whole of what is told piece by piece too.
+pub(super) fn user_schema(shown: &[Passage], begins_need: bool) -> ReplySchema {
     let target = (!shown.is_empty()).then(|| ("coverage_target", json!({ "enum": labels(shown) })));
+    let need = begins_need.then(|| ("whole_need", json!({ "type": "string" })));
     schema(
         "user_reply",
-        target.into_iter().chain([
+        target.into_iter().chain(need).chain([
             ("user_message", json!({ "type": "string" })),
             ("intent", json!({ "enum": Intent::ALL })),
             ("difficulty", json!({ "enum": [Difficulty::Easy, Difficulty::Medium, Difficulty::Hard] })),
@@ -89,11 +90,12 @@ mod tests {
         let keys = |schema: &ReplySchema| -> Vec<String> {
             schema.schema["properties"].as_object().unwrap().keys().cloned().collect()
         };
-        let asked = user_schema(&passages());
+        let asked = user_schema(&passages(), false);
         assert_eq!(keys(&asked), ["coverage_target", "user_message", "intent", "difficulty"]);
         assert_eq!(asked.schema["properties"]["coverage_target"], json!({"enum": ["P1", "P2", "P3"]}));
         assert_eq!(asked.schema["properties"]["intent"]["enum"][1], "how_to");
-        assert_eq!(keys(&user_schema(&[])), ["user_message", "intent", "difficulty"]);
+        assert_eq!(keys(&user_schema(&[], false)), ["user_message", "intent", "difficulty"]);
+        assert_eq!(keys(&user_schema(&[], true)), ["whole_need", "user_message", "intent", "difficulty"]);
         let light = ["evidence_refs", "assistant_message", "confidence", "known_limits"];
         assert_eq!(keys(&assistant_schema(&passages(), false)), light);
         assert_eq!(keys(&assistant_schema(&[], false)), light[1..]);

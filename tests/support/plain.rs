@@ -30,6 +30,7 @@ pub fn user_reply(text: &str) -> UserReply {
         grounding_facts: vec![],
         coverage_target: String::new(),
         notes_for_assistant: vec![],
+        whole_need: String::new(),
     }
 }
 
@@ -46,6 +47,8 @@ pub fn question(text: &str, used: Used) -> Question {
         reasoning: None,
         raw: serde_json::Value::Null.into(),
         calls: 1,
+        register: None,
+        words: None,
     }
 }
 

@@ -1,8 +1,10 @@
 //! The languages of the built-in model: which there are, which one a text is in, and what their sheets hold.
 
 mod sheet;
+mod template;
 
 pub(super) use sheet::Sheet;
+pub(super) use template::filled_in;
 
 use super::token::{Class, folded};
 use crate::domain::yaml::{self, Dialect};
@@ -138,7 +140,7 @@ impl Language {
     /// Terms of a text, less those of the model's own turns of phrase unless nothing else is left.
     pub(super) fn subject(&self, text: &str) -> Vec<(String, String)> {
         let (own, subject): (Vec<_>, Vec<_>) =
-            super::token::meaningful(text, self).partition(|(_, term)| self.frames(term));
+            super::token::meaningful(&self.bare(text), self).partition(|(_, term)| self.frames(term));
         if subject.is_empty() { own } else { subject }
     }
 

@@ -78,6 +78,9 @@ fn ask_task(code: &str, mode: QuestionMode, snippets: Vec<Passage>, variety: u64
         angle: None,
         variety,
         target_language: code.to_owned(),
+        whole_need: String::new(),
+        register: None,
+        words: None,
     }
 }
 

@@ -125,6 +125,8 @@ fn turn(
         reasoning: state.user_reasoning.as_deref().map(str::to_owned),
         raw: qa_raw.clone().into_owned(),
         calls: state.calls.0,
+        register: payload.register,
+        words: payload.words_asked,
     };
     let tool_events: Vec<ToolEvent> = called.collect();
     let mut found = |found: &FoundState| match found {

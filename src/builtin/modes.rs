@@ -1,0 +1,176 @@
+//! Messages of the modes that are asked for by their shares, and what the assistant recognises them by.
+
+use super::ask::Draft;
+use super::draw::Draw;
+use super::groups::Group;
+use super::languages::{Language, fill, filled_in};
+use super::material::Material;
+use super::scene::Scene;
+use super::token::terms;
+use super::wording::spoken;
+use crate::domain::reply::{Difficulty, Intent};
+use crate::domain::task::QuestionMode;
+use std::collections::BTreeSet;
+
+/// A message of the mode that is wanted; none of the usual modes, and where there is nothing to make it from.
+pub(super) fn draft(scene: &Scene<'_>, draw: &mut Draw) -> Option<Draft> {
+    let modes = &scene.language.sheet.speech.modes;
+    match scene.task.question_mode {
+        QuestionMode::Unanswerable => {
+            let told = told(scene);
+            let untold = |template: &&String| frame(template, scene.language).is_disjoint(&told);
+            let templates: Vec<_> = modes.unanswerable.iter().filter(untold).collect();
+            about(scene, draw.pick(&templates)?, Difficulty::Easy, draw)
+        }
+        QuestionMode::Underspecified => about(scene, draw.pick(&modes.underspecified)?, Difficulty::Medium, draw),
+        QuestionMode::Clarification => about(scene, draw.pick(&modes.clarification)?, Difficulty::Medium, draw),
+        QuestionMode::Nonstandalone => about(scene, draw.pick(&modes.nonstandalone)?, Difficulty::Medium, draw),
+        QuestionMode::Correction => about(scene, draw.pick(&modes.correction)?, Difficulty::Medium, draw),
+        QuestionMode::Challenge => {
+            let heard = scene.heard()?;
+            let group = *draw.pick(&central(heard))?;
+            let template = draw.pick(&modes.challenge)?;
+            Some(made(scene, template, group, Difficulty::Medium, draw))
+        }
+        QuestionMode::Sharded if scene.task.whole_need.is_empty() => first_piece(scene, draw),
+        QuestionMode::Sharded => Some(next_piece(scene, draw)),
+        _ => None,
+    }
+}
+
+/// A message about a noun group of the passage that was not spoken of yet, where there is one.
+fn about(scene: &Scene<'_>, template: &str, difficulty: Difficulty, draw: &mut Draw) -> Option<Draft> {
+    let mut groups = central(scene.materials.first()?);
+    if groups.iter().any(|group| !scene.was_said(&group.words)) {
+        groups.retain(|group| !scene.was_said(&group.words));
+    }
+    let group = *draw.pick(&groups)?;
+    Some(made(scene, template, group, difficulty, draw))
+}
+
+fn made(scene: &Scene<'_>, template: &str, group: &Group, difficulty: Difficulty, draw: &mut Draw) -> Draft {
+    let message = spoken(scene, "", &fill(template, &[("a", &group.shown(scene.language))]), draw);
+    let holds = |material: &Material<'_>| {
+        material.groups.iter().position(|groups| groups.iter().any(|other| other.words == group.words))
+    };
+    // What no passage tells builds on no fact.
+    let is_told = scene.task.question_mode != QuestionMode::Unanswerable;
+    let sentence = scene.materials.first().and_then(holds).filter(|_| is_told);
+    Draft {
+        message,
+        subject: group.words.clone(),
+        intent: Intent::Clarify,
+        difficulty,
+        place: scene.materials.first().map(|_| (0, sentence)),
+        other: None,
+        need: String::new(),
+    }
+}
+
+/// The first message of a person who tells a need piece by piece, with the whole of it.
+fn first_piece(scene: &Scene<'_>, draw: &mut Draw) -> Option<Draft> {
+    let groups = central(scene.materials.first()?);
+    let group = *draw.pick(&groups)?;
+    let more = usize::from(scene.task.n_turns.saturating_sub(1));
+    let others: Vec<String> = groups
+        .iter()
+        .filter(|other| !other.overlaps(group))
+        .take(more)
+        .map(|other| other.shown(scene.language))
+        .collect();
+    let modes = &scene.language.sheet.speech.modes;
+    let (between, before_last) = &scene.language.sheet.speech.joints;
+    let details = match others.as_slice() {
+        [] => return None,
+        [only] => only.clone(),
+        [first @ .., last] => format!("{}{before_last}{last}", first.join(between)),
+    };
+    let need = fill(&modes.need, &[("a", &group.shown(scene.language)), ("b", &details)]);
+    let template = draw.pick(&modes.first_piece)?;
+    Some(Draft { need, ..made(scene, template, group, Difficulty::Hard, draw) })
+}
+
+/// The next piece of the need, or with the last message all that is left of it.
+fn next_piece(scene: &Scene<'_>, draw: &mut Draw) -> Draft {
+    let task = scene.task;
+    let speech = &scene.language.sheet.speech;
+    let groups = scene.materials.first().map(central).unwrap_or_default();
+    let is_left = |group: &&&Group| {
+        let shown = group.shown(scene.language);
+        task.whole_need.contains(&shown) && !scene.was_said(&shown)
+    };
+    let left: Vec<&Group> = groups.iter().filter(is_left).copied().collect();
+    let last = task.turn_index >= task.n_turns;
+    let count = if last { left.len() } else { 1 };
+    let shown: Vec<String> = left.iter().take(count).map(|group| group.shown(scene.language)).collect();
+    let template = if last { &speech.modes.last_piece } else { &speech.modes.piece };
+    let text = match shown.as_slice() {
+        [] => speech.modes.no_more.clone(),
+        shown => fill(template, &[("a", &shown.join(&speech.joints.0))]),
+    };
+    Draft {
+        message: spoken(scene, "", &text, draw),
+        subject: left.first().map(|group| group.words.clone()).unwrap_or_default(),
+        intent: Intent::Clarify,
+        difficulty: Difficulty::Hard,
+        place: scene.materials.first().map(|_| (0, None)),
+        other: None,
+        need: String::new(),
+    }
+}
+
+/// The best noun groups of a text, each once.
+fn central<'m>(material: &'m Material<'_>) -> Vec<&'m Group> {
+    const BEST: usize = 8;
+    let mut groups: Vec<&Group> = Vec::new();
+    for group in material.groups.iter().flatten().filter(|group| group.central) {
+        if groups.iter().all(|known| !known.overlaps(group)) {
+            groups.push(group);
+        }
+    }
+    groups.sort_by(|one, other| other.score.total_cmp(&one.score));
+    groups.truncate(BEST);
+    groups
+}
+
+/// The terms of the passages.
+fn told(scene: &Scene<'_>) -> BTreeSet<String> {
+    scene.materials.iter().flat_map(|material| terms(material.text, scene.language)).collect()
+}
+
+/// The terms of a template, without what is filled in.
+fn frame(template: &str, language: &Language) -> BTreeSet<String> {
+    terms(&fill(template, &[("a", "")]), language)
+}
+
+/// What a message calls for beside an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Calls {
+    /// To be told that nobody can answer it: what no passage has is asked for.
+    Unknown,
+    /// A question back: it leaves open what is meant.
+    Back,
+    /// The last answer once more: it is doubted.
+    Stand,
+}
+
+impl Calls {
+    /// What a message calls for, by its words; none of one that only wants an answer. What one of these sentences tells is not
+    /// unknown.
+    pub(super) fn of<'s>(
+        message: &str,
+        language: &Language,
+        mut sentences: impl Iterator<Item = &'s BTreeSet<String>>,
+    ) -> Option<Self> {
+        let modes = &language.sheet.speech.modes;
+        let made = |templates: &'static [String]| {
+            templates.iter().find_map(|template| filled_in(template, message).map(|about| (template, about)))
+        };
+        if let Some((template, about)) = made(&modes.unanswerable) {
+            let (frame, about) = (frame(template, language), terms(about, language));
+            let is_told = sentences.any(|terms| !terms.is_disjoint(&frame) && !terms.is_disjoint(&about));
+            return (!is_told).then_some(Self::Unknown);
+        }
+        made(&modes.underspecified).map(|_| Self::Back).or_else(|| made(&modes.challenge).map(|_| Self::Stand))
+    }
+}
