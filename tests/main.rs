@@ -19,6 +19,7 @@ mod hosts;
 mod interrupt;
 mod launch;
 mod limits;
+mod modes;
 mod mutants;
 mod outputs;
 mod promises;

@@ -3,7 +3,7 @@
 use super::checks::{Asked, Checks};
 use super::exchange::{Usable, exchange, request};
 use super::faults;
-use super::history::{Exchanged, NO_ANSWER, exchanged, history};
+use super::history::{Exchanged, NO_ANSWER, exchanged, history, with_history};
 use super::prompts::Prompts;
 use super::reply;
 use super::retrieve::{retrieval_line, unsearchable};
@@ -193,15 +193,13 @@ impl Ask {
     }
 
     /// The question. What was asked before in the conversation counts as that question, whatever its words: so it is rejected,
-    /// and another one asked from other passages. What is understood only from what was said before it counts as the last
-    /// question with it.
+    /// and another one asked from other passages. One that needs what was said before it differs from others by that too.
     fn question(&self, brief: Brief, shown: &Shown, made: Usable<UserReply>, history: &[Exchanged<'_>]) -> Question {
         let reply = made.value;
         let before: Vec<&str> = history.iter().map(|(_, asked, _)| asked.reply.user_message.as_str()).collect();
-        let asked = match antecedent(brief.mode, history) {
-            Some(last) => format!("{last} {}", reply.user_message),
-            None => faults::asked_before(&reply.user_message, &before).unwrap_or(&reply.user_message).to_owned(),
-        };
+        let message = reply.user_message.as_str();
+        let asked = faults::asked_before(message, &before).filter(|_| !brief.mode.needs_history()).unwrap_or(message);
+        let whole = with_history(brief.mode, &reply, history).unwrap_or_else(|| asked.to_owned());
         let about = shown.passages.iter().position(|passage| passage.topic_id == reply.coverage_target);
         let chunk = about.map(|at| shown.chunks[at]);
         let linked = if shown.linked { &shown.chunks[1..] } else { &[] };
@@ -218,7 +216,7 @@ impl Ask {
             seed_topic: brief.seed_topic,
             seed_question: brief.seed_question,
             reply,
-            fingerprint: Fingerprint::of(&used.question, self.plan.options().coverage.normalisation),
+            fingerprint: Fingerprint::of(&whole, self.plan.options().coverage.normalisation),
             used,
             agent: self.model.name().clone(),
             reasoning: made.reasoning,
@@ -228,11 +226,6 @@ impl Ask {
             words: brief.words,
         }
     }
-}
-
-/// The question that a message of this mode counts with, where it is understood only from what was said before it.
-fn antecedent<'a>(mode: QuestionMode, history: &[Exchanged<'a>]) -> Option<&'a str> {
-    history.last().filter(|_| mode.needs_history()).map(|(_, asked, _)| &*asked.used.question)
 }
 
 #[cfg(test)]

@@ -50,7 +50,12 @@ pub fn reply(request: &Value, latency: Latency) -> Reply {
         let searches = request["tools"].is_array() && !searched;
         if searches { search(prompt, digest) } else { says(&answer(&passages(&texts), digest)) }
     } else if form.contains("\"user_message\"") {
-        says(&question(&passages(&[prompt]), digest))
+        let mut question = question(&passages(&[prompt]), digest);
+        if form.contains("\"whole_need\"") {
+            question["whole_need"] =
+                format!("{} {}", question["user_message"], "with all that there is to know").into();
+        }
+        says(&question)
     } else {
         json!({"role": "assistant", "content": format!("reply {digest:016x}")})
     };
