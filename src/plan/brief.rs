@@ -4,20 +4,16 @@ use super::coverage::{Documents, Pool};
 use super::draw::{self, Purpose};
 use super::quotas::Quotas;
 use super::seeds::Seed;
-use super::{Asking, Options, Words, modes, passages, personas, seeds, turns};
+use super::{Asking, Options, modes, passages, personas, seeds, turns, words};
 use crate::domain::reply::Intent;
 use crate::domain::text::beginning;
 use crate::domain::{Catalogue, ChunkIndex, Conversation, Passage, Persona, QuestionMode, Register, Slot};
 use rand::{Rng, RngExt};
-use rand_distr::{Distribution as _, StandardNormal};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Most questions about the shown passages that a question is told of.
 const RECENT: usize = 5;
-
-/// Most words that a message is asked to have.
-const MOST_WORDS: f64 = 400.0;
 
 /// Characters of an answer that are searched for, to go on to what is near: its beginning says what it is about.
 const SUBJECT: usize = 200;
@@ -144,7 +140,7 @@ impl Plan {
             angle: self.angle(&asking).filter(|_| mode.is_usual()),
             passages: if mode == QuestionMode::Seeded || !mode.is_usual() { 1 } else { self.linked(&asking) },
             register: self.quotas.register(&self.options, asking.slot),
-            words: self.words(&asking),
+            words: words::drawn(&self.options, &asking),
             variety: draw::stream(self.options.seed, Purpose::Variety, &draw::question(&asking)).next_u64(),
         }
     }
@@ -154,16 +150,6 @@ impl Plan {
         let mut stream = draw::stream(self.options.seed, Purpose::Linked, &draw::question(conversation));
         let linked = stream.random::<f64>() < self.options.coverage.linked;
         if linked { stream.random_range(2..=passages::LINKED) } else { 1 }
-    }
-
-    /// About how many words the message is to have.
-    fn words(&self, conversation: &Conversation) -> Option<u16> {
-        let Words { mean, sigma } = self.options.style.words?;
-        let mut stream = draw::stream(self.options.seed, Purpose::Words, &draw::question(conversation));
-        let normal: f64 = StandardNormal.sample(&mut stream);
-        // The mean of a log-normal distribution is the exponential of its location and half of its variance.
-        let words = (mean.ln() - sigma * sigma / 2.0 + sigma * normal).exp();
-        Some(words.round().clamp(1.0, MOST_WORDS) as u16)
     }
 
     /// The passages to show to a question that needs several, together: the one it begins with, then the nearest to it among
@@ -326,6 +312,33 @@ mod tests {
             assert_eq!(brief.query.as_deref(), expected, "{:?}", brief.mode);
             assert_eq!(brief.last_assistant_message.as_deref(), Some("answer 3"));
         }
+    }
+
+    #[test]
+    fn a_mode_that_is_given_is_not_drawn_or_seeded() {
+        let only = |mode| {
+            let options = Options { modes: [(mode, 1.0)].into(), ..seeded() };
+            plan(options)
+        };
+        let mut conversation = fixtures::knowing(plan(seeded()).catalogue(), 3, 2);
+        conversation.turns.push(fixtures::turn(crate::domain::TurnIndex(3), Some(ChunkIndex(4))));
+        for mode in [QuestionMode::Challenge, QuestionMode::Correction, QuestionMode::Nonstandalone] {
+            let plan = only(mode);
+            conversation.round.attempt = Attempt(2);
+            let brief = plan.brief(conversation.asking());
+            assert_eq!((brief.mode, brief.angle, brief.passages), (mode, None, 1));
+            let shown: Vec<u32> =
+                plan.passages(conversation.asking(), &brief, &[]).iter().map(|(chunk, _)| chunk.0).collect();
+            let expected = if mode == QuestionMode::Nonstandalone { vec![3, 5] } else { vec![4] };
+            assert_eq!(shown, expected, "{mode:?}");
+        }
+        let opening = fixtures::knowing(plan(seeded()).catalogue(), 3, 0);
+        let brief = only(QuestionMode::Unanswerable).brief(opening.asking());
+        assert_eq!((brief.mode, brief.seed_question.as_str()), (QuestionMode::Unanswerable, ""));
+        assert_eq!(only(QuestionMode::Challenge).brief(opening.asking()).mode, QuestionMode::Seeded);
+        let mut silent = conversation.clone();
+        Arc::make_mut(&mut silent.turns[2]).answer.reply.assistant_message = " ".into();
+        assert_eq!(only(QuestionMode::Challenge).brief(silent.asking()).mode, QuestionMode::Fresh);
     }
 
     #[test]

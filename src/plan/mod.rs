@@ -17,6 +17,7 @@ mod topic_forms;
 mod topic_node;
 pub mod topics;
 mod turns;
+mod words;
 
 pub use asking::Asking;
 pub use brief::{Brief, ConversationPlan, Plan};

@@ -139,7 +139,64 @@ fn in_language(field: &str, message: &str, target: &Language) -> Result<(), Repl
 mod tests {
     use super::*;
     use crate::stages::PromptOptions;
+    use crate::stages::history::exchanged;
+    use crate::stages::script::{passages, turn};
     use serde_json::Value;
+
+    #[test]
+    fn what_a_message_must_be_depends_on_its_mode() {
+        let checks = Checks::new(&Prompts::load(&PromptOptions::default()).unwrap(), &[]);
+        let schema = ReplySchema::new("any", Value::Null);
+        let passage = Passage { text: "The tea is dried soon after it is picked by the pickers.".into(), ..passage() };
+        let turns = [turn(1, "Is it the second?", "Yes, it is the second.")];
+        let history = exchanged(&turns);
+        let said = |message: &str, mode, need: Option<&str>| {
+            let passages = std::slice::from_ref(&passage);
+            let asked = Asked { message, person: "", passages, history: &history, mode, need };
+            checks.question(&asked, &schema, &Language::of("en")).map_err(|error| format!("{error:?}"))
+        };
+        use QuestionMode::{Challenge, Clarification, Correction, Fresh, Nonstandalone, Sharded};
+        for (message, mode, is_fine) in [
+            ("No, the first.", Fresh, false),
+            ("No, the first.", Nonstandalone, false),
+            ("No, the first.", Correction, true),
+            ("I doubt it.", Challenge, true),
+            ("Green tea.", Clarification, true),
+            ("And the first?", Nonstandalone, true),
+            ("is it the SECOND?", Nonstandalone, false),
+            ("The tea is dried soon after it is picked.", Clarification, false),
+        ] {
+            assert_eq!(said(message, mode, None).is_ok(), is_fine, "{mode:?}: {message}");
+        }
+        for (need, is_fine) in [("", false), ("Some tea.", false), ("Which tea for a cold night in winter?", true)] {
+            assert_eq!(said("I need tea.", Sharded, Some(need)).is_ok(), is_fine, "{need}");
+        }
+    }
+
+    #[test]
+    fn that_nothing_is_known_can_be_said_twice() {
+        let checks = Checks::new(&Prompts::load(&PromptOptions::default()).unwrap(), &[]);
+        let schema = ReplySchema::new("any", Value::Null);
+        let turns = [turn(1, "Who found it?", "The sources do not tell who it was.")];
+        let history = exchanged(&turns);
+        for (mode, is_fine) in [(QuestionMode::Unanswerable, true), (QuestionMode::Followup, false)] {
+            let answered = Answered {
+                message: "The sources do not tell who it was.",
+                assistant: "",
+                question: "Who lost it?",
+                history: &history,
+                rejected: &[],
+                mode,
+                quotes: &[],
+                passages: &[],
+            };
+            assert_eq!(checks.answer(&answered, &schema, &Language::of("en")).is_ok(), is_fine, "{mode:?}");
+        }
+    }
+
+    fn passage() -> Passage {
+        passages().remove(0)
+    }
 
     #[test]
     fn what_models_are_told_is_no_answer() {

@@ -271,7 +271,7 @@ mod tests {
             let conversation = Conversation { language: language.into(), ..conversation.clone() };
             query(&INDEX, &conversation, &question)
         };
-        for mode in [QuestionMode::Followup, QuestionMode::Adjacent] {
+        for mode in QuestionMode::ALL.into_iter().filter(|mode| mode.goes_on()) {
             assert_eq!(query(mode, None, "en"), "And how is it dried then? long black tea oxidise");
         }
         assert_eq!(query(QuestionMode::Fresh, None, "en"), "And how is it dried then?");
@@ -280,6 +280,12 @@ mod tests {
         assert_eq!(query(QuestionMode::Fresh, chunk, "en"), "And how is it dried then?");
         let foreign = query(QuestionMode::Fresh, chunk, "fr");
         assert!(foreign.contains(" green ") && foreign.contains("leaves"), "{foreign}");
+        conversation.turns.push(turn(2, "With milk?", "Rarely."));
+        let pieces = |mode| {
+            let question = Question { mode, ..question("And how is it dried then?") };
+            super::query(&INDEX, &conversation, &question)
+        };
+        assert!(pieces(QuestionMode::Sharded).contains("black") && !pieces(QuestionMode::Correction).contains("black"));
     }
 
     #[tokio::test]

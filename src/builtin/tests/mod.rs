@@ -2,6 +2,7 @@
 
 mod answers;
 mod conversations;
+mod modes;
 mod passages;
 mod questions;
 
