@@ -2,8 +2,8 @@
 //! only in expectation.
 //!
 //! Slots of a language are planned in blocks, one after the other. At every place where it may stand a mode gains its share,
-//! and where it is given a turn it loses one: whatever has gained most and may stand there is next. So what was given
-//! stays within one of its share over the slots of a block, the first of them too.
+//! and where it is given a turn it loses one: whatever has gained most and may stand there is next. What takes more than one
+//! turn comes first. So what was given is near its share all the time, and within one of it over a block.
 
 use super::draw::{self, Purpose};
 use super::{Options, turns};
@@ -78,13 +78,17 @@ fn made(options: &Options, language: LanguageIndex, number: u32) -> Vec<Given> {
     let stream = draw::stream(options.seed, Purpose::Quotas, &[language.0.into(), number.into()]);
     let mut block = Block {
         options,
-        modes: Credits::default(),
-        registers: Credits::default(),
+        single: Credits::default(),
+        underspecified: Credits::default(),
         sharded: Credits::default(),
+        registers: Credits::default(),
         stream,
     };
     let first = number * BLOCK;
-    (first..first.saturating_add(BLOCK)).map(|index| block.given(Slot { language, index })).collect()
+    let slots = first..first.saturating_add(BLOCK);
+    let mut given: Vec<Given> = slots.map(|index| block.given(Slot { language, index })).collect();
+    block.settle(&mut given);
+    given
 }
 
 /// What shares have gained over what they were given; the key without a name is that of all that has no share.
@@ -121,16 +125,29 @@ impl<T: Ord + Copy> Credits<T> {
     fn lose(&mut self, key: Option<T>) {
         *self.0.entry(key).or_default() -= 1.0;
     }
+
+    /// What is given in place of what was: whatever of that which may be given has gained more than one over it, else the same.
+    fn exchange(&mut self, held: Option<T>, may: impl Fn(T) -> bool) -> Option<T> {
+        let credit = self.0.get(&held).copied().unwrap_or_default();
+        let able = self.0.iter().filter(|(key, other)| key.is_none_or(&may) && **other > credit + 1.0 + 1e-9);
+        let Some((most, _)) = able.max_by(|one, other| one.1.total_cmp(other.1)) else { return held };
+        let most = *most;
+        *self.0.entry(held).or_default() += 1.0;
+        self.lose(most);
+        most
+    }
 }
 
 /// A block while it is planned.
 struct Block<'a, R> {
     options: &'a Options,
-    /// Of the modes of single turns.
-    modes: Credits<QuestionMode>,
-    registers: Credits<Register>,
+    /// Of the modes that take one turn.
+    single: Credits<QuestionMode>,
+    /// Of the mode that takes two turns.
+    underspecified: Credits<QuestionMode>,
     /// Of the mode that takes whole conversations.
     sharded: Credits<QuestionMode>,
+    registers: Credits<Register>,
     stream: R,
 }
 
@@ -143,36 +160,59 @@ impl<R: Rng> Block<'_, R> {
     }
 
     fn conversation(&mut self, count: u16) -> Vec<Option<QuestionMode>> {
-        let is_sharded = self.is_sharded(count);
         let mut modes = vec![None; usize::from(count)];
-        let mut taken = vec![is_sharded; usize::from(count)];
         let mut order: Vec<u16> = (1..=count).collect();
         order.shuffle(&mut self.stream);
+        if self.is_sharded(count) {
+            modes.fill(Some(QuestionMode::Sharded));
+        }
+        for turn in &order {
+            self.leave_open(&mut modes, *turn);
+        }
         for turn in order {
-            let options = self.options;
-            let may = |mode: QuestionMode| is_possible(options, mode, turn, count);
-            let shares = options.modes.iter().map(|(mode, share)| (*mode, *share));
-            self.modes.gain(shares.filter(|(mode, _)| may(*mode)));
-            let at = usize::from(turn) - 1;
-            if taken[at] {
-                self.modes.lose(None);
-                continue;
-            }
-            let fits = |mode| may(mode) && (mode != QuestionMode::Underspecified || !taken[at + 1]);
-            modes[at] = self.modes.give(fits, &mut self.stream);
-            taken[at] = true;
-            if modes[at] == Some(QuestionMode::Underspecified) {
-                (modes[at + 1], taken[at + 1]) = (Some(QuestionMode::Clarification), true);
+            let (options, at) = (self.options, usize::from(turn) - 1);
+            let may = |mode| is_possible(options, mode, turn, count);
+            self.single.gain(options.modes.iter().map(|(mode, share)| (*mode, *share)).filter(|(mode, _)| may(*mode)));
+            match modes[at] {
+                Some(_) => self.single.lose(None),
+                None => modes[at] = self.single.give(may, &mut self.stream),
             }
         }
-        if is_sharded { vec![Some(QuestionMode::Sharded); usize::from(count)] } else { modes }
+        modes
     }
 
     fn is_sharded(&mut self, count: u16) -> bool {
-        let share = self.options.modes.get(&QuestionMode::Sharded).filter(|_| count > 1 && !is_opened(self.options));
+        const MODE: QuestionMode = QuestionMode::Sharded;
+        let share = self.options.modes.get(&MODE).filter(|_| count > 1 && !is_opened(self.options));
         let Some(share) = share else { return false };
-        self.sharded.gain([(QuestionMode::Sharded, *share)].into_iter());
+        self.sharded.gain([(MODE, *share)].into_iter());
         self.sharded.give(|_| true, &mut self.stream).is_some()
+    }
+
+    /// Makes a turn underspecified, and the next one tell what it left open, where that is due and neither has a mode.
+    fn leave_open(&mut self, modes: &mut [Option<QuestionMode>], turn: u16) {
+        const MODE: QuestionMode = QuestionMode::Underspecified;
+        let at = usize::from(turn) - 1;
+        let is_opening = turn == 1 && is_opened(self.options);
+        let Some(share) = self.options.modes.get(&MODE).filter(|_| at + 1 < modes.len() && !is_opening) else { return };
+        self.underspecified.gain([(MODE, *share)].into_iter());
+        let is_free = modes[at].is_none() && modes[at + 1].is_none();
+        if self.underspecified.give(|_| is_free, &mut self.stream).is_some() {
+            (modes[at], modes[at + 1]) = (Some(MODE), Some(QuestionMode::Clarification));
+        }
+    }
+
+    /// Gives turns another mode, from the last one back, where what has gained more than one over what it was given may stand.
+    fn settle(&mut self, given: &mut [Given]) {
+        for Given { modes, .. } in given.iter_mut().rev() {
+            let count = modes.len() as u16;
+            for (held, turn) in modes.iter_mut().zip(1..) {
+                let may = |mode| is_possible(self.options, mode, turn, count);
+                if held.is_none_or(may) {
+                    *held = self.single.exchange(*held, may);
+                }
+            }
+        }
     }
 }
 
@@ -181,14 +221,12 @@ fn is_opened(options: &Options) -> bool {
     !options.question.trim().is_empty()
 }
 
-/// Whether a turn of a conversation of so many may have a mode, whatever the others have.
+/// Whether a turn of a conversation of so many may have a mode that takes one turn, whatever the others have.
 fn is_possible(options: &Options, mode: QuestionMode, turn: u16, count: u16) -> bool {
     match mode {
-        QuestionMode::Sharded | QuestionMode::Seeded | QuestionMode::Clarification => false,
-        _ if turn == 1 && is_opened(options) => false,
-        QuestionMode::Unanswerable => true,
-        QuestionMode::Underspecified => turn < count,
-        _ => turn > 1,
+        QuestionMode::Sharded | QuestionMode::Underspecified | QuestionMode::Clarification => false,
+        QuestionMode::Unanswerable => turn > 1 || !is_opened(options),
+        _ => (2..=count).contains(&turn),
     }
 }
 
@@ -223,6 +261,7 @@ mod tests {
                 let count = given.modes.len() as u16;
                 match mode {
                     QuestionMode::Sharded => u16::from(count > 1),
+                    QuestionMode::Underspecified => count - 1,
                     _ => (1..=count).filter(|turn| is_possible(options, mode, *turn, count)).count() as u16,
                 }
             })
@@ -236,8 +275,10 @@ mod tests {
 
     #[test]
     fn every_share_is_met_within_one_over_a_thousand_conversations() {
-        for (seed, min, max) in [(1, 2, 6), (2, 1, 5), (3, 3, 3), (4, 2, 2), (5, 4, 9)] {
-            for modes in [&MANY[..], &[(QuestionMode::Unanswerable, 1.0)], &[(QuestionMode::Correction, 0.5)]] {
+        let full = [(QuestionMode::Underspecified, 0.2), (QuestionMode::Correction, 0.3), (QuestionMode::Fresh, 0.3)];
+        let bounds = [(2, 6), (1, 5), (3, 3), (2, 2), (4, 9)];
+        for (seed, (min, max)) in (0..20).zip(bounds.into_iter().cycle()) {
+            for modes in [&MANY[..], &[(QuestionMode::Unanswerable, 1.0)], &[(QuestionMode::Correction, 0.5)], &full] {
                 let options = options(modes, seed, min, max);
                 for number in [0, 7] {
                     let block = made(&options, LanguageIndex(1), number);
@@ -252,13 +293,13 @@ mod tests {
     }
 
     #[test]
-    fn every_share_is_met_on_the_way_too() {
+    fn every_share_is_nearly_met_on_the_way() {
         let options = options(&MANY, 3, 2, 6);
         let block = made(&options, LanguageIndex(0), 0);
         for slots in 1..=block.len() {
             for (mode, _) in MANY {
                 let off = off(&options, &block[..slots], mode);
-                assert!(off <= 2.0, "{mode:?} is {off} off over {slots} slots");
+                assert!(off <= 4.0, "{mode:?} is {off} off over {slots} slots");
             }
         }
     }
