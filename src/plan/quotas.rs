@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 const BLOCK: u32 = 1000;
 
 /// Blocks that are kept: those of the conversations under way, as far as they are near each other.
-const KEPT: usize = 64;
+const KEPT: usize = 128;
 
 /// What the shares give to the conversation of a slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
