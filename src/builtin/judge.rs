@@ -1,6 +1,6 @@
 //! The judge's side: measures of how an answer, its question and its evidence overlap, and the score made of them.
 
-use super::languages::{Language, detect, fill, filled_in};
+use super::languages::{Language, Template, Words, detect, fill};
 use super::token::terms;
 use crate::domain::reply::JudgeReply;
 use crate::domain::task::{JudgeConversationTask, JudgeEvidence, JudgeTurnTask, QuestionMode};
@@ -134,7 +134,8 @@ fn is_message(message: &str, mode: QuestionMode, language: &Language) -> bool {
 /// Whether an answer does what a message of this mode calls for; none where that is to answer it.
 fn does_right(answer: &str, mode: QuestionMode, language: &Language) -> Option<bool> {
     let speech = &language.sheet.speech;
-    let is_of = |sentences: &[String]| sentences.iter().any(|sentence| filled_in(sentence, answer).is_some());
+    let words = Words::of(answer);
+    let is_of = |sentences: &[String]| sentences.iter().any(|one| Template::of(one).filled_in(&words).is_some());
     match mode {
         QuestionMode::Unanswerable => Some(is_of(&speech.insufficient)),
         QuestionMode::Underspecified => Some(is_of(&speech.modes.ask_back)),

@@ -3,7 +3,7 @@
 use super::ask::Draft;
 use super::draw::Draw;
 use super::groups::Group;
-use super::languages::{Language, fill, filled_in};
+use super::languages::{Language, fill};
 use super::material::Material;
 use super::scene::Scene;
 use super::token::terms;
@@ -163,14 +163,16 @@ impl Calls {
         mut sentences: impl Iterator<Item = &'s BTreeSet<String>>,
     ) -> Option<Self> {
         let modes = &language.sheet.speech.modes;
-        let made = |templates: &'static [String]| {
-            templates.iter().find_map(|template| filled_in(template, message).map(|about| (template, about)))
-        };
-        if let Some((template, about)) = made(&modes.unanswerable) {
+        let (template, about) = language.template(message)?;
+        let is_of = |templates: &[String]| templates.iter().any(|one| one == template);
+        if is_of(&modes.unanswerable) {
             let (frame, about) = (frame(template, language), terms(about, language));
             let is_told = sentences.any(|terms| !terms.is_disjoint(&frame) && !terms.is_disjoint(&about));
             return (!is_told).then_some(Self::Unknown);
         }
-        made(&modes.underspecified).map(|_| Self::Back).or_else(|| made(&modes.challenge).map(|_| Self::Stand))
+        match is_of(&modes.underspecified) {
+            true => Some(Self::Back),
+            false => is_of(&modes.challenge).then_some(Self::Stand),
+        }
     }
 }

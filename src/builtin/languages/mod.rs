@@ -4,7 +4,7 @@ mod sheet;
 mod template;
 
 pub(super) use sheet::Sheet;
-pub(super) use template::filled_in;
+pub(super) use template::{Template, Words};
 
 use super::token::{Class, folded};
 use crate::domain::yaml::{self, Dialect};
@@ -78,6 +78,8 @@ pub(super) struct Language {
     vague: HashSet<&'static str>,
     pointers: HashSet<&'static str>,
     frame: HashSet<String>,
+    /// What is said in the modes that have shares, ready to be told again.
+    templates: Vec<(&'static str, Template)>,
 }
 
 impl Language {
@@ -99,6 +101,7 @@ impl Language {
             vague: grammar.vague.split_whitespace().collect(),
             pointers: grammar.pointers.split_whitespace().collect(),
             frame: HashSet::new(),
+            templates: sheet.speech.modes.templates().map(|text| (text, Template::of(text))).collect(),
         };
         language.frame = sheet.speech.said().flat_map(|said| super::token::terms(said, &language)).collect();
         language

@@ -3,24 +3,52 @@
 use super::Language;
 use unicode_segmentation::UnicodeSegmentation;
 
-/// What stands in a text in the place of the mark of the template that it was made from; none where it was made otherwise.
-/// Words with letters in another order count as the same, since people mistype them.
-pub(in crate::builtin) fn filled_in<'t>(template: &str, text: &'t str) -> Option<&'t str> {
-    let (before, after) = template.split_once('{')?;
-    let (before, after) = (keys(before), keys(after.split_once('}')?.1));
-    let words: Vec<(usize, &str)> = text.unicode_word_indices().collect();
-    let found: Vec<String> = words.iter().map(|(_, word)| key(word)).collect();
-    let start = place(&before, &found)? + before.len();
-    let from = words.get(start)?.0;
-    let rest = &text[from..];
-    let end = if after.is_empty() {
-        from + rest.find(['.', '?', '!', '؟', '\u{a0}', ':']).unwrap_or(rest.len())
-    } else {
-        let last = place(&after, &found[start..]).filter(|length| *length > 0)?;
-        let (at, word) = words[start + last - 1];
-        at + word.len()
-    };
-    Some(text[from..end].trim_matches(|c: char| !c.is_alphanumeric()))
+/// A sentence with a mark in it, as the words before and after the mark. Words with letters in another order count as the same,
+/// since people mistype them.
+pub(in crate::builtin) struct Template {
+    before: Vec<String>,
+    after: Vec<String>,
+}
+
+impl Template {
+    /// Of a sentence; all its words stand before the mark where it has none.
+    pub(in crate::builtin) fn of(sentence: &str) -> Self {
+        let (before, rest) = sentence.split_once('{').unwrap_or((sentence, ""));
+        let after = rest.split_once('}').map_or("", |(_, after)| after);
+        let keys = |text: &str| text.unicode_words().map(key).collect();
+        Self { before: keys(before), after: keys(after) }
+    }
+
+    /// What stands in a text in the place of the mark; none where the text is not made from the template.
+    pub(in crate::builtin) fn filled_in<'t>(&self, text: &Words<'t>) -> Option<&'t str> {
+        let Words { text, words, keys } = text;
+        let start = place(&self.before, keys)? + self.before.len();
+        let from = *words.get(start)?;
+        let rest = &text[from..];
+        let end = if self.after.is_empty() {
+            from + rest.find(['.', '?', '!', '؟', ':']).unwrap_or(rest.len())
+        } else {
+            let after = place(&self.after, &keys[start..]).filter(|length| *length > 0)?;
+            words[start + after]
+        };
+        Some(text[from..end].trim_matches(|c: char| !c.is_alphanumeric()))
+    }
+}
+
+/// A text, by its words.
+pub(in crate::builtin) struct Words<'t> {
+    text: &'t str,
+    /// Where each word begins.
+    words: Vec<usize>,
+    keys: Vec<String>,
+}
+
+impl<'t> Words<'t> {
+    /// Of a text.
+    pub(in crate::builtin) fn of(text: &'t str) -> Self {
+        let (words, keys) = text.unicode_word_indices().map(|(at, word)| (at, key(word))).unzip();
+        Self { text, words, keys }
+    }
 }
 
 /// Where the words begin among others; at the start where there are none.
@@ -31,10 +59,6 @@ fn place(words: &[String], among: &[String]) -> Option<usize> {
     among.windows(words.len()).position(|window| window == words)
 }
 
-fn keys(text: &str) -> Vec<String> {
-    text.unicode_words().map(key).collect()
-}
-
 fn key(word: &str) -> String {
     let mut letters: Vec<char> = word.to_lowercase().chars().collect();
     letters.sort_unstable();
@@ -42,6 +66,12 @@ fn key(word: &str) -> String {
 }
 
 impl Language {
+    /// The template of a mode that a message was made from, and what is filled in; none of any other message.
+    pub(in crate::builtin) fn template<'t>(&self, message: &'t str) -> Option<(&'static str, &'t str)> {
+        let words = Words::of(message);
+        self.templates.iter().find_map(|(sentence, template)| Some((*sentence, template.filled_in(&words)?)))
+    }
+
     /// A message without the words around what it is about: those of a greeting, and of a template that it was made from.
     pub(super) fn bare(&self, message: &str) -> String {
         let speech = &self.sheet.speech;
@@ -49,8 +79,7 @@ impl Language {
         for greeting in speech.chatty.iter().chain(&speech.formal) {
             bare = bare.replace(greeting.as_str(), "");
         }
-        let filled = speech.modes.templates().find_map(|template| filled_in(template, &bare)).map(str::to_owned);
-        filled.unwrap_or(bare)
+        self.template(&bare).map(|(_, about)| about.to_owned()).unwrap_or(bare)
     }
 }
 
@@ -71,7 +100,7 @@ mod tests {
             ("I am thinking of {a}.", "I am thinking of", None),
             ("أفكر هنا في {a}.", "أفكر هنا في الخبز.", Some("الخبز")),
         ] {
-            assert_eq!(filled_in(template, text), expected, "{text}");
+            assert_eq!(Template::of(template).filled_in(&Words::of(text)), expected, "{text}");
         }
     }
 
