@@ -34,7 +34,7 @@ const FACT: usize = 240;
 
 /// A question and what it is about.
 pub(super) struct Draft {
-    /// What is sent.
+    /// What is sent to the assistant.
     pub(super) message: String,
     /// What it is about, in words.
     pub(super) subject: String,
@@ -236,6 +236,7 @@ fn reply(scene: &Scene<'_>, draft: Draft) -> UserReply {
         grounding_facts: [draft.place, draft.other]
             .into_iter()
             .flatten()
+            .filter(|_| scene.task.question_mode != QuestionMode::Unanswerable)
             .flat_map(|(at, sentence)| facts(&scene.materials[at], sentence))
             .collect(),
         coverage_target: snippet.map(|snippet| snippet.topic_id.clone()).unwrap_or_default(),

@@ -7,7 +7,7 @@ use super::languages::{Language, fill};
 use super::material::Material;
 use super::scene::Scene;
 use super::token::terms;
-use super::wording::spoken;
+use super::wording::{led, spoken};
 use crate::domain::reply::{Difficulty, Intent};
 use crate::domain::task::QuestionMode;
 use std::collections::BTreeSet;
@@ -28,9 +28,9 @@ pub(super) fn draft(scene: &Scene<'_>, draw: &mut Draw) -> Option<Draft> {
         QuestionMode::Correction => about(scene, draw.pick(&modes.correction)?, Difficulty::Medium, draw),
         QuestionMode::Challenge => {
             let heard = scene.heard()?;
-            let group = *draw.pick(&central(heard))?;
+            let subjects = subjects(heard, scene.language);
             let template = draw.pick(&modes.challenge)?;
-            Some(made(scene, template, group, Difficulty::Medium, draw))
+            Some(made(scene, template, draw.pick(&subjects)?, Difficulty::Medium, draw))
         }
         QuestionMode::Sharded if scene.task.whole_need.is_empty() => first_piece(scene, draw),
         QuestionMode::Sharded => Some(next_piece(scene, draw)),
@@ -38,27 +38,55 @@ pub(super) fn draft(scene: &Scene<'_>, draw: &mut Draw) -> Option<Draft> {
     }
 }
 
-/// A message about a noun group of the passage that was not spoken of yet, where there is one.
-fn about(scene: &Scene<'_>, template: &str, difficulty: Difficulty, draw: &mut Draw) -> Option<Draft> {
-    let mut groups = central(scene.materials.first()?);
-    if groups.iter().any(|group| !scene.was_said(&group.words)) {
-        groups.retain(|group| !scene.was_said(&group.words));
-    }
-    let group = *draw.pick(&groups)?;
-    Some(made(scene, template, group, difficulty, draw))
+/// What a message can be about.
+struct Subject {
+    /// As it stands within a sentence.
+    shown: String,
+    /// Its words alone.
+    words: String,
 }
 
-fn made(scene: &Scene<'_>, template: &str, group: &Group, difficulty: Difficulty, draw: &mut Draw) -> Draft {
-    let message = spoken(scene, "", &fill(template, &[("a", &group.shown(scene.language))]), draw);
+/// The best noun groups of a text, each once; of one without, its headings, or its name.
+fn subjects(material: &Material<'_>, language: &Language) -> Vec<Subject> {
+    const BEST: usize = 8;
+    let mut groups: Vec<&Group> = Vec::new();
+    let titles = material.titles.iter().flatten();
+    for group in material.groups.iter().flatten().filter(|group| group.central).chain(titles) {
+        if groups.iter().all(|known| !known.overlaps(group)) {
+            groups.push(group);
+        }
+    }
+    groups.sort_by(|one, other| other.score.total_cmp(&one.score));
+    let of_group = |group: &&Group| Subject { shown: group.shown(language), words: group.words.clone() };
+    let subjects: Vec<Subject> = groups.iter().take(BEST).map(of_group).collect();
+    if subjects.is_empty() {
+        let name = material.name().map(|words| Subject { shown: language.quoted(&words), words });
+        return Vec::from_iter(name);
+    }
+    subjects
+}
+
+/// A message about something in the passage that was not spoken of yet, where there is such a thing.
+fn about(scene: &Scene<'_>, template: &str, difficulty: Difficulty, draw: &mut Draw) -> Option<Draft> {
+    let mut subjects = subjects(scene.materials.first()?, scene.language);
+    if subjects.iter().any(|subject| !scene.was_said(&subject.words)) {
+        subjects.retain(|subject| !scene.was_said(&subject.words));
+    }
+    let subject = draw.pick(&subjects)?;
+    Some(made(scene, template, subject, difficulty, draw))
+}
+
+fn made(scene: &Scene<'_>, template: &str, subject: &Subject, difficulty: Difficulty, draw: &mut Draw) -> Draft {
+    let message = spoken(scene, "", &fill(template, &[("a", &subject.shown)]), draw);
     let holds = |material: &Material<'_>| {
-        material.groups.iter().position(|groups| groups.iter().any(|other| other.words == group.words))
+        material.groups.iter().position(|groups| groups.iter().any(|other| other.words == subject.words))
     };
     // What no passage tells builds on no fact.
     let is_told = scene.task.question_mode != QuestionMode::Unanswerable;
     let sentence = scene.materials.first().and_then(holds).filter(|_| is_told);
     Draft {
         message,
-        subject: group.words.clone(),
+        subject: subject.words.clone(),
         intent: Intent::Clarify,
         difficulty,
         place: scene.materials.first().map(|_| (0, sentence)),
@@ -69,40 +97,35 @@ fn made(scene: &Scene<'_>, template: &str, group: &Group, difficulty: Difficulty
 
 /// The first message of a person who tells a need piece by piece, with the whole of it.
 fn first_piece(scene: &Scene<'_>, draw: &mut Draw) -> Option<Draft> {
-    let groups = central(scene.materials.first()?);
-    let group = *draw.pick(&groups)?;
+    let mut subjects = subjects(scene.materials.first()?, scene.language);
+    if subjects.is_empty() {
+        return None;
+    }
+    let subject = subjects.remove(draw.below(subjects.len()));
     let more = usize::from(scene.task.n_turns.saturating_sub(1));
-    let others: Vec<String> = groups
-        .iter()
-        .filter(|other| !other.overlaps(group))
-        .take(more)
-        .map(|other| other.shown(scene.language))
-        .collect();
-    let modes = &scene.language.sheet.speech.modes;
-    let (between, before_last) = &scene.language.sheet.speech.joints;
-    let details = match others.as_slice() {
-        [] => return None,
-        [only] => only.clone(),
+    let details: Vec<&str> = subjects.iter().take(more).map(|subject| subject.shown.as_str()).collect();
+    let speech = &scene.language.sheet.speech;
+    let (between, before_last) = &speech.joints;
+    let details = match details.as_slice() {
+        [] => subject.shown.clone(),
+        [only] => (*only).to_owned(),
         [first @ .., last] => format!("{}{before_last}{last}", first.join(between)),
     };
-    let need = fill(&modes.need, &[("a", &group.shown(scene.language)), ("b", &details)]);
-    let template = draw.pick(&modes.first_piece)?;
-    Some(Draft { need, ..made(scene, template, group, Difficulty::Hard, draw) })
+    let need = led("", &fill(&speech.modes.need, &[("a", &subject.shown), ("b", &details)]), scene.language);
+    let template = draw.pick(&speech.modes.first_piece)?;
+    Some(Draft { need, ..made(scene, template, &subject, Difficulty::Hard, draw) })
 }
 
 /// The next piece of the need, or with the last message all that is left of it.
 fn next_piece(scene: &Scene<'_>, draw: &mut Draw) -> Draft {
     let task = scene.task;
     let speech = &scene.language.sheet.speech;
-    let groups = scene.materials.first().map(central).unwrap_or_default();
-    let is_left = |group: &&&Group| {
-        let shown = group.shown(scene.language);
-        task.whole_need.contains(&shown) && !scene.was_said(&shown)
-    };
-    let left: Vec<&Group> = groups.iter().filter(is_left).copied().collect();
+    let subjects = scene.materials.first().map(|material| subjects(material, scene.language)).unwrap_or_default();
+    let is_left = |subject: &&Subject| task.whole_need.contains(&subject.shown) && !scene.was_said(&subject.shown);
+    let left: Vec<&Subject> = subjects.iter().filter(is_left).collect();
     let last = task.turn_index >= task.n_turns;
     let count = if last { left.len() } else { 1 };
-    let shown: Vec<String> = left.iter().take(count).map(|group| group.shown(scene.language)).collect();
+    let shown: Vec<&str> = left.iter().take(count).map(|subject| subject.shown.as_str()).collect();
     let template = if last { &speech.modes.last_piece } else { &speech.modes.piece };
     let text = match shown.as_slice() {
         [] => speech.modes.no_more.clone(),
@@ -110,27 +133,13 @@ fn next_piece(scene: &Scene<'_>, draw: &mut Draw) -> Draft {
     };
     Draft {
         message: spoken(scene, "", &text, draw),
-        subject: left.first().map(|group| group.words.clone()).unwrap_or_default(),
+        subject: left.first().map(|subject| subject.words.clone()).unwrap_or_default(),
         intent: Intent::Clarify,
         difficulty: Difficulty::Hard,
         place: scene.materials.first().map(|_| (0, None)),
         other: None,
         need: String::new(),
     }
-}
-
-/// The best noun groups of a text, each once.
-fn central<'m>(material: &'m Material<'_>) -> Vec<&'m Group> {
-    const BEST: usize = 8;
-    let mut groups: Vec<&Group> = Vec::new();
-    for group in material.groups.iter().flatten().filter(|group| group.central) {
-        if groups.iter().all(|known| !known.overlaps(group)) {
-            groups.push(group);
-        }
-    }
-    groups.sort_by(|one, other| other.score.total_cmp(&one.score));
-    groups.truncate(BEST);
-    groups
 }
 
 /// The terms of the passages.

@@ -37,7 +37,7 @@ pub enum QuestionMode {
 }
 
 impl QuestionMode {
-    /// All of them.
+    /// All modes, in the order of their declaration.
     pub const ALL: [Self; 12] = [
         Self::Seeded,
         Self::Fresh,
@@ -92,7 +92,7 @@ impl QuestionMode {
     }
 }
 
-/// How a person writes.
+/// In which way a person writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Register {
@@ -102,12 +102,12 @@ pub enum Register {
     Chatty,
     /// In haste, with typing errors.
     Typos,
-    /// Polite and correct.
+    /// Politely, in whole and correct sentences.
     Formal,
 }
 
 impl Register {
-    /// All of them.
+    /// All registers, in the order of their declaration.
     pub const ALL: [Self; 4] = [Self::Terse, Self::Chatty, Self::Typos, Self::Formal];
 
     /// The name used in settings, prompts and outputs.

@@ -51,7 +51,7 @@ pub struct Options {
     pub assistant_personas: Vec<Arc<Persona>>,
     /// `coverage.modes`: shares of modes that are met over the run; empty where all are drawn as ever.
     pub modes: BTreeMap<QuestionMode, f64>,
-    /// How people write.
+    /// How people are to write.
     pub style: Style,
 }
 

@@ -295,7 +295,7 @@ pub struct PlanSettings {
     pub coverage: plan::CoverageOptions,
     /// Shares of question modes that are met over the run.
     pub modes: BTreeMap<QuestionMode, f64>,
-    /// How people write.
+    /// How people are to write.
     pub style: plan::Style,
 }
 

@@ -83,19 +83,17 @@ impl Ask {
         let shown = self.shown(asking, &brief, &hits).await?;
         let mode = brief.mode;
         let begins_need = mode == QuestionMode::Sharded && conversation.turns.is_empty();
-        let schema = schemas::user_schema(shown.nameable(), begins_need);
-        let task = self.task(asking, &brief, &shown);
+        let (task, schema) = (self.task(asking, &brief, &shown), schemas::user_schema(shown.nameable(), begins_need));
         let history = exchanged(&conversation.turns);
         let (language, person) = (Language::of(&conversation.language), conversation.user_persona.rendered());
-        let place = (conversation, Stage::Ask);
-        let request = request(&self.prompts, AGENT, place, &history, task, schema.clone())?;
+        let request = request(&self.prompts, AGENT, (conversation, Stage::Ask), &history, task, schema.clone())?;
         let made = exchange(&*self.model, AGENT, request, |object| {
             let reply = reply::user(object, shown.nameable())?;
             let message = reply.user_message.as_str();
             let need = begins_need.then_some(reply.whole_need.as_str());
             let asked = Asked { message, person: &person, passages: &shown.passages, history: &history, mode, need };
             self.checks.question(&asked, &schema, &language)?;
-            Ok(self.grounded(reply, &shown))
+            Ok(self.grounded(reply, &shown, mode))
         });
         Ok(self.question(brief, &shown, made.await?, &history))
     }
@@ -176,8 +174,11 @@ impl Ask {
     }
 
     /// The reply with the passage that its question is about. Small models name one and ask about another: where one of the
-    /// others is clearly nearer, it is that one. One that needs all of them builds on each.
-    fn grounded(&self, reply: UserReply, shown: &Shown) -> UserReply {
+    /// others is clearly nearer, it is that one. One that needs all of them builds on each, one that none answers on no fact.
+    fn grounded(&self, reply: UserReply, shown: &Shown, mode: QuestionMode) -> UserReply {
+        if mode == QuestionMode::Unanswerable {
+            return UserReply { grounding_facts: Vec::new(), ..reply };
+        }
         if shown.linked {
             return UserReply { grounding_facts: shown.passages.iter().map(reply::fact).collect(), ..reply };
         }

@@ -11,7 +11,7 @@ pub(in crate::builtin) struct Template {
 }
 
 impl Template {
-    /// Of a sentence; all its words stand before the mark where it has none.
+    /// That of a sentence; all its words stand before the mark where it has none.
     pub(in crate::builtin) fn of(sentence: &str) -> Self {
         let (before, rest) = sentence.split_once('{').unwrap_or((sentence, ""));
         let after = rest.split_once('}').map_or("", |(_, after)| after);
@@ -44,7 +44,7 @@ pub(in crate::builtin) struct Words<'t> {
 }
 
 impl<'t> Words<'t> {
-    /// Of a text.
+    /// Those of a text, in order.
     pub(in crate::builtin) fn of(text: &'t str) -> Self {
         let (words, keys) = text.unicode_word_indices().map(|(at, word)| (at, key(word))).unzip();
         Self { text, words, keys }
@@ -112,6 +112,6 @@ mod tests {
             words("Hi there! I have been wondering about this all day. And is it the same with rye dough?"),
             ["rye", "dough"]
         );
-        assert_eq!(words("How long does rye dough rest?"), ["rye", "dough", "rest"]);
+        assert_eq!(words("How long does rye dough rest?"), ["long", "rye", "dough", "rest"]);
     }
 }

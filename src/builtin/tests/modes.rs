@@ -114,8 +114,9 @@ fn what_is_doubted_is_said_again_with_other_words_before_it() {
             ..ask_task("en", QuestionMode::Challenge, passages[..1].to_vec(), variety)
         };
         let (_, again) = answer("en", &ask(task), &passages[..1], &history);
-        let quoted = |reply: &AssistantReply| reply.reasoning_trace.evidence[0].content.clone();
-        assert!(said.assistant_message.contains(&quoted(&again)), "{again:?} {said:?}");
+        // The first word after a colon has lost its capital.
+        let quoted = again.reasoning_trace.evidence[0].content.to_lowercase();
+        assert!(said.assistant_message.to_lowercase().contains(&quoted), "{again:?} {said:?}");
         assert_ne!(again.assistant_message, said.assistant_message);
     }
 }
@@ -125,7 +126,8 @@ fn a_need_comes_piece_by_piece() {
     for code in LANGUAGES {
         let shown = vec![snippets(code)[0].clone()];
         let first = ask(ask_task(code, QuestionMode::Sharded, shown.clone(), 2));
-        assert!(first.whole_need.unicode_words().count() > first.user_message.unicode_words().count(), "{first:?}");
+        let has = |text: &str, word: &str| text.unicode_words().any(|one| one == word);
+        assert!(first.whole_need.unicode_words().any(|word| !has(&first.user_message, word)), "{first:?}");
         let mut history = format!("Turn 1 - User: {}", first.user_message);
         let mut told = BTreeSet::from([first.user_message.clone()]);
         for turn_index in 2..=3 {

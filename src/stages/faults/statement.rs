@@ -33,9 +33,10 @@ pub(in crate::stages) fn piece(message: &str, passages: &[&str]) -> Option<Strin
     taken.then(|| "the message is a piece of the passage: write it in the person's own words".to_owned())
 }
 
-/// The fault of a message that is to be the first piece of what a person wants to know, where that whole is no more than it.
+/// The fault of a message that is to be the first piece of what a person wants to know, where that whole tells no more than it.
 pub(in crate::stages) fn no_whole(need: &str, message: &str) -> Option<String> {
-    (words(need).len() <= words(message).len()).then(|| {
+    let said = words(message);
+    words(need).iter().all(|word| said.contains(word)).then(|| {
         "`whole_need` must be all that the person wants to know, with every detail, and `user_message` only its beginning"
             .to_owned()
     })
