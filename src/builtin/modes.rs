@@ -27,10 +27,16 @@ pub(super) fn draft(scene: &Scene<'_>, draw: &mut Draw) -> Option<Draft> {
         QuestionMode::Nonstandalone => about(scene, draw.pick(&modes.nonstandalone)?, Difficulty::Medium, draw),
         QuestionMode::Correction => about(scene, draw.pick(&modes.correction)?, Difficulty::Medium, draw),
         QuestionMode::Challenge => {
-            let heard = scene.heard()?;
-            let subjects = subjects(heard, scene.language);
+            let heard = scene.heard().filter(|heard| heard.has_subjects());
+            let mut said = heard.map(|heard| subjects(heard, scene.language)).unwrap_or_default();
+            said.retain(|subject| {
+                terms(&subject.words, scene.language).iter().any(|term| !scene.language.frames(term))
+            });
+            if said.is_empty() {
+                said = subjects(scene.materials.first()?, scene.language);
+            }
             let template = draw.pick(&modes.challenge)?;
-            Some(made(scene, template, draw.pick(&subjects)?, Difficulty::Medium, draw))
+            Some(made(scene, template, draw.pick(&said)?, Difficulty::Medium, draw))
         }
         QuestionMode::Sharded if scene.task.whole_need.is_empty() => first_piece(scene, draw),
         QuestionMode::Sharded => Some(next_piece(scene, draw)),
@@ -121,8 +127,12 @@ fn next_piece(scene: &Scene<'_>, draw: &mut Draw) -> Draft {
     let task = scene.task;
     let speech = &scene.language.sheet.speech;
     let subjects = scene.materials.first().map(|material| subjects(material, scene.language)).unwrap_or_default();
-    let is_left = |subject: &&Subject| task.whole_need.contains(&subject.shown) && !scene.was_said(&subject.shown);
-    let left: Vec<&Subject> = subjects.iter().filter(is_left).collect();
+    let unsaid = || subjects.iter().filter(|subject| !scene.was_said(&subject.shown));
+    let mut left: Vec<&Subject> = unsaid().filter(|subject| task.whole_need.contains(&subject.shown)).collect();
+    if left.is_empty() {
+        // A passage may have less to it than the conversation has turns.
+        left.extend(unsaid().take(1));
+    }
     let last = task.turn_index >= task.n_turns;
     let count = if last { left.len() } else { 1 };
     let shown: Vec<&str> = left.iter().take(count).map(|subject| subject.shown.as_str()).collect();
