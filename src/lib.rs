@@ -82,6 +82,8 @@
 //! - **a retriever**: a [`knowledge::Retriever`], chosen in `run/inputs.rs`.
 //! - **an output format**: a file in `output/` with the type of its rows, and a line in the list of `output/formats.rs`.
 //! - **a document type**: a file in `knowledge/formats/`, a `Format` with its endings, and its line in `parts`.
+//! - **a question mode**: a variant of [`domain::QuestionMode`], its text in the prompts of the user model and of the judge, where
+//!   it may stand in `plan/quotas.rs`, and what the built-in model says in it.
 //! - **a check** of messages: a file in `stages/faults/`, called in `stages/checks.rs`.
 //! - **a listener**: a [`run::Listener`], named where `main.rs` hosts a run.
 //! - **an event**: a variant of the `Event` of the room where it happens, and its line in `run/log_lines.rs`, if it has one.

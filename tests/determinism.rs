@@ -61,6 +61,17 @@ fn the_built_in_model_makes_the_same_files_every_time() {
     expect_same_files(&builtin(RUN, ""));
 }
 
+/// Shares of every mode and register, and a length.
+const SHARES: &str = "coverage: {modes: {unanswerable: 0.1, underspecified: 0.1, sharded: 0.2, nonstandalone: 0.2, \
+    correction: 0.1, challenge: 0.1}, registers: {terse: 0.2, chatty: 0.2, typos: 0.2, formal: 0.2}, words: {mean: 14}}";
+
+#[test]
+fn shares_of_modes_make_the_same_files_every_time() {
+    expect_same_files(&builtin(RUN, SHARES));
+    let endpoint = Endpoint::start(Behaviour::new(unsteady));
+    expect_same_files(&remote(&endpoint.base_url(), RUN, SHARES));
+}
+
 /// A reply is a function of its request; how long it takes is not.
 fn unsteady(request: &serde_json::Value, number: u64) -> Reply {
     let digest = xxh3_64(request.to_string().as_bytes());

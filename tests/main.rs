@@ -20,6 +20,7 @@ mod hosts;
 mod interrupt;
 mod launch;
 mod limits;
+mod modes;
 mod mutants;
 mod outputs;
 mod promises;

@@ -60,6 +60,21 @@ fn it_goes_on_by_the_flag_with_or_without_an_id_or_by_the_key() {
 }
 
 #[test]
+fn messages_that_need_their_history_are_the_same_after_a_kill() {
+    let endpoint = dialogue(3.0);
+    let run = format!("{}\n  lookahead: 1", RUN.replace("exact: 2", "exact: 4"));
+    let more =
+        "coverage: {modes: {sharded: 0.25, underspecified: 0.1, nonstandalone: 0.2, correction: 0.2, challenge: 0.2}}";
+    let whole = Project::with(&remote(&endpoint.base_url(), &run, more));
+    succeeded(&resumed(&whole, &[]));
+    for requests in [60, 150] {
+        let project = killed(&endpoint, &run, more, requests);
+        succeeded(&resumed(&project, &["--resume"]));
+        expect_same(&whole.outputs(), &project.outputs(), &format!("killed after {requests} requests"));
+    }
+}
+
+#[test]
 fn a_finished_run_has_nothing_to_do_and_stays_as_it_is() {
     let project = Project::with(&builtin(RUN, ""));
     succeeded(&resumed(&project, &[]));

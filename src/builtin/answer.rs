@@ -4,6 +4,7 @@ use super::draw::Draw;
 use super::evidence::{Choice, Passage, Wanted, choose};
 use super::groups::{Group, of_sentences};
 use super::languages::{Language, capitalised, fill};
+use super::modes::Calls;
 use super::text::Sentence;
 use super::token::{Class, meaningful, terms, tokens};
 use crate::domain::reply::{AssistantReply, Confidence, Evidence, Premise, ReasoningTrace, RetrievalQueries, Thought};
@@ -39,12 +40,19 @@ pub(super) fn answer(task: &AnswerTask, seed: u64, language: &Language) -> Assis
     // An answer that was not good enough is passed over as one that was given.
     let rejected = task.rejected.as_ref().map_or("", |rejected| &rejected.message);
     let history = &[task.public_conversation_history.as_str(), rejected].join("\n");
+    let calls = Calls::of(&task.question, language, passages.iter().flat_map(Passage::terms));
+    // What was said is said again where it is doubted.
+    let history = if calls == Some(Calls::Stand) { rejected } else { history };
     let wanted = Wanted { language, question: &question, facts: &facts, history };
-    let choices = choose(&passages, &wanted);
-    let account = Account { task, language, passages: &passages, choices: &choices, subject: &subject };
+    let is_told = !matches!(calls, Some(Calls::Unknown | Calls::Back));
+    let choices = if is_told { choose(&passages, &wanted) } else { Vec::new() };
+    let account = Account { task, language, passages: &passages, choices: &choices, subject: &subject, calls };
     let mut draw = Draw::new(&[seed]);
-    let assistant_message =
-        if choices.is_empty() { account.insufficient(&mut draw) } else { account.message(&mut draw) };
+    let assistant_message = match calls {
+        Some(Calls::Back) => account.words_on(&language.sheet.speech.modes.ask_back, &mut draw),
+        _ if choices.is_empty() => account.words_on(&language.sheet.speech.insufficient, &mut draw),
+        _ => account.message(&mut draw),
+    };
     AssistantReply { assistant_message, reasoning_trace: account.trace(), did_web_search: false }
 }
 
@@ -62,12 +70,16 @@ struct Account<'a> {
     choices: &'a [Choice],
     /// The question's terms: word and stem.
     subject: &'a [(String, String)],
+    /// What the question calls for beside an answer.
+    calls: Option<Calls>,
 }
 
 impl Account<'_> {
     fn message(&self, draw: &mut Draw) -> String {
         let speech = &self.language.sheet.speech;
-        let opening = if self.confidence() == Confidence::Low {
+        let opening = if self.calls == Some(Calls::Stand) {
+            draw.pick(&speech.modes.stand).map(String::as_str)
+        } else if self.confidence() == Confidence::Low {
             draw.pick(&speech.partial).map(String::as_str)
         } else {
             draw.pick(&speech.openings).map(String::as_str)
@@ -141,10 +153,11 @@ impl Account<'_> {
         }
     }
 
-    fn insufficient(&self, draw: &mut Draw) -> String {
+    /// One of these sentences, about the question's first words.
+    fn words_on(&self, sentences: &[String], draw: &mut Draw) -> String {
         let words: Vec<String> = self.subject.iter().take(3).map(|(word, _)| self.language.quoted(word)).collect();
         let words = if words.is_empty() { vec![self.language.quoted(&self.task.question)] } else { words };
-        let said = draw.pick(&self.language.sheet.speech.insufficient).map_or("", String::as_str);
+        let said = draw.pick(sentences).map_or("", String::as_str);
         capitalised(&fill(said, &[("x", &self.listed(&words))]))
     }
 
@@ -226,16 +239,26 @@ impl Account<'_> {
         let steps = [
             fill(&said.subject, &[("x", &self.listed(&words))]),
             filled(&said.found, &found),
-            if self.choices.is_empty() { said.nothing.clone() } else { filled(&said.covered, &share) },
+            if self.choices.is_empty() { self.nothing().to_owned() } else { filled(&said.covered, &share) },
         ];
         steps.into_iter().map(|text| Thought { text }).collect()
+    }
+
+    /// Why nothing was chosen.
+    fn nothing(&self) -> &str {
+        let speech = &self.language.sheet.speech;
+        match self.calls {
+            Some(Calls::Unknown) => &speech.modes.untold,
+            Some(Calls::Back) => &speech.modes.open,
+            Some(Calls::Stand) | None => &speech.trace.nothing,
+        }
     }
 
     fn limits(&self) -> Vec<String> {
         let said = &self.language.sheet.speech.trace;
         let (_, missing) = self.coverage();
         let missing: Vec<String> = missing.into_iter().map(str::to_owned).collect();
-        let nothing = self.choices.is_empty().then(|| said.nothing.clone());
+        let nothing = self.choices.is_empty().then(|| self.nothing().to_owned());
         let uncovered = (!missing.is_empty()).then(|| fill(&said.uncovered, &[("x", &self.listed(&missing))]));
         nothing.into_iter().chain(uncovered).collect()
     }

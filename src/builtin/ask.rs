@@ -4,10 +4,11 @@ use super::draw::Draw;
 use super::groups::Group;
 use super::languages::{Language, fill};
 use super::material::Material;
+use super::modes;
 use super::scene::{Focus, Scene};
 use super::text::shortened;
 use super::token::terms;
-use super::wording::led;
+use super::wording::spoken;
 use crate::domain::reply::{Difficulty, GroundingFact, Intent, UserReply};
 use crate::domain::task::{AskTask, QuestionMode};
 use serde::Serialize;
@@ -33,18 +34,25 @@ const NEW_SUBJECT_ROUNDS: u64 = 16;
 const FACT: usize = 240;
 
 /// A question and what it is about.
-struct Draft {
-    message: String,
-    subject: String,
-    intent: Intent,
-    difficulty: Difficulty,
-    place: Option<Grounds>,
+pub(super) struct Draft {
+    /// What is sent to the assistant.
+    pub(super) message: String,
+    /// What it is about, in words.
+    pub(super) subject: String,
+    /// What the person wants.
+    pub(super) intent: Intent,
+    /// How hard it is to answer.
+    pub(super) difficulty: Difficulty,
+    /// The sentence that it is about.
+    pub(super) place: Option<Grounds>,
     /// The sentence of another passage that it is about too.
-    other: Option<Grounds>,
+    pub(super) other: Option<Grounds>,
+    /// All that the person wants to know, where the message is the first piece of it.
+    pub(super) need: String,
 }
 
 /// A passage and one of its sentences.
-type Grounds = (usize, Option<usize>);
+pub(super) type Grounds = (usize, Option<usize>);
 
 /// The next question. The same task gives the same question; another `variety` or `attempt` most likely another one. A
 /// question listed in `recent_user_questions` is not asked again as long as another can be made.
@@ -89,9 +97,12 @@ fn drafts(scene: &Scene<'_>, most: usize) -> Vec<Draft> {
             break;
         }
         let draft = made_up(scene, round);
+        let is_usual = scene.task.question_mode.is_usual();
         let known = |other: &Draft| other.subject == draft.subject;
-        let stale = round < NEW_SUBJECT_ROUNDS && (scene.was_asked_about(&draft.subject) || drafts.iter().any(known));
-        if !stale && !scene.was_asked(&draft.message) && drafts.iter().all(|other| other.message != draft.message) {
+        let stale = is_usual && (scene.was_asked_about(&draft.subject) || drafts.iter().any(known));
+        let said = !is_usual && scene.was_said(&draft.message);
+        let new = !scene.was_asked(&draft.message) && drafts.iter().all(|other| other.message != draft.message);
+        if !(stale && round < NEW_SUBJECT_ROUNDS) && !said && new {
             drafts.push(draft);
         }
     }
@@ -100,6 +111,9 @@ fn drafts(scene: &Scene<'_>, most: usize) -> Vec<Draft> {
 
 fn made_up(scene: &Scene<'_>, round: u64) -> Draft {
     let mut draw = Draw::new(&[scene.task.variety, u64::from(scene.task.attempt), round]);
+    if let Some(draft) = modes::draft(scene, &mut draw) {
+        return draft;
+    }
     let both = if scene.task.linked { about_both(scene, &mut draw) } else { None };
     both.or_else(|| about_material(scene, &mut draw)).unwrap_or_else(|| in_general(scene, &mut draw))
 }
@@ -120,6 +134,7 @@ fn seeded(scene: &Scene<'_>) -> Option<Draft> {
         difficulty: Difficulty::Medium,
         place: nearest(scene, seed),
         other: None,
+        need: String::new(),
     })
 }
 
@@ -164,9 +179,9 @@ fn about_group(scene: &Scene<'_>, focus: &Focus<'_>, intent: Intent, draw: &mut 
     let (difficulty, template) = *draw.pick(&askable(scene.language, intent, other.is_some()))?;
     let question = fill(template, &[("a", &shown(group)), ("b", &other.unwrap_or_default())]);
     let lead = scene.lead(focus, draw);
-    let message = spoken(scene.language, &lead, &question, draw);
+    let message = spoken(scene, &lead, &question, draw);
     let place = at.map(|at| (at, Some(sentence)));
-    Some(Draft { message, subject: group.words.clone(), intent, difficulty, place, other: None })
+    Some(Draft { message, subject: group.words.clone(), intent, difficulty, place, other: None, need: String::new() })
 }
 
 /// A question about a noun group of one passage and a noun group of another, where they are to be joined.
@@ -179,7 +194,7 @@ fn about_both(scene: &Scene<'_>, draw: &mut Draw) -> Option<Draft> {
     let (intent, _, template) = draw.pick(&both)?;
     let shown = |focus: &Focus<'_>| focus.group.shown(scene.language);
     let question = fill(template, &[("a", &shown(&focus)), ("b", &shown(&other))]);
-    let message = spoken(scene.language, &scene.introduction(draw), &question, draw);
+    let message = spoken(scene, &scene.introduction(draw), &question, draw);
     let (place, other) = [&focus, &other].map(|focus| focus.at.map(|at| (at, Some(focus.sentence)))).into();
     Some(Draft {
         message,
@@ -188,6 +203,7 @@ fn about_both(scene: &Scene<'_>, draw: &mut Draw) -> Option<Draft> {
         difficulty: Difficulty::Hard,
         place,
         other,
+        need: String::new(),
     })
 }
 
@@ -202,7 +218,7 @@ fn about_name(
     let (difficulty, template) = *draw.pick(&askable(scene.language, intent, false))?;
     let question = fill(template, &[("a", &scene.language.quoted(&words))]);
     let lead = scene.introduction(draw);
-    let message = spoken(scene.language, &lead, &question, draw);
+    let message = spoken(scene, &lead, &question, draw);
     Some(Draft {
         message,
         subject: words,
@@ -210,6 +226,7 @@ fn about_name(
         difficulty,
         place: at.map(|at| (at, material.first_sentence())),
         other: None,
+        need: String::new(),
     })
 }
 
@@ -222,29 +239,28 @@ fn askable(language: &Language, intent: Intent, other: bool) -> Vec<(Difficulty,
         .collect()
 }
 
-/// The question after its lead, half of the time with a request added.
-fn spoken(language: &Language, lead: &str, question: &str, draw: &mut Draw) -> String {
-    let message = led(lead, question, language);
-    match draw.pick(&language.sheet.speech.tails).filter(|_| draw.one_in(2)) {
-        Some(tail) => format!("{message} {tail}"),
-        None => message,
-    }
-}
-
 /// A question without material: the given one if it is in the language, or an opener.
 fn in_general(scene: &Scene<'_>, draw: &mut Draw) -> Draft {
     let (language, speech) = (scene.language, &scene.language.sheet.speech);
     let message = match seed(scene.task).filter(|seed| language.fits(seed) && draw.one_in(2)) {
-        Some(seed) => spoken(language, "", seed, draw),
+        Some(seed) => spoken(scene, "", seed, draw),
         None => {
             let lead = if scene.task.turn_index > 1 { draw.pick(&speech.adjacent).map(String::as_str) } else { None };
             let opener = draw.pick(&speech.openers).map(String::as_str);
-            spoken(language, lead.unwrap_or_default(), opener.unwrap_or_default(), draw)
+            spoken(scene, lead.unwrap_or_default(), opener.unwrap_or_default(), draw)
         }
     };
     let subject = scene.task.seed_topic.clone();
     let place = scene.materials.first().map(|_| (0, None));
-    Draft { message, subject, intent: Intent::Clarify, difficulty: Difficulty::Easy, place, other: None }
+    Draft {
+        message,
+        subject,
+        intent: Intent::Clarify,
+        difficulty: Difficulty::Easy,
+        place,
+        other: None,
+        need: String::new(),
+    }
 }
 
 fn reply(scene: &Scene<'_>, draft: Draft) -> UserReply {
@@ -257,10 +273,12 @@ fn reply(scene: &Scene<'_>, draft: Draft) -> UserReply {
         grounding_facts: [draft.place, draft.other]
             .into_iter()
             .flatten()
+            .filter(|_| scene.task.question_mode != QuestionMode::Unanswerable)
             .flat_map(|(at, sentence)| facts(&scene.materials[at], sentence))
             .collect(),
         coverage_target: snippet.map(|snippet| snippet.topic_id.clone()).unwrap_or_default(),
         notes_for_assistant: if draft.subject.is_empty() { Vec::new() } else { vec![note] },
+        whole_need: draft.need,
     }
 }
 

@@ -31,6 +31,11 @@ impl<'a> Passage<'a> {
         Self { shown, sentences, terms, titles }
     }
 
+    /// The terms of each sentence.
+    pub(super) fn terms(&self) -> impl Iterator<Item = &BTreeSet<String>> {
+        self.terms.iter()
+    }
+
     /// How much a sentence speaks to a term: wholly when it has it, in part when its heading does.
     fn share(&self, sentence: usize, term: &String) -> f64 {
         match (self.terms[sentence].contains(term), self.titles[sentence].contains(term)) {

@@ -1,9 +1,9 @@
 //! The judge's side: measures of how an answer, its question and its evidence overlap, and the score made of them.
 
-use super::languages::{Language, detect, fill};
+use super::languages::{Language, Template, Words, detect, fill};
 use super::token::terms;
 use crate::domain::reply::JudgeReply;
-use crate::domain::task::{JudgeConversationTask, JudgeEvidence, JudgeTurnTask};
+use crate::domain::task::{JudgeConversationTask, JudgeEvidence, JudgeTurnTask, QuestionMode};
 use std::collections::BTreeSet;
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -11,6 +11,9 @@ use unicode_segmentation::UnicodeSegmentation;
 const MISSING: &str = "MISSING_ASSISTANT_MESSAGE";
 /// Fewest and most words of an answer of sensible length.
 const WORDS: (f64, f64) = (50.0, 160.0);
+/// The scores of an answer that tells nothing of the passages, where that is right and where it tells something.
+const RIGHT: u8 = 9;
+const WRONG: u8 = 3;
 /// Fewest terms of a sentence with content.
 const CONTENT: usize = 3;
 
@@ -34,7 +37,10 @@ struct Measures {
 /// Judges one turn. The score is `10 × (0.30 grounding + 0.25 relevance + 0.25 focus + 0.15 length + 0.05 novelty)`,
 /// rounded; it is 0 for a missing answer.
 pub(super) fn turn(task: &JudgeTurnTask, language: &Language) -> JudgeReply {
-    let question_ok = is_question(&task.judge_user_message, language);
+    let question_ok = is_message(&task.judge_user_message, task.question_mode, language);
+    if let Some(is_right) = does_right(&task.judge_assistant_message, task.question_mode, language) {
+        return of_mode(is_right, &task.judge_reasons, question_ok, language);
+    }
     match measure(&task.judge_user_message, &task.judge_assistant_message, &task.judge_evidence, language) {
         Some(measures) => verdict(&measures, &task.judge_reasons, question_ok, language),
         None => missing(&task.judge_reasons, question_ok, language),
@@ -45,7 +51,18 @@ pub(super) fn turn(task: &JudgeTurnTask, language: &Language) -> JudgeReply {
 /// answers together.
 pub(super) fn conversation(task: &JudgeConversationTask, language: &Language) -> JudgeReply {
     let turns = &task.judge_conversation_turns;
-    let question_ok = !turns.is_empty() && turns.iter().all(|turn| is_question(&turn.user_message, language));
+    let question_ok =
+        !turns.is_empty() && turns.iter().all(|turn| is_message(&turn.user_message, turn.question_mode, language));
+    let right = turns.iter().map(|turn| does_right(&turn.assistant_message, turn.question_mode, language));
+    if right.clone().any(|is_right| is_right == Some(false)) {
+        return of_mode(false, &task.judge_reasons, question_ok, language);
+    }
+    // What is right without evidence is not measured.
+    let turns: Vec<_> =
+        turns.iter().zip(right).filter(|(_, is_right)| is_right.is_none()).map(|(turn, _)| turn).collect();
+    if turns.is_empty() && !task.judge_conversation_turns.is_empty() {
+        return of_mode(true, &task.judge_reasons, question_ok, language);
+    }
     let measured: Vec<Measures> = turns
         .iter()
         .filter_map(|turn| {
@@ -109,9 +126,33 @@ fn novelty(text: &str) -> f64 {
     if triples == 0 { 1.0 } else { distinct.len() as f64 / triples as f64 }
 }
 
-/// Whether a message asks about something in the language of the conversation.
-fn is_question(message: &str, language: &Language) -> bool {
-    message.contains(['?', '؟', '？']) && language.fits(message)
+/// Whether a message asks about something in the language of the conversation, or is of a mode that need not ask.
+fn is_message(message: &str, mode: QuestionMode, language: &Language) -> bool {
+    (mode.may_state() || message.contains(['?', '؟', '？'])) && language.fits(message)
+}
+
+/// Whether an answer does what a message of this mode calls for; none where that is to answer it.
+fn does_right(answer: &str, mode: QuestionMode, language: &Language) -> Option<bool> {
+    let speech = &language.sheet.speech;
+    let words = Words::of(answer);
+    let is_of = |sentences: &[String]| sentences.iter().any(|one| Template::of(one).filled_in(&words).is_some());
+    match mode {
+        QuestionMode::Unanswerable => Some(is_of(&speech.insufficient)),
+        QuestionMode::Underspecified => Some(is_of(&speech.modes.ask_back)),
+        _ => None,
+    }
+}
+
+/// The verdict on an answer that is to tell nothing of the passages.
+fn of_mode(is_right: bool, labels: &[String], question_ok: bool, language: &Language) -> JudgeReply {
+    let modes = &language.sheet.speech.modes;
+    JudgeReply {
+        score: if is_right { RIGHT } else { WRONG },
+        reasons: reasons(&[("hallucinated", !is_right)], labels),
+        notes: if is_right { &modes.right } else { &modes.wrong }.clone(),
+        question_ok,
+        answer_ok: is_right,
+    }
 }
 
 fn verdict(measures: &Measures, labels: &[String], question_ok: bool, language: &Language) -> JudgeReply {
@@ -185,6 +226,7 @@ mod tests {
             judge_evidence: vec![JudgeEvidence { source: "bread.md#chunk0".to_owned(), content: EVIDENCE.to_owned() }],
             judge_reasons: labels.iter().map(|label| (*label).to_owned()).collect(),
             target_language: "en".to_owned(),
+            ..JudgeTurnTask::default()
         };
         turn(&task, find("en").unwrap())
     }

@@ -16,6 +16,7 @@ mod groups;
 mod judge;
 mod languages;
 mod material;
+mod modes;
 mod persona;
 mod scene;
 mod text;

@@ -64,6 +64,16 @@ impl<'a> Scene<'a> {
         !subject.is_empty() && self.recent.iter().any(|asked| asked.contains(&subject))
     }
 
+    /// Whether these words were said before in the conversation.
+    pub(super) fn was_said(&self, words: &str) -> bool {
+        compatible(&self.task.public_conversation_history).contains(&compatible(words))
+    }
+
+    /// The last answer, where there is one in the language.
+    pub(super) fn heard(&self) -> Option<&Material<'a>> {
+        self.heard.as_ref()
+    }
+
     /// A passage with its position, or the last answer when there is none. A question that digs deeper takes one of the
     /// nearest, one that moves on takes one of the others.
     pub(super) fn material(&self, draw: &mut Draw) -> Option<(Option<usize>, &Material<'a>)> {

@@ -1,8 +1,12 @@
 //! How the parts of a question are joined: a lead and what follows it, a heading within a sentence.
 
+use super::draw::Draw;
 use super::groups::{Group, lowered};
 use super::languages::{Language, capitalised};
+use super::scene::Scene;
 use super::token::{Class, meaningful, stem, tokens};
+use crate::domain::Register;
+use unicode_segmentation::UnicodeSegmentation;
 
 /// Most words of a heading that is named within a sentence.
 const WORDS: usize = 5;
@@ -18,6 +22,54 @@ pub(super) fn led(lead: &str, question: &str, language: &Language) -> String {
     };
     let question = if capital { capitalised(question) } else { question.to_owned() };
     if lead.is_empty() { question } else { format!("{lead} {question}") }
+}
+
+/// A message after its lead: with a request added to half of them, or in the register and the length that are asked for.
+pub(super) fn spoken(scene: &Scene<'_>, lead: &str, text: &str, draw: &mut Draw) -> String {
+    let (language, speech) = (scene.language, &scene.language.sheet.speech);
+    if scene.task.register.is_none() && scene.task.words.is_none() {
+        let message = led(lead, text, language);
+        return match draw.pick(&speech.tails).filter(|_| draw.one_in(2)) {
+            Some(tail) => format!("{message} {tail}"),
+            None => message,
+        };
+    }
+    let (register, wanted) = (scene.task.register, scene.task.words.map(usize::from));
+    let count = |text: &str| text.unicode_words().count();
+    let greeting = match register {
+        Some(Register::Chatty) => draw.pick(&speech.chatty),
+        Some(Register::Formal) => draw.pick(&speech.formal),
+        _ => None,
+    };
+    let is_short = register == Some(Register::Terse) || wanted.is_some_and(|words| words <= count(text));
+    let mut message = led(if is_short || greeting.is_some() { "" } else { lead }, text, language);
+    if let Some(greeting) = greeting {
+        message = format!("{greeting} {message}");
+    }
+    let mut tails: Vec<&String> = speech.tails.iter().collect();
+    let wanted = wanted.unwrap_or_default();
+    while register != Some(Register::Terse) && !tails.is_empty() {
+        let tail = tails.remove(draw.below(tails.len()));
+        // As near to the length as whole sentences come.
+        if count(&message) + count(tail) / 2 > wanted {
+            break;
+        }
+        message = format!("{message} {tail}");
+    }
+    if register == Some(Register::Typos) { mistyped(&message, draw) } else { message }
+}
+
+/// A message in small letters, two neighbouring letters of a long word in the wrong order.
+fn mistyped(message: &str, draw: &mut Draw) -> String {
+    const LONG: usize = 5;
+    let message = message.to_lowercase();
+    let words = message.unicode_word_indices().filter(|(_, word)| word.chars().count() >= LONG);
+    let words: Vec<(usize, &str)> = words.filter(|(_, word)| word.chars().all(char::is_alphabetic)).collect();
+    let Some(&(at, word)) = draw.pick(&words) else { return message };
+    let mut letters: Vec<char> = word.chars().collect();
+    let first = 1 + draw.below(letters.len() - 2);
+    letters.swap(first, first + 1);
+    format!("{}{}{}", &message[..at], letters.iter().collect::<String>(), &message[at + word.len()..])
 }
 
 /// A heading as a subject of its own; none where its grammar is not that of a noun group.

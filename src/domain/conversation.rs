@@ -10,7 +10,7 @@ use super::persona::Persona;
 use super::place::{Place, Stage};
 use super::reply::{AssistantReply, JudgeReply, UserReply};
 use super::slot::{Attempt, Rank, Slot, TurnIndex, Wave};
-use super::task::QuestionMode;
+use super::task::{QuestionMode, Register};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
@@ -49,6 +49,12 @@ impl Conversation {
     /// Number of the turn being made.
     pub fn turn_index(&self) -> TurnIndex {
         TurnIndex(self.turns.len() as u16 + 1)
+    }
+
+    /// What the person wants to know in all, where they tell it piece by piece; empty elsewhere and before the first piece.
+    pub fn whole_need(&self) -> &str {
+        let first = self.turns.first().map(|turn| &turn.question).or(self.round.question.as_ref());
+        first.map_or("", |question| &question.reply.whole_need)
     }
 
     /// Questions of it that were rejected as duplicates so far.
@@ -183,6 +189,12 @@ pub struct Question {
     pub raw: Json,
     /// Requests that it took, repairs included.
     pub calls: u32,
+    /// How the person was to write it; none where that was left open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub register: Option<Register>,
+    /// About how many words it was to have; none where that was left open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<u16>,
     /// Further questions of the same reply, in the order in which they take its place where it was asked before. They serve while
     /// the conversation is open, and are written nowhere.
     #[serde(skip)]

@@ -50,7 +50,7 @@ pub use reply::{AssistantReply, JudgeReply, UserReply};
 pub use script::Script;
 pub use settled::SettledConversation;
 pub use slot::{Attempt, LanguageIndex, Numbers, Rank, Shard, Slot, Tick, TurnIndex, Wave};
-pub use task::{QuestionMode, Task};
+pub use task::{QuestionMode, Register, Task};
 pub use tier::Tier;
 pub use tool::{ToolCall, ToolDefinition, made_up_id};
 pub use turns::Turns;

@@ -84,6 +84,9 @@ pub struct UserReply {
     pub coverage_target: String,
     /// Hints for the assistant.
     pub notes_for_assistant: Vec<String>,
+    /// What the user wants to know in all, where this message is the first piece of it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub whole_need: String,
 }
 
 /// The searches the assistant made.

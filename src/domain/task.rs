@@ -5,13 +5,14 @@ use super::reply::{Intent, UserReply};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// How a question relates to what was said before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// How a question relates to what was said before, and what answers it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QuestionMode {
     /// Starts from a given seed question.
     Seeded,
     /// Opens a new subject.
+    #[default]
     Fresh,
     /// Digs deeper into the last answer.
     Followup,
@@ -19,9 +20,39 @@ pub enum QuestionMode {
     Adjacent,
     /// Leaves the subject altogether.
     OffTopic,
+    /// Asks for what is near a passage and not in it: the right answer says so.
+    Unanswerable,
+    /// Leaves open what must be known to answer it: the right answer asks back.
+    Underspecified,
+    /// Tells what an underspecified question left open.
+    Clarification,
+    /// Tells one piece of a need that the messages of the conversation make up together.
+    Sharded,
+    /// Goes on from the last answer in words that only the conversation explains.
+    Nonstandalone,
+    /// Corrects a detail of what the person said, or changes their mind.
+    Correction,
+    /// Doubts the last answer, which may well be right.
+    Challenge,
 }
 
 impl QuestionMode {
+    /// All modes, in the order of their declaration.
+    pub const ALL: [Self; 12] = [
+        Self::Seeded,
+        Self::Fresh,
+        Self::Followup,
+        Self::Adjacent,
+        Self::OffTopic,
+        Self::Unanswerable,
+        Self::Underspecified,
+        Self::Clarification,
+        Self::Sharded,
+        Self::Nonstandalone,
+        Self::Correction,
+        Self::Challenge,
+    ];
+
     /// The name used in prompts and outputs.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -30,6 +61,62 @@ impl QuestionMode {
             Self::Followup => "followup",
             Self::Adjacent => "adjacent",
             Self::OffTopic => "off_topic",
+            Self::Unanswerable => "unanswerable",
+            Self::Underspecified => "underspecified",
+            Self::Clarification => "clarification",
+            Self::Sharded => "sharded",
+            Self::Nonstandalone => "nonstandalone",
+            Self::Correction => "correction",
+            Self::Challenge => "challenge",
+        }
+    }
+
+    /// Whether it is drawn for every question: the others are asked only where `coverage.modes` gives them a share.
+    pub fn is_usual(self) -> bool {
+        matches!(self, Self::Seeded | Self::Fresh | Self::Followup | Self::Adjacent | Self::OffTopic)
+    }
+
+    /// Whether the message goes on from the last exchange, where there is one.
+    pub fn goes_on(self) -> bool {
+        matches!(self, Self::Followup | Self::Adjacent) || self.needs_history()
+    }
+
+    /// Whether the message, where it is not the first, is understood only from what was said before it.
+    pub fn needs_history(self) -> bool {
+        matches!(self, Self::Clarification | Self::Sharded | Self::Nonstandalone | Self::Correction | Self::Challenge)
+    }
+
+    /// Whether the message need not ask anything.
+    pub fn may_state(self) -> bool {
+        self.needs_history() && self != Self::Nonstandalone
+    }
+}
+
+/// In which way a person writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Register {
+    /// As few words as will do.
+    Terse,
+    /// Talkative, with more than is needed.
+    Chatty,
+    /// In haste, with typing errors.
+    Typos,
+    /// Politely, in whole and correct sentences.
+    Formal,
+}
+
+impl Register {
+    /// All registers, in the order of their declaration.
+    pub const ALL: [Self; 4] = [Self::Terse, Self::Chatty, Self::Typos, Self::Formal];
+
+    /// The name used in settings, prompts and outputs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Terse => "terse",
+            Self::Chatty => "chatty",
+            Self::Typos => "typos",
+            Self::Formal => "formal",
         }
     }
 }
@@ -86,6 +173,12 @@ pub struct AskTask {
     pub variety: u64,
     /// Name of the language to write in, such as `French`.
     pub target_language: String,
+    /// What the person wants to know in all, where they tell it piece by piece and have begun to; else empty.
+    pub whole_need: String,
+    /// How the person writes; none where it is not given.
+    pub register: Option<Register>,
+    /// About how many words the message is to have; none where it is not given.
+    pub words: Option<u16>,
     /// How many different questions to write, of which one is asked.
     pub candidates: u16,
 }
@@ -191,6 +284,12 @@ pub struct JudgeTurnTask {
     pub judge_reasons: Vec<String>,
     /// Name of the language of the conversation.
     pub target_language: String,
+    /// What the question was to be: it says what a right answer does.
+    pub question_mode: QuestionMode,
+    /// What the person wants to know in all, where they tell it piece by piece; else empty.
+    pub whole_need: String,
+    /// Whether the turn is the last that the conversation is planned to have.
+    pub is_last: bool,
 }
 
 /// One turn as the judge of a whole conversation sees it.
@@ -206,6 +305,8 @@ pub struct JudgedTurn {
     pub unsupported_numbers: Vec<String>,
     /// What the answer cites that was not retrieved.
     pub unknown_citations: Vec<String>,
+    /// What the question was to be: it says what a right answer does.
+    pub question_mode: QuestionMode,
 }
 
 /// Variables of the judge's prompt for a whole conversation.
@@ -227,4 +328,6 @@ pub struct JudgeConversationTask {
     pub judge_reasons: Vec<String>,
     /// Name of the language of the conversation.
     pub target_language: String,
+    /// What the person wants to know in all, where they tell it piece by piece; else empty.
+    pub whole_need: String,
 }

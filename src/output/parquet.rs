@@ -115,6 +115,8 @@ impl<'a> ConversationColumns<'a> {
             text("run_id"),
             list("unknown_citations", texts()),
             always("provenance", provenance()),
+            text("register"),
+            text("whole_need"),
         ]))
     }
 
@@ -184,6 +186,9 @@ impl<'a> TurnColumns<'a> {
             list("unknown_citations", DataType::Utf8),
             list("provenance", fields(&[place(), used()].concat())),
             list("linked_targets", DataType::Utf8),
+            text("register"),
+            maybe("words_asked", DataType::UInt16),
+            text("whole_need"),
             text("language"),
             maybe_text("source_path"),
             always("tool_calls", DataType::UInt32),

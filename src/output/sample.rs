@@ -6,8 +6,8 @@ use crate::domain::reply::{
 };
 use crate::domain::{
     Acceptance, Answer, AssistantReply, Attempt, Catalogue, ChunkIndex, Conversation, DropReason, Found, Json,
-    Judgement, LanguageIndex, Normalisation, Outcome, Persona, Question, QuestionMode, RejectedAnswer, Scores,
-    SearchHit, Slot, SourceIndex, ToolDefinition, ToolEvent, Turn, UserReply, fixtures,
+    Judgement, LanguageIndex, Normalisation, Outcome, Persona, Question, QuestionMode, Register, RejectedAnswer,
+    Scores, SearchHit, Slot, SourceIndex, ToolDefinition, ToolEvent, Turn, UserReply, fixtures,
 };
 use crate::store::{Run, State};
 use serde_json::json;
@@ -115,6 +115,7 @@ pub(crate) fn sample_conversation() -> Conversation {
     question.seed_topic = "operations".into();
     question.seed_question = "How often are backups taken?".into();
     question.mode = QuestionMode::Seeded;
+    (question.register, question.words) = (Some(Register::Formal), Some(9));
     question.reply.coverage_target = "5f0c-1".into();
     question.used.chunk = Some(ChunkIndex(1));
     question.used.source = Some(SourceIndex(0));

@@ -2,8 +2,8 @@
 
 use super::formats::Format;
 use super::rows::{Parts, Shown, Text, accepted};
-use crate::domain::Turn;
 use crate::domain::reply::{Difficulty, GroundingFact, Intent, ReasoningTrace};
+use crate::domain::{Register, Turn};
 use crate::files::{FilesError, Lines};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -54,6 +54,15 @@ pub struct TurnRow<'a> {
     /// Ids of the further passages that the question needs, in the order of their facts.
     #[serde(default)]
     pub(crate) linked_targets: Vec<String>,
+    /// How the person was to write the message; blank where that was left open.
+    #[serde(default)]
+    pub(crate) register: Text<'a>,
+    /// About how many words the message was to have; none where that was left open.
+    #[serde(default)]
+    pub(crate) words_asked: Option<u16>,
+    /// What the person wants to know in all, where they tell it piece by piece; else blank.
+    #[serde(default)]
+    pub(crate) whole_need: Text<'a>,
 }
 
 impl<'a> TurnRow<'a> {
@@ -96,6 +105,9 @@ impl<'a> TurnRow<'a> {
             unknown_citations: Cow::Borrowed(&turn.answer.unknown_citations),
             provenance: parts.shown(turn),
             linked_targets: question.used.linked.iter().map(|(chunk, _)| parts.catalogue.chunk(*chunk).id).collect(),
+            register: question.register.map_or("", Register::as_str).into(),
+            words_asked: question.words,
+            whole_need: parts.conversation.whole_need().into(),
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use super::coverage::{Documents, Pool};
 use super::draw::{self, Purpose};
+use super::quotas::Quotas;
 use super::seeds::Seed;
-use super::{Asking, Options, modes, passages, personas, seeds, turns};
+use super::{Asking, Options, modes, passages, personas, seeds, turns, words};
 use crate::domain::reply::Intent;
 use crate::domain::text::beginning;
-use crate::domain::{Catalogue, ChunkIndex, Conversation, Passage, Persona, QuestionMode, Slot};
+use crate::domain::{Catalogue, ChunkIndex, Conversation, Passage, Persona, QuestionMode, Register, Slot};
 use rand::{Rng, RngExt};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -49,6 +50,10 @@ pub struct Brief {
     pub passages: usize,
     /// A number drawn for this question.
     pub variety: u64,
+    /// How the person writes; none where that is left open.
+    pub register: Option<Register>,
+    /// About how many words it is to have; none where that is left open.
+    pub words: Option<u16>,
 }
 
 /// The plan of a run. Every answer is a function of the options, the catalogue and the arguments alone, so questions can
@@ -58,6 +63,7 @@ pub struct Plan {
     options: Options,
     catalogue: Arc<Catalogue>,
     documents: Documents,
+    quotas: Quotas,
 }
 
 impl Plan {
@@ -67,7 +73,7 @@ impl Plan {
     /// The plan for a knowledge base.
     pub fn new(options: Options, catalogue: Arc<Catalogue>) -> Self {
         let documents = Documents::of(&catalogue);
-        Self { options, catalogue, documents }
+        Self { options, catalogue, documents, quotas: Quotas::default() }
     }
 
     /// The settings of the plan.
@@ -101,29 +107,40 @@ impl Plan {
     }
 
     fn planned(&self, asking: Asking<'_>, seed: Option<Seed>) -> Brief {
-        let mode = if seed.is_some() { QuestionMode::Seeded } else { modes::drawn(&self.options, &asking) };
+        let last = modes::last_answer(&asking);
+        let given = self.quotas.mode(&self.options, &asking).filter(|_| last.is_some() || asking.turns.is_empty());
+        let seed = seed.filter(|_| given.is_none());
+        let mode = match given {
+            Some(mode) => mode,
+            None if seed.is_some() => QuestionMode::Seeded,
+            None => modes::drawn(&self.options, &asking),
+        };
         let (seed_topic, seed_question) =
             seed.map(|seed| (seed.topic.to_string(), seed.question.to_string())).unwrap_or_default();
-        let last = modes::last_answer(&asking);
         let group = self.documents.group(self.options.coverage.match_language, &asking.language);
         let query = match mode {
             QuestionMode::Seeded if !seed_question.is_empty() => Some(seed_question.as_str()),
             QuestionMode::Seeded => Some(self.options.question.as_str()),
             QuestionMode::Adjacent => last.map(|answer| beginning(answer, SUBJECT)),
-            QuestionMode::Followup | QuestionMode::Fresh | QuestionMode::OffTopic => None,
+            _ => None,
         };
+        let is_opening = asking.turns.is_empty();
         Brief {
             mode,
             query: query.map(str::to_owned),
             seed_topic,
             seed_question,
             pool: match mode {
-                QuestionMode::Seeded | QuestionMode::Followup | QuestionMode::Adjacent => Pool::all(group),
-                QuestionMode::Fresh | QuestionMode::OffTopic => Pool::balanced(&self.options, group, asking),
+                QuestionMode::Seeded => Pool::all(group),
+                QuestionMode::Unanswerable if !is_opening => Pool::all(group),
+                mode if mode.goes_on() && !is_opening => Pool::all(group),
+                _ => Pool::balanced(&self.options, group, asking),
             },
             last_assistant_message: last.map(str::to_owned),
-            angle: self.angle(&asking),
-            passages: if mode == QuestionMode::Seeded { 1 } else { self.linked(&asking) },
+            angle: self.angle(&asking).filter(|_| mode.is_usual()),
+            passages: if mode == QuestionMode::Seeded || !mode.is_usual() { 1 } else { self.linked(&asking) },
+            register: self.quotas.register(&self.options, asking.slot),
+            words: words::drawn(&self.options, &asking),
             variety: draw::stream(self.options.seed, Purpose::Variety, &draw::question(&asking)).next_u64(),
         }
     }
@@ -156,18 +173,27 @@ impl Plan {
     }
 
     /// The passages to show to the question of a brief, most fitting first: a single one, or two where it goes on from the
-    /// last answer. One that digs deeper stays in its document, one that moves on takes from there and from `hits` (what a
+    /// last answer. One that digs deeper stays in its document, one that stays with what was asked keeps its passage, one that moves on takes from there and from `hits` (what a
     /// search with the brief's query found, nearest first), a seeded one from `hits`; else, and where these have none, they
     /// are drawn. Empty only when the knowledge base is.
     pub fn passages(&self, asking: Asking<'_>, brief: &Brief, hits: &[ChunkIndex]) -> Vec<(ChunkIndex, Passage)> {
         let (catalogue, group) = (&self.catalogue, &brief.pool.group);
         let mut chunks = match brief.mode {
-            QuestionMode::Followup => passages::deeper(catalogue, &asking, group),
+            QuestionMode::Followup | QuestionMode::Nonstandalone => passages::deeper(catalogue, &asking, group),
+            QuestionMode::Unanswerable if asking.round.attempt.0 == 0 => passages::deeper(catalogue, &asking, group),
             QuestionMode::Adjacent => passages::beside(catalogue, &asking, group, hits),
             QuestionMode::Seeded => passages::nearest(catalogue, &asking, group, hits),
-            QuestionMode::Fresh | QuestionMode::OffTopic => Vec::new(),
+            QuestionMode::Fresh
+            | QuestionMode::OffTopic
+            | QuestionMode::Unanswerable
+            | QuestionMode::Underspecified => Vec::new(),
+            QuestionMode::Clarification
+            | QuestionMode::Sharded
+            | QuestionMode::Correction
+            | QuestionMode::Challenge => passages::same(catalogue, &asking, group),
         };
-        let goes_on = matches!(brief.mode, QuestionMode::Followup | QuestionMode::Adjacent);
+        let goes_on =
+            matches!(brief.mode, QuestionMode::Followup | QuestionMode::Adjacent | QuestionMode::Nonstandalone);
         let wanted = if goes_on { passages::SHOWN } else { 1 };
         if chunks.is_empty() {
             chunks = passages::drawn(&self.options, catalogue, asking, &brief.pool, wanted);
@@ -286,6 +312,33 @@ mod tests {
             assert_eq!(brief.query.as_deref(), expected, "{:?}", brief.mode);
             assert_eq!(brief.last_assistant_message.as_deref(), Some("answer 3"));
         }
+    }
+
+    #[test]
+    fn a_mode_that_is_given_is_not_drawn_or_seeded() {
+        let only = |mode| {
+            let options = Options { modes: [(mode, 1.0)].into(), ..seeded() };
+            plan(options)
+        };
+        let mut conversation = fixtures::knowing(plan(seeded()).catalogue(), 3, 2);
+        conversation.turns.push(fixtures::turn(crate::domain::TurnIndex(3), Some(ChunkIndex(4))));
+        for mode in [QuestionMode::Challenge, QuestionMode::Correction, QuestionMode::Nonstandalone] {
+            let plan = only(mode);
+            conversation.round.attempt = Attempt(2);
+            let brief = plan.brief(conversation.asking());
+            assert_eq!((brief.mode, brief.angle, brief.passages), (mode, None, 1));
+            let shown: Vec<u32> =
+                plan.passages(conversation.asking(), &brief, &[]).iter().map(|(chunk, _)| chunk.0).collect();
+            let expected = if mode == QuestionMode::Nonstandalone { vec![3, 5] } else { vec![4] };
+            assert_eq!(shown, expected, "{mode:?}");
+        }
+        let opening = fixtures::knowing(plan(seeded()).catalogue(), 3, 0);
+        let brief = only(QuestionMode::Unanswerable).brief(opening.asking());
+        assert_eq!((brief.mode, brief.seed_question.as_str()), (QuestionMode::Unanswerable, ""));
+        assert_eq!(only(QuestionMode::Challenge).brief(opening.asking()).mode, QuestionMode::Seeded);
+        let mut silent = conversation.clone();
+        Arc::make_mut(&mut silent.turns[2]).answer.reply.assistant_message = " ".into();
+        assert_eq!(only(QuestionMode::Challenge).brief(silent.asking()).mode, QuestionMode::Fresh);
     }
 
     #[test]

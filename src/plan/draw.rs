@@ -42,6 +42,10 @@ pub enum Purpose {
     Angle,
     /// Which of the questions of a reply is asked, and which then.
     Candidates,
+    /// Which turns of a block of slots have which mode, and which slots which register.
+    Quotas,
+    /// How many words a message has.
+    Words,
 }
 
 impl Purpose {
@@ -64,6 +68,8 @@ impl Purpose {
             Self::Variety => "variety",
             Self::Angle => "angle",
             Self::Candidates => "candidates",
+            Self::Quotas => "quotas",
+            Self::Words => "words",
         }
     }
 }

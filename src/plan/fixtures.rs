@@ -29,6 +29,8 @@ pub fn options() -> Options {
         },
         user_personas: Vec::new(),
         assistant_personas: Vec::new(),
+        modes: Default::default(),
+        style: Default::default(),
     }
 }
 

@@ -12,18 +12,20 @@ pub(crate) mod fixtures;
 mod modes;
 mod passages;
 pub mod personas;
+mod quotas;
 mod seeds;
 mod topic_forms;
 mod topic_node;
 pub mod topics;
 mod turns;
+mod words;
 
 pub use asking::Asking;
 pub use brief::{Brief, ConversationPlan, Plan};
 pub use error::PlanError;
 
-use crate::domain::{Catalogue, Normalisation, Persona};
-use std::collections::BTreeSet;
+use crate::domain::{Catalogue, Normalisation, Persona, QuestionMode, Register};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Settings of the plan.
@@ -48,6 +50,28 @@ pub struct Options {
     pub user_personas: Vec<Arc<Persona>>,
     /// Who answers; empty when personas are off.
     pub assistant_personas: Vec<Arc<Persona>>,
+    /// `coverage.modes`: shares of modes that are met over the run; empty where all are drawn as ever.
+    pub modes: BTreeMap<QuestionMode, f64>,
+    /// How people are to write.
+    pub style: Style,
+}
+
+/// How people write, beside what their personas say of it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Style {
+    /// `coverage.registers`: shares of the conversations; the persons of the others write as they like.
+    pub registers: BTreeMap<Register, f64>,
+    /// `coverage.words`: how long messages are; as long as the model likes where none.
+    pub words: Option<Words>,
+}
+
+/// How many words messages have: log-normal.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Words {
+    /// Arithmetic mean, 1 or more.
+    pub mean: f64,
+    /// Standard deviation of the logarithm of the count.
+    pub sigma: f64,
 }
 
 /// `run.turns`: how many turns conversations have.

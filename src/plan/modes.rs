@@ -21,8 +21,8 @@ const LATER_TURNS: [(QuestionMode, f64); 4] = [
     (QuestionMode::OffTopic, 0.02),
 ];
 
-/// The mode of the question being asked: fresh after a rejected one; in the first turn seeded when the settings give a
-/// question, else fresh; fresh while nothing was answered; otherwise drawn.
+/// The mode of the question being asked, where no share gives it one: fresh after a rejected one; in the first turn seeded when
+/// the settings give a question, else fresh; fresh while nothing was answered; otherwise drawn from those without a share.
 pub(super) fn drawn(options: &Options, conversation: &Conversation) -> QuestionMode {
     if conversation.round.attempt.0 > 0 {
         return QuestionMode::Fresh;
@@ -34,7 +34,13 @@ pub(super) fn drawn(options: &Options, conversation: &Conversation) -> QuestionM
         return QuestionMode::Fresh;
     }
     let shares = if conversation.turn_index().0 <= 2 { SECOND_TURN } else { LATER_TURNS };
-    picked(shares, draw::stream(options.seed, Purpose::Mode, &draw::question(conversation)).random())
+    let point = draw::stream(options.seed, Purpose::Mode, &draw::question(conversation)).random();
+    let left: Vec<(QuestionMode, f64)> =
+        shares.into_iter().filter(|(mode, _)| !options.modes.contains_key(mode)).collect();
+    match left.len() {
+        0 | 4 => picked(&shares, point),
+        _ => picked(&left, point * left.iter().map(|(_, share)| share).sum::<f64>()),
+    }
 }
 
 /// The assistant's last message, unless it is blank.
@@ -43,14 +49,17 @@ pub(super) fn last_answer(conversation: &Conversation) -> Option<&str> {
     (!message.trim().is_empty()).then_some(message)
 }
 
-fn picked(shares: [(QuestionMode, f64); 4], mut point: f64) -> QuestionMode {
-    for (mode, share) in &shares[..3] {
+/// The mode at a point of the shares laid side by side; the last takes what is left.
+fn picked(shares: &[(QuestionMode, f64)], mut point: f64) -> QuestionMode {
+    let mut last = QuestionMode::Fresh;
+    for (mode, share) in shares {
+        last = *mode;
         if point < *share {
-            return *mode;
+            break;
         }
         point -= share;
     }
-    shares[3].0
+    last
 }
 
 #[cfg(test)]
@@ -77,6 +86,17 @@ mod tests {
                 .sum();
             assert!(deviation < 16.3, "after {turns} turns: {seen:?}");
         }
+    }
+
+    #[test]
+    fn what_has_a_share_is_not_drawn_beside_it() {
+        let modes = [(QuestionMode::Followup, 0.1), (QuestionMode::OffTopic, 0.0), (QuestionMode::Challenge, 0.1)];
+        let options = Options { modes: modes.into(), ..fixtures::options() };
+        let drawn: Vec<_> = (0..1000).map(|index| drawn(&options, &fixtures::conversation(index, 2))).collect();
+        let adjacent = drawn.iter().filter(|mode| **mode == QuestionMode::Adjacent).count();
+        // 0.30 of 0.53, with a standard deviation of 16.
+        assert!((500..632).contains(&adjacent), "{adjacent}");
+        assert!(drawn.iter().all(|mode| matches!(mode, QuestionMode::Adjacent | QuestionMode::Fresh)));
     }
 
     #[test]

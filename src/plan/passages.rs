@@ -69,6 +69,15 @@ pub(super) fn deeper(catalogue: &Catalogue, conversation: &Conversation, group: 
     near
 }
 
+/// The passage that the last question was about, to stay with it; else one to dig deeper into.
+pub(super) fn same(catalogue: &Catalogue, conversation: &Conversation, group: &Group) -> Vec<ChunkIndex> {
+    let last = conversation.turns.last().and_then(|turn| turn.question.used.chunk);
+    match last.filter(|chunk| group.has(catalogue, catalogue.source_of(*chunk))) {
+        Some(chunk) => vec![chunk],
+        None => deeper(catalogue, conversation, group),
+    }
+}
+
 /// Passages to move on to: first unused ones of the document that the last turn was about, then the nearest of `hits` in
 /// other documents of the group.
 pub(super) fn beside(

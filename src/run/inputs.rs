@@ -301,6 +301,8 @@ impl Sources {
             coverage: plan::CoverageOptions { normalisation, ..plan.coverage },
             user_personas: self.personas.user.clone(),
             assistant_personas: self.personas.assistant.clone(),
+            modes: plan.modes.clone(),
+            style: plan.style.clone(),
         }
     }
 

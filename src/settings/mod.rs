@@ -7,6 +7,7 @@
 //! Everything wrong is reported together, each with its place; what is known but not built yet is refused.
 
 mod agents;
+mod asking;
 mod capabilities;
 mod check;
 mod choices;
@@ -43,7 +44,7 @@ pub use error::{Problems, SettingsError};
 pub use reference::{Described, reference};
 pub use shard::{folder_of_rest, folder_of_shards};
 
-use crate::domain::Agents;
+use crate::domain::{Agents, QuestionMode};
 use crate::knowledge;
 use crate::output;
 use crate::output::logs::LogLevel;
@@ -294,6 +295,10 @@ pub struct PlanSettings {
     pub personas: PersonaSource,
     /// Which documents to ask about.
     pub coverage: plan::CoverageOptions,
+    /// Shares of question modes that are met over the run.
+    pub modes: BTreeMap<QuestionMode, f64>,
+    /// How people are to write.
+    pub style: plan::Style,
 }
 
 /// Where seed topics come from.

@@ -1,6 +1,7 @@
 //! From merged values to settings: what the keys mean together.
 
 use super::agents::{self, ROLES, agent};
+use super::asking;
 use super::choices::{CoverageMode, JudgeMode, OnFail, ReplyForm, Trace, TurnMode};
 use super::cluster::cluster;
 use super::error::Diagnostics;
@@ -146,9 +147,10 @@ fn resume(flag: Option<&Resume>, values: &Values, report: &mut Diagnostics) -> O
 }
 
 fn plan(values: &Values, folders: &Folders, report: &mut Diagnostics) -> PlanSettings {
+    let turns = turns(values, report);
     PlanSettings {
         seed: values.get(keys::SEED),
-        turns: turns(values, report),
+        turns,
         question: values.get(keys::QUESTION).trim().to_owned(),
         topics_variant: values.get(keys::TOPICS_VARIANT).trim().to_owned(),
         topics_probability: values.get(keys::TOPICS_PROBABILITY),
@@ -164,6 +166,8 @@ fn plan(values: &Values, folders: &Folders, report: &mut Diagnostics) -> PlanSet
             normalisation: values.get(keys::NORMALISATION),
             candidates: values.get(keys::QUESTION_CANDIDATES),
         },
+        modes: asking::modes(values, &turns, report),
+        style: asking::style(values, report),
     }
 }
 

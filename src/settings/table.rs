@@ -5,6 +5,7 @@
 //! former names. Defaults and explanations are in `config/default.yaml`, which has exactly these keys. A key that
 //! nobody asks for does not compile, but for those of features that do not exist yet, which have no name.
 
+use super::asking::recorded;
 use super::choices::{
     CoverageMode, JudgeMode, OnFail, ReplyForm, RerankerBackend, ServiceTier, StoreBackend, Trace, TurnMode,
 };
@@ -12,9 +13,8 @@ use super::cluster::{ClusterBackend, Launcher};
 use super::keys::{Choice, Key, Limit};
 use super::types::{Endpoints, Mapping, OneOf, Setting, Text, Texts, word_of};
 use super::{Settings, digest, sources};
-use crate::domain::Agent;
-use crate::domain::Normalisation;
 use crate::domain::task::RetrievalMode;
+use crate::domain::{Agent, Normalisation, QuestionMode, Register};
 use crate::knowledge;
 use crate::knowledge::embeddings::{Backend, Device};
 use crate::output::logs::LogLevel;
@@ -309,6 +309,14 @@ keys! {
         env(&["REQUIRE_RETRIEVAL"]);
     QUESTION_CANDIDATES: u16 = fixed("coverage.candidates", |s| optional(Some(s.plan.coverage.candidates).filter(|count| *count > 1))),
         limit(Limit::between(1.0, 16.0));
+    MODES: Mapping = fixed("coverage.modes", |s| recorded(&s.plan.modes, QuestionMode::as_str));
+    REGISTERS: Mapping = fixed("coverage.registers", |s| recorded(&s.plan.style.registers, Register::as_str));
+    WORDS_MEAN: Option<f64> = fixed(
+        "coverage.words.mean", |s| s.plan.style.words.map(|words| words.mean.to_string()).unwrap_or_default()
+    ), limit(Limit::between(1.0, 400.0));
+    WORDS_SIGMA: f64 = fixed(
+        "coverage.words.sigma", |s| s.plan.style.words.map(|words| words.sigma.to_string()).unwrap_or_default()
+    ), limit(Limit::between(0.0, 3.0));
 }
 
 keys! {

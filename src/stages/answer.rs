@@ -181,8 +181,8 @@ impl Responder {
             let history = &exchanged(&conversation.turns);
             let rejected = &conversation.round.rejected;
             let assistant = &conversation.assistant_persona.rendered();
-            let answered =
-                Answered { message, assistant, question: asked, history, rejected, quotes: &grounded.quotes, passages };
+            let (mode, quotes) = (question.mode, grounded.quotes.as_slice());
+            let answered = Answered { message, assistant, question: asked, history, rejected, mode, quotes, passages };
             self.checks.answer(&answered, &request.schema, &Language::of(&conversation.language))?;
             Ok(grounded)
         })

@@ -91,31 +91,33 @@ impl Ask {
         }
         let (brief, hits) = self.brief(asking).await?;
         let shown = self.shown(asking, &brief, &hits).await?;
+        let mode = brief.mode;
+        let begins_need = mode == QuestionMode::Sharded && conversation.turns.is_empty();
         let (task, count) = (self.task(asking, &brief, &shown), self.candidates(&brief));
         let schema = match (&self.options.text, count) {
             (Some(_), _) => ReplySchema::text(),
-            (None, 1) => schemas::user_schema(shown.nameable()),
+            (None, 1) => schemas::user_schema(shown.nameable(), begins_need),
             (None, _) => schemas::candidates_schema(shown.nameable(), count),
         };
         let history = exchanged(&conversation.turns);
         let (language, person) = (Language::of(&conversation.language), conversation.user_persona.rendered());
         let place = (conversation, Stage::Ask);
         let request = request(&self.prompts, AGENT, place, &history, task, schema.clone())?;
+        let asked = |message: &str, need: Option<&str>| {
+            let asked = Asked { message, person: &person, passages: &shown.passages, history: &history, mode, need };
+            self.checks.question(&asked, &schema, &language)
+        };
         if let Some(end) = &self.options.text {
             let said = plain::said(&*self.model, request, end, |said| {
-                let Some(message) = said else { return self.may_end(conversation) };
-                let asked = Asked { message, person: &person, passages: &shown.passages, history: &history };
-                self.checks.question(&asked, &schema, &language)
+                said.map_or_else(|| self.may_end(conversation), |message| asked(message, None))
             });
             let (made, about) = self.found(conversation.place(Stage::Ask), said.await?, shown).await?;
             return Ok(self.question(asking, brief, &about, made, &history));
         }
         let made = exchange(&*self.model, AGENT, request, |object| {
             candidates::usable(object, shown.nameable(), count, |reply| {
-                let message = reply.user_message.as_str();
-                let asked = Asked { message, person: &person, passages: &shown.passages, history: &history };
-                self.checks.question(&asked, &schema, &language)?;
-                Ok(self.grounded(reply, &shown))
+                asked(reply.user_message.as_str(), begins_need.then_some(reply.whole_need.as_str()))?;
+                Ok(self.grounded(reply, &shown, mode))
             })
         });
         Ok(self.question(asking, brief, &shown, made.await?, &history))
@@ -190,13 +192,19 @@ impl Ask {
             angle: brief.angle,
             variety: brief.variety,
             target_language: Language::of(&conversation.language).name.to_string(),
+            whole_need: conversation.whole_need().to_owned(),
+            register: brief.register,
+            words: brief.words,
             candidates: self.candidates(brief),
         })
     }
 
     /// The reply with the passage that its question is about. Small models name one and ask about another: where one of the
-    /// others is clearly nearer, it is that one. One that needs all of them builds on each.
-    fn grounded(&self, reply: UserReply, shown: &Shown) -> UserReply {
+    /// others is clearly nearer, it is that one. One that needs all of them builds on each, one that none answers on no fact.
+    fn grounded(&self, reply: UserReply, shown: &Shown, mode: QuestionMode) -> UserReply {
+        if mode == QuestionMode::Unanswerable {
+            return UserReply { grounding_facts: Vec::new(), ..reply };
+        }
         if shown.linked {
             return UserReply { grounding_facts: shown.passages.iter().map(reply::fact).collect(), ..reply };
         }

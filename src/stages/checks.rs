@@ -6,7 +6,7 @@ use super::faults::{self, PromptText};
 use super::history::Exchanged;
 use super::language;
 use super::prompts::{BEGIN, Prompts};
-use crate::domain::{Language, Passage, RejectedAnswer, ToolDefinition};
+use crate::domain::{Language, Passage, QuestionMode, RejectedAnswer, ToolDefinition};
 use crate::llm::ReplySchema;
 
 /// The checks of a run.
@@ -26,6 +26,10 @@ pub(super) struct Asked<'a> {
     pub passages: &'a [Passage],
     /// What was said before in the conversation.
     pub history: &'a [Exchanged<'a>],
+    /// What kind of message it was to be.
+    pub mode: QuestionMode,
+    /// The whole of what the person wants to know, where the message is to be the first piece of it.
+    pub need: Option<&'a str>,
 }
 
 /// An answer with what it is checked against.
@@ -40,6 +44,8 @@ pub(super) struct Answered<'a> {
     pub history: &'a [Exchanged<'a>],
     /// Answers to the same question that were rejected.
     pub rejected: &'a [RejectedAnswer],
+    /// What kind of message the question was to be.
+    pub mode: QuestionMode,
     /// What it quotes as evidence.
     pub quotes: &'a [String],
     /// The passages that were retrieved for it.
@@ -61,15 +67,20 @@ impl Checks {
         schema: &ReplySchema,
         target: &Language,
     ) -> Result<(), ReplyError> {
-        let Asked { message, person, passages, history } = asked;
+        let Asked { message, person, passages, history, mode, need } = asked;
         let texts = texts(passages);
+        let before: Vec<&str> = history.iter().map(|(_, asked, _)| asked.reply.user_message.as_str()).collect();
+        let stated =
+            || if mode.may_state() { faults::piece(message, &texts) } else { faults::statement(message, &texts) };
         let found = faults::placeholder(message, &schema.schema)
             .or_else(|| faults::wordless(message))
             .or_else(|| faults::refusal(message))
             .or_else(|| self.prompts.found_in(message))
             .or_else(|| faults::description(message, person, &texts))
             .or_else(|| faults::told_before(message, &answers(history)))
-            .or_else(|| faults::statement(message, &texts))
+            .or_else(stated)
+            .or_else(|| faults::repeated(message, if mode.needs_history() { &before } else { &[] }))
+            .or_else(|| need.and_then(|need| faults::no_whole(need, message)))
             .or_else(|| faults::mentions_material(message, &texts));
         found.map_or(Ok(()), |detail| Err(ReplyError::Content(detail)))?;
         in_language("user_message", message, target)
@@ -82,7 +93,9 @@ impl Checks {
         schema: &ReplySchema,
         target: &Language,
     ) -> Result<(), ReplyError> {
-        let Answered { message, assistant, question, history, rejected, quotes, passages } = answer;
+        let Answered { message, assistant, question, history, rejected, mode, quotes, passages } = answer;
+        // That something is not known can be said in the same words twice.
+        let given = if *mode == QuestionMode::Unanswerable { Vec::new() } else { answers(history) };
         let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
         let known: Vec<&str> = texts(passages).into_iter().chain([*question]).collect();
         let found = faults::placeholder(message, &schema.schema)
@@ -90,7 +103,7 @@ impl Checks {
             .or_else(|| faults::heading(message, passages.iter().map(|passage| &*passage.title)))
             .or_else(|| faults::self_description(message, assistant, &known))
             .or_else(|| faults::unfinished(message))
-            .or_else(|| faults::answers_again(message, &answers(history)))
+            .or_else(|| faults::answers_again(message, &given))
             .or_else(|| faults::unchanged(message, &rejected_answers(rejected)))
             .or_else(|| self.prompts.found_in(message))
             .or_else(|| faults::names_tool(message, &self.tools))
@@ -126,7 +139,64 @@ fn in_language(field: &str, message: &str, target: &Language) -> Result<(), Repl
 mod tests {
     use super::*;
     use crate::stages::PromptOptions;
+    use crate::stages::history::exchanged;
+    use crate::stages::script::{passages, turn};
     use serde_json::Value;
+
+    #[test]
+    fn what_a_message_must_be_depends_on_its_mode() {
+        let checks = Checks::new(&Prompts::load(&PromptOptions::default()).unwrap(), &[]);
+        let schema = ReplySchema::new("any", Value::Null);
+        let passage = Passage { text: "The tea is dried soon after it is picked by the pickers.".into(), ..passage() };
+        let turns = [turn(1, "Is it the second?", "Yes, it is the second.")];
+        let history = exchanged(&turns);
+        let said = |message: &str, mode, need: Option<&str>| {
+            let passages = std::slice::from_ref(&passage);
+            let asked = Asked { message, person: "", passages, history: &history, mode, need };
+            checks.question(&asked, &schema, &Language::of("en")).map_err(|error| format!("{error:?}"))
+        };
+        use QuestionMode::{Challenge, Clarification, Correction, Fresh, Nonstandalone, Sharded};
+        for (message, mode, is_fine) in [
+            ("No, the first.", Fresh, false),
+            ("No, the first.", Nonstandalone, false),
+            ("No, the first.", Correction, true),
+            ("I doubt it.", Challenge, true),
+            ("Green tea.", Clarification, true),
+            ("And the first?", Nonstandalone, true),
+            ("is it the SECOND?", Nonstandalone, false),
+            ("The tea is dried soon after it is picked.", Clarification, false),
+        ] {
+            assert_eq!(said(message, mode, None).is_ok(), is_fine, "{mode:?}: {message}");
+        }
+        for (need, is_fine) in [("", false), ("Tea.", false), ("Which tea for a cold night in winter?", true)] {
+            assert_eq!(said("I need tea.", Sharded, Some(need)).is_ok(), is_fine, "{need}");
+        }
+    }
+
+    #[test]
+    fn that_nothing_is_known_can_be_said_twice() {
+        let checks = Checks::new(&Prompts::load(&PromptOptions::default()).unwrap(), &[]);
+        let schema = ReplySchema::new("any", Value::Null);
+        let turns = [turn(1, "Who found it?", "The sources do not tell who it was.")];
+        let history = exchanged(&turns);
+        for (mode, is_fine) in [(QuestionMode::Unanswerable, true), (QuestionMode::Followup, false)] {
+            let answered = Answered {
+                message: "The sources do not tell who it was.",
+                assistant: "",
+                question: "Who lost it?",
+                history: &history,
+                rejected: &[],
+                mode,
+                quotes: &[],
+                passages: &[],
+            };
+            assert_eq!(checks.answer(&answered, &schema, &Language::of("en")).is_ok(), is_fine, "{mode:?}");
+        }
+    }
+
+    fn passage() -> Passage {
+        passages().remove(0)
+    }
 
     #[test]
     fn what_models_are_told_is_no_answer() {
@@ -139,6 +209,7 @@ mod tests {
                 question: "Why?",
                 history: &[],
                 rejected: &[],
+                mode: QuestionMode::Fresh,
                 quotes: &[],
                 passages: &[],
             };

@@ -87,6 +87,9 @@ impl Judge {
             unknown_citations: answer.unknown_citations.clone(),
             judge_reasons: self.options.reasons.clone(),
             target_language: Language::of(&conversation.language).name.to_string(),
+            question_mode: question.mode,
+            whole_need: conversation.whole_need().to_owned(),
+            is_last: turn_index == conversation.target_turns,
         }))
     }
 
@@ -108,6 +111,7 @@ impl Judge {
                 judge_conversation_evidence: self.evidence(&turns),
                 judge_reasons: self.options.reasons.clone(),
                 target_language: Language::of(&conversation.language).name.to_string(),
+                whole_need: conversation.whole_need().to_owned(),
             })
         })
     }
@@ -191,6 +195,7 @@ fn judged((turn_index, question, answer): &Exchanged<'_>) -> JudgedTurn {
         assistant_message: said(&answer.reply.assistant_message),
         unsupported_numbers: answer.unsupported_numbers.clone(),
         unknown_citations: answer.unknown_citations.clone(),
+        question_mode: question.mode,
     }
 }
 

@@ -32,6 +32,7 @@ pub(super) fn user(object: &Object, shown: &[Passage]) -> Result<UserReply, Stri
         grounding_facts: target.map(fact).into_iter().collect(),
         coverage_target: target.map(|passage| passage.topic_id.clone()).unwrap_or_default(),
         notes_for_assistant: texts(object.get("notes_for_assistant")),
+        whole_need: text(object.get("whole_need")).trim().to_owned(),
     })
 }
 

@@ -181,13 +181,18 @@ impl Retrieved {
     }
 }
 
-/// What to search for: the question; where it goes on from the last exchange, also what the last question was about; and
+/// What to search for: the question; where it goes on from the last exchange, also what the last question was about, or where
+/// it is a piece of a need, the pieces before it; and
 /// where it is about a passage in another language, also the words of that passage's headings or beginning, because words of
 /// one language find none of another.
 fn query(index: &Index, conversation: &Conversation, question: &Question) -> String {
     let asked = question.reply.user_message.as_str();
-    let goes_on = matches!(question.mode, QuestionMode::Followup | QuestionMode::Adjacent);
-    let last = conversation.turns.last().filter(|_| goes_on).map(|turn| turn.question.reply.user_message.as_str());
+    let told = match question.mode {
+        QuestionMode::Sharded => conversation.turns.as_slice(),
+        mode if mode.goes_on() => &conversation.turns[conversation.turns.len().saturating_sub(1)..],
+        _ => &[],
+    };
+    let told = told.iter().map(|turn| turn.question.reply.user_message.as_str());
     let catalogue = index.catalogue();
     let foreign = question.used.chunk.map(|chunk| catalogue.chunk(chunk)).filter(|chunk| {
         let own = catalogue.source(chunk.source).language.as_ref();
@@ -197,7 +202,7 @@ fn query(index: &Index, conversation: &Conversation, question: &Question) -> Str
     let about = foreign.map(|chunk| format!("{} {}", chunk.context, chunk.text));
     let mut words = index.telling_words(asked);
     let known = words.len();
-    for text in [last, about.as_deref()].into_iter().flatten() {
+    for text in told.chain(about.as_deref()) {
         let new: Vec<_> = index.telling_words(text).into_iter().filter(|word| !words.contains(word)).collect();
         words.extend(new.into_iter().take(BORROWED));
     }
@@ -266,7 +271,7 @@ mod tests {
             let conversation = Conversation { language: language.into(), ..conversation.clone() };
             query(&INDEX, &conversation, &question)
         };
-        for mode in [QuestionMode::Followup, QuestionMode::Adjacent] {
+        for mode in QuestionMode::ALL.into_iter().filter(|mode| mode.goes_on()) {
             assert_eq!(query(mode, None, "en"), "And how is it dried then? long black tea oxidise");
         }
         assert_eq!(query(QuestionMode::Fresh, None, "en"), "And how is it dried then?");
@@ -275,6 +280,12 @@ mod tests {
         assert_eq!(query(QuestionMode::Fresh, chunk, "en"), "And how is it dried then?");
         let foreign = query(QuestionMode::Fresh, chunk, "fr");
         assert!(foreign.contains(" green ") && foreign.contains("leaves"), "{foreign}");
+        conversation.turns.push(turn(2, "With milk?", "Rarely."));
+        let pieces = |mode| {
+            let question = Question { mode, ..question("And how is it dried then?") };
+            super::query(&INDEX, &conversation, &question)
+        };
+        assert!(pieces(QuestionMode::Sharded).contains("black") && !pieces(QuestionMode::Correction).contains("black"));
     }
 
     #[tokio::test]

@@ -8,21 +8,25 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The form of the user model's reply about these passages.
-pub(super) fn user_schema(shown: &[Passage]) -> ReplySchema {
-    schema("user_reply", user_properties(shown))
+/// The form of the user model's reply about these passages; `begins_need` asks for the whole of what is told piece by piece too.
+pub(super) fn user_schema(shown: &[Passage], begins_need: bool) -> ReplySchema {
+    let need = begins_need.then(|| ("whole_need", json!({ "type": "string" })));
+    schema("user_reply", user_properties(shown, need))
 }
 
 /// The form of its reply with so many questions about these passages.
 pub(super) fn candidates_schema(shown: &[Passage], count: u16) -> ReplySchema {
-    let one = object(user_properties(shown).chain([("probability", json!({ "type": "number" }))]));
+    let one = object(user_properties(shown, None).chain([("probability", json!({ "type": "number" }))]));
     let list = json!({ "type": "array", "items": one, "minItems": count, "maxItems": count });
     schema("user_candidates", [("candidates", list)])
 }
 
-fn user_properties(shown: &[Passage]) -> impl Iterator<Item = (&'static str, Value)> {
+fn user_properties(
+    shown: &[Passage],
+    need: Option<(&'static str, Value)>,
+) -> impl Iterator<Item = (&'static str, Value)> {
     let target = (!shown.is_empty()).then(|| ("coverage_target", json!({ "enum": labels(shown) })));
-    target.into_iter().chain([
+    target.into_iter().chain(need).chain([
         ("user_message", json!({ "type": "string" })),
         ("intent", json!({ "enum": Intent::ALL })),
         ("difficulty", json!({ "enum": Difficulty::ALL })),
@@ -97,11 +101,12 @@ mod tests {
         let keys = |schema: &ReplySchema| -> Vec<String> {
             schema.schema["properties"].as_object().unwrap().keys().cloned().collect()
         };
-        let asked = user_schema(&passages());
+        let asked = user_schema(&passages(), false);
         assert_eq!(keys(&asked), ["coverage_target", "user_message", "intent", "difficulty"]);
         assert_eq!(asked.schema["properties"]["coverage_target"], json!({"enum": ["P1", "P2", "P3"]}));
         assert_eq!(asked.schema["properties"]["intent"]["enum"][1], "how_to");
-        assert_eq!(keys(&user_schema(&[])), ["user_message", "intent", "difficulty"]);
+        assert_eq!(keys(&user_schema(&[], false)), ["user_message", "intent", "difficulty"]);
+        assert_eq!(keys(&user_schema(&[], true)), ["whole_need", "user_message", "intent", "difficulty"]);
         let several = candidates_schema(&passages(), 4);
         let list = &several.schema["properties"]["candidates"];
         assert_eq!((&list["minItems"], &list["maxItems"]), (&json!(4), &json!(4)));

@@ -64,6 +64,8 @@ fn options() -> Options {
             normalisation: Normalisation::Full,
             candidates: 1,
         },
+        modes: Default::default(),
+        style: Default::default(),
         user_personas: Vec::new(),
         assistant_personas: Vec::new(),
     }

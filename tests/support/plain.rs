@@ -30,6 +30,7 @@ pub fn user_reply(text: &str) -> UserReply {
         grounding_facts: vec![],
         coverage_target: String::new(),
         notes_for_assistant: vec![],
+        whole_need: String::new(),
     }
 }
 
@@ -47,6 +48,8 @@ pub fn question(text: &str, used: Used) -> Question {
         raw: serde_json::Value::Null.into(),
         calls: 1,
         candidates: vec![],
+        register: None,
+        words: None,
     }
 }
 

@@ -1,8 +1,10 @@
 //! The languages of the built-in model: which there are, which one a text is in, and what their sheets hold.
 
 mod sheet;
+mod template;
 
 pub(super) use sheet::Sheet;
+pub(super) use template::{Template, Words};
 
 use super::token::{Class, folded};
 use crate::domain::yaml::{self, Dialect};
@@ -76,6 +78,8 @@ pub(super) struct Language {
     vague: HashSet<&'static str>,
     pointers: HashSet<&'static str>,
     frame: HashSet<String>,
+    /// What is said in the modes that have shares, ready to be told again.
+    templates: Vec<(&'static str, Template)>,
 }
 
 impl Language {
@@ -97,6 +101,7 @@ impl Language {
             vague: grammar.vague.split_whitespace().collect(),
             pointers: grammar.pointers.split_whitespace().collect(),
             frame: HashSet::new(),
+            templates: sheet.speech.modes.templates().map(|text| (text, Template::of(text))).collect(),
         };
         language.frame = sheet.speech.said().flat_map(|said| super::token::terms(said, &language)).collect();
         language
@@ -138,7 +143,7 @@ impl Language {
     /// Terms of a text, less those of the model's own turns of phrase unless nothing else is left.
     pub(super) fn subject(&self, text: &str) -> Vec<(String, String)> {
         let (own, subject): (Vec<_>, Vec<_>) =
-            super::token::meaningful(text, self).partition(|(_, term)| self.frames(term));
+            super::token::meaningful(&self.bare(text), self).partition(|(_, term)| self.frames(term));
         if subject.is_empty() { own } else { subject }
     }
 

@@ -110,6 +110,68 @@ pub struct Speech {
     pub verdict: String,
     /// The judge's remark on a missing answer.
     pub missing: String,
+    /// What is said in the modes that have shares.
+    pub modes: Modes,
+    /// Sentences before the message of somebody talkative.
+    pub chatty: Vec<String>,
+    /// Sentences before the message of somebody formal.
+    pub formal: Vec<String>,
+}
+
+/// What is said in the modes that have shares: messages are made about `{a}`, and told by the words around it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Modes {
+    /// Ask for what hardly any text tells.
+    pub unanswerable: Vec<String>,
+    /// Leave open which case is meant.
+    pub underspecified: Vec<String>,
+    /// Tell which case was meant.
+    pub clarification: Vec<String>,
+    /// Go on from the last answer in few words.
+    pub nonstandalone: Vec<String>,
+    /// Take back what was asked, for something else.
+    pub correction: Vec<String>,
+    /// Doubt the last answer.
+    pub challenge: Vec<String>,
+    /// All of a need that is told piece by piece (`{a}`, and a list of details `{b}`).
+    pub need: String,
+    /// The first piece of a need.
+    pub first_piece: Vec<String>,
+    /// A further piece of it.
+    pub piece: String,
+    /// All that is left of it.
+    pub last_piece: String,
+    /// A piece where nothing is left.
+    pub no_more: String,
+    /// Answers that ask back (`{x}`).
+    pub ask_back: Vec<String>,
+    /// First words of an answer that stands by the last one.
+    pub stand: Vec<String>,
+    /// The reasoning where no passage tells what is asked.
+    pub untold: String,
+    /// The reasoning where a question leaves open what is meant.
+    pub open: String,
+    /// The judge's remark on an answer that does what its message calls for.
+    pub right: String,
+    /// The judge's remark on one that does not.
+    pub wrong: String,
+}
+
+impl Modes {
+    /// Those of messages, with one thing to fill in.
+    pub fn templates(&self) -> impl Iterator<Item = &str> {
+        let lists = [
+            &self.unanswerable,
+            &self.underspecified,
+            &self.clarification,
+            &self.nonstandalone,
+            &self.correction,
+            &self.challenge,
+            &self.first_piece,
+        ];
+        lists.into_iter().flatten().chain([&self.last_piece, &self.piece]).map(String::as_str)
+    }
 }
 
 /// Sentences of the reasoning trace.

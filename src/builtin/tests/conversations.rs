@@ -75,6 +75,7 @@ fn a_conversation_is_judged_as_a_whole() {
             assistant_message,
             unsupported_numbers: Vec::new(),
             unknown_citations: Vec::new(),
+            question_mode: QuestionMode::Fresh,
         });
         let task = JudgeConversationTask {
             judge_turn_count: turns.len(),

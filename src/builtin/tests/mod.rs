@@ -2,6 +2,7 @@
 
 mod answers;
 mod conversations;
+mod modes;
 mod passages;
 mod questions;
 
@@ -79,6 +80,9 @@ fn ask_task(code: &str, mode: QuestionMode, snippets: Vec<Passage>, variety: u64
         variety,
         target_language: code.to_owned(),
         candidates: 1,
+        whole_need: String::new(),
+        register: None,
+        words: None,
     }
 }
 

@@ -126,6 +126,8 @@ fn turn(
         raw: qa_raw.clone().into_owned(),
         calls: state.calls.0,
         candidates: Vec::new(),
+        register: payload.register,
+        words: payload.words_asked,
     };
     let tool_events: Vec<ToolEvent> = called.collect();
     let mut found = |found: &FoundState| match found {

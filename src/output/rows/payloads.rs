@@ -4,7 +4,7 @@ use super::json::{Text, or_empty};
 use super::provenance::{Shown, shown};
 use super::results::Called;
 use crate::domain::{
-    Acceptance, AssistantReply, Catalogue, Conversation, Json, JudgeReply, Judgement, Turn, UserReply,
+    Acceptance, AssistantReply, Catalogue, Conversation, Json, JudgeReply, Judgement, Register, Turn, UserReply,
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -32,6 +32,12 @@ pub struct TurnPayload<'a> {
     /// What was retrieved, in the order of the numbers; the first documents of format 2 do not have it.
     #[serde(default)]
     pub(crate) provenance: Vec<Shown<'a>>,
+    /// How the person was to write the message; left out where that was left open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) register: Option<Register>,
+    /// About how many words the message was to have; left out where that was left open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) words_asked: Option<u16>,
 }
 
 impl<'a> TurnPayload<'a> {
@@ -53,6 +59,8 @@ impl<'a> TurnPayload<'a> {
             judge_accepted: turn.judgement.as_ref().map(accepted),
             unknown_citations: Cow::Borrowed(&turn.answer.unknown_citations),
             provenance: shown(&turn.answer, catalogue),
+            register: turn.question.register,
+            words_asked: turn.question.words,
         }
     }
 }

@@ -5,7 +5,7 @@ use super::json::{Text, or_empty};
 use super::provenance::{Provenance, whole};
 use super::{Parts, Personas, accepted};
 use crate::domain::reply::{Difficulty, GroundingFact, Intent, ReasoningTrace};
-use crate::domain::{JudgeReply, Turn};
+use crate::domain::{JudgeReply, Register, Turn};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -36,6 +36,10 @@ pub struct Metadata<'a> {
     pub(crate) run_id: Text<'a>,
     pub(crate) unknown_citations: Vec<Cow<'a, [String]>>,
     pub(crate) provenance: Provenance<'a>,
+    #[serde(default)]
+    pub(crate) register: Text<'a>,
+    #[serde(default)]
+    pub(crate) whole_need: Text<'a>,
 }
 
 impl<'a> Metadata<'a> {
@@ -69,6 +73,8 @@ impl<'a> Metadata<'a> {
             run_id: (&*parts.facts.run_id).into(),
             unknown_citations: answers().map(|answer| Cow::Borrowed(&*answer.unknown_citations)).collect(),
             provenance: whole(parts.turns.iter().map(|turn| turn.provenance.clone())),
+            register: questions().find_map(|question| question.register).map_or("", Register::as_str).into(),
+            whole_need: conversation.whole_need().into(),
         }
     }
 }

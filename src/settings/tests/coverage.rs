@@ -59,6 +59,11 @@ fn a_text_is_one_question_and_needs_an_end() {
             "candidates: 4",
             "`coverage.candidates` is 4, but with `llm.agents.user.reply: text` a reply is one message: set it to 1",
         ),
+        (
+            ", reply: text",
+            "modes: {sharded: 0.1}",
+            "`coverage.modes.sharded` needs the whole need, which a plain text does not tell",
+        ),
         (", reply: prose", "", "`llm.agents.user.reply`"),
     ] {
         let error = asks(user, coverage).unwrap_err();

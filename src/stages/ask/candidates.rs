@@ -2,7 +2,7 @@
 
 use super::super::exchange::{ReplyError, Usable};
 use super::super::faults;
-use super::super::history::Exchanged;
+use super::super::history::{Exchanged, with_history};
 use super::super::lenient::text;
 use super::super::reply;
 use super::{Ask, Shown};
@@ -16,9 +16,12 @@ type Object = Map<String, Value>;
 pub(super) type Likely = (UserReply, f64);
 
 impl Ask {
-    /// How many questions a reply holds. What a seed asks is one.
+    /// How many questions a reply holds. What a seed asks is one, and what tells of a need.
     pub(super) fn candidates(&self, brief: &Brief) -> u16 {
-        if brief.mode == QuestionMode::Seeded { 1 } else { self.plan.options().coverage.candidates }
+        match brief.mode {
+            QuestionMode::Seeded | QuestionMode::Sharded | QuestionMode::Clarification => 1,
+            _ => self.plan.options().coverage.candidates,
+        }
     }
 
     /// The question, with those that are left of its reply.
@@ -30,10 +33,14 @@ impl Ask {
         made: Usable<Vec<Likely>>,
         history: &[Exchanged<'_>],
     ) -> Question {
-        let before: Vec<&str> = history.iter().map(|(_, asked, _)| asked.reply.user_message.as_str()).collect();
+        let before: Vec<&str> = match brief.mode.needs_history() {
+            true => Vec::new(),
+            false => history.iter().map(|(_, asked, _)| asked.reply.user_message.as_str()).collect(),
+        };
         let probabilities: Vec<f64> = made.value.iter().map(|(_, probability)| *probability).collect();
         let order = self.plan.order(asking, &probabilities).into_iter();
-        let ordered = order.map(|at| self.candidate(made.value[at].0.clone(), &brief, shown, &before)).collect();
+        let ordered =
+            order.map(|at| self.candidate(made.value[at].0.clone(), &brief, shown, &before, history)).collect();
         let mut candidates = different(ordered, &before);
         let Candidate { reply, used, fingerprint } = candidates.remove(0);
         Question {
@@ -47,13 +54,22 @@ impl Ask {
             reasoning: made.reasoning,
             raw: made.raw.into(),
             calls: made.calls,
+            register: brief.register,
+            words: brief.words,
             candidates,
         }
     }
 
     /// What a reply asks. What was asked before in the conversation counts as that question, whatever its words: so it is
-    /// rejected, and another one asked from other passages.
-    fn candidate(&self, reply: UserReply, brief: &Brief, shown: &Shown, before: &[&str]) -> Candidate {
+    /// rejected, and another one asked from other passages. One that needs what was said before it differs from others by that.
+    fn candidate(
+        &self,
+        reply: UserReply,
+        brief: &Brief,
+        shown: &Shown,
+        before: &[&str],
+        history: &[Exchanged<'_>],
+    ) -> Candidate {
         let asked = faults::asked_before(&reply.user_message, before).unwrap_or(&reply.user_message);
         let about = shown.passages.iter().position(|passage| passage.topic_id == reply.coverage_target);
         let chunk = about.map(|at| shown.chunks[at]);
@@ -66,7 +82,9 @@ impl Ask {
             seed: seeded.then(|| (brief.seed_topic.as_str().into(), brief.seed_question.as_str().into())),
             linked: linked.iter().map(|chunk| (*chunk, self.plan.catalogue().source_of(*chunk))).collect(),
         };
-        let fingerprint = Fingerprint::of(&used.question, self.plan.options().coverage.normalisation);
+        let whole = with_history(brief.mode, &reply, history);
+        let fingerprint =
+            Fingerprint::of(whole.as_deref().unwrap_or(&used.question), self.plan.options().coverage.normalisation);
         Candidate { reply, used, fingerprint }
     }
 }

@@ -84,6 +84,7 @@ impl Ask {
             grounding_facts: about.passages.iter().map(reply::fact).collect(),
             coverage_target: about.passages.first().map(|passage| passage.topic_id.clone()).unwrap_or_default(),
             notes_for_assistant: Vec::new(),
+            whole_need: String::new(),
         };
         Ok((Usable { value: vec![(reply, 1.0)], reasoning, raw, calls }, about))
     }

@@ -29,6 +29,13 @@ pub(in crate::stages) fn asked_before<'a>(message: &str, questions: &[&'a str]) 
     questions.iter().find(again).copied()
 }
 
+/// The fault of a message that the person has sent before, in the same words.
+pub(in crate::stages) fn repeated(message: &str, before: &[&str]) -> Option<String> {
+    let said = words(message);
+    let is_there = before.iter().any(|sent| words(sent) == said);
+    is_there.then(|| "the person has sent this message before: write their next one".to_owned())
+}
+
 /// The fault of a question that is what an answer said.
 pub(in crate::stages) fn told_before(message: &str, answers: &[&str]) -> Option<String> {
     let said = words(message);

@@ -26,6 +26,22 @@ pub(in crate::stages) fn statement(message: &str, passages: &[&str]) -> Option<S
     (label || piece()).then(|| "the message asks for nothing: write one question, in the person's own words".to_owned())
 }
 
+/// The fault of a message that need not ask anything, and is a piece of one of the passages.
+pub(in crate::stages) fn piece(message: &str, passages: &[&str]) -> Option<String> {
+    let said = words(message);
+    let taken = passages.iter().any(|passage| shares_run(&said, &words(passage), OF_PASSAGE));
+    taken.then(|| "the message is a piece of the passage: write it in the person's own words".to_owned())
+}
+
+/// The fault of a message that is to be the first piece of what a person wants to know, where that whole tells no more than it.
+pub(in crate::stages) fn no_whole(need: &str, message: &str) -> Option<String> {
+    let said = words(message);
+    words(need).iter().all(|word| said.contains(word)).then(|| {
+        "`whole_need` must be all that the person wants to know, with every detail, and `user_message` only its beginning"
+            .to_owned()
+    })
+}
+
 /// The fault of a message that repeats the description of the person it is written for, or speaks of that person ("the
 /// bookkeeper") as none of the passages does.
 pub(in crate::stages) fn description(message: &str, person: &str, passages: &[&str]) -> Option<String> {

@@ -2,8 +2,8 @@
 
 use crate::domain::reply::{Difficulty, GroundingFact, Intent};
 use crate::domain::task::{
-    AnswerTask, AskTask, JudgeConversationTask, JudgeEvidence, JudgeTurnTask, JudgedTurn, QuestionMode, RejectedReply,
-    RetrievalMode,
+    AnswerTask, AskTask, JudgeConversationTask, JudgeEvidence, JudgeTurnTask, JudgedTurn, QuestionMode, Register,
+    RejectedReply, RetrievalMode,
 };
 use crate::domain::{Passage, Task, UserReply};
 use std::sync::Arc;
@@ -14,15 +14,13 @@ const MANNER: &str = "Amina, مهتمة، دقيقة";
 
 /// A task of every kind and, for questions, of every mode; the first of each kind with all that may be empty left empty.
 pub(super) fn samples() -> Vec<Task> {
-    let modes = [
-        QuestionMode::Seeded,
-        QuestionMode::Fresh,
-        QuestionMode::Followup,
-        QuestionMode::Adjacent,
-        QuestionMode::OffTopic,
-    ];
-    let mut samples: Vec<Task> = vec![ask(QuestionMode::Fresh, false)];
-    samples.extend(modes.map(|mode| ask(mode, true)));
+    let mut samples: Vec<Task> = vec![ask(QuestionMode::Fresh, false), ask(QuestionMode::Sharded, false)];
+    samples.extend(QuestionMode::ALL.map(|mode| ask(mode, true)));
+    samples.extend(QuestionMode::ALL.map(judge_of));
+    samples.extend(Register::ALL.map(|register| match ask(QuestionMode::Fresh, true) {
+        Task::Ask(task) => Task::Ask(AskTask { register: Some(register), ..task }),
+        other => other,
+    }));
     for full in [false, true] {
         samples.extend([RetrievalMode::First, RetrievalMode::Tool, RetrievalMode::Both].map(|mode| answer(mode, full)));
         samples.extend([judge_turn(full), judge_conversation(full)]);
@@ -54,8 +52,19 @@ fn ask(question_mode: QuestionMode, full: bool) -> Task {
         angle: full.then_some(Intent::EdgeCase),
         variety: 7,
         target_language: "Modern Standard Arabic".to_owned(),
+        whole_need: text("كيف يُحفظ الشاي الأخضر في الصيف؟"),
+        register: full.then_some(Register::Terse),
+        words: full.then_some(12),
         candidates: if full { 4 } else { 1 },
     })
+}
+
+/// The judge's task for a turn of this mode.
+fn judge_of(question_mode: QuestionMode) -> Task {
+    match judge_turn(true) {
+        Task::JudgeTurn(task) => Task::JudgeTurn(JudgeTurnTask { question_mode, ..task }),
+        other => other,
+    }
 }
 
 fn passage() -> Passage {
@@ -93,6 +102,7 @@ fn answer(retrieval_mode: RetrievalMode, full: bool) -> Task {
             grounding_facts: Vec::from_iter(full.then_some(fact)),
             coverage_target: "00000000000000000000000000000000-0".to_owned(),
             notes_for_assistant: Vec::from_iter(full.then(|| "السبب".to_owned())),
+            whole_need: String::new(),
         },
         rejected: full.then(|| RejectedReply {
             message: "لا أعرف.".to_owned(),
@@ -115,6 +125,9 @@ fn judge_turn(full: bool) -> Task {
         unknown_citations: Vec::from_iter(full.then(|| "P9".to_owned())),
         judge_reasons: Vec::from_iter(full.then(|| "weak_grounding".to_owned())),
         target_language: "Modern Standard Arabic".to_owned(),
+        question_mode: QuestionMode::Fresh,
+        whole_need: if full { "كيف يُحفظ الشاي؟".to_owned() } else { String::new() },
+        is_last: full,
     })
 }
 
@@ -125,6 +138,7 @@ fn judge_conversation(full: bool) -> Task {
         assistant_message: "في علبة محكمة الإغلاق.".to_owned(),
         unsupported_numbers: Vec::from_iter(full.then(|| "12".to_owned())),
         unknown_citations: Vec::from_iter(full.then(|| "P9".to_owned())),
+        question_mode: if full { QuestionMode::Unanswerable } else { QuestionMode::Fresh },
     };
     Task::JudgeConversation(JudgeConversationTask {
         public_conversation_history: HISTORY.to_owned(),
@@ -135,6 +149,7 @@ fn judge_conversation(full: bool) -> Task {
         judge_conversation_evidence: Vec::from_iter(full.then(evidence)),
         judge_reasons: Vec::from_iter(full.then(|| "weak_grounding".to_owned())),
         target_language: "Modern Standard Arabic".to_owned(),
+        whole_need: if full { "كيف يُحفظ الشاي؟".to_owned() } else { String::new() },
     })
 }
 

@@ -52,7 +52,12 @@ pub fn reply(request: &Value, latency: Latency) -> Reply {
     } else if form.contains("\"candidates\"") {
         says(&candidates(request, &passages(&[prompt]), digest))
     } else if form.contains("\"user_message\"") {
-        says(&question(&passages(&[prompt]), digest))
+        let mut question = question(&passages(&[prompt]), digest);
+        if form.contains("\"whole_need\"") {
+            question["whole_need"] =
+                format!("{} {}", question["user_message"], "with all that there is to know").into();
+        }
+        says(&question)
     } else if texts.first().is_some_and(|text| text.starts_with("You are a user who chats")) {
         json!({"role": "assistant", "content": question(&passages(&texts[..1]), digest)["user_message"]})
     } else {
