@@ -19,16 +19,16 @@ fn is_user(request: &Value) -> bool {
     request["messages"][0]["content"].as_str().is_some_and(|text| text.starts_with("You are a user who chats"))
 }
 
-/// A user that asks what others ask, ends a third of the conversations a turn, and says nothing or too much now and then.
+/// A user that often asks what others ask and ends half of the conversations a turn once it may. What it says too soon, or
+/// not at all, it says again.
 fn user(request: &Value, digest: u64) -> Reply {
     let reply = reply(request, Latency::NONE);
     let say = |text: &str| edited(reply.clone(), |message| message["content"] = text.into());
-    let many = format!("What of {}?", digest % 200);
-    match digest % 12 {
-        0..4 => say("<|endconversation|>"),
-        4 if turn(request) > 1 => say("thanks, that is all. <|endconversation|>"),
-        5 => say(" "),
-        6..9 => say(&many),
+    match digest % 40 {
+        0 => say("<|endconversation|>"),
+        1 => say(" "),
+        2..20 if turn(request) > 2 => say("thanks, that is all. <|endconversation|>"),
+        20..34 => say(&format!("What of {}?", digest % 200)),
         _ => reply,
     }
 }
@@ -72,13 +72,12 @@ fn a_model_trained_to_be_the_user_asks_and_ends_conversations() {
     assert_eq!(completed().count(), 52);
     let mut short = 0;
     for slot in completed() {
-        let (turns, target) = (slot["turns"].as_array().map(Vec::len).expect("turns"), &slot["target_n_turns"]);
-        let target = target.as_u64().expect("a number") as usize;
+        let [turns, target] = ["n_turns", "target_n_turns"].map(|key| slot[key].as_u64().expect("a number"));
         assert!((2..=target).contains(&turns), "{slot}");
-        short += usize::from(turns < target);
+        short += u64::from(turns < target);
     }
     assert!(short > 5, "{short} ended by their users");
-    // Two replies running that end too soon, or say nothing, cost a conversation.
+    // Two replies running that end it too soon, or say nothing, cost a conversation.
     assert!(project.drops().contains_key("unusable_reply"), "{:?}", project.drops());
 }
 
