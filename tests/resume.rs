@@ -64,7 +64,7 @@ fn messages_that_need_their_history_are_the_same_after_a_kill() {
     let endpoint = dialogue(3.0);
     let run = format!("{}\n  lookahead: 1", RUN.replace("exact: 2", "exact: 4"));
     let more =
-        "coverage: {modes: {sharded: 0.25, underspecified: 0.1, nonstandalone: 0.2, correction: 0.2, challenge: 0.2}}";
+        "coverage: {modes: {sharded: 0.25, underspecified: 0.1, nonstandalone: 0.2, correction: 0.1, challenge: 0.1}}";
     let whole = Project::with(&remote(&endpoint.base_url(), &run, more));
     succeeded(&resumed(&whole, &[]));
     for requests in [60, 150] {

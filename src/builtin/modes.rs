@@ -138,7 +138,7 @@ fn next_piece(scene: &Scene<'_>, draw: &mut Draw) -> Draft {
     let shown: Vec<&str> = left.iter().take(count).map(|subject| subject.shown.as_str()).collect();
     let template = if last { &speech.modes.last_piece } else { &speech.modes.piece };
     let text = match shown.as_slice() {
-        [] => speech.modes.no_more.clone(),
+        [] => draw.pick(&speech.modes.no_more).cloned().unwrap_or_default(),
         shown => fill(template, &[("a", &shown.join(&speech.joints.0))]),
     };
     Draft {

@@ -142,8 +142,8 @@ pub struct Modes {
     pub piece: String,
     /// All that is left of it.
     pub last_piece: String,
-    /// A piece where nothing is left.
-    pub no_more: String,
+    /// Pieces where nothing is left.
+    pub no_more: Vec<String>,
     /// Answers that ask back (`{x}`).
     pub ask_back: Vec<String>,
     /// First words of an answer that stands by the last one.

@@ -14,8 +14,7 @@ const UNSPACED: char = '\u{e00}';
 /// The fault of a message that asks for nothing: it is not put as a question, and is a label of a few words or a piece of one
 /// of the passages. Requests such as "Tell me how to …" are fine.
 pub(in crate::stages) fn statement(message: &str, passages: &[&str]) -> Option<String> {
-    // Some languages do without the mark.
-    if is_question(message) || message.contains(['?', '؟', '？', ';', '\u{37e}', '。']) {
+    if asks(message) {
         return None;
     }
     let said = words(message);
@@ -26,10 +25,15 @@ pub(in crate::stages) fn statement(message: &str, passages: &[&str]) -> Option<S
     (label || piece()).then(|| "the message asks for nothing: write one question, in the person's own words".to_owned())
 }
 
+/// Whether a message asks something; some languages do without the mark.
+fn asks(message: &str) -> bool {
+    is_question(message) || message.contains(['?', '؟', '？', ';', '\u{37e}', '。'])
+}
+
 /// The fault of a message that need not ask anything, and is a piece of one of the passages.
 pub(in crate::stages) fn piece(message: &str, passages: &[&str]) -> Option<String> {
     let said = words(message);
-    let taken = passages.iter().any(|passage| shares_run(&said, &words(passage), OF_PASSAGE));
+    let taken = !asks(message) && passages.iter().any(|passage| shares_run(&said, &words(passage), OF_PASSAGE));
     taken.then(|| "the message is a piece of the passage: write it in the person's own words".to_owned())
 }
 
