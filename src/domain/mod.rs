@@ -7,6 +7,7 @@ pub mod control_tokens;
 pub mod conversation;
 pub mod corpus;
 pub mod coverage;
+pub mod findings;
 pub mod fingerprint;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -38,6 +39,7 @@ pub use conversation::{
 };
 pub use corpus::{Catalogue, Chunk, ChunkIndex, ChunkStore, Passage, Source, SourceIndex};
 pub use coverage::{Balance, Coverage, Used, Uses};
+pub use findings::Findings;
 pub use fingerprint::{Fingerprint, question_hash};
 pub use found::{Found, Page, Scores, SearchHit};
 pub use json::Json;

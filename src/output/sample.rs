@@ -149,7 +149,7 @@ pub(crate) fn rejected() -> RejectedAnswer {
     answer.retrieved = vec![Found::Chunk(ChunkIndex(1)).into()];
     answer.used = vec![ChunkIndex(1)];
     answer.unsupported_numbers = vec!["7".into()];
-    RejectedAnswer { answer, judgement: Judgement { acceptance: Acceptance::Rejected, ..judgement(2) } }
+    RejectedAnswer { answer, judgement: Some(Judgement { acceptance: Acceptance::Rejected, ..judgement(2) }) }
 }
 
 /// One turn of three in English, not judged by turn but as a whole; then every question was a duplicate.

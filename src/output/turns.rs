@@ -1,7 +1,7 @@
 //! `turns.jsonl`: the turns that are trained on, flat, for analysis.
 
 use super::formats::Format;
-use super::rows::{Parts, Shown, Text, accepted};
+use super::rows::{FindingsColumns, Parts, Shown, Text, accepted};
 use crate::domain::Turn;
 use crate::domain::reply::{Difficulty, GroundingFact, Intent, ReasoningTrace};
 use crate::files::{FilesError, Lines};
@@ -54,6 +54,8 @@ pub struct TurnRow<'a> {
     /// Ids of the further passages that the question needs, in the order of their facts.
     #[serde(default)]
     pub(crate) linked_targets: Vec<String>,
+    #[serde(flatten)]
+    pub(crate) findings: FindingsColumns<'a>,
 }
 
 impl<'a> TurnRow<'a> {
@@ -96,6 +98,7 @@ impl<'a> TurnRow<'a> {
             unknown_citations: Cow::Borrowed(&turn.answer.unknown_citations),
             provenance: parts.shown(turn),
             linked_targets: question.used.linked.iter().map(|(chunk, _)| parts.catalogue.chunk(*chunk).id).collect(),
+            findings: FindingsColumns::of(&turn.answer.findings),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! From merged values to settings: what the keys mean together.
 
 use super::agents::{self, ROLES, agent};
+use super::checks::checks;
 use super::choices::{CoverageMode, JudgeMode, OnFail, Trace, TurnMode};
 use super::cluster::cluster;
 use super::error::Diagnostics;
@@ -42,7 +43,8 @@ pub(super) fn settings(
     agents::demand_models(&agents, &serving, report);
     let budget = agents::budget(values, &agents, report);
     let mut output = output_options(values, folders, report);
-    if judge.accept.repairs == 0 || !is_judged {
+    let checks = checks(values, report);
+    if checks.repairs == 0 && (judge.accept.repairs == 0 || !is_judged) {
         output.files = output.files.without(output::Files::PREFERENCES);
     }
     let beside = output.folder.parent().filter(|_| output.folder != folders.root);
@@ -74,6 +76,7 @@ pub(super) fn settings(
         agents,
         serving,
         judge,
+        checks,
         max_outage: Duration::from_secs_f64(values.get(keys::MAX_OUTAGE)),
         check: true,
         budget,

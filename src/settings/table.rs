@@ -44,6 +44,7 @@ pub(super) const TABLE: &[&[Key]] = &[
     RETRIEVAL,
     INDEX_AND_RERANKING,
     REST,
+    checks::CHECKS,
     SAVING,
     HUB,
     LOGS,
@@ -222,6 +223,7 @@ keys! {
         env(&["LLM_ROUTING_ENDPOINTS_JSON"]);
 }
 
+pub(super) mod checks;
 pub(super) mod servers;
 
 /// The keys of an item of `llm.routing.endpoints`.

@@ -12,6 +12,7 @@ mod exchange;
 mod faults;
 mod history;
 pub mod judge;
+pub mod labels;
 mod language;
 mod lenient;
 mod numbers;
@@ -30,6 +31,7 @@ pub use answer::Responder;
 pub use ask::Ask;
 pub use checks::Checks;
 pub use judge::Judge;
+pub use labels::CheckOptions;
 pub use prompts::{PromptError, Prompts};
 pub use review::Review;
 

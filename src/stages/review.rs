@@ -1,51 +1,43 @@
 //! What becomes of a turn that has its answer: the judge's verdict, and another answer where the verdict is not good enough.
 
-use super::{Granularity, Judge, Responder};
-use crate::domain::{Acceptance, Answer, Conversation, Failure, Judged, Judgement, RejectedAnswer, Repaired};
+use super::{CheckOptions, Granularity, Judge, Responder};
+use crate::domain::{Acceptance, Conversation, Failure, Judged, RejectedAnswer, Repaired, Round};
 use std::sync::Arc;
 
-/// The judge of a run, with the assistant that answers again what it rejects.
+/// The judge of a run, with the assistant that answers again what is rejected, by the checks or by the judge.
 pub struct Review {
-    judge: Arc<Judge>,
+    judge: Option<Arc<Judge>>,
     responder: Arc<Responder>,
     granularity: Granularity,
     repairs: u16,
+    checks: CheckOptions,
 }
 
 impl Review {
-    /// Verdicts of this judge; a turn that it rejects is answered again, so many times at most.
-    pub fn new(judge: Arc<Judge>, responder: Arc<Responder>, granularity: Granularity, repairs: u16) -> Self {
-        Self { judge, responder, granularity, repairs }
+    /// Verdicts of this judge, if there is one, on what these checks have not rejected. A turn that it rejects is answered again,
+    /// so many times at most; one that the checks reject, as often as they say.
+    pub fn new(
+        judge: Option<Arc<Judge>>,
+        responder: Arc<Responder>,
+        granularity: Granularity,
+        repairs: u16,
+        checks: CheckOptions,
+    ) -> Self {
+        Self { judge, responder, granularity, repairs, checks }
     }
 
-    /// The verdict on what there is to judge: see [`Judge::judge`]. A turn that it rejects is answered again, by an assistant that
-    /// is shown the verdict, and judged again; the last verdict counts.
+    /// The verdict on what there is to judge: see [`Judge::judge`]. A turn that the checks reject costs no verdict. A turn that is
+    /// rejected is answered again, by an assistant that is shown what is wrong, and looked at again; the last answer counts.
     ///
     /// # Errors
     /// As of [`Judge::judge`]; when the run stops or the assistant model can't be asked.
     pub async fn judged(&self, conversation: &Conversation) -> Result<Judged, Failure> {
-        match (self.judge.judge(conversation).await?, &conversation.round.answer) {
-            (None, _) => Ok(Judged::Nothing),
-            (Some(judgement), Some(answer)) if self.granularity == Granularity::Turn => {
-                self.repaired(conversation, answer.clone(), judgement).await
-            }
-            (Some(judgement), _) => Ok(Judged::Conversation(judgement)),
-        }
-    }
-
-    async fn repaired(
-        &self,
-        conversation: &Conversation,
-        mut answer: Answer,
-        mut judgement: Judgement,
-    ) -> Result<Judged, Failure> {
-        let mut rejected = Vec::new();
-        while judgement.acceptance == Acceptance::Rejected && rejected.len() < usize::from(self.repairs) {
-            let mut now = conversation.clone();
-            now.round.rejected.clone_from(&rejected);
-            now.round.rejected.push(RejectedAnswer { answer: answer.clone(), judgement: judgement.clone() });
-            let other = match self.responder.answer(&now).await {
-                Ok(other) => other,
+        let mut judged = self.verdict(conversation).await?;
+        let mut now = conversation.clone();
+        while let Some(rejected) = self.rejected(&now, &judged) {
+            now.round.rejected.push(rejected);
+            match self.responder.answer(&now).await {
+                Ok(other) => now.round.answer = Some(other),
                 // There is no other answer: the last one counts, with its verdict.
                 Err(
                     Failure::Reply { .. }
@@ -53,17 +45,49 @@ impl Review {
                     | Failure::Filtered { .. }
                     | Failure::Language { .. }
                     | Failure::Ungrounded { .. },
-                ) => break,
+                ) => {
+                    now.round.rejected.pop();
+                    break;
+                }
                 Err(failure) => return Err(failure),
-            };
-            now.round.answer = Some(other.clone());
-            let Some(verdict) = self.judge.judge(&now).await? else { break };
-            (rejected, answer, judgement) = (now.round.rejected, other, verdict);
+            }
+            judged = self.verdict(&now).await?;
         }
-        Ok(match rejected.as_slice() {
-            [] => Judged::Turn(judgement),
-            _ => Judged::Repaired(Box::new(Repaired { rejected, answer, judgement })),
+        let Round { rejected, answer, .. } = now.round;
+        Ok(match answer.filter(|_| !rejected.is_empty()) {
+            Some(answer) => Judged::Repaired(Box::new(Repaired { rejected, answer, judged })),
+            None => judged,
         })
+    }
+
+    async fn verdict(&self, conversation: &Conversation) -> Result<Judged, Failure> {
+        let answer = conversation.round.answer.as_ref().filter(|_| conversation.outcome.is_none());
+        let is_rejected = answer.is_some_and(|answer| answer.findings.acceptance == Acceptance::Rejected);
+        let Some(judge) = self.judge.as_ref().filter(|_| !is_rejected) else { return Ok(Judged::Nothing) };
+        let judgement = judge.judge(conversation).await?;
+        Ok(judgement.map_or(
+            Judged::Nothing,
+            match self.granularity {
+                Granularity::Turn => Judged::Turn,
+                Granularity::Conversation => Judged::Conversation,
+            },
+        ))
+    }
+
+    /// The answer of the turn being made, where it is rejected and another one may be asked for.
+    fn rejected(&self, now: &Conversation, judged: &Judged) -> Option<RejectedAnswer> {
+        let answer = now.round.answer.as_ref().filter(|_| now.outcome.is_none())?;
+        let (judgement, most) = match judged {
+            Judged::Turn(judgement) if judgement.acceptance == Acceptance::Rejected => {
+                (Some(judgement.clone()), self.repairs)
+            }
+            _ if answer.findings.acceptance == Acceptance::Rejected && self.checks.is_mendable(&answer.findings) => {
+                (None, self.checks.repairs)
+            }
+            _ => return None,
+        };
+        let is_due = now.round.rejected.len() < usize::from(most);
+        is_due.then(|| RejectedAnswer { answer: answer.clone(), judgement })
     }
 }
 
@@ -105,7 +129,9 @@ mod tests {
         let mut conversation = conversation();
         conversation.round.question = Some(question("When is green tea dried?").into());
         conversation.round.answer = Some(answer(ANSWERS[0]));
-        Review::new(judge.into(), responder.into(), Granularity::Turn, repairs).judged(&conversation).await
+        Review::new(Some(judge.into()), responder.into(), Granularity::Turn, repairs, CheckOptions::default())
+            .judged(&conversation)
+            .await
     }
 
     fn replies(texts: &[&str]) -> Arc<Script> {
@@ -117,10 +143,12 @@ mod tests {
     async fn a_rejected_answer_is_written_again_with_the_verdict_before_the_model() {
         let assistant = replies(&ANSWERS[1..]);
         let Judged::Repaired(repaired) = reviewed(&[2, 5, 8], &assistant, 3).await.unwrap() else { panic!() };
-        assert_eq!((repaired.answer.reply.assistant_message.as_str(), repaired.judgement.reply.score), (ANSWERS[2], 8));
-        let rejected =
-            repaired.rejected.iter().map(|one| (&*one.answer.reply.assistant_message, one.judgement.reply.score));
-        assert_eq!(rejected.collect::<Vec<_>>(), [(ANSWERS[0], 2), (ANSWERS[1], 5)]);
+        let score = |judged: &Judged| matches!(judged, Judged::Turn(judgement) if judgement.reply.score == 8);
+        assert_eq!(repaired.answer.reply.assistant_message, ANSWERS[2]);
+        assert!(score(&repaired.judged));
+        let score = |one: &RejectedAnswer| one.judgement.as_ref().map(|judgement| judgement.reply.score);
+        let rejected = repaired.rejected.iter().map(|one| (&*one.answer.reply.assistant_message, score(one)));
+        assert_eq!(rejected.collect::<Vec<_>>(), [(ANSWERS[0], Some(2)), (ANSWERS[1], Some(5))]);
         assert_eq!(assistant.calls(), 2);
         for (number, score) in [(0, 2), (1, 5)] {
             let request = assistant.request(number);
@@ -145,7 +173,8 @@ mod tests {
         );
         assert_eq!(assistant.calls(), 0);
         let Ok(Judged::Repaired(last)) = reviewed(&[2, 3, 9], &assistant, 1).await else { panic!() };
-        assert_eq!((last.rejected.len(), last.judgement.acceptance), (1, Acceptance::Rejected));
+        let Judged::Turn(judgement) = &last.judged else { panic!("not judged") };
+        assert_eq!((last.rejected.len(), judgement.acceptance), (1, Acceptance::Rejected));
     }
 
     #[tokio::test]

@@ -180,9 +180,9 @@ impl Load {
             (0, _) => Judged::Nothing,
             (1, _) if over => Judged::Conversation(judgement),
             (2, Some(answer)) => Judged::Repaired(Box::new(Repaired {
-                rejected: vec![RejectedAnswer { answer: answer.clone(), judgement: judgement.clone() }],
+                rejected: vec![RejectedAnswer { answer: answer.clone(), judgement: Some(judgement.clone()) }],
                 answer: plain::answer(&format!("Better {sight}.")),
-                judgement,
+                judged: Judged::Turn(judgement),
             })),
             _ => Judged::Turn(judgement),
         })

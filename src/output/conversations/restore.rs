@@ -147,6 +147,7 @@ fn turn(
         used: state.cited.iter().map(|chunk| positions.chunk(*chunk)).collect(),
         unsupported_numbers: payload.unsupported_numbers.to_vec(),
         unknown_citations: payload.unknown_citations.to_vec(),
+        findings: payload.findings.clone().into_owned(),
         agent: (*payload.kb_agent_used_name).into(),
         reasoning: state.assistant_reasoning.as_deref().map(str::to_owned),
         raw: kb_raw.clone().into_owned(),

@@ -4,7 +4,7 @@ use super::json::{Text, or_empty};
 use super::provenance::{Shown, shown};
 use super::results::Called;
 use crate::domain::{
-    Acceptance, AssistantReply, Catalogue, Conversation, Json, JudgeReply, Judgement, Turn, UserReply,
+    Acceptance, AssistantReply, Catalogue, Conversation, Findings, Json, JudgeReply, Judgement, Turn, UserReply,
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -32,6 +32,9 @@ pub struct TurnPayload<'a> {
     /// What was retrieved, in the order of the numbers; the first documents of format 2 do not have it.
     #[serde(default)]
     pub(crate) provenance: Vec<Shown<'a>>,
+    /// What was found without a model; earlier documents of format 2 do not have it.
+    #[serde(default)]
+    pub(crate) findings: Cow<'a, Findings>,
 }
 
 impl<'a> TurnPayload<'a> {
@@ -53,6 +56,7 @@ impl<'a> TurnPayload<'a> {
             judge_accepted: turn.judgement.as_ref().map(accepted),
             unknown_citations: Cow::Borrowed(&turn.answer.unknown_citations),
             provenance: shown(&turn.answer, catalogue),
+            findings: Cow::Borrowed(&turn.answer.findings),
         }
     }
 }

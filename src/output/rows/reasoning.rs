@@ -4,6 +4,7 @@
 use super::json::{Text, or_empty};
 use super::provenance::{Provenance, whole};
 use super::{Parts, Personas, accepted};
+use crate::domain::findings::Label;
 use crate::domain::reply::{Difficulty, GroundingFact, Intent, ReasoningTrace};
 use crate::domain::{JudgeReply, Turn};
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,8 @@ pub struct Metadata<'a> {
     pub(crate) run_id: Text<'a>,
     pub(crate) unknown_citations: Vec<Cow<'a, [String]>>,
     pub(crate) provenance: Provenance<'a>,
+    pub(crate) question_labels: Vec<Cow<'a, [Label]>>,
+    pub(crate) answer_labels: Vec<Cow<'a, [Label]>>,
 }
 
 impl<'a> Metadata<'a> {
@@ -69,6 +72,8 @@ impl<'a> Metadata<'a> {
             run_id: (&*parts.facts.run_id).into(),
             unknown_citations: answers().map(|answer| Cow::Borrowed(&*answer.unknown_citations)).collect(),
             provenance: whole(parts.turns.iter().map(|turn| turn.provenance.clone())),
+            question_labels: answers().map(|answer| Cow::Borrowed(&*answer.findings.question_labels)).collect(),
+            answer_labels: answers().map(|answer| Cow::Borrowed(&*answer.findings.answer_labels)).collect(),
         }
     }
 }
