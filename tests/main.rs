@@ -2,6 +2,7 @@
 
 mod bodies;
 mod budget;
+mod checks;
 mod cluster;
 mod coverage;
 mod determinism;

@@ -11,6 +11,8 @@ use unicode_segmentation::UnicodeSegmentation;
 const MISSING: &str = "MISSING_ASSISTANT_MESSAGE";
 /// Fewest and most words of an answer of sensible length.
 const WORDS: (f64, f64) = (50.0, 160.0);
+/// Most points of an answer with numbers that stand nowhere.
+const INVENTED: f64 = 3.0;
 /// Fewest terms of a sentence with content.
 const CONTENT: usize = 3;
 
@@ -29,14 +31,19 @@ struct Measures {
     novelty: f64,
     /// Words of the answer.
     words: f64,
+    /// Whether it has numbers that stand nowhere.
+    invented: bool,
 }
 
 /// Judges one turn. The score is `10 × (0.30 grounding + 0.25 relevance + 0.25 focus + 0.15 length + 0.05 novelty)`,
-/// rounded; it is 0 for a missing answer.
+/// rounded; it is 0 for a missing answer, and 3 at most for one with numbers that stand nowhere.
 pub(super) fn turn(task: &JudgeTurnTask, language: &Language) -> JudgeReply {
     let question_ok = is_question(&task.judge_user_message, language);
     match measure(&task.judge_user_message, &task.judge_assistant_message, &task.judge_evidence, language) {
-        Some(measures) => verdict(&measures, &task.judge_reasons, question_ok, language),
+        Some(measures) => {
+            let measures = Measures { invented: !task.unsupported_numbers.is_empty(), ..measures };
+            verdict(&measures, &task.judge_reasons, question_ok, language)
+        }
         None => missing(&task.judge_reasons, question_ok, language),
     }
 }
@@ -64,6 +71,7 @@ pub(super) fn conversation(task: &JudgeConversationTask, language: &Language) ->
         length: mean(|turn| turn.length),
         novelty: novelty(&everything.join("\n")),
         words: mean(|turn| turn.words),
+        invented: turns.iter().any(|turn| !turn.unsupported_numbers.is_empty()),
     };
     verdict(&measures, &task.judge_reasons, question_ok, language)
 }
@@ -85,6 +93,7 @@ fn measure(question: &str, answer: &str, evidence: &[JudgeEvidence], language: &
         length: (words / WORDS.0).min(WORDS.1 / words.max(1.0)).min(1.0),
         novelty: novelty(answer),
         words,
+        invented: false,
     })
 }
 
@@ -115,7 +124,7 @@ fn is_question(message: &str, language: &Language) -> bool {
 }
 
 fn verdict(measures: &Measures, labels: &[String], question_ok: bool, language: &Language) -> JudgeReply {
-    let Measures { grounding, relevance, focus, length, novelty, words } = *measures;
+    let Measures { grounding, relevance, focus, length, novelty, words, invented } = *measures;
     let score = (10.0 * (0.30 * grounding + 0.25 * relevance + 0.25 * focus + 0.15 * length + 0.05 * novelty)).round();
     let faults = [
         ("hallucinated", grounding < 0.25),
@@ -123,10 +132,12 @@ fn verdict(measures: &Measures, labels: &[String], question_ok: bool, language: 
         ("irrelevant", relevance < 0.2),
         ("incomplete", (0.2..0.6).contains(&relevance)),
         ("vague", length < 0.5 || focus < 0.4),
+        ("incorrect", invented),
     ];
     let reasons = reasons(&faults, labels);
     // What has a fault is not without one.
     let score = if reasons.is_empty() { score } else { score.min(8.0) };
+    let score = if invented { score.min(INVENTED) } else { score };
     let percent = |share: f64| format!("{:.0}", 100.0 * share);
     let figures = [percent(grounding), percent(relevance), percent(focus), format!("{words:.0}")];
     let [g, r, c, w] = figures.each_ref().map(String::as_str);

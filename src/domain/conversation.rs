@@ -1,6 +1,7 @@
 //! A conversation: what it was planned to be, the turns it has, and how it ended.
 
 use super::agent::Agent;
+use super::calibration::SpoiledScore;
 use super::corpus::ChunkIndex;
 use super::coverage::Used;
 use super::findings::Findings;
@@ -226,6 +227,9 @@ pub struct Judgement {
     pub raw: Json,
     /// Requests that it took, repairs included.
     pub calls: u32,
+    /// What the judge made of the same answer with faults put in, where it was shown some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calibration: Vec<SpoiledScore>,
 }
 
 /// What the judge made of a round.

@@ -1,6 +1,7 @@
 //! The vocabulary: plain data that every room speaks, without I/O, async or timely.
 
 pub mod agent;
+pub mod calibration;
 pub mod causes;
 pub mod clock;
 pub mod control_tokens;
@@ -33,6 +34,7 @@ pub mod usage;
 pub mod yaml;
 
 pub use agent::{Agent, Agents};
+pub use calibration::Calibration;
 pub use conversation::{
     Acceptance, Answer, Conversation, DropReason, Failure, Judged, Judgement, Outcome, Question, RejectedAnswer,
     Repaired, Round, ToolEvent, Turn,

@@ -41,6 +41,7 @@ choices! {
     Granularity: Turn = "turn" or "per_turn" or "turns",
         Conversation = "conversation" or "per_conversation" or "conv" or "conversation_level";
     OnFail: Keep = "keep", Drop = "drop", Repair = "repair";
+    OnLowAuc: Warn = "warn", Refuse = "refuse";
     Backend: Auto = "auto" or "sentence_transformers", Lexical = "lexical", Fastembed = "fastembed", OpenAi = "openai";
     Device: Auto = "auto", Cpu = "cpu", Cuda = "cuda";
     knowledge::Ranking: Hybrid = "hybrid", Vector = "vector";
@@ -145,4 +146,13 @@ pub(super) enum OnFail {
     Drop,
     /// The answer is asked for again; where that does not help, the conversation is dropped.
     Repair,
+}
+
+/// What becomes of a run whose judge does not tell answers from spoiled ones: `judge.on_low_auc`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OnLowAuc {
+    /// It goes on, and its user is warned.
+    Warn,
+    /// It stops.
+    Refuse,
 }

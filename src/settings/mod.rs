@@ -20,6 +20,7 @@ mod expand;
 mod folders;
 mod forbidden;
 mod items;
+mod judge;
 mod keys;
 mod layers;
 mod legacy;

@@ -6,6 +6,7 @@ use super::choices::{CoverageMode, JudgeMode, OnFail, Trace, TurnMode};
 use super::cluster::cluster;
 use super::error::Diagnostics;
 use super::folders::Folders;
+use super::judge::{calibrated, warn_of_kinship};
 use super::keys::listed;
 use super::types::{OneOf, Setting, Text, Texts};
 use super::values::Values;
@@ -33,13 +34,18 @@ pub(super) fn settings(
     let total_samples = values.get(keys::TOTAL_SAMPLES);
     let reasons = labels(values, keys::REASONS);
     let accept = accept(values, &reasons, report);
-    let judge = JudgeOptions { granularity: values.get(keys::GRANULARITY), reasons, accept };
+    let granularity = values.get(keys::GRANULARITY);
+    let mut judge = JudgeOptions { granularity, reasons, accept, ..JudgeOptions::default() };
     agents::demand_providers(values, report);
     let is_judged = values.get(keys::JUDGE_ENABLED) && values.get(keys::JUDGE_MODE) == JudgeMode::Online;
     let asked = ROLES.iter().filter(|role| role.agent != Agent::Judge || is_judged);
     let mut serving = servers::serving(values, folders, report);
     let agents: Agents<_> = asked.map(|role| (role.agent, agent(role, &serving, values, env, report))).collect();
     hint_at_the_judge(values, report);
+    if is_judged {
+        calibrated(&mut judge, values);
+        warn_of_kinship(&agents, report);
+    }
     agents::demand_models(&agents, &serving, report);
     let budget = agents::budget(values, &agents, report);
     let mut output = output_options(values, folders, report);

@@ -45,6 +45,7 @@ pub(super) const TABLE: &[&[Key]] = &[
     INDEX_AND_RERANKING,
     REST,
     checks::CHECKS,
+    checks::CALIBRATION,
     SAVING,
     HUB,
     LOGS,

@@ -33,6 +33,9 @@ impl Review {
     /// As of [`Judge::judge`]; when the run stops or the assistant model can't be asked.
     pub async fn judged(&self, conversation: &Conversation) -> Result<Judged, Failure> {
         let mut judged = self.verdict(conversation).await?;
+        if let (Some(judge), Judged::Turn(judgement)) = (&self.judge, &mut judged) {
+            judge.calibrate(conversation, judgement).await?;
+        }
         let mut now = conversation.clone();
         while let Some(rejected) = self.rejected(&now, &judged) {
             now.round.rejected.push(rejected);
@@ -124,7 +127,7 @@ mod tests {
             AnswerOptions { retrieval: RetrievalMode::First, require_retrieval: true, full_trace: false, top_k: 4 };
         let responder = Responder::new(assistant.clone(), prompts.clone(), checks, index, toolbox, options);
         let accept = Accept { min_score: 6, drop: true, repairs, ..Accept::default() };
-        let options = JudgeOptions { granularity: Granularity::Turn, reasons: vec!["vague".to_owned()], accept };
+        let options = JudgeOptions { reasons: vec!["vague".to_owned()], accept, ..JudgeOptions::default() };
         let judge = Judge::new(judge, prompts, catalogue(), options);
         let mut conversation = conversation();
         conversation.round.question = Some(question("When is green tea dried?").into());

@@ -174,8 +174,14 @@ impl Load {
         let reply =
             JudgeReply { score, reasons: vec![], notes: String::new(), question_ok: true, answer_ok: sight & 1 == 0 };
         let acceptance = Acceptance::Accepted;
-        let judgement =
-            Judgement { reply, acceptance, reasoning: None, raw: Json::from(serde_json::Value::from(sight)), calls: 1 };
+        let judgement = Judgement {
+            reply,
+            acceptance,
+            reasoning: None,
+            raw: Json::from(serde_json::Value::from(sight)),
+            calls: 1,
+            calibration: Vec::new(),
+        };
         Ok(match ((sight >> 16) % 4, &conversation.round.answer) {
             (0, _) => Judged::Nothing,
             (1, _) if over => Judged::Conversation(judgement),

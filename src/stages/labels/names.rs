@@ -29,7 +29,9 @@ pub(super) fn unsupported(answer: &str, known: &[&str], language: &str) -> Vec<S
         return Vec::new();
     }
     let known: BTreeSet<String> = known.iter().flat_map(|text| words(text)).collect();
-    let is_known = |word: &String| COMMON.split_whitespace().any(|common| common == word) || stands(word, &known);
+    let is_common =
+        |word: &str| COMMON.split_whitespace().any(|common| common == word || word.strip_suffix('s') == Some(common));
+    let is_known = |word: &String| is_common(word) || stands(word, &known);
     let mut unsupported: Vec<String> = Vec::new();
     for name in names {
         if unsupported.len() < MOST && !unsupported.contains(&name) && !words(&name).iter().all(is_known) {
@@ -51,12 +53,13 @@ fn stands(word: &str, known: &BTreeSet<String>) -> bool {
 /// Words with a capital within sentences; those side by side are one name.
 fn names(answer: &str) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    let mut name: Vec<&str> = Vec::new();
     let prose = answer.lines().filter(|line| !line.trim_start().starts_with('#'));
     for line in prose {
         // What is emphasised, quoted or code may be a heading, a title or an identifier.
-        let mut begins = true;
-        for (at, piece) in line.split(['*', '"', '“', '”', '«', '»', '`', '_']).enumerate() {
+        let line = line.trim_start();
+        let line = line.strip_prefix("* ").unwrap_or(line).replace("**", "*");
+        let (mut begins, mut name): (bool, Vec<&str>) = (true, Vec::new());
+        for (at, piece) in line.split(['*', '"', '“', '”', '«', '»', '`']).enumerate().step_by(2) {
             begins |= at > 0;
             for chunk in piece.split_whitespace() {
                 let word = proper(chunk);

@@ -53,7 +53,7 @@ mod tests {
                 "La feuille est séchée à l'ombre.",
                 Some(0.25),
             ),
-            ("ar", Script::Arabic, "العسل والشمع من منتجات الخلية", "تنتج الخلية عسلا وشمعا", Some(0.25)),
+            ("ar", Script::Arabic, "العسل والشمع من منتجات الخلية", "تنتج الخلية عسلا وشمعا", Some(0.2)),
             ("en", Script::Latin, "Yes, soft.", "Soft.", None),
             ("en", Script::Latin, "Steam keeps the crust soft.", "", None),
             ("zh", Script::Han, "水在零度结冰 水在零度结冰 水 冰", "水在零度结冰", None),

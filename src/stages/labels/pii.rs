@@ -59,7 +59,8 @@ fn runs(text: &str) -> impl Iterator<Item = (Option<char>, &str)> {
         let start = rest + text[rest..].find(is_part)?;
         let end = text[start..].find(|c| !is_part(c)).map_or(text.len(), |length| start + length);
         rest = end;
-        Some((text[..start].chars().next_back(), text[start..end].trim_matches([' ', '-', '.', '/', ')'])))
+        let run = text[start..end].trim_start_matches([' ', '-', '.', '/', ')']);
+        Some((text[..end - run.len()].chars().next_back(), run.trim_end_matches([' ', '-', '.', '/', ')', '(', '+'])))
     })
 }
 
