@@ -83,6 +83,7 @@
 //! - **an output format**: a file in `output/` with the type of its rows, and a line in the list of `output/formats.rs`.
 //! - **a document type**: a file in `knowledge/formats/`, a `Format` with its endings, and its line in `parts`.
 //! - **a check** of messages: a file in `stages/faults/`, called in `stages/checks.rs`.
+//! - **a label** of turns: a variant of [`domain::findings::Label`], told in `stages/labels/`, with texts in its table.
 //! - **a listener**: a [`run::Listener`], named where `main.rs` hosts a run.
 //! - **an event**: a variant of the `Event` of the room where it happens, and its line in `run/log_lines.rs`, if it has one.
 

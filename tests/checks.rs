@@ -40,22 +40,17 @@ fn labels_keep_drop_or_mend_turns_before_the_judge_sees_them() {
         for turn in &turns {
             let labels = if has_address(turn) { json!(["pii"]) } else { json!([]) };
             assert_eq!(turn["answer_labels"], labels, "{turn}");
-            assert_eq!(
-                (&turn["checks_accepted"], &turn["pii"]),
-                (&json!(!has_address(turn)), &if has_address(turn) { json!(["email"]) } else { json!([]) })
-            );
-            assert_eq!(
-                (&turn["answer_language"], turn["judge_score"].is_u64()),
-                (&turn["answer_language"], judge == "online")
-            );
+            let kinds = if has_address(turn) { json!(["email"]) } else { json!([]) };
+            assert_eq!(turn["pii"], kinds, "{turn}");
+            assert_eq!(turn["checks_accepted"], !has_address(turn), "{turn}");
+            assert_eq!(turn["judge_score"].is_u64(), judge == "online", "{turn}");
         }
         let labelled = turns.iter().filter(|turn| has_address(turn)).count();
         assert_eq!(labelled > 5, on_fail == "keep", "{on_fail}: {labelled}");
-        let shown = endpoint.log().iter().filter(|request| {
-            let text = request.to_string();
-            text.contains("question_ok") && text.contains(ADDRESS)
-        });
-        assert_eq!(shown.count() > 0, on_fail == "keep", "what a check rejects costs no verdict");
+        let asked = endpoint.log();
+        let texts = asked.iter().map(Value::to_string);
+        let shown = texts.filter(|text| text.contains("question_ok") && text.contains(ADDRESS)).count();
+        assert_eq!(shown > 0, on_fail == "keep", "what a check rejects costs no verdict");
         let drops = project.drops();
         assert_eq!(drops.contains_key("check_rejected"), on_fail == "drop", "{drops:?}");
         let has_pairs = project.path("outputs/preferences.jsonl").exists();

@@ -151,8 +151,8 @@ pub(super) enum OnFail {
 /// What becomes of a run whose judge does not tell answers from spoiled ones: `judge.on_low_auc`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OnLowAuc {
-    /// It goes on, and its user is warned.
+    /// The run goes on, and its user is warned.
     Warn,
-    /// It stops.
+    /// The run stops below it.
     Refuse,
 }

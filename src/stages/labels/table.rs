@@ -77,6 +77,7 @@ fn good_answers_have_no_labels() {
                 assert!(findings.evidence_overlap.is_none_or(|share| share > 0.99), "{answer}");
             }
         }
+        println!("{language}: {sentences} good texts, {} with a label", wrong.values().map(Vec::len).sum::<usize>());
         assert!(sentences >= 20, "{language}: {sentences}");
         assert!(wrong.is_empty(), "{language}, {sentences} texts: {wrong:#?}");
     }
@@ -208,10 +209,11 @@ fn every_fault_has_its_label_in_every_language() {
         for (answer, label) in answers {
             let findings = found(language, "Why?", answer, text);
             assert!(findings.answer_labels.contains(label), "{answer}: {:?}", findings.answer_labels);
-            // What is in another language overlaps with nothing, too.
+            // What is in another language overlaps with nothing, too, and numbers of telephones stand in no passage.
+            let also = [Label::LowOverlap, Label::UnsupportedNumbers];
+            let is_mixed = matches!(label, Label::OtherLanguage | Label::Refusal | Label::Pii);
             let others = findings.answer_labels.iter().filter(|other| *other != label);
-            let others: Vec<_> =
-                others.filter(|_| *label != Label::OtherLanguage && *label != Label::Refusal).collect();
+            let others: Vec<_> = others.filter(|other| !(is_mixed && also.contains(other))).collect();
             assert!(others.is_empty(), "{answer}: {others:?}");
         }
         let long = text.repeat(20);
