@@ -96,8 +96,8 @@ pub struct Findings {
     pub question_words: u32,
     /// Words of the answer.
     pub answer_words: u32,
-    /// Share of the answer's words that stand in what was retrieved, from 0 to 1 and to the hundredth; none where words can't be
-    /// compared: nothing was retrieved, it is in another language, or the script has no blanks.
+    /// Share of the answer's words that stand in what was retrieved, from 0 to 1 and to the hundredth; none where words
+    /// can't be compared: nothing was retrieved, it is in another language, or the script has no blanks.
     pub evidence_overlap: Option<f64>,
     /// Names of the answer that stand in nothing that was retrieved or said.
     pub unsupported_names: Vec<String>,

@@ -1,5 +1,6 @@
 //! The whole way from a file to settings; what a single step does is tested beside it.
 
+mod checks;
 mod coverage;
 mod judge;
 mod manifest;

@@ -99,6 +99,8 @@ impl Review {
 mod tests {
     use super::*;
     use crate::domain::Task;
+    use crate::domain::calibration::Spoil;
+    use crate::domain::findings::Label;
     use crate::domain::task::{RejectedReply, RetrievalMode};
     use crate::knowledge::Index;
     use crate::stages::script::{
@@ -178,6 +180,65 @@ mod tests {
         let Ok(Judged::Repaired(last)) = reviewed(&[2, 3, 9], &assistant, 1).await else { panic!() };
         let Judged::Turn(judgement) = &last.judged else { panic!("not judged") };
         assert_eq!((last.rejected.len(), judgement.acceptance), (1, Acceptance::Rejected));
+    }
+
+    /// A turn with this answer and these checks, reviewed by a judge that gives an 8 to whatever it is asked about.
+    async fn checked(
+        said: &str,
+        checks: CheckOptions,
+        calibrate: u32,
+    ) -> (Result<Judged, Failure>, Arc<Script>, usize) {
+        let judge = Script::new(|_, _| Ok(crate::stages::script::said(&verdict(8))));
+        let prompts = Arc::new(Prompts::load(&PromptOptions::default()).unwrap());
+        let index = Arc::new(Index::build(catalogue(), &|_| ()).unwrap());
+        let toolbox = Arc::new(toolbox(&index));
+        let stage = Arc::new(Checks::new(&prompts, &toolbox.definitions()).labelled(checks.clone()));
+        let options =
+            AnswerOptions { retrieval: RetrievalMode::First, require_retrieval: true, full_trace: false, top_k: 4 };
+        let assistant = replies(&[said, ANSWERS[0]]);
+        let responder = Arc::new(Responder::new(assistant.clone(), prompts.clone(), stage, index, toolbox, options));
+        let options = JudgeOptions { reasons: vec!["vague".to_owned()], calibrate, ..JudgeOptions::default() };
+        let stage = Arc::new(Judge::new(judge.clone(), prompts, catalogue(), options));
+        let mut conversation = conversation();
+        conversation.round.question = Some(question("When is green tea dried?").into());
+        conversation.round.answer = Some(responder.answer(&conversation).await.unwrap());
+        let review = Review::new(Some(stage), responder, Granularity::Turn, 0, checks);
+        let judged = review.judged(&conversation).await;
+        (judged, judge, assistant.calls())
+    }
+
+    #[tokio::test]
+    async fn what_a_check_rejects_costs_no_verdict() {
+        const SAID: &str = "It is dried late, ask tea@example.org.";
+        let gate = |drop, repairs| CheckOptions { reject: vec![Label::Pii], drop, repairs, ..CheckOptions::default() };
+        let (judged, judge, calls) = checked(SAID, gate(true, 1), 0).await;
+        let Ok(Judged::Repaired(repaired)) = judged else { panic!("{judged:?}") };
+        assert_eq!((repaired.answer.reply.assistant_message.as_str(), calls), (ANSWERS[0], 2));
+        assert!(matches!(repaired.judged, Judged::Turn(_)) && judge.calls() == 1, "only the second one is judged");
+        assert_eq!((repaired.rejected.len(), &repaired.rejected[0].judgement), (1, &None));
+        let (judged, judge, _) = checked(SAID, gate(true, 0), 0).await;
+        assert!(matches!(judged, Ok(Judged::Nothing)) && judge.calls() == 0);
+        let (judged, judge, _) = checked(SAID, gate(false, 0), 0).await;
+        assert!(matches!(judged, Ok(Judged::Turn(_))) && judge.calls() == 1, "what is kept is judged");
+    }
+
+    #[tokio::test]
+    async fn the_judge_is_shown_spoiled_answers_too() {
+        let (judged, judge, _) = checked("It is dried within 24 hours.", CheckOptions::default(), 1).await;
+        let Ok(Judged::Turn(judgement)) = judged else { panic!("{judged:?}") };
+        let spoils: Vec<Spoil> = judgement.calibration.iter().map(|one| one.spoil).collect();
+        // There is one document: no sentence of another one can stand for the answer.
+        assert_eq!(spoils, [Spoil::Numbers, Spoil::Echo, Spoil::Refusal, Spoil::OtherLanguage]);
+        assert_eq!((judgement.calls, judge.calls()), (5, 5));
+        let places: Vec<u16> = (0..5).map(|number| judge.request(number).place.round).collect();
+        assert_eq!(places, [0, 2000, 2020, 2030, 2040], "each has a place of its own in the journal");
+        let Task::JudgeTurn(task) = &*judge.request(1).task else { panic!("not a turn") };
+        assert_eq!(
+            (task.judge_assistant_message.as_str(), &task.unsupported_numbers[..]),
+            ("It is dried within 68 hours.", &["68".to_owned()][..])
+        );
+        let (judged, judge, _) = checked("It is dried within 24 hours.", CheckOptions::default(), 0).await;
+        assert!(judged.is_ok() && judge.calls() == 1);
     }
 
     #[tokio::test]
