@@ -85,6 +85,7 @@
 //! - **a question mode**: a variant of [`domain::QuestionMode`], its text in the prompts of the user model and of the judge, where
 //!   it may stand in `plan/quotas.rs`, and what the built-in model says in it.
 //! - **a check** of messages: a file in `stages/faults/`, called in `stages/checks.rs`.
+//! - **a label** of turns: a variant of [`domain::findings::Label`], told in `stages/labels/`, with texts in its table.
 //! - **a listener**: a [`run::Listener`], named where `main.rs` hosts a run.
 //! - **an event**: a variant of the `Event` of the room where it happens, and its line in `run/log_lines.rs`, if it has one.
 

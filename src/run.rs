@@ -10,6 +10,7 @@ pub mod events;
 mod execute;
 mod identity;
 mod inputs;
+mod judge_check;
 mod knowledge;
 mod launch;
 mod layout;

@@ -3,6 +3,7 @@
 mod bodies;
 mod budget;
 mod candidates;
+mod checks;
 mod cluster;
 mod coverage;
 mod determinism;

@@ -32,7 +32,9 @@ const ROWS: [(&str, &str); 4] = [
          judge_granularity judge_score judge_reasons judge_notes judge_question_ok judge_answer_ok \
          conversation_judge_score conversation_judge_reasons conversation_status drop_reason \
          retrieved unsupported_numbers judge_accepted conversation_judge_accepted persona_applied run_id \
-         unknown_citations provenance linked_targets register words_asked whole_need",
+         unknown_citations provenance linked_targets register words_asked whole_need question_labels answer_labels \
+          checks_accepted question_language answer_language question_words answer_words evidence_overlap \
+          unsupported_names pii leaks abstains",
     ),
     (
         "coverage_ledger",
@@ -74,7 +76,8 @@ const FIELDS: [Fields; 2] = [
 const STATE: &str = "run_id status updated_at n_turns batch_size inputs coverage format_version conversations";
 const METADATA: &str = "conversation_id timestamp n_turns language judge_granularity personas difficulty_sequence \
     difficulty_max intent_sequence coverage_targets question_modes seed_topics seed_questions conversation_status \
-    drop_reason persona_applied retrieved unsupported_numbers judge_accepted run_id unknown_citations provenance register whole_need";
+    drop_reason persona_applied retrieved unsupported_numbers judge_accepted run_id unknown_citations provenance register \
+    whole_need question_labels answer_labels";
 
 /// A run over two short documents: some conversations are dropped, some of them after a turn or more. Every fourth
 /// opening question and every fifth later one is the same. The assistant counts its tool calls anew in every turn.

@@ -14,6 +14,8 @@ const WORDS: (f64, f64) = (50.0, 160.0);
 /// The scores of an answer that tells nothing of the passages, where that is right and where it tells something.
 const RIGHT: u8 = 9;
 const WRONG: u8 = 3;
+/// Most points of an answer with numbers that stand nowhere.
+const INVENTED: f64 = 3.0;
 /// Fewest terms of a sentence with content.
 const CONTENT: usize = 3;
 
@@ -32,17 +34,22 @@ struct Measures {
     novelty: f64,
     /// Words of the answer.
     words: f64,
+    /// Whether it has numbers that stand nowhere.
+    invented: bool,
 }
 
 /// Judges one turn. The score is `10 × (0.30 grounding + 0.25 relevance + 0.25 focus + 0.15 length + 0.05 novelty)`,
-/// rounded; it is 0 for a missing answer.
+/// rounded; it is 0 for a missing answer, and 3 at most for one with numbers that stand nowhere.
 pub(super) fn turn(task: &JudgeTurnTask, language: &Language) -> JudgeReply {
     let question_ok = is_message(&task.judge_user_message, task.question_mode, language);
     if let Some(is_right) = does_right(&task.judge_assistant_message, task.question_mode, language) {
         return of_mode(is_right, &task.judge_reasons, question_ok, language);
     }
     match measure(&task.judge_user_message, &task.judge_assistant_message, &task.judge_evidence, language) {
-        Some(measures) => verdict(&measures, &task.judge_reasons, question_ok, language),
+        Some(measures) => {
+            let measures = Measures { invented: !task.unsupported_numbers.is_empty(), ..measures };
+            verdict(&measures, &task.judge_reasons, question_ok, language)
+        }
         None => missing(&task.judge_reasons, question_ok, language),
     }
 }
@@ -81,6 +88,7 @@ pub(super) fn conversation(task: &JudgeConversationTask, language: &Language) ->
         length: mean(|turn| turn.length),
         novelty: novelty(&everything.join("\n")),
         words: mean(|turn| turn.words),
+        invented: turns.iter().any(|turn| !turn.unsupported_numbers.is_empty()),
     };
     verdict(&measures, &task.judge_reasons, question_ok, language)
 }
@@ -102,6 +110,7 @@ fn measure(question: &str, answer: &str, evidence: &[JudgeEvidence], language: &
         length: (words / WORDS.0).min(WORDS.1 / words.max(1.0)).min(1.0),
         novelty: novelty(answer),
         words,
+        invented: false,
     })
 }
 
@@ -156,7 +165,7 @@ fn of_mode(is_right: bool, labels: &[String], question_ok: bool, language: &Lang
 }
 
 fn verdict(measures: &Measures, labels: &[String], question_ok: bool, language: &Language) -> JudgeReply {
-    let Measures { grounding, relevance, focus, length, novelty, words } = *measures;
+    let Measures { grounding, relevance, focus, length, novelty, words, invented } = *measures;
     let score = (10.0 * (0.30 * grounding + 0.25 * relevance + 0.25 * focus + 0.15 * length + 0.05 * novelty)).round();
     let faults = [
         ("hallucinated", grounding < 0.25),
@@ -164,10 +173,12 @@ fn verdict(measures: &Measures, labels: &[String], question_ok: bool, language: 
         ("irrelevant", relevance < 0.2),
         ("incomplete", (0.2..0.6).contains(&relevance)),
         ("vague", length < 0.5 || focus < 0.4),
+        ("incorrect", invented),
     ];
     let reasons = reasons(&faults, labels);
     // What has a fault is not without one.
     let score = if reasons.is_empty() { score } else { score.min(8.0) };
+    let score = if invented { score.min(INVENTED) } else { score };
     let percent = |share: f64| format!("{:.0}", 100.0 * share);
     let figures = [percent(grounding), percent(relevance), percent(focus), format!("{words:.0}")];
     let [g, r, c, w] = figures.each_ref().map(String::as_str);

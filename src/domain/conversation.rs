@@ -1,8 +1,10 @@
 //! A conversation: what it was planned to be, the turns it has, and how it ended.
 
 use super::agent::Agent;
+use super::calibration::SpoiledScore;
 use super::corpus::ChunkIndex;
 use super::coverage::Used;
+use super::findings::Findings;
 use super::fingerprint::Fingerprint;
 use super::found::SearchHit;
 use super::json::Json;
@@ -103,7 +105,7 @@ pub struct Round {
     pub answer: Option<Answer>,
     /// The judge's verdict, once given.
     pub judgement: Option<Judgement>,
-    /// Answers before this one that the judge has rejected, in order.
+    /// Answers before this one that the judge or the checks have rejected, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<RejectedAnswer>,
     /// Turns in the place of this one that the judge has rejected, in order.
@@ -124,7 +126,7 @@ pub struct Turn {
     pub answer: Answer,
     /// The judge's verdict, under `judge.granularity: turn`.
     pub judgement: Option<Judgement>,
-    /// Answers before this one that the judge has rejected, in order.
+    /// Answers before this one that the judge or the checks have rejected, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<RejectedAnswer>,
     /// Turns in its place that the judge has rejected, in order. Their questions stay claimed.
@@ -155,14 +157,14 @@ fn rejected(attempt: Attempt, regenerated: &[Arc<Turn>]) -> u32 {
 pub struct RejectedAnswer {
     /// The answer as the assistant model gave it.
     pub answer: Answer,
-    /// The verdict that does not meet `judge.accept`.
-    pub judgement: Judgement,
+    /// The verdict that does not meet `judge.accept`; none where `checks` do not accept the answer.
+    pub judgement: Option<Judgement>,
 }
 
 impl RejectedAnswer {
     /// Requests that the answer and its verdict took.
     pub fn calls(&self) -> u32 {
-        self.answer.calls + self.judgement.calls
+        self.answer.calls + self.judgement.as_ref().map_or(0, |made| made.calls)
     }
 }
 
@@ -242,6 +244,9 @@ pub struct Answer {
     pub unsupported_numbers: Vec<String>,
     /// What the answer cites that was not retrieved: names of passages, and addresses that stand in none.
     pub unknown_citations: Vec<String>,
+    /// What is found in the turn without a model.
+    #[serde(default)]
+    pub findings: Findings,
     /// Name of the model that answered.
     pub agent: Arc<str>,
     /// Text the model thought aloud before its reply.
@@ -290,6 +295,9 @@ pub struct Judgement {
     pub raw: Json,
     /// Requests that it took, repairs included.
     pub calls: u32,
+    /// What the judge made of the same answer with faults put in, where it was shown some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calibration: Vec<SpoiledScore>,
 }
 
 /// What the judge made of a round.
@@ -308,15 +316,15 @@ pub enum Judged {
     Regenerate(Judgement),
 }
 
-/// A turn that was answered again because the judge rejected its answer.
+/// A turn that was answered again because its answer was rejected.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Repaired {
-    /// The answers that it rejected, in order.
+    /// The answers that were rejected, in order.
     pub rejected: Vec<RejectedAnswer>,
     /// The answer that was given last.
     pub answer: Answer,
-    /// The verdict on the last answer.
-    pub judgement: Judgement,
+    /// What the judge made of the last answer.
+    pub judged: Judged,
 }
 
 /// Why a conversation could not go on.
@@ -399,6 +407,8 @@ pub enum DropReason {
     Judged(String),
     /// A question of it was asked by another shard of the run, or in the output folder before it was merged.
     AskedElsewhere(String),
+    /// A turn has labels that `checks` do not accept.
+    Checked(String),
     /// A stage failed, after all the attempts that it makes.
     Failed(Failure),
 }
@@ -410,6 +420,7 @@ impl DropReason {
             Self::DedupExhausted => "dedup_exhausted",
             Self::Judged(_) => "judge_rejected",
             Self::AskedElsewhere(_) => "asked_elsewhere",
+            Self::Checked(_) => "check_rejected",
             Self::Failed(Failure::Model { .. }) => "model_failed",
             Self::Failed(Failure::Reply { .. }) => "unusable_reply",
             Self::Failed(Failure::Refused { .. }) => "model_refused",
@@ -428,7 +439,7 @@ impl DropReason {
     pub fn detail(&self) -> String {
         match self {
             Self::DedupExhausted => "every attempt at a question was a duplicate".into(),
-            Self::Judged(detail) | Self::AskedElsewhere(detail) => detail.clone(),
+            Self::Judged(detail) | Self::AskedElsewhere(detail) | Self::Checked(detail) => detail.clone(),
             Self::Failed(failure) => failure.to_string(),
         }
     }

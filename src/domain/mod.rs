@@ -1,12 +1,14 @@
 //! The vocabulary: plain data that every room speaks, without I/O, async or timely.
 
 pub mod agent;
+pub mod calibration;
 pub mod causes;
 pub mod clock;
 pub mod control_tokens;
 pub mod conversation;
 pub mod corpus;
 pub mod coverage;
+pub mod findings;
 pub mod fingerprint;
 #[cfg(test)]
 pub(crate) mod fixtures;
@@ -32,12 +34,14 @@ pub mod usage;
 pub mod yaml;
 
 pub use agent::{Agent, Agents};
+pub use calibration::Calibration;
 pub use conversation::{
     Acceptance, Answer, Candidate, Conversation, DropReason, Failure, Judged, Judgement, Outcome, Question,
     RejectedAnswer, Repaired, Round, ToolEvent, Turn,
 };
 pub use corpus::{Catalogue, Chunk, ChunkIndex, ChunkStore, Passage, Source, SourceIndex};
 pub use coverage::{Balance, Coverage, Used, Uses};
+pub use findings::Findings;
 pub use fingerprint::{Fingerprint, question_hash};
 pub use found::{Found, Page, Scores, SearchHit};
 pub use json::Json;

@@ -1,6 +1,6 @@
 //! What is counted of turns.
 
-use super::{Acceptance, Conversation, Outcome, Turn};
+use super::{Acceptance, Calibration, Conversation, Outcome, Turn};
 use serde::{Deserialize, Serialize};
 
 /// How many turns there are, and how many of them something is to be said about.
@@ -27,6 +27,14 @@ pub struct Turns {
     pub verdicts: u64,
     /// The sum of the scores that these give.
     pub scores: u64,
+    /// Those with labels that `checks` do not accept.
+    pub unchecked: u64,
+    /// Those with data about persons.
+    pub pii: u64,
+    /// Those whose answer says that it is not known.
+    pub abstentions: u64,
+    /// How the judge scored answers, and the same with faults put in.
+    pub calibration: Calibration,
 }
 
 impl Turns {
@@ -37,7 +45,16 @@ impl Turns {
         let is_accepted = conversation.outcome == Some(Outcome::Completed);
         let judgements = conversation.turns.iter().filter_map(|turn| turn.judgement.as_ref());
         let judgements = judgements.chain(&conversation.judgement).filter(|_| is_accepted);
+        let mut calibration = Calibration::default();
+        for turn in &conversation.turns {
+            let rejected = turn.rejected.iter().filter_map(|one| one.judgement.as_ref());
+            rejected.chain(&turn.judgement).for_each(|judgement| calibration.count(judgement));
+        }
         Self {
+            calibration,
+            unchecked: count(|turn| !turn.answer.findings.is_accepted()),
+            pii: count(|turn| !turn.answer.findings.pii.is_empty()),
+            abstentions: count(|turn| turn.answer.findings.abstains),
             unjudged: if conversation.judgement.is_some() { 0 } else { unjudged },
             verdicts: judgements.clone().count() as u64,
             scores: judgements.map(|judgement| u64::from(judgement.reply.score)).sum(),
@@ -71,5 +88,9 @@ impl Turns {
         self.unjudged += more.unjudged;
         self.verdicts += more.verdicts;
         self.scores += more.scores;
+        self.unchecked += more.unchecked;
+        self.pii += more.pii;
+        self.abstentions += more.abstentions;
+        self.calibration.add(more.calibration);
     }
 }

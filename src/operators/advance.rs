@@ -1,7 +1,9 @@
 //! `advance`: a judged round becomes a turn, and the conversation goes on or is finished.
 
 use super::{Flow, InFlight};
-use crate::domain::{Acceptance, Attempt, DropReason, Failure, Judged, Judgement, Outcome, Repaired, Round, Turn};
+use crate::domain::{
+    Acceptance, Answer, Attempt, DropReason, Failure, Judged, Judgement, Outcome, Repaired, Round, Turn,
+};
 use std::sync::Arc;
 use timely::dataflow::operators::vec::{Map, Partition};
 
@@ -35,21 +37,25 @@ fn advanced(mut conversation: InFlight, judged: Result<Judged, Failure>) -> InFl
             return conversation;
         }
     };
-    let (of_turn, of_conversation) = match judged {
-        Judged::Nothing => (None, None),
-        Judged::Turn(judgement) => (Some(judgement), None),
+    let judged = match judged {
         Judged::Repaired(repaired) => {
-            let Repaired { rejected, answer, judgement } = *repaired;
+            let Repaired { rejected, answer, judged } = *repaired;
             (conversation.round.rejected, conversation.round.answer) = (rejected, Some(answer));
-            (Some(judgement), None)
+            judged
         }
+        judged => judged,
+    };
+    let (of_turn, of_conversation) = match judged {
+        Judged::Turn(judgement) => (Some(judgement), None),
         Judged::Conversation(judgement) => (None, Some(judgement)),
         Judged::Regenerate(judgement) => {
             regenerate(&mut conversation, judgement);
             return conversation;
         }
+        Judged::Nothing | Judged::Repaired(_) => (None, None),
     };
-    let rejected = of_turn.as_ref().or(of_conversation.as_ref()).and_then(rejection);
+    let checked = conversation.round.answer.as_ref().and_then(unchecked);
+    let rejected = checked.or_else(|| of_turn.as_ref().or(of_conversation.as_ref()).and_then(rejection));
     conversation.judgement = of_conversation;
     if conversation.outcome.is_some() {
         // Its user ended it: the verdict on the whole decides, as where its last turn does.
@@ -98,6 +104,13 @@ fn rejection(judgement: &Judgement) -> Option<DropReason> {
             reply.score, reply.question_ok, reply.answer_ok, reply.notes
         ))
     })
+}
+
+/// Why a conversation with this answer is dropped before the judge is asked, if it is.
+fn unchecked(answer: &Answer) -> Option<DropReason> {
+    let findings = &answer.findings;
+    (findings.acceptance == Acceptance::Rejected)
+        .then(|| DropReason::Checked(format!("a turn does not meet checks.reject: {}", findings.told())))
 }
 
 #[cfg(test)]

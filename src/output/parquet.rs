@@ -1,5 +1,7 @@
 //! `parquet/`: the conversations and turns that are trained on as Arrow tables: their schemas, and the rows that fill them.
 
+mod findings;
+
 use super::rows::{Message, Metadata, Parts, ToolMessage, mean_score, messages};
 use super::turns::TurnRow;
 use super::{Options, preferences};
@@ -13,7 +15,7 @@ use std::sync::Arc;
 pub(super) const NAME: &str = "parquet";
 
 /// The version of the schemas, in the key-value metadata of every file.
-const VERSION: &str = "6";
+const VERSION: &str = "7";
 
 /// The files of a shard; pairs of answers have one where they are asked for.
 const KINDS: [Kind; 3] = [
@@ -51,8 +53,8 @@ fn preference_schema() -> SchemaRef {
         messages("prompt"),
         messages("chosen"),
         messages("rejected"),
-        always("score_chosen", DataType::UInt8),
-        always("score_rejected", DataType::UInt8),
+        maybe("score_chosen", DataType::UInt8),
+        maybe("score_rejected", DataType::UInt8),
         list("reasons_rejected", DataType::Utf8),
         text("notes_rejected"),
         list("unsupported_numbers_rejected", DataType::Utf8),
@@ -117,6 +119,8 @@ impl<'a> ConversationColumns<'a> {
             always("provenance", provenance()),
             text("register"),
             text("whole_need"),
+            list("question_labels", texts()),
+            list("answer_labels", texts()),
         ]))
     }
 
@@ -151,7 +155,7 @@ pub(crate) struct TurnColumns<'a> {
 impl<'a> TurnColumns<'a> {
     /// Schema of the file.
     pub fn schema() -> SchemaRef {
-        Arc::new(Schema::new(vec![
+        let own = vec![
             text("conversation_id"),
             moment("timestamp"),
             always("turn_index", DataType::UInt16),
@@ -189,6 +193,8 @@ impl<'a> TurnColumns<'a> {
             text("register"),
             maybe("words_asked", DataType::UInt16),
             text("whole_need"),
+        ];
+        let more = [
             text("language"),
             maybe_text("source_path"),
             always("tool_calls", DataType::UInt32),
@@ -196,7 +202,9 @@ impl<'a> TurnColumns<'a> {
             text("assistant_agent"),
             maybe_text("user_model_reasoning"),
             maybe_text("assistant_model_reasoning"),
-        ]))
+        ];
+        let fields = own.into_iter().chain(findings::of_turn()).chain(more);
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 
     /// The row of one of the conversation's turns.

@@ -1,12 +1,14 @@
 //! A small run made by hand, for tests: its facts, its knowledge base, a completed and a dropped conversation.
 
 use super::{Columns, Files, Options, RunFacts, Stamp, Tools};
+use crate::domain::calibration::{Spoil, SpoiledScore};
+use crate::domain::findings::{Label, PersonalData};
 use crate::domain::reply::{
     Confidence, Difficulty, Evidence, GroundingFact, Intent, Premise, ReasoningTrace, RetrievalQueries, Thought,
 };
 use crate::domain::{
-    Acceptance, Answer, AssistantReply, Attempt, Catalogue, ChunkIndex, Conversation, DropReason, Found, Json,
-    Judgement, LanguageIndex, Normalisation, Outcome, Persona, Question, QuestionMode, Register, RejectedAnswer,
+    Acceptance, Answer, AssistantReply, Attempt, Catalogue, ChunkIndex, Conversation, DropReason, Findings, Found,
+    Json, Judgement, LanguageIndex, Normalisation, Outcome, Persona, Question, QuestionMode, Register, RejectedAnswer,
     Scores, SearchHit, Slot, SourceIndex, ToolDefinition, ToolEvent, Turn, UserReply, fixtures,
 };
 use crate::store::{Run, State};
@@ -131,6 +133,15 @@ pub(crate) fn sample_conversation() -> Conversation {
         arguments: json!({"query": "النسخ الاحتياطية", "k": 4}),
         result: json!({"query": "النسخ الاحتياطية", "results": [], "rendered": ""}).into(),
     }];
+    first.answer.findings = Findings {
+        question_labels: vec![Label::Pii],
+        pii: vec![PersonalData::Email],
+        acceptance: Acceptance::Flagged,
+        ..Findings::default()
+    };
+    if let Some(judgement) = &mut first.judgement {
+        judgement.calibration = vec![SpoiledScore { spoil: Spoil::Echo, score: 1 }];
+    }
     let mut second = turn(2, "وهل تُختبر؟", "نعم، تُختبر الاستعادة.", Some(8));
     second.attempt = Attempt(1);
     let question = Arc::make_mut(&mut second.question);
@@ -140,6 +151,14 @@ pub(crate) fn sample_conversation() -> Conversation {
     second.answer.reasoning = Some("recall rehearsals".into());
     second.answer.unsupported_numbers = vec!["12".into()];
     second.answer.unknown_citations = vec!["P9".into()];
+    second.answer.findings = Findings {
+        answer_labels: vec![Label::UnsupportedNumbers, Label::UnknownCitations],
+        answer_language: Some("ar".into()),
+        question_words: 2,
+        answer_words: 3,
+        evidence_overlap: Some(0.5),
+        ..Findings::default()
+    };
     second.rejected = vec![rejected()];
     conversation(0, "ar", "run-1-ar-0000", vec![first, second], Outcome::Completed)
 }
@@ -150,7 +169,7 @@ pub(crate) fn rejected() -> RejectedAnswer {
     answer.retrieved = vec![Found::Chunk(ChunkIndex(1)).into()];
     answer.used = vec![ChunkIndex(1)];
     answer.unsupported_numbers = vec!["7".into()];
-    RejectedAnswer { answer, judgement: Judgement { acceptance: Acceptance::Rejected, ..judgement(2) } }
+    RejectedAnswer { answer, judgement: Some(Judgement { acceptance: Acceptance::Rejected, ..judgement(2) }) }
 }
 
 /// One turn of three in English, not judged by turn but as a whole; then every question was a duplicate.

@@ -87,6 +87,7 @@ pub fn summary(settings: &Settings, prepared: &Prepared, ended: Ended) -> Summar
         bill,
         balance,
         example,
+        least_auc: settings.judge.least,
         unjudged: settings.agents.get(Agent::Judge).map(|_| unjudged),
         prepared: took,
         elapsed,

@@ -2,6 +2,7 @@
 
 use super::events::{Event, Listeners};
 use super::inputs::Front;
+use super::judge_check::JudgeCheck;
 use super::open::{Ready, Work};
 use super::part::Lead;
 use super::prepare::Prepared;
@@ -127,7 +128,8 @@ pub fn execute(
     lead: Option<&Lead<'_>>,
 ) -> Result<Executed, RunError> {
     let (shared, listeners) = (&prepared.shared, &host.listeners);
-    let Ready { facts, store, recorder, waves, used, work } = ready;
+    let Ready { facts, store, recorder, waves, used, mut work } = ready;
+    work.judge_check = JudgeCheck::of(settings, &shared.halt);
     shared.open(&store, &facts.run_id)?;
     let works =
         Works::start(settings, prepared, &facts, (store.clone(), work.reuse.clone()), work.normalisation, host)?;
@@ -194,10 +196,13 @@ pub fn on_workers<R: ExchangeData>(
     let (stages, executor, listeners, tallied) = (stages.clone(), executor.clone(), listeners.clone(), last.clone());
     let observer = listeners.observer();
     let (quota, retries, earlier) = (work.quota.clone(), work.retries, work.earlier.clone());
+    let judge_check = work.judge_check.clone();
     let graph = move |worker: &mut Worker| {
         let order = Order { quota: quota.clone(), retries, earlier: earlier.clone(), threads: workers };
         let (listeners, tallied, recording) = (listeners.clone(), tallied.clone(), (render.clone(), write.clone()));
+        let judge_check = judge_check.clone();
         let report = move |tally: &Tally| {
+            judge_check.iter().for_each(|check| check.look(tally));
             tallied.lock().unwrap_or_else(PoisonError::into_inner).clone_from(tally);
             listeners.tell(&Event::Progress(tally));
         };

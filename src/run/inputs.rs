@@ -260,7 +260,8 @@ impl Sources {
     ) -> Stages {
         let (prompts, index, retriever) = (&self.prompts, &self.index, self.retriever(settings, search));
         let toolbox = Arc::new(self.toolbox(settings, &retriever, web));
-        let checks = Arc::new(Checks::new(prompts, &toolbox.definitions()));
+        let checks = Checks::new(prompts, &toolbox.definitions()).labelled(settings.checks.clone());
+        let checks = Arc::new(checks);
         let plan = Arc::new(Plan::new(self.plan_options(settings, facts.seed, normalisation), self.catalogue.clone()));
         let [user, assistant] = [Agent::User, Agent::Assistant].map(|agent| behind(&self.models[agent], agent));
         let ask = Ask::new(user, prompts.clone(), checks.clone(), plan.clone(), retriever, index.clone());
@@ -277,7 +278,7 @@ impl Sources {
                 let ask = ask.clone();
                 async move { ask.ask(Asking { conversation: &conversation, coverage: &conversation.coverage }).await }
             }),
-            judge: judging(judge.map(|judge| Review::new(judge, responder.clone(), &settings.judge))),
+            judge: judging(Review::new(judge, responder.clone(), &settings.judge, settings.checks.clone())),
             answer: stage(move |conversation| {
                 let responder = responder.clone();
                 async move { responder.answer(&conversation).await }
@@ -366,16 +367,11 @@ where
     Arc::new(move |conversation| Box::pin(work(conversation)))
 }
 
-fn judging(review: Option<Review>) -> Stage<Judged> {
-    let review = review.map(Arc::new);
+fn judging(review: Review) -> Stage<Judged> {
+    let review = Arc::new(review);
     stage(move |conversation| {
         let review = review.clone();
-        async move {
-            match review {
-                Some(review) => review.judged(&conversation).await,
-                None => Ok(Judged::Nothing),
-            }
-        }
+        async move { review.judged(&conversation).await }
     })
 }
 

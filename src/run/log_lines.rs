@@ -104,6 +104,7 @@ fn settled(conversation: &SettledConversation) {
             DropReason::DedupExhausted => ("dedup", String::new()),
             DropReason::AskedElsewhere(detail) => ("merge", format!(": {detail}")),
             DropReason::Judged(verdict) => ("judge", format!(": {verdict}")),
+            DropReason::Checked(labels) => ("checks", format!(": {labels}")),
             DropReason::Failed(failure) => ("samples", format!(": {failure}")),
         };
         tracing::warn!(

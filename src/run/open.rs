@@ -3,6 +3,7 @@
 use super::earlier::{Earlier, Past};
 use super::events::Listeners;
 use super::identity::{self, Identity};
+use super::judge_check::JudgeCheck;
 use super::prepare::Prepared;
 use super::waves::Waves;
 use super::{RunError, manifest};
@@ -45,6 +46,8 @@ pub struct Work {
     pub normalisation: Normalisation,
     /// Another run whose replies serve too.
     pub reuse: Option<Reuse>,
+    /// What looks at the judge, where its verdicts drop anything.
+    pub judge_check: Option<Arc<JudgeCheck>>,
 }
 
 /// The run that the settings ask for, in an output folder that is this process's alone.
@@ -296,7 +299,7 @@ impl Work {
         let quota = Quota::numbered(target(settings), numbering, coverage, others);
         let quota = restored(quota, run_id, completions)?;
         let retries = retries(settings);
-        Ok(Self { quota, retries, earlier: questions, normalisation, reuse })
+        Ok(Self { quota, retries, earlier: questions, normalisation, reuse, judge_check: None })
     }
 }
 

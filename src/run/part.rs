@@ -264,6 +264,7 @@ fn work(settings: &Settings, begin: Begin, normalisation: Normalisation) -> Work
         earlier: begin.earlier.into(),
         normalisation,
         reuse: None,
+        judge_check: None,
     }
 }
 

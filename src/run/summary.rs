@@ -1,6 +1,7 @@
 //! What a run came to, for people.
 
 use super::bill::Bill;
+use super::judge_check::fault;
 use super::layout::{COLUMNS, row, shortened, size};
 use super::signals::Signal;
 use crate::domain::Balance;
@@ -8,6 +9,7 @@ use crate::files::WrittenFile;
 use crate::llm::Reading;
 use crate::operators::{Shortfall, Tally};
 use crate::settings::Settings;
+use crate::stages::LeastAuc;
 use crate::store::State;
 use crate::tools::SearchReading;
 use std::fmt;
@@ -82,6 +84,8 @@ pub struct Summary {
     pub example: Option<[String; 2]>,
     /// Turns of which the judge made nothing; none where there is no judge.
     pub unjudged: Option<u64>,
+    /// How well the judge must tell answers from spoiled ones.
+    pub least_auc: LeastAuc,
     /// Before the first opening, for reading documents above all.
     pub prepared: Duration,
     /// From the first opening to the last row.
@@ -112,6 +116,7 @@ impl Summary {
             RunEnd::Halted(reason) => {
                 return Some(format!("{reason}; go on with: {}", self.again));
             }
+            RunEnd::Complete if self.least_auc.refuse => return fault(&self.tally, self.least_auc),
             RunEnd::Complete | RunEnd::Interrupted(_) => return None,
         };
         let figures = short.iter().map(|short| {
@@ -182,22 +187,29 @@ impl Summary {
         }
         let Tally { duplicates, rollbacks, wasted, lag, turns, .. } = self.tally;
         let below = if turns.flagged > 0 { format!(", {} below judge.accept", turns.flagged) } else { String::new() };
-        let again = match turns.repaired {
-            0 => String::new(),
-            repaired => format!(", {repaired} answered again after a verdict"),
-        };
-        let anew = match turns.regenerated {
-            0 => String::new(),
-            regenerated => format!(", {regenerated} made again after a verdict"),
-        };
+        let told = |count: u64, what: &str| if count > 0 { format!(", {count} {what}") } else { String::new() };
+        let again = told(turns.repaired, "answered again after a verdict");
+        let anew = told(turns.regenerated, "made again after a verdict");
+        let labels = [
+            told(turns.unchecked, "with labels of checks.reject"),
+            told(turns.pii, "with data about persons"),
+            told(turns.abstentions, "that say the answer is not known"),
+        ];
+        let labels = labels.concat();
         let text = format!(
             "{}, {} without a retrieved passage, {} with numbers that no passage has, {} with citations of what was not \
-             found{below}{again}{anew}",
+             found{labels}{below}{again}{anew}",
             turns.all, turns.unretrieved, turns.unsupported, turns.unknown_citations
         );
         row(f, "turns", &text)?;
         if let Some(verdicts) = self.verdicts() {
             row(f, "judge", &verdicts)?;
+        }
+        if let Some(told) = self.tally.turns.calibration.told() {
+            row(f, "judge's check", &told)?;
+        }
+        if let Some(fault) = fault(&self.tally, self.least_auc) {
+            row(f, "WARNING", &fault)?;
         }
         if let Some(Balance { gini, unused_documents, unused_chunks }) = self.balance {
             let [documents, chunks] = [unused_documents, unused_chunks].map(|share| 100.0 * share);

@@ -42,6 +42,7 @@ choices! {
     Granularity: Turn = "turn" or "per_turn" or "turns",
         Conversation = "conversation" or "per_conversation" or "conv" or "conversation_level";
     OnFail: Keep = "keep", Drop = "drop", Repair = "repair", Regenerate = "regenerate";
+    OnLowAuc: Warn = "warn", Refuse = "refuse";
     Backend: Auto = "auto" or "sentence_transformers", Lexical = "lexical", Fastembed = "fastembed", OpenAi = "openai";
     Device: Auto = "auto", Cpu = "cpu", Cuda = "cuda";
     knowledge::Ranking: Hybrid = "hybrid", Vector = "vector";
@@ -157,4 +158,13 @@ pub(super) enum OnFail {
     Repair,
     /// The turn is made once more; where that does not help, the conversation is dropped.
     Regenerate,
+}
+
+/// What becomes of a run whose judge does not tell answers from spoiled ones: `judge.on_low_auc`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OnLowAuc {
+    /// The run goes on, and its user is warned.
+    Warn,
+    /// The run stops below it.
+    Refuse,
 }

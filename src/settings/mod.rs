@@ -10,6 +10,7 @@ mod agents;
 mod asking;
 mod capabilities;
 mod check;
+mod checks;
 mod choices;
 mod cluster;
 mod credentials;
@@ -20,6 +21,7 @@ mod expand;
 mod folders;
 mod forbidden;
 mod items;
+mod judge;
 mod keys;
 mod layers;
 mod legacy;
@@ -203,6 +205,8 @@ pub struct Settings {
     pub serving: Serving,
     /// How is judged, whether or not there is a judge.
     pub judge: stages::JudgeOptions,
+    /// Which labels of turns are not accepted, whether or not there is a judge.
+    pub checks: stages::CheckOptions,
     /// How long all endpoints may be down before the run stops.
     pub max_outage: Duration,
     /// Whether endpoints are looked at before the first conversation.

@@ -2,10 +2,12 @@
 
 use super::agents::{self, ROLES, agent};
 use super::asking;
+use super::checks::checks;
 use super::choices::{CoverageMode, JudgeMode, OnFail, ReplyForm, Trace, TurnMode};
 use super::cluster::cluster;
 use super::error::Diagnostics;
 use super::folders::Folders;
+use super::judge::{calibrated, warn_of_kinship};
 use super::keys::listed;
 use super::types::{OneOf, Setting, Text, Texts};
 use super::values::Values;
@@ -33,17 +35,23 @@ pub(super) fn settings(
     let total_samples = values.get(keys::TOTAL_SAMPLES);
     let reasons = labels(values, keys::REASONS);
     let accept = accept(values, &reasons, report);
-    let judge = JudgeOptions { granularity: values.get(keys::GRANULARITY), reasons, accept };
+    let granularity = values.get(keys::GRANULARITY);
+    let mut judge = JudgeOptions { granularity, reasons, accept, ..JudgeOptions::default() };
     agents::demand_providers(values, report);
     let is_judged = values.get(keys::JUDGE_ENABLED) && values.get(keys::JUDGE_MODE) == JudgeMode::Online;
     let asked = ROLES.iter().filter(|role| role.agent != Agent::Judge || is_judged);
     let mut serving = servers::serving(values, folders, report);
     let agents: Agents<_> = asked.map(|role| (role.agent, agent(role, &serving, values, env, report))).collect();
     hint_at_the_judge(values, report);
+    if is_judged {
+        calibrated(&mut judge, values);
+        warn_of_kinship(&agents, report);
+    }
     agents::demand_models(&agents, &serving, report);
     let budget = agents::budget(values, &agents, report);
     let mut output = output_options(values, folders, report);
-    if judge.accept.repairs == 0 || !is_judged {
+    let checks = checks(values, report);
+    if checks.repairs == 0 && (judge.accept.repairs == 0 || !is_judged) {
         output.files = output.files.without(output::Files::PREFERENCES);
     }
     let beside = output.folder.parent().filter(|_| output.folder != folders.root);
@@ -76,6 +84,7 @@ pub(super) fn settings(
         agents,
         serving,
         judge,
+        checks,
         max_outage: Duration::from_secs_f64(values.get(keys::MAX_OUTAGE)),
         check: true,
         budget,

@@ -47,6 +47,8 @@ pub(super) const TABLE: &[&[Key]] = &[
     RETRIEVAL,
     INDEX_AND_RERANKING,
     REST,
+    checks::CHECKS,
+    checks::CALIBRATION,
     SAVING,
     HUB,
     LOGS,
@@ -225,6 +227,7 @@ keys! {
         env(&["LLM_ROUTING_ENDPOINTS_JSON"]);
 }
 
+pub(super) mod checks;
 pub(super) mod servers;
 
 /// The keys of an item of `llm.routing.endpoints`.

@@ -1,6 +1,7 @@
 //! The whole way from a file to settings; what a single step does is tested beside it.
 
 mod asking;
+mod checks;
 mod coverage;
 mod judge;
 mod manifest;

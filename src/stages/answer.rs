@@ -5,6 +5,7 @@ use super::addresses;
 use super::checks::{Answered, Checks};
 use super::exchange::{ReplyError, chat, complain, joined, request, say, usable};
 use super::history::{exchanged, history};
+use super::labels;
 use super::numbers;
 use super::prompts::Prompts;
 use super::reply::{self, Basis, Grounded};
@@ -12,7 +13,9 @@ use super::retrieve::{Retrieved, Tools};
 use super::schemas;
 use super::text::{clean, shortened};
 use crate::domain::task::{AnswerTask, RejectedReply, RetrievalMode};
-use crate::domain::{Agent, Answer, Conversation, Failure, Language, Passage, Question, RejectedAnswer, Stage, Task};
+use crate::domain::{
+    Agent, Answer, Conversation, Failure, Judgement, Language, Passage, Question, RejectedAnswer, Stage, Task,
+};
 use crate::knowledge::Index;
 use crate::llm::{ChatReply, ChatRequest, Finish, Model};
 use crate::tools::{SEARCH, Toolbox, WEB_SEARCH};
@@ -153,12 +156,17 @@ impl Responder {
             passages: passages.to_vec(),
             full_trace: self.options.full_trace,
             user_reply: question.reply.clone(),
-            rejected: conversation.round.rejected.last().map(|RejectedAnswer { answer, judgement }| RejectedReply {
-                message: answer.reply.assistant_message.clone(),
-                reasons: judgement.reply.reasons.clone(),
-                notes: judgement.reply.notes.clone(),
-            }),
+            rejected: conversation.round.rejected.last().map(|rejected| self.rejected(rejected)),
         })
+    }
+
+    /// What is wrong with an answer: as the judge says, or as the checks do where these rejected it.
+    fn rejected(&self, RejectedAnswer { answer, judgement }: &RejectedAnswer) -> RejectedReply {
+        let (reasons, notes) = match judgement {
+            Some(Judgement { reply, .. }) => (reply.reasons.clone(), reply.notes.clone()),
+            None => (Vec::new(), labels::told(answer, &self.checks.options)),
+        };
+        RejectedReply { message: answer.reply.assistant_message.clone(), reasons, notes }
     }
 
     fn read(
@@ -202,18 +210,34 @@ impl Responder {
         if found.is_empty() && self.options.require_retrieval {
             return Err(Failure::Ungrounded { detail: self.ungrounded(events.is_empty()) });
         }
-        let said = conversation
+        let (question, answer) = (reply.reasoning_trace.question.as_str(), reply.assistant_message.as_str());
+        let history = conversation
             .turns
             .iter()
             .flat_map(|turn| [turn.question.reply.user_message.as_str(), turn.answer.reply.assistant_message.as_str()]);
+        let mut said: Vec<&str> = history.collect();
         let known = passages.iter().flat_map(|passage| [&*passage.title, &*passage.text]);
-        let mut known: Vec<&str> = known.chain(said).chain([reply.reasoning_trace.question.as_str()]).collect();
-        let unsupported_numbers = numbers::unsupported(&reply.assistant_message, &known);
+        let mut known: Vec<&str> = known.chain(said.iter().copied()).chain([question]).collect();
+        let unsupported_numbers = numbers::unsupported(answer, &known);
         known.extend(passages.iter().map(|passage| passage.source_path.as_str()));
-        unknown.extend(addresses::unsupported(&reply.assistant_message, &known));
+        unknown.extend(addresses::unsupported(answer, &known));
+        let unknown_citations =
+            Vec::from_iter(unknown.iter().take(CITATIONS).map(|name| shortened(&clean(name), CITATION)));
+        let personas = [&conversation.user_persona, &conversation.assistant_persona].map(|persona| persona.rendered());
+        said.extend(personas.iter().map(String::as_str));
+        let findings = self.checks.options.findings(&labels::Answered {
+            question,
+            answer,
+            unsupported_numbers: &unsupported_numbers,
+            unknown_citations: &unknown_citations,
+            passages: &passages,
+            said: &said,
+            target: &Language::of(&conversation.language),
+        });
         Ok(Answer {
             unsupported_numbers,
-            unknown_citations: unknown.iter().take(CITATIONS).map(|name| shortened(&clean(name), CITATION)).collect(),
+            unknown_citations,
+            findings,
             reply,
             tool_events: events,
             used: used.into_iter().filter_map(|at| found[at].found.chunk()).collect(),

@@ -4,6 +4,7 @@
 use super::exchange::{AGAIN, ReplyError};
 use super::faults::{self, PromptText};
 use super::history::Exchanged;
+use super::labels::CheckOptions;
 use super::language;
 use super::prompts::{BEGIN, Prompts};
 use crate::domain::{Language, Passage, QuestionMode, RejectedAnswer, ToolDefinition};
@@ -14,6 +15,8 @@ pub struct Checks {
     prompts: PromptText,
     /// Names of the tools that models are offered.
     tools: Vec<String>,
+    /// What turns are labelled with, and which labels are not accepted.
+    pub(super) options: CheckOptions,
 }
 
 /// A question with what it is checked against.
@@ -57,7 +60,16 @@ impl Checks {
     pub fn new(prompts: &Prompts, tools: &[ToolDefinition]) -> Self {
         let told: Vec<String> = tools.iter().map(|tool| format!("{} {}", tool.description, tool.parameters)).collect();
         let texts = prompts.sources().values().chain(&told).map(String::as_str).chain([AGAIN]);
-        Self { prompts: PromptText::new(texts, &[BEGIN]), tools: tools.iter().map(|tool| tool.name.clone()).collect() }
+        Self {
+            prompts: PromptText::new(texts, &[BEGIN]),
+            tools: tools.iter().map(|tool| tool.name.clone()).collect(),
+            options: CheckOptions::default(),
+        }
+    }
+
+    /// The same checks, with these options for the labels of turns.
+    pub fn labelled(self, options: CheckOptions) -> Self {
+        Self { options, ..self }
     }
 
     /// Whether a message can be the person's.

@@ -1,5 +1,7 @@
 //! The judge model scores a turn or a whole conversation.
 
+mod calibrate;
+
 use super::exchange::{ReplyError, Usable, exchange, request};
 use super::history::{Exchanged, exchanged, history};
 use super::prompts::Prompts;
@@ -50,13 +52,7 @@ impl Judge {
             Granularity::Conversation => self.whole(conversation),
         };
         let Some(task) = task else { return Ok(None) };
-        let schema = schemas::judge_schema(&self.options.reasons);
-        let request = request(&self.prompts, AGENT, (conversation, Stage::Judge), &[], task, schema)?;
-        let read = |object: &serde_json::Map<_, _>| {
-            let verdict = reply::judge(object, &self.options.reasons)?;
-            contradiction(&verdict, &self.options.reasons).map_or(Ok(verdict), |fault| Err(ReplyError::Content(fault)))
-        };
-        let Usable { value, reasoning, raw, calls } = match exchange(&*self.model, AGENT, request, read).await {
+        let Usable { value, reasoning, raw, calls } = match self.verdict(conversation, task, 0).await {
             Ok(usable) => usable,
             Err(failure @ (Failure::Reply { .. } | Failure::Refused { .. } | Failure::Filtered { .. }))
                 if !self.options.accept.drop =>
@@ -68,7 +64,23 @@ impl Judge {
         };
         tracing::info!(target: "dlgforge.judge", "{}", line(self.options.granularity, conversation, &value));
         let acceptance = self.options.accept.of(&value);
-        Ok(Some(Judgement { reply: value, acceptance, reasoning, raw: raw.into(), calls }))
+        Ok(Some(Judgement { reply: value, acceptance, reasoning, raw: raw.into(), calls, calibration: Vec::new() }))
+    }
+
+    async fn verdict(
+        &self,
+        conversation: &Conversation,
+        task: Task,
+        round: u16,
+    ) -> Result<Usable<JudgeReply>, Failure> {
+        let schema = schemas::judge_schema(&self.options.reasons);
+        let mut request = request(&self.prompts, AGENT, (conversation, Stage::Judge), &[], task, schema)?;
+        request.place.round += round;
+        let read = |object: &serde_json::Map<_, _>| {
+            let verdict = reply::judge(object, &self.options.reasons)?;
+            contradiction(&verdict, &self.options.reasons).map_or(Ok(verdict), |fault| Err(ReplyError::Content(fault)))
+        };
+        exchange(&*self.model, AGENT, request, read).await
     }
 
     fn turn(&self, conversation: &Conversation) -> Option<Task> {
@@ -226,7 +238,12 @@ mod tests {
         let prompts = Prompts::load(&PromptOptions::default()).unwrap();
         let accept =
             Accept { min_score: 5, answer_ok: true, reject_reasons: vec!["other".to_owned()], ..Accept::default() };
-        Judge::new(model, Arc::new(prompts), catalogue(), JudgeOptions { granularity, reasons, accept })
+        Judge::new(
+            model,
+            Arc::new(prompts),
+            catalogue(),
+            JudgeOptions { granularity, reasons, accept, ..JudgeOptions::default() },
+        )
     }
 
     fn grounded(number: u16) -> (Question, Answer) {

@@ -30,6 +30,44 @@ pub(super) fn wrong(message: &str, target: &Language) -> Option<&'static str> {
     prose.other_script(script).or_else(|| prose.other_language(target.code.as_deref()?))
 }
 
+/// ISO 639-1 code of the language that a message is written in, as the detector has it; none for a short one, for a target that
+/// the detector does not know, and where letters are not those of the language that it tells.
+pub(super) fn detected(message: &str, target: &Language) -> Option<&'static str> {
+    let is_told = KNOWN.iter().any(|(_, code)| target.code.as_deref() == Some(code));
+    let prose = Prose::of(message);
+    let letters: usize = prose.letters.iter().map(|(_, count)| count).sum();
+    if !is_told || letters < 2 * LETTERS || (prose.words.len() < 2 * WORDS && !target.script.is_some_and(is_unspaced)) {
+        return None;
+    }
+    let found = whichlang::detect_language(&prose.words.join(" "));
+    KNOWN.iter().find(|(lang, _)| *lang == found).map(|(_, code)| *code)
+}
+
+/// Whether words of a script stand without blanks between them.
+fn is_unspaced(script: Script) -> bool {
+    matches!(script, Script::Han | Script::Japanese)
+}
+
+/// The languages that the detector knows, with their codes.
+const KNOWN: [(Lang, &str); 16] = [
+    (Lang::Ara, "ar"),
+    (Lang::Cmn, "zh"),
+    (Lang::Deu, "de"),
+    (Lang::Eng, "en"),
+    (Lang::Fra, "fr"),
+    (Lang::Hin, "hi"),
+    (Lang::Ita, "it"),
+    (Lang::Jpn, "ja"),
+    (Lang::Kor, "ko"),
+    (Lang::Nld, "nl"),
+    (Lang::Por, "pt"),
+    (Lang::Rus, "ru"),
+    (Lang::Spa, "es"),
+    (Lang::Swe, "sv"),
+    (Lang::Tur, "tr"),
+    (Lang::Vie, "vi"),
+];
+
 /// The words of a message that tell its language.
 struct Prose {
     /// The words in lower case, in order.

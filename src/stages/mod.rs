@@ -12,6 +12,7 @@ mod exchange;
 mod faults;
 mod history;
 pub mod judge;
+pub mod labels;
 mod language;
 mod lenient;
 mod numbers;
@@ -24,12 +25,14 @@ mod schemas;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod script;
+mod spoil;
 mod text;
 
 pub use answer::Responder;
 pub use ask::Ask;
 pub use checks::Checks;
 pub use judge::Judge;
+pub use labels::CheckOptions;
 pub use prompts::{PromptError, Prompts};
 pub use review::Review;
 
@@ -38,8 +41,9 @@ use crate::domain::{Acceptance, JudgeReply};
 use std::path::PathBuf;
 
 /// How often the judge is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Granularity {
+    #[default]
     /// Every turn is judged, once it is complete.
     Turn,
     /// Once, over the whole conversation.
@@ -77,7 +81,7 @@ pub struct AnswerOptions {
 }
 
 /// `judge`, when judging is on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct JudgeOptions {
     /// Whether turns or whole conversations are judged.
     pub granularity: Granularity,
@@ -85,6 +89,19 @@ pub struct JudgeOptions {
     pub reasons: Vec<String>,
     /// Which verdicts are good enough.
     pub accept: Accept,
+    /// Conversations of each language, the first ones, in whose first turn the judge scores spoiled answers too; 0 for none.
+    pub calibrate: u32,
+    /// How well it must tell them.
+    pub least: LeastAuc,
+}
+
+/// How well a judge must tell answers from spoiled ones: `judge.min_auc` and `judge.on_low_auc`.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct LeastAuc {
+    /// The least area under the curve, from 0 to 1.
+    pub min: f64,
+    /// Whether the run stops below it, and does not only warn.
+    pub refuse: bool,
 }
 
 /// `judge.accept`: which verdicts are good enough, and what becomes of a conversation with another one.
@@ -104,6 +121,15 @@ pub struct Accept {
     pub repairs: u16,
     /// Most turns that are made in the place of a rejected one before that.
     pub regenerations: u16,
+}
+
+impl JudgeOptions {
+    /// Whether verdicts on turns decide what is kept.
+    pub fn is_gate(&self) -> bool {
+        let Accept { min_score, question_ok, answer_ok, reject_reasons, drop, .. } = &self.accept;
+        let rejects = *min_score > 0 || *question_ok || *answer_ok || !reject_reasons.is_empty();
+        rejects && *drop && self.granularity == Granularity::Turn
+    }
 }
 
 impl Accept {

@@ -206,17 +206,23 @@ impl Load {
         let reply =
             JudgeReply { score, reasons: vec![], notes: String::new(), question_ok: true, answer_ok: sight & 1 == 0 };
         let acceptance = Acceptance::Accepted;
-        let judgement =
-            Judgement { reply, acceptance, reasoning: None, raw: Json::from(serde_json::Value::from(sight)), calls: 1 };
+        let judgement = Judgement {
+            reply,
+            acceptance,
+            reasoning: None,
+            raw: Json::from(serde_json::Value::from(sight)),
+            calls: 1,
+            calibration: Vec::new(),
+        };
         let again = conversation.round.regenerated.len() < usize::from(self.regenerations);
         Ok(match ((sight >> 16) % 5, &conversation.round.answer) {
             (4, Some(_)) if again => Judged::Regenerate(judgement),
             (0, _) => Judged::Nothing,
             (1, _) if over => Judged::Conversation(judgement),
             (2, Some(answer)) => Judged::Repaired(Box::new(Repaired {
-                rejected: vec![RejectedAnswer { answer: answer.clone(), judgement: judgement.clone() }],
+                rejected: vec![RejectedAnswer { answer: answer.clone(), judgement: Some(judgement.clone()) }],
                 answer: plain::answer(&format!("Better {sight}.")),
-                judgement,
+                judged: Judged::Turn(judgement),
             })),
             _ => Judged::Turn(judgement),
         })

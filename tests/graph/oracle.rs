@@ -169,7 +169,10 @@ impl Lockstep<'_> {
             Ok(Judged::Repaired(repaired)) => {
                 conversation.round.answer = Some(repaired.answer);
                 conversation.round.rejected = repaired.rejected;
-                Some(repaired.judgement)
+                match repaired.judged {
+                    Judged::Turn(judgement) => Some(judgement),
+                    _ => None,
+                }
             }
             Ok(Judged::Conversation(judgement)) => {
                 conversation.judgement = Some(judgement);

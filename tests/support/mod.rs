@@ -303,6 +303,17 @@ pub fn edited(reply: Reply, edit: impl FnOnce(&mut Value)) -> Reply {
     Reply { body: body.to_string().into(), ..reply }
 }
 
+/// The reply with this at the end of the answer, where it is one.
+pub fn answering(reply: Reply, more: &str) -> Reply {
+    edited(reply, |message| {
+        let said: Option<Value> = message["content"].as_str().and_then(|text| serde_json::from_str(text).ok());
+        let Some(mut said) = said.filter(|said| said.get("evidence_refs").is_some()) else { return };
+        let answer = said["assistant_message"].as_str().expect("an answer");
+        said["assistant_message"] = format!("{answer} {more}").into();
+        message["content"] = said.to_string().into();
+    })
+}
+
 /// The turn that a request is about, from 1: a judge is told it, the others have the turns before as messages.
 pub fn turn(request: &Value) -> usize {
     let messages = request["messages"].as_array().map_or(&[][..], Vec::as_slice);

@@ -71,6 +71,7 @@ pub fn answer(text: &str) -> Answer {
         used: Vec::new(),
         unsupported_numbers: Vec::new(),
         unknown_citations: Vec::new(),
+        findings: Default::default(),
         agent: "plain".into(),
         reasoning: None,
         raw: serde_json::Value::Null.into(),

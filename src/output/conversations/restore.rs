@@ -150,6 +150,7 @@ fn turn(
         used: state.cited.iter().map(|chunk| positions.chunk(*chunk)).collect(),
         unsupported_numbers: payload.unsupported_numbers.to_vec(),
         unknown_citations: payload.unknown_citations.to_vec(),
+        findings: payload.findings.clone().into_owned(),
         agent: (*payload.kb_agent_used_name).into(),
         reasoning: state.assistant_reasoning.as_deref().map(str::to_owned),
         raw: kb_raw.clone().into_owned(),
@@ -177,6 +178,7 @@ fn judgement(
             reasoning: state.reasoning.as_deref().map(str::to_owned),
             raw: raw.map_or_else(|| json!({}).into(), |raw| raw.clone().into_owned()),
             calls: state.calls,
+            calibration: state.calibration.to_vec(),
         })),
         _ => Err((field.to_owned(), "it and `state` do not tell of the same verdict".to_owned())),
     }

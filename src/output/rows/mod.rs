@@ -2,6 +2,7 @@
 //!
 //! Each type is written and read: texts are borrowed from the conversation where it is written, owned where it was read.
 
+mod findings;
 mod inputs;
 mod json;
 mod messages;
@@ -11,6 +12,7 @@ mod reasoning;
 mod results;
 mod state;
 
+pub use findings::FindingsColumns;
 pub use inputs::Inputs;
 pub use messages::{Call, CalledFunction, HistoryItem, Message, ToolMessage};
 pub use payloads::{RawResult, ReadReplies, TurnPayload};

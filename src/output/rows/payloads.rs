@@ -4,7 +4,8 @@ use super::json::{Text, or_empty};
 use super::provenance::{Shown, shown};
 use super::results::Called;
 use crate::domain::{
-    Acceptance, AssistantReply, Catalogue, Conversation, Json, JudgeReply, Judgement, Register, Turn, UserReply,
+    Acceptance, AssistantReply, Catalogue, Conversation, Findings, Json, JudgeReply, Judgement, Register, Turn,
+    UserReply,
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -38,6 +39,9 @@ pub struct TurnPayload<'a> {
     /// About how many words the message was to have; left out where that was left open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) words_asked: Option<u16>,
+    /// What was found without a model; earlier documents of format 2 do not have it.
+    #[serde(default)]
+    pub(crate) findings: Cow<'a, Findings>,
 }
 
 impl<'a> TurnPayload<'a> {
@@ -61,6 +65,7 @@ impl<'a> TurnPayload<'a> {
             provenance: shown(&turn.answer, catalogue),
             register: turn.question.register,
             words_asked: turn.question.words,
+            findings: Cow::Borrowed(&turn.answer.findings),
         }
     }
 }

@@ -4,6 +4,7 @@
 use super::json::{Text, or_empty};
 use super::provenance::{Provenance, whole};
 use super::{Parts, Personas, accepted};
+use crate::domain::findings::Label;
 use crate::domain::reply::{Difficulty, GroundingFact, Intent, ReasoningTrace};
 use crate::domain::{JudgeReply, Register, Turn};
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,8 @@ pub struct Metadata<'a> {
     pub(crate) register: Text<'a>,
     #[serde(default)]
     pub(crate) whole_need: Text<'a>,
+    pub(crate) question_labels: Vec<Cow<'a, [Label]>>,
+    pub(crate) answer_labels: Vec<Cow<'a, [Label]>>,
 }
 
 impl<'a> Metadata<'a> {
@@ -75,6 +78,8 @@ impl<'a> Metadata<'a> {
             provenance: whole(parts.turns.iter().map(|turn| turn.provenance.clone())),
             register: questions().find_map(|question| question.register).map_or("", Register::as_str).into(),
             whole_need: conversation.whole_need().into(),
+            question_labels: answers().map(|answer| Cow::Borrowed(&*answer.findings.question_labels)).collect(),
+            answer_labels: answers().map(|answer| Cow::Borrowed(&*answer.findings.answer_labels)).collect(),
         }
     }
 }

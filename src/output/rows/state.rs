@@ -6,6 +6,7 @@
 use super::json::Text;
 use super::results::{ToolResult, kept};
 use super::{Parts, TurnPayload};
+use crate::domain::calibration::SpoiledScore;
 use crate::domain::{
     Acceptance, Answer, Catalogue, ChunkIndex, Fingerprint, Found, Judgement, Outcome, Page, Persona, RejectedAnswer,
     Round, SearchHit, SourceIndex, ToolEvent, Turn, Used, Wave,
@@ -93,6 +94,8 @@ pub struct JudgementState<'a> {
     pub(crate) calls: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reasoning: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub(crate) calibration: Cow<'a, [SpoiledScore]>,
 }
 
 impl<'a> ConversationState<'a> {
@@ -188,8 +191,9 @@ pub(crate) fn told(id: &str, rendered: &str) -> Option<Persona> {
 }
 
 impl<'a> JudgementState<'a> {
-    fn of(Judgement { acceptance, calls, reasoning, .. }: &'a Judgement) -> Self {
-        Self { acceptance: *acceptance, calls: *calls, reasoning: reasoning.as_deref().map(Text::from) }
+    fn of(Judgement { acceptance, calls, reasoning, calibration, .. }: &'a Judgement) -> Self {
+        let reasoning = reasoning.as_deref().map(Text::from);
+        Self { acceptance: *acceptance, calls: *calls, reasoning, calibration: Cow::Borrowed(calibration) }
     }
 }
 

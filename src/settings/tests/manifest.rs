@@ -24,7 +24,13 @@ fn manifests_of_earlier_releases_stay_good() {
         Vec::from_iter(lines).join("\n")
     };
     // As release 0.1.0 wrote it, but for `coverage.match_language` and what was added since.
-    let expected = r#"coverage.candidates =
+    let expected = r#"checks.max_answer_words =
+checks.max_question_words =
+checks.min_overlap =
+checks.on_fail =
+checks.reject =
+checks.repairs =
+coverage.candidates =
 coverage.doc_coverage_epsilon = 0.15
 coverage.doc_coverage_fraction = 0.05
 coverage.doc_coverage_mode = balanced
@@ -43,6 +49,7 @@ judge.accept.reject_reasons = a
 judge.accept.repairs =
 judge.accept.regenerations =
 judge.accept.require = question_ok, answer_ok
+judge.calibrate =
 judge.granularity = turn
 judge.mode = online
 judge.reasons = a, b

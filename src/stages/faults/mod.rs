@@ -21,13 +21,13 @@ pub(super) use material::{mentions_material, mentions_passage, names_tool, witho
 pub(super) use order::obeys;
 pub(super) use placeholder::{placeholder, wordless};
 pub(super) use quotes::misquote;
-pub(super) use refusal::refusal;
+pub(super) use refusal::{refusal, refuses};
 pub(super) use statement::{description, heading, no_whole, piece, self_description, statement};
 
 use crate::domain::normalisation::{compatible, is_optional};
 
 /// The words of a text, in lower case, without punctuation and vowel signs: what is compared where texts are.
-fn words(text: &str) -> Vec<String> {
+pub(super) fn words(text: &str) -> Vec<String> {
     plain(text).split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
@@ -38,7 +38,7 @@ fn plain(text: &str) -> String {
 }
 
 /// The words of a text with a space before and after each, so that phrases can be looked for as text.
-fn phrase(text: &str) -> String {
+pub(super) fn phrase(text: &str) -> String {
     format!(" {} ", words(text).join(" "))
 }
 

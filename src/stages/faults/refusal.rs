@@ -56,10 +56,23 @@ pub(in crate::stages) fn refusal(question: &str) -> Option<String> {
     if remarks(&said) || label.is_some_and(|label| LABELS.split('|').any(|known| known == label.trim())) {
         return Some("the message speaks of the question instead of asking it: write the question alone".to_owned());
     }
-    let confesses = CONFESSIONS.split('|').any(|part| said.contains(&format!(" {part} ")));
     let asks = question.contains(['?', '؟', '？']);
-    let refuses = confesses || (!asks && REFUSALS.split('|').any(|start| said.starts_with(&format!(" {start} "))));
+    let refuses = confesses(&said) || (!asks && declines(&said));
     refuses.then(|| "the message is a refusal, not a question: write what the person would ask".to_owned())
+}
+
+/// Whether an answer is a refusal: what only a model says of itself, or an apology at its start.
+pub(in crate::stages) fn refuses(answer: &str) -> bool {
+    let said = phrase(answer);
+    confesses(&said) || declines(&said)
+}
+
+fn confesses(said: &str) -> bool {
+    CONFESSIONS.split('|').any(|part| said.contains(&format!(" {part} ")))
+}
+
+fn declines(said: &str) -> bool {
+    REFUSALS.split('|').any(|start| said.starts_with(&format!(" {start} ")))
 }
 
 /// Whether a message opens with a remark about the task, agreement aside.
