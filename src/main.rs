@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use dlgforge::cli::{
-    Cli, Command, EstimateArgs, FetchArgs, GuardArgs, IndexArgs, MergeArgs, Overrides, RunArgs, SearchArgs, StatusArgs,
+    Cli, Command, EstimateArgs, FetchArgs, GuardArgs, IndexArgs, JudgeArgs, MergeArgs, Overrides, RunArgs, SearchArgs, StatusArgs,
     WorkerArgs,
 };
 use dlgforge::cluster::LOST;
@@ -10,7 +10,9 @@ use dlgforge::domain::causes::causes;
 use dlgforge::domain::terminal::shown;
 use dlgforge::knowledge::embeddings::Origin;
 use dlgforge::output::logs;
-use dlgforge::run::{Host, Launch, Listener, Listeners, LogLines, Obey, Part, Ran, RunEnd, RunError, Terminal};
+use dlgforge::run::{
+    Host, Launch, Listener, Listeners, LogLines, Obey, Part, PassEnd, PassOptions, Passed, Ran, RunEnd, RunError, Terminal,
+};
 use dlgforge::servers::{GuardOptions, Serving};
 use dlgforge::settings::{ClusterSettings, Flags, KnowledgeSettings, Settings};
 use dlgforge::store::{DSN_VARIABLE, Run, State};
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         Command::Run(args) => ("run", run(args, None)),
         Command::Worker(args) => ("worker", worker(args)),
         Command::Merge(args) => ("merge", merge(args)),
+        Command::Judge(args) => ("judge", judge(args)),
         Command::Estimate(args) => ("estimate", estimate(args)),
         Command::Index(args) => ("index", index(args)),
         Command::Search(args) => ("search", search(args)),
@@ -172,6 +175,28 @@ fn merge(args: &MergeArgs) -> Result<ExitCode, String> {
     let settings = settings(&flags)?;
     let work = |host: &Host| dlgforge::run::merge(&settings, &args.shards, 1, host);
     ended(hosted(&settings, args.time_limit, work)?)
+}
+
+/// Judges the conversations of an output folder.
+fn judge(args: &JudgeArgs) -> Result<ExitCode, String> {
+    let settings = settings(&Flags { judging: true, ..args.run.flags(None, None) })?;
+    let JudgeArgs { only_unjudged, sample, run_id, time_limit, run } = args;
+    let options = PassOptions { only_unjudged: *only_unjudged, sample: *sample, run: run_id.clone() };
+    let workers = usize::from(run.workers);
+    let work = |host: &Host| dlgforge::run::judge(&settings, &options, workers, host);
+    let summary = match hosted(&settings, *time_limit, work)? {
+        Passed::Made(summary) => summary,
+        Passed::Nothing(why) => {
+            say(&format!("{why}\n"));
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    say(&summary);
+    match (summary.complaint(), &summary.end) {
+        (Some(complaint), _) => Err(complaint),
+        (None, PassEnd::Interrupted(signal)) => Ok(ExitCode::from(signal.exit_code())),
+        (None, _) => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// Tells what came of a run, and how the process ends.

@@ -40,6 +40,8 @@ pub enum Purpose {
     Variety,
     /// What a question wants after one was rejected.
     Angle,
+    /// Which conversations are judged where not all are.
+    Sample,
 }
 
 impl Purpose {
@@ -61,6 +63,7 @@ impl Purpose {
             Self::Linked => "linked",
             Self::Variety => "variety",
             Self::Angle => "angle",
+            Self::Sample => "sample",
         }
     }
 }

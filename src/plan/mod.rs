@@ -11,6 +11,7 @@ pub(crate) mod fixtures;
 mod modes;
 mod passages;
 pub mod personas;
+mod sampled;
 mod seeds;
 mod topic_forms;
 mod topic_node;
@@ -20,6 +21,7 @@ mod turns;
 pub use asking::Asking;
 pub use brief::{Brief, ConversationPlan, Plan};
 pub use error::PlanError;
+pub use sampled::sampled;
 
 use crate::domain::{Catalogue, Normalisation, Persona};
 use std::collections::BTreeSet;

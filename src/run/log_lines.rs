@@ -28,6 +28,7 @@ impl Listener for LogLines {
             | Event::Prepared
             | Event::Started { .. }
             | Event::Conversation(_)
+            | Event::Judged(_)
             | Event::Progress(_) => {}
         }
     }

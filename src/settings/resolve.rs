@@ -34,11 +34,17 @@ pub(super) fn settings(
     let accept = accept(values, &reasons, report);
     let judge = JudgeOptions { granularity: values.get(keys::GRANULARITY), reasons, accept };
     agents::demand_providers(values, report);
-    let is_judged = values.get(keys::JUDGE_ENABLED) && values.get(keys::JUDGE_MODE) == JudgeMode::Online;
-    let asked = ROLES.iter().filter(|role| role.agent != Agent::Judge || is_judged);
+    let is_online = flags.judging || values.get(keys::JUDGE_MODE) == JudgeMode::Online;
+    let is_judged = values.get(keys::JUDGE_ENABLED) && is_online;
+    let asked =
+        ROLES.iter().filter(|role| if role.agent == Agent::Judge { is_judged } else { !flags.judging });
     let mut serving = servers::serving(values, folders, report);
     let agents: Agents<_> = asked.map(|role| (role.agent, agent(role, &serving, values, env, report))).collect();
-    hint_at_the_judge(values, report);
+    if flags.judging {
+        demand_a_judge(values, report);
+    } else {
+        hint_at_the_judge(values, report);
+    }
     agents::demand_models(&agents, &serving, report);
     let budget = agents::budget(values, &agents, report);
     let mut output = output_options(values, folders, report);
@@ -83,6 +89,15 @@ pub(super) fn settings(
         log_level: values.get(keys::LOG_LEVEL),
         output,
         warnings: Vec::new(),
+    }
+}
+
+/// Reports that there is no judge, where one is to be asked.
+fn demand_a_judge(values: &Values, report: &mut Diagnostics) {
+    const ENABLED: Setting<bool> = keys::JUDGE_ENABLED;
+    if !values.get(ENABLED) {
+        let text = format!("`{ENABLED}` is `false`, and `dlgforge judge` asks the judge: set it to `true`");
+        report.conflict(&[ENABLED.path], values.place(ENABLED), text);
     }
 }
 

@@ -71,6 +71,11 @@ impl Judge {
         Ok(Some(Judgement { reply: value, acceptance, reasoning, raw: raw.into(), calls }))
     }
 
+    /// What verdicts are about.
+    pub(super) fn granularity(&self) -> Granularity {
+        self.options.granularity
+    }
+
     fn turn(&self, conversation: &Conversation) -> Option<Task> {
         let mut turns = exchanged(&conversation.turns);
         let (turn_index, question, answer) = current(conversation)?;

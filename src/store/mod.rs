@@ -28,7 +28,7 @@ pub use error::StoreError;
 pub use flights::Flights;
 pub use journal::{Delays, Journal, Recalled, Reuse, recall};
 pub use recorded::{Broken, Kept, Recorded};
-pub use records::{Admission, Charge, Cost, Entry, Fact, Mark, Paid, Run, Settled, Spending, Spent, State, Tiered};
+pub use records::{Admission, Charge, Cost, Entry, Fact, Mark, Paid, Revision, Run, Settled, Spending, Spent, State, Tiered};
 
 pub use postgres::Postgres;
 pub use sqlite::Sqlite;
@@ -76,6 +76,10 @@ pub trait Store: Replies {
 
     /// Records conversations that are settled, and how long every file is that tells of them.
     fn admit(&self, run: &str, admission: &Admission) -> Result<(), StoreError>;
+
+    /// Records that files were written anew, and what they tell of conversations that are settled: all of it, or nothing.
+    /// Done twice, it is as if it was done once.
+    fn revise(&self, revision: &Revision) -> Result<(), StoreError>;
 
     /// What a run has settled, in slot order.
     fn settled(&self, run: &str) -> Result<Vec<Settled>, StoreError>;

@@ -18,7 +18,7 @@ mod tls;
 pub use dsn::Dsn;
 
 use super::{
-    Admission, Charge, Entry, Fact, Mark, Replies, Run, Settled, Spending, Spent, State, Store, StoreError, Tiered,
+    Admission, Charge, Entry, Fact, Mark, Replies, Revision, Run, Settled, Spending, Spent, State, Store, StoreError, Tiered,
 };
 use crate::domain::{Digest, Fingerprint, Place, Slot};
 use failure::Failure;
@@ -189,6 +189,10 @@ impl Store for Postgres {
 
     fn admit(&self, run: &str, admission: &Admission) -> Result<(), StoreError> {
         self.write(async |session| runs::admit(session, self.folder, run, admission).await)
+    }
+
+    fn revise(&self, revision: &Revision) -> Result<(), StoreError> {
+        self.write(async |session| runs::revise(session, self.folder, revision).await)
     }
 
     fn settled(&self, run: &str) -> Result<Vec<Settled>, StoreError> {

@@ -2,7 +2,7 @@
 
 use super::database::{Access, Database};
 use super::{
-    Admission, Charge, Entry, Fact, Mark, Replies, Run, Settled, Spending, Spent, State, Store, StoreError, Tiered,
+    Admission, Charge, Entry, Fact, Mark, Replies, Revision, Run, Settled, Spending, Spent, State, Store, StoreError, Tiered,
     replies, runs, salvage,
 };
 use crate::domain::{Digest, Fingerprint, Place, Slot};
@@ -180,6 +180,10 @@ impl Store for Sqlite {
             forgot.unwrap_or_else(|error| tracing::warn!("failed to {error}"));
         }
         Ok(())
+    }
+
+    fn revise(&self, revision: &Revision) -> Result<(), StoreError> {
+        held(&self.runs).run("write to", |connection| runs::revise(connection, revision))
     }
 
     fn settled(&self, run: &str) -> Result<Vec<Settled>, StoreError> {

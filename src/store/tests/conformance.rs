@@ -5,7 +5,7 @@ use crate::domain::{
 };
 use crate::store::journal::Found;
 use crate::store::{
-    Admission, Charge, Entry, Fact, Journal, Mark, Paid, Recalled, Reuse, Run, Settled, Spending, Spent, State, Store,
+    Admission, Charge, Entry, Fact, Journal, Mark, Paid, Recalled, Reuse, Revision, Run, Settled, Spending, Spent, State, Store,
     StoreError, Tiered, recall,
 };
 use std::collections::BTreeMap;
@@ -177,6 +177,22 @@ pub fn keeps_what_it_is_given(open: Open<'_>) {
     let spent: Vec<_> = store.spent("b").unwrap().iter().map(|one| (one.language.0, one.cost.calls)).collect();
     assert_eq!(spent, [(0, 4), (1, 1)], "what was paid stays paid");
     assert_eq!((store.runs().unwrap()[0].state, store.runs().unwrap()[1].state), (State::Completed, State::Running));
+
+    let judged = Turns { all: 3, verdicts: 3, scores: 20, ..Turns::default() };
+    let before = store.settled("b").unwrap();
+    let revision = Revision {
+        at: "t6".into(),
+        files: BTreeMap::from([("x".to_owned(), mark(9, 1)), ("z".to_owned(), mark(2, 2))]),
+        conversations: vec![("b".to_owned(), before[1].slot, 77, judged)],
+        state: Some(("a".to_owned(), State::Short)),
+    };
+    for _ in 0..2 {
+        store.revise(&revision).unwrap();
+        let expected = Settled { document: 77, turns: judged, ..before[1].clone() };
+        assert_eq!(store.settled("b").unwrap(), [before[0].clone(), expected, before[2].clone()]);
+        assert_eq!(store.files().unwrap(), revision.files);
+        assert_eq!((store.runs().unwrap()[0].updated.as_str(), store.runs().unwrap()[1].state), ("t5", State::Short));
+    }
 }
 
 /// Replies that come at the same time, from a runtime of several threads, are durable when whoever brought them goes on.
