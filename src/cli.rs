@@ -30,6 +30,8 @@ pub enum Command {
     Merge(MergeArgs),
     /// Judge the conversations of an output folder, whatever `judge.mode` is, and write the verdicts into its files.
     Judge(JudgeArgs),
+    /// Tell why a conversation is as it is: every question, answer, verdict and roll-back, with the passages that were shown.
+    Explain(ExplainArgs),
     /// Tell what a run will cost, from a pilot of a few of its conversations.
     Estimate(EstimateArgs),
     /// Read the documents, and build or update the index that runs find passages by.
@@ -82,6 +84,7 @@ impl Command {
             | Self::Worker(_)
             | Self::Merge(_)
             | Self::Judge(_)
+            | Self::Explain(_)
             | Self::Estimate(_)
             | Self::Status(_)
             | Self::Index(_)
@@ -236,6 +239,25 @@ pub struct JudgeArgs {
     /// Stops so early that it has ended after so long; the same command goes on, and exits with 75.
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub time_limit: Option<Duration>,
+}
+
+/// Arguments of `dlgforge explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The id of the conversation, or its number in the run: `12`, or `fr/12` where there are several languages.
+    pub conversation: String,
+    /// The output folder that has it.
+    #[arg(default_value = "outputs")]
+    pub outputs: PathBuf,
+    /// The run that a number is of, by default the last one.
+    #[arg(long, value_name = "RUN_ID")]
+    pub run: Option<String>,
+    /// The folder of the logs, which tell of roll-backs; by default `logs` beside the output folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub logs: Option<PathBuf>,
+    /// Prints one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `dlgforge merge`.

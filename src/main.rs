@@ -2,8 +2,8 @@
 
 use clap::Parser;
 use dlgforge::cli::{
-    Cli, Command, EstimateArgs, FetchArgs, GuardArgs, IndexArgs, JudgeArgs, MergeArgs, Overrides, RunArgs, SearchArgs, StatusArgs,
-    WorkerArgs,
+    Cli, Command, EstimateArgs, ExplainArgs, FetchArgs, GuardArgs, IndexArgs, JudgeArgs, MergeArgs, Overrides, RunArgs,
+    SearchArgs, StatusArgs, WorkerArgs,
 };
 use dlgforge::cluster::LOST;
 use dlgforge::domain::causes::causes;
@@ -11,7 +11,8 @@ use dlgforge::domain::terminal::shown;
 use dlgforge::knowledge::embeddings::Origin;
 use dlgforge::output::logs;
 use dlgforge::run::{
-    Host, Launch, Listener, Listeners, LogLines, Obey, Part, PassEnd, PassOptions, Passed, Ran, RunEnd, RunError, Terminal,
+    Host, Launch, Listener, Listeners, LogLines, Obey, Part, PassEnd, PassOptions, Passed, Ran, RunEnd, RunError,
+    Terminal,
 };
 use dlgforge::servers::{GuardOptions, Serving};
 use dlgforge::settings::{ClusterSettings, Flags, KnowledgeSettings, Settings};
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Command::Worker(args) => ("worker", worker(args)),
         Command::Merge(args) => ("merge", merge(args)),
         Command::Judge(args) => ("judge", judge(args)),
+        Command::Explain(args) => ("explain", explain(args)),
         Command::Estimate(args) => ("estimate", estimate(args)),
         Command::Index(args) => ("index", index(args)),
         Command::Search(args) => ("search", search(args)),
@@ -273,6 +275,22 @@ fn estimate(args: &EstimateArgs) -> Result<ExitCode, String> {
     let settings = settings(&args.run.flags(None, None))?;
     let workers = usize::from(args.run.workers);
     say(&hosted(&settings, None, |host| dlgforge::run::estimate(&settings, args.pilot, workers, host))?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn explain(args: &ExplainArgs) -> Result<ExitCode, String> {
+    let ExplainArgs { conversation, outputs, run, logs, json } = args;
+    let beside = || outputs.parent().unwrap_or(Path::new("")).join("logs");
+    let logs = logs.clone().unwrap_or_else(beside);
+    let dsn = environment().get(DSN_VARIABLE).cloned();
+    let explained = dlgforge::run::explain(outputs, dsn.as_deref(), (conversation, run.as_deref()), &logs)
+        .map_err(|error| causes(&error))?;
+    if *json {
+        say(&serde_json::to_string_pretty(&explained).map_err(|error| error.to_string())?);
+        say(&"\n");
+    } else {
+        say(&explained);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

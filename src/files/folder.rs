@@ -35,6 +35,7 @@ impl Folder {
         let claim = whole::claim_folder(path)?;
         let store = store::open(path, backend)?;
         rewrite::finish(path, &*store)?;
+        claim.as_ref().map_or(Ok(()), |_| rewrite::clear_staged(path))?;
         Self::of(store, claim)
     }
 

@@ -69,11 +69,11 @@ impl Rewrite {
     /// # Errors
     /// When a file can't be brought to disk or moved, or the store can't be written. What has been decided then is done when
     /// the output folder is claimed the next time.
-    pub fn commit(self, revision: Revision, store: &dyn Store) -> Result<(), FilesError> {
+    pub fn commit(mut self, revision: Revision, store: &dyn Store) -> Result<(), FilesError> {
         for path in self.names.iter().map(|name| self.staged.join(name)) {
             File::open(&path).and_then(|file| file.sync_all()).map_err(FilesError::io("sync", &path))?;
         }
-        let plan = Plan { names: self.names, revision };
+        let plan = Plan { names: std::mem::take(&mut self.names), revision };
         let text = serde_json::to_vec(&plan)
             .map_err(|cause| FilesError::Encode { what: "plan of files that are written anew", cause })?;
         whole::replace(&self.staged.join(PLAN), &text)?;
@@ -82,6 +82,22 @@ impl Rewrite {
         whole::sync_folder(&self.output)?;
         finish(&self.output, store)
     }
+}
+
+/// What is not decided comes to nothing.
+impl Drop for Rewrite {
+    fn drop(&mut self) {
+        // What can't be removed now is removed when the folder is claimed.
+        _ = clear(&self.staged);
+    }
+}
+
+/// Removes what a process had made and not decided.
+///
+/// # Errors
+/// When it can't be removed.
+pub(super) fn clear_staged(output: &Path) -> Result<(), FilesError> {
+    clear(&output.join(STAGED))
 }
 
 /// Finishes what a process had decided and not done, if there is such.
@@ -153,6 +169,7 @@ mod tests {
         let store = Sqlite::open(output).unwrap();
         fs::write(output.join(NAMES[0]), "old").unwrap();
         drop(made(output));
+        assert!(!output.join(STAGED).exists());
         finish(output, &store).unwrap();
         assert_eq!(contents(output), ["old", "", ""], "nothing was decided");
         let (rewrite, revision) = made(output);

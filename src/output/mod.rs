@@ -53,7 +53,7 @@ pub use rejudged::{Rejudged, SettledRun};
 pub use rendered::{Entry, Rendered, Renderer};
 pub use rows::{
     AssistantReasoning, Call, Called, CalledFunction, ConversationState, HistoryItem, Inputs, JudgeColumn, JudgedTurn,
-    JudgementState, Message, Metadata, Personas, RawResult, ReadReplies, ToolMessage, ToolResult, TurnPayload,
+    JudgementState, Message, Metadata, Personas, RawResult, ReadReplies, Shown, ToolMessage, ToolResult, TurnPayload,
     TurnState, UsedState, UserReasoning,
 };
 pub use run_state::{Head, RunStateDocument, SlotState};

@@ -1,7 +1,9 @@
 //! A run whose conversations are in their documents: they are read back, and rendered once more.
 
 use super::conversations;
-use super::{ConversationDocument, Files, Options, OutputError, Rendered, Renderer, RunFacts, Stamp, Tools, preferences};
+use super::{
+    ConversationDocument, Files, Options, OutputError, Rendered, Renderer, RunFacts, Stamp, Tools, preferences,
+};
 use crate::domain::slot::conversation_id;
 use crate::domain::{Catalogue, Conversation, Normalisation, Slot};
 use crate::files::Folder;

@@ -146,9 +146,10 @@ impl<'a> Rejudged<'a> {
         let (rows, bytes) = documents.fold((0, 0), |(rows, bytes), kept| (rows + 1, bytes + kept.document));
         let path = files::shown(&self.options.folder.join(conversations::NAME), self.options.bases()) + "/";
         written.push(WrittenFile { path, rows: Some(rows), bytes });
-        let revised = self.kept.iter().map(|((run, slot), kept)| {
-            (self.runs[*run].0.id.to_string(), *slot, kept.document, kept.turns)
-        });
+        let revised = self
+            .kept
+            .iter()
+            .map(|((run, slot), kept)| (self.runs[*run].0.id.to_string(), *slot, kept.document, kept.turns));
         revision.conversations = revised.collect();
         self.rewrite.commit(revision, &*self.folder.store)?;
         Ok(written)

@@ -93,6 +93,9 @@ pub enum RunError {
     /// The run to go on with is no run of models.
     #[error("run {0} is what `dlgforge merge` made of shards: go on with it by that, or start a new run")]
     Merged(String),
+    /// There is no such conversation.
+    #[error("{0}")]
+    Unexplained(String),
     /// The conversations of a folder can't be judged.
     #[error("the conversations can't be judged: {0}")]
     Unjudgeable(String),

@@ -36,8 +36,7 @@ pub(super) fn settings(
     agents::demand_providers(values, report);
     let is_online = flags.judging || values.get(keys::JUDGE_MODE) == JudgeMode::Online;
     let is_judged = values.get(keys::JUDGE_ENABLED) && is_online;
-    let asked =
-        ROLES.iter().filter(|role| if role.agent == Agent::Judge { is_judged } else { !flags.judging });
+    let asked = ROLES.iter().filter(|role| if role.agent == Agent::Judge { is_judged } else { !flags.judging });
     let mut serving = servers::serving(values, folders, report);
     let agents: Agents<_> = asked.map(|role| (role.agent, agent(role, &serving, values, env, report))).collect();
     if flags.judging {

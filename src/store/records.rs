@@ -104,6 +104,19 @@ pub struct Entry {
     pub paid: Option<Paid>,
 }
 
+/// A reply of the journal, read back for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptReply {
+    /// Where it was asked for.
+    pub place: Place,
+    /// The reply as it came; empty where it is damaged.
+    pub body: Vec<u8>,
+    /// Tokens read and written, as far as they are known.
+    pub tokens: (Option<u64>, Option<u64>),
+    /// Its price in billionths of a USD, where it is known.
+    pub nanousd: Option<u64>,
+}
+
 /// Who made a reply, and what it cost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Paid {

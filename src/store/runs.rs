@@ -124,12 +124,9 @@ pub(super) fn admit(connection: &mut Connection, run: &str, admission: &Admissio
 }
 
 /// Records how these files end, or that they are needed no longer.
-fn mark<'a>(
-    connection: &Connection,
-    files: impl Iterator<Item = (&'a str, Option<&'a Mark>)>,
-) -> rusqlite::Result<()> {
-    let mut mark = connection
-        .prepare_cached("INSERT OR REPLACE INTO files (path, length, rows, tail) VALUES (?1, ?2, ?3, ?4)")?;
+fn mark<'a>(connection: &Connection, files: impl Iterator<Item = (&'a str, Option<&'a Mark>)>) -> rusqlite::Result<()> {
+    let mut mark =
+        connection.prepare_cached("INSERT OR REPLACE INTO files (path, length, rows, tail) VALUES (?1, ?2, ?3, ?4)")?;
     let mut forget = connection.prepare_cached("DELETE FROM files WHERE path = ?1")?;
     for (path, file) in files {
         match file {
@@ -149,8 +146,8 @@ pub(super) fn revise(connection: &mut Connection, revision: &Revision) -> rusqli
         let mut count = transaction
             .prepare_cached("INSERT OR REPLACE INTO turns (run, language, slot, counts) VALUES (?1, ?2, ?3, ?4)")?;
         for (run, Slot { language, index }, document, turns) in &revision.conversations {
-            let counts = serde_json::to_string(turns)
-                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+            let counts =
+                serde_json::to_string(turns).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
             settle.execute(params![run, language.0, index, document])?;
             count.execute(params![run, language.0, index, counts])?;
         }

@@ -121,10 +121,8 @@ pub fn due(
     let seed = settings.plan.seed.or(last).unwrap_or_default();
     let language = |(number, slot): &(usize, Slot)| runs[*number].0.language(*slot).clone();
     let languages: BTreeSet<Arc<str>> = due.iter().map(language).collect();
-    let groups: Vec<Vec<(usize, Slot)>> = languages
-        .iter()
-        .map(|own| due.iter().filter(|one| language(one) == *own).copied().collect())
-        .collect();
+    let groups: Vec<Vec<(usize, Slot)>> =
+        languages.iter().map(|own| due.iter().filter(|one| language(one) == *own).copied().collect()).collect();
     let sizes: Vec<usize> = groups.iter().map(Vec::len).collect();
     let drawn = sampled(seed, &sizes, count as usize).into_iter().zip(groups);
     let mut due: Vec<_> = drawn.flat_map(|(at, group)| at.into_iter().map(move |at| group[at])).collect();

@@ -5,8 +5,8 @@ use crate::domain::{
 };
 use crate::store::journal::Found;
 use crate::store::{
-    Admission, Charge, Entry, Fact, Journal, Mark, Paid, Recalled, Reuse, Revision, Run, Settled, Spending, Spent, State, Store,
-    StoreError, Tiered, recall,
+    Admission, Charge, Entry, Fact, Journal, Mark, Paid, Recalled, Reuse, Revision, Run, Settled, Spending, Spent,
+    State, Store, StoreError, Tiered, recall,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -141,6 +141,11 @@ pub fn keeps_what_it_is_given(open: Open<'_>) {
         (11, 13, 11, 1)
     );
     assert_eq!(store.charges("a").unwrap(), []);
+    let of_slot = store.replies_of("b", here.slot).unwrap();
+    let places: Vec<_> = of_slot.iter().map(|reply| reply.place).collect();
+    assert_eq!(places, [place(0, 3, Stage::Ask, 0), here, here, here.next()]);
+    assert!(of_slot.iter().any(|reply| (reply.tokens, reply.nanousd) == ((Some(10), Some(11)), Some(10))));
+    assert_eq!(store.replies_of("a", here.slot).unwrap(), []);
     store.discard("b", &here, Digest(2)).unwrap();
     store.discard("b", &here, Digest(3)).unwrap();
     assert_eq!(store.recall("b", &here, Digest(2)).unwrap(), None);
