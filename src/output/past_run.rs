@@ -2,7 +2,7 @@
 
 use super::conversations;
 use super::{
-    ConversationDocument, Files, Options, OutputError, Rendered, Renderer, RunFacts, Stamp, Tools, preferences,
+    ConversationDocument, Files, Options, OutputError, Rendered, Renderer, RunFacts, Stamp, Tools, parquet, preferences,
 };
 use crate::domain::slot::conversation_id;
 use crate::domain::{Catalogue, Conversation, Normalisation, Slot};
@@ -42,8 +42,7 @@ impl PastRun {
         catalogue: Arc<Catalogue>,
     ) -> Self {
         let mut options = Options { files: Files::all(), ..options.clone() };
-        let first = |kind: &str| folder.files.contains_key(&format!("parquet/{kind}-{id}-00000.parquet"));
-        if first(conversations::NAME) && !first(preferences::NAME) {
+        if has_shards(folder, id, conversations::NAME) && !has_shards(folder, id, preferences::NAME) {
             options.files = options.files.without(preferences::NAME);
         }
         Self { id: id.into(), languages, persona_applied, options, catalogue }
@@ -51,7 +50,7 @@ impl PastRun {
 
     /// Whether the run has written Parquet files.
     pub(super) fn has_parquet(&self, folder: &Folder) -> bool {
-        folder.files.contains_key(&format!("parquet/{}-{}-00000.parquet", conversations::NAME, self.id))
+        has_shards(folder, &self.id, conversations::NAME)
     }
 
     /// The id of its conversation in this slot.
@@ -108,6 +107,11 @@ impl PastRun {
         }
         Renderer::new(self.options.clone(), facts, stamp, self.catalogue.clone())
     }
+}
+
+/// Whether a run has Parquet files of this kind.
+fn has_shards(folder: &Folder, run_id: &str, kind: &str) -> bool {
+    folder.files.contains_key(&format!("{}/{kind}-{run_id}-00000.parquet", parquet::NAME))
 }
 
 /// What was the same for all conversations of a run, as the document of one of them tells it.

@@ -29,3 +29,26 @@ pub fn sampled(seed: u64, sizes: &[usize], count: usize) -> Vec<BTreeSet<usize>>
     }
     drawn
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_is_even_over_groups_and_drawn_by_the_seed() {
+        let sizes = |drawn: &[BTreeSet<usize>]| drawn.iter().map(BTreeSet::len).collect::<Vec<_>>();
+        for (groups, count, expected) in [
+            (&[5, 5][..], 4, &[2, 2][..]),
+            (&[5, 5], 3, &[2, 1]),
+            (&[0, 1, 9], 6, &[0, 1, 5]),
+            (&[2, 2], 99, &[2, 2]),
+            (&[], 3, &[]),
+        ] {
+            assert_eq!(sizes(&sampled(1, groups, count)), expected, "{groups:?} {count}");
+        }
+        let drawn = |seed| sampled(seed, &[1_000], 10);
+        assert_eq!(drawn(1), drawn(1));
+        assert_ne!(drawn(1), drawn(2));
+        assert!(drawn(1)[0].iter().all(|member| *member < 1_000));
+    }
+}

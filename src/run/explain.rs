@@ -22,13 +22,13 @@ use std::path::Path;
 /// What there is to say of a conversation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Explanation {
-    /// Its id.
+    /// The id of the conversation.
     pub conversation_id: String,
     /// The run that it is of.
     pub run_id: String,
-    /// Its language.
+    /// The language of the conversation.
     pub language: String,
-    /// `completed` or `dropped`.
+    /// How it ended: `completed` or `dropped`.
     pub status: String,
     /// Why it was dropped; empty where it was not.
     pub drop_reason: String,
@@ -38,7 +38,7 @@ pub struct Explanation {
     pub duplicates: u32,
     /// Its turns, the one that it never finished last.
     pub turns: Vec<ExplainedTurn>,
-    /// The verdict on the whole.
+    /// The verdict on the whole conversation.
     pub conversation_judge: Option<JudgeReply>,
     /// The replies that the journal has of it, in the order of their places.
     pub replies: Vec<ExplainedReply>,
@@ -46,7 +46,7 @@ pub struct Explanation {
     pub log: Vec<String>,
 }
 
-/// A turn.
+/// What there is to say of a turn.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct ExplainedTurn {
     /// Its number, from 1.
@@ -69,7 +69,7 @@ pub struct ExplainedTurn {
     pub answer: Option<String>,
     /// Numbers of the answer that stand in no passage.
     pub unsupported_numbers: Vec<String>,
-    /// The verdict on it.
+    /// The verdict on the turn.
     pub judge: Option<JudgeReply>,
     /// Whether that meets `judge.accept`.
     pub judge_accepted: Option<bool>,
@@ -80,7 +80,7 @@ pub struct ExplainedTurn {
 /// A passage or page that was shown.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExplainedPassage {
-    /// Its id.
+    /// The id of the passage.
     pub id: String,
     /// The document or address that it is of.
     pub source: String,
@@ -92,7 +92,7 @@ pub struct ExplainedPassage {
     pub evidence_ids: Vec<String>,
 }
 
-/// A reply of the journal.
+/// A reply that the journal has.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExplainedReply {
     /// The turn that it was for.

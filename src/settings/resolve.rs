@@ -107,8 +107,8 @@ fn hint_at_the_judge(values: &Values, report: &mut Diagnostics) {
     let given = given.into_iter().find(|key| values.place(*key).is_some());
     if let Some(key) = given.filter(|_| is_offline) {
         report.warn(format!(
-            "`{key}` is not used: `judge.mode` is `offline`, so nothing is judged. Set `judge.mode: online` to judge, or \
-             `judge.enabled: false` to hear no more of it."
+            "`{key}` is not used: `judge.mode` is `offline`, so nothing is judged before `dlgforge judge` does it. Set \
+             `judge.mode: online` to judge while conversations are made, or `judge.enabled: false` to hear no more of it."
         ));
     }
 }
