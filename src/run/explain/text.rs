@@ -24,6 +24,7 @@ impl fmt::Display for Explanation {
             tell(turn, &self.replies, f)?;
         }
         if let Some(judge) = &self.conversation_judge {
+            writeln!(f, "as a whole")?;
             row(f, "judge", &verdict(judge))?;
         }
         let sum = |of: fn(&ExplainedReply) -> Option<u64>| self.replies.iter().filter_map(of).sum::<u64>();
