@@ -123,9 +123,12 @@ impl fmt::Display for PassSummary {
             Granularity::Turn => "turns",
             Granularity::Conversation => "conversations",
         };
-        let score = self.verdicts.mean().map(|mean| format!("{mean:.1} of 10 on average, ")).unwrap_or_default();
         let share = 100.0 * accepted as f64 / made.max(1) as f64;
-        let judged = format!("{score}over {made} {of}; {share:.0} % meet judge.accept, {missing} {of} not judged");
+        let judged = match self.verdicts.mean() {
+            Some(mean) => format!("{mean:.1} of 10 on average, over {made} {of}; {share:.0} % meet judge.accept"),
+            None => "no verdicts".to_owned(),
+        };
+        let judged = format!("{judged}, {missing} {of} not judged");
         row(f, "judge", &judged)?;
         let Reading { calls, failures, retries, recalled, .. } = self.meter;
         let text = format!("{calls} answered, {recalled} found in the journal, {failures} failed, {retries} retries");
