@@ -21,7 +21,7 @@ use crate::files::Folder;
 use crate::knowledge::Knowledge;
 use crate::llm::{Journalled, Model};
 use crate::operators::{Executor, Stop};
-use crate::output::{self, Rejudged, Rendered, SettledRun};
+use crate::output::{self, OutputError, Rejudged, Rendered, SettledRun};
 use crate::providers::Shared;
 use crate::settings::Settings;
 use crate::stages::{Accept, Judge, JudgeOptions, Prompts};
@@ -153,21 +153,46 @@ impl Given<'_> {
 
         let mut rejudged = Rejudged::begin(folder, &settings.output, &runs)?;
         let landed = on_workers(workers, due.into(), self.judging(judge, runs.clone()), &executor)?;
-        let granularity = settings.judge.granularity;
-        let mut summary = PassSummary {
-            id: id.to_owned(),
-            end: PassEnd::Complete,
-            due: total,
-            judged: 0,
-            failed: (0, String::new()),
-            granularity,
-            verdicts: Verdicts::default(),
-            meter: shared.meter.read(),
-            bill: Bill::default(),
-            elapsed: began.elapsed(),
-            files: Vec::new(),
+        let mut summary = PassSummary::new(id, total, settings.judge.granularity);
+        let (reached, failure) = self.gather(landed, &mut rejudged, &mut summary, &stop)?;
+        let kept = journal.end();
+        runtime.shutdown_background();
+        tracing::info!(target: "dlgforge.llm", "[journal] {kept}; {} replies found", shared.meter.read().recalled);
+        let failure = failure.map(RunError::from).or_else(|| journal.failure().map(|failure| failure.clone().into()));
+        if let Some(cause) = failure {
+            store.set_state(id, State::Interrupted, &stamp.utc_z())?;
+            return Err(RunError::Stopped { cause: Box::new(cause), again: "the same command goes on".to_owned() });
+        }
+        summary.end = match (signalled.get(), shared.halt.reason()) {
+            _ if reached == total => PassEnd::Complete,
+            (Some(signal), _) => PassEnd::Interrupted(*signal),
+            (None, reason) => PassEnd::Halted(reason.unwrap_or("the pass was stopped").to_owned()),
         };
-        let (mut failure, mut landed_in_all) = (None, 0);
+        if summary.end == PassEnd::Complete {
+            let is_all = summary.failed.0 == 0 && summary.verdicts.missing == 0;
+            let state = if is_all { State::Completed } else { State::Short };
+            summary.files = rejudged.finish(&self.told(), (id.to_owned(), state), stamp)?;
+            self.drop_replies(id, &runs, stamp)?;
+        } else {
+            store.set_state(id, State::Interrupted, &stamp.utc_z())?;
+        }
+        summary.meter = shared.meter.read();
+        summary.bill = Bill { spent: store.spent(id)?, tiers: store.tiers(id)?, languages: Vec::new() };
+        summary.elapsed = began.elapsed();
+        log(&summary);
+        Ok(summary)
+    }
+
+    /// Takes what comes from the workers until they have ended; how many conversations have been with the judge, and what could not
+    /// be written, which stops the others.
+    fn gather(
+        &self,
+        landed: Landed,
+        rejudged: &mut Rejudged<'_>,
+        summary: &mut PassSummary,
+        stop: &Stop,
+    ) -> Result<(usize, Option<OutputError>), RunError> {
+        let (mut reached, mut failure) = (0, None);
         for (run, outcome) in landed.outcomes {
             match outcome {
                 Ok(judged) => {
@@ -180,41 +205,14 @@ impl Given<'_> {
                 Err(Failure::Stopped) => continue,
                 Err(why) => summary.failed = (summary.failed.0 + 1, why.to_string()),
             }
-            landed_in_all += 1;
-            host.listeners.tell(&Event::Judged(landed_in_all));
+            reached += 1;
+            self.host.listeners.tell(&Event::Judged(reached as u64));
             if failure.is_some() {
                 stop.now();
             }
         }
         landed.guards.join().into_iter().try_for_each(|worker| worker.map_err(RunError::Workers))?;
-        let kept = journal.end();
-        runtime.shutdown_background();
-        tracing::info!(target: "dlgforge.llm", "[journal] {kept}; {} replies found", shared.meter.read().recalled);
-        let failure = failure.map(RunError::from).or_else(|| journal.failure().map(|failure| failure.clone().into()));
-        if let Some(cause) = failure {
-            store.set_state(id, State::Interrupted, &stamp.utc_z())?;
-            return Err(RunError::Stopped { cause: Box::new(cause), again: "the same command goes on".to_owned() });
-        }
-        let whole = landed_in_all as usize == total;
-        summary.end = match (signalled.get(), shared.halt.reason()) {
-            _ if whole => PassEnd::Complete,
-            (Some(signal), _) => PassEnd::Interrupted(*signal),
-            (None, reason) => PassEnd::Halted(reason.unwrap_or("the pass was stopped").to_owned()),
-        };
-        if whole {
-            let is_all = summary.failed.0 == 0 && summary.verdicts.missing == 0;
-            let state = if is_all { State::Completed } else { State::Short };
-            let judging = self.told();
-            summary.files = rejudged.finish(&judging, (id.to_owned(), state), stamp)?;
-            self.drop_replies(id, &runs, stamp)?;
-        } else {
-            store.set_state(id, State::Interrupted, &stamp.utc_z())?;
-        }
-        summary.meter = shared.meter.read();
-        summary.bill = Bill { spent: store.spent(id)?, tiers: store.tiers(id)?, languages: Vec::new() };
-        summary.elapsed = began.elapsed();
-        log(&summary);
-        Ok(summary)
+        Ok((reached, failure))
     }
 
     /// How the judge is asked, as rows tell it.
@@ -232,7 +230,7 @@ impl Given<'_> {
             let given = given.clone();
             Box::pin(async move {
                 let (judge, runs, told, halt) = &*given;
-                let unread = |error: output::OutputError| {
+                let unread = |error: OutputError| {
                     _ = halt.halt(error.to_string());
                     Failure::Stopped
                 };

@@ -93,6 +93,23 @@ pub struct PassSummary {
 }
 
 impl PassSummary {
+    /// Of a pass over so many conversations that has just begun.
+    pub fn new(id: &str, due: usize, granularity: Granularity) -> Self {
+        Self {
+            id: id.to_owned(),
+            end: PassEnd::Complete,
+            due,
+            judged: 0,
+            failed: (0, String::new()),
+            granularity,
+            verdicts: Verdicts::default(),
+            meter: Reading::default(),
+            bill: Bill::default(),
+            elapsed: Duration::ZERO,
+            files: Vec::new(),
+        }
+    }
+
     /// What is not as it should be; none where all is, or where the pass was asked to stop.
     pub fn complaint(&self) -> Option<String> {
         match (&self.end, &self.failed) {
