@@ -81,11 +81,8 @@ fn tell(turn: &ExplainedTurn, replies: &[ExplainedReply], f: &mut fmt::Formatter
         row(f, "unsupported", &format!("numbers that no passage has: {}", turn.unsupported_numbers.join(", ")))?;
     }
     if let Some(judge) = &turn.judge {
-        let accepted = match turn.judge_accepted {
-            Some(false) => ", below judge.accept",
-            _ => "",
-        };
-        row(f, "judge", &format!("{}{accepted}", verdict(judge)))?;
+        let below = if turn.judge_accepted == Some(false) { "below judge.accept: " } else { "" };
+        row(f, "judge", &format!("{below}{}", verdict(judge)))?;
     }
     for (stage, what) in [(Stage::Ask, "question"), (Stage::Answer, "answer"), (Stage::Judge, "verdict")] {
         let again = asked_again(replies, turn.turn_index, stage);
