@@ -13,9 +13,9 @@ const NEAREST: usize = 3;
 pub struct Known<'a> {
     /// The run that it is of.
     pub run: &'a Run,
-    /// Its id.
+    /// The id of the conversation.
     pub id: String,
-    /// Its language.
+    /// The language of the conversation.
     pub language: String,
     /// What the store has of it.
     pub settled: Settled,

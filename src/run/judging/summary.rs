@@ -70,7 +70,7 @@ pub enum PassEnd {
 pub struct PassSummary {
     /// The id of the pass.
     pub id: String,
-    /// How it ended.
+    /// How the pass has ended.
     pub end: PassEnd,
     /// Conversations that were to be judged.
     pub due: usize,
