@@ -50,17 +50,17 @@ pub fn feed<'scope, T: Clone + 'static>(
             landed.for_each(|_, batch| free += batch.drain(..).count());
             let Some(feeding) = &open else { return };
             let mut is_over = stop.admitting.is_cancelled();
-            let mut output = fed.activate();
-            let mut session = output.session(feeding);
-            while !is_over && free > 0 {
-                match items.next() {
-                    Some(item) => session.give(item),
-                    None => is_over = true,
+            {
+                let mut output = fed.activate();
+                let mut session = output.session(feeding);
+                while !is_over && free > 0 {
+                    match items.next() {
+                        Some(item) => session.give(item),
+                        None => is_over = true,
+                    }
+                    free -= 1;
                 }
-                free -= 1;
             }
-            drop(session);
-            drop(output);
             if is_over {
                 open = None;
             }

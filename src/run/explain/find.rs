@@ -70,8 +70,8 @@ fn distance(one: &str, other: &str) -> usize {
     let mut row: Vec<usize> = (0..=other.len()).collect();
     for (number, letter) in (1..).zip(one.chars()) {
         let mut corner = std::mem::replace(&mut row[0], number);
-        for at in 0..other.len() {
-            let kept = corner + usize::from(other[at] != letter);
+        for (at, own) in other.iter().enumerate() {
+            let kept = corner + usize::from(*own != letter);
             corner = row[at + 1];
             row[at + 1] = kept.min(row[at] + 1).min(corner + 1);
         }
