@@ -1,5 +1,7 @@
 //! The pictures: each file is one graph, top to bottom.
 
 pub mod generate;
+pub mod judge;
 
 pub use generate::generate;
+pub use judge::judge;

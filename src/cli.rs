@@ -28,6 +28,10 @@ pub enum Command {
     Worker(WorkerArgs),
     /// Make one run of its shards, each of which `run --shard` has made apart: drops what two of them asked, makes what is missing then.
     Merge(MergeArgs),
+    /// Judge the conversations of an output folder, whatever `judge.mode` is, and write the verdicts into its files.
+    Judge(JudgeArgs),
+    /// Tell why a conversation is as it is: every question, answer, verdict and roll-back, with the passages that were shown.
+    Explain(ExplainArgs),
     /// Tell what a run will cost, from a pilot of a few of its conversations.
     Estimate(EstimateArgs),
     /// Read the documents, and build or update the index that runs find passages by.
@@ -44,9 +48,6 @@ pub enum Command {
     /// Guards a model server for another process of the program, and ends it with that one.
     #[command(hide = true)]
     GuardServer(GuardArgs),
-    /// Judges the conversations of an earlier run; not supported yet.
-    #[command(hide = true)]
-    Judge(Later),
     /// Publishes an output folder on the Hub; not supported yet.
     #[command(hide = true)]
     Push(Later),
@@ -65,11 +66,6 @@ impl Command {
     /// The name of a command that is not supported yet, and what to use meanwhile; none for the others.
     pub fn later(&self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Judge(_) => Some((
-                "judge",
-                "conversations are judged while they are made: set `judge.mode: online`. For those of an earlier run set \
-                 `run.reuse_from: RUN_ID` too: its questions and answers are taken over, and not paid for again",
-            )),
             Self::Push(_) => Some((
                 "push",
                 "upload the output folder with the Hub's own client: hf upload ORG/NAME outputs --repo-type dataset",
@@ -87,6 +83,8 @@ impl Command {
             Self::Run(_)
             | Self::Worker(_)
             | Self::Merge(_)
+            | Self::Judge(_)
+            | Self::Explain(_)
             | Self::Estimate(_)
             | Self::Status(_)
             | Self::Index(_)
@@ -223,6 +221,45 @@ pub struct RunArgs {
     pub time_limit: Option<Duration>,
 }
 
+/// Arguments of `dlgforge judge`, in any order.
+#[derive(Debug, Args)]
+pub struct JudgeArgs {
+    /// The configuration whose output folder is judged.
+    #[command(flatten)]
+    pub run: RunTarget,
+    /// Judges only what has no verdict yet: turns, or whole conversations.
+    #[arg(long)]
+    pub only_unjudged: bool,
+    /// Judges so many conversations, drawn by the seed and evenly over the languages; the others stay as they are.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub sample: Option<u32>,
+    /// Judges the conversations of this run alone, instead of those of all runs of the folder.
+    #[arg(long = "run", value_name = "RUN_ID")]
+    pub run_id: Option<String>,
+    /// Stops so early that it has ended after so long; the same command goes on, and exits with 75.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub time_limit: Option<Duration>,
+}
+
+/// Arguments of `dlgforge explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The id of the conversation, or its number in the run: `12`, or `fr/12` where there are several languages.
+    pub conversation: String,
+    /// The output folder that has it.
+    #[arg(default_value = "outputs")]
+    pub outputs: PathBuf,
+    /// The run that a number is of, by default the last one.
+    #[arg(long, value_name = "RUN_ID")]
+    pub run: Option<String>,
+    /// The folder of the logs, which tell of roll-backs; by default `logs` beside the output folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub logs: Option<PathBuf>,
+    /// Prints one JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Arguments of `dlgforge merge`.
 #[derive(Debug, Args)]
 pub struct MergeArgs {
@@ -328,7 +365,8 @@ impl RunTarget {
     /// The part that settings are made of.
     pub fn flags(&self, resume: Option<Resume>, shard: Option<Shard>) -> Flags {
         let config = file(&self.config);
-        Flags { config, set: self.set.clone(), resume, shard, root: self.root.clone(), no_check: self.no_check }
+        let (set, root) = (self.set.clone(), self.root.clone());
+        Flags { config, set, resume, shard, root, no_check: self.no_check, judging: false }
     }
 }
 

@@ -28,6 +28,9 @@
 //! settled. Shards of a run know nothing of each other: each is a run of its own whose slots and waves have other numbers, and
 //! `run::merge` accepts what they asked once more, without a graph.
 //!
+//! Conversations that are there are judged by a graph of its own, [`dataflows::judge()`]: they are read back as data, their verdicts
+//! go through the journal, and the files that tell of verdicts are written anew, all together.
+//!
 //! # Words
 //!
 //! - A **slot** is the place of a conversation in the run: its language and its number there.

@@ -2,15 +2,18 @@
 
 use clap::Parser;
 use dlgforge::cli::{
-    Cli, Command, EstimateArgs, FetchArgs, GuardArgs, IndexArgs, MergeArgs, Overrides, RunArgs, SearchArgs, StatusArgs,
-    WorkerArgs,
+    Cli, Command, EstimateArgs, ExplainArgs, FetchArgs, GuardArgs, IndexArgs, JudgeArgs, MergeArgs, Overrides, RunArgs,
+    SearchArgs, StatusArgs, WorkerArgs,
 };
 use dlgforge::cluster::LOST;
 use dlgforge::domain::causes::causes;
 use dlgforge::domain::terminal::shown;
 use dlgforge::knowledge::embeddings::Origin;
 use dlgforge::output::logs;
-use dlgforge::run::{Host, Launch, Listener, Listeners, LogLines, Obey, Part, Ran, RunEnd, RunError, Terminal};
+use dlgforge::run::{
+    Host, Launch, Listener, Listeners, LogLines, Obey, Part, PassEnd, PassOptions, Passed, Ran, RunEnd, RunError,
+    Terminal,
+};
 use dlgforge::servers::{GuardOptions, Serving};
 use dlgforge::settings::{ClusterSettings, Flags, KnowledgeSettings, Settings};
 use dlgforge::store::{DSN_VARIABLE, Run, State};
@@ -35,6 +38,8 @@ fn main() -> ExitCode {
         Command::Run(args) => ("run", run(args, None)),
         Command::Worker(args) => ("worker", worker(args)),
         Command::Merge(args) => ("merge", merge(args)),
+        Command::Judge(args) => ("judge", judge(args)),
+        Command::Explain(args) => ("explain", explain(args)),
         Command::Estimate(args) => ("estimate", estimate(args)),
         Command::Index(args) => ("index", index(args)),
         Command::Search(args) => ("search", search(args)),
@@ -174,6 +179,28 @@ fn merge(args: &MergeArgs) -> Result<ExitCode, String> {
     ended(hosted(&settings, args.time_limit, work)?)
 }
 
+/// Judges the conversations of an output folder.
+fn judge(args: &JudgeArgs) -> Result<ExitCode, String> {
+    let settings = settings(&Flags { judging: true, ..args.run.flags(None, None) })?;
+    let JudgeArgs { only_unjudged, sample, run_id, time_limit, run } = args;
+    let options = PassOptions { only_unjudged: *only_unjudged, sample: *sample, run: run_id.clone() };
+    let workers = usize::from(run.workers);
+    let work = |host: &Host| dlgforge::run::judge(&settings, &options, workers, host);
+    let summary = match hosted(&settings, *time_limit, work)? {
+        Passed::Made(summary) => summary,
+        Passed::Nothing(why) => {
+            say(&format!("{why}\n"));
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    say(&summary);
+    match (summary.complaint(), &summary.end) {
+        (Some(complaint), _) => Err(complaint),
+        (None, PassEnd::Interrupted(signal)) => Ok(ExitCode::from(signal.exit_code())),
+        (None, _) => Ok(ExitCode::SUCCESS),
+    }
+}
+
 /// Tells what came of a run, and how the process ends.
 fn ended(ran: Ran) -> Result<ExitCode, String> {
     let summary = match ran {
@@ -248,6 +275,22 @@ fn estimate(args: &EstimateArgs) -> Result<ExitCode, String> {
     let settings = settings(&args.run.flags(None, None))?;
     let workers = usize::from(args.run.workers);
     say(&hosted(&settings, None, |host| dlgforge::run::estimate(&settings, args.pilot, workers, host))?);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn explain(args: &ExplainArgs) -> Result<ExitCode, String> {
+    let ExplainArgs { conversation, outputs, run, logs, json } = args;
+    let beside = || outputs.parent().unwrap_or(Path::new("")).join("logs");
+    let logs = logs.clone().unwrap_or_else(beside);
+    let dsn = environment().get(DSN_VARIABLE).cloned();
+    let explained = dlgforge::run::explain(outputs, dsn.as_deref(), (conversation, run.as_deref()), &logs)
+        .map_err(|error| causes(&error))?;
+    if *json {
+        say(&serde_json::to_string_pretty(&explained).map_err(|error| error.to_string())?);
+        say(&"\n");
+    } else {
+        say(&explained);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,6 +1,6 @@
 //! The output folder as a whole: claimed by one process at a time, with the store of all its runs.
 
-use super::{FilesError, table, whole};
+use super::{FilesError, rewrite, table, whole};
 use crate::store::{self, Backend, Mark, Run, State, Store};
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -14,6 +14,8 @@ pub struct Folder {
     pub store: Arc<dyn Store>,
     /// Its runs, in the order in which they began.
     pub runs: Vec<Run>,
+    /// Passes of the judge over the conversations of its runs, in the order in which they began.
+    pub passes: Vec<Run>,
     /// Its files, as they were recorded last.
     pub(crate) files: BTreeMap<String, Mark>,
     /// Whether a process ended while it wrote here.
@@ -23,14 +25,18 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Claims a folder, making it when there is none, and opens its store.
+    /// Claims a folder, making it when there is none, and opens its store. Files that a process had begun to put in the places of
+    /// others are put there.
     ///
     /// # Errors
     /// When it can't be made or written, when another process has claimed it, or when its store can't be opened.
     pub fn claim(path: &Path, backend: &Backend) -> Result<Self, FilesError> {
         whole::create_folder(path)?;
         let claim = whole::claim_folder(path)?;
-        Self::of(store::open(path, backend)?, claim)
+        let store = store::open(path, backend)?;
+        rewrite::finish(path, &*store)?;
+        claim.as_ref().map_or(Ok(()), |_| rewrite::clear_staged(path))?;
+        Self::of(store, claim)
     }
 
     /// Opens the store of a folder to look at it as a run with these settings would; none when there is none.
@@ -51,9 +57,10 @@ impl Folder {
     }
 
     fn of(store: Arc<dyn Store>, claim: Option<File>) -> Result<Self, FilesError> {
-        let (runs, files) = (store.runs()?, store.files()?);
+        let (all, files) = (store.runs()?, store.files()?);
+        let (passes, runs): (Vec<Run>, Vec<Run>) = all.into_iter().partition(Run::is_pass);
         let died = runs.iter().any(|run| run.state.is_untidy());
-        Ok(Self { store, runs, files, died, claim })
+        Ok(Self { store, runs, passes, files, died, claim })
     }
 
     /// Whether a run is writing to a folder at this moment.

@@ -10,6 +10,7 @@ mod error;
 mod folder;
 mod lines;
 mod reading;
+mod rewrite;
 mod shards;
 mod table;
 mod whole;
@@ -22,8 +23,9 @@ pub use whole::WrittenFile;
 
 pub(crate) use documents::Documents;
 pub(crate) use lines::{Lines, compact, joined, pretty, spaced_row, spaced_text};
+pub(crate) use rewrite::Rewrite;
 pub(crate) use shards::{Kind, Layout, Shards, remove};
-pub(crate) use table::{Existing, Table, append_all};
+pub(crate) use table::{Existing, Table, append_all, mark};
 pub(crate) use whole::{create, create_folder, replace, settle, shown, sync_folder, temporary};
 
 use crate::store::Mark;

@@ -35,18 +35,24 @@ impl Stop {
 pub struct Executor {
     runtime: Handle,
     permits: Arc<Semaphore>,
+    size: usize,
     stop: Stop,
 }
 
 impl Executor {
     /// An executor with so many permits, whose tasks run on `runtime`.
     pub fn new(runtime: Handle, permits: usize, stop: Stop) -> Self {
-        Self { runtime, permits: Arc::new(Semaphore::new(permits)), stop }
+        Self { runtime, permits: Arc::new(Semaphore::new(permits)), size: permits, stop }
     }
 
     /// The stop signal its tasks obey.
     pub fn stop(&self) -> &Stop {
         &self.stop
+    }
+
+    /// How many permits it has.
+    pub fn permits(&self) -> usize {
+        self.size
     }
 
     async fn with_permit<O>(&self, work: impl Future<Output = Result<O, Failure>>) -> Result<O, Failure> {

@@ -1,18 +1,17 @@
 //! `record`: what is settled leaves the graph.
 
 use super::Flow;
-use super::settle::Settlement;
 use timely::ExchangeData;
 use timely::dataflow::channels::pact::Exchange;
 use timely::dataflow::operators::Operator;
 use timely::dataflow::operators::vec::Map;
 
-/// Renders every settlement where it is, and hands it to `write`, each worker's in order, with the number of the worker. The first
+/// Renders all that is settled where it is, and hands it to `write`, each worker's in order, with the number of the worker. The first
 /// process writes for all, whose `threads` workers hand on their own; those of other processes come to its first one.
-pub fn record<R: ExchangeData>(
-    settled: Flow<'_, Settlement>,
+pub fn record<S: Clone + 'static, R: ExchangeData>(
+    settled: Flow<'_, S>,
     threads: usize,
-    mut render: impl FnMut(Settlement) -> R + 'static,
+    mut render: impl FnMut(S) -> R + 'static,
     mut write: impl FnMut(usize, R) + 'static,
 ) {
     let worker = settled.scope().index();

@@ -111,6 +111,15 @@ impl ConversationDocument<'_> {
         output.join(NAME).join(inside(id, slot))
     }
 
+    /// How often the question of each turn was rejected.
+    pub(crate) fn attempts(&self) -> Vec<u16> {
+        let attempt = |raw: &RawResult<'_>| match raw {
+            RawResult::Turn { attempt, .. } => Some(*attempt),
+            RawResult::Judge { .. } => None,
+        };
+        self.raw_results.iter().filter_map(attempt).collect()
+    }
+
     /// When its conversation was made.
     ///
     /// # Errors

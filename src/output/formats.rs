@@ -28,7 +28,7 @@ impl Format {
 }
 
 /// All files of rows, in the order in which they are written and told of.
-const FORMATS: [Format; 8] = [
+pub(crate) const FORMATS: [Format; 8] = [
     synthetic_qa::FORMAT,
     conversations_index::FORMAT,
     conversations_sharegpt::FORMAT,

@@ -27,8 +27,10 @@ mod error;
 mod formats;
 pub mod logs;
 mod parquet;
+mod past_run;
 mod preferences;
 mod recorder;
+mod rejudged;
 mod rendered;
 mod rows;
 mod run_state;
@@ -44,12 +46,14 @@ pub use conversations_index::IndexRow;
 pub use conversations_sharegpt::ShareGpt;
 pub use error::OutputError;
 pub use formats::Files;
+pub use past_run::{Judging, PastRun};
 pub use preferences::{ChatMessage, PreferenceRow};
 pub use recorder::{Begins, Recorder, clear_leftovers, expect_whole};
+pub use rejudged::{Rejudged, SettledRun};
 pub use rendered::{Entry, Rendered, Renderer};
 pub use rows::{
     AssistantReasoning, Call, Called, CalledFunction, ConversationState, HistoryItem, Inputs, JudgeColumn, JudgedTurn,
-    JudgementState, Message, Metadata, Personas, RawResult, ReadReplies, ToolMessage, ToolResult, TurnPayload,
+    JudgementState, Message, Metadata, Personas, RawResult, ReadReplies, Shown, ToolMessage, ToolResult, TurnPayload,
     TurnState, UsedState, UserReasoning,
 };
 pub use run_state::{Head, RunStateDocument, SlotState};

@@ -130,18 +130,31 @@ impl<'a> SlotState<'a> {
             raw_results: raw.then(|| raw_results(conversation, true)),
         }
     }
+
+    /// The entry as it stands in the document.
+    pub(super) fn entry(&self) -> Result<Vec<u8>, FilesError> {
+        const WHAT: &str = "slot of the run state";
+        let is_raw = self.turns.is_some();
+        if !is_raw {
+            return Ok([INDENT, &spaced_row(WHAT, self)?].concat());
+        }
+        let flat = pretty(WHAT, self)?;
+        let lines: Vec<_> = flat.split(|byte| *byte == b'\n').map(|line| [INDENT, line].concat()).collect();
+        Ok(lines.join(&b'\n'))
+    }
 }
 
 /// A slot's entry, as it stands in the document.
 pub(crate) fn slot(parts: &Parts) -> Result<Vec<u8>, FilesError> {
-    const WHAT: &str = "slot of the run state";
-    let state = SlotState::of(parts);
-    if !parts.options.raw {
-        return Ok([INDENT, &spaced_row(WHAT, &state)?].concat());
-    }
-    let flat = pretty(WHAT, &state)?;
-    let lines: Vec<_> = flat.split(|byte| *byte == b'\n').map(|line| [INDENT, line].concat()).collect();
-    Ok(lines.join(&b'\n'))
+    SlotState::of(parts).entry()
+}
+
+/// The document of a run that has ended, with these entries.
+pub(super) fn composed(head: &Head<'_>, entries: &[Vec<u8>]) -> Result<Vec<u8>, OutputError> {
+    let mut text = Vec::new();
+    let composed = compose(&mut text, &head.opened()?, (&mut io::empty(), 0), entries);
+    composed.map_err(FilesError::io("write", Path::new(NAME)))?;
+    Ok(text)
 }
 
 /// The run state: slots that are settled stay, and are written out again only once they have doubled in number.

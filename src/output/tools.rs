@@ -16,7 +16,11 @@ impl Tools {
     /// Of these definitions, in their order.
     pub fn of(definitions: &[ToolDefinition]) -> Self {
         let tool = |function| json!({"type": "function", "function": function});
-        let list: Value = definitions.iter().map(tool).collect();
+        Self::listed(definitions.iter().map(tool).collect())
+    }
+
+    /// Of the list that a row or document tells.
+    pub(crate) fn listed(list: Value) -> Self {
         Self { text: list.to_string(), list }
     }
 

@@ -46,6 +46,8 @@ pub enum Purpose {
     Quotas,
     /// How many words a message has.
     Words,
+    /// Which conversations are judged where not all are.
+    Sample,
 }
 
 impl Purpose {
@@ -70,6 +72,7 @@ impl Purpose {
             Self::Candidates => "candidates",
             Self::Quotas => "quotas",
             Self::Words => "words",
+            Self::Sample => "sample",
         }
     }
 }

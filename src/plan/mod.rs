@@ -13,6 +13,7 @@ mod modes;
 mod passages;
 pub mod personas;
 mod quotas;
+mod sampled;
 mod seeds;
 mod topic_forms;
 mod topic_node;
@@ -23,6 +24,7 @@ mod words;
 pub use asking::Asking;
 pub use brief::{Brief, ConversationPlan, Plan};
 pub use error::PlanError;
+pub use sampled::sampled;
 
 use crate::domain::{Catalogue, Normalisation, Persona, QuestionMode, Register};
 use std::collections::{BTreeMap, BTreeSet};

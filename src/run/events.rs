@@ -36,6 +36,8 @@ pub enum Event<'a> {
     Settled(&'a SettledConversation),
     /// All conversations of a wave are settled. From the writer's thread.
     WaveSettled(WaveFigures<'a>),
+    /// So many conversations that are there have been with the judge. From the thread that began it.
+    Judged(u64),
     /// The last conversation is written, or the run has stopped.
     Ended(&'a Tally),
 }

@@ -139,7 +139,7 @@ fn prefixes<'a, L: AsRef<str>>(run_id: &'a str, languages: &'a [L]) -> impl Iter
 }
 
 /// The languages of a run, in the order of its settings.
-fn languages_of(run: &Run) -> Vec<String> {
+pub fn languages_of(run: &Run) -> Vec<String> {
     let kept = run.manifest.get(LANGUAGES).map(|languages| serde_json::from_str(languages).unwrap_or_default());
     kept.unwrap_or_default()
 }

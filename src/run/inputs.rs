@@ -93,6 +93,12 @@ pub enum RunError {
     /// The run to go on with is no run of models.
     #[error("run {0} is what `dlgforge merge` made of shards: go on with it by that, or start a new run")]
     Merged(String),
+    /// There is no such conversation.
+    #[error("{0}")]
+    Unexplained(String),
+    /// The conversations of a folder can't be judged.
+    #[error("the conversations can't be judged: {0}")]
+    Unjudgeable(String),
     /// Shards can't be merged.
     #[error("shards can't be merged:\n{}", .0.iter().map(|wrong| format!("  {wrong}")).collect::<Vec<_>>().join("\n"))]
     Shards(Vec<String>),
@@ -409,7 +415,7 @@ fn web(settings: &WebSettings, shared: &Shared, meter: &Arc<SearchMeter>) -> Res
     })
 }
 
-fn models(settings: &Settings, shared: &Shared) -> Result<Agents<Arc<dyn Model>>, RunError> {
+pub fn models(settings: &Settings, shared: &Shared) -> Result<Agents<Arc<dyn Model>>, RunError> {
     let connect = |(agent, options): (Agent, &AgentOptions)| {
         let speechless = |language: &&Arc<str>| options.provider == "builtin" && !builtin::speaks(language);
         if let Some(language) = settings.languages.iter().find(speechless) {

@@ -3,7 +3,7 @@
 use super::events::{Event, Listener, WaveFigures};
 use crate::domain::{DropReason, Outcome, SettledConversation};
 use crate::llm::{self, EventKind};
-use crate::operators::Tally;
+use crate::operators::{self, Tally};
 use crate::servers;
 use crate::traffic;
 
@@ -21,14 +21,11 @@ impl Listener for LogLines {
             Event::Call(event) => call(event),
             Event::Traffic(event) => traffic(event),
             Event::Serving(event) => serving(event),
+            Event::Conversation(event) => taken_back(event),
             Event::Settled(conversation) => settled(conversation),
             Event::WaveSettled(figures) => wave(figures),
             Event::Ended(tally) => ended(tally),
-            Event::Preparing(_)
-            | Event::Prepared
-            | Event::Started { .. }
-            | Event::Conversation(_)
-            | Event::Progress(_) => {}
+            Event::Preparing(_) | Event::Prepared | Event::Started { .. } | Event::Judged(_) | Event::Progress(_) => {}
         }
     }
 }
@@ -88,6 +85,16 @@ fn serving(event: &servers::Event) {
         ),
         servers::Event::Loading { .. } => {}
     }
+}
+
+/// What a conversation has lost again, because another one asked its question before it.
+fn taken_back(event: &operators::Event) {
+    let operators::Event::RolledBack { slot, turn, attempt, calls, .. } = event else { return };
+    tracing::info!(
+        target: PIPELINE,
+        "[rollback] language_index={} conversation_index={} turn={turn} attempt={attempt} wasted_calls={calls}",
+        slot.language.0, slot.index
+    );
 }
 
 fn settled(conversation: &SettledConversation) {

@@ -24,14 +24,30 @@ pub struct Prepared {
 /// # Errors
 /// When something can't be used.
 pub fn prepare(settings: &Settings, listeners: &Listeners) -> Result<Prepared, RunError> {
+    let shared = shared(settings, listeners)?;
+    let sources = Sources::read(settings, &shared, &|progress| listeners.tell(&Event::Preparing(progress)))?;
+    listeners.tell(&Event::Prepared);
+    let stamp = stamp()?;
+    shutdown::warn(settings, &shared.prices, stamp.now());
+    Ok(Prepared { shared, sources, stamp })
+}
+
+/// What the models of the settings share.
+///
+/// # Errors
+/// When the table of prices can't be read.
+pub fn shared(settings: &Settings, listeners: &Listeners) -> Result<Shared, RunError> {
     let observers = Observers { calls: listeners.observer(), traffic: listeners.observer() };
     let prices = Prices::load(settings.prices.as_deref())?;
     let shared = Shared::new(prices, settings.budget, settings.max_outage, observers).at_most(settings.concurrency);
     let shared = if settings.check { shared.checking(settings.max_outage) } else { shared };
-    let shared = if settings.serving == Serving::Api { shared } else { shared.watching_queues() };
-    let sources = Sources::read(settings, &shared, &|progress| listeners.tell(&Event::Preparing(progress)))?;
-    listeners.tell(&Event::Prepared);
-    let stamp = Stamp::from_env(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?;
-    shutdown::warn(settings, &shared.prices, stamp.now());
-    Ok(Prepared { shared, sources, stamp })
+    Ok(if settings.serving == Serving::Api { shared } else { shared.watching_queues() })
+}
+
+/// The clock that gives rows their timestamps.
+///
+/// # Errors
+/// When the environment fixes it to what is no moment.
+pub fn stamp() -> Result<Stamp, RunError> {
+    Ok(Stamp::from_env(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?)
 }

@@ -19,7 +19,7 @@ pub struct StatusReport {
     learned: Vec<Fact>,
 }
 
-/// The runs of an output folder, in the order in which they began; none when it has no store. Where that is on a server,
+/// The runs of an output folder, in the order in which they began, and then the passes of the judge; none when it has no store. Where that is on a server,
 /// `dsn` is its connection string.
 ///
 /// # Errors
@@ -32,7 +32,7 @@ pub fn status(outputs: &Path, dsn: Option<&str>) -> Result<Vec<StatusReport>, Ru
         let (tiers, learned) = (folder.store.tiers(&run.id)?, folder.store.learned(&run.id)?);
         Ok(StatusReport { run: run.clone(), busy, settled, spent, tiers, learned })
     };
-    folder.runs.iter().map(report).collect()
+    folder.runs.iter().chain(&folder.passes).map(report).collect()
 }
 
 impl StatusReport {
@@ -41,6 +41,7 @@ impl StatusReport {
         let wanted = self.told("run.total_samples").parse::<usize>().map_or(0, |total| total * self.languages().len());
         let accepted = self.settled.iter().filter(|one| one.dropped.is_none()).count();
         match self.run.state {
+            State::Running if self.busy && self.run.is_pass() => "running".to_owned(),
             State::Running if self.busy => format!("running, {accepted} of {wanted} conversations settled"),
             State::Running => "cut off, its process is gone".to_owned(),
             state => state.as_str().to_owned(),
@@ -59,7 +60,8 @@ impl StatusReport {
 impl fmt::Display for StatusReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Run { id, config, began, updated, .. } = &self.run;
-        writeln!(f, "run {id}: {}", self.state())?;
+        let what = if self.run.is_pass() { "pass" } else { "run" };
+        writeln!(f, "{what} {id}: {}", self.state())?;
         writeln!(f, "  began          {began}, last written {updated}")?;
         let total = self.told("run.total_samples");
         for (number, language) in self.languages().iter().enumerate() {
@@ -74,8 +76,12 @@ impl fmt::Display for StatusReport {
         }
         match self.run.state {
             State::Completed => Ok(()),
+            State::Short if self.run.is_pass() => {
+                writeln!(f, "  go on with     dlgforge judge {config} --only-unjudged")
+            }
             State::Short => writeln!(f, "  it ended short of its total: more attempts would not have helped"),
             State::Running if self.busy => Ok(()),
+            _ if self.run.is_pass() => writeln!(f, "  the command that began it goes on"),
             _ => {
                 let batch = self.told(BATCH_SIZE);
                 writeln!(f, "  go on with     dlgforge run {config} --resume {id}   (run.batch_size {batch})")

@@ -168,6 +168,7 @@ impl Listener for Terminal {
             Event::Prepared => self.bar.finish_and_clear(),
             Event::Started { total, meter } => self.draw(*total, meter),
             Event::Progress(tally) => *lock(&self.figures) = Figures::of(tally),
+            Event::Judged(done) => lock(&self.figures).accepted = *done as u32,
             Event::Ended(_) => self.stop_drawing(),
             Event::Conversation(_) | Event::Call(_) | Event::Traffic(_) | Event::Settled(_) | Event::WaveSettled(_) => {
             }

@@ -79,6 +79,8 @@ pub mod paths {
     pub const OUTPUT_DIR: &str = table::OUTPUT_DIR.path;
     /// The column with the personas of a file of rows.
     pub const PERSONAS_COLUMN: &str = table::PERSONAS_COLUMN.path;
+    /// The files that are written.
+    pub const FILES: &str = table::FILES.path;
     /// The size of a wave.
     pub const BATCH_SIZE: &str = table::BATCH_SIZE.path;
     /// The languages, as a JSON list.
@@ -138,6 +140,9 @@ pub struct Flags {
     pub root: Option<PathBuf>,
     /// `--no-check`: endpoints are not looked at before the first conversation.
     pub no_check: bool,
+    /// Whether conversations that are there are to be judged, and none to be made: then the judge is asked alone, whatever
+    /// `judge.mode` is.
+    pub judging: bool,
 }
 
 /// A run to go on with.

@@ -38,11 +38,16 @@ pub(super) fn settings(
     let granularity = values.get(keys::GRANULARITY);
     let mut judge = JudgeOptions { granularity, reasons, accept, ..JudgeOptions::default() };
     agents::demand_providers(values, report);
-    let is_judged = values.get(keys::JUDGE_ENABLED) && values.get(keys::JUDGE_MODE) == JudgeMode::Online;
-    let asked = ROLES.iter().filter(|role| role.agent != Agent::Judge || is_judged);
+    let is_online = flags.judging || values.get(keys::JUDGE_MODE) == JudgeMode::Online;
+    let is_judged = values.get(keys::JUDGE_ENABLED) && is_online;
+    let asked = ROLES.iter().filter(|role| if role.agent == Agent::Judge { is_judged } else { !flags.judging });
     let mut serving = servers::serving(values, folders, report);
     let agents: Agents<_> = asked.map(|role| (role.agent, agent(role, &serving, values, env, report))).collect();
-    hint_at_the_judge(values, report);
+    if flags.judging {
+        demand_a_judge(values, report);
+    } else {
+        hint_at_the_judge(values, report);
+    }
     if is_judged {
         calibrated(&mut judge, values);
         warn_of_kinship(&agents, report);
@@ -97,6 +102,15 @@ pub(super) fn settings(
     }
 }
 
+/// Reports that there is no judge, where one is to be asked.
+fn demand_a_judge(values: &Values, report: &mut Diagnostics) {
+    const ENABLED: Setting<bool> = keys::JUDGE_ENABLED;
+    if !values.get(ENABLED) {
+        let text = format!("`{ENABLED}` is `false`, and `dlgforge judge` asks the judge: set it to `true`");
+        report.conflict(&[ENABLED.path], values.place(ENABLED), text);
+    }
+}
+
 /// Says that nothing is judged, to those who have configured a judge.
 fn hint_at_the_judge(values: &Values, report: &mut Diagnostics) {
     let is_offline = values.get(keys::JUDGE_ENABLED) && values.get(keys::JUDGE_MODE) == JudgeMode::Offline;
@@ -104,8 +118,8 @@ fn hint_at_the_judge(values: &Values, report: &mut Diagnostics) {
     let given = given.into_iter().find(|key| values.place(*key).is_some());
     if let Some(key) = given.filter(|_| is_offline) {
         report.warn(format!(
-            "`{key}` is not used: `judge.mode` is `offline`, so nothing is judged. Set `judge.mode: online` to judge, or \
-             `judge.enabled: false` to hear no more of it."
+            "`{key}` is not used: `judge.mode` is `offline`, so nothing is judged before `dlgforge judge` does it. Set \
+             `judge.mode: online` to judge while conversations are made, or `judge.enabled: false` to hear no more of it."
         ));
     }
 }

@@ -83,6 +83,11 @@ impl Judge {
         exchange(&*self.model, AGENT, request, read).await
     }
 
+    /// What verdicts are about.
+    pub(super) fn granularity(&self) -> Granularity {
+        self.options.granularity
+    }
+
     fn turn(&self, conversation: &Conversation) -> Option<Task> {
         let mut turns = exchanged(&conversation.turns);
         let (turn_index, question, answer) = current(conversation)?;

@@ -17,6 +17,7 @@ mod language;
 mod lenient;
 mod numbers;
 pub mod prompts;
+mod rejudge;
 mod repair;
 mod reply;
 mod retrieve;

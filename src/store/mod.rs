@@ -28,7 +28,9 @@ pub use error::StoreError;
 pub use flights::Flights;
 pub use journal::{Delays, Journal, Recalled, Reuse, recall};
 pub use recorded::{Broken, Kept, Recorded};
-pub use records::{Admission, Charge, Cost, Entry, Fact, Mark, Paid, Run, Settled, Spending, Spent, State, Tiered};
+pub use records::{
+    Admission, Charge, Cost, Entry, Fact, KeptReply, Mark, Paid, Revision, Run, Settled, Spending, Spent, State, Tiered,
+};
 
 pub use postgres::Postgres;
 pub use sqlite::Sqlite;
@@ -77,6 +79,10 @@ pub trait Store: Replies {
     /// Records conversations that are settled, and how long every file is that tells of them.
     fn admit(&self, run: &str, admission: &Admission) -> Result<(), StoreError>;
 
+    /// Records that files were written anew, and what they tell of conversations that are settled: all of it, or nothing.
+    /// Done twice, it is as if it was done once.
+    fn revise(&self, revision: &Revision) -> Result<(), StoreError>;
+
     /// What a run has settled, in slot order.
     fn settled(&self, run: &str) -> Result<Vec<Settled>, StoreError>;
 
@@ -85,6 +91,9 @@ pub trait Store: Replies {
 
     /// Length and end of every file that some run has written to, by its path in the output folder.
     fn files(&self) -> Result<BTreeMap<String, Mark>, StoreError>;
+
+    /// The replies that are kept of a conversation of a run, by their places, and in the order in which they came there.
+    fn replies_of(&self, run: &str, slot: Slot) -> Result<Vec<KeptReply>, StoreError>;
 
     /// What a run has spent so far, by agent, model and language.
     fn spent(&self, run: &str) -> Result<Vec<Spent>, StoreError>;

@@ -18,7 +18,8 @@ mod tls;
 pub use dsn::Dsn;
 
 use super::{
-    Admission, Charge, Entry, Fact, Mark, Replies, Run, Settled, Spending, Spent, State, Store, StoreError, Tiered,
+    Admission, Charge, Entry, Fact, KeptReply, Mark, Replies, Revision, Run, Settled, Spending, Spent, State, Store,
+    StoreError, Tiered,
 };
 use crate::domain::{Digest, Fingerprint, Place, Slot};
 use failure::Failure;
@@ -191,6 +192,10 @@ impl Store for Postgres {
         self.write(async |session| runs::admit(session, self.folder, run, admission).await)
     }
 
+    fn revise(&self, revision: &Revision) -> Result<(), StoreError> {
+        self.write(async |session| runs::revise(session, self.folder, revision).await)
+    }
+
     fn settled(&self, run: &str) -> Result<Vec<Settled>, StoreError> {
         self.read(async |session| runs::settled(session, self.folder, run).await)
     }
@@ -201,6 +206,10 @@ impl Store for Postgres {
 
     fn files(&self) -> Result<BTreeMap<String, Mark>, StoreError> {
         self.read(async |session| runs::files(session, self.folder).await)
+    }
+
+    fn replies_of(&self, run: &str, slot: Slot) -> Result<Vec<KeptReply>, StoreError> {
+        self.read(async |session| replies::of(session, self.folder, run, slot).await)
     }
 
     fn spent(&self, run: &str) -> Result<Vec<Spent>, StoreError> {

@@ -7,7 +7,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// How far a run has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum State {
     /// It goes on, or its process has died.
     Running,
@@ -70,6 +71,16 @@ pub struct Run {
     pub updated: String,
 }
 
+impl Run {
+    /// What the ids of passes of the judge begin with: no run of conversations has such an id, for it is part of file names.
+    pub const PASS: &str = "judge/";
+
+    /// Whether it is a pass of the judge over the conversations of other runs.
+    pub fn is_pass(&self) -> bool {
+        self.id.starts_with(Self::PASS)
+    }
+}
+
 /// What a run has learned of an endpoint, such as that it takes no tools.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Fact {
@@ -91,6 +102,19 @@ pub struct Entry {
     pub body: Vec<u8>,
     /// Who replied, and what it cost; none when it was taken over from another run, and of a search.
     pub paid: Option<Paid>,
+}
+
+/// A reply of the journal, read back for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptReply {
+    /// Where it was asked for.
+    pub place: Place,
+    /// The reply as it came; empty where it is damaged.
+    pub body: Vec<u8>,
+    /// Tokens read and written, as far as they are known.
+    pub tokens: (Option<u64>, Option<u64>),
+    /// Its price in billionths of a USD, where it is known.
+    pub nanousd: Option<u64>,
 }
 
 /// Who made a reply, and what it cost.
@@ -169,7 +193,7 @@ pub struct Settled {
 }
 
 /// How a file ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// Its length in bytes.
     pub length: u64,
@@ -195,6 +219,19 @@ pub struct Admission {
     pub drop_replies: bool,
     /// The state the run comes to by it, if it does.
     pub state: Option<State>,
+}
+
+/// What becomes of files that are written anew, and of the conversations that they tell of.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Revision {
+    /// When it was decided, in UTC.
+    pub at: String,
+    /// How the new files end, by their path in the output folder; those that are not recorded are not here.
+    pub files: BTreeMap<String, Mark>,
+    /// Conversations by their run and slot: the bytes of their new documents, and what their turns come to now.
+    pub conversations: Vec<(String, Slot, u64, Turns)>,
+    /// The run that comes to a state by it, if one does.
+    pub state: Option<(String, State)>,
 }
 
 /// What a run has spent, or may have: an amount of what `run.budget` caps.

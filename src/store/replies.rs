@@ -3,8 +3,8 @@
 use super::database::{Access, Database, has_table};
 use super::packing::unpacked;
 use super::records::{Cost, Paid};
-use super::{Charge, Entry, Settled, Spent, StoreError, Tiered};
-use crate::domain::{Digest, LanguageIndex, Place, Slot, Tier};
+use super::{Charge, Entry, KeptReply, Settled, Spent, StoreError, Tiered};
+use crate::domain::{Attempt, Digest, LanguageIndex, Place, Slot, Stage, Tier, TurnIndex};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use std::path::Path;
@@ -116,6 +116,26 @@ pub(super) fn recall(
     let key =
         params![run, slot.language.0, slot.index, turn.0, attempt.0, stage.number(), round, digest.0.to_be_bytes()];
     found.query_row(key, |row| row.get(0)).optional()
+}
+
+/// The replies of a conversation, by their places.
+pub(super) fn of(connection: &Connection, run: &str, slot: Slot) -> rusqlite::Result<Vec<KeptReply>> {
+    let mut find = connection.prepare_cached(
+        "SELECT turn, attempt, stage, round, prompt_tokens, completion_tokens, cost_nanousd, body FROM replies
+         WHERE run = ?1 AND language = ?2 AND slot = ?3 ORDER BY turn, attempt, stage, round, number",
+    )?;
+    let reply = |row: &Row<'_>| {
+        let stage = Stage::ALL.get(row.get::<_, usize>(2)?).copied().unwrap_or_default();
+        let (turn, attempt, round) = (TurnIndex(row.get(0)?), Attempt(row.get(1)?), row.get(3)?);
+        let body: Vec<u8> = row.get(7)?;
+        Ok(KeptReply {
+            place: Place { slot, turn, attempt, stage, round },
+            body: unpacked(&body).unwrap_or_default(),
+            tokens: (row.get(4)?, row.get(5)?),
+            nanousd: row.get(6)?,
+        })
+    };
+    find.query_map(params![run, slot.language.0, slot.index], reply)?.collect()
 }
 
 /// The conversations that have replies.

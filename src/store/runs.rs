@@ -1,7 +1,7 @@
 //! `runs.sqlite`: which runs there are, what they have settled, and how long their files are.
 
 use super::database::{Access, Database, has_table};
-use super::{Admission, Fact, Mark, Run, Settled, Spending, State, StoreError};
+use super::{Admission, Fact, Mark, Revision, Run, Settled, Spending, State, StoreError};
 use crate::domain::{Fingerprint, LanguageIndex, Slot, Wave};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
@@ -115,21 +115,45 @@ pub(super) fn admit(connection: &mut Connection, run: &str, admission: &Admissio
         for (slot, fingerprints) in &admission.unfinished {
             claim.execute(params![run, slot.language.0, slot.index, in_a_row(fingerprints)])?;
         }
-        let mut mark = transaction
-            .prepare_cached("INSERT OR REPLACE INTO files (path, length, rows, tail) VALUES (?1, ?2, ?3, ?4)")?;
-        let mut forget = transaction.prepare_cached("DELETE FROM files WHERE path = ?1")?;
-        for (path, file) in &admission.files {
-            match file {
-                Some(Mark { length, rows, tail }) => {
-                    mark.execute(params![path, length, rows, tail.to_be_bytes()])?;
-                }
-                None => {
-                    forget.execute([path])?;
-                }
-            }
-        }
+        let files = admission.files.iter().map(|(path, mark)| (path.as_str(), mark.as_ref()));
+        mark(&transaction, files)?;
         let update = "UPDATE runs SET updated = ?2, state = coalesce(?3, state) WHERE id = ?1";
         transaction.execute(update, params![run, admission.at, admission.state.map(State::as_str)])?;
+    }
+    transaction.commit()
+}
+
+/// Records how these files end, or that they are needed no longer.
+fn mark<'a>(connection: &Connection, files: impl Iterator<Item = (&'a str, Option<&'a Mark>)>) -> rusqlite::Result<()> {
+    let mut mark =
+        connection.prepare_cached("INSERT OR REPLACE INTO files (path, length, rows, tail) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut forget = connection.prepare_cached("DELETE FROM files WHERE path = ?1")?;
+    for (path, file) in files {
+        match file {
+            Some(Mark { length, rows, tail }) => mark.execute(params![path, length, rows, tail.to_be_bytes()])?,
+            None => forget.execute([path])?,
+        };
+    }
+    Ok(())
+}
+
+pub(super) fn revise(connection: &mut Connection, revision: &Revision) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    {
+        mark(&transaction, revision.files.iter().map(|(path, mark)| (path.as_str(), Some(mark))))?;
+        let mut settle = transaction
+            .prepare_cached("UPDATE settled SET document = ?4 WHERE run = ?1 AND language = ?2 AND slot = ?3")?;
+        let mut count = transaction
+            .prepare_cached("INSERT OR REPLACE INTO turns (run, language, slot, counts) VALUES (?1, ?2, ?3, ?4)")?;
+        for (run, Slot { language, index }, document, turns) in &revision.conversations {
+            let counts =
+                serde_json::to_string(turns).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+            settle.execute(params![run, language.0, index, document])?;
+            count.execute(params![run, language.0, index, counts])?;
+        }
+        if let Some((run, state)) = &revision.state {
+            set_state(&transaction, run, *state, &revision.at)?;
+        }
     }
     transaction.commit()
 }

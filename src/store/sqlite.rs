@@ -2,8 +2,8 @@
 
 use super::database::{Access, Database};
 use super::{
-    Admission, Charge, Entry, Fact, Mark, Replies, Run, Settled, Spending, Spent, State, Store, StoreError, Tiered,
-    replies, runs, salvage,
+    Admission, Charge, Entry, Fact, KeptReply, Mark, Replies, Revision, Run, Settled, Spending, Spent, State, Store,
+    StoreError, Tiered, replies, runs, salvage,
 };
 use crate::domain::{Digest, Fingerprint, Place, Slot};
 use rusqlite::Connection;
@@ -182,6 +182,10 @@ impl Store for Sqlite {
         Ok(())
     }
 
+    fn revise(&self, revision: &Revision) -> Result<(), StoreError> {
+        held(&self.runs).run("write to", |connection| runs::revise(connection, revision))
+    }
+
     fn settled(&self, run: &str) -> Result<Vec<Settled>, StoreError> {
         held(&self.runs).run("read", |connection| runs::settled(connection, run))
     }
@@ -192,6 +196,10 @@ impl Store for Sqlite {
 
     fn files(&self) -> Result<BTreeMap<String, Mark>, StoreError> {
         held(&self.runs).run("read", |connection| runs::files(connection))
+    }
+
+    fn replies_of(&self, run: &str, slot: Slot) -> Result<Vec<KeptReply>, StoreError> {
+        self.journal(&self.reader, "read", |connection| replies::of(connection, run, slot))
     }
 
     fn spent(&self, run: &str) -> Result<Vec<Spent>, StoreError> {

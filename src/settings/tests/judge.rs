@@ -65,3 +65,26 @@ fn the_judge_counts_only_when_it_is_online() {
         "{error}"
     );
 }
+
+#[test]
+fn what_is_there_is_judged_by_the_judge_alone_whatever_the_mode_is() {
+    let project = Project::new();
+    let judging = |agents: &str, judge: &str| {
+        let config = project.write("config/c.yaml", &format!("llm: {{agents: {{{agents}}}}}\njudge: {judge}\n"));
+        let settings = Settings::load(&Flags { config, judging: true, ..Flags::default() }, &BTreeMap::new());
+        settings.map_err(|error| error.to_string())
+    };
+    // The models that ask and answer have no names, and need none.
+    for judge in ["{}", "{mode: offline}", "{mode: online}"] {
+        let settings = judging("judge: {provider: builtin}", judge).unwrap();
+        let agents: Vec<_> = settings.agents.iter().map(|(agent, _)| agent).collect();
+        assert_eq!((agents, settings.warnings), (vec![Agent::Judge], vec![]), "{judge}");
+    }
+    let error = judging("judge: {provider: builtin}", "{enabled: false}").unwrap_err();
+    assert!(
+        error.contains("`judge.enabled` is `false`, and `dlgforge judge` asks the judge: set it to `true`"),
+        "{error}"
+    );
+    let error = judging("user: {provider: builtin}", "{}").unwrap_err();
+    assert!(error.contains("Missing LLM model for required agent(s): qa_judge"), "{error}");
+}

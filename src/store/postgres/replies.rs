@@ -3,9 +3,10 @@
 use super::failure::Failure;
 use super::numbers::{column, kept, large, small};
 use super::session::Session;
-use crate::domain::{Digest, LanguageIndex, Place, Slot, Tier};
+use crate::domain::{Attempt, Digest, LanguageIndex, Place, Slot, Stage, Tier, TurnIndex};
+use crate::store::packing::unpacked;
 use crate::store::records::{Cost, Paid};
-use crate::store::{Charge, Entry, Settled, Spent, Tiered};
+use crate::store::{Charge, Entry, KeptReply, Settled, Spent, Tiered};
 use std::collections::BTreeMap;
 use tokio_postgres::Row;
 
@@ -85,6 +86,28 @@ async fn keep(session: &Session, folder: i32, run: &str, entries: &[Entry]) -> R
         )
         .await?;
     Ok(())
+}
+
+/// The replies of a conversation, by their places.
+pub(super) async fn of(session: &Session, folder: i32, run: &str, slot: Slot) -> Result<Vec<KeptReply>, Failure> {
+    let find = "SELECT turn, attempt, stage, round, prompt_tokens, completion_tokens, cost_nanousd, body FROM replies
+        WHERE folder = $1 AND run = $2 AND language = $3 AND slot = $4
+        ORDER BY turn, attempt, stage, round, prompt_tokens, digest";
+    let optional = |row: &Row, at: usize| column::<Option<i64>>(row, at).map(|kept| kept.map(i64::unsigned_abs));
+    let reply = |row: &Row| {
+        let stage: u8 = small(row, 2)?;
+        let stage = Stage::ALL.get(usize::from(stage)).copied().unwrap_or_default();
+        let (turn, attempt, round) = (TurnIndex(small(row, 0)?), Attempt(small(row, 1)?), small(row, 3)?);
+        let body: Vec<u8> = column(row, 7)?;
+        Ok(KeptReply {
+            place: Place { slot, turn, attempt, stage, round },
+            body: unpacked(&body).unwrap_or_default(),
+            tokens: (optional(row, 4)?, optional(row, 5)?),
+            nanousd: optional(row, 6)?,
+        })
+    };
+    let (language, index) = (i32::from(slot.language.0), i64::from(slot.index));
+    session.query(find, &[&folder, &run, &language, &index]).await?.iter().map(reply).collect()
 }
 
 /// Whom a reply is charged to: the agent, its model and the language.

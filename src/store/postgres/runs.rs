@@ -6,7 +6,7 @@ use super::replies;
 use super::session::Session;
 use crate::domain::{Fingerprint, Wave};
 use crate::store::runs::{in_a_row, one_by_one};
-use crate::store::{Admission, Fact, Mark, Run, Settled, Spending, State};
+use crate::store::{Admission, Fact, Mark, Revision, Run, Settled, Spending, State};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -127,6 +127,29 @@ async fn mark(session: &Session, folder: i32, files: &BTreeMap<String, Option<Ma
         let (lengths, rows) = (numbers(|mark| mark.length)?, numbers(|mark| mark.rows)?);
         let tails: Vec<_> = marks.iter().map(|(_, mark)| mark.tail.to_be_bytes().to_vec()).collect();
         session.execute(mark, &[&folder, &paths, &lengths, &rows, &tails]).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn revise(session: &Session, folder: i32, revision: &Revision) -> Result<(), Failure> {
+    let files = revision.files.iter().map(|(path, file)| (path.clone(), Some(*file))).collect();
+    mark(session, folder, &files).await?;
+    let revised = &revision.conversations;
+    if !revised.is_empty() {
+        let update = "UPDATE settled SET document = new.document, counts = new.counts
+            FROM unnest($2::TEXT[], $3::INT[], $4::BIGINT[], $5::BIGINT[], $6::TEXT[])
+            AS new (run, language, slot, document, counts)
+            WHERE settled.folder = $1 AND settled.run = new.run AND settled.language = new.language
+            AND settled.slot = new.slot";
+        let runs: Vec<_> = revised.iter().map(|(run, ..)| run.as_str()).collect();
+        let languages: Vec<_> = revised.iter().map(|(_, slot, ..)| i32::from(slot.language.0)).collect();
+        let slots: Vec<_> = revised.iter().map(|(_, slot, ..)| i64::from(slot.index)).collect();
+        let documents = revised.iter().map(|(.., document, _)| kept(*document)).collect::<Result<Vec<_>, _>>()?;
+        let counts = revised.iter().map(|(.., turns)| json(turns)).collect::<Result<Vec<_>, _>>()?;
+        session.execute(update, &[&folder, &runs, &languages, &slots, &documents, &counts]).await?;
+    }
+    if let Some((run, state)) = &revision.state {
+        set_state(session, folder, run, *state, &revision.at).await?;
     }
     Ok(())
 }

@@ -5,8 +5,8 @@ use crate::domain::{
 };
 use crate::store::journal::Found;
 use crate::store::{
-    Admission, Charge, Entry, Fact, Journal, Mark, Paid, Recalled, Reuse, Run, Settled, Spending, Spent, State, Store,
-    StoreError, Tiered, recall,
+    Admission, Charge, Entry, Fact, Journal, Mark, Paid, Recalled, Reuse, Revision, Run, Settled, Spending, Spent,
+    State, Store, StoreError, Tiered, recall,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -141,6 +141,11 @@ pub fn keeps_what_it_is_given(open: Open<'_>) {
         (11, 13, 11, 1)
     );
     assert_eq!(store.charges("a").unwrap(), []);
+    let of_slot = store.replies_of("b", here.slot).unwrap();
+    let places: Vec<_> = of_slot.iter().map(|reply| reply.place).collect();
+    assert_eq!(places, [place(0, 3, Stage::Ask, 0), here, here, here.next()]);
+    assert!(of_slot.iter().any(|reply| (reply.tokens, reply.nanousd) == ((Some(10), Some(11)), Some(10))));
+    assert_eq!(store.replies_of("a", here.slot).unwrap(), []);
     store.discard("b", &here, Digest(2)).unwrap();
     store.discard("b", &here, Digest(3)).unwrap();
     assert_eq!(store.recall("b", &here, Digest(2)).unwrap(), None);
@@ -177,6 +182,22 @@ pub fn keeps_what_it_is_given(open: Open<'_>) {
     let spent: Vec<_> = store.spent("b").unwrap().iter().map(|one| (one.language.0, one.cost.calls)).collect();
     assert_eq!(spent, [(0, 4), (1, 1)], "what was paid stays paid");
     assert_eq!((store.runs().unwrap()[0].state, store.runs().unwrap()[1].state), (State::Completed, State::Running));
+
+    let judged = Turns { all: 3, verdicts: 3, scores: 20, ..Turns::default() };
+    let before = store.settled("b").unwrap();
+    let revision = Revision {
+        at: "t6".into(),
+        files: BTreeMap::from([("x".to_owned(), mark(9, 1)), ("z".to_owned(), mark(2, 2))]),
+        conversations: vec![("b".to_owned(), before[1].slot, 77, judged)],
+        state: Some(("a".to_owned(), State::Short)),
+    };
+    for _ in 0..2 {
+        store.revise(&revision).unwrap();
+        let expected = Settled { document: 77, turns: judged, ..before[1].clone() };
+        assert_eq!(store.settled("b").unwrap(), [before[0].clone(), expected, before[2].clone()]);
+        assert_eq!(store.files().unwrap(), revision.files);
+        assert_eq!((store.runs().unwrap()[0].updated.as_str(), store.runs().unwrap()[1].state), ("t5", State::Short));
+    }
 }
 
 /// Replies that come at the same time, from a runtime of several threads, are durable when whoever brought them goes on.

@@ -1,0 +1,131 @@
+//! An explanation as text for people.
+
+use super::super::layout::{row, shortened};
+use super::{ExplainedRejection, ExplainedReply, ExplainedTurn, Explanation};
+use crate::domain::{JudgeReply, Stage};
+use std::fmt;
+
+/// Columns of what is said, and of passages.
+const SAID: usize = 400;
+const PASSAGE: usize = 120;
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { conversation_id, run_id, language, status, drop_reason, drop_detail, duplicates, .. } = self;
+        writeln!(f, "conversation {conversation_id} of run {run_id}: {status}")?;
+        row(f, "language", language)?;
+        if !drop_reason.is_empty() {
+            row(f, "dropped for", &format!("{drop_reason}: {drop_detail}"))?;
+        }
+        if *duplicates > 0 {
+            row(f, "duplicates", &format!("{duplicates} of its questions were asked before"))?;
+        }
+        for turn in &self.turns {
+            tell(turn, &self.replies, f)?;
+        }
+        if let Some(judge) = &self.conversation_judge {
+            writeln!(f, "as a whole")?;
+            row(f, "judge", &verdict(judge))?;
+        }
+        let sum = |of: fn(&ExplainedReply) -> Option<u64>| self.replies.iter().filter_map(of).sum::<u64>();
+        let (read, written) = (sum(|reply| reply.tokens.0), sum(|reply| reply.tokens.1));
+        let cost: f64 = self.replies.iter().filter_map(|reply| reply.cost_usd).sum();
+        let calls = match self.replies.len() {
+            0 => "the journal has none of its replies (any more)".to_owned(),
+            count => format!("{count} replies in the journal, {read} tokens read, {written} written, {cost:.4} USD"),
+        };
+        row(f, "calls", &calls)?;
+        for line in &self.log {
+            row(f, "log", line)?;
+        }
+        if self.log.is_empty() {
+            row(f, "log", "no line of run.log names it: it was not rolled back, or its log lies elsewhere (--logs)")?;
+        }
+        Ok(())
+    }
+}
+
+fn tell(turn: &ExplainedTurn, replies: &[ExplainedReply], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let state = if turn.finished { "" } else { ", never finished" };
+    let mode = if turn.question_mode.is_empty() { String::new() } else { format!(" ({})", turn.question_mode) };
+    writeln!(f, "turn {}{mode}{state}", turn.turn_index)?;
+    for question in &turn.duplicates {
+        row(f, "duplicate", &shortened(question, SAID))?;
+    }
+    for before in &turn.regenerated {
+        reject(before, "made again", f)?;
+    }
+    let said = |f: &mut fmt::Formatter<'_>, label: &str, text: &Option<String>| match text {
+        Some(text) => row(f, label, &shortened(text, SAID)),
+        None => Ok(()),
+    };
+    said(f, "user", &turn.question)?;
+    for query in &turn.searches {
+        row(f, "searched", &shortened(query, SAID))?;
+    }
+    for (number, passage) in (1..).zip(&turn.passages) {
+        let under = if passage.heading.is_empty() { String::new() } else { format!(" › {}", passage.heading) };
+        let cited = if passage.evidence_ids.is_empty() {
+            String::new()
+        } else {
+            format!(" [{}]", passage.evidence_ids.join(", "))
+        };
+        row(f, &format!("passage {number}"), &format!("{}{under}{cited}", passage.source))?;
+        if !passage.text.is_empty() {
+            row(f, "", &shortened(&passage.text, PASSAGE))?;
+        }
+    }
+    for before in &turn.rejected {
+        reject(before, "rejected", f)?;
+    }
+    said(f, "assistant", &turn.answer)?;
+    if !turn.unsupported_numbers.is_empty() {
+        row(f, "unsupported", &format!("numbers that no passage has: {}", turn.unsupported_numbers.join(", ")))?;
+    }
+    if !turn.labels.is_empty() {
+        row(f, "checks", &turn.labels)?;
+    }
+    if let Some(judge) = &turn.judge {
+        let below = if turn.judge_accepted == Some(false) { "below judge.accept: " } else { "" };
+        row(f, "judge", &format!("{below}{}", verdict(judge)))?;
+    }
+    for (stage, what) in [(Stage::Ask, "question"), (Stage::Answer, "answer"), (Stage::Judge, "verdict")] {
+        let again = asked_again(replies, turn.turn_index, stage);
+        if again > 0 {
+            row(f, "asked again", &format!("{again} times for the {what}: a reply could not be used"))?;
+        }
+    }
+    Ok(())
+}
+
+fn reject(before: &ExplainedRejection, label: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let question = before.question.iter().map(|question| shortened(question, SAID));
+    let said: Vec<String> = question.chain([shortened(&before.answer, SAID).into()]).map(String::from).collect();
+    row(f, label, &said.join(" → "))?;
+    if !before.labels.is_empty() {
+        row(f, "", &before.labels)?;
+    }
+    before.judge.as_ref().map_or(Ok(()), |judge| row(f, "", &verdict(judge)))
+}
+
+/// How many replies say something that another reply to a later request for the same word took the place of.
+fn asked_again(replies: &[ExplainedReply], turn: u16, stage: Stage) -> usize {
+    let own = |reply: &&ExplainedReply| reply.turn_index == turn && reply.stage == stage && says(reply);
+    let later = |one: &ExplainedReply, other: &ExplainedReply| {
+        // Answers that the judge rejects have numbers of their own from 100 on.
+        other.attempt == one.attempt && other.round > one.round && other.round / 100 == one.round / 100
+    };
+    replies.iter().filter(own).filter(|one| replies.iter().filter(own).any(|other| later(one, other))).count()
+}
+
+/// Whether a reply is a model's and no call of a tool.
+fn says(reply: &ExplainedReply) -> bool {
+    !reply.model.is_empty() && !reply.is_call
+}
+
+fn verdict(JudgeReply { score, reasons, notes, question_ok, answer_ok }: &JudgeReply) -> String {
+    let flag = |ok: &bool| if *ok { "sound" } else { "not sound" };
+    let named = if reasons.is_empty() { String::new() } else { format!(", {}", reasons.join(", ")) };
+    let (question, answer) = (flag(question_ok), flag(answer_ok));
+    format!("{score} of 10{named}; question {question}, answer {answer}; {}", shortened(notes, SAID))
+}

@@ -1,0 +1,297 @@
+//! Judge: conversations that are there are read back and judged, and the files that tell of verdicts written anew, all together.
+//!
+//! A pass has an id, a manifest and replies in the store as a run has, so that the same command goes on with it. Nothing of the
+//! folder changes before all replies are in; then the documents, the tables, the Parquet files and the run states are made
+//! beside the old ones, and take their places together.
+
+mod select;
+mod summary;
+
+pub use summary::{PassEnd, PassSummary, Verdicts};
+
+use super::bill::Bill;
+use super::events::Event;
+use super::execute::journal;
+use super::inputs::{knowledge, models};
+use super::prepare::{shared, stamp};
+use super::{Host, RunError, serving, shutdown, signals};
+use crate::dataflows::judge::{Due, Judging, judge as graph};
+use crate::domain::{Agent, Catalogue, Failure, Slot};
+use crate::files::Folder;
+use crate::knowledge::Knowledge;
+use crate::llm::{Journalled, Model};
+use crate::operators::{Executor, Stop};
+use crate::output::{self, OutputError, Rejudged, Rendered, SettledRun};
+use crate::providers::Shared;
+use crate::settings::Settings;
+use crate::stages::{Accept, Judge, JudgeOptions, Prompts};
+use crate::store::{Admission, Run, Settled, State};
+use select::Pass;
+use std::collections::BTreeMap;
+use std::sync::{Arc, mpsc};
+use std::time::Instant;
+use timely::worker::Worker;
+use timely::{CommunicationConfig, Config, WorkerConfig};
+
+/// Which conversations are judged.
+#[derive(Debug, Clone, Default)]
+pub struct PassOptions {
+    /// Only what has no verdict.
+    pub only_unjudged: bool,
+    /// So many conversations, drawn by the seed and evenly over the languages.
+    pub sample: Option<u32>,
+    /// Those of this run.
+    pub run: Option<String>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub enum Passed {
+    /// Conversations were judged, as the summary says.
+    Made(Box<PassSummary>),
+    /// There was nothing to do: why.
+    Nothing(String),
+}
+
+/// Judges the conversations of the output folder on so many worker threads.
+///
+/// # Errors
+/// When the input can't be used, or the files or the state of the pass can't be read or written. Then every file is as it was, or
+/// the next process that claims the folder finishes.
+pub fn judge(settings: &Settings, options: &PassOptions, workers: usize, host: &Host) -> Result<Passed, RunError> {
+    let settings = &*serving::attached(settings)?;
+    let outputs = settings.output.folder.as_path();
+    if Folder::look(outputs, &settings.store.backend)?.is_none() {
+        return Err(RunError::Unjudgeable(format!("{} has no runs", outputs.display())));
+    }
+    let (shared, stamp) = (shared(settings, &host.listeners)?, stamp()?);
+    let prompts = Arc::new(Prompts::load(&settings.prompts)?);
+    let tell = |progress| host.listeners.tell(&Event::Preparing(progress));
+    let Knowledge { catalogue, .. } = knowledge(settings, &tell)?;
+    let model = models(settings, &shared)?.get(Agent::Judge).cloned();
+    let model = model.ok_or_else(|| RunError::Unjudgeable("the settings name no judge".to_owned()))?;
+    shutdown::warn(settings, &shared.prices, stamp.now());
+    host.listeners.tell(&Event::Prepared);
+
+    let folder = Folder::claim(outputs, &settings.store.backend)?;
+    let runs = select::runs(&folder, settings, options, &catalogue)?;
+    let asking = judge_of(settings, model.clone(), &prompts, &catalogue);
+    let due = select::due(&runs, settings, options, (&folder, &asking))?;
+    if due.is_empty() {
+        return Ok(Passed::Nothing("every conversation has its verdicts: nothing to do".to_owned()));
+    }
+    let manifest = select::manifest(settings, &prompts, options, (&runs, &due));
+    let id = match Pass::of(&folder, &manifest) {
+        Pass::Over(pass) => {
+            return Ok(Passed::Nothing(format!(
+                "pass {} has judged these conversations so ({}): nothing to do; --only-unjudged judges what has no verdict",
+                pass.id,
+                pass.state.as_str()
+            )));
+        }
+        Pass::Begun(pass) => {
+            folder.store.set_state(&pass.id, State::Running, &stamp.utc_z())?;
+            pass.id
+        }
+        Pass::New(id) => {
+            let (began, updated, config) = (stamp.utc_z(), stamp.utc_z(), settings.config.clone());
+            let run = Run { id: id.clone(), state: State::Running, manifest, config, ledger: 0, began, updated };
+            folder.store.begin(&run)?;
+            id
+        }
+    };
+    let _servers = serving::started(settings, &host.listeners)?;
+    let given = Given { settings, options, shared: &shared, host, model, prompts, catalogue, folder: &folder };
+    given.pass(&id, runs, due, workers, stamp).map(|summary| Passed::Made(Box::new(summary)))
+}
+
+/// What a pass works with.
+struct Given<'a> {
+    settings: &'a Settings,
+    options: &'a PassOptions,
+    shared: &'a Shared,
+    host: &'a Host,
+    model: Arc<dyn Model>,
+    prompts: Arc<Prompts>,
+    catalogue: Arc<Catalogue>,
+    folder: &'a Folder,
+}
+
+/// What the judge has made of a conversation.
+type Outcome = Option<(Rendered, Verdicts)>;
+
+/// A judge whose verdicts label and drop nothing: the conversations are there.
+fn judge_of(settings: &Settings, model: Arc<dyn Model>, prompts: &Arc<Prompts>, catalogue: &Arc<Catalogue>) -> Judge {
+    let accept = Accept { drop: false, ..settings.judge.accept.clone() };
+    let options = JudgeOptions { accept, ..settings.judge.clone() };
+    Judge::new(model, prompts.clone(), catalogue.clone(), options)
+}
+
+impl Given<'_> {
+    fn pass(
+        &self,
+        id: &str,
+        runs: Vec<SettledRun>,
+        due: Vec<(usize, Slot)>,
+        workers: usize,
+        stamp: output::Stamp,
+    ) -> Result<PassSummary, RunError> {
+        let Self { settings, shared, host, folder, .. } = self;
+        let (began, total, store) = (Instant::now(), due.len(), folder.store.clone());
+        let runs: Arc<[SettledRun]> = runs.into();
+        shared.open(&store, &Arc::from(id))?;
+        let runtime = signals::runtime().map_err(RunError::Runtime)?;
+        let stop = Stop::default();
+        let signalled = (host.obey)(stop.clone());
+        let (halted, handle) = (stop.clone(), runtime.handle().clone());
+        shared.halt.tell(move || signals::land(&handle, halted.clone()));
+        let journal = Arc::new(journal(store.clone(), &Arc::from(id), None, stop.clone()));
+        let executor = Executor::new(runtime.handle().clone(), settings.concurrency as usize, stop.clone());
+        let behind = Journalled::new(self.model.clone(), Agent::Judge, journal.clone(), shared.meter.clone());
+        let judge = judge_of(settings, Arc::new(behind), &self.prompts, &self.catalogue);
+        host.listeners.tell(&Event::Started { total: total as u64, meter: &shared.meter });
+
+        let mut rejudged = Rejudged::begin(folder, &settings.output, &runs)?;
+        let landed = on_workers(workers, due.into(), self.judging(judge, runs.clone()), &executor)?;
+        let mut summary = PassSummary::new(id, total, settings.judge.granularity);
+        let (reached, failure) = self.gather(landed, &mut rejudged, &mut summary, &stop)?;
+        let kept = journal.end();
+        runtime.shutdown_background();
+        tracing::info!(target: "dlgforge.llm", "[journal] {kept}; {} replies found", shared.meter.read().recalled);
+        let failure = failure.map(RunError::from).or_else(|| journal.failure().map(|failure| failure.clone().into()));
+        if let Some(cause) = failure {
+            store.set_state(id, State::Interrupted, &stamp.utc_z())?;
+            return Err(RunError::Stopped { cause: Box::new(cause), again: "the same command goes on".to_owned() });
+        }
+        summary.end = match (signalled.get(), shared.halt.reason()) {
+            _ if reached == total => PassEnd::Complete,
+            (Some(signal), _) => PassEnd::Interrupted(*signal),
+            (None, reason) => PassEnd::Halted(reason.unwrap_or("the pass was stopped").to_owned()),
+        };
+        if summary.end == PassEnd::Complete {
+            let is_all = summary.failed.0 == 0 && summary.verdicts.missing == 0;
+            let state = if is_all { State::Completed } else { State::Short };
+            summary.files = rejudged.finish(&self.told(), (id.to_owned(), state), stamp)?;
+            self.drop_replies(id, &runs, stamp)?;
+        } else {
+            store.set_state(id, State::Interrupted, &stamp.utc_z())?;
+        }
+        summary.meter = shared.meter.read();
+        summary.bill = Bill { spent: store.spent(id)?, tiers: store.tiers(id)?, languages: Vec::new() };
+        summary.elapsed = began.elapsed();
+        log(&summary);
+        Ok(summary)
+    }
+
+    /// Takes what comes from the workers until they have ended; how many conversations have been with the judge, and what could not
+    /// be written, which stops the others.
+    fn gather(
+        &self,
+        landed: Landed,
+        rejudged: &mut Rejudged<'_>,
+        summary: &mut PassSummary,
+        stop: &Stop,
+    ) -> Result<(usize, Option<OutputError>), RunError> {
+        let (mut reached, mut failure) = (0, None);
+        for (run, outcome) in landed.outcomes {
+            match outcome {
+                Ok(judged) => {
+                    summary.judged += 1;
+                    if let Some((rendered, verdicts)) = judged {
+                        summary.verdicts.add(verdicts);
+                        failure = failure.or_else(|| rejudged.add(run, rendered).err());
+                    }
+                }
+                Err(Failure::Stopped) => continue,
+                Err(why) => summary.failed = (summary.failed.0 + 1, why.to_string()),
+            }
+            reached += 1;
+            self.host.listeners.tell(&Event::Judged(reached as u64));
+            if failure.is_some() {
+                stop.now();
+            }
+        }
+        landed.guards.join().into_iter().try_for_each(|worker| worker.map_err(RunError::Workers))?;
+        Ok((reached, failure))
+    }
+
+    /// How the judge is asked, as rows tell it.
+    fn told(&self) -> output::Judging {
+        let JudgeOptions { granularity, reasons, .. } = &self.settings.judge;
+        output::Judging { granularity: granularity.as_str(), reasons: reasons.clone() }
+    }
+
+    /// What is done with each conversation: it is read, judged and rendered. What can't be read stops the pass.
+    fn judging(&self, judge: Judge, runs: Arc<[SettledRun]>) -> Judging<Outcome> {
+        let (told, halt, only_unjudged) = (self.told(), self.shared.halt.clone(), self.options.only_unjudged);
+        let granularity = self.settings.judge.granularity;
+        let given = Arc::new((judge, runs, told, halt));
+        Arc::new(move |due: Arc<Due>| {
+            let given = given.clone();
+            Box::pin(async move {
+                let (judge, runs, told, halt) = &*given;
+                let unread = |error: OutputError| {
+                    _ = halt.halt(error.to_string());
+                    Failure::Stopped
+                };
+                let run = &runs[due.run].0;
+                let (document, conversation) = run.read(due.slot).map_err(unread)?;
+                let Some(judged) = judge.rejudge(&conversation, only_unjudged).await? else { return Ok(None) };
+                let rendered = run.render(&document, &judged, Some(told)).map_err(unread)?;
+                Ok(Some((rendered, Verdicts::of(&judged, granularity))))
+            })
+        })
+    }
+
+    /// Lets the replies of a pass go that has ended, where they are not to be kept.
+    fn drop_replies(&self, id: &str, runs: &[SettledRun], stamp: output::Stamp) -> Result<(), RunError> {
+        if self.settings.store.keep_calls {
+            return Ok(());
+        }
+        let all = runs.iter().flat_map(|(_, settled)| settled.iter().map(|one| (one.slot, one.clone())));
+        let slots: BTreeMap<Slot, Settled> = all.collect();
+        let settled = slots.into_values().collect();
+        let admission = Admission { at: stamp.utc_z(), settled, drop_replies: true, ..Admission::default() };
+        Ok(self.folder.store.admit(id, &admission)?)
+    }
+}
+
+/// What comes from the workers.
+struct Landed {
+    outcomes: mpsc::Receiver<(usize, Result<Outcome, Failure>)>,
+    guards: timely::communication::WorkerGuards<()>,
+}
+
+/// Starts the graph on so many worker threads.
+fn on_workers(
+    workers: usize,
+    due: Arc<[(usize, Slot)]>,
+    judging: Judging<Outcome>,
+    executor: &Executor,
+) -> Result<Landed, RunError> {
+    let communication = match workers {
+        1 => CommunicationConfig::Thread,
+        threads => CommunicationConfig::Process(threads),
+    };
+    let (landing, outcomes) = mpsc::channel();
+    let executor = executor.clone();
+    let build = move |worker: &mut Worker| {
+        let (due, judging, landing) = (due.clone(), judging.clone(), landing.clone());
+        let write = move |run, outcome| _ = landing.send((run, outcome));
+        let sizes = (executor.permits(), workers);
+        worker.dataflow(|scope| graph(scope, due, sizes, judging, &executor, write));
+    };
+    let guards = timely::execute(Config { communication, worker: WorkerConfig::default() }, build);
+    Ok(Landed { outcomes, guards: guards.map_err(RunError::Workers)? })
+}
+
+fn log(summary: &PassSummary) {
+    let PassSummary { id, due, judged, failed: (failed, _), verdicts, bill, .. } = summary;
+    let Verdicts { made, accepted, missing, .. } = verdicts;
+    let mean = verdicts.mean().map_or_else(|| "none".to_owned(), |mean| format!("{mean:.2}"));
+    tracing::info!(
+        target: "dlgforge.judge",
+        "[judge] pass={id} conversations={due} judged={judged} failed={failed} verdicts={made} avg_score={mean} \
+         accepted={accepted} unjudged={missing} cost={}", bill.cost()
+    );
+}
