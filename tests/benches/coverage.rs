@@ -65,6 +65,8 @@ fn options() -> Options {
         },
         user_personas: Vec::new(),
         assistant_personas: Vec::new(),
+        modes: Default::default(),
+        style: Default::default(),
     }
 }
 
