@@ -11,6 +11,8 @@ use crate::domain::reply::{AssistantReply, Confidence, Evidence, Premise, Reason
 use crate::domain::task::AnswerTask;
 use std::collections::BTreeSet;
 
+/// How often other words are looked for where an answer was given before.
+const TRIES: usize = 8;
 /// Most words of a search.
 const QUERY: usize = 12;
 /// Shares of the question's terms that the chosen sentences have, from which confidence is high and medium.
@@ -51,7 +53,7 @@ pub(super) fn answer(task: &AnswerTask, seed: u64, language: &Language) -> Assis
     let assistant_message = match calls {
         Some(Calls::Back) => account.words_on(&language.sheet.speech.modes.ask_back, &mut draw),
         _ if choices.is_empty() => account.words_on(&language.sheet.speech.insufficient, &mut draw),
-        _ => account.message(&mut draw),
+        _ => account.new_message(&mut draw),
     };
     AssistantReply { assistant_message, reasoning_trace: account.trace(), did_web_search: false }
 }
@@ -75,6 +77,22 @@ struct Account<'a> {
 }
 
 impl Account<'_> {
+    /// An answer in other words than those before it, as long as there are some.
+    fn new_message(&self, draw: &mut Draw) -> String {
+        let is_said = |message: &str| {
+            let lines: Vec<&str> = message.lines().collect();
+            self.task.public_conversation_history.contains(&lines.join("\n  "))
+        };
+        let mut message = self.message(draw);
+        for _ in 0..TRIES {
+            if !is_said(&message) {
+                break;
+            }
+            message = self.message(draw);
+        }
+        message
+    }
+
     fn message(&self, draw: &mut Draw) -> String {
         let speech = &self.language.sheet.speech;
         let opening = if self.calls == Some(Calls::Stand) {

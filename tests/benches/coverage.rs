@@ -68,6 +68,8 @@ fn options() -> Options {
         style: Default::default(),
         user_personas: Vec::new(),
         assistant_personas: Vec::new(),
+        modes: Default::default(),
+        style: Default::default(),
     }
 }
 
