@@ -108,7 +108,7 @@ const GATE: &str = "judge: {mode: online, calibrate: 6, accept: {min_score: 1, o
 fn judged(score: fn(&str) -> u8, more: &str) -> (Endpoint, Project) {
     let endpoint = Endpoint::start(Behaviour::new(move |request, _| {
         let text = request.to_string();
-        let given = score(text.rsplit("Judge turn ").next().unwrap_or_default());
+        let given = score(&text);
         edited(reply(request, Latency::NONE), |message| {
             let said: Option<Value> = message["content"].as_str().and_then(|text| serde_json::from_str(text).ok());
             let Some(mut said) = said.filter(|said| said.get("question_ok").is_some()) else { return };
@@ -164,14 +164,18 @@ fn a_judge_that_tells_them_goes_on_in_peace() {
 fn the_built_in_judge_tells_spoiled_answers() {
     let judge = "judge: {mode: online, calibrate: 4, accept: {min_score: 1, on_fail: drop}}";
     let run = "  run_id: r\n  total_samples: 6\n  target_languages: [en, fr, de, es, ar]";
-    let files = |workers: &str| {
+    let made = |workers: &str| {
         let project = Project::with(&builtin(run, "").replace("judge: {mode: online}", judge));
         let ran = project.generate(&["--workers", workers]);
-        (project.rows("outputs/turns.jsonl"), ran.stdout, project.read("outputs/conversations/r-en-0000.json"))
+        let document = project.read("outputs/conversations/r-en-0000.json");
+        let scores =
+            document.split("\"calibration\":").nth(1).and_then(|rest| rest.split(']').next()).map(str::to_owned);
+        (scores, ran.stdout)
     };
-    let (turns, told, document) = files("1");
-    assert_eq!(document.matches("\"spoil\"").count(), 5, "the scores stay with the turn: {document}");
-    assert_eq!((&turns, &document), (&files("3").0, &files("3").2));
+    let (scores, told) = made("1");
+    let kinds = scores.as_ref().map_or(0, |scores| scores.matches("\"spoil\"").count());
+    assert!(kinds >= 4, "the scores stay with the turn: {scores:?}");
+    assert_eq!(scores, made("3").0, "the same for any number of threads");
     let auc = told.split("AUC ").nth(1).and_then(|rest| rest.split(' ').next()).and_then(|auc| auc.parse::<f64>().ok());
     println!("{told}");
     assert!(auc >= Some(0.9), "{told}");

@@ -336,7 +336,7 @@ fn what_a_turn_takes_on_disk() {
     let once =
         "[synthetic_qa, conversations_index, conversations_sharegpt_judged, turns, dropped, parquet, conversations]";
     let lean = "[conversations_sharegpt, turns]";
-    for (files, most) in [(None, 30_500), (Some(once), 23_500), (Some(lean), 13_500)] {
+    for (files, most) in [(None, 30_500), (Some(once), 24_000), (Some(lean), 14_000)] {
         let project = Project::with(&remote(&endpoint.base_url(), run, ""));
         let set = files.map(|files| format!("saving.files={files}"));
         project.generate(&set.iter().flat_map(|set| ["--set", set]).collect::<Vec<_>>());

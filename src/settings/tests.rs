@@ -176,7 +176,9 @@ fn a_configuration_of_the_original_loads_unchanged() {
     assert_eq!((settings.batch_size, settings.total_samples, settings.plan.turns.max), (64, 1024, 12));
     assert_eq!(settings.agents[Agent::Assistant].endpoints[0].model, "gemini-3-flash");
     assert!(settings.agents.get(Agent::Judge).is_some());
-    let starts = ["`personas.path`: there is no file", "`tools.retrieval.embeddings.model_kwargs` has no effect"];
+    let family = "`llm.agents.judge.model` and `llm.agents.assistant.model` are both of the family `gemini`";
+    let starts =
+        [family, "`personas.path`: there is no file", "`tools.retrieval.embeddings.model_kwargs` has no effect"];
     assert_eq!(settings.warnings.len(), starts.len(), "{:?}", settings.warnings);
     assert!(settings.warnings.iter().zip(starts).all(|(warning, start)| warning.starts_with(start)));
     let error = load(ORIGINAL, &env, &["saving.hf_push.enabled=true"]).unwrap_err();

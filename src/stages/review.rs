@@ -232,7 +232,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_judge_is_shown_spoiled_answers_too() {
-        let (judged, judge, _) = checked("It is dried within 24 hours.", CheckOptions::default(), 1).await;
+        let (judged, judge, _) = checked("It is dried within 24 hours.", CheckOptions::default(), u32::MAX).await;
         let Ok(Judged::Turn(judgement)) = judged else { panic!("{judged:?}") };
         let spoils: Vec<Spoil> = judgement.calibration.iter().map(|one| one.spoil).collect();
         // There is one document: no sentence of another one can stand for the answer.
