@@ -21,6 +21,7 @@ const BATCH: usize = 8;
 const RUN: &str = "  run_id: r\n  batch_size: 8\n  lookahead: 2\n  total_samples: 40\n  target_languages: [en, de]\n  \
     turns: {mode: range, min: 1, max: 3}";
 const QUESTIONS: u64 = 900;
+const ADDRESS: &str = "Write to office@example.org.";
 const FRENCH: &str = "Le thé vert est séché peu après la cueillette, afin que ses feuilles restent vertes.";
 
 /// An endpoint whose replies are a function of the request, and which knows what it was asked.
@@ -76,7 +77,8 @@ impl Counting {
             "coverage: {{question_dedup_retries: 3, candidates: {candidates}}}\nprompts: {{path: prompts}}\n\
              checks: {{reject: [pii], on_fail: repair}}"
         );
-        let judge = format!("judge: {{mode: online, calibrate: 2, accept: {{min_score: 2, on_fail: {}}}}}", self.on_fail);
+        let judge =
+            format!("judge: {{mode: online, calibrate: 2, accept: {{min_score: 2, on_fail: {}}}}}", self.on_fail);
         let config = remote(&self.endpoint.base_url(), RUN, &more).replace("judge: {mode: online}", &judge);
         let project = Project::with(&config);
         let prompt = fs::read_to_string(shipped("config/prompts/ask.user.j2")).expect("a prompt");

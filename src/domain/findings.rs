@@ -25,13 +25,15 @@ pub enum Label {
     UnknownCitations,
     /// Less of its words than `checks.min_overlap` stand in what was retrieved.
     LowOverlap,
-    /// It says that the answer is not known.
+    /// It says that the answer is not known, where the question was to be one that can be answered.
     Abstention,
+    /// It does not say that the answer is not known, where the question was to be one that can't be answered.
+    MissingAbstention,
 }
 
 impl Label {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::OtherLanguage,
         Self::TooLong,
         Self::Refusal,
@@ -42,6 +44,7 @@ impl Label {
         Self::UnknownCitations,
         Self::LowOverlap,
         Self::Abstention,
+        Self::MissingAbstention,
     ];
 
     /// The name used in settings and outputs.
@@ -57,6 +60,7 @@ impl Label {
             Self::UnknownCitations => "unknown_citations",
             Self::LowOverlap => "low_overlap",
             Self::Abstention => "abstention",
+            Self::MissingAbstention => "missing_abstention",
         }
     }
 

@@ -35,6 +35,7 @@ mod servers;
 mod shard;
 mod storage;
 mod table;
+mod told;
 mod tree;
 mod types;
 mod values;

@@ -11,18 +11,17 @@ use super::choices::{
 };
 use super::cluster::{ClusterBackend, Launcher};
 use super::keys::{Choice, Key, Limit};
+use super::sources;
+use super::told::{extra, on_fail, optional, output_dir, required};
 use super::types::{Endpoints, Mapping, OneOf, Setting, Text, Texts, word_of};
-use super::{Settings, digest, sources};
 use crate::domain::task::RetrievalMode;
 use crate::domain::{Agent, Normalisation, QuestionMode, Register};
 use crate::knowledge;
 use crate::knowledge::embeddings::{Backend, Device};
 use crate::output::logs::LogLevel;
 use crate::plan::{Distribution, MatchLanguage};
-use crate::providers::AgentOptions;
-use crate::stages::{Accept, Granularity};
+use crate::stages::Granularity;
 use crate::traffic;
-use serde_json::Value;
 
 /// Every key, by area.
 pub(super) const TABLE: &[&[Key]] = &[
@@ -467,39 +466,6 @@ unread! {
     bool = unread("saving.hf_push.generate_plots"), env(&["HF_PUSH_GENERATE_PLOTS"]);
     Text = unread("saving.hf_push.plots_dir"), env(&["HF_PUSH_PLOTS_DIR"]);
     bool = unread("saving.hf_push.clean_remote");
-}
-
-fn optional(value: Option<impl ToString>) -> String {
-    value.map_or_else(String::new, |value| value.to_string())
-}
-
-/// Not as it is: what stands in it is the user's own business.
-fn extra(agent: &AgentOptions) -> String {
-    digest(Value::Object(agent.extra.clone()).to_string().as_bytes())
-}
-
-fn required(settings: &Settings) -> String {
-    let accept = &settings.judge.accept;
-    let required = [("question_ok", accept.question_ok), ("answer_ok", accept.answer_ok)];
-    required.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name).collect::<Vec<_>>().join(", ")
-}
-
-fn on_fail(accept: &Accept) -> &'static str {
-    match accept {
-        Accept { repairs: 1.., .. } => "repair",
-        Accept { regenerations: 1.., .. } => "regenerate",
-        Accept { drop: true, .. } => "drop",
-        _ => "keep",
-    }
-}
-
-/// The output folder from the root: rows tell of files from there.
-fn output_dir(settings: &Settings) -> String {
-    let folder = &settings.output.folder;
-    folder.strip_prefix(&settings.root).map_or_else(
-        |_| folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        |inside| inside.to_string_lossy().into_owned(),
-    )
 }
 
 keys! {

@@ -14,7 +14,8 @@ use super::schemas;
 use super::text::{clean, shortened};
 use crate::domain::task::{AnswerTask, RejectedReply, RetrievalMode};
 use crate::domain::{
-    Agent, Answer, Conversation, Failure, Judgement, Language, Passage, Question, RejectedAnswer, Stage, Task,
+    Agent, Answer, Conversation, Failure, Judgement, Language, Passage, Question, QuestionMode, RejectedAnswer, Stage,
+    Task,
 };
 use crate::knowledge::Index;
 use crate::llm::{ChatReply, ChatRequest, Finish, Model};
@@ -225,8 +226,10 @@ impl Responder {
             Vec::from_iter(unknown.iter().take(CITATIONS).map(|name| shortened(&clean(name), CITATION)));
         let personas = [&conversation.user_persona, &conversation.assistant_persona].map(|persona| persona.rendered());
         said.extend(personas.iter().map(String::as_str));
+        let mode = conversation.round.question.as_ref().map_or(QuestionMode::Fresh, |question| question.mode);
         let findings = self.checks.options.findings(&labels::Answered {
             question,
+            mode,
             answer,
             unsupported_numbers: &unsupported_numbers,
             unknown_citations: &unknown_citations,

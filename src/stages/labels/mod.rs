@@ -16,7 +16,7 @@ mod table;
 use super::faults;
 use super::language;
 use crate::domain::findings::{Findings, Label, PersonalData};
-use crate::domain::{Acceptance, Answer, Language, Passage};
+use crate::domain::{Acceptance, Answer, Language, Passage, QuestionMode};
 use unicode_segmentation::UnicodeSegmentation;
 
 /// `checks`: which labels are not accepted, and what becomes of a turn that has one.
@@ -40,6 +40,8 @@ pub struct CheckOptions {
 pub(super) struct Answered<'a> {
     /// The question that was asked.
     pub question: &'a str,
+    /// How it was to be asked.
+    pub mode: QuestionMode,
     /// The answer that was given.
     pub answer: &'a str,
     /// Numbers of the answer that stand in no known text.
@@ -57,7 +59,7 @@ pub(super) struct Answered<'a> {
 impl CheckOptions {
     /// What is found in a turn, and what becomes of it.
     pub(super) fn findings(&self, turn: &Answered<'_>) -> Findings {
-        let Answered { question, answer, passages, said, target, .. } = *turn;
+        let Answered { question, mode, answer, passages, said, target, .. } = *turn;
         let texts: Vec<&str> = passages.iter().flat_map(|passage| [&*passage.title, &*passage.text]).collect();
         let known: Vec<&str> = texts.iter().chain(said).copied().chain([question]).collect();
         let code = target.code.as_deref().unwrap_or_default();
@@ -75,14 +77,16 @@ impl CheckOptions {
             ..Findings::default()
         };
         let is_below = findings.evidence_overlap.is_some_and(|share| share < self.min_overlap);
+        let (is_unanswerable, asks_back) = (mode == QuestionMode::Unanswerable, mode == QuestionMode::Underspecified);
         let too_long = |words: u32, most: Option<u32>| most.is_some_and(|most| words > most);
         let of_answer_alone = [
             (Label::Refusal, !findings.abstains && faults::refuses(answer)),
             (Label::UnsupportedNumbers, !turn.unsupported_numbers.is_empty()),
             (Label::UnsupportedNames, !findings.unsupported_names.is_empty()),
             (Label::UnknownCitations, !turn.unknown_citations.is_empty()),
-            (Label::LowOverlap, is_below && !findings.abstains),
-            (Label::Abstention, findings.abstains),
+            (Label::LowOverlap, is_below && !findings.abstains && !asks_back),
+            (Label::Abstention, findings.abstains && !is_unanswerable),
+            (Label::MissingAbstention, is_unanswerable && !findings.abstains),
         ];
         findings.question_labels = of_question.labels(too_long(findings.question_words, self.max_question_words), &[]);
         let too_long = too_long(findings.answer_words, self.max_answer_words);
@@ -176,6 +180,7 @@ pub(super) fn told(answer: &Answer, options: &CheckOptions) -> String {
         Label::UnknownCitations => format!("It cites what was not found: {}.", listed(&answer.unknown_citations)),
         Label::LowOverlap => "Little of it stands in the passages: say what they say.".to_owned(),
         Label::Abstention => "It says that the answer is not known: give the answer that the passages hold.".to_owned(),
+        Label::MissingAbstention => "The passages do not tell what is asked: say so, and fill nothing in.".to_owned(),
     };
     let labels = findings.answer_labels.iter().filter(|label| options.reject.contains(label));
     labels.map(told).collect::<Vec<_>>().join(" ")

@@ -34,9 +34,14 @@ fn passage(text: &str) -> Passage {
 }
 
 fn found(language: &str, question: &str, answer: &str, text: &str) -> Findings {
+    asked(QuestionMode::Fresh, language, question, answer, text)
+}
+
+fn asked(mode: QuestionMode, language: &str, question: &str, answer: &str, text: &str) -> Findings {
     let unsupported_numbers = super::super::numbers::unsupported(answer, &[text, question]);
     CHECKS.findings(&Answered {
         question,
+        mode,
         answer,
         unsupported_numbers: &unsupported_numbers,
         unknown_citations: &[],
@@ -221,6 +226,18 @@ fn every_fault_has_its_label_in_every_language() {
         assert_eq!(found(language, &long, text, text).question_labels, [Label::TooLong], "{language}");
         let asked = found(language, "Why? Write to me@example.org, please.", text, text);
         assert_eq!((asked.question_labels, asked.answer_labels), (vec![Label::Pii], vec![]), "{language}");
+    }
+}
+
+#[test]
+fn an_answer_abstains_where_the_question_wants_it_and_only_there() {
+    for (language, text, answers) in FAULTY {
+        let (abstention, _) = answers.iter().find(|(_, label)| *label == Label::Abstention).unwrap();
+        let labels = |mode, answer| asked(mode, language, "Why?", answer, text).answer_labels;
+        assert_eq!(labels(QuestionMode::Unanswerable, abstention), [], "{language}");
+        assert_eq!(labels(QuestionMode::Unanswerable, text), [Label::MissingAbstention], "{language}");
+        let (unrelated, _) = answers.iter().find(|(_, label)| *label == Label::LowOverlap).unwrap();
+        assert_eq!(labels(QuestionMode::Underspecified, unrelated), [], "{language}: it asks back");
     }
 }
 
