@@ -102,7 +102,7 @@ fn drafts(scene: &Scene<'_>, most: usize) -> Vec<Draft> {
         let stale = is_usual && (scene.was_asked_about(&draft.subject) || drafts.iter().any(known));
         let said = !is_usual && scene.was_said(&draft.message);
         let new = !scene.was_asked(&draft.message) && drafts.iter().all(|other| other.message != draft.message);
-        if !(stale && round < NEW_SUBJECT_ROUNDS) && !said && new {
+        if new && !said && (!stale || round >= NEW_SUBJECT_ROUNDS) {
             drafts.push(draft);
         }
     }

@@ -3,16 +3,15 @@
 use super::agent::Agent;
 use super::calibration::SpoiledScore;
 use super::corpus::ChunkIndex;
-use super::coverage::Used;
 use super::findings::Findings;
 use super::fingerprint::Fingerprint;
 use super::found::SearchHit;
 use super::json::Json;
 use super::persona::Persona;
 use super::place::{Place, Stage};
-use super::reply::{AssistantReply, JudgeReply, UserReply};
+use super::question::Question;
+use super::reply::{AssistantReply, JudgeReply};
 use super::slot::{Attempt, Rank, Slot, TurnIndex, Wave};
-use super::task::{QuestionMode, Register};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
@@ -166,67 +165,6 @@ impl RejectedAnswer {
     pub fn calls(&self) -> u32 {
         self.answer.calls + self.judgement.as_ref().map_or(0, |made| made.calls)
     }
-}
-
-/// A question as the user model asked it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Question {
-    /// How it relates to what was said.
-    pub mode: QuestionMode,
-    /// Seed topic; empty when there is none.
-    pub seed_topic: String,
-    /// Seed question; empty when there is none.
-    pub seed_question: String,
-    /// What the user model replied, read and repaired.
-    pub reply: UserReply,
-    /// What it uses of the knowledge base.
-    pub used: Used,
-    /// Which question it is: others with this fingerprint are the same.
-    pub fingerprint: Fingerprint,
-    /// Name of the model that asked, `provider/model`.
-    pub agent: Arc<str>,
-    /// Text the model thought aloud before its reply.
-    pub reasoning: Option<String>,
-    /// The endpoint's response, whole.
-    pub raw: Json,
-    /// Requests that it took, repairs included.
-    pub calls: u32,
-    /// How the person was to write it; none where that was left open.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub register: Option<Register>,
-    /// About how many words it was to have; none where that was left open.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub words: Option<u16>,
-    /// Further questions of the same reply, in the order in which they take its place where it was asked before. They serve while
-    /// the conversation is open, and are written nowhere.
-    #[serde(skip)]
-    pub candidates: Vec<Candidate>,
-}
-
-impl Question {
-    /// The question that takes its place where it was asked before: the next one of the same reply, without a request.
-    pub fn next(&self) -> Option<Self> {
-        let (Candidate { reply, used, fingerprint }, rest) = self.candidates.split_first()?;
-        Some(Self {
-            reply: reply.clone(),
-            used: used.clone(),
-            fingerprint: *fingerprint,
-            calls: 0,
-            candidates: rest.to_vec(),
-            ..self.clone()
-        })
-    }
-}
-
-/// A question of a reply that holds several.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Candidate {
-    /// What the user model replied, read and repaired.
-    pub reply: UserReply,
-    /// What it uses of the knowledge base.
-    pub used: Used,
-    /// Which question it is: others with this fingerprint are the same.
-    pub fingerprint: Fingerprint,
 }
 
 /// An answer as the assistant model gave it.

@@ -20,6 +20,7 @@ pub mod normalisation;
 pub mod observer;
 pub mod persona;
 pub mod place;
+pub mod question;
 pub mod reply;
 pub mod script;
 pub mod settled;
@@ -36,8 +37,8 @@ pub mod yaml;
 pub use agent::{Agent, Agents};
 pub use calibration::Calibration;
 pub use conversation::{
-    Acceptance, Answer, Candidate, Conversation, DropReason, Failure, Judged, Judgement, Outcome, Question,
-    RejectedAnswer, Repaired, Round, ToolEvent, Turn,
+    Acceptance, Answer, Conversation, DropReason, Failure, Judged, Judgement, Outcome, RejectedAnswer, Repaired, Round,
+    ToolEvent, Turn,
 };
 pub use corpus::{Catalogue, Chunk, ChunkIndex, ChunkStore, Passage, Source, SourceIndex};
 pub use coverage::{Balance, Coverage, Used, Uses};
@@ -50,6 +51,7 @@ pub use normalisation::Normalisation;
 pub use observer::Observer;
 pub use persona::Persona;
 pub use place::{Digest, Place, Stage};
+pub use question::{Candidate, Question};
 pub use reply::{AssistantReply, JudgeReply, UserReply};
 pub use script::Script;
 pub use settled::SettledConversation;

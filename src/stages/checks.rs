@@ -106,8 +106,9 @@ impl Checks {
         target: &Language,
     ) -> Result<(), ReplyError> {
         let Answered { message, assistant, question, history, rejected, mode, quotes, passages } = answer;
-        // That something is not known can be said in the same words twice.
-        let given = if *mode == QuestionMode::Unanswerable { Vec::new() } else { answers(history) };
+        // That something is not known can be said in the same words twice, and so can what is doubted or told piece by piece.
+        let may_repeat = matches!(mode, QuestionMode::Unanswerable | QuestionMode::Challenge | QuestionMode::Sharded);
+        let given = if may_repeat { Vec::new() } else { answers(history) };
         let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
         let known: Vec<&str> = texts(passages).into_iter().chain([*question]).collect();
         let found = faults::placeholder(message, &schema.schema)

@@ -68,8 +68,6 @@ fn options() -> Options {
         style: Default::default(),
         user_personas: Vec::new(),
         assistant_personas: Vec::new(),
-        modes: Default::default(),
-        style: Default::default(),
     }
 }
 

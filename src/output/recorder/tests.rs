@@ -102,7 +102,13 @@ fn a_run_leaves_exactly_these_files() {
     for (name, expected) in GOLDEN.into_iter().chain(BY_RAW[1]) {
         let path = root.path().join("outputs").join(name);
         let raw = !GOLDEN.iter().any(|(other, _)| *other == name);
-        fs::copy(&path, Path::new("src/output/golden").join(if raw { "raw" } else { "" }).join(Path::new(name).file_name().unwrap())).unwrap();
+        fs::copy(
+            &path,
+            Path::new("src/output/golden")
+                .join(if raw { "raw" } else { "" })
+                .join(Path::new(name).file_name().unwrap()),
+        )
+        .unwrap();
         let _ = expected;
     }
     let lean = tempfile::tempdir().unwrap();

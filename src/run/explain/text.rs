@@ -100,7 +100,7 @@ fn tell(turn: &ExplainedTurn, replies: &[ExplainedReply], f: &mut fmt::Formatter
 
 fn reject(before: &ExplainedRejection, label: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let question = before.question.iter().map(|question| shortened(question, SAID));
-    let said: Vec<String> = question.chain([shortened(&before.answer, SAID).into()]).map(String::from).collect();
+    let said: Vec<String> = question.chain([shortened(&before.answer, SAID)]).collect();
     row(f, label, &said.join(" → "))?;
     if !before.labels.is_empty() {
         row(f, "", &before.labels)?;

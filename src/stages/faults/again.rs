@@ -14,6 +14,9 @@ const LONGER: [&str; 24] = [
     "quelle", "quels", "quelles", "was", "welche", "welcher", "welches", "cuál", "qué",
 ];
 
+/// Share of the words of an answer from which on it is one that was given before, where they stand in its sentences.
+const REPEATED: f64 = 0.7;
+
 /// What ends a sentence, or the words of somebody else.
 const ENDS: [char; 13] = ['?', '؟', '？', '.', '!', ':', '"', '“', '”', '«', '»', '‘', '’'];
 
@@ -44,11 +47,22 @@ pub(in crate::stages) fn told_before(message: &str, answers: &[&str]) -> Option<
     repeats.then(|| "the message repeats an answer: write the person's next question".to_owned())
 }
 
-/// The fault of an answer that was given before, word for word.
+/// The fault of an answer that was given before, word for word or but for a sentence.
 pub(in crate::stages) fn answers_again(message: &str, answers: &[&str]) -> Option<String> {
     let said = words(message);
     let given = said.len() >= LEAST && answers.iter().any(|before| words(before) == said);
-    given.then(|| "the answer was given before in this conversation: answer the question that is asked now".to_owned())
+    (given || repeats_sentences(message, answers))
+        .then(|| "the answer was given before in this conversation: answer the question that is asked now".to_owned())
+}
+
+/// Whether two sentences or more, with so many of the words, stand in answers before.
+fn repeats_sentences(message: &str, answers: &[&str]) -> bool {
+    let sentences = |text: &str| text.split(ENDS).map(words).filter(|words| !words.is_empty()).collect::<Vec<_>>();
+    let before: Vec<_> = answers.iter().flat_map(|answer| sentences(answer)).collect();
+    let said = sentences(message);
+    let again = said.iter().filter(|sentence| sentence.len() >= LEAST && before.contains(sentence));
+    let [all, again_words] = [said.iter().map(Vec::len).sum::<usize>(), again.clone().map(Vec::len).sum()];
+    again.count() >= 2 && again_words as f64 >= REPEATED * all as f64
 }
 
 /// The fault of an answer that is the one in whose place it was asked for, in the same words.
@@ -140,5 +154,10 @@ mod tests {
         assert!(told_before(part, &[answer]).is_some() && told_before("The logger?", &[answer]).is_none());
         assert!(answers_again(&answer.to_uppercase(), &["Yes.", answer]).is_some());
         assert!(answers_again(part, &[answer]).is_none() && answers_again("Yes.", &["Yes."]).is_none());
+        let told =
+            "Rivers shape the land by eroding it. They form deltas where they meet the sea. The cycle has no end.";
+        let again = "Here is more. Rivers shape the land by eroding it. They form deltas where they meet the sea.";
+        let more = "Rivers shape the land by eroding it. A lake is fed by one, and loses by evaporation what it does not drain.";
+        assert!(answers_again(again, &[told]).is_some() && answers_again(more, &[told]).is_none());
     }
 }

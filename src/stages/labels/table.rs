@@ -117,8 +117,10 @@ fn other_words_for_the_same_are_no_fault() {
     }
 }
 
-/// A passage and its language, an answer with one fault, and the label of the fault.
-const FAULTY: [(&str, &str, &[(&str, Label)]); 5] = [
+/// A language, a passage in it, and answers with one fault, each with the label of the fault.
+type Faulty = (&'static str, &'static str, &'static [(&'static str, Label)]);
+
+const FAULTY: [Faulty; 5] = [
     (
         "en",
         "Green tea is dried within 24 hours of picking, at about 80 °C, so that it keeps its colour and its taste.",
