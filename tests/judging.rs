@@ -104,7 +104,7 @@ fn a_sample_is_judged_and_the_rest_stays_as_it_is() {
     let after = project.outputs();
     for (name, content) in &before {
         let is_of = |id: &&str| name.contains(id);
-        if name.starts_with("conversations/") && !judged.iter().any(|id| is_of(&id)) {
+        if name.starts_with("conversations/") && !judged.iter().any(is_of) {
             assert!(*content == after[name], "{name}");
         }
     }

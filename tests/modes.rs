@@ -28,7 +28,9 @@ fn counts<'v>(rows: &'v [Value], key: &str) -> BTreeMap<&'v str, usize> {
 fn the_built_in_model_does_every_mode_and_register() {
     let project = Project::with(&builtin(RUN, SHARES));
     let ran = project.generate(&[]);
-    assert!(ran.stdout.contains("80 of 80 accepted, 0 dropped"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("80 of 80 accepted"), "{}", ran.stdout);
+    // What thin passages tell is soon told.
+    assert!(project.rows("outputs/dropped.jsonl").len() <= 3, "{}", ran.stdout);
     let turns = project.rows("outputs/turns.jsonl");
     let modes = counts(&turns, "question_mode");
     assert_eq!(modes["underspecified"], modes["clarification"], "{modes:?}");
