@@ -14,6 +14,10 @@ const LONGER: [&str; 24] = [
     "quelle", "quels", "quelles", "was", "welche", "welcher", "welches", "cuál", "qué",
 ];
 
+/// Sentences of an answer that must stand in those before it, for it to be one that was given before: two or three are said again where
+/// passages are few.
+const SENTENCES: usize = 4;
+
 /// Share of the words of an answer from which on it is one that was given before, where they stand in its sentences.
 const REPEATED: f64 = 0.7;
 
@@ -55,14 +59,14 @@ pub(in crate::stages) fn answers_again(message: &str, answers: &[&str]) -> Optio
         .then(|| "the answer was given before in this conversation: answer the question that is asked now".to_owned())
 }
 
-/// Whether two sentences or more, with so many of the words, stand in answers before.
+/// Whether so many sentences, with so many of the words, stand in answers before.
 fn repeats_sentences(message: &str, answers: &[&str]) -> bool {
     let sentences = |text: &str| text.split(ENDS).map(words).filter(|words| !words.is_empty()).collect::<Vec<_>>();
     let before: Vec<_> = answers.iter().flat_map(|answer| sentences(answer)).collect();
     let said = sentences(message);
     let again = said.iter().filter(|sentence| sentence.len() >= LEAST && before.contains(sentence));
     let [all, again_words] = [said.iter().map(Vec::len).sum::<usize>(), again.clone().map(Vec::len).sum()];
-    again.count() >= 2 && again_words as f64 >= REPEATED * all as f64
+    again.count() >= SENTENCES && again_words as f64 >= REPEATED * all as f64
 }
 
 /// The fault of an answer that is the one in whose place it was asked for, in the same words.
@@ -158,6 +162,6 @@ mod tests {
             "Rivers shape the land by eroding it. They form deltas where they meet the sea. The cycle has no end.";
         let again = "Here is more. Rivers shape the land by eroding it. They form deltas where they meet the sea.";
         let more = "Rivers shape the land by eroding it. A lake is fed by one, and loses by evaporation what it does not drain.";
-        assert!(answers_again(again, &[told]).is_some() && answers_again(more, &[told]).is_none());
+        assert!(answers_again(&again, &[told]).is_some() && answers_again(more, &[told]).is_none());
     }
 }
