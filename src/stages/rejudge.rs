@@ -4,10 +4,20 @@ use super::{Granularity, Judge};
 use crate::domain::{Conversation, Failure, Judgement, Outcome, Round, Turn};
 use std::sync::Arc;
 
+/// What is judged of a conversation that has ended.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Rejudging {
+    /// Only what has no verdict.
+    pub only_unjudged: bool,
+    /// Spoiled answers too, where the first turn is judged.
+    pub calibrates: bool,
+}
+
 impl Judge {
     /// A conversation that has ended, with verdicts: on each of its turns or on the whole, as the judge's granularity is. What
     /// the judge makes no verdict of is without one then. With `only_unjudged` the verdicts that there are stay, and only what has
-    /// none is judged. Verdicts of the other granularity stay. None where there is nothing to judge.
+    /// none is judged. Verdicts of the other granularity stay. What the judge makes of spoiled answers goes with its verdict. None
+    /// where there is nothing to judge.
     ///
     /// The judge is asked what it would have been asked in the run that made the conversation, at the same places.
     ///
@@ -16,7 +26,7 @@ impl Judge {
     pub async fn rejudge(
         &self,
         conversation: &Conversation,
-        only_unjudged: bool,
+        Rejudging { only_unjudged, calibrates }: Rejudging,
     ) -> Result<Option<Conversation>, Failure> {
         if !self.has_work(conversation, only_unjudged) {
             return Ok(None);
@@ -27,8 +37,15 @@ impl Judge {
             Granularity::Turn => {
                 for (at, turn) in judged.turns.iter_mut().enumerate() {
                     if !only_unjudged || turn.judgement.is_none() {
-                        let judgement = self.judge(&when_answered(conversation, at)).await?;
-                        *turn = Arc::new(Turn { judgement, ..Turn::clone(turn) });
+                        let then = when_answered(conversation, at);
+                        let mut judgement = self.judge(&then).await?;
+                        if let Some(judgement) = judgement.as_mut().filter(|_| calibrates) {
+                            self.score_spoiled(&then, judgement).await?;
+                        }
+                        let mut judged = Turn { judgement, ..Turn::clone(turn) };
+                        let before = judged.rejected.iter_mut().filter_map(|one| one.judgement.as_mut());
+                        before.for_each(|verdict| verdict.calibration.clear());
+                        *turn = Arc::new(judged);
                     }
                 }
             }
@@ -79,8 +96,11 @@ mod tests {
     use crate::llm::ChatRequest;
     use crate::stages::prompts::Prompts;
     use crate::stages::script::{Script, catalogue, conversation, said, turn};
-    use crate::stages::{Granularity, Judge, JudgeOptions, PromptOptions};
+    use crate::stages::{Granularity, Judge, JudgeOptions, PromptOptions, Rejudging};
     use std::sync::Arc;
+
+    const ALL: Rejudging = Rejudging { only_unjudged: false, calibrates: false };
+    const MISSING: Rejudging = Rejudging { only_unjudged: true, ..ALL };
 
     /// A judge whose verdicts have the scores 1, 2, 3 ...; of its second request it makes none.
     fn judge(granularity: Granularity) -> (Arc<Script>, Judge) {
@@ -109,7 +129,7 @@ mod tests {
     #[tokio::test]
     async fn turns_are_judged_as_when_they_were_made() {
         let (model, judge) = judge(Granularity::Turn);
-        let judged = judge.rejudge(&ended(3, Outcome::Completed), false).await.unwrap().unwrap();
+        let judged = judge.rejudge(&ended(3, Outcome::Completed), ALL).await.unwrap().unwrap();
         assert_eq!(scores(&judged), [Some(0), None, Some(3)], "what can't be read leaves a turn unjudged");
         let place = |request: ChatRequest| (request.place.turn.0, request.place.stage, request.place.round);
         let places: Vec<_> = (0..4).map(|number| place(model.request(number))).collect();
@@ -117,21 +137,21 @@ mod tests {
         let Task::JudgeTurn(task) = &*model.request(3).task else { panic!("not a turn") };
         assert!(task.public_conversation_history.contains("Question 2?") && task.turn_index == 3);
 
-        let again = judge.rejudge(&judged, true).await.unwrap().unwrap();
+        let again = judge.rejudge(&judged, MISSING).await.unwrap().unwrap();
         assert_eq!((scores(&again), model.calls()), (vec![Some(0), Some(4), Some(3)], 5), "only what has no verdict");
-        assert_eq!(judge.rejudge(&again, true).await.unwrap(), None);
+        assert_eq!(judge.rejudge(&again, MISSING).await.unwrap(), None);
         assert_eq!(model.calls(), 5);
     }
 
     #[tokio::test]
     async fn a_conversation_is_judged_as_when_it_was_over() {
         let (model, judge) = judge(Granularity::Conversation);
-        let judged = judge.rejudge(&ended(3, Outcome::Completed), false).await.unwrap().unwrap();
+        let judged = judge.rejudge(&ended(3, Outcome::Completed), ALL).await.unwrap().unwrap();
         assert_eq!(judged.judgement.map(|judgement| judgement.reply.score), Some(0));
         assert_eq!((model.request(0).place.turn.0, judged.outcome), (3, Some(Outcome::Completed)));
         let dropped = ended(2, Outcome::Dropped(DropReason::DedupExhausted));
-        let judged = judge.rejudge(&dropped, false).await.unwrap().unwrap();
+        let judged = judge.rejudge(&dropped, ALL).await.unwrap().unwrap();
         assert_eq!((judged.judgement, model.request(1).place.turn.0), (None, 3));
-        assert_eq!(judge.rejudge(&ended(0, Outcome::Completed), false).await.unwrap(), None);
+        assert_eq!(judge.rejudge(&ended(0, Outcome::Completed), ALL).await.unwrap(), None);
     }
 }
