@@ -153,7 +153,7 @@ fn what_is_no_verdict_is_left_out() {
     // It has no verdict on the first turn of French conversations, and none on refusals.
     let endpoint = scoring(|asked| {
         let is_first = asked.contains("Turn 1 - User") && !asked.contains("Turn 2 - User");
-        let is_none = asked.contains("help with that request") || (is_first && asked.contains("French"));
+        let is_none = asked.contains("help with that request") || (is_first && asked.contains("Language: French"));
         (!is_none).then_some(if asked.contains("It is as in ") { 8 } else { 3 })
     });
     let project = made(&gated(&remote(&endpoint.base_url(), RUN, ""), "offline"));

@@ -92,10 +92,12 @@ fn when_over(conversation: &Conversation) -> Conversation {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use crate::domain::{Conversation, DropReason, Outcome, Stage, Task, Turn};
+    use crate::domain::calibration::{Spoil, SpoiledScore};
+    use crate::domain::fixtures::judgement;
+    use crate::domain::{Conversation, DropReason, Judgement, Outcome, RejectedAnswer, Stage, Task, Turn};
     use crate::llm::ChatRequest;
     use crate::stages::prompts::Prompts;
-    use crate::stages::script::{Script, catalogue, conversation, said, turn};
+    use crate::stages::script::{Script, answer, catalogue, conversation, said, turn};
     use crate::stages::{Granularity, Judge, JudgeOptions, PromptOptions, Rejudging};
     use std::sync::Arc;
 
@@ -141,6 +143,41 @@ mod tests {
         assert_eq!((scores(&again), model.calls()), (vec![Some(0), Some(4), Some(3)], 5), "only what has no verdict");
         assert_eq!(judge.rejudge(&again, MISSING).await.unwrap(), None);
         assert_eq!(model.calls(), 5);
+    }
+
+    #[tokio::test]
+    async fn the_first_turn_is_spoiled_where_it_is_judged() {
+        let (model, judge) = judge(Granularity::Turn);
+        let spoiled = |conversation: &Conversation| -> Vec<Vec<Spoil>> {
+            let of = |judgement: &Judgement| judgement.calibration.iter().map(|one| one.spoil).collect();
+            let rejected = conversation.turns[0].rejected.iter().filter_map(|one| one.judgement.as_ref());
+            rejected.chain(conversation.turns.iter().filter_map(|turn| turn.judgement.as_ref())).map(of).collect()
+        };
+        let old =
+            || Some(Judgement { calibration: vec![SpoiledScore { spoil: Spoil::Echo, score: 9 }], ..judgement(2) });
+        let mut before = ended(2, Outcome::Completed);
+        let first = Arc::make_mut(&mut before.turns[0]);
+        (first.rejected, first.judgement) = (vec![RejectedAnswer { answer: answer("No."), judgement: old() }], old());
+        let judged = judge.rejudge(&before, MISSING).await.unwrap().unwrap();
+        assert_eq!(spoiled(&judged), [&[Spoil::Echo][..], &[Spoil::Echo], &[]], "its verdict stays");
+        let calls = model.calls();
+        let judged = judge.rejudge(&before, ALL).await.unwrap().unwrap();
+        assert_eq!(
+            spoiled(&judged),
+            [[]; 2],
+            "scores of spoiled answers go with the verdict, which there is none of now"
+        );
+        assert_eq!(model.calls(), calls + 3);
+        let judged = judge.rejudge(&before, Rejudging { calibrates: true, ..ALL }).await.unwrap().unwrap();
+        let made = [Spoil::OtherPassage, Spoil::Echo, Spoil::Refusal, Spoil::OtherLanguage];
+        assert_eq!(spoiled(&judged), [&[][..], &made, &[]]);
+        let places: Vec<_> = (calls + 3..model.calls()).map(|at| model.request(at).place).collect();
+        let places: Vec<_> = places.iter().map(|place| (place.turn.0, place.round)).collect();
+        assert_eq!(
+            places,
+            [(1, 100), (1, 2110), (1, 2120), (1, 2130), (1, 2140), (2, 0)],
+            "after the answer that was rejected"
+        );
     }
 
     #[tokio::test]
