@@ -79,6 +79,8 @@ fn a_pass_shows_the_judge_the_spoiled_answers_that_a_run_shows_it() {
     for config in [builtin(RUN, ""), remote(&endpoint.base_url(), RUN, "")] {
         let online = made(&gated(&config, "online"));
         assert_eq!(calibrated(&online), ["r-en-0000", "r-en-0001", "r-fr-0000", "r-fr-0001"]);
+        let explained = online.run(&["explain", "r-en-0000"]).succeeded();
+        assert!(!explained.stdout.contains("for the verdict"), "{}", explained.stdout);
         for workers in ["1", "3"] {
             let later = made(&gated(&config, "offline"));
             let ran = judged(&later, &["--calibrate", "2", "--workers", workers]).succeeded();
@@ -115,6 +117,12 @@ fn what_a_run_or_a_pass_was_replied_is_not_asked_again() {
     let more: usize = ["r-en-0002", "r-fr-0002"].iter().map(|id| spoiled(&online, id).len()).sum();
     assert_eq!((requests, more), (more as u64, more), "one conversation more of each language");
     assert!(more >= 8, "{more} spoiled answers of two conversations");
+
+    let (requests, ran) = asked(&online, &["--set", "judge.accept.min_score=7"]);
+    assert!(requests == 0 && ran.stdout.contains("pass judge/3 complete"), "{}", ran.stdout);
+    for turn in online.rows("outputs/turns.jsonl") {
+        assert_eq!(turn["judge_accepted"], turn["judge_score"].as_u64() >= Some(7), "measured anew");
+    }
 
     // A pass that calibrates goes on from one that does not; the other way round there is nothing to do.
     let later = made(&gated(&config, "offline"));

@@ -193,7 +193,10 @@ fn a_pass_that_can_t_ask_changes_nothing_and_one_that_is_stopped_goes_on() {
 #[test]
 fn what_can_t_be_judged_is_told_with_what_to_do() {
     let project = Project::with(&builtin(RUN, ""));
-    judged(&project, &[]).failed_as("judge", &["has no runs"]);
+    judged(&project, &[]).failed_as("judge", &["has no runs\n"]);
+    project.write("outputs/conversations/other.json", b"{}");
+    judged(&project, &[]).failed_as("judge", &["has no runs, but conversations: those that another program"]);
+    std::fs::remove_dir_all(project.path("outputs")).expect("a folder");
     Ran::of(project.stamped(&[])).succeeded();
     judged(&project, &["--set", "judge.enabled=false"]).failed_as("judge", &["`judge.enabled` is `false`"]);
     judged(&project, &["--run", "q"]).failed_as("judge", &["find run \"q\": the store has only r"]);

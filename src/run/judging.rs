@@ -71,7 +71,10 @@ pub fn judge(settings: &Settings, options: &PassOptions, workers: usize, host: &
         return Err(RunError::Unjudgeable(text.to_owned()));
     }
     if Folder::look(outputs, &settings.store.backend)?.is_none() {
-        return Err(RunError::Unjudgeable(format!("{} has no runs", outputs.display())));
+        let (shown, others) = (outputs.display(), outputs.join(output::CONVERSATIONS).is_dir());
+        let of_others = ", but conversations: those that another program has made can't be read back";
+        let more = if others { of_others } else { "" };
+        return Err(RunError::Unjudgeable(format!("{shown} has no runs{more}")));
     }
     let (shared, stamp) = (shared(settings, &host.listeners)?, stamp()?);
     let prompts = Arc::new(Prompts::load(&settings.prompts)?);

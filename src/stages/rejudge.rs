@@ -43,8 +43,7 @@ impl Judge {
                             self.score_spoiled(&then, judgement).await?;
                         }
                         let mut judged = Turn { judgement, ..Turn::clone(turn) };
-                        let before = judged.rejected.iter_mut().filter_map(|one| one.judgement.as_mut());
-                        before.for_each(|verdict| verdict.calibration.clear());
+                        uncalibrate(&mut judged);
                         *turn = Arc::new(judged);
                     }
                 }
@@ -60,6 +59,16 @@ impl Judge {
             Granularity::Conversation => !conversation.turns.is_empty() && lacks(&conversation.judgement),
             Granularity::Turn => conversation.turns.iter().any(|turn| lacks(&turn.judgement)),
         }
+    }
+}
+
+/// Takes back what an earlier judge has made of spoiled answers, beside verdicts on what was rejected before the turn was good.
+fn uncalibrate(turn: &mut Turn) {
+    let clear = |judgement: &mut Option<Judgement>| judgement.iter_mut().for_each(|one| one.calibration.clear());
+    turn.rejected.iter_mut().for_each(|one| clear(&mut one.judgement));
+    for replaced in turn.regenerated.iter_mut().map(Arc::make_mut) {
+        clear(&mut replaced.judgement);
+        uncalibrate(replaced);
     }
 }
 
@@ -150,27 +159,34 @@ mod tests {
         let (model, judge) = judge(Granularity::Turn);
         let spoiled = |conversation: &Conversation| -> Vec<Vec<Spoil>> {
             let of = |judgement: &Judgement| judgement.calibration.iter().map(|one| one.spoil).collect();
-            let rejected = conversation.turns[0].rejected.iter().filter_map(|one| one.judgement.as_ref());
-            rejected.chain(conversation.turns.iter().filter_map(|turn| turn.judgement.as_ref())).map(of).collect()
+            let first = &conversation.turns[0];
+            let rejected = first.rejected.iter().filter_map(|one| one.judgement.as_ref());
+            let replaced = first.regenerated.iter().filter_map(|turn| turn.judgement.as_ref());
+            rejected
+                .chain(replaced)
+                .chain(conversation.turns.iter().filter_map(|turn| turn.judgement.as_ref()))
+                .map(of)
+                .collect()
         };
         let old =
             || Some(Judgement { calibration: vec![SpoiledScore { spoil: Spoil::Echo, score: 9 }], ..judgement(2) });
         let mut before = ended(2, Outcome::Completed);
         let first = Arc::make_mut(&mut before.turns[0]);
         (first.rejected, first.judgement) = (vec![RejectedAnswer { answer: answer("No."), judgement: old() }], old());
+        first.regenerated = vec![Arc::new(Turn { judgement: old(), ..Turn::clone(first) })];
         let judged = judge.rejudge(&before, MISSING).await.unwrap().unwrap();
-        assert_eq!(spoiled(&judged), [&[Spoil::Echo][..], &[Spoil::Echo], &[]], "its verdict stays");
+        assert_eq!(spoiled(&judged), [&[Spoil::Echo][..], &[Spoil::Echo], &[Spoil::Echo], &[]], "its verdict stays");
         let calls = model.calls();
         let judged = judge.rejudge(&before, ALL).await.unwrap().unwrap();
         assert_eq!(
             spoiled(&judged),
-            [[]; 2],
+            [[]; 3],
             "scores of spoiled answers go with the verdict, which there is none of now"
         );
         assert_eq!(model.calls(), calls + 3);
         let judged = judge.rejudge(&before, Rejudging { calibrates: true, ..ALL }).await.unwrap().unwrap();
         let made = [Spoil::OtherPassage, Spoil::Echo, Spoil::Refusal, Spoil::OtherLanguage];
-        assert_eq!(spoiled(&judged), [&[][..], &made, &[]]);
+        assert_eq!(spoiled(&judged), [&[][..], &[], &made, &[]]);
         let places: Vec<_> = (calls + 3..model.calls()).map(|at| model.request(at).place).collect();
         let places: Vec<_> = places.iter().map(|place| (place.turn.0, place.round)).collect();
         assert_eq!(
