@@ -4,7 +4,7 @@
 
 use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Address, Behaviour, Endpoint, Reply};
-use crate::support::{Files, Project, asking_each, expect_same, remote, shipped, signal};
+use crate::support::{Files, Project, answering, asking_each, expect_same, remote, shipped, signal};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rusqlite::{Connection, OpenFlags};
@@ -21,6 +21,8 @@ const BATCH: usize = 8;
 const RUN: &str = "  run_id: r\n  batch_size: 8\n  lookahead: 2\n  total_samples: 40\n  target_languages: [en, de]\n  \
     turns: {mode: range, min: 1, max: 3}";
 const QUESTIONS: u64 = 900;
+const ADDRESS: &str = "Write to office@example.org.";
+const DEAD: &str = "dead-model";
 const FRENCH: &str = "Le thé vert est séché peu après la cueillette, afin que ses feuilles restent vertes.";
 
 /// An endpoint whose replies are a function of the request, and which knows what it was asked.
@@ -72,11 +74,20 @@ impl Counting {
     /// A project in which no two requests are the same: questions are told apart by a number drawn for each.
     pub fn project(&self) -> Project {
         let candidates = self.candidates;
-        let more =
-            format!("coverage: {{question_dedup_retries: 3, candidates: {candidates}}}\nprompts: {{path: prompts}}");
+        let more = format!(
+            "coverage: {{question_dedup_retries: 3, candidates: {candidates}}}\nprompts: {{path: prompts}}\n\
+             checks: {{reject: [pii], on_fail: repair}}"
+        );
         let judge =
-            format!("judge: {{mode: online, calibrate: 0, accept: {{min_score: 2, on_fail: {}}}}}", self.on_fail);
-        let config = remote(&self.endpoint.base_url(), RUN, &more).replace("judge: {mode: online}", &judge);
+            format!("judge: {{mode: online, calibrate: 2, accept: {{min_score: 2, on_fail: {}}}}}", self.on_fail);
+        let mut config = remote(&self.endpoint.base_url(), RUN, &more).replace("judge: {mode: online}", &judge);
+        if self.on_fail == "regenerate" {
+            // A jury, one judge of which takes no request.
+            let (_, judge) = config.split_once("    judge: ").expect("a judge");
+            let judge = judge.lines().next().expect("a judge").to_owned();
+            let jury = ["test-model", "other-model", DEAD].map(|model| judge.replace("test-model", model)).join(", ");
+            config = config.replace(&format!("    judge: {judge}"), &format!("    judge: [{jury}]"));
+        }
         let project = Project::with(&config);
         let prompt = fs::read_to_string(shipped("config/prompts/ask.user.j2")).expect("a prompt");
         project.write("prompts/ask.user.j2", format!("{prompt}\n({{{{ variety }}}})\n").as_bytes());
@@ -88,6 +99,9 @@ impl Counting {
 /// requests are not taken, and some verdicts are too low: which, is a function of the request.
 fn unsteady(request: &Value, digest: u64, number: u64) -> Reply {
     let delay = Latency { median_ms: 4.0, sigma: 1.0, seed: number }.of(digest);
+    if request["model"] == DEAD {
+        return Reply { delay, ..Reply::error(400, "there is no such model any more") };
+    }
     let says = |text: &str| Some(json!({"role": "assistant", "content": text}));
     // By what is asked, so that asking for the same once more does not help.
     let text = request.to_string();
@@ -107,6 +121,13 @@ fn unsteady(request: &Value, digest: u64, number: u64) -> Reply {
     }
     let number = |place: u64| digest.rotate_left(16 * place as u32) % QUESTIONS;
     let reply = asking_each(reply(request, Latency::NONE), || (), |place| format!("What of {}?", number(place)));
+    // What a check does not accept: whenever it is asked, or the first time only.
+    let is_again = text.contains("and is not good enough:");
+    let reply = match xxh3_64(question.as_bytes()) % 50 {
+        5 if answers => answering(reply, ADDRESS),
+        6 | 7 if answers && !is_again => answering(reply, ADDRESS),
+        _ => reply,
+    };
     Reply { delay, ..reply }
 }
 
@@ -164,9 +185,15 @@ pub fn undisturbed(counting: &Counting) -> (Files, Duration) {
     assert_eq!(asked.keys().copied().collect::<Vec<_>>(), kept, "the journal has every reply, by what was asked");
     assert!(asked.values().all(|times| *times == 1), "no request was sent twice");
     let drops = project.drops();
-    for reason in
-        ["model_refused", "unusable_reply", "wrong_language", "model_failed", "content_filtered", "judge_rejected"]
-    {
+    for reason in [
+        "model_refused",
+        "unusable_reply",
+        "wrong_language",
+        "model_failed",
+        "content_filtered",
+        "judge_rejected",
+        "check_rejected",
+    ] {
         assert!(drops.contains_key(reason), "{reason}: {drops:?}");
     }
     if counting.on_fail == "repair" {

@@ -37,7 +37,8 @@ impl fmt::Display for Agent {
     }
 }
 
-/// What there is for each agent of a run, found by the agent. Not every run asks every agent.
+/// What there is for each agent of a run, found by the agent. Not every run asks every agent, and the judge may be several: a
+/// jury.
 ///
 /// # Examples
 ///
@@ -47,25 +48,34 @@ impl fmt::Display for Agent {
 /// let models: Agents<&str> = [(Agent::Assistant, "m"), (Agent::User, "n")].into_iter().collect();
 /// assert_eq!((models[Agent::User], models.get(Agent::Judge)), ("n", None));
 /// assert_eq!(models.iter().map(|(agent, _)| agent).collect::<Vec<_>>(), [Agent::User, Agent::Assistant]);
+/// let jury: Agents<&str> = [(Agent::Judge, "a"), (Agent::Judge, "b")].into_iter().collect();
+/// assert_eq!((jury.get(Agent::Judge), jury.all(Agent::Judge)), (Some(&"a"), &["a", "b"][..]));
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-pub struct Agents<T>(BTreeMap<Agent, T>);
+pub struct Agents<T>(BTreeMap<Agent, Vec<T>>);
 
 impl<T> Agents<T> {
-    /// What there is for an agent; none when the run does not ask it.
+    /// What there is for an agent, for the first one where there are several; none when the run does not ask it.
     pub fn get(&self, agent: Agent) -> Option<&T> {
-        self.0.get(&agent)
+        self.all(agent).first()
+    }
+
+    /// What there is for each of an agent, in their order; empty when the run does not ask it.
+    pub fn all(&self, agent: Agent) -> &[T] {
+        self.0.get(&agent).map_or(&[], Vec::as_slice)
     }
 
     /// Every agent that the run asks, in the order in which a turn comes to them.
     pub fn iter(&self) -> impl Iterator<Item = (Agent, &T)> {
-        self.0.iter().map(|(agent, of_it)| (*agent, of_it))
+        self.0.iter().flat_map(|(agent, all)| all.iter().map(|of_it| (*agent, of_it)))
     }
 }
 
 impl<T> FromIterator<(Agent, T)> for Agents<T> {
     fn from_iter<I: IntoIterator<Item = (Agent, T)>>(agents: I) -> Self {
-        Self(agents.into_iter().collect())
+        let mut all: BTreeMap<Agent, Vec<T>> = BTreeMap::new();
+        agents.into_iter().for_each(|(agent, of_it)| all.entry(agent).or_default().push(of_it));
+        Self(all)
     }
 }
 
@@ -74,6 +84,6 @@ impl<T> Index<Agent> for Agents<T> {
     type Output = T;
 
     fn index(&self, agent: Agent) -> &T {
-        &self.0[&agent]
+        &self.0[&agent][0]
     }
 }

@@ -7,6 +7,7 @@ use super::findings::Findings;
 use super::fingerprint::Fingerprint;
 use super::found::SearchHit;
 use super::json::Json;
+use super::jury::Vote;
 use super::persona::Persona;
 use super::place::{Place, Stage};
 use super::question::Question;
@@ -220,7 +221,7 @@ pub enum Acceptance {
     Rejected,
 }
 
-/// A verdict of the judge model.
+/// A verdict of the judge model, or of a jury.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Judgement {
     /// What the judge model replied, read and repaired.
@@ -236,6 +237,9 @@ pub struct Judgement {
     /// What the judge made of the same answer with faults put in, where it was shown some.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calibration: Vec<SpoiledScore>,
+    /// What each judge made of it, where there is a jury.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub votes: Vec<Vote>,
 }
 
 /// What the judge made of a round.

@@ -32,7 +32,15 @@ pub fn turn(index: u16, question: Question, answer: Answer) -> Turn {
 pub fn judgement(score: u8) -> Judgement {
     let reply = JudgeReply { score, reasons: vec![], notes: String::new(), question_ok: true, answer_ok: true };
     let raw = serde_json::Value::Null.into();
-    Judgement { reply, acceptance: Acceptance::Accepted, reasoning: None, raw, calls: 1, calibration: Vec::new() }
+    Judgement {
+        reply,
+        acceptance: Acceptance::Accepted,
+        reasoning: None,
+        raw,
+        calls: 1,
+        calibration: Vec::new(),
+        votes: Vec::new(),
+    }
 }
 
 /// Documents of no known language: the digest their chunks are named by, a path, and the text of each chunk.

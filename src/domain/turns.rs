@@ -1,6 +1,6 @@
 //! What is counted of turns.
 
-use super::{Acceptance, Calibration, Conversation, Outcome, Turn};
+use super::{Acceptance, Agreement, Calibration, Conversation, Outcome, Turn};
 use serde::{Deserialize, Serialize};
 
 /// How many turns there are, and how many of them something is to be said about.
@@ -35,6 +35,8 @@ pub struct Turns {
     pub abstentions: u64,
     /// How the judge scored answers, and the same with faults put in.
     pub calibration: Calibration,
+    /// How far the judges of a jury agree.
+    pub agreement: Agreement,
 }
 
 impl Turns {
@@ -45,15 +47,20 @@ impl Turns {
         let is_accepted = conversation.outcome == Some(Outcome::Completed);
         let judgements = conversation.turns.iter().filter_map(|turn| turn.judgement.as_ref());
         let judgements = judgements.chain(&conversation.judgement).filter(|_| is_accepted);
-        let mut calibration = Calibration::default();
+        let (mut calibration, mut agreement) = (Calibration::default(), Agreement::default());
         let replaced =
             conversation.turns.iter().flat_map(|turn| &turn.regenerated).chain(&conversation.round.regenerated);
         for turn in replaced.chain(&conversation.turns) {
             let rejected = turn.rejected.iter().filter_map(|one| one.judgement.as_ref());
-            rejected.chain(&turn.judgement).for_each(|judgement| calibration.count(judgement));
+            for judgement in rejected.chain(&turn.judgement) {
+                calibration.count(judgement);
+                agreement.count(judgement);
+            }
         }
+        conversation.judgement.iter().for_each(|judgement| agreement.count(judgement));
         Self {
             calibration,
+            agreement,
             unchecked: count(|turn| !turn.answer.findings.is_accepted()),
             pii: count(|turn| !turn.answer.findings.pii.is_empty()),
             abstentions: count(|turn| turn.answer.findings.abstains),
@@ -94,6 +101,7 @@ impl Turns {
         self.pii += more.pii;
         self.abstentions += more.abstentions;
         self.calibration.add(more.calibration);
+        self.agreement.add(more.agreement);
     }
 }
 

@@ -191,6 +191,9 @@ pub enum ModelError {
     /// No endpoint can be asked any more: the run has to stop.
     #[error("{0}")]
     Halted(String),
+    /// No endpoint of a judge can be asked any more, and the run goes on without that judge.
+    #[error("{0}")]
+    Gone(String),
     /// The task that asked ended without a result.
     #[error("the task that asked was lost: {0}")]
     Lost(String),

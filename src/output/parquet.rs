@@ -2,7 +2,7 @@
 
 mod findings;
 
-use super::rows::{Message, Metadata, Parts, ToolMessage, mean_score, messages};
+use super::rows::{Message, Metadata, Parts, ToolMessage, VoteRow, mean_score, messages, votes};
 use super::turns::TurnRow;
 use super::{Options, preferences};
 use crate::domain::{JudgeReply, Turn};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub(super) const NAME: &str = "parquet";
 
 /// The version of the schemas, in the key-value metadata of every file.
-const VERSION: &str = "7";
+const VERSION: &str = "8";
 
 /// The files of a shard; pairs of answers have one where they are asked for.
 const KINDS: [Kind; 3] = [
@@ -75,6 +75,7 @@ pub(crate) struct ConversationColumns<'a> {
     target_turns: u16,
     avg_score: Option<f64>,
     conversation_judge: Option<&'a JudgeReply>,
+    conversation_judge_votes: Vec<VoteRow<'a>>,
 }
 
 impl<'a> ConversationColumns<'a> {
@@ -121,6 +122,7 @@ impl<'a> ConversationColumns<'a> {
             text("whole_need"),
             list("question_labels", texts()),
             list("answer_labels", texts()),
+            list("conversation_judge_votes", vote()),
         ]))
     }
 
@@ -134,6 +136,7 @@ impl<'a> ConversationColumns<'a> {
             target_turns: parts.conversation.target_turns,
             avg_score: mean_score(&parts.conversation.turns),
             conversation_judge: parts.judgement,
+            conversation_judge_votes: votes(parts.conversation.judgement.as_ref()),
         }
     }
 }
@@ -193,6 +196,7 @@ impl<'a> TurnColumns<'a> {
             text("register"),
             maybe("words_asked", DataType::UInt16),
             text("whole_need"),
+            list("judge_votes", vote()),
         ];
         let more = [
             text("language"),
@@ -305,6 +309,19 @@ fn provenance() -> DataType {
 
 fn fields(fields: &[Field]) -> DataType {
     DataType::Struct(fields.to_vec().into())
+}
+
+/// The verdict of one judge of a jury, if it made one.
+fn vote() -> DataType {
+    let fields = [
+        text("model"),
+        maybe("score", DataType::UInt8),
+        list("reasons", DataType::Utf8),
+        text("notes"),
+        maybe("question_ok", DataType::Boolean),
+        maybe("answer_ok", DataType::Boolean),
+    ];
+    DataType::Struct(fields.into_iter().collect())
 }
 
 fn verdict() -> DataType {

@@ -9,7 +9,7 @@ use crate::domain::reply::{
 use crate::domain::{
     Acceptance, Answer, AssistantReply, Attempt, Catalogue, ChunkIndex, Conversation, DropReason, Findings, Found,
     Json, Judgement, LanguageIndex, Normalisation, Outcome, Persona, Question, QuestionMode, Register, RejectedAnswer,
-    Scores, SearchHit, Slot, SourceIndex, ToolDefinition, ToolEvent, Turn, UserReply, fixtures,
+    Scores, SearchHit, Slot, SourceIndex, ToolDefinition, ToolEvent, Turn, UserReply, Vote, fixtures,
 };
 use crate::store::{Run, State};
 use serde_json::json;
@@ -141,6 +141,10 @@ pub(crate) fn sample_conversation() -> Conversation {
     };
     if let Some(judgement) = &mut first.judgement {
         judgement.calibration = vec![SpoiledScore { spoil: Spoil::Echo, score: 1 }];
+        judgement.votes = vec![
+            Vote { model: "openai/first".into(), verdict: Some(judgement.reply.clone()) },
+            Vote { model: "openai/second".into(), verdict: None },
+        ];
     }
     let mut second = turn(2, "وهل تُختبر؟", "نعم، تُختبر الاستعادة.", Some(8));
     second.attempt = Attempt(1);

@@ -1,7 +1,7 @@
 //! `turns.jsonl`: the turns that are trained on, flat, for analysis.
 
 use super::formats::Format;
-use super::rows::{FindingsColumns, Parts, Shown, Text, accepted};
+use super::rows::{FindingsColumns, Parts, Shown, Text, VoteRow, accepted, votes};
 use crate::domain::reply::{Difficulty, GroundingFact, Intent, ReasoningTrace};
 use crate::domain::{Register, Turn};
 use crate::files::{FilesError, Lines};
@@ -63,6 +63,9 @@ pub struct TurnRow<'a> {
     /// What the person wants to know in all, where they tell it piece by piece; else blank.
     #[serde(default)]
     pub(crate) whole_need: Text<'a>,
+    /// What each judge of a jury made of it.
+    #[serde(default)]
+    pub(crate) judge_votes: Vec<VoteRow<'a>>,
     #[serde(flatten)]
     pub(crate) findings: FindingsColumns<'a>,
 }
@@ -110,6 +113,7 @@ impl<'a> TurnRow<'a> {
             register: question.register.map_or("", Register::as_str).into(),
             words_asked: question.words,
             whole_need: parts.conversation.whole_need().into(),
+            judge_votes: votes(turn.judgement.as_ref()),
             findings: FindingsColumns::of(&turn.answer.findings),
         }
     }

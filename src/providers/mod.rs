@@ -35,7 +35,6 @@ pub use serper::{Serper, SerperOptions};
 pub use shared::{Observers, Shared};
 
 use crate::builtin::Builtin;
-use crate::domain::Agent;
 use crate::llm::{Model, ModelError};
 use std::sync::Arc;
 
@@ -44,7 +43,7 @@ use std::sync::Arc;
 /// # Errors
 /// When the client can't be built from the settings, such as a malformed `base_url`.
 pub fn connect(options: &AgentOptions, shared: &Shared) -> Result<Arc<dyn Model>, ModelError> {
-    let name = display_name(options.agent, &options.provider, &options.model);
+    let name = options.name();
     Ok(match options.provider.as_str() {
         "builtin" => {
             let (meter, ledger, calls) = (shared.meter.clone(), shared.ledger.clone(), shared.calls.clone());
@@ -52,17 +51,6 @@ pub fn connect(options: &AgentOptions, shared: &Shared) -> Result<Arc<dyn Model>
         }
         _ => Arc::new(router::Router::new(options, name, shared)?),
     })
-}
-
-/// `provider/model` when a provider is set and the model has no `/`, else the model; without a model, the provider.
-fn display_name(agent: Agent, provider: &str, model: &str) -> Arc<str> {
-    match (provider, model) {
-        ("", "") => agent.as_str().into(),
-        (provider, "") => provider.into(),
-        ("", model) => model.into(),
-        (_, model) if model.contains('/') => model.into(),
-        (provider, model) => format!("{provider}/{model}").into(),
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::domain::Agent;
 use crate::llm::Tier;
 use crate::traffic::Strategy;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Settings of one agent: `llm.agents.<agent>`.
@@ -36,6 +37,26 @@ pub struct AgentOptions {
     pub strategy: Strategy,
     /// Where it is asked; empty for the built-in model alone.
     pub endpoints: Vec<EndpointOptions>,
+    /// Whether it is one judge of a jury.
+    pub is_of_jury: bool,
+}
+
+impl AgentOptions {
+    /// The model's name in outputs: see [`display_name`].
+    pub fn name(&self) -> Arc<str> {
+        display_name(self.agent, &self.provider, &self.model)
+    }
+}
+
+/// `provider/model` when a provider is set and the model has no `/`, else the model; without a model, the provider.
+pub(super) fn display_name(agent: Agent, provider: &str, model: &str) -> Arc<str> {
+    match (provider, model) {
+        ("", "") => agent.as_str().into(),
+        (provider, "") => provider.into(),
+        ("", model) => model.into(),
+        (_, model) if model.contains('/') => model.into(),
+        (provider, model) => format!("{provider}/{model}").into(),
+    }
 }
 
 /// Where a model is asked: an agent's own address, or an item of `llm.routing.endpoints`.

@@ -76,6 +76,11 @@ impl Router {
         }
         shared.check.iter().for_each(|check| check.add(endpoints.iter().map(|(endpoint, _)| endpoint.clone())));
         let per_minute = [options.rpm.map(f64::from), options.tpm.map(|tokens| tokens as f64)];
+        let route = shared.traffic.route(limits, options.strategy, per_minute);
+        shared.add_route(options.agent, route);
+        if options.is_of_jury {
+            shared.traffic.is_of_jury(route);
+        }
         Ok(Self {
             name,
             agent: options.agent,
@@ -86,7 +91,7 @@ impl Router {
             watching: Once::new(),
             halt: shared.halt.clone(),
             traffic: shared.traffic.clone(),
-            route: shared.traffic.route(limits, options.strategy, per_minute),
+            route,
             patience: Patience::new(options.max_retries),
             ledger: shared.ledger.clone(),
             tiers: options.tiers,

@@ -31,6 +31,7 @@ pub(super) fn options(base_url: &str) -> AgentOptions {
         tpm: None,
         strategy: Strategy::default(),
         endpoints: vec![endpoint(base_url)],
+        is_of_jury: false,
     }
 }
 

@@ -6,18 +6,18 @@ use super::capabilities::Capabilities;
 use super::check::Check;
 use super::facts::Facts;
 use super::queues::Queues;
-use crate::domain::Observer;
 use crate::domain::causes::causes;
+use crate::domain::{Agent, Observer};
 use crate::llm::halt::Halt;
 use crate::llm::{self, Meter, ModelError, Prices};
 use crate::store::{Fact, Store, StoreError};
 use crate::traffic::budget::{BudgetLedger, Cost};
 use crate::traffic::desk::{Answering, Desk};
-use crate::traffic::{self, Budget, Traffic};
+use crate::traffic::{self, Budget, RouteId, Traffic};
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Url};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long all endpoints may be down, where nobody says.
@@ -55,6 +55,8 @@ pub struct Shared {
     pub(super) queues: Option<Arc<Queues>>,
     /// Who hears what becomes of calls.
     pub(super) calls: Observer<llm::Event>,
+    /// The way of each agent to its endpoints.
+    routes: Mutex<Vec<(Agent, RouteId)>>,
 }
 
 impl Shared {
@@ -75,6 +77,7 @@ impl Shared {
             check: None,
             queues: None,
             calls,
+            routes: Mutex::default(),
         }
     }
 
@@ -94,19 +97,32 @@ impl Shared {
         self
     }
 
-    /// Takes note of the run: what it spent before it was resumed, and where that and what is learned of endpoints is kept.
+    /// Takes note of the run: what it spent before it was resumed, and on which agents, and where that and what is learned of
+    /// endpoints is kept.
     ///
     /// # Errors
     /// When the store can't be read.
     pub fn open(&self, store: &Arc<dyn Store>, run: &Arc<str>) -> Result<(), StoreError> {
         let (keeps, of) = (store.clone(), run.clone());
         self.keep_facts(move |fact| keeps.learn(&of, fact));
+        let spent = store.spent(run)?;
+        let has_replied = |agent: &Agent| spent.iter().any(|spent| spent.agent == agent.as_str());
+        let routes = lock(&self.routes);
+        routes
+            .iter()
+            .filter(|(agent, _)| has_replied(agent))
+            .for_each(|(_, route)| self.traffic.has_replied_before(*route));
         self.ledger.iter().try_for_each(|ledger| ledger.open(store.clone(), run))
     }
 
     /// Takes note of what others have spent of the run's budget.
     pub fn add_spending(&self, spent: Cost) {
         self.ledger.iter().for_each(|ledger| ledger.add(spent));
+    }
+
+    /// Takes note of an agent's way to its endpoints.
+    pub(super) fn add_route(&self, agent: Agent, route: RouteId) {
+        lock(&self.routes).push((agent, route));
     }
 
     /// Has another process, which makes the run with this one, decide about the budget, and about traffic where both ask the
@@ -133,7 +149,7 @@ impl Shared {
     /// # Errors
     /// When `tls` is needed and the system has no certificates.
     pub(super) fn client(&self, tls: bool) -> Result<Client, ModelError> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = lock(&self.clients);
         if let Some(client) = clients.get(&tls) {
             return Ok(client.clone());
         }
@@ -151,7 +167,7 @@ impl Shared {
 
     /// What is known about the endpoint at this base URL with this model.
     pub(super) fn capabilities(&self, base: &Url, model: &str, provider: &Provider) -> Arc<Capabilities> {
-        let mut all = self.capabilities.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = lock(&self.capabilities);
         let new = || Arc::new(Capabilities::new(shown(base), model, provider, self.facts.clone()));
         all.entry((base.as_str().to_owned(), model.to_owned())).or_insert_with(new).clone()
     }
@@ -161,6 +177,10 @@ impl Default for Shared {
     fn default() -> Self {
         Self::new(Prices::default(), Budget::default(), MAX_OUTAGE, Observers::default())
     }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn builder() -> ClientBuilder {

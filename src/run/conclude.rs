@@ -10,6 +10,7 @@ use crate::files::WrittenFile;
 use crate::operators::Tally;
 use crate::output::{OutputError, Recorder};
 use crate::plan;
+use crate::providers::AgentOptions;
 use crate::settings::Settings;
 use crate::store::{Journal, State};
 use std::sync::Arc;
@@ -88,6 +89,7 @@ pub fn summary(settings: &Settings, prepared: &Prepared, ended: Ended) -> Summar
         balance,
         example,
         least_auc: settings.judge.least,
+        judges: settings.agents.all(Agent::Judge).iter().map(AgentOptions::name).collect(),
         unjudged: settings.agents.get(Agent::Judge).map(|_| unjudged),
         prepared: took,
         elapsed,

@@ -274,10 +274,9 @@ impl Sources {
         let ask = Arc::new(ask.with(settings.asks.clone()));
         let responder =
             Arc::new(Responder::new(assistant, prompts.clone(), checks, index.clone(), toolbox, settings.answers));
-        let judge = self.models.get(Agent::Judge).map(|model| {
-            let model = behind(model, Agent::Judge);
-            Arc::new(Judge::new(model, prompts.clone(), self.catalogue.clone(), settings.judge.clone()))
-        });
+        let judges: Vec<_> = self.models.all(Agent::Judge).iter().map(|model| behind(model, Agent::Judge)).collect();
+        let judge = (!judges.is_empty())
+            .then(|| Arc::new(Judge::new(judges, prompts.clone(), self.catalogue.clone(), settings.judge.clone())));
         Stages {
             open: opener(settings, facts, plan),
             ask: stage(move |conversation| {

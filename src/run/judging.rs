@@ -80,14 +80,16 @@ pub fn judge(settings: &Settings, options: &PassOptions, workers: usize, host: &
     let prompts = Arc::new(Prompts::load(&settings.prompts)?);
     let tell = |progress| host.listeners.tell(&Event::Preparing(progress));
     let Knowledge { catalogue, .. } = knowledge(settings, &tell)?;
-    let model = models(settings, &shared)?.get(Agent::Judge).cloned();
-    let model = model.ok_or_else(|| RunError::Unjudgeable("the settings name no judge".to_owned()))?;
+    let models = models(settings, &shared)?.all(Agent::Judge).to_vec();
+    if models.is_empty() {
+        return Err(RunError::Unjudgeable("the settings name no judge".to_owned()));
+    }
     shutdown::warn(settings, &shared.prices, stamp.now());
     host.listeners.tell(&Event::Prepared);
 
     let folder = Folder::claim(outputs, &settings.store.backend)?;
     let runs = select::runs(&folder, settings, options, &catalogue)?;
-    let asking = judge_of(settings, model.clone(), &prompts, &catalogue);
+    let asking = judge_of(settings, models.clone(), &prompts, &catalogue);
     let due = select::due(&runs, settings, options, (&folder, &asking))?;
     if due.is_empty() {
         return Ok(Passed::Nothing("every conversation has its verdicts: nothing to do".to_owned()));
@@ -114,7 +116,7 @@ pub fn judge(settings: &Settings, options: &PassOptions, workers: usize, host: &
         }
     };
     let _servers = serving::started(settings, &host.listeners)?;
-    let given = Given { settings, options, shared: &shared, host, model, prompts, catalogue, folder: &folder };
+    let given = Given { settings, options, shared: &shared, host, models, prompts, catalogue, folder: &folder };
     let (calibrating, others): (Vec<_>, Vec<_>) = due.into_iter().partition(|one| calibrated.contains(one));
     let due = [calibrating, others].concat();
     given.pass(&id, runs, (due, calibrated), workers, stamp).map(|summary| Passed::Made(Box::new(summary)))
@@ -126,7 +128,7 @@ struct Given<'a> {
     options: &'a PassOptions,
     shared: &'a Shared,
     host: &'a Host,
-    model: Arc<dyn Model>,
+    models: Vec<Arc<dyn Model>>,
     prompts: Arc<Prompts>,
     catalogue: Arc<Catalogue>,
     folder: &'a Folder,
@@ -136,10 +138,15 @@ struct Given<'a> {
 type Outcome = Option<(Rendered, Verdicts)>;
 
 /// A judge whose verdicts label and drop nothing: the conversations are there.
-fn judge_of(settings: &Settings, model: Arc<dyn Model>, prompts: &Arc<Prompts>, catalogue: &Arc<Catalogue>) -> Judge {
+fn judge_of(
+    settings: &Settings,
+    models: Vec<Arc<dyn Model>>,
+    prompts: &Arc<Prompts>,
+    catalogue: &Arc<Catalogue>,
+) -> Judge {
     let accept = Accept { drop: false, ..settings.judge.accept.clone() };
     let options = JudgeOptions { accept, ..settings.judge.clone() };
-    Judge::new(model, prompts.clone(), catalogue.clone(), options)
+    Judge::new(models, prompts.clone(), catalogue.clone(), options)
 }
 
 impl Given<'_> {
@@ -163,14 +170,16 @@ impl Given<'_> {
         let reused = select::reused(folder, &runs, self.options, id);
         let journal = Arc::new(journal(store.clone(), &Arc::from(id), reused, stop.clone()));
         let executor = Executor::new(runtime.handle().clone(), settings.concurrency as usize, stop.clone());
-        let behind = Journalled::new(self.model.clone(), Agent::Judge, journal.clone(), shared.meter.clone());
-        let judge = judge_of(settings, Arc::new(behind), &self.prompts, &self.catalogue);
+        let behind = |model: &Arc<dyn Model>| -> Arc<dyn Model> {
+            Arc::new(Journalled::new(model.clone(), Agent::Judge, journal.clone(), shared.meter.clone()))
+        };
+        let judge = judge_of(settings, self.models.iter().map(behind).collect(), &self.prompts, &self.catalogue);
         host.listeners.tell(&Event::Started { total: total as u64, meter: &shared.meter });
 
         let mut rejudged = Rejudged::begin(folder, &settings.output, &runs)?;
         let mut check = Check::new(calibrated.clone(), settings.judge.least);
         let landed = on_workers(workers, due.into(), self.judging(judge, runs.clone(), calibrated), &executor)?;
-        let mut summary = PassSummary::new(id, total, settings.judge.granularity);
+        let mut summary = PassSummary::new(id, total, settings.judge.granularity, self.names());
         let (reached, failure) = self.gather(landed, (&mut rejudged, &mut check), &mut summary, &stop)?;
         summary.calibration = self.options.calibrate.map(|_| check.calibration);
         let kept = journal.end();
@@ -250,6 +259,11 @@ impl Given<'_> {
         } else {
             tracing::warn!(target: "dlgforge.judge", "[judge] {fault}");
         }
+    }
+
+    /// The names of the judges' models.
+    fn names(&self) -> Vec<Arc<str>> {
+        self.models.iter().map(|model| model.name().clone()).collect()
     }
 
     /// How the judge is asked, as rows tell it.

@@ -5,13 +5,14 @@
 
 use super::identity::Identity;
 use super::inputs::Sources;
-use crate::domain::Normalisation;
+use crate::domain::{Agent, Normalisation};
 use crate::output::FORMAT_VERSION;
+use crate::providers::AgentOptions;
 use crate::settings::paths::NORMALISATION;
 use crate::settings::sources::{
     EMBEDDINGS, ENDPOINT_MODELS, FORMAT, KNOWLEDGE, MERGED, PERSONAS, PROMPTS, RERANKER, SHARD, WEB,
 };
-use crate::settings::{Settings, WebSettings, digest};
+use crate::settings::{NEXT_JUDGE, Settings, WebSettings, digest};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The manifest of a run with these settings.
@@ -35,10 +36,16 @@ pub fn manifest(settings: &Settings, sources: &Sources, identity: &Identity) -> 
         tell(MERGED, merged.to_string());
     }
     tell("the configuration's folder", settings.config_dir.clone());
-    for (agent, options) in settings.agents.iter() {
+    for agent in Agent::ALL {
         // Wherever it is asked.
-        let models: BTreeSet<&str> = options.endpoints.iter().map(|endpoint| endpoint.model.as_str()).collect();
-        tell(&format!("llm.agents.{agent}, {ENDPOINT_MODELS}"), Vec::from_iter(models).join(", "));
+        let models_of = |options: &AgentOptions| {
+            let models: BTreeSet<&str> = options.endpoints.iter().map(|endpoint| endpoint.model.as_str()).collect();
+            Vec::from_iter(models).join(", ")
+        };
+        let each: Vec<String> = settings.agents.all(agent).iter().map(models_of).collect();
+        if !each.is_empty() {
+            tell(&format!("llm.agents.{agent}, {ENDPOINT_MODELS}"), each.join(NEXT_JUDGE));
+        }
     }
     if let Some(WebSettings { results, domains, .. }) = &settings.web_search {
         tell(WEB, format!("{results} results, {domains}"));

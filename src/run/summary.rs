@@ -86,6 +86,8 @@ pub struct Summary {
     pub unjudged: Option<u64>,
     /// How well the judge must tell answers from spoiled ones.
     pub least_auc: LeastAuc,
+    /// The names of the judges' models.
+    pub judges: Vec<Arc<str>>,
     /// Before the first opening, for reading documents above all.
     pub prepared: Duration,
     /// From the first opening to the last row.
@@ -204,6 +206,9 @@ impl Summary {
         row(f, "turns", &text)?;
         if let Some(verdicts) = self.verdicts() {
             row(f, "judge", &verdicts)?;
+        }
+        if let Some(told) = self.tally.turns.agreement.told(&self.judges) {
+            row(f, "jury", &told)?;
         }
         if let Some(told) = self.tally.turns.calibration.told() {
             row(f, "judge's check", &told)?;

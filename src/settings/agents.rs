@@ -1,6 +1,7 @@
 //! The agents: their models, limits and keys.
 
 use super::choices::ServiceTier;
+use super::credentials;
 use super::error::Diagnostics;
 use super::keys::Key;
 use super::routing::{self, demand_known};
@@ -12,6 +13,7 @@ use crate::llm::Tier;
 use crate::providers::{AgentOptions, EndpointOptions, Protocol, Provider};
 use crate::servers::Serving;
 use crate::traffic::{Budget, Strategy};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -96,7 +98,27 @@ pub(super) fn agent(
         tpm: values.get(keys::TPM.of(role.agent)),
         strategy: routing::strategy(role, values, env, report),
         endpoints,
+        is_of_jury: false,
     }
+}
+
+/// The settings of the judge, or of each judge of a jury. One whose item names the variable that holds its key has that key.
+pub(super) fn jury(
+    role: &Role,
+    serving: &Serving,
+    values: &Values,
+    env: &BTreeMap<String, String>,
+    report: &mut Diagnostics,
+) -> Vec<(Agent, AgentOptions)> {
+    let is_of_jury = values.judges().nth(1).is_some();
+    let each = values.judges().map(|values| {
+        let mut env = Cow::Borrowed(env);
+        if let Some(variable) = &values.key_variable {
+            env.to_mut().insert(credentials::mapping_variable(role.env), variable.clone());
+        }
+        (role.agent, AgentOptions { is_of_jury, ..agent(role, serving, values, &env, report) })
+    });
+    each.collect()
 }
 
 /// The service tiers to ask for, one after the other.
@@ -146,7 +168,8 @@ fn demand_tiers(
 
 /// Reports providers that there are none of, also those of an agent that is not asked.
 pub(super) fn demand_providers(values: &Values, report: &mut Diagnostics) {
-    for agent in Agent::ALL {
+    let of_judges = values.judges().map(|values| (Agent::Judge, values));
+    for (agent, values) in [(Agent::User, values), (Agent::Assistant, values)].into_iter().chain(of_judges) {
         let key = keys::PROVIDER.of(agent);
         demand_known(key.path, values.get(key).trim(), values.place(key).as_ref(), report);
     }
@@ -165,7 +188,8 @@ pub(super) fn budget(values: &Values, agents: &Agents<AgentOptions>, report: &mu
     };
     let endless = |agent: &AgentOptions| agent.max_tokens.is_none() && agent.provider != BUILTIN;
     let endless = agents.iter().filter(|(_, agent)| endless(agent));
-    let endless: Vec<_> = endless.map(|(agent, _)| keys::MAX_TOKENS.of(agent).path).collect();
+    let mut endless: Vec<_> = endless.map(|(agent, _)| keys::MAX_TOKENS.of(agent).path).collect();
+    endless.dedup();
     if (budget.usd.is_some() || budget.tokens.is_some()) && !endless.is_empty() {
         let named: Vec<_> = endless.iter().map(|key| format!("`{key}`")).collect();
         let text = format!("`{limit}` is a hard limit and must know the longest reply: set {}", named.join(", "));
@@ -183,7 +207,7 @@ pub(super) fn demand_models(agents: &Agents<AgentOptions>, serving: &Serving, re
     };
     let is_nameless = |endpoint: &EndpointOptions| endpoint.model.is_empty() && !is_served(endpoint);
     let nameless = |agent: &AgentOptions| agent.endpoints.iter().any(is_nameless);
-    let is_missing = |role: &&Role| agents.get(role.agent).is_some_and(nameless);
+    let is_missing = |role: &&Role| agents.all(role.agent).iter().any(nameless);
     let missing: Vec<_> = ROLES.iter().filter(is_missing).collect();
     if missing.is_empty() {
         return;

@@ -47,7 +47,7 @@ mod tests {
         let mut report = Diagnostics::default();
         let defaults = layers::defaults(&mut report);
         let mut values = defaults.clone();
-        let file = layers::file("c.yaml", text, &defaults, &BTreeMap::new(), &mut report).unwrap();
+        let file = layers::file("c.yaml", text, &defaults, &BTreeMap::new(), &mut report).unwrap().0;
         layers::overlay(&mut values, file, &defaults);
         refuse(&values, &defaults, &mut report);
         report.finish().map_or_else(|error| error.to_string(), |_| String::new())

@@ -3,8 +3,8 @@
 use super::cluster::{ClusterBackend, Launcher};
 use super::keys::Choice;
 use super::types::Choices;
-use crate::domain::Normalisation;
 use crate::domain::task::RetrievalMode;
+use crate::domain::{Jury, Normalisation};
 use crate::knowledge;
 use crate::knowledge::embeddings::{Backend, Device};
 use crate::output::logs::LogLevel;
@@ -43,6 +43,7 @@ choices! {
         Conversation = "conversation" or "per_conversation" or "conv" or "conversation_level";
     OnFail: Keep = "keep", Drop = "drop", Repair = "repair", Regenerate = "regenerate";
     OnLowAuc: Warn = "warn", Refuse = "refuse";
+    Jury: Mean = "mean", Median = "median", Majority = "majority";
     Backend: Auto = "auto" or "sentence_transformers", Lexical = "lexical", Fastembed = "fastembed", OpenAi = "openai";
     Device: Auto = "auto", Cpu = "cpu", Cuda = "cuda";
     knowledge::Ranking: Hybrid = "hybrid", Vector = "vector";

@@ -51,7 +51,8 @@ pub(super) fn no_key(whom: &str, mapping: &str, name: &str) -> String {
     )
 }
 
-fn mapping_variable(agent: &str) -> String {
+/// The variable that names the one which holds the key of an agent with this name in variables.
+pub(super) fn mapping_variable(agent: &str) -> String {
     format!("LLM_{agent}_API_KEY_ENV")
 }
 

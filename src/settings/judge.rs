@@ -36,11 +36,10 @@ pub(super) fn calibrated(judge: &mut JudgeOptions, values: &Values) {
 
 /// Says that the judge is of the same family as the assistant: models favour their own.
 pub(super) fn warn_of_kinship(agents: &Agents<AgentOptions>, report: &mut Diagnostics) {
-    let family = |agent| agents.get(agent).and_then(|options: &AgentOptions| family(&options.model));
-    let (judge, assistant) = (family(Agent::Judge), family(Agent::Assistant));
-    if let Some(family) = judge.filter(|_| judge == assistant) {
+    let Some(assistant) = agents.get(Agent::Assistant).and_then(|options| family(&options.model)) else { return };
+    if agents.all(Agent::Judge).iter().any(|judge| family(&judge.model) == Some(assistant)) {
         report.warn(format!(
-            "`llm.agents.judge.model` and `llm.agents.assistant.model` are both of the family `{family}`: judges favour the \
+            "`llm.agents.judge.model` and `llm.agents.assistant.model` are both of the family `{assistant}`: judges favour the \
              answers of their own family. Choose a judge of another one."
         ));
     }

@@ -1,9 +1,9 @@
 //! What there is to know about keys: what they hold, what is known by a path, what an unknown path means.
 
-use super::Settings;
 use super::renames::Wins;
 use super::table::TABLE;
 use super::types::Holds;
+use super::{NEXT_JUDGE, Settings};
 use crate::domain::Agent;
 use crate::providers::AgentOptions;
 use strsim::normalized_damerau_levenshtein as likeness;
@@ -129,7 +129,10 @@ impl Key {
     pub fn told(&self, settings: &Settings) -> Option<String> {
         match self.data {
             Data::Fixed(told) => Some(told(settings)),
-            Data::OfAgent(agent, told) => settings.agents.get(agent).map(told),
+            Data::OfAgent(agent, told) => {
+                let each: Vec<String> = settings.agents.all(agent).iter().map(told).collect();
+                (!each.is_empty()).then(|| each.join(NEXT_JUDGE))
+            }
             Data::Free | Data::Through(_) => None,
         }
     }

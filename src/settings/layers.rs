@@ -1,6 +1,7 @@
 //! Layers of values: defaults, file, environment, flags; each read by the same table, later ones on top.
 
 use super::error::{Diagnostics, Location, Problems, SettingsError};
+use super::jury::Judges;
 use super::reading::read;
 use crate::domain::yaml::{Node, YamlError, tree};
 use serde_json::Value;
@@ -30,7 +31,7 @@ pub(super) fn defaults(report: &mut Diagnostics) -> Layer {
     }
 }
 
-/// What the configuration file says.
+/// What the configuration file says, and what it says of the judges of a jury.
 ///
 /// # Errors
 /// When the file is no YAML or holds no mapping; everything else goes to the report.
@@ -40,7 +41,7 @@ pub(super) fn file(
     defaults: &Layer,
     env: &BTreeMap<String, String>,
     report: &mut Diagnostics,
-) -> Result<Layer, SettingsError> {
+) -> Result<(Layer, Judges), SettingsError> {
     let source = Location::File { name: name.into(), line: 0, column: 0 };
     let broken = |error: YamlError| Problems::broken(error.text, source.at(error.line, error.column));
     let mut root = tree(text).map_err(|error| SettingsError::Invalid(broken(error)))?;
@@ -49,7 +50,8 @@ pub(super) fn file(
     }
     root.report_duplicates("", &source, report);
     root.expand("", env, &source, report);
-    Ok(read(&root, &source, defaults, report))
+    let judges = Judges::take(&mut root, &source, defaults, report);
+    Ok((read(&root, &source, defaults, report), judges))
 }
 
 /// What one `--set key.path=value` says.
@@ -115,7 +117,7 @@ pub(super) mod tests {
         let env = env.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
         let defaults = defaults(&mut report);
         let mut values = defaults.clone();
-        overlay(&mut values, file("c.yaml", text, &defaults, &env, &mut report).unwrap(), &defaults);
+        overlay(&mut values, file("c.yaml", text, &defaults, &env, &mut report).unwrap().0, &defaults);
         let environment = environment(&env, &values, &mut report);
         overlay(&mut values, environment, &defaults);
         for text in flags {

@@ -118,7 +118,7 @@ mod tests {
     fn read(text: &str) -> (Layer, Result<Vec<String>, String>) {
         let mut report = Diagnostics::default();
         let defaults = defaults(&mut report);
-        let layer = file("c.yaml", text, &defaults, &BTreeMap::new(), &mut report).unwrap();
+        let layer = file("c.yaml", text, &defaults, &BTreeMap::new(), &mut report).unwrap().0;
         (layer, report.finish().map_err(|error| error.to_string()))
     }
 

@@ -22,6 +22,7 @@ mod folders;
 mod forbidden;
 mod items;
 mod judge;
+mod jury;
 mod keys;
 mod layers;
 mod legacy;
@@ -60,6 +61,8 @@ use crate::tools;
 use crate::traffic;
 use error::Diagnostics;
 use folders::Folders;
+use jury::Judges;
+use layers::Layer;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -120,6 +123,9 @@ pub mod sources {
     /// The models of the endpoints of an agent, after its name.
     pub const ENDPOINT_MODELS: &str = "models of its endpoints";
 }
+
+/// What stands between the values of the judges of a jury, in manifests.
+pub const NEXT_JUDGE: &str = " | ";
 
 /// A digest as manifests have it, of what is too long or not to be shown.
 pub fn digest(bytes: &[u8]) -> String {
@@ -418,16 +424,26 @@ fn layered(flags: &Flags, env: &BTreeMap<String, String>) -> Result<Layered, Set
     report.hide(dotenv::secrets(&env));
     ignored.into_iter().for_each(|warning| report.warn(warning));
     let defaults = layers::defaults(&mut report);
-    let mut values = defaults.clone();
     let name = flags.config.display().to_string();
-    layers::overlay(&mut values, layers::file(&name, &text, &defaults, &env, &mut report)?, &defaults);
-    let environment = environment::environment(&env, &values, &mut report);
-    layers::overlay(&mut values, environment, &defaults);
-    for text in &flags.set {
-        layers::overlay(&mut values, layers::flag(text, &defaults, &mut report), &defaults);
-    }
+    let (file, Judges { first_key_variable, further }) = layers::file(&name, &text, &defaults, &env, &mut report)?;
+    let all = |file: Layer, report: &mut Diagnostics| {
+        let mut values = defaults.clone();
+        layers::overlay(&mut values, file, &defaults);
+        let environment = environment::environment(&env, &values, report);
+        layers::overlay(&mut values, environment, &defaults);
+        for text in &flags.set {
+            layers::overlay(&mut values, layers::flag(text, &defaults, report), &defaults);
+        }
+        values
+    };
+    // What is wrong beside their own keys has been told of already.
+    let of_judge =
+        |(judge, variable)| Values::of_judge(all(Judges::instead(&file, judge), &mut Diagnostics::default()), variable);
+    let judges = further.into_iter().map(of_judge).collect();
+    let values = all(file.clone(), &mut report);
     capabilities::refuse(&values, &defaults, &mut report);
-    Ok(Layered { folders, env, values: Values::new(values), report })
+    let values = Values::of_judge(values, first_key_variable).with_judges(judges);
+    Ok(Layered { folders, env, values, report })
 }
 
 #[cfg(test)]

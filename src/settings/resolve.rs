@@ -1,6 +1,6 @@
 //! From merged values to settings: what the keys mean together.
 
-use super::agents::{self, ROLES, agent};
+use super::agents::{self, ROLES, agent, jury};
 use super::asking;
 use super::checks::checks;
 use super::choices::{CoverageMode, JudgeMode, OnFail, ReplyForm, Trace, TurnMode};
@@ -36,13 +36,21 @@ pub(super) fn settings(
     let reasons = labels(values, keys::REASONS);
     let accept = accept(values, &reasons, report);
     let granularity = values.get(keys::GRANULARITY);
-    let mut judge = JudgeOptions { granularity, reasons, accept, ..JudgeOptions::default() };
+    let mut judge =
+        JudgeOptions { granularity, reasons, accept, jury: values.get(keys::checks::JURY), ..JudgeOptions::default() };
     agents::demand_providers(values, report);
     let is_online = flags.judging || values.get(keys::JUDGE_MODE) == JudgeMode::Online;
     let is_judged = values.get(keys::JUDGE_ENABLED) && is_online;
     let asked = ROLES.iter().filter(|role| if role.agent == Agent::Judge { is_judged } else { !flags.judging });
     let mut serving = servers::serving(values, folders, report);
-    let agents: Agents<_> = asked.map(|role| (role.agent, agent(role, &serving, values, env, report))).collect();
+    let mut agents = Vec::new();
+    for role in asked {
+        match role.agent {
+            Agent::Judge => agents.extend(jury(role, &serving, values, env, report)),
+            _ => agents.push((role.agent, agent(role, &serving, values, env, report))),
+        }
+    }
+    let agents: Agents<_> = agents.into_iter().collect();
     if flags.judging {
         demand_a_judge(values, report);
     } else {

@@ -5,17 +5,38 @@ use super::layers::{Entry, Layer};
 use super::types::{Holds, Setting};
 
 /// Every key with the value that counts.
-pub(super) struct Values(Layer);
+pub(super) struct Values {
+    layer: Layer,
+    /// The same for each further judge of a jury, with its own values of the judge's keys.
+    judges: Vec<Self>,
+    /// The name of the variable that holds the key of this judge of a jury, where its item says it.
+    pub key_variable: Option<String>,
+}
 
 impl Values {
     /// Values over the defaults: every key of the table is there, with a value that fits it.
     pub fn new(layer: Layer) -> Self {
-        Self(layer)
+        Self { layer, judges: Vec::new(), key_variable: None }
+    }
+
+    /// The same, as those of one judge of a jury.
+    pub fn of_judge(layer: Layer, key_variable: Option<String>) -> Self {
+        Self { key_variable, ..Self::new(layer) }
+    }
+
+    /// The same, with those of the judges after the first.
+    pub fn with_judges(self, judges: Vec<Self>) -> Self {
+        Self { judges, ..self }
+    }
+
+    /// Those of each judge: of the only one, or of all of a jury in their order.
+    pub fn judges(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.judges)
     }
 
     /// A value with its place.
     pub fn entry<T>(&self, key: Setting<T>) -> &Entry {
-        self.0.get(key.path).expect("the defaults hold every key")
+        self.layer.get(key.path).expect("the defaults hold every key")
     }
 
     /// The value of a key, in its own type.

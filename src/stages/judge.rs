@@ -1,6 +1,7 @@
 //! The judge model scores a turn or a whole conversation.
 
 mod calibrate;
+mod jury;
 
 use super::exchange::{ReplyError, Usable, exchange, request};
 use super::history::{Exchanged, exchanged, history};
@@ -24,18 +25,23 @@ const PASSAGE: usize = 1200;
 /// What stands for an answer without text. Generation makes none; stored conversations may hold some.
 const MISSING_ANSWER: &str = "MISSING_ASSISTANT_MESSAGE";
 
-/// Makes verdicts: the judge model with what the answers rest on.
+/// Makes verdicts: the judge model, or a jury of them, with what the answers rest on.
 pub struct Judge {
-    model: Arc<dyn Model>,
+    models: Vec<Arc<dyn Model>>,
     prompts: Arc<Prompts>,
     catalogue: Arc<Catalogue>,
     options: JudgeOptions,
 }
 
 impl Judge {
-    /// Verdicts by this model on conversations about this knowledge base.
-    pub fn new(model: Arc<dyn Model>, prompts: Arc<Prompts>, catalogue: Arc<Catalogue>, options: JudgeOptions) -> Self {
-        Self { model, prompts, catalogue, options }
+    /// Verdicts by these models, one or a jury of them, on conversations about this knowledge base.
+    pub fn new(
+        models: Vec<Arc<dyn Model>>,
+        prompts: Arc<Prompts>,
+        catalogue: Arc<Catalogue>,
+        options: JudgeOptions,
+    ) -> Self {
+        Self { models, prompts, catalogue, options }
     }
 
     /// The verdict on what there is to judge; none where there is nothing, and where the model makes none that can be read:
@@ -52,8 +58,8 @@ impl Judge {
             Granularity::Conversation => self.whole(conversation),
         };
         let Some(task) = task else { return Ok(None) };
-        let Usable { value, reasoning, raw, calls } = match self.verdict(conversation, task, 0).await {
-            Ok(usable) => usable,
+        let judgement = match self.verdict(conversation, task, 0).await {
+            Ok(judgement) => judgement,
             Err(failure @ (Failure::Reply { .. } | Failure::Refused { .. } | Failure::Filtered { .. }))
                 if !self.options.accept.drop =>
             {
@@ -62,13 +68,14 @@ impl Judge {
             }
             Err(failure) => return Err(failure),
         };
-        tracing::info!(target: "dlgforge.judge", "{}", line(self.options.granularity, conversation, &value));
-        let acceptance = self.options.accept.of(&value);
-        Ok(Some(Judgement { reply: value, acceptance, reasoning, raw: raw.into(), calls, calibration: Vec::new() }))
+        tracing::info!(target: "dlgforge.judge", "{}", line(self.options.granularity, conversation, &judgement.reply));
+        Ok(Some(judgement))
     }
 
-    async fn verdict(
+    /// The verdict of one judge on a task, asked at the place of the verdict and so many requests on.
+    async fn of_judge(
         &self,
+        model: &dyn Model,
         conversation: &Conversation,
         task: Task,
         round: u16,
@@ -80,7 +87,7 @@ impl Judge {
             let verdict = reply::judge(object, &self.options.reasons)?;
             contradiction(&verdict, &self.options.reasons).map_or(Ok(verdict), |fault| Err(ReplyError::Content(fault)))
         };
-        exchange(&*self.model, AGENT, request, read).await
+        exchange(model, AGENT, request, read).await
     }
 
     /// What verdicts are about.
@@ -244,7 +251,7 @@ mod tests {
         let accept =
             Accept { min_score: 5, answer_ok: true, reject_reasons: vec!["other".to_owned()], ..Accept::default() };
         Judge::new(
-            model,
+            vec![model],
             Arc::new(prompts),
             catalogue(),
             JudgeOptions { granularity, reasons, accept, ..JudgeOptions::default() },

@@ -39,7 +39,7 @@ pub use rejudge::Rejudging;
 pub use review::Review;
 
 use crate::domain::task::RetrievalMode;
-use crate::domain::{Acceptance, JudgeReply};
+use crate::domain::{Acceptance, JudgeReply, Jury};
 use std::path::PathBuf;
 
 /// How often the judge is asked.
@@ -95,6 +95,8 @@ pub struct JudgeOptions {
     pub calibrate: u32,
     /// How well it must tell them.
     pub least: LeastAuc,
+    /// How one verdict is made of those of several judges.
+    pub jury: Jury,
 }
 
 /// How well a judge must tell answers from spoiled ones: `judge.min_auc` and `judge.on_low_auc`.
@@ -135,11 +137,16 @@ impl JudgeOptions {
 }
 
 impl Accept {
-    /// What becomes of a verdict.
-    pub fn of(&self, verdict: &JudgeReply) -> Acceptance {
+    /// Whether a verdict is good enough.
+    pub fn meets(&self, verdict: &JudgeReply) -> bool {
         let sound = (verdict.question_ok || !self.question_ok) && (verdict.answer_ok || !self.answer_ok);
         let named = verdict.reasons.iter().any(|reason| self.reject_reasons.contains(reason));
-        match (verdict.score >= self.min_score && sound && !named, self.drop) {
+        verdict.score >= self.min_score && sound && !named
+    }
+
+    /// What becomes of a verdict.
+    pub fn of(&self, verdict: &JudgeReply) -> Acceptance {
+        match (self.meets(verdict), self.drop) {
             (true, _) => Acceptance::Accepted,
             (false, false) => Acceptance::Flagged,
             (false, true) => Acceptance::Rejected,

@@ -124,7 +124,7 @@ mod tests {
         });
         let prompts = Arc::new(Prompts::load(&PromptOptions::default()).unwrap());
         let options = JudgeOptions { granularity, reasons: vec!["other".to_owned()], ..JudgeOptions::default() };
-        (model.clone(), Judge::new(model, prompts, catalogue(), options))
+        (model.clone(), Judge::new(vec![model], prompts, catalogue(), options))
     }
 
     fn ended(turns: u16, outcome: Outcome) -> Conversation {

@@ -140,7 +140,7 @@ mod tests {
         let responder = Responder::new(assistant.clone(), prompts.clone(), checks, index, toolbox, options);
         let accept = Accept { min_score: 6, drop: true, repairs, ..Accept::default() };
         let options = JudgeOptions { reasons: vec!["vague".to_owned()], accept, ..JudgeOptions::default() };
-        let judge = Judge::new(judge, prompts, catalogue(), options.clone());
+        let judge = Judge::new(vec![judge], prompts, catalogue(), options.clone());
         let mut conversation = conversation();
         conversation.round.question = Some(question("When is green tea dried?").into());
         conversation.round.answer = Some(answer(ANSWERS[0]));
@@ -206,7 +206,7 @@ mod tests {
         let assistant = replies(&[said, ANSWERS[0]]);
         let responder = Arc::new(Responder::new(assistant.clone(), prompts.clone(), stage, index, toolbox, options));
         let options = JudgeOptions { reasons: vec!["vague".to_owned()], calibrate, ..JudgeOptions::default() };
-        let stage = Arc::new(Judge::new(judge.clone(), prompts, catalogue(), options.clone()));
+        let stage = Arc::new(Judge::new(vec![judge.clone()], prompts, catalogue(), options.clone()));
         let mut conversation = conversation();
         conversation.round.question = Some(question("When is green tea dried?").into());
         conversation.round.answer = Some(responder.answer(&conversation).await.unwrap());

@@ -74,6 +74,8 @@ pub enum Told {
     Refusal(Refusal, PermitRequest),
     /// The run has to stop, for this reason.
     Halted(String),
+    /// The run goes on without the judge that was to be asked, for this reason.
+    Gone(String),
 }
 
 /// An answer to come. The question is on its way already, and nobody needs to wait.
@@ -139,7 +141,7 @@ impl Answering {
                     lock(&self.permits).insert(number, granted);
                     told
                 }
-                Err(error) => halted(&error),
+                Err(error) => told_of(&error),
             },
             Asked::Ended(number, ending) => {
                 let granted = lock(&self.permits).remove(&number);
@@ -162,14 +164,14 @@ impl Answering {
                         lock(&self.reservations).insert(number, reservation);
                         Told::Reserved(number)
                     }
-                    Err(error) => halted(&error),
+                    Err(error) => told_of(&error),
                 }
             }
             Asked::Sent(number) => {
                 let reservation = lock(&self.reservations).get(&number).cloned();
                 let Some(reservation) = reservation else { return Told::Done };
                 let sent = reservation.lock().await.sent().await;
-                sent.map_or_else(|error| halted(&error), |()| Told::Done)
+                sent.map_or_else(|error| told_of(&error), |()| Told::Done)
             }
             Asked::Settled(number, cost) => {
                 let reservation = lock(&self.reservations).remove(&number);
@@ -186,9 +188,10 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn halted(error: &ModelError) -> Told {
+fn told_of(error: &ModelError) -> Told {
     match error {
         ModelError::Halted(reason) => Told::Halted(reason.clone()),
+        ModelError::Gone(reason) => Told::Gone(reason.clone()),
         other => Told::Halted(other.to_string()),
     }
 }
@@ -234,13 +237,14 @@ impl Lent {
     /// Asks there for a permit.
     ///
     /// # Errors
-    /// When the run has to stop.
+    /// When the run has to stop, or goes on without this judge.
     pub async fn acquire(desk: &Desk, route: RouteId, request: PermitRequest) -> Result<Permit, ModelError> {
         match desk.ask(Asked::Acquire(route, request)).await {
             Told::Permit(number, endpoint, is_whole) => {
                 Ok(Permit::lent(Self { desk: desk.clone(), number, is_over: false }, endpoint, is_whole))
             }
             Told::Halted(reason) => Err(ModelError::Halted(reason)),
+            Told::Gone(reason) => Err(ModelError::Gone(reason)),
             _ => Err(ModelError::Halted("the first process gives no permits".into())),
         }
     }

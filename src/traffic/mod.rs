@@ -135,6 +135,17 @@ impl Traffic {
         self.lock().add_route(endpoints, strategy, RateLimits::new(per_minute, now))
     }
 
+    /// Takes note that the run had replies over this route before this process went on with it.
+    pub fn has_replied_before(&self, route: RouteId) {
+        self.lock().route(route).has_replied_before = true;
+    }
+
+    /// Takes note that a route leads to one judge of a jury: where it is of no use any more, and more than half of the jury is
+    /// left, the run goes on without it.
+    pub fn is_of_jury(&self, route: RouteId) {
+        self.lock().route(route).is_of_jury = true;
+    }
+
     /// Has no more than so many requests in flight at a time, over all routes.
     pub fn at_most(&self, requests: u32) {
         self.lock().most = Some(requests);
@@ -157,7 +168,7 @@ impl Traffic {
     /// Waits for leave to send a request.
     ///
     /// # Errors
-    /// When the run has to stop.
+    /// When the run has to stop, or goes on without the judge that is to be asked.
     pub async fn acquire(&self, route: RouteId, request: PermitRequest) -> Result<Permit, ModelError> {
         match self.0.desk.get() {
             None => self.grant(route, request).await.map(Permit::granted),
@@ -171,6 +182,9 @@ impl Traffic {
             if let Some(reason) = self.0.halt.reason() {
                 return Err(ModelError::Halted(reason.to_owned()));
             }
+            if let Some(reason) = &state.route(route).lost {
+                return Err(ModelError::Gone(reason.clone()));
+            }
             if let Some(permit) = state.try_admit(self, route, &request) {
                 return Ok(permit);
             }
@@ -179,7 +193,10 @@ impl Traffic {
             waiting
         };
         self.dispatch(|_, _| {});
-        waiting.await.map_err(|_| ModelError::Halted(self.0.halt.reason().unwrap_or_default().to_owned()))
+        waiting.await.map_err(|_| match self.lock().route(route).lost.clone() {
+            Some(reason) => ModelError::Gone(reason),
+            None => ModelError::Halted(self.0.halt.reason().unwrap_or_default().to_owned()),
+        })
     }
 
     /// Something has changed: admits who can be admitted.
@@ -188,10 +205,10 @@ impl Traffic {
         let mut state = self.lock();
         change(&mut state, now);
         let Dispatched { unwanted, mut wake } = state.admit_waiting(self, now);
+        // Whoever waits is told by the end of the channel.
         match state.outage(self.0.max_outage, now) {
             Outage::Final(reason) => {
                 self.0.halt.halt(reason);
-                // Whoever waits is told by the end of the channel.
                 state.drop_waiting();
                 wake = None;
             }
@@ -253,12 +270,12 @@ impl Traffic {
                 ended.as_mut().enable();
                 {
                     let mut state = self.lock();
-                    let targets = &state.route(route).targets;
-                    let mut left = targets.iter().filter(|target| target.unusable.is_none()).peekable();
+                    let route = state.route(route);
+                    let mut left = route.targets.iter().filter(|target| target.unusable.is_none()).peekable();
                     if left.peek().is_none() || self.0.halt.reason().is_some() {
                         return Refusal::GoOn;
                     }
-                    if left.any(|target| target.attempts.has_replied) {
+                    if route.has_replied_before || left.any(|target| target.attempts.has_replied) {
                         return Refusal::Final;
                     }
                 }

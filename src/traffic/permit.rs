@@ -182,11 +182,15 @@ impl Granted {
         let has_way = {
             let mut state = traffic.lock();
             let has_way = state.has_way(route, request);
-            let attempts = &mut state.route(route).target(endpoint).attempts;
+            let route = state.route(route);
+            let has_replied_before = route.has_replied_before;
+            let attempts = &mut route.target(endpoint).attempts;
             if !attempts.has_replied && !attempts.refused.contains(&request.call) {
                 attempts.refused.push(request.call);
-                // What is out elsewhere may say otherwise yet; another endpoint need not wait for that.
-                is_useless = attempts.refused.len() >= REFUSALS && (has_way || attempts.in_flight == 0);
+                // What is out elsewhere may say otherwise yet; another endpoint need not wait for that. Where the agent was replied
+                // to before, and nobody else can be asked, it is the requests' fault: they alone are left of what was asked then.
+                let is_alone = attempts.in_flight == 0 && !has_replied_before;
+                is_useless = attempts.refused.len() >= REFUSALS && (has_way || is_alone);
             }
             has_way
         };

@@ -45,6 +45,12 @@ pub(super) struct Route {
     pub in_flight: u32,
     /// Requests that wait for one, the first one first.
     pub waiting: VecDeque<Waiter>,
+    /// Whether its endpoints replied to requests of the run before this process asked them.
+    pub has_replied_before: bool,
+    /// Whether it leads to one judge of a jury, which may go on without it.
+    pub is_of_jury: bool,
+    /// Why it is of no use any more, where the run goes on without it.
+    pub lost: Option<String>,
 }
 
 /// An endpoint, as one agent uses it.
@@ -134,7 +140,16 @@ impl Routes {
             }
             targets.push(Target { endpoint, credit: 0.0, unusable: None, attempts: Attempts::default() });
         }
-        self.routes.push(Route { targets, strategy, rates, in_flight: 0, waiting: VecDeque::new() });
+        self.routes.push(Route {
+            targets,
+            strategy,
+            rates,
+            in_flight: 0,
+            waiting: VecDeque::new(),
+            has_replied_before: false,
+            is_of_jury: false,
+            lost: None,
+        });
         RouteId(self.routes.len() - 1)
     }
 
@@ -274,33 +289,53 @@ impl Routes {
         }
     }
 
-    /// Whether waiting requests can still be sent.
-    pub fn outage(&self, max_outage: Duration, now: Instant) -> Outage {
+    /// Whether waiting requests can still be sent. The way to a judge that a jury can do without is closed where they can't.
+    pub fn outage(&mut self, max_outage: Duration, now: Instant) -> Outage {
         let mut soonest: Option<Instant> = None;
-        for route in &self.routes {
-            if route.targets.is_empty() || route.waiting.is_empty() {
-                continue;
+        for at in 0..self.routes.len() {
+            match self.outage_of(&self.routes[at], max_outage, now) {
+                Outage::Final(reason) if self.can_do_without(at) => {
+                    tracing::error!(target: "dlgforge.llm", "[llm] the run goes on without a judge of its jury: {reason}");
+                    let route = &mut self.routes[at];
+                    route.lost = Some(reason);
+                    route.waiting.clear();
+                }
+                Outage::Final(reason) => return Outage::Final(reason),
+                Outage::Until(end) => soonest = Some(soonest.map_or(end, |soonest| soonest.min(end))),
+                Outage::None => {}
             }
-            let endpoint = |target: &Target| &self.endpoints[target.endpoint.0];
-            let errors =
-                route.targets.iter().map(|target| target.unusable.as_deref().unwrap_or(endpoint(target).error()));
-            let errors = errors.collect::<Vec<_>>().join("; ");
-            if route.targets.iter().all(|target| target.unusable.is_some()) {
-                return Outage::Final(errors);
-            }
-            // Down as a whole since the last of them is.
-            let usable = route.targets.iter().filter(|target| target.unusable.is_none());
-            let since = usable.map(|target| endpoint(target).ailing_since());
-            let since = since.collect::<Option<Vec<_>>>().and_then(|since| since.into_iter().max());
-            let is_known = route.targets.iter().any(|target| endpoint(target).is_known);
-            let most = if is_known { max_outage } else { max_outage.min(FIRST_REPLY) };
-            let Some(end) = since.map(|since| since + most) else { continue };
-            if now >= end {
-                let key = if most == max_outage { " (`llm.max_outage`)" } else { " since the start" };
-                return Outage::Final(format!("no reply for {} s{key}: {errors}", most.as_secs_f64()));
-            }
-            soonest = Some(soonest.map_or(end, |soonest| soonest.min(end)));
         }
         soonest.map_or(Outage::None, Outage::Until)
+    }
+
+    /// Whether more than half of the jury is left without the judge that this route leads to.
+    fn can_do_without(&self, route: usize) -> bool {
+        let jury = || self.routes.iter().filter(|route| route.is_of_jury);
+        let left = jury().filter(|route| route.lost.is_none()).count();
+        self.routes[route].is_of_jury && left > 0 && (left - 1) * 2 > jury().count()
+    }
+
+    fn outage_of(&self, route: &Route, max_outage: Duration, now: Instant) -> Outage {
+        if route.targets.is_empty() || route.waiting.is_empty() {
+            return Outage::None;
+        }
+        let endpoint = |target: &Target| &self.endpoints[target.endpoint.0];
+        let errors = route.targets.iter().map(|target| target.unusable.as_deref().unwrap_or(endpoint(target).error()));
+        let errors = errors.collect::<Vec<_>>().join("; ");
+        if route.targets.iter().all(|target| target.unusable.is_some()) {
+            return Outage::Final(errors);
+        }
+        // Down as a whole since the last of them is.
+        let usable = route.targets.iter().filter(|target| target.unusable.is_none());
+        let since = usable.map(|target| endpoint(target).ailing_since());
+        let since = since.collect::<Option<Vec<_>>>().and_then(|since| since.into_iter().max());
+        let is_known = route.targets.iter().any(|target| endpoint(target).is_known);
+        let most = if is_known { max_outage } else { max_outage.min(FIRST_REPLY) };
+        let Some(end) = since.map(|since| since + most) else { return Outage::None };
+        if now >= end {
+            let key = if most == max_outage { " (`llm.max_outage`)" } else { " since the start" };
+            return Outage::Final(format!("no reply for {} s{key}: {errors}", most.as_secs_f64()));
+        }
+        Outage::Until(end)
     }
 }

@@ -423,3 +423,69 @@ async fn a_large_request_is_not_starved_by_small_ones() {
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     judges.await.unwrap();
 }
+
+/// Refuses so many calls over a route, one after the other.
+async fn refuse(traffic: &Traffic, route: RouteId, calls: std::ops::Range<u64>) -> Vec<Result<Refusal, ModelError>> {
+    let mut outcomes = Vec::new();
+    for call in calls {
+        let mut request = request(call);
+        let outcome = match traffic.acquire(route, request.clone()).await {
+            Ok(permit) => Ok(permit.refused(&mut request, "no").await),
+            Err(error) => Err(error),
+        };
+        outcomes.push(outcome);
+    }
+    outcomes
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_replied_before_the_run_went_on_is_not_useless_for_refusals() {
+    let new = traffic();
+    let route = new.route(vec![options("a")], Strategy::default(), [None; 2]);
+    let outcomes = refuse(&new, route, 0..4).await;
+    assert!(matches!(outcomes[3], Err(ModelError::Halted(_))), "nothing replied yet: {outcomes:?}");
+
+    let resumed = traffic();
+    let route = resumed.route(vec![options("a")], Strategy::default(), [None; 2]);
+    resumed.has_replied_before(route);
+    let outcomes = refuse(&resumed, route, 0..10).await;
+    assert_eq!(outcomes, vec![Ok(Refusal::Final); 10], "the requests are at fault");
+    // Where another endpoint can be asked, one that takes nothing is left out all the same.
+    let both = traffic();
+    let route = both.route(vec![options("a"), options("b")], Strategy::RoundRobin, [None; 2]);
+    both.has_replied_before(route);
+    let mut taken = Vec::new();
+    for call in 0..12 {
+        let mut request = request(call);
+        loop {
+            let permit = both.acquire(route, request.clone()).await.unwrap();
+            taken.push(permit.endpoint.0);
+            if permit.endpoint.0 == 1 {
+                permit.replied(None, &HeaderMap::new());
+                break;
+            }
+            assert_eq!(permit.refused(&mut request, "no").await, Refusal::GoOn);
+        }
+    }
+    assert_eq!(taken.iter().filter(|endpoint| **endpoint == 0).count(), 3, "{taken:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_goes_on_without_a_judge_while_most_of_its_jury_is_left() {
+    let traffic = traffic();
+    let user = traffic.route(vec![options("user")], Strategy::default(), [None; 2]);
+    let jury = ["a", "b", "c"].map(|name| traffic.route(vec![options(name)], Strategy::default(), [None; 2]));
+    jury.iter().for_each(|route| traffic.is_of_jury(*route));
+    let unusable = async |route| traffic.acquire(route, request(1)).await.map(|permit| permit.unusable("no key"));
+    unusable(jury[0]).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(unusable(jury[0]).await, Err(ModelError::Gone("no key".to_owned())));
+    }
+    for route in [user, jury[1], jury[2]] {
+        traffic.acquire(route, request(2)).await.unwrap().replied(None, &HeaderMap::new());
+    }
+    // One of three is left: that is no jury any more.
+    unusable(jury[2]).await.unwrap();
+    assert_eq!(unusable(jury[2]).await, Err(ModelError::Halted("no key".to_owned())));
+    assert!(matches!(traffic.acquire(user, request(3)).await, Err(ModelError::Halted(_))));
+}

@@ -213,6 +213,7 @@ impl Load {
             raw: Json::from(serde_json::Value::from(sight)),
             calls: 1,
             calibration: Vec::new(),
+            votes: Vec::new(),
         };
         let again = conversation.round.regenerated.len() < usize::from(self.regenerations);
         Ok(match ((sight >> 16) % 5, &conversation.round.answer) {

@@ -179,6 +179,7 @@ fn judgement(
             raw: raw.map_or_else(|| json!({}).into(), |raw| raw.clone().into_owned()),
             calls: state.calls,
             calibration: state.calibration.to_vec(),
+            votes: state.votes.to_vec(),
         })),
         _ => Err((field.to_owned(), "it and `state` do not tell of the same verdict".to_owned())),
     }

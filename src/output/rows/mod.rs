@@ -11,6 +11,7 @@ mod provenance;
 mod reasoning;
 mod results;
 mod state;
+mod votes;
 
 pub use findings::FindingsColumns;
 pub use inputs::Inputs;
@@ -28,6 +29,7 @@ pub(crate) use provenance::scores;
 pub(crate) use reasoning::mean_score;
 pub(crate) use results::restored;
 pub(crate) use state::{Reposition, pages, told};
+pub(crate) use votes::{VoteRow, votes};
 
 use super::{Options, RunFacts};
 use crate::domain::{Catalogue, Conversation, JudgeReply, Outcome, Persona, Turn};

@@ -9,7 +9,7 @@ use super::{Parts, TurnPayload};
 use crate::domain::calibration::SpoiledScore;
 use crate::domain::{
     Acceptance, Answer, Catalogue, ChunkIndex, Fingerprint, Found, Judgement, Outcome, Page, Persona, RejectedAnswer,
-    Round, SearchHit, SourceIndex, ToolEvent, Turn, Used, Wave,
+    Round, SearchHit, SourceIndex, ToolEvent, Turn, Used, Vote, Wave,
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -96,6 +96,8 @@ pub struct JudgementState<'a> {
     pub(crate) reasoning: Option<Text<'a>>,
     #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
     pub(crate) calibration: Cow<'a, [SpoiledScore]>,
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub(crate) votes: Cow<'a, [Vote]>,
 }
 
 impl<'a> ConversationState<'a> {
@@ -191,9 +193,10 @@ pub(crate) fn told(id: &str, rendered: &str) -> Option<Persona> {
 }
 
 impl<'a> JudgementState<'a> {
-    fn of(Judgement { acceptance, calls, reasoning, calibration, .. }: &'a Judgement) -> Self {
+    fn of(Judgement { acceptance, calls, reasoning, calibration, votes, .. }: &'a Judgement) -> Self {
         let reasoning = reasoning.as_deref().map(Text::from);
-        Self { acceptance: *acceptance, calls: *calls, reasoning, calibration: Cow::Borrowed(calibration) }
+        let (calibration, votes) = (Cow::Borrowed(calibration.as_slice()), Cow::Borrowed(votes.as_slice()));
+        Self { acceptance: *acceptance, calls: *calls, reasoning, calibration, votes }
     }
 }
 

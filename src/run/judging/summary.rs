@@ -3,12 +3,13 @@
 use super::super::bill::Bill;
 use super::super::layout::{row, size};
 use super::super::signals::Signal;
-use crate::domain::{Acceptance, Calibration, Conversation, Judgement};
+use crate::domain::{Acceptance, Agreement, Calibration, Conversation, Judgement};
 use crate::files::WrittenFile;
 use crate::llm::Reading;
 use crate::stages::Granularity;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The verdicts that a pass is about: on turns, or on whole conversations.
@@ -22,6 +23,8 @@ pub struct Verdicts {
     pub scores: u64,
     /// Turns, or conversations, without a verdict.
     pub missing: u64,
+    /// How far the judges of a jury agree.
+    pub agreement: Agreement,
 }
 
 impl Verdicts {
@@ -32,11 +35,14 @@ impl Verdicts {
             Granularity::Turn => conversation.turns.iter().map(|turn| turn.judgement.as_ref()).collect(),
         };
         let made = || all.iter().flatten();
+        let mut agreement = Agreement::default();
+        made().for_each(|verdict| agreement.count(verdict));
         Self {
             made: made().count() as u64,
             accepted: made().filter(|verdict| verdict.acceptance == Acceptance::Accepted).count() as u64,
             scores: made().map(|verdict| u64::from(verdict.reply.score)).sum(),
             missing: all.iter().filter(|verdict| verdict.is_none()).count() as u64,
+            agreement,
         }
     }
 
@@ -46,6 +52,7 @@ impl Verdicts {
         self.accepted += more.accepted;
         self.scores += more.scores;
         self.missing += more.missing;
+        self.agreement.add(more.agreement);
     }
 
     /// The mean of the scores; none without a verdict.
@@ -82,6 +89,8 @@ pub struct PassSummary {
     pub failed: (usize, String),
     /// Whether turns are judged or conversations.
     pub granularity: Granularity,
+    /// The names of the judges' models.
+    pub judges: Vec<Arc<str>>,
     /// The verdicts on those that were judged.
     pub verdicts: Verdicts,
     /// What the judge made of spoiled answers, where it was shown some.
@@ -100,7 +109,7 @@ pub struct PassSummary {
 
 impl PassSummary {
     /// Of a pass over so many conversations that has just begun.
-    pub fn new(id: &str, due: usize, granularity: Granularity) -> Self {
+    pub fn new(id: &str, due: usize, granularity: Granularity, judges: Vec<Arc<str>>) -> Self {
         Self {
             id: id.to_owned(),
             end: PassEnd::Complete,
@@ -108,6 +117,7 @@ impl PassSummary {
             judged: 0,
             failed: (0, String::new()),
             granularity,
+            judges,
             verdicts: Verdicts::default(),
             calibration: None,
             fault: None,
@@ -157,6 +167,9 @@ impl fmt::Display for PassSummary {
         };
         let judged = format!("{judged}, {missing} {of} not judged");
         row(f, "judge", &judged)?;
+        if let Some(told) = self.verdicts.agreement.told(&self.judges) {
+            row(f, "jury", &told)?;
+        }
         if let Some(calibration) = self.calibration {
             let none = || "no first turn has a verdict, so no answer was spoiled".to_owned();
             row(f, "judge's check", &calibration.told().unwrap_or_else(none))?;

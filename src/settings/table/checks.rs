@@ -1,7 +1,7 @@
 //! The keys of checks that need no model.
 
 use super::{COUNT, Key, Limit, OneOf, SHARE, Setting, Texts, optional, word_of};
-use crate::domain::Agent;
+use crate::domain::{Agent, Jury};
 use crate::settings::choices::{OnFail, OnLowAuc};
 use crate::settings::{Settings, checks};
 
@@ -22,6 +22,7 @@ keys! {
     CALIBRATE: u32 = fixed("judge.calibrate", calibrated), limit(COUNT);
     MIN_AUC: f64 = free("judge.min_auc"), limit(SHARE);
     ON_LOW_AUC: OneOf<OnLowAuc> = free("judge.on_low_auc");
+    JURY: OneOf<Jury> = fixed("judge.jury", jury);
 }
 
 /// Nothing where it is as by default: earlier releases did not calibrate.
@@ -29,6 +30,12 @@ fn calibrated(settings: &Settings) -> String {
     const DEFAULT: u32 = 8;
     let is_gate = settings.judge.is_gate() && settings.agents.get(Agent::Judge).is_some();
     optional(Some(settings.judge.calibrate).filter(|count| is_gate && *count != DEFAULT))
+}
+
+/// Nothing where there is no jury: earlier releases had none.
+fn jury(settings: &Settings) -> String {
+    let is_jury = settings.agents.all(Agent::Judge).len() > 1;
+    optional(Some(settings.judge.jury.as_str()).filter(|_| is_jury))
 }
 
 /// Nothing where no label is rejected: earlier releases had no checks.

@@ -51,6 +51,7 @@ judge.accept.repairs =
 judge.accept.require = question_ok, answer_ok
 judge.calibrate =
 judge.granularity = turn
+judge.jury =
 judge.mode = online
 judge.reasons = a, b
 llm.agents.assistant.extra = xxh3:dc7048f8f8747f561349cde127705c16

@@ -1,6 +1,6 @@
 //! The judge is judged: it scores answers with faults put in, beside the answers as they were given.
 
-use super::super::{exchange::Usable, numbers, spoil};
+use super::super::{numbers, spoil};
 use super::{Judge, current};
 use crate::domain::calibration::{Spoil, SpoiledScore};
 use crate::domain::{Answer, ChunkIndex, Conversation, Failure, Judgement, Language};
@@ -42,9 +42,9 @@ impl Judge {
             let Some(message) = spoil::spoiled(spoil, said, &other, code) else { continue };
             let Some(task) = self.turn(&self.with_answer(conversation, message)) else { continue };
             match self.verdict(conversation, task, round).await {
-                Ok(Usable { value, calls, .. }) => {
+                Ok(Judgement { reply, calls, .. }) => {
                     judgement.calls += calls;
-                    judgement.calibration.push(SpoiledScore { spoil, score: value.score });
+                    judgement.calibration.push(SpoiledScore { spoil, score: reply.score });
                 }
                 Err(Failure::Reply { .. } | Failure::Refused { .. } | Failure::Filtered { .. }) => {}
                 Err(failure) => return Err(failure),
