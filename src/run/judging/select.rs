@@ -6,9 +6,10 @@ use crate::domain::{Agent, Catalogue, LanguageIndex, Slot};
 use crate::files::Folder;
 use crate::output::{FORMAT_VERSION, PastRun, SettledRun};
 use crate::plan::{personas::Pool, sampled};
+use crate::providers::AgentOptions;
 use crate::settings::paths::{FILES, SEED, WRITERS};
 use crate::settings::sources::{ENDPOINT_MODELS, FORMAT, KNOWLEDGE, PERSONAS, PROMPTS};
-use crate::settings::{Settings, digest};
+use crate::settings::{NEXT_JUDGE, Settings, digest};
 use crate::stages::{Judge, Prompts};
 use crate::store::{Reuse, Run};
 use rayon::prelude::*;
@@ -188,9 +189,12 @@ pub fn manifest(
     let mut manifest: BTreeMap<String, String> =
         settings.fixed().filter(|(key, _)| is_asked(key)).map(|(key, value)| (key.to_owned(), value)).collect();
     let mut tell = |key: &str, value: String| _ = manifest.insert(key.to_owned(), value);
-    let endpoints = settings.agents.get(Agent::Judge).map(|judge| judge.endpoints.as_slice()).unwrap_or_default();
-    let models: BTreeSet<&str> = endpoints.iter().map(|endpoint| endpoint.model.as_str()).collect();
-    tell(&format!("llm.agents.judge, {ENDPOINT_MODELS}"), Vec::from_iter(models).join(", "));
+    let models_of = |judge: &AgentOptions| {
+        let models: BTreeSet<&str> = judge.endpoints.iter().map(|endpoint| endpoint.model.as_str()).collect();
+        Vec::from_iter(models).join(", ")
+    };
+    let each: Vec<String> = settings.agents.all(Agent::Judge).iter().map(models_of).collect();
+    tell(&format!("llm.agents.judge, {ENDPOINT_MODELS}"), each.join(NEXT_JUDGE));
     for (name, source) in prompts.sources().iter().filter(|(name, _)| name.starts_with("judge_")) {
         tell(&format!("{PROMPTS}{name}"), digest(source.as_bytes()));
     }
