@@ -198,10 +198,17 @@ impl Given<'_> {
             (None, reason) => PassEnd::Halted(reason.unwrap_or("the pass was stopped").to_owned()),
         };
         if summary.end == PassEnd::Complete {
-            let is_all = summary.failed.0 == 0 && summary.verdicts.missing == 0;
-            let state = if is_all { State::Completed } else { State::Short };
+            let state = match (summary.failed.0, summary.verdicts.missing) {
+                (0, 0) => State::Completed,
+                (0, _) => State::Short,
+                // What has no verdict is for another pass; else this one goes on with what failed.
+                _ if self.options.only_unjudged => State::Short,
+                _ => State::Interrupted,
+            };
             summary.files = rejudged.finish(&self.told(), (id.to_owned(), state), stamp)?;
-            self.drop_replies(id, &runs, stamp)?;
+            if state.is_over() {
+                self.drop_replies(id, &runs, stamp)?;
+            }
         } else {
             store.set_state(id, State::Interrupted, &stamp.utc_z())?;
         }

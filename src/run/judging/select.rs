@@ -200,14 +200,19 @@ pub fn manifest(
     }
     let of_runs = runs.iter().map(|(run, settled)| format!("{} ({})", run.id, settled.len()));
     tell(RUNS, of_runs.collect::<Vec<_>>().join(", "));
+    let which = || {
+        let ids: Vec<_> = due.iter().map(|(number, slot)| runs[*number].0.conversation_id(*slot)).collect();
+        digest(ids.join(" ").as_bytes())
+    };
     if options.only_unjudged {
-        let which: Vec<_> = due.iter().map(|(number, slot)| runs[*number].0.conversation_id(*slot)).collect();
-        tell(ONLY_UNJUDGED, digest(which.join(" ").as_bytes()));
+        tell(ONLY_UNJUDGED, which());
     }
-    for (name, count) in [(SAMPLE, options.sample), (CALIBRATE, options.calibrate)] {
-        if let Some(count) = count {
-            tell(name, count.to_string());
-        }
+    if let Some(count) = options.sample {
+        // Which ones they are follows from the seed.
+        tell(SAMPLE, format!("{count}, {}", which()));
+    }
+    if let Some(count) = options.calibrate {
+        tell(CALIBRATE, count.to_string());
     }
     manifest
 }

@@ -136,8 +136,8 @@ impl PassSummary {
             }
             (PassEnd::Refused(fault), _) => Some(format!("{fault} (judge.on_low_auc: refuse); no file has changed")),
             (PassEnd::Complete, (failed @ 1.., why)) => Some(format!(
-                "{failed} of {} conversations are as they were, for the judge could not be asked ({why}); judge them by \
-                 --only-unjudged",
+                "{failed} of {} conversations are as they were, for the judge could not be asked ({why}); the same command \
+                 judges them",
                 self.due
             )),
             _ => None,
