@@ -45,14 +45,14 @@ impl Cancellable for Due {
 pub type Judging<O> = Arc<dyn Fn(Arc<Due>) -> Pin<Box<dyn Future<Output = Result<O, Failure>> + Send>> + Send + Sync>;
 
 /// Builds the graph on one of so many workers: its share of the conversations is judged, so many at a time, and handed over in the
-/// order of landing, each with the number of its run.
+/// order of landing, each with the number of its run and its slot.
 pub fn judge<O: ExchangeData + Clone>(
     scope: Scope<'_, u64>,
     due: Arc<[(usize, Slot)]>,
     (at_a_time, threads): (usize, usize),
     judging: Judging<O>,
     executor: &Executor,
-    mut write: impl FnMut(usize, Result<O, Failure>) + 'static,
+    mut write: impl FnMut((usize, Slot), Result<O, Failure>) + 'static,
 ) {
     let (landed_loop, landed) = scope.feedback(1);
     let own = (scope.index()..due.len()).step_by(scope.peers());
@@ -60,8 +60,8 @@ pub fn judge<O: ExchangeData + Clone>(
 
     let conversations = feed(landed, own, at_a_time, executor.stop().clone());
     let judged = call("judge", conversations, executor, move |due| judging(due));
-    let judged = judged.map(|(due, judged)| (due.run, judged));
-    record(judged.clone(), threads, |judged| judged, move |_, (run, judged)| write(run, judged));
+    let judged = judged.map(|(due, judged)| ((due.run, due.slot), judged));
+    record(judged.clone(), threads, |judged| judged, move |_, (place, judged)| write(place, judged));
 
     judged.map(|_| ()).connect_loop(landed_loop);
 }

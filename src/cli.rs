@@ -233,6 +233,10 @@ pub struct JudgeArgs {
     /// Judges so many conversations, drawn by the seed and evenly over the languages; the others stay as they are.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub sample: Option<u32>,
+    /// Has the judge score spoiled answers too, in the first turn of so many conversations of each language, the first ones that it
+    /// judges, and tells how well it knows them from the answers as they are.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub calibrate: Option<u32>,
     /// Judges the conversations of this run alone, instead of those of all runs of the folder.
     #[arg(long = "run", value_name = "RUN_ID")]
     pub run_id: Option<String>,

@@ -182,8 +182,9 @@ fn merge(args: &MergeArgs) -> Result<ExitCode, String> {
 /// Judges the conversations of an output folder.
 fn judge(args: &JudgeArgs) -> Result<ExitCode, String> {
     let settings = settings(&Flags { judging: true, ..args.run.flags(None, None) })?;
-    let JudgeArgs { only_unjudged, sample, run_id, time_limit, run } = args;
-    let options = PassOptions { only_unjudged: *only_unjudged, sample: *sample, run: run_id.clone() };
+    let JudgeArgs { only_unjudged, sample, calibrate, run_id, time_limit, run } = args;
+    let (sample, calibrate) = (*sample, *calibrate);
+    let options = PassOptions { only_unjudged: *only_unjudged, sample, run: run_id.clone(), calibrate };
     let workers = usize::from(run.workers);
     let work = |host: &Host| dlgforge::run::judge(&settings, &options, workers, host);
     let summary = match hosted(&settings, *time_limit, work)? {

@@ -1,7 +1,7 @@
 //! `dlgforge judge`: conversations that are there are judged, under any settings, whatever stops it.
 
 use crate::support::endpoint::dialogue::{Latency, reply};
-use crate::support::endpoint::{Behaviour, Endpoint};
+use crate::support::endpoint::{Behaviour, Endpoint, Reply};
 use crate::support::{Project, Ran, builtin, edited, expect_same, files, remote, turn};
 use serde_json::{Value, json};
 use std::process::Stdio;
@@ -109,6 +109,10 @@ fn a_sample_is_judged_and_the_rest_stays_as_it_is() {
         }
     }
     assert_eq!(scores(&project).iter().filter(|score| score.is_u64()).count(), 8);
+    let again = self::judged(&project, &["--sample", "4"]).succeeded();
+    assert!(again.stdout.contains("nothing to do"), "{}", again.stdout);
+    let others = self::judged(&project, &["--sample", "4", "--set", "run.seed=6"]).succeeded();
+    assert!(others.stdout.contains("pass judge/2 complete"), "another seed draws others: {}", others.stdout);
     Ran::of(project.stamped(&["--resume"])).succeeded();
 }
 
@@ -177,6 +181,35 @@ fn what_the_judge_makes_no_verdict_of_is_left_out_and_asked_for_again() {
 }
 
 #[test]
+fn what_the_judge_could_not_be_asked_about_is_judged_by_the_same_command() {
+    let open = Arc::new(AtomicBool::new(false));
+    let is_open = open.clone();
+    let behaviour = Behaviour::new(move |request, _| {
+        let is_refused = request["model"] == "strict" && request.to_string().contains("Language: French");
+        if is_refused && !is_open.load(Ordering::SeqCst) && turn(request) == 2 {
+            return Reply::error(400, "not now");
+        }
+        reply(request, Latency::NONE)
+    });
+    let endpoint = Endpoint::start(behaviour);
+    let project = made(&remote(&endpoint.base_url(), RUN, "store: {keep_calls: false}"), &[]);
+    let (before, first) = (project.outputs(), scores(&project));
+    let strict = ["--set", "llm.agents.judge.model=strict"];
+    judged(&project, &strict)
+        .failed_as("judge", &["6 of 12 conversations are as they were", "the same command judges"]);
+    for (name, content) in before.iter().filter(|(name, _)| name.starts_with("conversations/r-fr-")) {
+        assert!(*content == project.outputs()[name], "{name} is as it was");
+    }
+    assert_ne!(scores(&project), first, "the others have the verdicts of another judge");
+    open.store(true, Ordering::SeqCst);
+    let asked = endpoint.requests();
+    let ran = judged(&project, &strict).succeeded();
+    assert!(ran.stdout.contains("pass judge/1 complete") && ran.stdout.contains("12 of 12 judged"), "{}", ran.stdout);
+    assert_eq!(endpoint.requests() - asked, 6, "the second turns of six");
+    assert!(judged(&project, &strict).succeeded().stdout.contains("nothing to do"));
+}
+
+#[test]
 fn a_pass_that_can_t_ask_changes_nothing_and_one_that_is_stopped_goes_on() {
     let endpoint = Endpoint::start(Behaviour::dialogue(Latency::NONE));
     let project = made(&offline(&remote(&endpoint.base_url(), RUN, "")), &[]);
@@ -193,7 +226,10 @@ fn a_pass_that_can_t_ask_changes_nothing_and_one_that_is_stopped_goes_on() {
 #[test]
 fn what_can_t_be_judged_is_told_with_what_to_do() {
     let project = Project::with(&builtin(RUN, ""));
-    judged(&project, &[]).failed_as("judge", &["has no runs"]);
+    judged(&project, &[]).failed_as("judge", &["has no runs\n"]);
+    project.write("outputs/conversations/other.json", b"{}");
+    judged(&project, &[]).failed_as("judge", &["has no runs, but conversations: those that another program"]);
+    std::fs::remove_dir_all(project.path("outputs")).expect("a folder");
     Ran::of(project.stamped(&[])).succeeded();
     judged(&project, &["--set", "judge.enabled=false"]).failed_as("judge", &["`judge.enabled` is `false`"]);
     judged(&project, &["--run", "q"]).failed_as("judge", &["find run \"q\": the store has only r"]);

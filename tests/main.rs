@@ -2,6 +2,7 @@
 
 mod bodies;
 mod budget;
+mod calibration;
 mod candidates;
 mod checks;
 mod cluster;

@@ -48,7 +48,9 @@ impl Turns {
         let judgements = conversation.turns.iter().filter_map(|turn| turn.judgement.as_ref());
         let judgements = judgements.chain(&conversation.judgement).filter(|_| is_accepted);
         let (mut calibration, mut agreement) = (Calibration::default(), Agreement::default());
-        for turn in &conversation.turns {
+        let replaced =
+            conversation.turns.iter().flat_map(|turn| &turn.regenerated).chain(&conversation.round.regenerated);
+        for turn in replaced.chain(&conversation.turns) {
             let rejected = turn.rejected.iter().filter_map(|one| one.judgement.as_ref());
             for judgement in rejected.chain(&turn.judgement) {
                 calibration.count(judgement);
@@ -100,5 +102,34 @@ impl Turns {
         self.abstentions += more.abstentions;
         self.calibration.add(more.calibration);
         self.agreement.add(more.agreement);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::calibration::{Spoil, SpoiledScore};
+    use super::super::fixtures::{answer, conversation, judgement, question, turn, used};
+    use super::super::{Judgement, RejectedAnswer, Slot};
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn every_verdict_that_spoiled_answers_stand_beside_counts() {
+        let verdict = |score| {
+            let calibration = vec![SpoiledScore { spoil: Spoil::Echo, score: 1 }];
+            Some(Judgement { calibration, ..judgement(score) })
+        };
+        let scored = |score| {
+            let question = question("Why?", used("Why?"));
+            Turn { judgement: verdict(score), ..turn(1, question, answer("So.")) }
+        };
+        let rejected = RejectedAnswer { answer: answer("No."), judgement: verdict(2) };
+        let replaced = vec![Arc::new(scored(3))];
+        let mut made = conversation(Slot::default(), 2);
+        made.turns = vec![Arc::new(Turn { rejected: vec![rejected], regenerated: replaced, ..scored(8) })];
+        made.round.regenerated = vec![Arc::new(scored(4))];
+        let counted = Turns::of(&made).calibration;
+        assert_eq!(counted.answers(), (4, 4));
+        assert_eq!([2, 3, 4, 8].map(|score| counted.unspoiled[score]), [1; 4], "not only of those that were kept");
     }
 }

@@ -21,7 +21,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Its name in `saving.files`, and the folder of documents in the output folder.
-pub(super) const NAME: &str = "conversations";
+pub const NAME: &str = "conversations";
 
 /// Where the document of a conversation lies in the folder.
 pub(super) fn inside(id: &str, slot: Slot) -> String {

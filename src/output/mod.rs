@@ -41,7 +41,7 @@ mod synthetic_qa;
 mod tools;
 mod turns;
 
-pub use conversations::ConversationDocument;
+pub use conversations::{ConversationDocument, NAME as CONVERSATIONS};
 pub use conversations_index::IndexRow;
 pub use conversations_sharegpt::ShareGpt;
 pub use error::OutputError;

@@ -159,7 +159,12 @@ pub fn execute(
 }
 
 /// The journal of a run, which stops it when it fails.
-pub fn journal(store: Arc<dyn Replies>, run_id: &Arc<str>, reuse: Option<Reuse>, stop: Stop) -> Journal {
+pub fn journal(
+    store: Arc<dyn Replies>,
+    run_id: &Arc<str>,
+    reuse: impl IntoIterator<Item = Reuse>,
+    stop: Stop,
+) -> Journal {
     Journal::start(store, run_id.clone(), reuse, move |failure| {
         tracing::error!(target: "dlgforge.pipeline", "[journal] failed to {failure}; stopping the run");
         stop.now();

@@ -1,5 +1,6 @@
 //! Whether the judge of a run can be relied on: it must tell answers from spoiled ones.
 
+use crate::domain::Calibration;
 use crate::llm::Halt;
 use crate::operators::Tally;
 use crate::settings::Settings;
@@ -39,13 +40,17 @@ impl JudgeCheck {
     }
 }
 
-/// What is wrong with the judge, where it tells answers from spoiled ones worse than it must.
+/// What is wrong with the judge of a run, where it tells answers from spoiled ones worse than it must.
 pub fn fault(tally: &Tally, least: LeastAuc) -> Option<String> {
-    let calibration = &tally.turns.calibration;
+    let told = low(&tally.turns.calibration, least)?;
+    Some(format!("judge.accept drops conversations by a judge that {told}, or let checks.reject decide"))
+}
+
+/// What a judge does not do that tells answers from spoiled ones worse than it must, and what to do.
+pub fn low(calibration: &Calibration, least: LeastAuc) -> Option<String> {
     let told = calibration.told().filter(|_| calibration.auc().is_some_and(|auc| auc < least.min))?;
     Some(format!(
-        "judge.accept drops conversations by a judge that does not tell good answers from spoiled ones: {told}; at least {} \
-         is wanted (judge.min_auc): take a better judge, or let checks.reject decide",
+        "does not tell good answers from spoiled ones: {told}; at least {} is wanted (judge.min_auc): take a better judge",
         least.min
     ))
 }

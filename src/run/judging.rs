@@ -4,6 +4,7 @@
 //! folder changes before all replies are in; then the documents, the tables, the Parquet files and the run states are made
 //! beside the old ones, and take their places together.
 
+mod check;
 mod select;
 mod summary;
 
@@ -24,16 +25,17 @@ use crate::operators::{Executor, Stop};
 use crate::output::{self, OutputError, Rejudged, Rendered, SettledRun};
 use crate::providers::Shared;
 use crate::settings::Settings;
-use crate::stages::{Accept, Judge, JudgeOptions, Prompts};
+use crate::stages::{Accept, Granularity, Judge, JudgeOptions, Prompts, Rejudging};
 use crate::store::{Admission, Run, Settled, State};
+use check::Check;
 use select::Pass;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 use timely::worker::Worker;
 use timely::{CommunicationConfig, Config, WorkerConfig};
 
-/// Which conversations are judged.
+/// Which conversations are judged, and whether the judge is.
 #[derive(Debug, Clone, Default)]
 pub struct PassOptions {
     /// Only what has no verdict.
@@ -42,6 +44,8 @@ pub struct PassOptions {
     pub sample: Option<u32>,
     /// Those of this run.
     pub run: Option<String>,
+    /// So many conversations of each language, the first ones, in whose first turn the judge scores spoiled answers too.
+    pub calibrate: Option<u32>,
 }
 
 /// What came of it.
@@ -61,8 +65,16 @@ pub enum Passed {
 pub fn judge(settings: &Settings, options: &PassOptions, workers: usize, host: &Host) -> Result<Passed, RunError> {
     let settings = &*serving::attached(settings)?;
     let outputs = settings.output.folder.as_path();
+    if options.calibrate.is_some() && settings.judge.granularity == Granularity::Conversation {
+        let text =
+            "--calibrate spoils the answers of turns, and `judge.granularity` is `conversation`: set it to `turn`";
+        return Err(RunError::Unjudgeable(text.to_owned()));
+    }
     if Folder::look(outputs, &settings.store.backend)?.is_none() {
-        return Err(RunError::Unjudgeable(format!("{} has no runs", outputs.display())));
+        let (shown, others) = (outputs.display(), outputs.join(output::CONVERSATIONS).is_dir());
+        let of_others = ", but conversations: those that another program has made can't be read back";
+        let more = if others { of_others } else { "" };
+        return Err(RunError::Unjudgeable(format!("{shown} has no runs{more}")));
     }
     let (shared, stamp) = (shared(settings, &host.listeners)?, stamp()?);
     let prompts = Arc::new(Prompts::load(&settings.prompts)?);
@@ -82,6 +94,7 @@ pub fn judge(settings: &Settings, options: &PassOptions, workers: usize, host: &
     if due.is_empty() {
         return Ok(Passed::Nothing("every conversation has its verdicts: nothing to do".to_owned()));
     }
+    let calibrated = select::calibrated(&runs, options, &due)?;
     let manifest = select::manifest(settings, &prompts, options, (&runs, &due));
     let id = match Pass::of(&folder, &manifest) {
         Pass::Over(pass) => {
@@ -104,7 +117,9 @@ pub fn judge(settings: &Settings, options: &PassOptions, workers: usize, host: &
     };
     let _servers = serving::started(settings, &host.listeners)?;
     let given = Given { settings, options, shared: &shared, host, models, prompts, catalogue, folder: &folder };
-    given.pass(&id, runs, due, workers, stamp).map(|summary| Passed::Made(Box::new(summary)))
+    let (calibrating, others): (Vec<_>, Vec<_>) = due.into_iter().partition(|one| calibrated.contains(one));
+    let due = [calibrating, others].concat();
+    given.pass(&id, runs, (due, calibrated), workers, stamp).map(|summary| Passed::Made(Box::new(summary)))
 }
 
 /// What a pass works with.
@@ -139,7 +154,7 @@ impl Given<'_> {
         &self,
         id: &str,
         runs: Vec<SettledRun>,
-        due: Vec<(usize, Slot)>,
+        (due, calibrated): (Vec<(usize, Slot)>, BTreeSet<(usize, Slot)>),
         workers: usize,
         stamp: output::Stamp,
     ) -> Result<PassSummary, RunError> {
@@ -152,7 +167,8 @@ impl Given<'_> {
         let signalled = (host.obey)(stop.clone());
         let (halted, handle) = (stop.clone(), runtime.handle().clone());
         shared.halt.tell(move || signals::land(&handle, halted.clone()));
-        let journal = Arc::new(journal(store.clone(), &Arc::from(id), None, stop.clone()));
+        let reused = select::reused(folder, &runs, self.options, id);
+        let journal = Arc::new(journal(store.clone(), &Arc::from(id), reused, stop.clone()));
         let executor = Executor::new(runtime.handle().clone(), settings.concurrency as usize, stop.clone());
         let behind = |model: &Arc<dyn Model>| -> Arc<dyn Model> {
             Arc::new(Journalled::new(model.clone(), Agent::Judge, journal.clone(), shared.meter.clone()))
@@ -161,9 +177,11 @@ impl Given<'_> {
         host.listeners.tell(&Event::Started { total: total as u64, meter: &shared.meter });
 
         let mut rejudged = Rejudged::begin(folder, &settings.output, &runs)?;
-        let landed = on_workers(workers, due.into(), self.judging(judge, runs.clone()), &executor)?;
+        let mut check = Check::new(calibrated.clone(), settings.judge.least);
+        let landed = on_workers(workers, due.into(), self.judging(judge, runs.clone(), calibrated), &executor)?;
         let mut summary = PassSummary::new(id, total, settings.judge.granularity, self.names());
-        let (reached, failure) = self.gather(landed, &mut rejudged, &mut summary, &stop)?;
+        let (reached, failure) = self.gather(landed, (&mut rejudged, &mut check), &mut summary, &stop)?;
+        summary.calibration = self.options.calibrate.map(|_| check.calibration);
         let kept = journal.end();
         runtime.shutdown_background();
         tracing::info!(target: "dlgforge.llm", "[journal] {kept}; {} replies found", shared.meter.read().recalled);
@@ -172,16 +190,25 @@ impl Given<'_> {
             store.set_state(id, State::Interrupted, &stamp.utc_z())?;
             return Err(RunError::Stopped { cause: Box::new(cause), again: "the same command goes on".to_owned() });
         }
+        let refused = summary.fault.take_if(|_| settings.judge.least.refuse);
         summary.end = match (signalled.get(), shared.halt.reason()) {
+            _ if let Some(fault) = refused => PassEnd::Refused(fault),
             _ if reached == total => PassEnd::Complete,
             (Some(signal), _) => PassEnd::Interrupted(*signal),
             (None, reason) => PassEnd::Halted(reason.unwrap_or("the pass was stopped").to_owned()),
         };
         if summary.end == PassEnd::Complete {
-            let is_all = summary.failed.0 == 0 && summary.verdicts.missing == 0;
-            let state = if is_all { State::Completed } else { State::Short };
+            let state = match (summary.failed.0, summary.verdicts.missing) {
+                (0, 0) => State::Completed,
+                (0, _) => State::Short,
+                // What has no verdict is for another pass; else this one goes on with what failed.
+                _ if self.options.only_unjudged => State::Short,
+                _ => State::Interrupted,
+            };
             summary.files = rejudged.finish(&self.told(), (id.to_owned(), state), stamp)?;
-            self.drop_replies(id, &runs, stamp)?;
+            if state.is_over() {
+                self.drop_replies(id, &runs, stamp)?;
+            }
         } else {
             store.set_state(id, State::Interrupted, &stamp.utc_z())?;
         }
@@ -197,12 +224,20 @@ impl Given<'_> {
     fn gather(
         &self,
         landed: Landed,
-        rejudged: &mut Rejudged<'_>,
+        (rejudged, check): (&mut Rejudged<'_>, &mut Check),
         summary: &mut PassSummary,
         stop: &Stop,
     ) -> Result<(usize, Option<OutputError>), RunError> {
         let (mut reached, mut failure) = (0, None);
-        for (run, outcome) in landed.outcomes {
+        for ((run, slot), outcome) in landed.outcomes {
+            let turns =
+                outcome.as_ref().ok().and_then(|judged| judged.as_ref()).map(|(rendered, _)| &rendered.about.turns);
+            if outcome != Err(Failure::Stopped)
+                && let Some(fault) = check.take((run, slot), turns)
+            {
+                self.warn(&fault);
+                summary.fault = Some(fault);
+            }
             match outcome {
                 Ok(judged) => {
                     summary.judged += 1;
@@ -224,6 +259,15 @@ impl Given<'_> {
         Ok((reached, failure))
     }
 
+    /// Tells that the judge is not good enough, and stops the pass where that is refused.
+    fn warn(&self, fault: &str) {
+        if self.settings.judge.least.refuse {
+            _ = self.shared.halt.halt(format!("{fault} (judge.on_low_auc: refuse)"));
+        } else {
+            tracing::warn!(target: "dlgforge.judge", "[judge] {fault}");
+        }
+    }
+
     /// The names of the judges' models.
     fn names(&self) -> Vec<Arc<str>> {
         self.models.iter().map(|model| model.name().clone()).collect()
@@ -236,21 +280,23 @@ impl Given<'_> {
     }
 
     /// What is done with each conversation: it is read, judged and rendered. What can't be read stops the pass.
-    fn judging(&self, judge: Judge, runs: Arc<[SettledRun]>) -> Judging<Outcome> {
+    fn judging(&self, judge: Judge, runs: Arc<[SettledRun]>, calibrated: BTreeSet<(usize, Slot)>) -> Judging<Outcome> {
         let (told, halt, only_unjudged) = (self.told(), self.shared.halt.clone(), self.options.only_unjudged);
         let granularity = self.settings.judge.granularity;
-        let given = Arc::new((judge, runs, told, halt));
+        let given = Arc::new((judge, runs, told, halt, calibrated));
         Arc::new(move |due: Arc<Due>| {
             let given = given.clone();
             Box::pin(async move {
-                let (judge, runs, told, halt) = &*given;
+                let (judge, runs, told, halt, calibrated) = &*given;
                 let unread = |error: OutputError| {
                     _ = halt.halt(error.to_string());
                     Failure::Stopped
                 };
                 let run = &runs[due.run].0;
                 let (document, conversation) = run.read(due.slot).map_err(unread)?;
-                let Some(judged) = judge.rejudge(&conversation, only_unjudged).await? else { return Ok(None) };
+                let calibrates = calibrated.contains(&(due.run, due.slot));
+                let what = Rejudging { only_unjudged, calibrates };
+                let Some(judged) = judge.rejudge(&conversation, what).await? else { return Ok(None) };
                 let rendered = run.render(&document, &judged, Some(told)).map_err(unread)?;
                 Ok(Some((rendered, Verdicts::of(&judged, granularity))))
             })
@@ -272,7 +318,7 @@ impl Given<'_> {
 
 /// What comes from the workers.
 struct Landed {
-    outcomes: mpsc::Receiver<(usize, Result<Outcome, Failure>)>,
+    outcomes: mpsc::Receiver<((usize, Slot), Result<Outcome, Failure>)>,
     guards: timely::communication::WorkerGuards<()>,
 }
 
@@ -291,7 +337,7 @@ fn on_workers(
     let executor = executor.clone();
     let build = move |worker: &mut Worker| {
         let (due, judging, landing) = (due.clone(), judging.clone(), landing.clone());
-        let write = move |run, outcome| _ = landing.send((run, outcome));
+        let write = move |place, outcome| _ = landing.send((place, outcome));
         let sizes = (executor.permits(), workers);
         worker.dataflow(|scope| graph(scope, due, sizes, judging, &executor, write));
     };
@@ -308,4 +354,7 @@ fn log(summary: &PassSummary) {
         "[judge] pass={id} conversations={due} judged={judged} failed={failed} verdicts={made} avg_score={mean} \
          accepted={accepted} unjudged={missing} cost={}", bill.cost()
     );
+    if let Some(told) = summary.calibration.and_then(|calibration| calibration.told()) {
+        tracing::info!(target: "dlgforge.judge", "[judge] pass={id} {told}");
+    }
 }

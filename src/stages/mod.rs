@@ -35,6 +35,7 @@ pub use checks::Checks;
 pub use judge::Judge;
 pub use labels::CheckOptions;
 pub use prompts::{PromptError, Prompts};
+pub use rejudge::Rejudging;
 pub use review::Review;
 
 use crate::domain::task::RetrievalMode;

@@ -20,7 +20,7 @@ const GROUP: usize = 1024;
 pub struct Journal {
     store: Arc<dyn Replies>,
     run: Arc<str>,
-    reuse: Option<Reuse>,
+    reuse: Vec<Reuse>,
     /// Read at the first look.
     places: Mutex<Option<Places>>,
     inbox: mpsc::Sender<Message>,
@@ -74,11 +74,11 @@ struct Waiting {
 }
 
 impl Journal {
-    /// The journal of a run. Its first failure is told to `broken`; nothing is kept after it.
+    /// The journal of a run, with the replies of those that serve too. Its first failure is told to `broken`; nothing is kept after it.
     pub fn start(
         store: Arc<dyn Replies>,
         run: Arc<str>,
-        reuse: Option<Reuse>,
+        reuse: impl IntoIterator<Item = Reuse>,
         broken: impl Fn(&StoreError) + Send + Sync + 'static,
     ) -> Self {
         let (inbox, messages) = mpsc::channel();
@@ -87,6 +87,7 @@ impl Journal {
             Writer { store: store.clone(), run: run.clone(), failure: failure.clone(), delays: Delays::default() };
         let thread = std::thread::spawn(move || writer.write(&messages));
         let (thread, places) = (Mutex::new(Some(thread)), Mutex::default());
+        let reuse = reuse.into_iter().collect();
         Self { store, run, reuse, places, inbox, thread, failure, ended: AtomicBool::new(false) }
     }
 
@@ -95,7 +96,7 @@ impl Journal {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         if places.is_none() {
             let mut slots = self.store.replied(&self.run)?;
-            if let Some(Reuse { run, languages }) = &self.reuse {
+            for Reuse { run, languages } in &self.reuse {
                 let here = |slot: Slot| {
                     let language = languages.iter().position(|there| *there == Some(slot.language))?;
                     Some(Slot { language: LanguageIndex(language as u16), ..slot })
@@ -121,7 +122,7 @@ impl Journal {
         if !may_have.map_err(|error| self.failure.of(error))? {
             return Ok(None);
         }
-        let found = recall(&*self.store, &self.run, self.reuse.as_ref(), place, digest);
+        let found = recall(&*self.store, &self.run, &self.reuse, place, digest);
         let unread = match found.map_err(|error| self.failure.of(error))? {
             Recalled::Nothing => return Ok(None),
             Recalled::Unreadable(cause) => cause,
@@ -196,14 +197,14 @@ pub enum Recalled {
     Found(Found),
 }
 
-/// The reply kept for this request at this place, by this run or the one whose replies serve too.
+/// The reply kept for this request at this place, by this run or the first of those whose replies serve too.
 ///
 /// # Errors
 /// When the store can't be read.
-pub fn recall(
+pub fn recall<'r>(
     store: &dyn Replies,
     run: &str,
-    reuse: Option<&Reuse>,
+    reuse: impl IntoIterator<Item = &'r Reuse>,
     place: &Place,
     digest: Digest,
 ) -> Result<Recalled, StoreError> {
@@ -214,10 +215,14 @@ pub fn recall(
     if let Some(packed) = store.recall(run, place, digest)? {
         return Ok(read(packed, false));
     }
-    let Some(Reuse { run, languages }) = reuse else { return Ok(Recalled::Nothing) };
-    let Some(Some(language)) = languages.get(usize::from(place.slot.language.0)) else { return Ok(Recalled::Nothing) };
-    let there = Place { slot: Slot { language: *language, ..place.slot }, ..*place };
-    Ok(store.recall(run, &there, digest)?.map_or(Recalled::Nothing, |packed| read(packed, true)))
+    for Reuse { run, languages } in reuse {
+        let Some(Some(language)) = languages.get(usize::from(place.slot.language.0)) else { continue };
+        let there = Place { slot: Slot { language: *language, ..place.slot }, ..*place };
+        if let Some(packed) = store.recall(run, &there, digest)? {
+            return Ok(read(packed, true));
+        }
+    }
+    Ok(Recalled::Nothing)
 }
 
 struct Writer {

@@ -111,9 +111,10 @@ fn reject(before: &ExplainedRejection, label: &str, f: &mut fmt::Formatter<'_>) 
 /// How many replies say something that another reply to a later request for the same word took the place of.
 fn asked_again(replies: &[ExplainedReply], turn: u16, stage: Stage) -> usize {
     let own = |reply: &&ExplainedReply| reply.turn_index == turn && reply.stage == stage && says(reply);
+    // Answers that the judge rejects have numbers of their own from 100 on, and so have verdicts on spoiled ones, 10 apart.
+    let apart = if stage == Stage::Judge { 10 } else { 100 };
     let later = |one: &ExplainedReply, other: &ExplainedReply| {
-        // Answers that the judge rejects have numbers of their own from 100 on.
-        other.attempt == one.attempt && other.round > one.round && other.round / 100 == one.round / 100
+        other.attempt == one.attempt && other.round > one.round && other.round / apart == one.round / apart
     };
     replies.iter().filter(own).filter(|one| replies.iter().filter(own).any(|other| later(one, other))).count()
 }

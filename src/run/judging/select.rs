@@ -2,15 +2,16 @@
 
 use super::super::{RunError, identity};
 use super::PassOptions;
-use crate::domain::{Agent, Catalogue, Slot};
+use crate::domain::{Agent, Catalogue, LanguageIndex, Slot};
 use crate::files::Folder;
 use crate::output::{FORMAT_VERSION, PastRun, SettledRun};
 use crate::plan::{personas::Pool, sampled};
+use crate::providers::AgentOptions;
 use crate::settings::paths::{FILES, SEED, WRITERS};
 use crate::settings::sources::{ENDPOINT_MODELS, FORMAT, KNOWLEDGE, PERSONAS, PROMPTS};
-use crate::settings::{Settings, digest};
+use crate::settings::{NEXT_JUDGE, Settings, digest};
 use crate::stages::{Judge, Prompts};
-use crate::store::Run;
+use crate::store::{Reuse, Run};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 const RUNS: &str = "conversations of runs";
 const ONLY_UNJUDGED: &str = "--only-unjudged";
 const SAMPLE: &str = "--sample";
+const CALIBRATE: &str = "--calibrate";
 
 /// The runs of a folder whose conversations are judged, each with those of what it has settled that have documents.
 ///
@@ -130,6 +132,49 @@ pub fn due(
     Ok(due)
 }
 
+/// The conversations of these in whose first turn the judge scores spoiled answers too: of each language the first ones whose
+/// first turn is judged.
+///
+/// # Errors
+/// When a document can't be read.
+pub fn calibrated(
+    runs: &[SettledRun],
+    options: &PassOptions,
+    due: &[(usize, Slot)],
+) -> Result<BTreeSet<(usize, Slot)>, RunError> {
+    let Some(most) = options.calibrate else { return Ok(BTreeSet::new()) };
+    let mut found: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut calibrated = BTreeSet::new();
+    for (number, slot) in due {
+        let run = &runs[*number].0;
+        let count = found.entry(run.language(*slot)).or_default();
+        if *count == most {
+            continue;
+        }
+        let (_, conversation) = run.read(*slot)?;
+        let first = conversation.turns.first();
+        if first.is_some_and(|turn| !options.only_unjudged || turn.judgement.is_none()) {
+            *count += 1;
+            calibrated.insert((*number, *slot));
+        }
+    }
+    Ok(calibrated)
+}
+
+/// The replies that serve a pass too: those of earlier passes, the last one first, and of the runs. What has no verdict is asked for
+/// anew: replies to that are there already, and could not be read.
+pub fn reused(folder: &Folder, runs: &[SettledRun], options: &PassOptions, id: &str) -> Vec<Reuse> {
+    if options.only_unjudged {
+        return Vec::new();
+    }
+    let passes = folder.passes.iter().rev().map(|pass| pass.id.as_str()).filter(|pass| *pass != id);
+    let slots = runs.iter().flat_map(|(_, settled)| settled.iter().map(|one| one.slot.language));
+    let languages: Vec<_> =
+        slots.max().map_or_else(Vec::new, |last| (0..=last.0).map(|at| Some(LanguageIndex(at))).collect());
+    let reuse = |run: &str| Reuse { run: run.to_owned(), languages: languages.clone() };
+    passes.chain(runs.iter().map(|(run, _)| &*run.id)).map(reuse).collect()
+}
+
 /// What a pass follows from, beside replies: how is judged, and what.
 pub fn manifest(
     settings: &Settings,
@@ -139,25 +184,35 @@ pub fn manifest(
 ) -> BTreeMap<String, String> {
     let is_asked = |key: &str| {
         let leads = ["judge.", "llm.agents.judge."].iter().any(|start| key.starts_with(start));
-        leads && !["judge.mode", "judge.accept.on_fail", "judge.accept.repairs"].contains(&key)
+        leads && !["judge.mode", "judge.accept.on_fail", "judge.accept.repairs", "judge.calibrate"].contains(&key)
     };
     let mut manifest: BTreeMap<String, String> =
         settings.fixed().filter(|(key, _)| is_asked(key)).map(|(key, value)| (key.to_owned(), value)).collect();
     let mut tell = |key: &str, value: String| _ = manifest.insert(key.to_owned(), value);
-    let endpoints = settings.agents.get(Agent::Judge).map(|judge| judge.endpoints.as_slice()).unwrap_or_default();
-    let models: BTreeSet<&str> = endpoints.iter().map(|endpoint| endpoint.model.as_str()).collect();
-    tell(&format!("llm.agents.judge, {ENDPOINT_MODELS}"), Vec::from_iter(models).join(", "));
+    let models_of = |judge: &AgentOptions| {
+        let models: BTreeSet<&str> = judge.endpoints.iter().map(|endpoint| endpoint.model.as_str()).collect();
+        Vec::from_iter(models).join(", ")
+    };
+    let each: Vec<String> = settings.agents.all(Agent::Judge).iter().map(models_of).collect();
+    tell(&format!("llm.agents.judge, {ENDPOINT_MODELS}"), each.join(NEXT_JUDGE));
     for (name, source) in prompts.sources().iter().filter(|(name, _)| name.starts_with("judge_")) {
         tell(&format!("{PROMPTS}{name}"), digest(source.as_bytes()));
     }
     let of_runs = runs.iter().map(|(run, settled)| format!("{} ({})", run.id, settled.len()));
     tell(RUNS, of_runs.collect::<Vec<_>>().join(", "));
+    let which = || {
+        let ids: Vec<_> = due.iter().map(|(number, slot)| runs[*number].0.conversation_id(*slot)).collect();
+        digest(ids.join(" ").as_bytes())
+    };
     if options.only_unjudged {
-        let which: Vec<_> = due.iter().map(|(number, slot)| runs[*number].0.conversation_id(*slot)).collect();
-        tell(ONLY_UNJUDGED, digest(which.join(" ").as_bytes()));
+        tell(ONLY_UNJUDGED, which());
     }
     if let Some(count) = options.sample {
-        tell(SAMPLE, count.to_string());
+        // Which ones they are follows from the seed.
+        tell(SAMPLE, format!("{count}, {}", which()));
+    }
+    if let Some(count) = options.calibrate {
+        tell(CALIBRATE, count.to_string());
     }
     manifest
 }
@@ -180,7 +235,10 @@ impl Pass {
             return Self::Begun(begun.clone());
         }
         let last = folder.passes.iter().rev().find(|pass| !pass.manifest.contains_key(ONLY_UNJUDGED));
-        match last.filter(same) {
+        // One that calibrated the judge too has done all that one does which does not.
+        let calibrates = manifest.contains_key(CALIBRATE);
+        let rest = |pass: &Run| pass.manifest.iter().filter(|(key, _)| calibrates || *key != CALIBRATE).eq(manifest);
+        match last.filter(|pass| rest(pass)) {
             Some(over) => Self::Over(over.clone()),
             None => Self::New(format!("{}{}", Run::PASS, folder.passes.len() + 1)),
         }

@@ -3,7 +3,7 @@
 use super::super::bill::Bill;
 use super::super::layout::{row, size};
 use super::super::signals::Signal;
-use crate::domain::{Acceptance, Agreement, Conversation, Judgement};
+use crate::domain::{Acceptance, Agreement, Calibration, Conversation, Judgement};
 use crate::files::WrittenFile;
 use crate::llm::Reading;
 use crate::stages::Granularity;
@@ -70,6 +70,8 @@ pub enum PassEnd {
     Interrupted(Signal),
     /// Something stopped it, and no file has changed.
     Halted(String),
+    /// The judge does not tell spoiled answers from others, as this says, and no file has changed.
+    Refused(String),
 }
 
 /// The figures of a pass.
@@ -91,6 +93,10 @@ pub struct PassSummary {
     pub judges: Vec<Arc<str>>,
     /// The verdicts on those that were judged.
     pub verdicts: Verdicts,
+    /// What the judge made of spoiled answers, where it was shown some.
+    pub calibration: Option<Calibration>,
+    /// What is wrong with a judge that does not tell them well enough.
+    pub fault: Option<String>,
     /// What the calls of the process came to.
     pub meter: Reading,
     /// What the pass has cost, over all its resumes.
@@ -113,6 +119,8 @@ impl PassSummary {
             granularity,
             judges,
             verdicts: Verdicts::default(),
+            calibration: None,
+            fault: None,
             meter: Reading::default(),
             bill: Bill::default(),
             elapsed: Duration::ZERO,
@@ -126,9 +134,10 @@ impl PassSummary {
             (PassEnd::Halted(reason), _) => {
                 Some(format!("{reason}; no file has changed, and the same command goes on"))
             }
+            (PassEnd::Refused(fault), _) => Some(format!("{fault} (judge.on_low_auc: refuse); no file has changed")),
             (PassEnd::Complete, (failed @ 1.., why)) => Some(format!(
-                "{failed} of {} conversations are as they were, for the judge could not be asked ({why}); judge them by \
-                 --only-unjudged",
+                "{failed} of {} conversations are as they were, for the judge could not be asked ({why}); the same command \
+                 judges them",
                 self.due
             )),
             _ => None,
@@ -141,6 +150,7 @@ impl fmt::Display for PassSummary {
         let state = match self.end {
             PassEnd::Complete => "complete",
             PassEnd::Interrupted(_) => "interrupted: no file has changed, and the same command goes on",
+            PassEnd::Refused(_) => "refused: no file has changed",
             PassEnd::Halted(_) => "stopped: no file has changed, and the same command goes on",
         };
         writeln!(f, "pass {} {state}", self.id)?;
@@ -159,6 +169,13 @@ impl fmt::Display for PassSummary {
         row(f, "judge", &judged)?;
         if let Some(told) = self.verdicts.agreement.told(&self.judges) {
             row(f, "jury", &told)?;
+        }
+        if let Some(calibration) = self.calibration {
+            let none = || "no first turn has a verdict, so no answer was spoiled".to_owned();
+            row(f, "judge's check", &calibration.told().unwrap_or_else(none))?;
+        }
+        if let Some(fault) = &self.fault {
+            row(f, "WARNING", fault)?;
         }
         let Reading { calls, failures, retries, recalled, .. } = self.meter;
         let text = format!("{calls} answered, {recalled} found in the journal, {failures} failed, {retries} retries");

@@ -17,7 +17,22 @@ impl Judge {
     /// # Errors
     /// When the model can't be asked.
     pub async fn calibrate(&self, conversation: &Conversation, judgement: &mut Judgement) -> Result<(), Failure> {
-        let is_first = conversation.turns.is_empty() && conversation.slot.index < self.options.calibrate;
+        match conversation.slot.index < self.options.calibrate {
+            true => self.score_spoiled(conversation, judgement).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Adds what the judge makes of the same answer with faults put in, where this is the first turn.
+    ///
+    /// # Errors
+    /// When the model can't be asked.
+    pub(in super::super) async fn score_spoiled(
+        &self,
+        conversation: &Conversation,
+        judgement: &mut Judgement,
+    ) -> Result<(), Failure> {
+        let is_first = conversation.turns.is_empty();
         let Some((_, question, answer)) = current(conversation).filter(|_| is_first) else { return Ok(()) };
         let language = Language::of(&conversation.language);
         let code = language.code.as_deref().unwrap_or_default();

@@ -227,4 +227,7 @@ pub async fn become_durable_together(open: Open<'_>) {
     let theirs = Recalled::Found(Found { reply: b"7".to_vec(), reused: true });
     assert_eq!(found(1), theirs, "the same language, at another position");
     assert_eq!((found(0), found(2)), (Recalled::Nothing, Recalled::Nothing));
+    let none = Reuse { run: "q".into(), ..reuse.clone() };
+    let at = place(1, 7, Stage::Ask, 0);
+    assert_eq!(recall(&*store, "s", [&none, &reuse], &at, Digest(1)).unwrap(), theirs, "of the first one that has it");
 }
