@@ -1,10 +1,10 @@
 //! What is counted of turns.
 
-use super::{Acceptance, Calibration, Conversation, Outcome, Turn};
+use super::{Acceptance, Calibration, Conversation, Delivered, Outcome, Turn};
 use serde::{Deserialize, Serialize};
 
 /// How many turns there are, and how many of them something is to be said about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Turns {
     /// All that were made.
@@ -35,6 +35,8 @@ pub struct Turns {
     pub abstentions: u64,
     /// How the judge scored answers, and the same with faults put in.
     pub calibration: Calibration,
+    /// What those of accepted conversations hold of what shares ask for.
+    pub delivered: Delivered,
 }
 
 impl Turns {
@@ -52,6 +54,7 @@ impl Turns {
         }
         Self {
             calibration,
+            delivered: Delivered::of(conversation),
             unchecked: count(|turn| !turn.answer.findings.is_accepted()),
             pii: count(|turn| !turn.answer.findings.pii.is_empty()),
             abstentions: count(|turn| turn.answer.findings.abstains),
@@ -92,5 +95,6 @@ impl Turns {
         self.pii += more.pii;
         self.abstentions += more.abstentions;
         self.calibration.add(more.calibration);
+        self.delivered.add(more.delivered);
     }
 }

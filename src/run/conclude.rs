@@ -2,6 +2,7 @@
 
 use super::RunError;
 use super::bill::Bill;
+use super::delivered;
 use super::execute::Executed;
 use super::prepare::Prepared;
 use super::summary::{RunEnd, Summary};
@@ -72,6 +73,10 @@ pub fn summary(settings: &Settings, prepared: &Prepared, ended: Ended) -> Summar
     let Ended { run_id, seed, end, tally, left, bill, balance, example, files, took, elapsed } = ended;
     let shared = &prepared.shared;
     let unjudged = tally.turns.unjudged;
+    let held = &tally.turns.delivered;
+    let plan = &settings.plan;
+    let modes = delivered::modes(&plan.modes, !plan.question.trim().is_empty(), held);
+    let shares = [modes, delivered::registers(&plan.style.registers, held)];
     Summary {
         again: again(settings, &run_id),
         run_id,
@@ -86,6 +91,7 @@ pub fn summary(settings: &Settings, prepared: &Prepared, ended: Ended) -> Summar
         searches: settings.web_search.as_ref().map(|_| prepared.sources.searches.read()),
         bill,
         balance,
+        shares,
         example,
         least_auc: settings.judge.least,
         unjudged: settings.agents.get(Agent::Judge).map(|_| unjudged),
