@@ -106,3 +106,78 @@ fn what_is_not_there_is_told_with_what_is_near() {
     }
     assert_eq!(explained(&project, &["en/1", "--run", "r"])["conversation_id"], "r-en-0001");
 }
+
+#[test]
+fn roll_backs_come_from_the_log_of_the_own_run_alone() {
+    // The second question of every conversation is the same one: most of those that come first are taken back.
+    let endpoint = Endpoint::start(Behaviour::new(|request, number| {
+        let pause = Latency { median_ms: 1.0 + (number * 7 % 40) as f64, sigma: 0.0, seed: 1 };
+        let is_first = turn(request) == 2 && !request.to_string().contains("Others have asked");
+        asking(reply(request, pause), || is_first.then(|| "Who is there?".to_owned()))
+    }));
+    let run = RUN.replace("batch_size: 1", "batch_size: 8").replace("total_samples: 4", "total_samples: 8");
+    let project = Project::with(&remote(&endpoint.base_url(), &run, "coverage: {question_dedup_retries: 9}"));
+    let ran = project.generate(&["--workers", "2"]);
+    let log = project.read("logs/run.log");
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("[rollback] language_index=")).collect();
+    assert!(!told.is_empty(), "{}", ran.stdout);
+    let mut found = 0;
+    for (number, language) in ["en", "fr"].iter().enumerate() {
+        for index in 0..8 {
+            let lines = explained(&project, &[&format!("{language}/{index}")])["log"].clone();
+            let lines = lines.as_array().expect("lines").iter().filter_map(Value::as_str);
+            let own: Vec<&str> = lines.filter(|line| line.contains("[rollback]")).collect();
+            let name = format!("language_index={number} conversation_index={index} ");
+            assert_eq!(own, told.iter().filter(|line| line.contains(&name)).copied().collect::<Vec<_>>());
+            found += own.len();
+        }
+    }
+    assert_eq!(found, told.len());
+    // What another run of before has lost at the same number is not told.
+    let line = told[0].split_once("[rollback]").expect("a line").1;
+    let earlier = format!("2020-01-01 00:00:00,000 INFO dlgforge.pipeline: [rollback]{line}\n");
+    project.write("logs/run.log", format!("{earlier}{log}").as_bytes());
+    let index = line.split_once("conversation_index=").expect("a number").1.split(' ').next().expect("a number");
+    let language = if line.contains("language_index=0") { "en" } else { "fr" };
+    let again = explained(&project, &[&format!("{language}/{index}")])["log"].to_string();
+    assert!(again.contains("[rollback]") && !again.contains("2020-01-01"), "{again}");
+}
+
+#[test]
+fn what_a_pass_of_the_judge_was_replied_is_told_with_its_pass() {
+    let endpoint = stubborn();
+    let config = remote(&endpoint.base_url(), RUN, "").replace("mode: online", "mode: offline");
+    let project = Project::with(&config);
+    project.generate(&[]);
+    let replies = |told: &Value, pass: &str| -> Vec<Value> {
+        let all = told["replies"].as_array().expect("replies");
+        all.iter().filter(|reply| reply["pass"] == pass).cloned().collect()
+    };
+    let before = explained(&project, &["en/1"]);
+    assert!(!replies(&before, "").is_empty() && replies(&before, "judge/1").is_empty());
+    project.run(&["judge", "config.yaml"]).succeeded();
+    project.run(&["judge", "config.yaml", "--set", "judge.reasons=[vague]"]).succeeded();
+    let told = explained(&project, &["en/1"]);
+    assert_eq!(replies(&told, ""), replies(&before, ""));
+    for pass in ["judge/1", "judge/2"] {
+        let own = replies(&told, pass);
+        let places: Vec<_> = own.iter().map(|reply| (&reply["turn_index"], &reply["round"])).collect();
+        // The first verdict on the second turn can't be read.
+        assert_eq!(json!(places), json!([[1, 0], [2, 0], [2, 1]]), "{own:?}");
+        assert!(own.iter().all(|reply| reply["stage"] == "judge"));
+    }
+    let text = project.run(&["explain", "en/1"]).succeeded().stdout;
+    for part in
+        ["  pass judge/1   Hm.\n", "  pass judge/2   Hm.\n", "2 times for the verdict: a reply could not be used"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // A pass over two runs that have conversations of the same numbers.
+    project.run(&["run", "config.yaml", "--set", "run.run_id=s", "--set", "run.seed=9"]).succeeded();
+    project.run(&["judge", "config.yaml", "--set", "judge.reasons=[wrong]"]).succeeded();
+    let told = explained(&project, &["en/1", "--run", "s"]);
+    assert_eq!((&told["unclear_passes"], replies(&told, "judge/1")), (&json!(["judge/3"]), vec![]));
+    assert_eq!(replies(&explained(&project, &["en/1", "--run", "r"]), "judge/2").len(), 3);
+    let text = project.run(&["explain", "en/1", "--run", "s"]).succeeded().stdout;
+    assert!(text.contains("without those to pass judge/3"), "{text}");
+}

@@ -173,7 +173,10 @@ fn models_are_told_of_the_mode_but_the_assistant_is_not() {
         );
     }
     assert!(!asked(&asks, "The person is curt").is_empty() && !asked(&asks, "The person is formal").is_empty());
-    assert_eq!(asked(&asks, "It has about").len(), asks.len());
+    // Whoever is curt is told of the length in the same sentence, and of no other.
+    let (curt, sized) = (asked(&asks, "The person is curt: no politeness, and about "), asked(&asks, "It has about "));
+    assert!(curt.len() + sized.len() == asks.len() && asked(&asks, "as few words as will do").is_empty());
+    assert_eq!(asked(&asks, "The person is curt").len(), curt.len());
     let turns = project.rows("outputs/turns.jsonl");
     let asked: Vec<u64> = turns.iter().filter_map(|turn| turn["words_asked"].as_u64()).collect();
     assert_eq!(asked.len(), turns.len());

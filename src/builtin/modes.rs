@@ -138,7 +138,9 @@ fn next_piece(scene: &Scene<'_>, draw: &mut Draw) -> Draft {
     let shown: Vec<&str> = left.iter().take(count).map(|subject| subject.shown.as_str()).collect();
     let template = if last { &speech.modes.last_piece } else { &speech.modes.piece };
     let text = match shown.as_slice() {
-        [] => draw.pick(&speech.modes.no_more).cloned().unwrap_or_default(),
+        // Who has nothing to add at the end asks for the whole.
+        [] if last && !scene.was_said(&task.whole_need) => task.whole_need.clone(),
+        [] => scene.new_one(&speech.modes.no_more, draw).cloned().unwrap_or_default(),
         shown => fill(template, &[("a", &shown.join(&speech.joints.0))]),
     };
     Draft {

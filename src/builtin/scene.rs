@@ -69,6 +69,13 @@ impl<'a> Scene<'a> {
         compatible(&self.task.public_conversation_history).contains(&compatible(words))
     }
 
+    /// One of these sentences that was not said before in the conversation; any of them where all were.
+    pub(super) fn new_one<'s>(&self, sentences: &'s [String], draw: &mut Draw) -> Option<&'s String> {
+        let mut new: Vec<&String> = sentences.iter().collect();
+        keep_if_any(&mut new, |sentence| !self.was_said(sentence));
+        draw.pick(&new).copied()
+    }
+
     /// The last answer, where there is one in the language.
     pub(super) fn heard(&self) -> Option<&Material<'a>> {
         self.heard.as_ref()

@@ -16,7 +16,8 @@ pub fn modes(shares: &BTreeMap<QuestionMode, f64>, are_opened: bool, delivered: 
         let wanted = share * plan::places(*mode, are_opened, delivered) as f64;
         // In every other mode an answer is to be had, so it is told only where some have none.
         let is_told = abstaining > 0 || *mode == QuestionMode::Unanswerable;
-        let unknown = if is_told { format!(", {abstaining} answered by saying it is not known") } else { String::new() };
+        let unknown =
+            if is_told { format!(", {abstaining} answered by saying it is not known") } else { String::new() };
         format!("{}: {held} of {wanted:.1} {unit}{unknown}", mode.as_str())
     };
     shares.iter().map(line).collect()

@@ -7,6 +7,7 @@
 mod select;
 mod summary;
 
+pub use select::is_about;
 pub use summary::{PassEnd, PassSummary, Verdicts};
 
 use super::bill::Bill;
@@ -24,7 +25,7 @@ use crate::operators::{Executor, Stop};
 use crate::output::{self, OutputError, Rejudged, Rendered, SettledRun};
 use crate::providers::Shared;
 use crate::settings::Settings;
-use crate::stages::{Accept, Judge, JudgeOptions, Prompts};
+use crate::stages::{Accept, CheckOptions, Checks, Judge, JudgeOptions, Prompts};
 use crate::store::{Admission, Run, Settled, State};
 use select::Pass;
 use std::collections::BTreeMap;
@@ -225,11 +226,13 @@ impl Given<'_> {
     fn judging(&self, judge: Judge, runs: Arc<[SettledRun]>) -> Judging<Outcome> {
         let (told, halt, only_unjudged) = (self.told(), self.shared.halt.clone(), self.options.only_unjudged);
         let granularity = self.settings.judge.granularity;
-        let given = Arc::new((judge, runs, told, halt));
+        let checks =
+            Checks::new(&self.prompts, &[]).labelled(CheckOptions { drop: false, ..self.settings.checks.clone() });
+        let given = Arc::new((judge, runs, told, halt, (checks, self.catalogue.clone())));
         Arc::new(move |due: Arc<Due>| {
             let given = given.clone();
             Box::pin(async move {
-                let (judge, runs, told, halt) = &*given;
+                let (judge, runs, told, halt, (checks, catalogue)) = &*given;
                 let unread = |error: OutputError| {
                     _ = halt.halt(error.to_string());
                     Failure::Stopped
@@ -237,6 +240,7 @@ impl Given<'_> {
                 let run = &runs[due.run].0;
                 let (document, conversation) = run.read(due.slot).map_err(unread)?;
                 let Some(judged) = judge.rejudge(&conversation, only_unjudged).await? else { return Ok(None) };
+                let judged = checks.relabelled(&judged, catalogue);
                 let rendered = run.render(&document, &judged, Some(told)).map_err(unread)?;
                 Ok(Some((rendered, Verdicts::of(&judged, granularity))))
             })

@@ -1,9 +1,10 @@
 //! What a message names that only the program knows: where passages come from, and how replies are written down.
 
+use super::super::faults::passage_number;
 use crate::domain::Passage;
 
 /// Fields of replies, which are words of no language.
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 11] = [
     "user_message",
     "assistant_message",
     "coverage_target",
@@ -13,9 +14,12 @@ const FIELDS: [&str; 9] = [
     "known_limits",
     "source_descriptor",
     "evidence_refs",
+    "whole_need",
+    "additionalProperties",
 ];
 
-/// What a message names of paths of documents, ids of chunks and fields of replies, unless one of the known texts does.
+/// What a message names of paths of documents, ids of chunks, numbers of passages and fields of replies, unless one of the known
+/// texts does.
 pub(super) fn found(message: &str, passages: &[Passage], known: &[&str]) -> Vec<String> {
     let of_passage = |passage: &Passage| {
         let path = passage.source_path.as_str();
@@ -31,6 +35,7 @@ pub(super) fn found(message: &str, passages: &[Passage], known: &[&str]) -> Vec<
             found.push(name);
         }
     }
+    found.extend(passage_number(message, known));
     found
 }
 
@@ -66,6 +71,8 @@ mod tests {
             ("It is in pump.md#chunk1.", vec!["pump.md", "pump.md#chunk1"]),
             ("{\"assistant_message\": \"Prime it.\"}", vec!["assistant_message"]),
             (&*format!("As {id} says, prime it."), vec![id]),
+            ("Prime it, as [P2] says.", vec!["P2"]),
+            ("The form has \"additionalProperties\": false.", vec!["additionalProperties"]),
             ("Run setup.py and prime the pump, by the manuals, 5 times.", vec![]),
         ] {
             assert_eq!(found(message, std::slice::from_ref(&passage), &[&passage.text]), expected, "{message}");

@@ -13,7 +13,7 @@ mod pii;
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod table;
 
-use super::faults;
+use super::faults::{self, PromptText};
 use super::language;
 use crate::domain::findings::{Findings, Label, PersonalData};
 use crate::domain::{Acceptance, Answer, Language, Passage, QuestionMode};
@@ -57,14 +57,15 @@ pub(super) struct Answered<'a> {
 }
 
 impl CheckOptions {
-    /// What is found in a turn, and what becomes of it.
-    pub(super) fn findings(&self, turn: &Answered<'_>) -> Findings {
+    /// What is found in a turn, and what becomes of it. Models were asked with these prompts.
+    pub(super) fn findings(&self, turn: &Answered<'_>, prompts: &PromptText) -> Findings {
         let Answered { question, mode, answer, passages, said, target, .. } = *turn;
         let texts: Vec<&str> = passages.iter().flat_map(|passage| [&*passage.title, &*passage.text]).collect();
         let known: Vec<&str> = texts.iter().chain(said).copied().chain([question]).collect();
         let code = target.code.as_deref().unwrap_or_default();
         let is_own = language::detected(&texts.join(" "), target).is_none_or(|language| language == code);
-        let [of_question, of_answer] = [question, answer].map(|message| Message::of(message, passages, target));
+        let [of_question, of_answer] =
+            [question, answer].map(|message| Message::of(message, passages, prompts, target));
         let mut findings = Findings {
             evidence_overlap: target
                 .script
@@ -91,11 +92,14 @@ impl CheckOptions {
         findings.question_labels = of_question.labels(too_long(findings.question_words, self.max_question_words), &[]);
         let too_long = too_long(findings.answer_words, self.max_answer_words);
         findings.answer_labels = of_answer.labels(too_long, &of_answer_alone);
-        findings.pii = of_question.pii.into_iter().chain(of_answer.pii).collect();
+        for Message { pii, leaks, copied, .. } in [&of_question, &of_answer] {
+            findings.pii.extend(pii);
+            let leaks = leaks.iter().chain(copied).filter(|one| !findings.leaks.contains(one));
+            let leaks: Vec<String> = leaks.cloned().collect();
+            findings.leaks.extend(leaks);
+        }
         findings.pii.sort_unstable();
         findings.pii.dedup();
-        findings.leaks = of_question.leaks.into_iter().chain(of_answer.leaks).collect();
-        findings.leaks.dedup();
         (findings.question_language, findings.answer_language) = (of_question.language, of_answer.language);
         findings.acceptance = self.of(&findings);
         findings
@@ -123,10 +127,11 @@ struct Message {
     is_other: bool,
     pii: Vec<PersonalData>,
     leaks: Vec<String>,
+    copied: Option<String>,
 }
 
 impl Message {
-    fn of(message: &str, passages: &[Passage], target: &Language) -> Self {
+    fn of(message: &str, passages: &[Passage], prompts: &PromptText, target: &Language) -> Self {
         let texts: Vec<&str> = passages.iter().map(|passage| &*passage.text).collect();
         let language = language::detected(message, target);
         let is_other = language.is_some_and(|found| target.code.as_deref() != Some(found));
@@ -135,6 +140,7 @@ impl Message {
             is_other,
             pii: pii::kinds(message),
             leaks: leaks::found(message, passages, &texts),
+            copied: prompts.said_in(message),
         }
     }
 
@@ -145,6 +151,7 @@ impl Message {
             (Label::TooLong, too_long),
             (Label::Leak, !self.leaks.is_empty()),
             (Label::Pii, !self.pii.is_empty()),
+            (Label::PromptText, self.copied.is_some()),
         ];
         let is_there = |label: &Label| own.iter().chain(more).any(|(one, is_there)| one == label && *is_there);
         Label::ALL.into_iter().filter(is_there).collect()
@@ -180,6 +187,7 @@ pub(super) fn told(answer: &Answer, options: &CheckOptions) -> String {
         Label::UnknownCitations => format!("It cites what was not found: {}.", listed(&answer.unknown_citations)),
         Label::LowOverlap => "Little of it stands in the passages: say what they say.".to_owned(),
         Label::Abstention => "It says that the answer is not known: give the answer that the passages hold.".to_owned(),
+        Label::PromptText => "It repeats what it was asked with: write the answer alone.".to_owned(),
         Label::MissingAbstention => "The passages do not tell what is asked: say so, and fill nothing in.".to_owned(),
     };
     let labels = findings.answer_labels.iter().filter(|label| options.reject.contains(label));
