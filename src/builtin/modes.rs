@@ -112,12 +112,18 @@ fn first_piece(scene: &Scene<'_>, draw: &mut Draw) -> Option<Draft> {
     let details: Vec<&str> = subjects.iter().take(more).map(|subject| subject.shown.as_str()).collect();
     let speech = &scene.language.sheet.speech;
     let (between, before_last) = &speech.joints;
-    let details = match details.as_slice() {
-        [] => subject.shown.clone(),
-        [only] => (*only).to_owned(),
-        [first @ .., last] => format!("{}{before_last}{last}", first.join(between)),
+    let about = |details: &str| fill(&speech.modes.need, &[("a", &subject.shown), ("b", details)]);
+    let need = match details.as_slice() {
+        // There is one thing to ask about, and no more to it: the need is a plain question.
+        [] => {
+            let plain: Vec<&String> =
+                speech.questions.iter().map(|(.., text)| text).filter(|text| !text.contains("{b}")).collect();
+            fill(draw.pick(&plain)?, &[("a", &subject.shown)])
+        }
+        [only] => about(only),
+        [first @ .., last] => about(&format!("{}{before_last}{last}", first.join(between))),
     };
-    let need = led("", &fill(&speech.modes.need, &[("a", &subject.shown), ("b", &details)]), scene.language);
+    let need = led("", &need, scene.language);
     let template = draw.pick(&speech.modes.first_piece)?;
     Some(Draft { need, ..made(scene, template, &subject, Difficulty::Hard, draw) })
 }

@@ -31,9 +31,22 @@ const PHRASES: [&str; 8] = [
 
 /// Whether an answer begins by saying that the answer is not known.
 pub(super) fn abstains(answer: &str) -> bool {
+    !said(answer).is_empty()
+}
+
+/// Whether an answer says that the answer is not known in words of its own: none of these texts, which may tell of what nobody knows,
+/// has them.
+pub(super) fn abstains_beside(answer: &str, texts: &[&str]) -> bool {
+    let said = said(answer);
+    !said.is_empty() && !texts.iter().map(|text| phrase(text)).any(|text| said.iter().any(|one| text.contains(one)))
+}
+
+/// The phrases at the start of an answer by which it says so, as [`phrase`] writes them.
+fn said(answer: &str) -> Vec<String> {
     let said = phrase(answer);
     let start = said.match_indices(' ').nth(WORDS).map_or(said.as_str(), |(end, _)| &said[..=end]);
-    PHRASES.iter().flat_map(|phrases| phrases.split('|')).any(|one| start.contains(&format!(" {} ", one.trim())))
+    let phrases = PHRASES.iter().flat_map(|phrases| phrases.split('|')).map(|one| format!(" {} ", one.trim()));
+    phrases.filter(|one| start.contains(one)).collect()
 }
 
 #[cfg(test)]
@@ -60,6 +73,10 @@ mod tests {
         ] {
             assert_eq!(abstains(answer), expected, "{answer}");
         }
+        let quoted = "The law does not mention bicycles, so they may pass.";
+        let text = "Bicycles may pass, for the law does not mention them.";
+        assert!(abstains(quoted) && !abstains_beside(quoted, &["Tea is dried.", text]));
+        assert!(abstains_beside(quoted, &["Bicycles may pass."]) && !abstains_beside("It lasts.", &[]));
         let late = format!("{} I do not know why.", "It lasts ten minutes. ".repeat(10));
         assert!(!abstains(&late), "what comes late qualifies an answer that was given");
     }

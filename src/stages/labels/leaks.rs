@@ -27,16 +27,26 @@ pub(super) fn found(message: &str, passages: &[Passage], known: &[&str]) -> Vec<
         let names = [path, file].into_iter().filter(|name| name.contains('.')).map(str::to_owned);
         names.chain([passage.source_descriptor.clone(), passage.topic_id.clone()]).collect::<Vec<_>>()
     };
-    let names = passages.iter().flat_map(of_passage).chain(FIELDS.map(str::to_owned));
+    // Addresses of pages of the web are there to be named.
+    let documents = passages.iter().filter(|passage| !passage.source_path.contains("://"));
+    let names = documents.flat_map(of_passage).chain(FIELDS.map(str::to_owned));
     let mut found: Vec<String> = Vec::new();
     for name in names.chain(ids(message)) {
         let is_new = !found.iter().any(|longer| longer.contains(&name));
-        if !name.is_empty() && is_new && message.contains(&name) && !known.iter().any(|text| text.contains(&name)) {
+        if !name.is_empty() && is_new && names_it(message, &name) && !known.iter().any(|text| text.contains(&name)) {
             found.push(name);
         }
     }
     found.extend(passage_number(message, known));
     found
+}
+
+/// Whether a text has a name, and not only as a part of a longer word.
+fn names_it(text: &str, name: &str) -> bool {
+    text.match_indices(name).any(|(at, _)| {
+        let around = [text[..at].chars().next_back(), text[at + name.len()..].chars().next()];
+        !around.into_iter().flatten().any(char::is_alphanumeric)
+    })
 }
 
 /// What looks like the id of a chunk: 32 hexadecimal digits, a hyphen and a number.
@@ -73,10 +83,18 @@ mod tests {
             (&*format!("As {id} says, prime it."), vec![id]),
             ("Prime it, as [P2] says.", vec!["P2"]),
             ("The form has \"additionalProperties\": false.", vec!["additionalProperties"]),
+            ("Make a heat-pump.mdx of it, or a 25f0c-12.", vec![]),
             ("Run setup.py and prime the pump, by the manuals, 5 times.", vec![]),
         ] {
             assert_eq!(found(message, std::slice::from_ref(&passage), &[&passage.text]), expected, "{message}");
         }
+        let page = Passage {
+            topic_id: "https://a.org/pump.html".to_owned(),
+            source_path: "https://a.org/pump.html".to_owned(),
+            source_descriptor: "https://a.org/pump.html".to_owned(),
+            ..passage.clone()
+        };
+        assert!(found("See https://a.org/pump.html for that.", &[page], &[]).is_empty(), "an address may be told");
         assert!(found("See pump.md.", &[passage], &["What is in pump.md?"]).is_empty(), "the user has named it");
     }
 }

@@ -64,8 +64,8 @@ impl CheckOptions {
         let known: Vec<&str> = texts.iter().chain(said).copied().chain([question]).collect();
         let code = target.code.as_deref().unwrap_or_default();
         let is_own = language::detected(&texts.join(" "), target).is_none_or(|language| language == code);
-        let [of_question, of_answer] =
-            [question, answer].map(|message| Message::of(message, passages, prompts, target));
+        let of_question = Message::of(question, passages, &texts, prompts, target);
+        let of_answer = Message::of(answer, passages, &[&texts[..], &[question]].concat(), prompts, target);
         let mut findings = Findings {
             evidence_overlap: target
                 .script
@@ -78,7 +78,10 @@ impl CheckOptions {
             ..Findings::default()
         };
         let is_below = findings.evidence_overlap.is_some_and(|share| share < self.min_overlap);
-        let (is_unanswerable, asks_back) = (mode == QuestionMode::Unanswerable, mode == QuestionMode::Underspecified);
+        let is_unanswerable = mode == QuestionMode::Unanswerable;
+        // What is left open, or told in part, may be asked back for, and not known yet.
+        let asks_back = matches!(mode, QuestionMode::Underspecified | QuestionMode::Sharded);
+        let abstains = !is_unanswerable && !asks_back && abstention::abstains_beside(answer, &texts);
         let too_long = |words: u32, most: Option<u32>| most.is_some_and(|most| words > most);
         let of_answer_alone = [
             (Label::Refusal, !findings.abstains && faults::refuses(answer)),
@@ -86,7 +89,7 @@ impl CheckOptions {
             (Label::UnsupportedNames, !findings.unsupported_names.is_empty()),
             (Label::UnknownCitations, !turn.unknown_citations.is_empty()),
             (Label::LowOverlap, is_below && !findings.abstains && !asks_back),
-            (Label::Abstention, findings.abstains && !is_unanswerable),
+            (Label::Abstention, abstains),
             (Label::MissingAbstention, is_unanswerable && !findings.abstains),
         ];
         findings.question_labels = of_question.labels(too_long(findings.question_words, self.max_question_words), &[]);
@@ -131,15 +134,15 @@ struct Message {
 }
 
 impl Message {
-    fn of(message: &str, passages: &[Passage], prompts: &PromptText, target: &Language) -> Self {
-        let texts: Vec<&str> = passages.iter().map(|passage| &*passage.text).collect();
+    /// A message beside these passages, of which the writer may know these texts.
+    fn of(message: &str, passages: &[Passage], known: &[&str], prompts: &PromptText, target: &Language) -> Self {
         let language = language::detected(message, target);
         let is_other = language.is_some_and(|found| target.code.as_deref() != Some(found));
         Self {
             language: language.map(str::to_owned),
             is_other,
             pii: pii::kinds(message),
-            leaks: leaks::found(message, passages, &texts),
+            leaks: leaks::found(message, passages, known),
             copied: prompts.said_in(message),
         }
     }

@@ -248,7 +248,10 @@ fn an_answer_abstains_where_the_question_wants_it_and_only_there() {
         assert_eq!(labels(QuestionMode::Unanswerable, abstention), [], "{language}");
         assert_eq!(labels(QuestionMode::Unanswerable, text), [Label::MissingAbstention], "{language}");
         let (unrelated, _) = answers.iter().find(|(_, label)| *label == Label::LowOverlap).unwrap();
-        assert_eq!(labels(QuestionMode::Underspecified, unrelated), [], "{language}: it asks back");
+        for mode in [QuestionMode::Underspecified, QuestionMode::Sharded] {
+            assert_eq!(labels(mode, unrelated), [], "{language}: it may ask back");
+            assert_eq!(labels(mode, abstention), [], "{language}: what is not told yet is not known");
+        }
     }
 }
 
