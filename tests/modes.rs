@@ -29,11 +29,13 @@ fn the_built_in_model_does_every_mode_and_register() {
     let project = Project::with(&builtin(RUN, SHARES));
     let ran = project.generate(&[]);
     assert!(ran.stdout.contains("80 of 80 accepted"), "{}", ran.stdout);
-    let told: Vec<&str> = ran.stdout.lines().filter(|line| line.contains(" of ")).map(str::trim).collect();
-    let line = |start: &str| told.iter().find(|line| line.contains(start)).copied().unwrap_or_default();
-    assert!(line("unanswerable: ").contains(" turns, "), "{}", ran.stdout);
-    assert!(line("sharded: 8 of 8.0 conversations").starts_with("sharded"), "{}", ran.stdout);
-    assert!(line("terse: 16 of 16.0 conversations").starts_with("registers"), "{}", ran.stdout);
+    for row in [
+        "  modes          unanswerable: ",
+        "                 sharded: 8 conversations (asked for: 8.0)\n",
+        "  registers      terse: 16 conversations (asked for: 16.0)\n                 chatty: 12 conversations (asked for: 12.0)",
+    ] {
+        assert!(ran.stdout.contains(row), "{row}: {}", ran.stdout);
+    }
     // What thin passages tell is soon told.
     assert!(project.rows("outputs/dropped.jsonl").len() <= 3, "{}", ran.stdout);
     let turns = project.rows("outputs/turns.jsonl");

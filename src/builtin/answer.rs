@@ -5,7 +5,7 @@ use super::evidence::{Choice, Passage, Wanted, choose};
 use super::groups::{Group, of_sentences};
 use super::languages::{Language, Piece, capitalised, fill};
 use super::modes::Calls;
-use super::text::Sentence;
+use super::text::{Sentence, asked};
 use super::token::{Class, meaningful, terms, tokens};
 use crate::domain::reply::{AssistantReply, Confidence, Evidence, Premise, ReasoningTrace, RetrievalQueries, Thought};
 use crate::domain::task::AnswerTask;
@@ -63,7 +63,7 @@ fn subject(task: &AnswerTask, language: &Language) -> Vec<(String, String)> {
     let own = language.subject(&task.question);
     let Some(piece) = language.piece(&task.question) else { return own };
     let mut words = if piece == Piece::Nothing { Vec::new() } else { own };
-    for asked in task.public_conversation_history.lines().filter_map(asked) {
+    for asked in asked(&task.public_conversation_history) {
         for (word, term) in language.subject(asked) {
             if language.piece(asked) != Some(Piece::Nothing) && !words.iter().any(|(_, known)| *known == term) {
                 words.push((word, term));
@@ -71,12 +71,6 @@ fn subject(task: &AnswerTask, language: &Language) -> Vec<(String, String)> {
         }
     }
     words
-}
-
-/// What the person said, by a line of the history; none of what the assistant said.
-fn asked(line: &str) -> Option<&str> {
-    let (turn, said) = line.split_once(" - User: ")?;
-    turn.strip_prefix("Turn ").filter(|number| number.bytes().all(|byte| byte.is_ascii_digit())).map(|_| said)
 }
 
 /// The facts that the question builds on, as far as they are in the language of the conversation.

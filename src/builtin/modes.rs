@@ -5,7 +5,7 @@ use super::draw::Draw;
 use super::groups::Group;
 use super::languages::{Language, fill};
 use super::material::Material;
-use super::scene::Scene;
+use super::scene::{Scene, keep_if_any};
 use super::token::terms;
 use super::wording::{led, spoken};
 use crate::domain::reply::{Difficulty, Intent};
@@ -72,12 +72,12 @@ fn subjects(material: &Material<'_>, language: &Language) -> Vec<Subject> {
     subjects
 }
 
-/// A message about something in the passage that was not spoken of yet, where there is such a thing.
+/// A message about something in the passage that was not spoken of yet, or that the person has not named, where there is such a
+/// thing.
 fn about(scene: &Scene<'_>, template: &str, difficulty: Difficulty, draw: &mut Draw) -> Option<Draft> {
     let mut subjects = subjects(scene.materials.first()?, scene.language);
-    if subjects.iter().any(|subject| !scene.was_said(&subject.words)) {
-        subjects.retain(|subject| !scene.was_said(&subject.words));
-    }
+    keep_if_any(&mut subjects, |subject| !scene.was_told(&subject.words));
+    keep_if_any(&mut subjects, |subject| !scene.was_said(&subject.words));
     let subject = draw.pick(&subjects)?;
     Some(made(scene, template, subject, difficulty, draw))
 }

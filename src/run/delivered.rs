@@ -16,9 +16,8 @@ pub fn modes(shares: &BTreeMap<QuestionMode, f64>, are_opened: bool, delivered: 
         let wanted = share * plan::places(*mode, are_opened, delivered) as f64;
         // In every other mode an answer is to be had, so it is told only where some have none.
         let is_told = abstaining > 0 || *mode == QuestionMode::Unanswerable;
-        let unknown =
-            if is_told { format!(", {abstaining} answered by saying it is not known") } else { String::new() };
-        format!("{}: {held} of {wanted:.1} {unit}{unknown}", mode.as_str())
+        let unknown = if is_told { format!(", {abstaining} answered as not known") } else { String::new() };
+        format!("{}: {held} {unit} (asked for: {wanted:.1}){unknown}", mode.as_str())
     };
     shares.iter().map(line).collect()
 }
@@ -27,7 +26,8 @@ pub fn modes(shares: &BTreeMap<QuestionMode, f64>, are_opened: bool, delivered: 
 pub fn registers(shares: &BTreeMap<Register, f64>, delivered: &Delivered) -> Vec<String> {
     let line = |(register, share): (&Register, &f64)| {
         let held = delivered.registers.get(register).copied().unwrap_or_default();
-        format!("{}: {held} of {:.1} conversations", register.as_str(), share * delivered.conversations as f64)
+        let wanted = share * delivered.conversations as f64;
+        format!("{}: {held} conversations (asked for: {wanted:.1})", register.as_str())
     };
     shares.iter().map(line).collect()
 }
@@ -61,14 +61,14 @@ mod tests {
         assert_eq!(
             modes(&shares.into(), false, &delivered),
             [
-                "unanswerable: 4 of 3.0 turns, 3 answered by saying it is not known",
-                "sharded: 1 of 2.0 conversations",
-                "correction: 2 of 1.6 turns, 1 answered by saying it is not known",
-                "challenge: 0 of 1.4 turns",
+                "unanswerable: 4 turns (asked for: 3.0), 3 answered as not known",
+                "sharded: 1 conversations (asked for: 2.0)",
+                "correction: 2 turns (asked for: 1.6), 1 answered as not known",
+                "challenge: 0 turns (asked for: 1.4)",
             ]
         );
         let told = registers(&[(Register::Terse, 0.33), (Register::Formal, 0.1)].into(), &delivered);
-        assert_eq!(told, ["terse: 4 of 3.3 conversations", "formal: 0 of 1.0 conversations"]);
+        assert_eq!(told, ["terse: 4 conversations (asked for: 3.3)", "formal: 0 conversations (asked for: 1.0)"]);
         assert!(modes(&BTreeMap::new(), false, &delivered).is_empty());
     }
 }
