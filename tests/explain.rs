@@ -4,6 +4,7 @@ use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint};
 use crate::support::{Project, asking, builtin, edited, remote, turn};
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
 
 const RUN: &str = "  run_id: r\n  batch_size: 1\n  total_samples: 4\n  target_languages: [en, fr]\n  \
     turns: {mode: exact, exact: 2}";
@@ -109,24 +110,32 @@ fn what_is_not_there_is_told_with_what_is_near() {
 
 #[test]
 fn roll_backs_come_from_the_log_of_the_own_run_alone() {
-    // The second question of every conversation is the same one: most of those that come first are taken back.
-    let endpoint = Endpoint::start(Behaviour::new(|request, number| {
-        let pause = Latency { median_ms: 1.0 + (number * 7 % 40) as f64, sigma: 0.0, seed: 1 };
+    // The second question of every conversation is the same one, and that of the first conversation comes last.
+    let last = Arc::new(Mutex::new(None::<String>));
+    let known = last.clone();
+    let endpoint = Endpoint::start(Behaviour::new(move |request, _| {
         // After a duplicate the person is told what else to want.
         let prompt = request.to_string();
         let is_first =
             turn(request) == 2 && !["It wants ", "an unusual case"].iter().any(|angle| prompt.contains(angle));
+        let waits = known.lock().expect("a text").as_ref().is_some_and(|said| is_first && prompt.contains(said));
+        let pause = Latency { median_ms: if waits { 1000.0 } else { 0.0 }, ..Latency::NONE };
         asking(reply(request, pause), || is_first.then(|| "Who is there?".to_owned()))
     }));
-    let run = RUN.replace("batch_size: 1", "batch_size: 8").replace("total_samples: 4", "total_samples: 8");
-    let project = Project::with(&remote(&endpoint.base_url(), &run, "coverage: {question_dedup_retries: 9}"));
+    let run = RUN.replace("batch_size: 1", "batch_size: 4");
+    let config = remote(&endpoint.base_url(), &run, "coverage: {question_dedup_retries: 9}");
+    let first = Project::with(&config);
+    first.generate(&[]);
+    let opening = first.rows("outputs/turns.jsonl").swap_remove(0)["user_message"].to_string();
+    *last.lock().expect("a text") = Some(opening.trim_matches('"').to_owned());
+    let project = Project::with(&config);
     let ran = project.generate(&["--workers", "2"]);
     let log = project.read("logs/run.log");
     let told: Vec<&str> = log.lines().filter(|line| line.contains("[rollback] language_index=")).collect();
     assert!(!told.is_empty(), "{}", ran.stdout);
     let mut found = 0;
     for (number, language) in ["en", "fr"].iter().enumerate() {
-        for index in 0..8 {
+        for index in 0..4 {
             let lines = explained(&project, &[&format!("{language}/{index}")])["log"].clone();
             let lines = lines.as_array().expect("lines").iter().filter_map(Value::as_str);
             let own: Vec<&str> = lines.filter(|line| line.contains("[rollback]")).collect();
@@ -149,8 +158,8 @@ fn roll_backs_come_from_the_log_of_the_own_run_alone() {
 #[test]
 fn what_a_pass_of_the_judge_was_replied_is_told_with_its_pass() {
     let endpoint = stubborn();
-    let config = remote(&endpoint.base_url(), RUN, "").replace("mode: online", "mode: offline");
-    let project = Project::with(&config);
+    let config = remote(&endpoint.base_url(), RUN, "coverage: {question_dedup_retries: 9}");
+    let project = Project::with(&config.replace("mode: online", "mode: offline"));
     project.generate(&[]);
     let replies = |told: &Value, pass: &str| -> Vec<Value> {
         let all = told["replies"].as_array().expect("replies");
@@ -159,7 +168,7 @@ fn what_a_pass_of_the_judge_was_replied_is_told_with_its_pass() {
     let before = explained(&project, &["en/1"]);
     assert!(!replies(&before, "").is_empty() && replies(&before, "judge/1").is_empty());
     project.run(&["judge", "config.yaml"]).succeeded();
-    project.run(&["judge", "config.yaml", "--set", "judge.reasons=[vague]"]).succeeded();
+    project.run(&["judge", "config.yaml", "--set", "judge.accept.min_score=3"]).succeeded();
     let told = explained(&project, &["en/1"]);
     assert_eq!(replies(&told, ""), replies(&before, ""));
     for pass in ["judge/1", "judge/2"] {
@@ -177,7 +186,7 @@ fn what_a_pass_of_the_judge_was_replied_is_told_with_its_pass() {
     }
     // A pass over two runs that have conversations of the same numbers.
     project.run(&["run", "config.yaml", "--set", "run.run_id=s", "--set", "run.seed=9"]).succeeded();
-    project.run(&["judge", "config.yaml", "--set", "judge.reasons=[wrong]"]).succeeded();
+    project.run(&["judge", "config.yaml", "--set", "judge.accept.min_score=4"]).succeeded();
     let told = explained(&project, &["en/1", "--run", "s"]);
     assert_eq!((&told["unclear_passes"], replies(&told, "judge/1")), (&json!(["judge/3"]), vec![]));
     assert_eq!(replies(&explained(&project, &["en/1", "--run", "r"]), "judge/2").len(), 3);

@@ -133,11 +133,11 @@ fn next_piece(scene: &Scene<'_>, draw: &mut Draw) -> Draft {
     let task = scene.task;
     let speech = &scene.language.sheet.speech;
     let subjects = scene.materials.first().map(|material| subjects(material, scene.language)).unwrap_or_default();
-    let unsaid = || subjects.iter().filter(|subject| !scene.was_said(&subject.shown));
-    let mut left: Vec<&Subject> = unsaid().filter(|subject| task.whole_need.contains(&subject.shown)).collect();
+    let untold = || subjects.iter().filter(|subject| !scene.was_told(&subject.words));
+    let mut left: Vec<&Subject> = untold().filter(|subject| task.whole_need.contains(&subject.shown)).collect();
     if left.is_empty() {
         // A passage may have less to it than the conversation has turns.
-        left.extend(unsaid().take(1));
+        left.extend(untold().take(1));
     }
     let last = task.turn_index >= task.n_turns;
     let count = if last { left.len() } else { 1 };
@@ -145,7 +145,7 @@ fn next_piece(scene: &Scene<'_>, draw: &mut Draw) -> Draft {
     let template = if last { &speech.modes.last_piece } else { &speech.modes.piece };
     let text = match shown.as_slice() {
         // Who has nothing to add at the end asks for the whole.
-        [] if last && !scene.was_said(&task.whole_need) => task.whole_need.clone(),
+        [] if last && !scene.was_told(&task.whole_need) => task.whole_need.clone(),
         [] => scene.new_one(&speech.modes.no_more, draw).cloned().unwrap_or_default(),
         shown => fill(template, &[("a", &shown.join(&speech.joints.0))]),
     };
