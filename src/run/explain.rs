@@ -4,9 +4,10 @@
 //! journal, for as long as it keeps replies; and roll-backs, which leave nothing in the data, are in the log.
 
 mod find;
+mod passes;
 mod text;
 
-use super::RunError;
+use super::{RunError, log_lines};
 use crate::domain::{Answer, DropReason, JudgeReply, Judgement, Outcome, Question, RejectedAnswer, Slot, Stage, Turn};
 use crate::files::{FilesError, Folder};
 use crate::llm::ChatReply;
@@ -41,8 +42,10 @@ pub struct Explanation {
     pub turns: Vec<ExplainedTurn>,
     /// The verdict on the whole conversation.
     pub conversation_judge: Option<JudgeReply>,
-    /// The replies that the journal has of it, in the order of their places.
+    /// The replies that the journal has of it, in the order of their places, and then those to passes of the judge.
     pub replies: Vec<ExplainedReply>,
+    /// Passes of the judge whose replies are left out: they may be about a conversation of another run.
+    pub unclear_passes: Vec<String>,
     /// What the log says of it.
     pub log: Vec<String>,
 }
@@ -133,6 +136,8 @@ pub struct ExplainedPassage {
 /// A reply that the journal has.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExplainedReply {
+    /// The pass of the judge that asked for it; empty where the run did.
+    pub pass: String,
     /// The turn that it was for.
     pub turn_index: u16,
     /// How often the question of the turn had been rejected.
@@ -167,7 +172,8 @@ pub fn explain(
     let unknown = || RunError::Unexplained(format!("{} has no runs; name the output folder", outputs.display()));
     let folder = Folder::find(outputs, dsn)?.ok_or_else(unknown)?;
     let Known { run, id, language, settled } = find(&folder, which, run)?;
-    let replies = folder.store.replies_of(&run.id, settled.slot)?;
+    let of_run = folder.store.replies_of(&run.id, settled.slot)?;
+    let (of_passes, unclear_passes) = passes::replies(&folder, run, settled.slot)?;
     let (drop_reason, drop_detail) = settled.dropped.clone().unwrap_or_default();
     let mut explained = Explanation {
         status: if settled.dropped.is_none() { "completed" } else { "dropped" }.to_owned(),
@@ -180,7 +186,8 @@ pub fn explain(
         turns: Vec::new(),
         conversation_judge: None,
         log: lines(logs, run, &id, settled.slot)?,
-        replies: replies.iter().map(reply).collect(),
+        replies: of_run.iter().map(|kept| reply(kept, "")).chain(of_passes).collect(),
+        unclear_passes,
     };
     let duplicates = |turn: u16, before: u16, anew: &[Arc<Turn>]| {
         let anew: Vec<u16> = anew.iter().map(|turn| turn.attempt.0).collect();
@@ -303,7 +310,7 @@ fn question_of(said: &Value) -> Option<String> {
     }
 }
 
-fn reply(kept: &KeptReply) -> ExplainedReply {
+fn reply(kept: &KeptReply, pass: &str) -> ExplainedReply {
     let chat = serde_json::from_slice::<ChatReply>(&kept.body).ok();
     let is_call = chat.as_ref().is_some_and(|chat| !chat.tool_calls.is_empty());
     let (model, text) = match chat {
@@ -315,6 +322,7 @@ fn reply(kept: &KeptReply) -> ExplainedReply {
         None => (String::new(), String::from_utf8_lossy(&kept.body).into_owned()),
     };
     ExplainedReply {
+        pass: pass.to_owned(),
         turn_index: kept.place.turn.0,
         attempt: kept.place.attempt.0,
         stage: kept.place.stage,
@@ -336,7 +344,7 @@ fn lines(logs: &Path, run: &Run, id: &str, slot: Slot) -> Result<Vec<String>, Ru
     };
     let began = run.began.get(..19).unwrap_or_default().replace('T', " ");
     let by_id = format!("conversation={id} ");
-    let by_number = format!("[rollback] language_index={} conversation_index={} ", slot.language.0, slot.index);
+    let by_number = log_lines::rollback(slot);
     let names = |line: &&str| line.contains(&by_id) || (line.contains(&by_number) && line.get(..19) >= Some(&*began));
     Ok(text.lines().filter(names).map(str::to_owned).collect())
 }

@@ -35,6 +35,13 @@ impl fmt::Display for Explanation {
             count => format!("{count} replies in the journal, {read} tokens read, {written} written, {cost:.4} USD"),
         };
         row(f, "calls", &calls)?;
+        for pass in &self.unclear_passes {
+            row(
+                f,
+                "",
+                &format!("without those to pass {pass}: it judged another run's conversation of the same number too"),
+            )?;
+        }
         for line in &self.log {
             row(f, "log", line)?;
         }
@@ -89,6 +96,14 @@ fn tell(turn: &ExplainedTurn, replies: &[ExplainedReply], f: &mut fmt::Formatter
         let below = if turn.judge_accepted == Some(false) { "below judge.accept: " } else { "" };
         row(f, "judge", &format!("{below}{}", verdict(judge)))?;
     }
+    for reply in replies.iter().filter(|reply| !reply.pass.is_empty() && reply.turn_index == turn.turn_index) {
+        let read = serde_json::from_str::<JudgeReply>(&reply.text);
+        row(
+            f,
+            &format!("pass {}", reply.pass),
+            &read.map_or_else(|_| shortened(&reply.text, SAID), |said| verdict(&said)),
+        )?;
+    }
     for (stage, what) in [(Stage::Ask, "question"), (Stage::Answer, "answer"), (Stage::Judge, "verdict")] {
         let again = asked_again(replies, turn.turn_index, stage);
         if again > 0 {
@@ -114,7 +129,10 @@ fn asked_again(replies: &[ExplainedReply], turn: u16, stage: Stage) -> usize {
     // Answers that the judge rejects have numbers of their own from 100 on, and so have verdicts on spoiled ones, 10 apart.
     let apart = if stage == Stage::Judge { 10 } else { 100 };
     let later = |one: &ExplainedReply, other: &ExplainedReply| {
-        other.attempt == one.attempt && other.round > one.round && other.round / apart == one.round / apart
+        other.pass == one.pass
+            && other.attempt == one.attempt
+            && other.round > one.round
+            && other.round / apart == one.round / apart
     };
     replies.iter().filter(own).filter(|one| replies.iter().filter(own).any(|other| later(one, other))).count()
 }
