@@ -81,6 +81,8 @@ fn a_jury_goes_on_without_a_judge_that_is_lost() {
             assert!(checked.stderr.contains("`--no-check` leaves this check out"), "{}", checked.stderr);
             continue;
         }
+        let explained = said(&project.run(&["explain", "en/0"]).succeeded());
+        assert!(explained.contains("openai/a: ") && explained.contains("openai/locked: no verdict"), "{explained}");
         // Judged later, it is the same.
         let later = Project::with(&config.replace("mode: online", "mode: offline"));
         Ran::of(later.stamped(&[])).succeeded();

@@ -8,7 +8,9 @@ mod passes;
 mod text;
 
 use super::{RunError, log_lines};
-use crate::domain::{Answer, DropReason, JudgeReply, Judgement, Outcome, Question, RejectedAnswer, Slot, Stage, Turn};
+use crate::domain::{
+    Answer, DropReason, JudgeReply, Judgement, Outcome, Question, RejectedAnswer, Slot, Stage, Turn, Vote,
+};
 use crate::files::{FilesError, Folder};
 use crate::llm::ChatReply;
 use crate::output::{ConversationDocument, ConversationState, Shown, TurnPayload, TurnState};
@@ -42,6 +44,8 @@ pub struct Explanation {
     pub turns: Vec<ExplainedTurn>,
     /// The verdict on the whole conversation.
     pub conversation_judge: Option<JudgeReply>,
+    /// What each judge of a jury made of it.
+    pub conversation_judge_votes: Vec<Vote>,
     /// The replies that the journal has of it, in the order of their places, and then those to passes of the judge.
     pub replies: Vec<ExplainedReply>,
     /// Passes of the judge whose replies are left out: they may be about a conversation of another run.
@@ -79,7 +83,9 @@ pub struct ExplainedTurn {
     pub labels: String,
     /// The verdict on the turn.
     pub judge: Option<JudgeReply>,
-    /// Whether that meets `judge.accept`.
+    /// What each judge of a jury made of it.
+    pub judge_votes: Vec<Vote>,
+    /// Whether the verdict meets `judge.accept`.
     pub judge_accepted: Option<bool>,
     /// Requests that the question, the answer and the verdict took.
     pub calls: [u32; 3],
@@ -185,6 +191,7 @@ pub fn explain(
         duplicates: settled.duplicates,
         turns: Vec::new(),
         conversation_judge: None,
+        conversation_judge_votes: Vec::new(),
         log: lines(logs, run, &id, settled.slot)?,
         replies: of_run.iter().map(|kept| reply(kept, "")).chain(of_passes).collect(),
         unclear_passes,
@@ -203,6 +210,8 @@ pub fn explain(
             .map(|((turn, state), attempt)| finished(turn, state, |anew| duplicates(turn.turn_index, attempt, anew)))
             .collect();
         turns.extend(document.state.as_ref().and_then(|state| unfinished(state, turns.len(), duplicates)));
+        let whole = document.state.as_ref().and_then(|state| state.judgement.as_ref());
+        explained.conversation_judge_votes = whole.map_or_else(Vec::new, |judgement| judgement.votes.to_vec());
         explained.conversation_judge = document.conversation_judge.map(|verdict| verdict.into_owned());
         explained.turns = turns;
     } else if settled.dropped.is_some() {
@@ -220,9 +229,9 @@ fn finished(
 ) -> ExplainedTurn {
     let queries = turn.tool_events.iter().filter_map(|call| call.arguments["query"].as_str());
     let (rejected, regenerated) = state.map_or((&[][..], &[][..]), |state| (&state.rejected, &state.regenerated));
-    let calls = state.map_or([0; 3], |state| {
-        [state.calls.0, state.calls.1, state.judgement.as_ref().map_or(0, |judgement| judgement.calls)]
-    });
+    let judgement = state.and_then(|state| state.judgement.as_ref());
+    let calls =
+        state.map_or([0; 3], |state| [state.calls.0, state.calls.1, judgement.map_or(0, |judgement| judgement.calls)]);
     let passage = |shown: &Shown<'_>| ExplainedPassage {
         id: shown.place.id.to_string(),
         source: shown.place.source.to_string(),
@@ -244,6 +253,7 @@ fn finished(
         unsupported_numbers: turn.unsupported_numbers.to_vec(),
         labels: turn.findings.told(),
         judge: turn.qa_judge.as_deref().cloned(),
+        judge_votes: judgement.map_or_else(Vec::new, |judgement| judgement.votes.to_vec()),
         judge_accepted: turn.judge_accepted,
         calls,
     }
@@ -283,6 +293,7 @@ fn unfinished(
         labels: round.answer.as_ref().map(|answer| answer.findings.told()).unwrap_or_default(),
         answer: round.answer.as_ref().map(|answer| answer.reply.assistant_message.clone()),
         judge: round.judgement.as_ref().map(|judgement| judgement.reply.clone()),
+        judge_votes: round.judgement.as_ref().map_or_else(Vec::new, |judgement| judgement.votes.clone()),
         ..ExplainedTurn::default()
     })
 }

@@ -2,7 +2,7 @@
 
 use super::super::layout::{row, shortened};
 use super::{ExplainedRejection, ExplainedReply, ExplainedTurn, Explanation};
-use crate::domain::{JudgeReply, Stage};
+use crate::domain::{JudgeReply, Stage, Vote};
 use std::fmt;
 
 /// Columns of what is said, and of passages.
@@ -26,6 +26,7 @@ impl fmt::Display for Explanation {
         if let Some(judge) = &self.conversation_judge {
             writeln!(f, "as a whole")?;
             row(f, "judge", &verdict(judge))?;
+            votes(&self.conversation_judge_votes, f)?;
         }
         let sum = |of: fn(&ExplainedReply) -> Option<u64>| self.replies.iter().filter_map(of).sum::<u64>();
         let (read, written) = (sum(|reply| reply.tokens.0), sum(|reply| reply.tokens.1));
@@ -96,6 +97,7 @@ fn tell(turn: &ExplainedTurn, replies: &[ExplainedReply], f: &mut fmt::Formatter
         let below = if turn.judge_accepted == Some(false) { "below judge.accept: " } else { "" };
         row(f, "judge", &format!("{below}{}", verdict(judge)))?;
     }
+    votes(&turn.judge_votes, f)?;
     for reply in replies.iter().filter(|reply| !reply.pass.is_empty() && reply.turn_index == turn.turn_index) {
         let read = serde_json::from_str::<JudgeReply>(&reply.text);
         row(
@@ -111,6 +113,14 @@ fn tell(turn: &ExplainedTurn, replies: &[ExplainedReply], f: &mut fmt::Formatter
         }
     }
     Ok(())
+}
+
+/// What each judge of a jury made of it.
+fn votes(votes: &[Vote], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    votes.iter().try_for_each(|vote| {
+        let said = vote.verdict.as_ref().map_or_else(|| "no verdict".to_owned(), verdict);
+        row(f, "", &format!("{}: {said}", vote.model))
+    })
 }
 
 fn reject(before: &ExplainedRejection, label: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
