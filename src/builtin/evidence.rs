@@ -98,8 +98,9 @@ pub(super) fn choose(passages: &[Passage<'_>], wanted: &Wanted<'_>) -> Vec<Choic
     // What another document tells with the same words may be about something else.
     let belongs = |(passage, sentence): (usize, usize)| {
         let [one, other] = [first.passage, passage].map(|at| &passages[at].shown.source_path);
-        let is_new = |term: &&String| passages[passage].terms[sentence].contains(*term) && !is_taken(term);
-        one == other || wanted.question.iter().any(|term| is_new(&term))
+        let has_it = |term: &&String| passages[passage].terms[sentence].contains(*term);
+        let tells = |term: &&String| has_it(term) && !is_taken(term) && !wanted.language.is_vague(term);
+        one == other || wanted.question.iter().any(|term| tells(&term))
     };
     let fresh = |(passage, sentence): (usize, usize)| {
         passage != first.passage

@@ -47,6 +47,31 @@ fn facts_lend_their_terms_to_the_search() {
 }
 
 #[test]
+fn another_document_is_quoted_only_for_what_it_alone_tells() {
+    let of = |path: &str, text: &str| Passage {
+        label: "P1".to_owned(),
+        topic_id: format!("{path}-1"),
+        source_path: path.to_owned(),
+        source_descriptor: format!("{path}#chunk0"),
+        title: "".into(),
+        text: text.into(),
+    };
+    let tower = "The light of the tower was seen by ships for many miles. Keepers trimmed the light at midnight.";
+    let sky = "The light takes more than one second from the Moon to the Earth in summer.";
+    for (asked, other, is_quoted) in [
+        ("What should I know about the light?", sky, false),
+        ("What do the tower and the Moon have in common?", sky, true),
+        ("What is the light of the tower itself?", "In the Moon of May the yeast comes with the flour itself.", false),
+    ] {
+        let passages = [of("tower.md", tower), of("other.md", other)];
+        let (_, reply) = answer("en", &question(asked), &passages, "");
+        let quoted = |text: &str| reply.reasoning_trace.evidence.iter().any(|piece| piece.content.contains(text));
+        assert!(quoted("tower"), "{asked}: {}", reply.assistant_message);
+        assert_eq!(quoted("Moon"), is_quoted, "{asked}: {}", reply.assistant_message);
+    }
+}
+
+#[test]
 fn passages_in_other_languages_are_not_quoted() {
     let asked = question("Que fait le levain (the starter, the crust, the oven) dans le four ?");
     let (_, reply) = answer("fr", &asked, &snippets("en"), "");
