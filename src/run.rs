@@ -3,6 +3,7 @@
 
 mod bill;
 mod conclude;
+mod delivered;
 mod dry_run;
 mod earlier;
 mod estimate;

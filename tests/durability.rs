@@ -78,10 +78,12 @@ impl Counting {
             "coverage: {{question_dedup_retries: 3, candidates: {candidates}}}\nprompts: {{path: prompts}}\n\
              checks: {{reject: [pii], on_fail: repair}}"
         );
+        let (on_fail, is_jury) = (self.on_fail, self.on_fail == "regenerate");
+        let least = if is_jury { 4 } else { 2 };
         let judge =
-            format!("judge: {{mode: online, calibrate: 2, accept: {{min_score: 2, on_fail: {}}}}}", self.on_fail);
+            format!("judge: {{mode: online, calibrate: 2, accept: {{min_score: {least}, on_fail: {on_fail}}}}}");
         let mut config = remote(&self.endpoint.base_url(), RUN, &more).replace("judge: {mode: online}", &judge);
-        if self.on_fail == "regenerate" {
+        if is_jury {
             // A jury, one judge of which takes no request.
             let (_, judge) = config.split_once("    judge: ").expect("a judge");
             let judge = judge.lines().next().expect("a judge").to_owned();

@@ -4,6 +4,7 @@ use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint};
 use crate::support::{Project, asking, builtin, edited, remote, turn};
 use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
 
 const RUN: &str = "  run_id: r\n  batch_size: 1\n  total_samples: 4\n  target_languages: [en, fr]\n  \
     turns: {mode: exact, exact: 2}";
@@ -105,4 +106,90 @@ fn what_is_not_there_is_told_with_what_is_near() {
         project.run(arguments).failed_as("explain", reasons);
     }
     assert_eq!(explained(&project, &["en/1", "--run", "r"])["conversation_id"], "r-en-0001");
+}
+
+#[test]
+fn roll_backs_come_from_the_log_of_the_own_run_alone() {
+    // The second question of every conversation is the same one, and that of the first conversation comes last.
+    let last = Arc::new(Mutex::new(None::<String>));
+    let known = last.clone();
+    let endpoint = Endpoint::start(Behaviour::new(move |request, _| {
+        // After a duplicate the person is told what else to want.
+        let prompt = request.to_string();
+        let is_first =
+            turn(request) == 2 && !["It wants ", "an unusual case"].iter().any(|angle| prompt.contains(angle));
+        let waits = known.lock().expect("a text").as_ref().is_some_and(|said| is_first && prompt.contains(said));
+        let pause = Latency { median_ms: if waits { 1000.0 } else { 0.0 }, ..Latency::NONE };
+        asking(reply(request, pause), || is_first.then(|| "Who is there?".to_owned()))
+    }));
+    let run = RUN.replace("batch_size: 1", "batch_size: 4");
+    let config = remote(&endpoint.base_url(), &run, "coverage: {question_dedup_retries: 9}");
+    let first = Project::with(&config);
+    first.generate(&[]);
+    let opening = first.rows("outputs/turns.jsonl").swap_remove(0)["user_message"].to_string();
+    *last.lock().expect("a text") = Some(opening.trim_matches('"').to_owned());
+    let project = Project::with(&config);
+    let ran = project.generate(&["--workers", "2"]);
+    let log = project.read("logs/run.log");
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("[rollback] language_index=")).collect();
+    assert!(!told.is_empty(), "{}", ran.stdout);
+    let mut found = 0;
+    for (number, language) in ["en", "fr"].iter().enumerate() {
+        for index in 0..4 {
+            let lines = explained(&project, &[&format!("{language}/{index}")])["log"].clone();
+            let lines = lines.as_array().expect("lines").iter().filter_map(Value::as_str);
+            let own: Vec<&str> = lines.filter(|line| line.contains("[rollback]")).collect();
+            let name = format!("language_index={number} conversation_index={index} ");
+            assert_eq!(own, told.iter().filter(|line| line.contains(&name)).copied().collect::<Vec<_>>());
+            found += own.len();
+        }
+    }
+    assert_eq!(found, told.len());
+    // What another run of before has lost at the same number is not told.
+    let line = told[0].split_once("[rollback]").expect("a line").1;
+    let earlier = format!("2020-01-01 00:00:00,000 INFO dlgforge.pipeline: [rollback]{line}\n");
+    project.write("logs/run.log", format!("{earlier}{log}").as_bytes());
+    let index = line.split_once("conversation_index=").expect("a number").1.split(' ').next().expect("a number");
+    let language = if line.contains("language_index=0") { "en" } else { "fr" };
+    let again = explained(&project, &[&format!("{language}/{index}")])["log"].to_string();
+    assert!(again.contains("[rollback]") && !again.contains("2020-01-01"), "{again}");
+}
+
+#[test]
+fn what_a_pass_of_the_judge_was_replied_is_told_with_its_pass() {
+    let endpoint = stubborn();
+    let config = remote(&endpoint.base_url(), RUN, "coverage: {question_dedup_retries: 9}");
+    let project = Project::with(&config.replace("mode: online", "mode: offline"));
+    project.generate(&[]);
+    let replies = |told: &Value, pass: &str| -> Vec<Value> {
+        let all = told["replies"].as_array().expect("replies");
+        all.iter().filter(|reply| reply["pass"] == pass).cloned().collect()
+    };
+    let before = explained(&project, &["en/1"]);
+    assert!(!replies(&before, "").is_empty() && replies(&before, "judge/1").is_empty());
+    project.run(&["judge", "config.yaml"]).succeeded();
+    project.run(&["judge", "config.yaml", "--set", "judge.accept.min_score=3"]).succeeded();
+    let told = explained(&project, &["en/1"]);
+    assert_eq!(replies(&told, ""), replies(&before, ""));
+    for pass in ["judge/1", "judge/2"] {
+        let own = replies(&told, pass);
+        let places: Vec<_> = own.iter().map(|reply| (&reply["turn_index"], &reply["round"])).collect();
+        // The first verdict on the second turn can't be read.
+        assert_eq!(json!(places), json!([[1, 0], [2, 0], [2, 1]]), "{own:?}");
+        assert!(own.iter().all(|reply| reply["stage"] == "judge"));
+    }
+    let text = project.run(&["explain", "en/1"]).succeeded().stdout;
+    for part in
+        ["  pass judge/1   Hm.\n", "  pass judge/2   Hm.\n", "2 times for the verdict: a reply could not be used"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // A pass over two runs that have conversations of the same numbers.
+    project.run(&["run", "config.yaml", "--set", "run.run_id=s", "--set", "run.seed=9"]).succeeded();
+    project.run(&["judge", "config.yaml", "--set", "judge.accept.min_score=4"]).succeeded();
+    let told = explained(&project, &["en/1", "--run", "s"]);
+    assert_eq!((&told["unclear_passes"], replies(&told, "judge/1")), (&json!(["judge/3"]), vec![]));
+    assert_eq!(replies(&explained(&project, &["en/1", "--run", "r"]), "judge/2").len(), 3);
+    let text = project.run(&["explain", "en/1", "--run", "s"]).succeeded().stdout;
+    assert!(text.contains("without those to pass judge/3"), "{text}");
 }

@@ -244,3 +244,32 @@ fn what_can_t_be_judged_is_told_with_what_to_do() {
     let lean = made(&builtin(RUN, "saving: {files: [turns]}"), &[]);
     judged(&lean, &[]).failed_as("judge", &["run r was made without `conversations` in `saving.files`"]);
 }
+
+#[test]
+fn labels_are_told_anew_with_the_verdicts() {
+    let project = made(&offline(&builtin(RUN, "")), &[]);
+    let rows = project.rows("outputs/turns.jsonl");
+    let words = rows.iter().filter_map(|row| row["answer_words"].as_u64()).max().expect("answers");
+    let accepted = |project: &Project| -> Vec<bool> {
+        let rows = project.rows("outputs/turns.jsonl");
+        rows.iter().map(|row| row["checks_accepted"] == true).collect()
+    };
+    assert!(accepted(&project).iter().all(|accepted| *accepted));
+    // The longest answer is too long now, and would be dropped in a run.
+    let most = format!("checks.max_answer_words={}", words - 1);
+    let checks = ["--set", &most, "--set", "checks.reject=[too_long]", "--set", "checks.on_fail=drop"];
+    let ran = judged(&project, &checks).succeeded();
+    assert!(ran.stdout.contains("12 of 12 judged, 0 failed"), "{}", ran.stdout);
+    let after = project.rows("outputs/turns.jsonl");
+    assert_eq!(after.len(), rows.len(), "none is dropped");
+    for row in &after {
+        let is_long = row["answer_words"].as_u64() == Some(words);
+        assert_eq!(row["answer_labels"].to_string().contains("too_long"), is_long, "{row}");
+        assert_eq!(row["checks_accepted"] == false, is_long, "{row}");
+    }
+    assert!(!accepted(&project).iter().all(|accepted| *accepted));
+    let again = judged(&project, &checks).succeeded();
+    assert!(again.stdout.contains("nothing to do"), "{}", again.stdout);
+    judged(&project, &[]).succeeded();
+    assert!(accepted(&project).iter().all(|accepted| *accepted), "other checks are another pass");
+}

@@ -22,6 +22,7 @@ mod grounding;
 mod hosts;
 mod interrupt;
 mod judging;
+mod jury;
 mod launch;
 mod limits;
 mod modes;

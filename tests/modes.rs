@@ -29,6 +29,13 @@ fn the_built_in_model_does_every_mode_and_register() {
     let project = Project::with(&builtin(RUN, SHARES));
     let ran = project.generate(&[]);
     assert!(ran.stdout.contains("80 of 80 accepted"), "{}", ran.stdout);
+    for row in [
+        "  modes          unanswerable: ",
+        "                 sharded: 8 conversations (asked for: 8.0)\n",
+        "  registers      terse: 16 conversations (asked for: 16.0)\n                 chatty: 12 conversations (asked for: 12.0)",
+    ] {
+        assert!(ran.stdout.contains(row), "{row}: {}", ran.stdout);
+    }
     // What thin passages tell is soon told.
     assert!(project.rows("outputs/dropped.jsonl").len() <= 3, "{}", ran.stdout);
     let turns = project.rows("outputs/turns.jsonl");
@@ -168,7 +175,10 @@ fn models_are_told_of_the_mode_but_the_assistant_is_not() {
         );
     }
     assert!(!asked(&asks, "The person is curt").is_empty() && !asked(&asks, "The person is formal").is_empty());
-    assert_eq!(asked(&asks, "It has about").len(), asks.len());
+    // Whoever is curt is told of the length in the same sentence, and of no other.
+    let (curt, sized) = (asked(&asks, "The person is curt: no politeness, and about "), asked(&asks, "It has about "));
+    assert!(curt.len() + sized.len() == asks.len() && asked(&asks, "as few words as will do").is_empty());
+    assert_eq!(asked(&asks, "The person is curt").len(), curt.len());
     let turns = project.rows("outputs/turns.jsonl");
     let asked: Vec<u64> = turns.iter().filter_map(|turn| turn["words_asked"].as_u64()).collect();
     assert_eq!(asked.len(), turns.len());

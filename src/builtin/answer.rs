@@ -3,9 +3,9 @@
 use super::draw::Draw;
 use super::evidence::{Choice, Passage, Wanted, choose};
 use super::groups::{Group, of_sentences};
-use super::languages::{Language, capitalised, fill};
+use super::languages::{Language, Piece, capitalised, fill};
 use super::modes::Calls;
-use super::text::Sentence;
+use super::text::{Sentence, asked};
 use super::token::{Class, meaningful, terms, tokens};
 use crate::domain::reply::{AssistantReply, Confidence, Evidence, Premise, ReasoningTrace, RetrievalQueries, Thought};
 use crate::domain::task::AnswerTask;
@@ -21,7 +21,7 @@ const MEDIUM: f64 = 0.35;
 
 /// What to search for: the question's terms, then those of the facts it builds on.
 pub(super) fn query(task: &AnswerTask, language: &Language) -> String {
-    let mut words = language.subject(&task.question);
+    let mut words = subject(task, language);
     for fact in own_facts(task, language) {
         for (word, term) in meaningful(fact, language) {
             if !words.iter().any(|(_, known)| *known == term) {
@@ -36,7 +36,7 @@ pub(super) fn query(task: &AnswerTask, language: &Language) -> String {
 /// The answer to a question from what was retrieved for it.
 pub(super) fn answer(task: &AnswerTask, seed: u64, language: &Language) -> AssistantReply {
     let passages = Passage::all(&task.passages, language);
-    let subject = language.subject(&task.question);
+    let subject = subject(task, language);
     let question: Vec<String> = subject.iter().map(|(_, term)| term.clone()).collect();
     let facts = own_facts(task, language).flat_map(|fact| terms(fact, language)).collect();
     // An answer that was not good enough is passed over as one that was given.
@@ -56,6 +56,21 @@ pub(super) fn answer(task: &AnswerTask, seed: u64, language: &Language) -> Assis
         _ => account.new_message(&mut draw),
     };
     AssistantReply { assistant_message, reasoning_trace: account.trace(), did_web_search: false }
+}
+
+/// What the question is about, by its words. A piece of a need is about what the pieces before it are about, too.
+fn subject(task: &AnswerTask, language: &Language) -> Vec<(String, String)> {
+    let own = language.subject(&task.question);
+    let Some(piece) = language.piece(&task.question) else { return own };
+    let mut words = if piece == Piece::Nothing { Vec::new() } else { own };
+    for asked in asked(&task.public_conversation_history) {
+        for (word, term) in language.subject(asked) {
+            if language.piece(asked) != Some(Piece::Nothing) && !words.iter().any(|(_, known)| *known == term) {
+                words.push((word, term));
+            }
+        }
+    }
+    words
 }
 
 /// The facts that the question builds on, as far as they are in the language of the conversation.

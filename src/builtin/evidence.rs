@@ -79,7 +79,7 @@ const UNSAID: f64 = 0.25;
 /// Two sentences that share more of their terms than this say the same.
 const SAME: f64 = 0.5;
 
-/// The best sentences of at most two passages; empty when no sentence shares a term with the question or its facts.
+/// The best sentences of at most two passages, the second of the same document or with more of the question; empty when no sentence shares a term with the question or its facts.
 ///
 /// A sentence's score is the share of the question's terms it has, each weighted by `ln(1 + N / df)` over all `N`
 /// sentences found; a term that only its heading has counts by half; plus 0.6 times the share of the facts' terms it has. Passages further down the list and sentences that
@@ -94,8 +94,16 @@ pub(super) fn choose(passages: &[Passage<'_>], wanted: &Wanted<'_>) -> Vec<Choic
     let (best, most) = anchor;
     let first = first_choice(passages, &scores, best, wanted);
     let taken: Vec<&BTreeSet<String>> = first.sentences.iter().map(|at| &passages[first.passage].terms[*at]).collect();
+    let is_taken = |term: &&String| taken.iter().any(|terms| terms.contains(*term));
+    // What another document tells with the same words may be about something else.
+    let belongs = |(passage, sentence): (usize, usize)| {
+        let [one, other] = [first.passage, passage].map(|at| &passages[at].shown.source_path);
+        let is_new = |term: &&String| passages[passage].terms[sentence].contains(*term) && !is_taken(term);
+        one == other || wanted.question.iter().any(|term| is_new(&term))
+    };
     let fresh = |(passage, sentence): (usize, usize)| {
         passage != first.passage
+            && belongs((passage, sentence))
             && !said((passage, sentence))
             && !wanted.language.points_back(&passages[passage].sentences[sentence].text)
             && taken.iter().all(|known| likeness(known, &passages[passage].terms[sentence]) < SAME)

@@ -44,10 +44,12 @@ impl<'a> Material<'a> {
         self.groups.iter().flatten().any(|group| group.central) || self.titles.iter().flatten().next().is_some()
     }
 
-    /// What a text without subjects is called: its last heading, the most particular one, else its first words; none of a
-    /// text without words.
+    /// What a text without subjects is called: its last heading, the most particular one, or the one it stands under, else its
+    /// first words; none of a text without words.
     pub(super) fn name(&self) -> Option<String> {
-        self.headings.last().cloned().or_else(|| self.first_words())
+        let above = || self.snippet.and_then(|snippet| snippet.title.rsplit('›').next()).map(str::trim);
+        let above = || above().filter(|heading| !heading.is_empty()).map(str::to_owned);
+        self.headings.last().cloned().or_else(above).or_else(|| self.first_words())
     }
 
     /// Its first sentence below the heading that names it.
@@ -71,6 +73,24 @@ impl<'a> Material<'a> {
 mod tests {
     use super::super::languages::find;
     use super::*;
+
+    #[test]
+    fn a_text_without_a_heading_is_called_by_the_one_above() {
+        let english = find("en").unwrap();
+        let named = |title: &str| {
+            let snippet = Passage {
+                label: "P1".to_owned(),
+                topic_id: String::new(),
+                source_path: String::new(),
+                source_descriptor: String::new(),
+                title: title.into(),
+                text: "Four large moons show.".into(),
+            };
+            Material::of_snippet(&snippet, english).name()
+        };
+        assert_eq!(named("The night sky › The planets").as_deref(), Some("The planets"));
+        assert_eq!(named("").as_deref(), Some("Four large moons show"));
+    }
 
     #[test]
     fn a_text_without_sentences_still_has_words() {

@@ -5,7 +5,7 @@ use super::draw::Draw;
 use super::groups::Group;
 use super::languages::{Language, fill};
 use super::material::Material;
-use super::scene::Scene;
+use super::scene::{Scene, keep_if_any};
 use super::token::terms;
 use super::wording::{led, spoken};
 use crate::domain::reply::{Difficulty, Intent};
@@ -72,12 +72,12 @@ fn subjects(material: &Material<'_>, language: &Language) -> Vec<Subject> {
     subjects
 }
 
-/// A message about something in the passage that was not spoken of yet, where there is such a thing.
+/// A message about something in the passage that was not spoken of yet, or that the person has not named, where there is such a
+/// thing.
 fn about(scene: &Scene<'_>, template: &str, difficulty: Difficulty, draw: &mut Draw) -> Option<Draft> {
     let mut subjects = subjects(scene.materials.first()?, scene.language);
-    if subjects.iter().any(|subject| !scene.was_said(&subject.words)) {
-        subjects.retain(|subject| !scene.was_said(&subject.words));
-    }
+    keep_if_any(&mut subjects, |subject| !scene.was_told(&subject.words));
+    keep_if_any(&mut subjects, |subject| !scene.was_said(&subject.words));
     let subject = draw.pick(&subjects)?;
     Some(made(scene, template, subject, difficulty, draw))
 }
@@ -112,12 +112,18 @@ fn first_piece(scene: &Scene<'_>, draw: &mut Draw) -> Option<Draft> {
     let details: Vec<&str> = subjects.iter().take(more).map(|subject| subject.shown.as_str()).collect();
     let speech = &scene.language.sheet.speech;
     let (between, before_last) = &speech.joints;
-    let details = match details.as_slice() {
-        [] => subject.shown.clone(),
-        [only] => (*only).to_owned(),
-        [first @ .., last] => format!("{}{before_last}{last}", first.join(between)),
+    let about = |details: &str| fill(&speech.modes.need, &[("a", &subject.shown), ("b", details)]);
+    let need = match details.as_slice() {
+        // There is one thing to ask about, and no more to it: the need is a plain question.
+        [] => {
+            let plain: Vec<&String> =
+                speech.questions.iter().map(|(.., text)| text).filter(|text| !text.contains("{b}")).collect();
+            fill(draw.pick(&plain)?, &[("a", &subject.shown)])
+        }
+        [only] => about(only),
+        [first @ .., last] => about(&format!("{}{before_last}{last}", first.join(between))),
     };
-    let need = led("", &fill(&speech.modes.need, &[("a", &subject.shown), ("b", &details)]), scene.language);
+    let need = led("", &need, scene.language);
     let template = draw.pick(&speech.modes.first_piece)?;
     Some(Draft { need, ..made(scene, template, &subject, Difficulty::Hard, draw) })
 }
@@ -127,18 +133,20 @@ fn next_piece(scene: &Scene<'_>, draw: &mut Draw) -> Draft {
     let task = scene.task;
     let speech = &scene.language.sheet.speech;
     let subjects = scene.materials.first().map(|material| subjects(material, scene.language)).unwrap_or_default();
-    let unsaid = || subjects.iter().filter(|subject| !scene.was_said(&subject.shown));
-    let mut left: Vec<&Subject> = unsaid().filter(|subject| task.whole_need.contains(&subject.shown)).collect();
+    let untold = || subjects.iter().filter(|subject| !scene.was_told(&subject.words));
+    let mut left: Vec<&Subject> = untold().filter(|subject| task.whole_need.contains(&subject.shown)).collect();
     if left.is_empty() {
         // A passage may have less to it than the conversation has turns.
-        left.extend(unsaid().take(1));
+        left.extend(untold().take(1));
     }
     let last = task.turn_index >= task.n_turns;
     let count = if last { left.len() } else { 1 };
     let shown: Vec<&str> = left.iter().take(count).map(|subject| subject.shown.as_str()).collect();
     let template = if last { &speech.modes.last_piece } else { &speech.modes.piece };
     let text = match shown.as_slice() {
-        [] => draw.pick(&speech.modes.no_more).cloned().unwrap_or_default(),
+        // Who has nothing to add at the end asks for the whole.
+        [] if last && !scene.was_told(&task.whole_need) => task.whole_need.clone(),
+        [] => scene.new_one(&speech.modes.no_more, draw).cloned().unwrap_or_default(),
         shown => fill(template, &[("a", &shown.join(&speech.joints.0))]),
     };
     Draft {

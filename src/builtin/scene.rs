@@ -5,7 +5,7 @@ use super::groups::Group;
 use super::languages::{Language, fill};
 use super::material::Material;
 use super::persona;
-use super::text::is_said;
+use super::text::{asked, is_said};
 use crate::domain::Normalisation;
 use crate::domain::normalisation::compatible;
 use crate::domain::task::{AskTask, QuestionMode};
@@ -67,6 +67,18 @@ impl<'a> Scene<'a> {
     /// Whether these words were said before in the conversation.
     pub(super) fn was_said(&self, words: &str) -> bool {
         compatible(&self.task.public_conversation_history).contains(&compatible(words))
+    }
+
+    /// Whether the person has said these words before in the conversation.
+    pub(super) fn was_told(&self, words: &str) -> bool {
+        asked(&self.task.public_conversation_history).any(|said| compatible(said).contains(&compatible(words)))
+    }
+
+    /// One of these sentences that was not said before in the conversation; any of them where all were.
+    pub(super) fn new_one<'s>(&self, sentences: &'s [String], draw: &mut Draw) -> Option<&'s String> {
+        let mut new: Vec<&String> = sentences.iter().collect();
+        keep_if_any(&mut new, |sentence| !self.was_said(sentence));
+        draw.pick(&new).copied()
     }
 
     /// The last answer, where there is one in the language.
@@ -194,7 +206,7 @@ impl<'a> Scene<'a> {
 }
 
 /// Drops the items that don't fit, unless none does.
-fn keep_if_any<T>(items: &mut Vec<T>, fits: impl Fn(&T) -> bool) {
+pub(super) fn keep_if_any<T>(items: &mut Vec<T>, fits: impl Fn(&T) -> bool) {
     if items.iter().any(&fits) {
         items.retain(fits);
     }

@@ -239,6 +239,16 @@ pub(super) fn shortened(text: &str, limit: usize) -> String {
     short
 }
 
+/// What the person said, by a history: the first line of each message.
+pub(super) fn asked(history: &str) -> impl Iterator<Item = &str> {
+    let said = |line: &str| {
+        let (turn, _) = line.split_once(" - User: ")?;
+        let number = turn.strip_prefix("Turn ")?;
+        number.bytes().all(|byte| byte.is_ascii_digit()).then_some(turn.len() + " - User: ".len())
+    };
+    history.lines().filter_map(move |line| said(line).map(|start| &line[start..]))
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {

@@ -141,6 +141,17 @@ pub(super) fn terms(text: &str, language: &Language) -> BTreeSet<String> {
     meaningful(text, language).map(|(_, stem)| stem).collect()
 }
 
+/// A word with two neighbouring letters in the wrong order, in each way that shows; the first letter stays.
+pub(super) fn swaps(word: &str) -> Vec<String> {
+    let letters: Vec<char> = word.chars().collect();
+    let swapped = |at: usize| {
+        let mut letters = letters.clone();
+        letters.swap(at, at + 1);
+        letters.into_iter().collect()
+    };
+    (1..letters.len().saturating_sub(1)).filter(|at| letters[*at] != letters[at + 1]).map(swapped).collect()
+}
+
 /// The words that carry meaning with their stems, each stem once, in order of appearance.
 pub(super) fn meaningful(text: &str, language: &Language) -> impl Iterator<Item = (String, String)> {
     let mut seen = BTreeSet::new();

@@ -2,10 +2,11 @@
 
 use super::draw::Draw;
 use super::groups::{Group, lowered};
-use super::languages::{Language, capitalised};
+use super::languages::{Language, MISTYPED, capitalised};
 use super::scene::Scene;
-use super::token::{Class, meaningful, stem, tokens};
+use super::token::{Class, folded, meaningful, stem, swaps, tokens};
 use crate::domain::Register;
+use std::collections::BTreeSet;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// Most words of a heading that is named within a sentence.
@@ -36,9 +37,11 @@ pub(super) fn spoken(scene: &Scene<'_>, lead: &str, text: &str, draw: &mut Draw)
     }
     let (register, wanted) = (scene.task.register, scene.task.words.map(usize::from));
     let count = |text: &str| text.unicode_words().count();
-    let greeting = match register {
-        Some(Register::Chatty) => draw.pick(&speech.chatty),
-        Some(Register::Formal) => draw.pick(&speech.formal),
+    let greeting = match (register, scene.task.turn_index) {
+        (Some(Register::Chatty), 0..=1) => draw.pick(&speech.chatty),
+        (Some(Register::Chatty), _) => scene.new_one(&speech.chatty_later, draw),
+        (Some(Register::Formal), 0..=1) => draw.pick(&speech.formal),
+        (Some(Register::Formal), _) => scene.new_one(&speech.formal_later, draw),
         _ => None,
     };
     let is_short = register == Some(Register::Terse) || wanted.is_some_and(|words| words <= count(text));
@@ -56,20 +59,21 @@ pub(super) fn spoken(scene: &Scene<'_>, lead: &str, text: &str, draw: &mut Draw)
         }
         message = format!("{message} {tail}");
     }
-    if register == Some(Register::Typos) { mistyped(&message, draw) } else { message }
+    if register == Some(Register::Typos) { mistyped(&message, language, draw) } else { message }
 }
 
-/// A message in small letters, two neighbouring letters of a long word in the wrong order.
-fn mistyped(message: &str, draw: &mut Draw) -> String {
-    const LONG: usize = 5;
+/// A message in small letters, two neighbouring letters of a long word in the wrong order. That is no word that tells what the
+/// message is about, as long as there is another one: nobody could find what is asked for.
+fn mistyped(message: &str, language: &Language, draw: &mut Draw) -> String {
     let message = message.to_lowercase();
-    let words = message.unicode_word_indices().filter(|(_, word)| word.chars().count() >= LONG);
-    let words: Vec<(usize, &str)> = words.filter(|(_, word)| word.chars().all(char::is_alphabetic)).collect();
-    let Some(&(at, word)) = draw.pick(&words) else { return message };
-    let mut letters: Vec<char> = word.chars().collect();
-    let first = 1 + draw.below(letters.len() - 2);
-    letters.swap(first, first + 1);
-    format!("{}{}{}", &message[..at], letters.iter().collect::<String>(), &message[at + word.len()..])
+    let subject: BTreeSet<String> = language.subject(&message).into_iter().map(|(_, term)| term).collect();
+    let words = message.unicode_word_indices().filter(|(_, word)| word.chars().all(char::is_alphabetic));
+    let words = words.filter(|(_, word)| word.chars().count() >= MISTYPED && !swaps(word).is_empty());
+    let (telling, other): (Vec<_>, Vec<_>) = words.partition(|(_, word)| subject.contains(&stem(&folded(word))));
+    let able = if other.is_empty() && subject.len() > 1 { telling } else { other };
+    let Some(&(at, word)) = draw.pick(&able) else { return message };
+    let mistyped = draw.pick(&swaps(word)).cloned().unwrap_or_default();
+    format!("{}{mistyped}{}", &message[..at], &message[at + word.len()..])
 }
 
 /// A heading as a subject of its own; none where its grammar is not that of a noun group.

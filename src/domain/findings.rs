@@ -13,7 +13,8 @@ pub enum Label {
     TooLong,
     /// It declines to answer, as models do.
     Refusal,
-    /// It names what only the program knows: the path of a document, the id of a chunk, a field of a reply.
+    /// It names what only the program knows: the path of a document, the id of a chunk, the number of a passage, a field of a
+    /// reply.
     Leak,
     /// It holds an address of e-mail, or the number of a telephone, a payment card or a bank account.
     Pii,
@@ -29,11 +30,13 @@ pub enum Label {
     Abstention,
     /// It does not say that the answer is not known, where the question was to be one that can't be answered.
     MissingAbstention,
+    /// It repeats the prompts that models are asked with, or the form that replies must have.
+    PromptText,
 }
 
 impl Label {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::OtherLanguage,
         Self::TooLong,
         Self::Refusal,
@@ -45,6 +48,7 @@ impl Label {
         Self::LowOverlap,
         Self::Abstention,
         Self::MissingAbstention,
+        Self::PromptText,
     ];
 
     /// The name used in settings and outputs.
@@ -61,6 +65,7 @@ impl Label {
             Self::LowOverlap => "low_overlap",
             Self::Abstention => "abstention",
             Self::MissingAbstention => "missing_abstention",
+            Self::PromptText => "prompt_text",
         }
     }
 
@@ -107,7 +112,7 @@ pub struct Findings {
     pub unsupported_names: Vec<String>,
     /// Kinds of data about persons in the turn.
     pub pii: Vec<PersonalData>,
-    /// What the turn names that only the program knows.
+    /// What the turn names that only the program knows, and what it repeats of the prompts.
     pub leaks: Vec<String>,
     /// Whether the answer says that it is not known.
     pub abstains: bool,

@@ -8,6 +8,7 @@ pub mod control_tokens;
 pub mod conversation;
 pub mod corpus;
 pub mod coverage;
+pub mod delivered;
 pub mod findings;
 pub mod fingerprint;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use conversation::{
 };
 pub use corpus::{Catalogue, Chunk, ChunkIndex, ChunkStore, Passage, Source, SourceIndex};
 pub use coverage::{Balance, Coverage, Used, Uses};
+pub use delivered::{Delivered, OfMode};
 pub use findings::Findings;
 pub use fingerprint::{Fingerprint, question_hash};
 pub use found::{Found, Page, Scores, SearchHit};

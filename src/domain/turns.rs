@@ -1,10 +1,10 @@
 //! What is counted of turns.
 
-use super::{Acceptance, Agreement, Calibration, Conversation, Outcome, Turn};
+use super::{Acceptance, Agreement, Calibration, Conversation, Delivered, Outcome, Turn};
 use serde::{Deserialize, Serialize};
 
 /// How many turns there are, and how many of them something is to be said about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Turns {
     /// All that were made.
@@ -37,6 +37,8 @@ pub struct Turns {
     pub calibration: Calibration,
     /// How far the judges of a jury agree.
     pub agreement: Agreement,
+    /// What those of accepted conversations hold of what shares ask for.
+    pub delivered: Delivered,
 }
 
 impl Turns {
@@ -61,6 +63,7 @@ impl Turns {
         Self {
             calibration,
             agreement,
+            delivered: Delivered::of(conversation),
             unchecked: count(|turn| !turn.answer.findings.is_accepted()),
             pii: count(|turn| !turn.answer.findings.pii.is_empty()),
             abstentions: count(|turn| turn.answer.findings.abstains),
@@ -102,6 +105,7 @@ impl Turns {
         self.abstentions += more.abstentions;
         self.calibration.add(more.calibration);
         self.agreement.add(more.agreement);
+        self.delivered.add(more.delivered);
     }
 }
 

@@ -1,6 +1,7 @@
 //! `parquet/`: the conversations and turns that are trained on as Arrow tables: their schemas, and the rows that fill them.
 
 mod findings;
+mod verdicts;
 
 use super::rows::{Message, Metadata, Parts, ToolMessage, VoteRow, mean_score, messages, votes};
 use super::turns::TurnRow;
@@ -10,6 +11,7 @@ use crate::files::{FilesError, Kind, Layout, Lines};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use serde::Serialize;
 use std::sync::Arc;
+use verdicts::{verdict, vote};
 
 /// Its name in `saving.files`.
 pub(super) const NAME: &str = "parquet";
@@ -309,30 +311,6 @@ fn provenance() -> DataType {
 
 fn fields(fields: &[Field]) -> DataType {
     DataType::Struct(fields.to_vec().into())
-}
-
-/// The verdict of one judge of a jury, if it made one.
-fn vote() -> DataType {
-    let fields = [
-        text("model"),
-        maybe("score", DataType::UInt8),
-        list("reasons", DataType::Utf8),
-        text("notes"),
-        maybe("question_ok", DataType::Boolean),
-        maybe("answer_ok", DataType::Boolean),
-    ];
-    DataType::Struct(fields.into_iter().collect())
-}
-
-fn verdict() -> DataType {
-    let fields = [
-        always("score", DataType::UInt8),
-        list("reasons", DataType::Utf8),
-        text("notes"),
-        always("question_ok", DataType::Boolean),
-        always("answer_ok", DataType::Boolean),
-    ];
-    DataType::Struct(fields.into_iter().collect())
 }
 
 #[cfg(test)]

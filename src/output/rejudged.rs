@@ -98,7 +98,7 @@ impl<'a> Rejudged<'a> {
         }
         let path = self.rewrite.folder().join(SCRATCH);
         let mut push = |lines: &Lines| self.scratch.push(&lines.bytes, lines.rows);
-        let mut keep = || -> io::Result<Kept> {
+        let keep = || -> io::Result<Kept> {
             Ok(Kept {
                 id: about.id.to_string(),
                 lines: lines.iter().map(&mut push).collect::<Result<_, _>>()?,
@@ -149,7 +149,7 @@ impl<'a> Rejudged<'a> {
         let revised = self
             .kept
             .iter()
-            .map(|((run, slot), kept)| (self.runs[*run].0.id.to_string(), *slot, kept.document, kept.turns));
+            .map(|((run, slot), kept)| (self.runs[*run].0.id.to_string(), *slot, kept.document, kept.turns.clone()));
         revision.conversations = revised.collect();
         self.rewrite.commit(revision, &*self.folder.store)?;
         Ok(written)

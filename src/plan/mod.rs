@@ -15,6 +15,7 @@ pub mod personas;
 mod quotas;
 mod sampled;
 mod seeds;
+mod shares;
 mod topic_forms;
 mod topic_node;
 pub mod topics;
@@ -25,6 +26,7 @@ pub use asking::Asking;
 pub use brief::{Brief, ConversationPlan, Plan};
 pub use error::PlanError;
 pub use sampled::sampled;
+pub use shares::places;
 
 use crate::domain::{Catalogue, Normalisation, Persona, QuestionMode, Register};
 use std::collections::{BTreeMap, BTreeSet};

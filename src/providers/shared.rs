@@ -10,7 +10,7 @@ use crate::domain::causes::causes;
 use crate::domain::{Agent, Observer};
 use crate::llm::halt::Halt;
 use crate::llm::{self, Meter, ModelError, Prices};
-use crate::store::{Fact, Store, StoreError};
+use crate::store::{Fact, Spent, Store, StoreError};
 use crate::traffic::budget::{BudgetLedger, Cost};
 use crate::traffic::desk::{Answering, Desk};
 use crate::traffic::{self, Budget, RouteId, Traffic};
@@ -55,8 +55,8 @@ pub struct Shared {
     pub(super) queues: Option<Arc<Queues>>,
     /// Who hears what becomes of calls.
     pub(super) calls: Observer<llm::Event>,
-    /// The way of each agent to its endpoints.
-    routes: Mutex<Vec<(Agent, RouteId)>>,
+    /// The way of each agent to its endpoints, with the names of their models.
+    routes: Mutex<Vec<(Agent, Vec<Arc<str>>, RouteId)>>,
 }
 
 impl Shared {
@@ -106,12 +106,13 @@ impl Shared {
         let (keeps, of) = (store.clone(), run.clone());
         self.keep_facts(move |fact| keeps.learn(&of, fact));
         let spent = store.spent(run)?;
-        let has_replied = |agent: &Agent| spent.iter().any(|spent| spent.agent == agent.as_str());
-        let routes = lock(&self.routes);
-        routes
-            .iter()
-            .filter(|(agent, _)| has_replied(agent))
-            .for_each(|(_, route)| self.traffic.has_replied_before(*route));
+        for (agent, models, route) in &*lock(&self.routes) {
+            let is_its =
+                |spent: &Spent| spent.agent == agent.as_str() && models.iter().any(|model| **model == *spent.model);
+            if spent.iter().any(is_its) {
+                self.traffic.has_replied_before(*route);
+            }
+        }
         self.ledger.iter().try_for_each(|ledger| ledger.open(store.clone(), run))
     }
 
@@ -120,9 +121,9 @@ impl Shared {
         self.ledger.iter().for_each(|ledger| ledger.add(spent));
     }
 
-    /// Takes note of an agent's way to its endpoints.
-    pub(super) fn add_route(&self, agent: Agent, route: RouteId) {
-        lock(&self.routes).push((agent, route));
+    /// Takes note of an agent's way to its endpoints, with the names of their models.
+    pub(super) fn add_route(&self, agent: Agent, models: Vec<Arc<str>>, route: RouteId) {
+        lock(&self.routes).push((agent, models, route));
     }
 
     /// Has another process, which makes the run with this one, decide about the budget, and about traffic where both ask the

@@ -2,6 +2,7 @@
 
 use super::RunError;
 use super::bill::Bill;
+use super::delivered;
 use super::execute::Executed;
 use super::prepare::Prepared;
 use super::summary::{RunEnd, Summary};
@@ -73,6 +74,10 @@ pub fn summary(settings: &Settings, prepared: &Prepared, ended: Ended) -> Summar
     let Ended { run_id, seed, end, tally, left, bill, balance, example, files, took, elapsed } = ended;
     let shared = &prepared.shared;
     let unjudged = tally.turns.unjudged;
+    let held = &tally.turns.delivered;
+    let plan = &settings.plan;
+    let modes = delivered::modes(&plan.modes, !plan.question.trim().is_empty(), held);
+    let shares = [modes, delivered::registers(&plan.style.registers, held)];
     Summary {
         again: again(settings, &run_id),
         run_id,
@@ -87,6 +92,7 @@ pub fn summary(settings: &Settings, prepared: &Prepared, ended: Ended) -> Summar
         searches: settings.web_search.as_ref().map(|_| prepared.sources.searches.read()),
         bill,
         balance,
+        shares,
         example,
         least_auc: settings.judge.least,
         judges: settings.agents.all(Agent::Judge).iter().map(AgentOptions::name).collect(),

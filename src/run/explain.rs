@@ -4,10 +4,13 @@
 //! journal, for as long as it keeps replies; and roll-backs, which leave nothing in the data, are in the log.
 
 mod find;
+mod passes;
 mod text;
 
-use super::RunError;
-use crate::domain::{Answer, DropReason, JudgeReply, Judgement, Outcome, Question, RejectedAnswer, Slot, Stage, Turn};
+use super::{RunError, log_lines};
+use crate::domain::{
+    Answer, DropReason, JudgeReply, Judgement, Outcome, Question, RejectedAnswer, Slot, Stage, Turn, Vote,
+};
 use crate::files::{FilesError, Folder};
 use crate::llm::ChatReply;
 use crate::output::{ConversationDocument, ConversationState, Shown, TurnPayload, TurnState};
@@ -41,8 +44,12 @@ pub struct Explanation {
     pub turns: Vec<ExplainedTurn>,
     /// The verdict on the whole conversation.
     pub conversation_judge: Option<JudgeReply>,
-    /// The replies that the journal has of it, in the order of their places.
+    /// What each judge of a jury made of it.
+    pub conversation_judge_votes: Vec<Vote>,
+    /// The replies that the journal has of it, in the order of their places, and then those to passes of the judge.
     pub replies: Vec<ExplainedReply>,
+    /// Passes of the judge whose replies are left out: they may be about a conversation of another run.
+    pub unclear_passes: Vec<String>,
     /// What the log says of it.
     pub log: Vec<String>,
 }
@@ -76,7 +83,9 @@ pub struct ExplainedTurn {
     pub labels: String,
     /// The verdict on the turn.
     pub judge: Option<JudgeReply>,
-    /// Whether that meets `judge.accept`.
+    /// What each judge of a jury made of it.
+    pub judge_votes: Vec<Vote>,
+    /// Whether the verdict meets `judge.accept`.
     pub judge_accepted: Option<bool>,
     /// Requests that the question, the answer and the verdict took.
     pub calls: [u32; 3],
@@ -133,6 +142,8 @@ pub struct ExplainedPassage {
 /// A reply that the journal has.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExplainedReply {
+    /// The pass of the judge that asked for it; empty where the run did.
+    pub pass: String,
     /// The turn that it was for.
     pub turn_index: u16,
     /// How often the question of the turn had been rejected.
@@ -167,7 +178,8 @@ pub fn explain(
     let unknown = || RunError::Unexplained(format!("{} has no runs; name the output folder", outputs.display()));
     let folder = Folder::find(outputs, dsn)?.ok_or_else(unknown)?;
     let Known { run, id, language, settled } = find(&folder, which, run)?;
-    let replies = folder.store.replies_of(&run.id, settled.slot)?;
+    let of_run = folder.store.replies_of(&run.id, settled.slot)?;
+    let (of_passes, unclear_passes) = passes::replies(&folder, run, settled.slot)?;
     let (drop_reason, drop_detail) = settled.dropped.clone().unwrap_or_default();
     let mut explained = Explanation {
         status: if settled.dropped.is_none() { "completed" } else { "dropped" }.to_owned(),
@@ -179,8 +191,10 @@ pub fn explain(
         duplicates: settled.duplicates,
         turns: Vec::new(),
         conversation_judge: None,
+        conversation_judge_votes: Vec::new(),
         log: lines(logs, run, &id, settled.slot)?,
-        replies: replies.iter().map(reply).collect(),
+        replies: of_run.iter().map(|kept| reply(kept, "")).chain(of_passes).collect(),
+        unclear_passes,
     };
     let duplicates = |turn: u16, before: u16, anew: &[Arc<Turn>]| {
         let anew: Vec<u16> = anew.iter().map(|turn| turn.attempt.0).collect();
@@ -196,6 +210,8 @@ pub fn explain(
             .map(|((turn, state), attempt)| finished(turn, state, |anew| duplicates(turn.turn_index, attempt, anew)))
             .collect();
         turns.extend(document.state.as_ref().and_then(|state| unfinished(state, turns.len(), duplicates)));
+        let whole = document.state.as_ref().and_then(|state| state.judgement.as_ref());
+        explained.conversation_judge_votes = whole.map_or_else(Vec::new, |judgement| judgement.votes.to_vec());
         explained.conversation_judge = document.conversation_judge.map(|verdict| verdict.into_owned());
         explained.turns = turns;
     } else if settled.dropped.is_some() {
@@ -213,9 +229,9 @@ fn finished(
 ) -> ExplainedTurn {
     let queries = turn.tool_events.iter().filter_map(|call| call.arguments["query"].as_str());
     let (rejected, regenerated) = state.map_or((&[][..], &[][..]), |state| (&state.rejected, &state.regenerated));
-    let calls = state.map_or([0; 3], |state| {
-        [state.calls.0, state.calls.1, state.judgement.as_ref().map_or(0, |judgement| judgement.calls)]
-    });
+    let judgement = state.and_then(|state| state.judgement.as_ref());
+    let calls =
+        state.map_or([0; 3], |state| [state.calls.0, state.calls.1, judgement.map_or(0, |judgement| judgement.calls)]);
     let passage = |shown: &Shown<'_>| ExplainedPassage {
         id: shown.place.id.to_string(),
         source: shown.place.source.to_string(),
@@ -237,6 +253,7 @@ fn finished(
         unsupported_numbers: turn.unsupported_numbers.to_vec(),
         labels: turn.findings.told(),
         judge: turn.qa_judge.as_deref().cloned(),
+        judge_votes: judgement.map_or_else(Vec::new, |judgement| judgement.votes.to_vec()),
         judge_accepted: turn.judge_accepted,
         calls,
     }
@@ -276,6 +293,7 @@ fn unfinished(
         labels: round.answer.as_ref().map(|answer| answer.findings.told()).unwrap_or_default(),
         answer: round.answer.as_ref().map(|answer| answer.reply.assistant_message.clone()),
         judge: round.judgement.as_ref().map(|judgement| judgement.reply.clone()),
+        judge_votes: round.judgement.as_ref().map_or_else(Vec::new, |judgement| judgement.votes.clone()),
         ..ExplainedTurn::default()
     })
 }
@@ -303,7 +321,7 @@ fn question_of(said: &Value) -> Option<String> {
     }
 }
 
-fn reply(kept: &KeptReply) -> ExplainedReply {
+fn reply(kept: &KeptReply, pass: &str) -> ExplainedReply {
     let chat = serde_json::from_slice::<ChatReply>(&kept.body).ok();
     let is_call = chat.as_ref().is_some_and(|chat| !chat.tool_calls.is_empty());
     let (model, text) = match chat {
@@ -315,6 +333,7 @@ fn reply(kept: &KeptReply) -> ExplainedReply {
         None => (String::new(), String::from_utf8_lossy(&kept.body).into_owned()),
     };
     ExplainedReply {
+        pass: pass.to_owned(),
         turn_index: kept.place.turn.0,
         attempt: kept.place.attempt.0,
         stage: kept.place.stage,
@@ -336,7 +355,7 @@ fn lines(logs: &Path, run: &Run, id: &str, slot: Slot) -> Result<Vec<String>, Ru
     };
     let began = run.began.get(..19).unwrap_or_default().replace('T', " ");
     let by_id = format!("conversation={id} ");
-    let by_number = format!("[rollback] language_index={} conversation_index={} ", slot.language.0, slot.index);
+    let by_number = log_lines::rollback(slot);
     let names = |line: &&str| line.contains(&by_id) || (line.contains(&by_number) && line.get(..19) >= Some(&*began));
     Ok(text.lines().filter(names).map(str::to_owned).collect())
 }

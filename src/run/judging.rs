@@ -8,6 +8,7 @@ mod check;
 mod select;
 mod summary;
 
+pub use select::is_about;
 pub use summary::{PassEnd, PassSummary, Verdicts};
 
 use super::bill::Bill;
@@ -25,7 +26,7 @@ use crate::operators::{Executor, Stop};
 use crate::output::{self, OutputError, Rejudged, Rendered, SettledRun};
 use crate::providers::Shared;
 use crate::settings::Settings;
-use crate::stages::{Accept, Granularity, Judge, JudgeOptions, Prompts, Rejudging};
+use crate::stages::{Accept, CheckOptions, Checks, Granularity, Judge, JudgeOptions, Prompts, Rejudging};
 use crate::store::{Admission, Run, Settled, State};
 use check::Check;
 use select::Pass;
@@ -290,11 +291,13 @@ impl Given<'_> {
     fn judging(&self, judge: Judge, runs: Arc<[SettledRun]>, calibrated: BTreeSet<(usize, Slot)>) -> Judging<Outcome> {
         let (told, halt, only_unjudged) = (self.told(), self.shared.halt.clone(), self.options.only_unjudged);
         let granularity = self.settings.judge.granularity;
-        let given = Arc::new((judge, runs, told, halt, calibrated));
+        let checks =
+            Checks::new(&self.prompts, &[]).labelled(CheckOptions { drop: false, ..self.settings.checks.clone() });
+        let given = Arc::new((judge, runs, told, halt, calibrated, (checks, self.catalogue.clone())));
         Arc::new(move |due: Arc<Due>| {
             let given = given.clone();
             Box::pin(async move {
-                let (judge, runs, told, halt, calibrated) = &*given;
+                let (judge, runs, told, halt, calibrated, (checks, catalogue)) = &*given;
                 let unread = |error: OutputError| {
                     _ = halt.halt(error.to_string());
                     Failure::Stopped
@@ -304,6 +307,7 @@ impl Given<'_> {
                 let calibrates = calibrated.contains(&(due.run, due.slot));
                 let what = Rejudging { only_unjudged, calibrates };
                 let Some(judged) = judge.rejudge(&conversation, what).await? else { return Ok(None) };
+                let judged = checks.relabelled(&judged, catalogue);
                 let rendered = run.render(&document, &judged, Some(told)).map_err(unread)?;
                 Ok(Some((rendered, Verdicts::of(&judged, granularity))))
             })

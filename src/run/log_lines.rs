@@ -1,7 +1,7 @@
 //! The log's lines on a run: what it has heard, as `run.log` tells it.
 
 use super::events::{Event, Listener, WaveFigures};
-use crate::domain::{DropReason, Outcome, SettledConversation};
+use crate::domain::{DropReason, Outcome, SettledConversation, Slot};
 use crate::llm::{self, EventKind};
 use crate::operators::{self, Tally};
 use crate::servers;
@@ -90,11 +90,12 @@ fn serving(event: &servers::Event) {
 /// What a conversation has lost again, because another one asked its question before it.
 fn taken_back(event: &operators::Event) {
     let operators::Event::RolledBack { slot, turn, attempt, calls, .. } = event else { return };
-    tracing::info!(
-        target: PIPELINE,
-        "[rollback] language_index={} conversation_index={} turn={turn} attempt={attempt} wasted_calls={calls}",
-        slot.language.0, slot.index
-    );
+    tracing::info!(target: PIPELINE, "{}turn={turn} attempt={attempt} wasted_calls={calls}", rollback(*slot));
+}
+
+/// How a line on a roll-back of the conversation of a slot begins.
+pub fn rollback(slot: Slot) -> String {
+    format!("[rollback] language_index={} conversation_index={} ", slot.language.0, slot.index)
 }
 
 fn settled(conversation: &SettledConversation) {

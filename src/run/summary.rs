@@ -80,6 +80,8 @@ pub struct Summary {
     pub bill: Bill,
     /// How evenly documents were asked about, by it and by the runs before it in the folder.
     pub balance: Option<Balance>,
+    /// What was asked for of question modes and registers beside what there is of them, a line each.
+    pub shares: [Vec<String>; 2],
     /// A question and its answer, of those made since the process began; none when no conversation was accepted.
     pub example: Option<[String; 2]>,
     /// Turns of which the judge made nothing; none where there is no judge.
@@ -187,7 +189,7 @@ impl Summary {
         if !self.tally.drops.is_empty() {
             row(f, "dropped for", &self.reasons())?;
         }
-        let Tally { duplicates, rollbacks, wasted, lag, turns, .. } = self.tally;
+        let Tally { duplicates, rollbacks, wasted, lag, ref turns, .. } = self.tally;
         let below = if turns.flagged > 0 { format!(", {} below judge.accept", turns.flagged) } else { String::new() };
         let told = |count: u64, what: &str| if count > 0 { format!(", {count} {what}") } else { String::new() };
         let again = told(turns.repaired, "answered again after a verdict");
@@ -220,6 +222,11 @@ impl Summary {
             let [documents, chunks] = [unused_documents, unused_chunks].map(|share| 100.0 * share);
             let never = format!("{documents:.1} % of documents and {chunks:.1} % of passages never asked about");
             row(f, "coverage", &format!("{never}; Gini coefficient of questions per document {gini:.2}"))?;
+        }
+        for (label, lines) in ["modes", "registers"].into_iter().zip(&self.shares) {
+            for (at, line) in lines.iter().enumerate() {
+                row(f, if at == 0 { label } else { "" }, line)?;
+            }
         }
         row(f, "duplicates", &format!("{duplicates} questions rejected"))?;
         let ahead = format!("at most {lag} conversations ahead of the watermark");

@@ -14,8 +14,7 @@ use super::schemas;
 use super::text::{clean, shortened};
 use crate::domain::task::{AnswerTask, RejectedReply, RetrievalMode};
 use crate::domain::{
-    Agent, Answer, Conversation, Failure, Judgement, Language, Passage, Question, QuestionMode, RejectedAnswer, Stage,
-    Task,
+    Agent, Answer, Conversation, Failure, Findings, Judgement, Language, Passage, Question, RejectedAnswer, Stage, Task,
 };
 use crate::knowledge::Index;
 use crate::llm::{ChatReply, ChatRequest, Finish, Model};
@@ -216,31 +215,17 @@ impl Responder {
             .turns
             .iter()
             .flat_map(|turn| [turn.question.reply.user_message.as_str(), turn.answer.reply.assistant_message.as_str()]);
-        let mut said: Vec<&str> = history.collect();
         let known = passages.iter().flat_map(|passage| [&*passage.title, &*passage.text]);
-        let mut known: Vec<&str> = known.chain(said.iter().copied()).chain([question]).collect();
+        let mut known: Vec<&str> = known.chain(history).chain([question]).collect();
         let unsupported_numbers = numbers::unsupported(answer, &known);
         known.extend(passages.iter().map(|passage| passage.source_path.as_str()));
         unknown.extend(addresses::unsupported(answer, &known));
         let unknown_citations =
             Vec::from_iter(unknown.iter().take(CITATIONS).map(|name| shortened(&clean(name), CITATION)));
-        let personas = [&conversation.user_persona, &conversation.assistant_persona].map(|persona| persona.rendered());
-        said.extend(personas.iter().map(String::as_str));
-        let mode = conversation.round.question.as_ref().map_or(QuestionMode::Fresh, |question| question.mode);
-        let findings = self.checks.options.findings(&labels::Answered {
-            question,
-            mode,
-            answer,
-            unsupported_numbers: &unsupported_numbers,
-            unknown_citations: &unknown_citations,
-            passages: &passages,
-            said: &said,
-            target: &Language::of(&conversation.language),
-        });
-        Ok(Answer {
+        let mut answer = Answer {
             unsupported_numbers,
             unknown_citations,
-            findings,
+            findings: Findings::default(),
             reply,
             tool_events: events,
             used: used.into_iter().filter_map(|at| found[at].found.chunk()).collect(),
@@ -249,7 +234,11 @@ impl Responder {
             reasoning: joined(progress.thoughts),
             raw: last.raw.into(),
             calls: progress.calls,
-        })
+        };
+        if let Some(question) = &conversation.round.question {
+            answer.findings = self.checks.findings(conversation, &conversation.turns, (question, &answer), &passages);
+        }
+        Ok(answer)
     }
 
     /// Why there are no passages.

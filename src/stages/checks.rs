@@ -12,7 +12,7 @@ use crate::llm::ReplySchema;
 
 /// The checks of a run.
 pub struct Checks {
-    prompts: PromptText,
+    pub(super) prompts: PromptText,
     /// Names of the tools that models are offered.
     tools: Vec<String>,
     /// What turns are labelled with, and which labels are not accepted.

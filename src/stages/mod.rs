@@ -18,6 +18,7 @@ mod lenient;
 mod numbers;
 pub mod prompts;
 mod rejudge;
+mod relabel;
 mod repair;
 mod reply;
 mod retrieve;

@@ -337,6 +337,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_judge_that_is_lost_is_so_for_all_processes() {
+        let (here, route) = traffic(1);
+        let names = [1, 2].map(|name| name.to_string());
+        let limits = |name: &String| EndpointLimits {
+            identity: name.clone(),
+            name: name.clone(),
+            weight: 1.0,
+            max_in_flight: None,
+            per_minute: [None; 2],
+        };
+        let others = names.each_ref().map(|name| here.route(vec![limits(name)], Strategy::default(), [None; 2]));
+        [route, others[0], others[1]].into_iter().for_each(|route| here.is_of_jury(route));
+        let answering = Arc::new(Answering::new(here, None));
+        let (one, _) = traffic(1);
+        one.ask_at(desk(&answering, 1));
+        one.acquire(route, request(0)).await.unwrap().unusable("no key");
+        settle().await;
+        let error = one.acquire(route, request(1)).await.map(drop).unwrap_err();
+        assert_eq!(error, ModelError::Gone("no key".to_owned()));
+        one.acquire(others[1], request(2)).await.unwrap();
+    }
+
+    #[tokio::test]
     async fn a_budget_is_one_for_all_processes() {
         let budget = Budget { calls: Some(3), ..Budget::default() };
         let ledger = || Arc::new(BudgetLedger::new(budget, Arc::default(), Observer::default()));

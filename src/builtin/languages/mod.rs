@@ -4,9 +4,9 @@ mod sheet;
 mod template;
 
 pub(super) use sheet::Sheet;
-pub(super) use template::{Template, Words};
+pub(super) use template::{Piece, Template, Words};
 
-use super::token::{Class, folded};
+use super::token::{Class, folded, meaningful, swaps, terms};
 use crate::domain::yaml::{self, Dialect};
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
@@ -51,6 +51,8 @@ pub(super) fn find(name: &str) -> Option<&'static Language> {
 const DETECTED: usize = 60;
 /// Share of them that must be known.
 const KNOWN: f64 = 0.12;
+/// Fewest letters of a word that is mistyped: shorter ones are too much like others.
+pub(super) const MISTYPED: usize = 5;
 
 /// The language a text is written in, by its script and its function words; none when too few words tell.
 pub(super) fn detect(text: &str) -> Option<&'static Language> {
@@ -78,6 +80,8 @@ pub(super) struct Language {
     vague: HashSet<&'static str>,
     pointers: HashSet<&'static str>,
     frame: HashSet<String>,
+    /// The words of the model's own turns of phrase, folded.
+    spoken: HashSet<String>,
     /// What is said in the modes that have shares, ready to be told again.
     templates: Vec<(&'static str, Template)>,
 }
@@ -101,9 +105,10 @@ impl Language {
             vague: grammar.vague.split_whitespace().collect(),
             pointers: grammar.pointers.split_whitespace().collect(),
             frame: HashSet::new(),
+            spoken: sheet.speech.said().flat_map(UnicodeSegmentation::unicode_words).map(folded).collect(),
             templates: sheet.speech.modes.templates().map(|text| (text, Template::of(text))).collect(),
         };
-        language.frame = sheet.speech.said().flat_map(|said| super::token::terms(said, &language)).collect();
+        language.frame = sheet.speech.said().flat_map(|said| terms(said, &language)).collect();
         language
     }
 
@@ -143,8 +148,15 @@ impl Language {
     /// Terms of a text, less those of the model's own turns of phrase unless nothing else is left.
     pub(super) fn subject(&self, text: &str) -> Vec<(String, String)> {
         let (own, subject): (Vec<_>, Vec<_>) =
-            super::token::meaningful(&self.bare(text), self).partition(|(_, term)| self.frames(term));
+            meaningful(&self.bare(text), self).partition(|(word, term)| self.frames(term) || self.is_mistyped(word));
         if subject.is_empty() { own } else { subject }
+    }
+
+    /// Whether a word is one of the word lists or of the model's own turns of phrase, with two letters in the wrong order.
+    fn is_mistyped(&self, word: &str) -> bool {
+        let word = folded(word);
+        let is_own = |word: &String| self.class(word).is_some() || self.spoken.contains(word);
+        word.chars().count() >= MISTYPED && !is_own(&word) && swaps(&word).iter().any(is_own)
     }
 
     /// 1 for a word that only this language is likely to have, else 0.

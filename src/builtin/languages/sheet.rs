@@ -112,10 +112,14 @@ pub struct Speech {
     pub missing: String,
     /// What is said in the modes that have shares.
     pub modes: Modes,
-    /// Sentences before the message of somebody talkative.
+    /// Sentences before the first message of somebody talkative.
     pub chatty: Vec<String>,
-    /// Sentences before the message of somebody formal.
+    /// Sentences before the first message of somebody formal.
     pub formal: Vec<String>,
+    /// Sentences before the later messages of somebody talkative.
+    pub chatty_later: Vec<String>,
+    /// Sentences before the later messages of somebody formal.
+    pub formal_later: Vec<String>,
 }
 
 /// What is said in the modes that have shares: messages are made about `{a}`, and told by the words around it.
@@ -195,6 +199,11 @@ pub struct Trace {
 }
 
 impl Speech {
+    /// All sentences before messages that greet and say nothing of what is asked.
+    pub fn greetings(&self) -> impl Iterator<Item = &String> {
+        [&self.chatty, &self.formal, &self.chatty_later, &self.formal_later].into_iter().flatten()
+    }
+
     /// All that may be said in messages, marks included.
     pub fn said(&self) -> impl Iterator<Item = &str> {
         let questions = self.questions.iter().map(|(.., text)| text);

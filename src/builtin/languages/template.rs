@@ -65,7 +65,29 @@ fn key(word: &str) -> String {
     letters.into_iter().collect()
 }
 
+/// What a message adds to a need that is told piece by piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::builtin) enum Piece {
+    /// One more piece of it.
+    Something,
+    /// That there is no more of it.
+    Nothing,
+}
+
 impl Language {
+    /// What a later message adds to a need, by its words; none of a message of another kind.
+    pub(in crate::builtin) fn piece(&self, message: &str) -> Option<Piece> {
+        let modes = &self.sheet.speech.modes;
+        let words = Words::of(message);
+        let says = |sentence: &String| place(&Words::of(sentence).keys, &words.keys).is_some();
+        if modes.no_more.iter().any(says) {
+            return Some(Piece::Nothing);
+        }
+        let pieces = [&modes.piece, &modes.last_piece];
+        let is_made = self.template(message).is_some_and(|(template, _)| pieces.iter().any(|one| *one == template));
+        is_made.then_some(Piece::Something)
+    }
+
     /// The template of a mode that a message was made from, and what is filled in; none of any other message.
     pub(in crate::builtin) fn template<'t>(&self, message: &'t str) -> Option<(&'static str, &'t str)> {
         let words = Words::of(message);
@@ -74,9 +96,8 @@ impl Language {
 
     /// A message without the words around what it is about: those of a greeting, and of a template that it was made from.
     pub(super) fn bare(&self, message: &str) -> String {
-        let speech = &self.sheet.speech;
         let mut bare = message.to_owned();
-        for greeting in speech.chatty.iter().chain(&speech.formal) {
+        for greeting in self.sheet.speech.greetings() {
             bare = bare.replace(greeting.as_str(), "");
         }
         self.template(&bare).map(|(_, about)| about.to_owned()).unwrap_or(bare)

@@ -164,3 +164,79 @@ fn registers_and_lengths_show() {
         assert!(count(&short) + 8 <= count(&long) && count(&long) <= 36, "{short} / {long}");
     }
 }
+
+#[test]
+fn who_has_told_all_asks_for_the_whole_at_the_end_and_is_answered_about_it() {
+    for code in LANGUAGES {
+        let language = find(code).unwrap();
+        let shown = vec![snippets(code)[0].clone()];
+        let first = ask(AskTask { n_turns: 2, ..ask_task(code, QuestionMode::Sharded, shown.clone(), 2) });
+        // Everything in the passage that could be told has been told.
+        let told = shown[0].text.replace('\n', " ");
+        let history = format!("Turn 1 - User: {} {told}\nTurn 1 - Assistant: I see.", first.user_message);
+        let later = |turn_index, variety| AskTask {
+            turn_index,
+            whole_need: first.whole_need.clone(),
+            public_conversation_history: history.clone(),
+            ..ask_task(code, QuestionMode::Sharded, shown.clone(), variety)
+        };
+        let last = ask(later(3, 1)).user_message;
+        assert!(last.starts_with(&first.whole_need), "{last} / {}", first.whole_need);
+        let between = ask(later(2, 1));
+        assert!(!between.user_message.contains(&first.whole_need), "{between:?}");
+        let (call, answered) = answer(code, &between, &snippets(code), &history);
+        let query = call.arguments["query"].as_str().unwrap();
+        let subject = language.subject(&first.user_message);
+        assert!(subject.iter().all(|(word, _)| query.contains(word.as_str())), "{query} / {subject:?}");
+        assert!(!answered.reasoning_trace.evidence.is_empty(), "{answered:?}");
+    }
+}
+
+#[test]
+fn words_that_tell_what_a_question_is_about_are_not_mistyped() {
+    for code in LANGUAGES {
+        let language = find(code).unwrap();
+        let terms = |text: &str| language.subject(text).into_iter().map(|(_, term)| term).collect::<BTreeSet<_>>();
+        let (mut damaged, mut whole) = (0, 0);
+        for variety in 0..40 {
+            let asked = |register| {
+                let passages = snippets(code)[..2].to_vec();
+                ask(AskTask { register, words: Some(4), ..ask_task(code, QuestionMode::Fresh, passages, variety) })
+            };
+            let (plain, typed) = (asked(None).user_message.to_lowercase(), asked(Some(Register::Typos)).user_message);
+            damaged += usize::from(plain != typed);
+            whole += usize::from(terms(&plain) == terms(&typed));
+            // One of several may be mistyped where there is no other long word.
+            assert!(!terms(&plain).is_disjoint(&terms(&typed)), "{plain} / {typed}");
+        }
+        assert!(damaged >= 20 && whole >= 30, "{code}: {damaged} have an error, {whole} keep their subject");
+    }
+}
+
+#[test]
+fn people_greet_once() {
+    for code in LANGUAGES {
+        let speech = &find(code).unwrap().sheet.speech;
+        let registers = [
+            (Register::Chatty, &speech.chatty, &speech.chatty_later),
+            (Register::Formal, &speech.formal, &speech.formal_later),
+        ];
+        for (register, first, later) in registers {
+            let mut history = String::new();
+            for turn_index in 1..=3 {
+                let task = AskTask {
+                    turn_index,
+                    register: Some(register),
+                    public_conversation_history: history.clone(),
+                    ..ask_task(code, QuestionMode::Fresh, snippets(code)[..2].to_vec(), 5)
+                };
+                let message = ask(task).user_message;
+                let begins = |sentences: &[String]| sentences.iter().find(|one| message.starts_with(*one)).cloned();
+                let greeting = begins(if turn_index == 1 { first } else { later });
+                assert!(greeting.is_some_and(|one| !history.contains(&one)), "{register:?} {turn_index}: {message}");
+                assert!(turn_index == 1 || begins(first).is_none(), "{message}");
+                history.push_str(&format!("Turn {turn_index} - User: {message}\n"));
+            }
+        }
+    }
+}

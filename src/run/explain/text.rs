@@ -2,7 +2,7 @@
 
 use super::super::layout::{row, shortened};
 use super::{ExplainedRejection, ExplainedReply, ExplainedTurn, Explanation};
-use crate::domain::{JudgeReply, Stage};
+use crate::domain::{JudgeReply, Stage, Vote};
 use std::fmt;
 
 /// Columns of what is said, and of passages.
@@ -26,6 +26,7 @@ impl fmt::Display for Explanation {
         if let Some(judge) = &self.conversation_judge {
             writeln!(f, "as a whole")?;
             row(f, "judge", &verdict(judge))?;
+            votes(&self.conversation_judge_votes, f)?;
         }
         let sum = |of: fn(&ExplainedReply) -> Option<u64>| self.replies.iter().filter_map(of).sum::<u64>();
         let (read, written) = (sum(|reply| reply.tokens.0), sum(|reply| reply.tokens.1));
@@ -35,6 +36,13 @@ impl fmt::Display for Explanation {
             count => format!("{count} replies in the journal, {read} tokens read, {written} written, {cost:.4} USD"),
         };
         row(f, "calls", &calls)?;
+        for pass in &self.unclear_passes {
+            row(
+                f,
+                "",
+                &format!("without those to pass {pass}: it judged another run's conversation of the same number too"),
+            )?;
+        }
         for line in &self.log {
             row(f, "log", line)?;
         }
@@ -89,6 +97,15 @@ fn tell(turn: &ExplainedTurn, replies: &[ExplainedReply], f: &mut fmt::Formatter
         let below = if turn.judge_accepted == Some(false) { "below judge.accept: " } else { "" };
         row(f, "judge", &format!("{below}{}", verdict(judge)))?;
     }
+    votes(&turn.judge_votes, f)?;
+    for reply in replies.iter().filter(|reply| !reply.pass.is_empty() && reply.turn_index == turn.turn_index) {
+        let read = serde_json::from_str::<JudgeReply>(&reply.text);
+        row(
+            f,
+            &format!("pass {}", reply.pass),
+            &read.map_or_else(|_| shortened(&reply.text, SAID), |said| verdict(&said)),
+        )?;
+    }
     for (stage, what) in [(Stage::Ask, "question"), (Stage::Answer, "answer"), (Stage::Judge, "verdict")] {
         let again = asked_again(replies, turn.turn_index, stage);
         if again > 0 {
@@ -96,6 +113,14 @@ fn tell(turn: &ExplainedTurn, replies: &[ExplainedReply], f: &mut fmt::Formatter
         }
     }
     Ok(())
+}
+
+/// What each judge of a jury made of it.
+fn votes(votes: &[Vote], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    votes.iter().try_for_each(|vote| {
+        let said = vote.verdict.as_ref().map_or_else(|| "no verdict".to_owned(), verdict);
+        row(f, "", &format!("{}: {said}", vote.model))
+    })
 }
 
 fn reject(before: &ExplainedRejection, label: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -114,7 +139,10 @@ fn asked_again(replies: &[ExplainedReply], turn: u16, stage: Stage) -> usize {
     // Answers that the judge rejects have numbers of their own from 100 on, and so have verdicts on spoiled ones, 10 apart.
     let apart = if stage == Stage::Judge { 10 } else { 100 };
     let later = |one: &ExplainedReply, other: &ExplainedReply| {
-        other.attempt == one.attempt && other.round > one.round && other.round / apart == one.round / apart
+        other.pass == one.pass
+            && other.attempt == one.attempt
+            && other.round > one.round
+            && other.round / apart == one.round / apart
     };
     replies.iter().filter(own).filter(|one| replies.iter().filter(own).any(|other| later(one, other))).count()
 }

@@ -22,6 +22,16 @@ const ONLY_UNJUDGED: &str = "--only-unjudged";
 const SAMPLE: &str = "--sample";
 const CALIBRATE: &str = "--calibrate";
 
+/// Settings of what becomes of turns while they are made.
+const UNUSED: [&str; 6] = [
+    "judge.mode",
+    "judge.calibrate",
+    "judge.accept.on_fail",
+    "judge.accept.repairs",
+    "checks.on_fail",
+    "checks.repairs",
+];
+
 /// The runs of a folder whose conversations are judged, each with those of what it has settled that have documents.
 ///
 /// # Errors
@@ -183,8 +193,8 @@ pub fn manifest(
     (runs, due): (&[SettledRun], &[(usize, Slot)]),
 ) -> BTreeMap<String, String> {
     let is_asked = |key: &str| {
-        let leads = ["judge.", "llm.agents.judge."].iter().any(|start| key.starts_with(start));
-        leads && !["judge.mode", "judge.accept.on_fail", "judge.accept.repairs", "judge.calibrate"].contains(&key)
+        let leads = ["judge.", "llm.agents.judge.", "checks."].iter().any(|start| key.starts_with(start));
+        leads && !UNUSED.contains(&key)
     };
     let mut manifest: BTreeMap<String, String> =
         settings.fixed().filter(|(key, _)| is_asked(key)).map(|(key, value)| (key.to_owned(), value)).collect();
@@ -215,6 +225,12 @@ pub fn manifest(
         tell(CALIBRATE, count.to_string());
     }
     manifest
+}
+
+/// Whether a pass judges conversations of the run of this id.
+pub fn is_about(pass: &Run, run: &str) -> bool {
+    let runs = pass.manifest.get(RUNS).map(String::as_str).unwrap_or_default();
+    runs.split(", ").any(|one| one.rsplit_once(" (").is_some_and(|(id, _)| id == run))
 }
 
 /// The pass with this manifest.

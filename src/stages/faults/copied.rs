@@ -37,12 +37,17 @@ impl PromptText {
     /// The fault of a message with eight words in a row of the prompts' own, or that begins with the first five of a line
     /// of theirs or with a direction, case and punctuation aside.
     pub(in crate::stages) fn found_in(&self, message: &str) -> Option<String> {
+        let said = self.said_in(message)?;
+        Some(format!("the message repeats its instructions ({said:?}): write only what its writer would say"))
+    }
+
+    /// What such a message repeats, in lower case and without punctuation.
+    pub(in crate::stages) fn said_in(&self, message: &str) -> Option<String> {
         let words = words(message);
         let run = runs(&words, RUN).iter().position(|run| self.runs.contains(run)).map(|at| &words[at..at + RUN]);
         let opening = || opening(&words).filter(|opening| self.openings.contains(opening)).map(|_| &words[..OPENING]);
         let direction = || self.directions.iter().find(|direction| words.starts_with(direction)).map(Vec::as_slice);
-        let said = run.or_else(opening).or_else(direction)?.join(" ");
-        Some(format!("the message repeats its instructions ({said:?}): write only what its writer would say"))
+        Some(run.or_else(opening).or_else(direction)?.join(" "))
     }
 }
 

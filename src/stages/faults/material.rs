@@ -87,7 +87,7 @@ const SPEECH: [Speech; 8] = [
 /// The fault of a question that speaks of the material: by the number of a passage (`P2`), or in words like "according to
 /// the text", unless the passages have that word themselves: there are documents about documents.
 pub(in crate::stages) fn mentions_material(question: &str, passages: &[&str]) -> Option<String> {
-    let named = numbered(question, passages).or_else(|| spoken_of(question, |speech| speech.nouns, passages))?;
+    let named = passage_number(question, passages).or_else(|| spoken_of(question, |speech| speech.nouns, passages))?;
     Some(format!(
         "the question speaks of {named:?}, which the person asking has never seen: ask about the subject, not about a text"
     ))
@@ -96,7 +96,7 @@ pub(in crate::stages) fn mentions_material(question: &str, passages: &[&str]) ->
 /// The fault of an answer that speaks of a passage, by its number or in words like "the passage states", unless one of
 /// the texts it is made from, the question and the passages, has that word itself.
 pub(in crate::stages) fn mentions_passage(answer: &str, known: &[&str]) -> Option<String> {
-    let named = numbered(answer, known).or_else(|| spoken_of(answer, |speech| speech.pieces, known))?;
+    let named = passage_number(answer, known).or_else(|| spoken_of(answer, |speech| speech.pieces, known))?;
     Some(format!("the answer speaks of {named:?}, which the reader has never seen: say the same without it"))
 }
 
@@ -140,7 +140,7 @@ impl Speech {
 }
 
 /// A passage's number that stands in a text as a word of its own, and in none that is known.
-fn numbered(said: &str, known: &[&str]) -> Option<String> {
+pub(in crate::stages) fn passage_number(said: &str, known: &[&str]) -> Option<String> {
     let of = |text: &str| -> Vec<String> {
         let words = text.split(|c: char| !c.is_alphanumeric() && !matches!(c, '-' | '_'));
         let number = |word: &&str| {

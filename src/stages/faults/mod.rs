@@ -17,7 +17,7 @@ mod statement;
 pub(super) use again::{answers_again, asked_before, repeated, told_before, unchanged};
 pub(super) use copied::PromptText;
 pub(super) use echo::{echo, unfinished};
-pub(super) use material::{mentions_material, mentions_passage, names_tool, without_lead};
+pub(super) use material::{mentions_material, mentions_passage, names_tool, passage_number, without_lead};
 pub(super) use order::obeys;
 pub(super) use placeholder::{placeholder, wordless};
 pub(super) use quotes::misquote;

@@ -1,9 +1,10 @@
 //! What a message names that only the program knows: where passages come from, and how replies are written down.
 
+use super::super::faults::passage_number;
 use crate::domain::Passage;
 
 /// Fields of replies, which are words of no language.
-const FIELDS: [&str; 9] = [
+const FIELDS: [&str; 11] = [
     "user_message",
     "assistant_message",
     "coverage_target",
@@ -13,9 +14,12 @@ const FIELDS: [&str; 9] = [
     "known_limits",
     "source_descriptor",
     "evidence_refs",
+    "whole_need",
+    "additionalProperties",
 ];
 
-/// What a message names of paths of documents, ids of chunks and fields of replies, unless one of the known texts does.
+/// What a message names of paths of documents, ids of chunks, numbers of passages and fields of replies, unless one of the known
+/// texts does.
 pub(super) fn found(message: &str, passages: &[Passage], known: &[&str]) -> Vec<String> {
     let of_passage = |passage: &Passage| {
         let path = passage.source_path.as_str();
@@ -23,15 +27,26 @@ pub(super) fn found(message: &str, passages: &[Passage], known: &[&str]) -> Vec<
         let names = [path, file].into_iter().filter(|name| name.contains('.')).map(str::to_owned);
         names.chain([passage.source_descriptor.clone(), passage.topic_id.clone()]).collect::<Vec<_>>()
     };
-    let names = passages.iter().flat_map(of_passage).chain(FIELDS.map(str::to_owned));
+    // Addresses of pages of the web are there to be named.
+    let documents = passages.iter().filter(|passage| !passage.source_path.contains("://"));
+    let names = documents.flat_map(of_passage).chain(FIELDS.map(str::to_owned));
     let mut found: Vec<String> = Vec::new();
     for name in names.chain(ids(message)) {
         let is_new = !found.iter().any(|longer| longer.contains(&name));
-        if !name.is_empty() && is_new && message.contains(&name) && !known.iter().any(|text| text.contains(&name)) {
+        if !name.is_empty() && is_new && names_it(message, &name) && !known.iter().any(|text| text.contains(&name)) {
             found.push(name);
         }
     }
+    found.extend(passage_number(message, known));
     found
+}
+
+/// Whether a text has a name, and not only as a part of a longer word.
+fn names_it(text: &str, name: &str) -> bool {
+    text.match_indices(name).any(|(at, _)| {
+        let around = [text[..at].chars().next_back(), text[at + name.len()..].chars().next()];
+        !around.into_iter().flatten().any(char::is_alphanumeric)
+    })
 }
 
 /// What looks like the id of a chunk: 32 hexadecimal digits, a hyphen and a number.
@@ -66,10 +81,20 @@ mod tests {
             ("It is in pump.md#chunk1.", vec!["pump.md", "pump.md#chunk1"]),
             ("{\"assistant_message\": \"Prime it.\"}", vec!["assistant_message"]),
             (&*format!("As {id} says, prime it."), vec![id]),
+            ("Prime it, as [P2] says.", vec!["P2"]),
+            ("The form has \"additionalProperties\": false.", vec!["additionalProperties"]),
+            ("Make a heat-pump.mdx of it, or a 25f0c-12.", vec![]),
             ("Run setup.py and prime the pump, by the manuals, 5 times.", vec![]),
         ] {
             assert_eq!(found(message, std::slice::from_ref(&passage), &[&passage.text]), expected, "{message}");
         }
+        let page = Passage {
+            topic_id: "https://a.org/pump.html".to_owned(),
+            source_path: "https://a.org/pump.html".to_owned(),
+            source_descriptor: "https://a.org/pump.html".to_owned(),
+            ..passage.clone()
+        };
+        assert!(found("See https://a.org/pump.html for that.", &[page], &[]).is_empty(), "an address may be told");
         assert!(found("See pump.md.", &[passage], &["What is in pump.md?"]).is_empty(), "the user has named it");
     }
 }

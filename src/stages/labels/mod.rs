@@ -13,7 +13,7 @@ mod pii;
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod table;
 
-use super::faults;
+use super::faults::{self, PromptText};
 use super::language;
 use crate::domain::findings::{Findings, Label, PersonalData};
 use crate::domain::{Acceptance, Answer, Language, Passage, QuestionMode};
@@ -57,14 +57,15 @@ pub(super) struct Answered<'a> {
 }
 
 impl CheckOptions {
-    /// What is found in a turn, and what becomes of it.
-    pub(super) fn findings(&self, turn: &Answered<'_>) -> Findings {
+    /// What is found in a turn, and what becomes of it. Models were asked with these prompts.
+    pub(super) fn findings(&self, turn: &Answered<'_>, prompts: &PromptText) -> Findings {
         let Answered { question, mode, answer, passages, said, target, .. } = *turn;
         let texts: Vec<&str> = passages.iter().flat_map(|passage| [&*passage.title, &*passage.text]).collect();
         let known: Vec<&str> = texts.iter().chain(said).copied().chain([question]).collect();
         let code = target.code.as_deref().unwrap_or_default();
         let is_own = language::detected(&texts.join(" "), target).is_none_or(|language| language == code);
-        let [of_question, of_answer] = [question, answer].map(|message| Message::of(message, passages, target));
+        let of_question = Message::of(question, passages, &texts, prompts, target);
+        let of_answer = Message::of(answer, passages, &[&texts[..], &[question]].concat(), prompts, target);
         let mut findings = Findings {
             evidence_overlap: target
                 .script
@@ -77,7 +78,10 @@ impl CheckOptions {
             ..Findings::default()
         };
         let is_below = findings.evidence_overlap.is_some_and(|share| share < self.min_overlap);
-        let (is_unanswerable, asks_back) = (mode == QuestionMode::Unanswerable, mode == QuestionMode::Underspecified);
+        let is_unanswerable = mode == QuestionMode::Unanswerable;
+        // What is left open, or told in part, may be asked back for, and not known yet.
+        let asks_back = matches!(mode, QuestionMode::Underspecified | QuestionMode::Sharded);
+        let abstains = !is_unanswerable && !asks_back && abstention::abstains_beside(answer, &texts);
         let too_long = |words: u32, most: Option<u32>| most.is_some_and(|most| words > most);
         let of_answer_alone = [
             (Label::Refusal, !findings.abstains && faults::refuses(answer)),
@@ -85,17 +89,20 @@ impl CheckOptions {
             (Label::UnsupportedNames, !findings.unsupported_names.is_empty()),
             (Label::UnknownCitations, !turn.unknown_citations.is_empty()),
             (Label::LowOverlap, is_below && !findings.abstains && !asks_back),
-            (Label::Abstention, findings.abstains && !is_unanswerable),
+            (Label::Abstention, abstains),
             (Label::MissingAbstention, is_unanswerable && !findings.abstains),
         ];
         findings.question_labels = of_question.labels(too_long(findings.question_words, self.max_question_words), &[]);
         let too_long = too_long(findings.answer_words, self.max_answer_words);
         findings.answer_labels = of_answer.labels(too_long, &of_answer_alone);
-        findings.pii = of_question.pii.into_iter().chain(of_answer.pii).collect();
+        for Message { pii, leaks, copied, .. } in [&of_question, &of_answer] {
+            findings.pii.extend(pii);
+            let leaks = leaks.iter().chain(copied).filter(|one| !findings.leaks.contains(one));
+            let leaks: Vec<String> = leaks.cloned().collect();
+            findings.leaks.extend(leaks);
+        }
         findings.pii.sort_unstable();
         findings.pii.dedup();
-        findings.leaks = of_question.leaks.into_iter().chain(of_answer.leaks).collect();
-        findings.leaks.dedup();
         (findings.question_language, findings.answer_language) = (of_question.language, of_answer.language);
         findings.acceptance = self.of(&findings);
         findings
@@ -123,18 +130,20 @@ struct Message {
     is_other: bool,
     pii: Vec<PersonalData>,
     leaks: Vec<String>,
+    copied: Option<String>,
 }
 
 impl Message {
-    fn of(message: &str, passages: &[Passage], target: &Language) -> Self {
-        let texts: Vec<&str> = passages.iter().map(|passage| &*passage.text).collect();
+    /// A message beside these passages, of which the writer may know these texts.
+    fn of(message: &str, passages: &[Passage], known: &[&str], prompts: &PromptText, target: &Language) -> Self {
         let language = language::detected(message, target);
         let is_other = language.is_some_and(|found| target.code.as_deref() != Some(found));
         Self {
             language: language.map(str::to_owned),
             is_other,
             pii: pii::kinds(message),
-            leaks: leaks::found(message, passages, &texts),
+            leaks: leaks::found(message, passages, known),
+            copied: prompts.said_in(message),
         }
     }
 
@@ -145,6 +154,7 @@ impl Message {
             (Label::TooLong, too_long),
             (Label::Leak, !self.leaks.is_empty()),
             (Label::Pii, !self.pii.is_empty()),
+            (Label::PromptText, self.copied.is_some()),
         ];
         let is_there = |label: &Label| own.iter().chain(more).any(|(one, is_there)| one == label && *is_there);
         Label::ALL.into_iter().filter(is_there).collect()
@@ -180,6 +190,7 @@ pub(super) fn told(answer: &Answer, options: &CheckOptions) -> String {
         Label::UnknownCitations => format!("It cites what was not found: {}.", listed(&answer.unknown_citations)),
         Label::LowOverlap => "Little of it stands in the passages: say what they say.".to_owned(),
         Label::Abstention => "It says that the answer is not known: give the answer that the passages hold.".to_owned(),
+        Label::PromptText => "It repeats what it was asked with: write the answer alone.".to_owned(),
         Label::MissingAbstention => "The passages do not tell what is asked: say so, and fill nothing in.".to_owned(),
     };
     let labels = findings.answer_labels.iter().filter(|label| options.reject.contains(label));

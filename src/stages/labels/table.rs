@@ -1,9 +1,11 @@
 //! Every label on a table of texts in five languages: what it must tell, and how often it is on a text where it is wrong.
 
 use super::*;
+use crate::stages::{PromptOptions, Prompts};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 const CHECKS: CheckOptions = CheckOptions {
     reject: Vec::new(),
@@ -13,6 +15,12 @@ const CHECKS: CheckOptions = CheckOptions {
     max_answer_words: Some(200),
     min_overlap: 0.3,
 };
+
+/// The text of the shipped prompts.
+static PROMPTS: LazyLock<PromptText> = LazyLock::new(|| {
+    let prompts = Prompts::load(&PromptOptions::default()).unwrap();
+    PromptText::new(prompts.sources().values().map(String::as_str), &[])
+});
 
 const QUESTIONS: [(&str, &str); 5] = [
     ("en", "Could you tell me more about that, and why does it matter?"),
@@ -39,7 +47,7 @@ fn found(language: &str, question: &str, answer: &str, text: &str) -> Findings {
 
 fn asked(mode: QuestionMode, language: &str, question: &str, answer: &str, text: &str) -> Findings {
     let unsupported_numbers = super::super::numbers::unsupported(answer, &[text, question]);
-    CHECKS.findings(&Answered {
+    let turn = Answered {
         question,
         mode,
         answer,
@@ -48,7 +56,8 @@ fn asked(mode: QuestionMode, language: &str, question: &str, answer: &str, text:
         passages: &[passage(text)],
         said: &[],
         target: &Language::of(language),
-    })
+    };
+    CHECKS.findings(&turn, &PROMPTS)
 }
 
 /// The paragraphs of the sample knowledge base in a language, each with the document that it stands in.
@@ -239,7 +248,27 @@ fn an_answer_abstains_where_the_question_wants_it_and_only_there() {
         assert_eq!(labels(QuestionMode::Unanswerable, abstention), [], "{language}");
         assert_eq!(labels(QuestionMode::Unanswerable, text), [Label::MissingAbstention], "{language}");
         let (unrelated, _) = answers.iter().find(|(_, label)| *label == Label::LowOverlap).unwrap();
-        assert_eq!(labels(QuestionMode::Underspecified, unrelated), [], "{language}: it asks back");
+        for mode in [QuestionMode::Underspecified, QuestionMode::Sharded] {
+            assert_eq!(labels(mode, unrelated), [], "{language}: it may ask back");
+            assert_eq!(labels(mode, abstention), [], "{language}: what is not told yet is not known");
+        }
+    }
+}
+
+#[test]
+fn what_only_the_program_knows_has_its_label_in_every_language() {
+    const COPIED: &str = "Say only what the passages say, or what you said before.";
+    for (language, text, _) in FAULTY {
+        let long = format!("{text} {text}");
+        let findings = found(language, &format!("{text} {COPIED}"), &format!("{long} {COPIED}"), text);
+        assert!(findings.question_labels.contains(&Label::PromptText), "{language}: {findings:?}");
+        assert!(findings.answer_labels.contains(&Label::PromptText), "{language}: {findings:?}");
+        assert_eq!(findings.leaks, ["say only what the passages say or what"], "{language}: once, although twice said");
+        let numbered = found(language, "Why?", &format!("{long} [P3]"), text);
+        assert_eq!((numbered.answer_labels, numbered.leaks), (vec![Label::Leak], vec!["P3".to_owned()]), "{language}");
+        // A text that has such a number itself is about such things.
+        let about = format!("{text} P3");
+        assert_eq!(found(language, "Why?", &about, &about).answer_labels, [], "{language}");
     }
 }
 

@@ -188,12 +188,12 @@ pub fn keeps_what_it_is_given(open: Open<'_>) {
     let revision = Revision {
         at: "t6".into(),
         files: BTreeMap::from([("x".to_owned(), mark(9, 1)), ("z".to_owned(), mark(2, 2))]),
-        conversations: vec![("b".to_owned(), before[1].slot, 77, judged)],
+        conversations: vec![("b".to_owned(), before[1].slot, 77, judged.clone())],
         state: Some(("a".to_owned(), State::Short)),
     };
     for _ in 0..2 {
         store.revise(&revision).unwrap();
-        let expected = Settled { document: 77, turns: judged, ..before[1].clone() };
+        let expected = Settled { document: 77, turns: judged.clone(), ..before[1].clone() };
         assert_eq!(store.settled("b").unwrap(), [before[0].clone(), expected, before[2].clone()]);
         assert_eq!(store.files().unwrap(), revision.files);
         assert_eq!((store.runs().unwrap()[0].updated.as_str(), store.runs().unwrap()[1].state), ("t5", State::Short));
