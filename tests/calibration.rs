@@ -92,6 +92,8 @@ fn a_pass_shows_the_judge_the_spoiled_answers_that_a_run_shows_it() {
             expect_same(&online.outputs(), &later.outputs(), workers);
             let log = later.read("logs/judge.log");
             assert!(log.contains("[judge] pass=judge/1 AUC"), "{log}");
+            let explained = said(&later.run(&["explain", "r-en-0000"]).succeeded());
+            assert!(explained.contains("pass judge/1 spoiled (a refusal): "), "{explained}");
             // The summary of the run tells what is stored.
             Ran::of(later.stamped(&["--resume"])).succeeded();
         }

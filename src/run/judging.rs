@@ -119,8 +119,15 @@ pub fn judge(settings: &Settings, options: &PassOptions, workers: usize, host: &
     let _servers = serving::started(settings, &host.listeners)?;
     let given = Given { settings, options, shared: &shared, host, models, prompts, catalogue, folder: &folder };
     let (calibrating, others): (Vec<_>, Vec<_>) = due.into_iter().partition(|one| calibrated.contains(one));
-    let due = [calibrating, others].concat();
-    given.pass(&id, runs, (due, calibrated), workers, stamp).map(|summary| Passed::Made(Box::new(summary)))
+    let chosen = Chosen { due: [calibrating, others].concat(), calibrated };
+    given.pass(&id, runs, chosen, workers, stamp).map(|summary| Passed::Made(Box::new(summary)))
+}
+
+/// Conversations to judge, each by the number of its run and its slot, in the order in which the judge is asked.
+struct Chosen {
+    due: Vec<(usize, Slot)>,
+    /// Those of them in whose first turn it scores spoiled answers too.
+    calibrated: BTreeSet<(usize, Slot)>,
 }
 
 /// What a pass works with.
@@ -155,7 +162,7 @@ impl Given<'_> {
         &self,
         id: &str,
         runs: Vec<SettledRun>,
-        (due, calibrated): (Vec<(usize, Slot)>, BTreeSet<(usize, Slot)>),
+        Chosen { due, calibrated }: Chosen,
         workers: usize,
         stamp: output::Stamp,
     ) -> Result<PassSummary, RunError> {

@@ -3,6 +3,8 @@
 mod calibrate;
 mod jury;
 
+pub use calibrate::spoil_at;
+
 use super::exchange::{ReplyError, Usable, exchange, request};
 use super::history::{Exchanged, exchanged, history};
 use super::prompts::Prompts;

@@ -33,7 +33,7 @@ mod text;
 pub use answer::Responder;
 pub use ask::Ask;
 pub use checks::Checks;
-pub use judge::Judge;
+pub use judge::{Judge, spoil_at};
 pub use labels::CheckOptions;
 pub use prompts::{PromptError, Prompts};
 pub use rejudge::Rejudging;

@@ -3,6 +3,7 @@
 use super::super::layout::{row, shortened};
 use super::{ExplainedRejection, ExplainedReply, ExplainedTurn, Explanation};
 use crate::domain::{JudgeReply, Stage, Vote};
+use crate::stages::spoil_at;
 use std::fmt;
 
 /// Columns of what is said, and of passages.
@@ -100,11 +101,9 @@ fn tell(turn: &ExplainedTurn, replies: &[ExplainedReply], f: &mut fmt::Formatter
     votes(&turn.judge_votes, f)?;
     for reply in replies.iter().filter(|reply| !reply.pass.is_empty() && reply.turn_index == turn.turn_index) {
         let read = serde_json::from_str::<JudgeReply>(&reply.text);
-        row(
-            f,
-            &format!("pass {}", reply.pass),
-            &read.map_or_else(|_| shortened(&reply.text, SAID), |said| verdict(&said)),
-        )?;
+        let spoiled = spoil_at(reply.round).map(|spoil| format!("spoiled ({}): ", spoil.told())).unwrap_or_default();
+        let said = read.map_or_else(|_| shortened(&reply.text, SAID), |said| verdict(&said));
+        row(f, &format!("pass {}", reply.pass), &format!("{spoiled}{said}"))?;
     }
     for (stage, what) in [(Stage::Ask, "question"), (Stage::Answer, "answer"), (Stage::Judge, "verdict")] {
         let again = asked_again(replies, turn.turn_index, stage);

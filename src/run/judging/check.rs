@@ -10,7 +10,7 @@ pub struct Check {
     /// Conversations that have not been with the judge yet, among those in whose first turn it scores spoiled answers.
     open: BTreeSet<(usize, Slot)>,
     least: LeastAuc,
-    /// The scores.
+    /// The scores of answers as they are and of spoiled ones.
     pub calibration: Calibration,
 }
 

@@ -1,6 +1,7 @@
 //! The judge is judged: it scores answers with faults put in, beside the answers as they were given.
 
 use super::super::{numbers, spoil};
+use super::jury::APART;
 use super::{Judge, current};
 use crate::domain::calibration::{Spoil, SpoiledScore};
 use crate::domain::{Answer, ChunkIndex, Conversation, Failure, Judgement, Language};
@@ -9,6 +10,14 @@ use crate::domain::{Answer, ChunkIndex, Conversation, Failure, Judgement, Langua
 /// that were written again come before.
 const SPOILED: u16 = 2_000;
 const SPOILED_APART: usize = 10;
+
+/// The fault that was put into the answer of which the judge made a verdict at a place with this number; none where the answer was
+/// as it was given.
+pub fn spoil_at(round: u16) -> Option<Spoil> {
+    // The judges of a jury are so far apart, and answers that were written again by 100.
+    let of_answer = (usize::from(round) % APART).checked_sub(usize::from(SPOILED))? % 100;
+    Spoil::ALL.get(of_answer / SPOILED_APART).copied()
+}
 
 impl Judge {
     /// Adds what the judge makes of the same answer with faults put in, where this is the first turn of one of the conversations
@@ -82,5 +91,27 @@ impl Judge {
         let other = others().find(|at| sources[*at].language == language).or_else(|| others().next());
         let chunk = other.and_then(|at| sources[at].chunks.clone().next());
         chunk.map_or_else(String::new, |chunk| self.catalogue.chunk(ChunkIndex(chunk)).text.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_tell_what_was_spoiled() {
+        for (round, expected) in [
+            (0, None),
+            (101, None),
+            (4_096, None),
+            (8_297, None),
+            (2_000, Some(Spoil::Numbers)),
+            (2_031, Some(Spoil::Refusal)),
+            (2_310, Some(Spoil::OtherPassage)),
+            (4_096 + 2_040, Some(Spoil::OtherLanguage)),
+            (2 * 4_096 + 2_121, Some(Spoil::Echo)),
+        ] {
+            assert_eq!(spoil_at(round), expected, "{round}");
+        }
     }
 }

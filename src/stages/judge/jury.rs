@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 
 /// How far the places of one judge's requests are from those of the next one's: no judge makes so many of a turn.
-const APART: usize = 4_096;
+pub(super) const APART: usize = 4_096;
 
 impl Judge {
     /// The verdict on a task, asked at the place of the verdict and so many requests on. In a jury a judge without a usable
