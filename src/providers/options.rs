@@ -42,7 +42,7 @@ pub struct AgentOptions {
 }
 
 impl AgentOptions {
-    /// The model's name in outputs: see [`display_name`].
+    /// The model's name in outputs: `provider/model`, or what of them is set.
     pub fn name(&self) -> Arc<str> {
         display_name(self.agent, &self.provider, &self.model)
     }

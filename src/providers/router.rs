@@ -78,7 +78,7 @@ impl Router {
         let per_minute = [options.rpm.map(f64::from), options.tpm.map(|tokens| tokens as f64)];
         let route = shared.traffic.route(limits, options.strategy, per_minute);
         let models = endpoints.iter().map(|(endpoint, _)| endpoint.model.clone()).collect();
-        shared.add_route(options.agent, models, route);
+        shared.add_way(options.agent, models, route);
         if options.is_of_jury {
             shared.traffic.is_of_jury(route);
         }

@@ -55,8 +55,16 @@ pub struct Shared {
     pub(super) queues: Option<Arc<Queues>>,
     /// Who hears what becomes of calls.
     pub(super) calls: Observer<llm::Event>,
-    /// The way of each agent to its endpoints, with the names of their models.
-    routes: Mutex<Vec<(Agent, Vec<Arc<str>>, RouteId)>>,
+    /// The way of each agent to its endpoints.
+    ways: Mutex<Vec<Way>>,
+}
+
+/// The way of an agent to its endpoints.
+struct Way {
+    agent: Agent,
+    /// The names of their models.
+    models: Vec<Arc<str>>,
+    route: RouteId,
 }
 
 impl Shared {
@@ -77,7 +85,7 @@ impl Shared {
             check: None,
             queues: None,
             calls,
-            routes: Mutex::default(),
+            ways: Mutex::default(),
         }
     }
 
@@ -106,7 +114,7 @@ impl Shared {
         let (keeps, of) = (store.clone(), run.clone());
         self.keep_facts(move |fact| keeps.learn(&of, fact));
         let spent = store.spent(run)?;
-        for (agent, models, route) in &*lock(&self.routes) {
+        for Way { agent, models, route } in &*lock(&self.ways) {
             let is_its =
                 |spent: &Spent| spent.agent == agent.as_str() && models.iter().any(|model| **model == *spent.model);
             if spent.iter().any(is_its) {
@@ -122,8 +130,8 @@ impl Shared {
     }
 
     /// Takes note of an agent's way to its endpoints, with the names of their models.
-    pub(super) fn add_route(&self, agent: Agent, models: Vec<Arc<str>>, route: RouteId) {
-        lock(&self.routes).push((agent, models, route));
+    pub(super) fn add_way(&self, agent: Agent, models: Vec<Arc<str>>, route: RouteId) {
+        lock(&self.ways).push(Way { agent, models, route });
     }
 
     /// Has another process, which makes the run with this one, decide about the budget, and about traffic where both ask the

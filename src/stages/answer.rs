@@ -102,7 +102,7 @@ impl Responder {
             match self.read(&reply, conversation, question, &progress.retrieved, &request)? {
                 Ok((value, reasoning)) => return self.made(value, reasoning, reply, progress, conversation),
                 Err(fault) if last => return Err(fault.failure(AGENT)),
-                Err(ReplyError::Form(_)) if offered => request.tools.clear(),
+                Err(ReplyError::Form(_) | ReplyError::CutOff(_)) if offered => request.tools.clear(),
                 Err(fault) if progress.complained => return Err(fault.failure(AGENT)),
                 Err(fault) => {
                     complain(request.messages_mut(), &reply.text, &fault);

@@ -29,18 +29,20 @@ pub(super) enum ReplyError {
     Content(String),
     /// It is in another language.
     Language(String),
+    /// It has not the form that was asked for, for it was cut off.
+    CutOff(String),
 }
 
 impl ReplyError {
     fn detail(&self) -> &str {
-        let (Self::Form(detail) | Self::Content(detail) | Self::Language(detail)) = self;
+        let (Self::Form(detail) | Self::Content(detail) | Self::Language(detail) | Self::CutOff(detail)) = self;
         detail
     }
 
     /// The failure of a conversation whose model's last reply has this fault.
     pub fn failure(self, agent: Agent) -> Failure {
         match self {
-            Self::Form(detail) | Self::Content(detail) => Failure::Reply { agent, detail },
+            Self::Form(detail) | Self::Content(detail) | Self::CutOff(detail) => Failure::Reply { agent, detail },
             Self::Language(detail) => Failure::Language { agent, detail },
         }
     }
@@ -132,7 +134,11 @@ pub(super) fn usable<T>(
         });
         return Ok(Err(ReplyError::Form(format!("the reply is empty{}", thoughts.unwrap_or_default()))));
     }
-    let found = repair::object(&reply.text).map_err(ReplyError::Form);
+    let found = match reply.finish {
+        Finish::Length => repair::begun(&reply.text),
+        _ => repair::object(&reply.text),
+    };
+    let found = found.map_err(ReplyError::Form);
     let found = found.and_then(|found| Ok((read(&found.object)?, found.reasoning)));
     let told = found.map(|(value, reasoning)| (value, joined([reply.reasoning.clone(), reasoning])));
     // What is cut off may still hold all that is wanted.
@@ -141,7 +147,7 @@ pub(super) fn usable<T>(
             let call = text::shortened(&reply.text, 200);
             ReplyError::Form(format!("it is a tool call (is the server's tool parser the model's?): {call}"))
         }
-        Finish::Length => ReplyError::Form(format!(
+        Finish::Length => ReplyError::CutOff(format!(
             "it was cut off at llm.agents.{agent}.max_tokens, be briefer ({})",
             wrong.detail()
         )),
@@ -155,7 +161,7 @@ fn is_call(text: &str) -> bool {
 }
 
 /// Tells the model what is wrong with its reply. It is shown a reply that has not the form that was asked for; one whose
-/// content is wrong it would only write again.
+/// content is wrong, or that went on until it was cut off, it would only write again.
 pub(super) fn complain(messages: &mut Vec<Message>, reply: &str, fault: &ReplyError) {
     // Many endpoints take no empty message, and none needs one without measure.
     if matches!(fault, ReplyError::Form(_)) && !reply.trim().is_empty() && reply.len() <= repair::LONGEST {

@@ -39,6 +39,37 @@ pub(super) fn object(text: &str) -> Result<Found, String> {
     Ok(Found { object, reasoning })
 }
 
+/// The object that a reply begins which breaks off: with what it holds whole, without the rest.
+///
+/// # Errors
+/// When nothing of it is whole, or when the reply does not break off in its only object; in words that a model can act on.
+pub(super) fn begun(text: &str) -> Result<Found, String> {
+    let (_, rest) = split_reasoning(text)?;
+    let whole = rest.find('{').filter(|_| regions(rest) == (Vec::new(), true)).and_then(|start| {
+        let end = last_whole(&rest[start..])?;
+        Some(format!("{}{}}}", &text[..text.len() - rest.len()], &rest[start..start + end]))
+    });
+    object(whole.as_deref().unwrap_or(text))
+}
+
+/// Where the last value ends that stands whole in an object: at the comma after it.
+fn last_whole(object: &str) -> Option<usize> {
+    let (mut depth, mut in_string, mut escaped, mut end) = (0_usize, false, false, None);
+    for (at, byte) in object.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b',' if depth == 1 => end = Some(at),
+            _ => {}
+        }
+    }
+    end
+}
+
 /// The text between `<think>` tags, and what follows them.
 ///
 /// # Errors
@@ -284,6 +315,29 @@ mod tests {
         for broken in ["{'a': 1}", "{a: 1}", r#"{"a" 1}"#, r#"{"a": 1 "b": 2}"#, r#"{"a": NaN}"#] {
             assert!(read(broken).is_err_and(|error| error.starts_with("the JSON is broken: ")), "{broken}");
         }
+    }
+
+    #[test]
+    fn of_a_reply_that_breaks_off_what_is_whole_is_read() {
+        let read = |text: &str| begun(text).map(|found| (Value::Object(found.object), found.reasoning));
+        for (text, expected) in [
+            (
+                r#"{"a": "one, two", "b": [1, {"c": 2}], "d": "and, so, on"#,
+                json!({"a": "one, two", "b": [1, {"c": 2}]}),
+            ),
+            (r#"{"a": "he said \", {", "b": {"c": 1, "d"#, json!({"a": "he said \", {"})),
+            (r#"Here: {"a": 1, "b"#, json!({"a": 1})),
+            (r#"{"a": 1}"#, json!({"a": 1})),
+        ] {
+            assert_eq!(read(text), Ok((expected, None)), "{text}");
+        }
+        let thought = read(r#"<think>hm, so</think>{"a": 1, "b": "x"#);
+        assert_eq!(thought, Ok((json!({"a": 1}), Some("hm, so".to_owned()))));
+        for text in [r#"{"a": "cut"#, r#"{"a": {"b": 1, "c": 2"#] {
+            assert_eq!(read(text), Err("the JSON object is not closed: the reply breaks off".to_owned()), "{text}");
+        }
+        assert!(read(r#"{"a": 1} {"a": 2, "b"#).is_ok(), "one object is whole");
+        assert!(read(r#"<think>hm {"a": 1, "b"#).is_err() && read("").is_err());
     }
 
     #[test]

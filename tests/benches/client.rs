@@ -122,6 +122,7 @@ fn model(base_url: &str) -> Arc<dyn Model> {
         max_tokens: None,
         top_p: None,
         max_retries: 3,
+        is_of_jury: false,
         extra: serde_json::Map::new(),
         rpm: None,
         tpm: None,

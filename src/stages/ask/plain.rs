@@ -52,7 +52,7 @@ fn read(
         return Err(ReplyError::Form(format!("the reply is empty ({hint})")));
     }
     if reply.finish == Finish::Length {
-        return Err(ReplyError::Form(format!("it was cut off at llm.agents.{AGENT}.max_tokens")));
+        return Err(ReplyError::CutOff(format!("it was cut off at llm.agents.{AGENT}.max_tokens")));
     }
     check(Some(&message)).map(|()| (Some(message), reasoning))
 }
