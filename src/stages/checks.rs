@@ -89,7 +89,8 @@ impl Checks {
             .or_else(|| faults::refusal(message))
             .or_else(|| self.prompts.found_in(message))
             .or_else(|| faults::description(message, person, &texts))
-            .or_else(|| faults::told_before(message, &answers(history)))
+            .or_else(|| faults::told_before(message, &answers(history), *mode == QuestionMode::Challenge))
+            .or_else(|| faults::names_heading(message, passages.iter().map(|passage| &*passage.title)))
             .or_else(stated)
             .or_else(|| faults::repeated(message, if mode.needs_history() { &before } else { &[] }))
             .or_else(|| need.and_then(|need| faults::no_whole(need, message)))
@@ -106,9 +107,12 @@ impl Checks {
         target: &Language,
     ) -> Result<(), ReplyError> {
         let Answered { message, assistant, question, history, rejected, mode, quotes, passages } = answer;
-        // That something is not known can be said in the same words twice, and so can what is doubted or told piece by piece.
+        // That something is not known can be said in the same words twice, and so can what is doubted or told piece by piece, if
+        // it is brief.
         let may_repeat = matches!(mode, QuestionMode::Unanswerable | QuestionMode::Challenge | QuestionMode::Sharded);
-        let given = if may_repeat { Vec::new() } else { answers(history) };
+        let given = answers(history);
+        let again =
+            || if may_repeat { faults::nothing_new(message, &given) } else { faults::answers_again(message, &given) };
         let quotes: Vec<&str> = quotes.iter().map(String::as_str).collect();
         let known: Vec<&str> = texts(passages).into_iter().chain([*question]).collect();
         let found = faults::placeholder(message, &schema.schema)
@@ -116,7 +120,7 @@ impl Checks {
             .or_else(|| faults::heading(message, passages.iter().map(|passage| &*passage.title)))
             .or_else(|| faults::self_description(message, assistant, &known))
             .or_else(|| faults::unfinished(message))
-            .or_else(|| faults::answers_again(message, &given))
+            .or_else(again)
             .or_else(|| faults::unchanged(message, &rejected_answers(rejected)))
             .or_else(|| self.prompts.found_in(message))
             .or_else(|| faults::names_tool(message, &self.tools))

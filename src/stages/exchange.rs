@@ -191,3 +191,38 @@ pub(super) fn joined(thoughts: impl IntoIterator<Item = Option<String>>) -> Opti
         .collect();
     (!thoughts.is_empty()).then(|| thoughts.join("\n\n"))
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::super::script::{Script, said};
+    use super::*;
+    use crate::llm::samples;
+
+    /// The text of `a` in the reply of a model whose first one is cut off here, and what the model was told then.
+    async fn cut(first: &str) -> (Result<String, Failure>, Vec<String>) {
+        let text = first.to_owned();
+        let model = Script::new(move |_, number| match number {
+            0 => Ok(ChatReply { finish: Finish::Length, ..said(&text) }),
+            _ => Ok(said(r#"{"a": "brief"}"#)),
+        });
+        let read = |object: &Map<String, Value>| {
+            let text = object.get("a").and_then(Value::as_str).map(str::to_owned);
+            text.ok_or_else(|| ReplyError::from("`a` is missing".to_owned()))
+        };
+        let made = exchange(&*model, Agent::Assistant, samples::request("Ask."), read).await;
+        let told = (1..model.calls()).flat_map(|number| model.request(number).messages.to_vec());
+        (made.map(|usable| usable.value), told.map(|message| message.content).collect())
+    }
+
+    #[tokio::test]
+    async fn what_ran_on_until_it_was_cut_off_is_read_or_asked_for_again_and_not_shown() {
+        let (made, told) = cut(r#"{"a": "whole", "limits": "none, none, none, no"#).await;
+        assert_eq!((made, told.len()), (Ok("whole".to_owned()), 0), "all that is wanted is there");
+        let (made, told) = cut(r#"{"limits": "none, none, none", "a": "and so on, and so on"#).await;
+        assert_eq!(made, Ok("brief".to_owned()));
+        let told = told.join("\n");
+        assert!(told.contains("it was cut off at llm.agents.assistant.max_tokens, be briefer"), "{told}");
+        assert!(!told.contains("and so on"), "it would only be written again: {told}");
+    }
+}

@@ -18,11 +18,18 @@ const LONGER: [&str; 24] = [
 /// passages are few.
 const SENTENCES: usize = 4;
 
+/// Words from which on a question is long, and the share of its words that are in a row in an answer where it is what that said.
+const LONG: usize = 10;
+const TOLD: f64 = 0.8;
+
 /// Share of the words of an answer from which on it is one that was given before, where they stand in its sentences.
 const REPEATED: f64 = 0.7;
 
 /// What ends a sentence, or the words of somebody else.
 const ENDS: [char; 13] = ['?', '؟', '？', '.', '!', ':', '"', '“', '”', '«', '»', '‘', '’'];
+
+/// The fault of an answer that was given before.
+const GIVEN: &str = "the answer was given before in this conversation: answer the question that is asked now";
 
 /// The question of a conversation that a message asks again, in the same words but for articles and inflections; or that one of
 /// its sentences is.
@@ -43,10 +50,16 @@ pub(in crate::stages) fn repeated(message: &str, before: &[&str]) -> Option<Stri
     is_there.then(|| "the person has sent this message before: write their next one".to_owned())
 }
 
-/// The fault of a question that is what an answer said.
-pub(in crate::stages) fn told_before(message: &str, answers: &[&str]) -> Option<String> {
+/// The fault of a question that is what an answer said, also but for a few words at either end where it does not quote that to
+/// say something of it.
+pub(in crate::stages) fn told_before(message: &str, answers: &[&str], may_quote: bool) -> Option<String> {
     let said = words(message);
-    let told = |before: &&str| said.len() >= LEAST && words(before).windows(said.len()).any(|part| part == said);
+    let run = if may_quote || said.len() < LONG { said.len() } else { (said.len() as f64 * TOLD).ceil() as usize };
+    let holds = |before: &[String], part: &[String]| before.windows(run).any(|known| known == part);
+    let told = |before: &&str| {
+        let before = words(before);
+        said.len() >= LEAST && said.windows(run).any(|part| holds(&before, part))
+    };
     let repeats = answers.iter().any(told);
     repeats.then(|| "the message repeats an answer: write the person's next question".to_owned())
 }
@@ -55,8 +68,12 @@ pub(in crate::stages) fn told_before(message: &str, answers: &[&str]) -> Option<
 pub(in crate::stages) fn answers_again(message: &str, answers: &[&str]) -> Option<String> {
     let said = words(message);
     let given = said.len() >= LEAST && answers.iter().any(|before| words(before) == said);
-    (given || repeats_sentences(message, answers))
-        .then(|| "the answer was given before in this conversation: answer the question that is asked now".to_owned())
+    if given { Some(GIVEN.to_owned()) } else { nothing_new(message, answers) }
+}
+
+/// The fault of an answer of some length whose sentences were given before.
+pub(in crate::stages) fn nothing_new(message: &str, answers: &[&str]) -> Option<String> {
+    repeats_sentences(message, answers).then(|| GIVEN.to_owned())
 }
 
 /// Whether so many sentences, with so many of the words, stand in answers before.
@@ -155,7 +172,11 @@ mod tests {
     fn what_an_answer_said_is_no_question_and_no_other_answer() {
         let answer = "According to the policy, vaccines are carried between 2 °C and 8 °C. The logger records it.";
         let part = "According to the policy, vaccines are carried between 2 °C and 8 °C.";
-        assert!(told_before(part, &[answer]).is_some() && told_before("The logger?", &[answer]).is_none());
+        let told = |message: &str| told_before(message, &[answer], false).is_some();
+        assert!(told(part) && !told("The logger?"));
+        let nearly = part.replace("According to", "By");
+        assert!(told(&nearly) && told_before(&nearly, &[answer], true).is_none(), "it may be quoted to doubt it");
+        assert!(!told("So vaccines are carried between 2 °C and 8 °C, is that also so in summer?"));
         assert!(answers_again(&answer.to_uppercase(), &["Yes.", answer]).is_some());
         assert!(answers_again(part, &[answer]).is_none() && answers_again("Yes.", &["Yes."]).is_none());
         let told = "Rivers shape the land by eroding it. They form deltas where they meet the sea. The sun lifts water \
@@ -164,5 +185,7 @@ mod tests {
         let more =
             "Rivers shape the land by eroding it. They form deltas where they meet the sea. A lake holds what it gets.";
         assert!(answers_again(&again, &[told]).is_some() && answers_again(more, &[told]).is_none());
+        assert!(nothing_new(&again, &[told]).is_some() && nothing_new(told, &[told]).is_some());
+        assert!(nothing_new(more, &[told]).is_none() && nothing_new(answer, &[answer]).is_none(), "it is brief");
     }
 }

@@ -14,7 +14,7 @@ mod quotes;
 mod refusal;
 mod statement;
 
-pub(super) use again::{answers_again, asked_before, repeated, told_before, unchanged};
+pub(super) use again::{answers_again, asked_before, nothing_new, repeated, told_before, unchanged};
 pub(super) use copied::PromptText;
 pub(super) use echo::{echo, unfinished};
 pub(super) use material::{mentions_material, mentions_passage, names_tool, passage_number, without_lead};
@@ -22,7 +22,7 @@ pub(super) use order::obeys;
 pub(super) use placeholder::{placeholder, wordless};
 pub(super) use quotes::misquote;
 pub(super) use refusal::{refusal, refuses};
-pub(super) use statement::{description, heading, no_whole, piece, self_description, statement};
+pub(super) use statement::{description, heading, names_heading, no_whole, piece, self_description, statement};
 
 use crate::domain::normalisation::{compatible, is_optional};
 

@@ -83,6 +83,14 @@ pub(in crate::stages) fn heading<'a>(answer: &str, titles: impl IntoIterator<Ite
         .then(|| "the answer is only a heading: answer the question in a sentence, from the passages".to_owned())
 }
 
+/// The fault of a message that is the heading above a passage, or one of those that lead to it, and asks nothing.
+pub(in crate::stages) fn names_heading<'a>(message: &str, titles: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let said = words(message);
+    let is_heading = |title: &str| words(title) == said || title.split(" › ").any(|heading| words(heading) == said);
+    let names = message.contains('›') || (!said.is_empty() && titles.into_iter().any(is_heading));
+    (names && !asks(message)).then(|| "the message is a heading: write what the person would say".to_owned())
+}
+
 /// Whether two texts have so many words in a row in common.
 fn shares_run(one: &[String], other: &[String], length: usize) -> bool {
     one.windows(length).any(|run| other.windows(length).any(|known| known == run))
@@ -146,6 +154,16 @@ mod tests {
         assert_eq!(self_description("A livestock vet.", vet, &["It is read by a livestock vet."]), None);
         assert_eq!(self_description("Livestock vet", vet, &["The livestock vet reads it."]), None, "passages have it");
         assert_eq!(self_description("Anything", "", &[]), None);
+    }
+
+    #[test]
+    fn a_heading_is_no_message() {
+        let titles = ["The water cycle and rivers › How rivers shape the land", "Tea"];
+        let is_fault = |message: &str| names_heading(message, titles).is_some();
+        assert!(is_fault("The water cycle and rivers › How rivers shape the land") && is_fault("Tea."));
+        assert!(is_fault("How rivers shape the land") && is_fault("Rivers › Deltas"));
+        assert!(!is_fault("How do rivers shape the land?") && !is_fault("Tea?") && !is_fault("I meant green tea."));
+        assert!(names_heading("", ["", "Tea"]).is_none());
     }
 
     #[test]
