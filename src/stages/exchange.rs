@@ -193,7 +193,6 @@ pub(super) fn joined(thoughts: impl IntoIterator<Item = Option<String>>) -> Opti
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::super::script::{Script, said};
     use super::*;

@@ -22,7 +22,7 @@ const LEAD: usize = 6;
 
 const SPEECH: [Speech; 8] = [
     Speech {
-        nouns: "text|document|excerpt|passage|snippet|article|source|context|material|knowledge base",
+        nouns: "text|document|excerpt|passage|snippet|article|source|context|material|information|knowledge base",
         before: "according to the|according to this|mentioned in the|described in the|stated in the|in the given|\
             in the provided|the provided|based on the given|based on the provided|from the given|as per the",
         phrases: "the passage|this passage|the passages|these passages|the excerpt|this excerpt|the snippet|this snippet|\
@@ -30,14 +30,16 @@ const SPEECH: [Speech; 8] = [
             based on the article|the text say|the text says|the text mention|the text mentions|the document say|\
             the document says|the document mention|the document mentions|the document state|the document describe|\
             the document recommend|the article say|the article says|the article mention|the source say|\
-            first passage|second passage|third passage|last passage|the knowledge base",
+            first passage|second passage|third passage|last passage|the knowledge base|\
+            the information provided|the information given",
         pieces: "passage|excerpt|snippet|knowledge base",
     },
     Speech {
-        nouns: "texte|document|passage|extrait|base de connaissances",
+        nouns: "texte|document|passage|extrait|informations|base de connaissances",
         before: "selon le|selon l|selon ce|selon cet|d après le|d après l|d après ce|mentionné dans le|\
             mentionnée dans le|décrit dans le|dans cet|que dit le|que dit l",
-        phrases: "ce passage|dans le passage|le passage dit|le passage mentionne|le passage indique|le passage décrit|\
+        phrases: "ce passage|dans le passage|lire le passage|le passage concernant|les informations fournies|\
+            le passage dit|le passage mentionne|le passage indique|le passage décrit|\
             le passage précise|l extrait fourni|dans le texte|dans ce texte|dans ce document|la base de connaissances",
         pieces: "passage|extrait|base de connaissances",
     },
@@ -170,6 +172,7 @@ mod tests {
             ("حسب النص، متى تُروى الأشجار؟", "متى تُروى الأشجار؟"),
             ("In winter, how often is it watered?", "In winter, how often is it watered?"),
             ("Based on the passage,", "Based on the passage,"),
+            ("Based on the information provided, how far is Sirius?", "How far is Sirius?"),
         ] {
             assert_eq!(without_lead(question, &["Water the trees."]), expected, "{question}");
         }
@@ -208,6 +211,8 @@ mod tests {
             "Selon le texte, combien de temps repose-t-elle ?",
             "D’après l’extrait, combien de temps ?",
             "Que dit le passage sur le repos ?",
+            "Je viens de lire le passage concernant le repos : pourquoi ?",
+            "How long does it rest, by the information given?",
             "Wie lange ruht der Teig dem Text zufolge?",
             "Wie lange ruht er laut Dokument?",
             "Was steht im Abschnitt über die Ruhezeit?",

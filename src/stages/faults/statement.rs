@@ -75,19 +75,20 @@ pub(in crate::stages) fn self_description(answer: &str, assistant: &str, known: 
 
 /// The fault of an answer that is one of the headings above the passages and nothing else.
 pub(in crate::stages) fn heading<'a>(answer: &str, titles: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let said = words(answer);
-    let is_heading = |title: &str| title.split(" › ").any(|heading| !said.is_empty() && words(heading) == said);
-    titles
-        .into_iter()
-        .any(is_heading)
+    is_heading(answer, titles)
         .then(|| "the answer is only a heading: answer the question in a sentence, from the passages".to_owned())
+}
+
+/// Whether a message is one of the headings that lead to passages, or several of them.
+fn is_heading<'a>(message: &str, titles: impl IntoIterator<Item = &'a str>) -> bool {
+    let said = words(message);
+    let is_it = |title: &str| words(title) == said || title.split(" › ").any(|heading| words(heading) == said);
+    !said.is_empty() && titles.into_iter().any(is_it)
 }
 
 /// The fault of a message that is the heading above a passage, or one of those that lead to it, and asks nothing.
 pub(in crate::stages) fn names_heading<'a>(message: &str, titles: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let said = words(message);
-    let is_heading = |title: &str| words(title) == said || title.split(" › ").any(|heading| words(heading) == said);
-    let names = message.contains('›') || (!said.is_empty() && titles.into_iter().any(is_heading));
+    let names = message.contains('›') || is_heading(message, titles);
     (names && !asks(message)).then(|| "the message is a heading: write what the person would say".to_owned())
 }
 
@@ -172,6 +173,7 @@ mod tests {
         for (answer, fault) in [
             ("Policy for the transport of vaccines", true),
             ("**Temperature**", true),
+            ("Policy for the transport of vaccines › Temperature", true),
             ("The temperature is recorded every 5 minutes.", false),
             ("", false),
         ] {
