@@ -68,22 +68,37 @@ pub(in crate::stages) fn told_before(message: &str, answers: &[&str], may_quote:
 pub(in crate::stages) fn answers_again(message: &str, answers: &[&str]) -> Option<String> {
     let said = words(message);
     let given = said.len() >= LEAST && answers.iter().any(|before| words(before) == said);
-    if given { Some(GIVEN.to_owned()) } else { nothing_new(message, answers) }
+    let [all, again, count] = repeated_words(message, answers);
+    let repeats = count >= SENTENCES && again as f64 >= REPEATED * all as f64;
+    (given || repeats).then(|| GIVEN.to_owned())
 }
 
-/// The fault of an answer of some length whose sentences were given before.
+/// The fault of an answer of some length all of whose sentences were given before.
 pub(in crate::stages) fn nothing_new(message: &str, answers: &[&str]) -> Option<String> {
-    repeats_sentences(message, answers).then(|| GIVEN.to_owned())
+    let [all, again, count] = repeated_words(message, answers);
+    (count >= SENTENCES && again == all).then(|| GIVEN.to_owned())
 }
 
-/// Whether so many sentences, with so many of the words, stand in answers before.
-fn repeats_sentences(message: &str, answers: &[&str]) -> bool {
-    let sentences = |text: &str| text.split(ENDS).map(words).filter(|words| !words.is_empty()).collect::<Vec<_>>();
+/// The words of an answer, those of them in sentences that stand in answers before, and the number of these sentences.
+fn repeated_words(message: &str, answers: &[&str]) -> [usize; 3] {
     let before: Vec<_> = answers.iter().flat_map(|answer| sentences(answer)).collect();
     let said = sentences(message);
     let again = said.iter().filter(|sentence| sentence.len() >= LEAST && before.contains(sentence));
-    let [all, again_words] = [said.iter().map(Vec::len).sum::<usize>(), again.clone().map(Vec::len).sum()];
-    again.count() >= SENTENCES && again_words as f64 >= REPEATED * all as f64
+    [said.iter().map(Vec::len).sum::<usize>(), again.clone().map(Vec::len).sum(), again.count()]
+}
+
+/// The words of each sentence of a text; a point within a number ends none.
+fn sentences(text: &str) -> Vec<Vec<String>> {
+    let mut ends: Vec<usize> = Vec::new();
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        if ENDS.contains(&c) && chars.peek().is_none_or(|(_, next)| !next.is_alphanumeric()) {
+            ends.push(at);
+        }
+    }
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    let parts = starts.zip(ends.iter().copied().chain([text.len()])).map(|(start, end)| words(&text[start..end]));
+    parts.filter(|words| !words.is_empty()).collect()
 }
 
 /// The fault of an answer that is the one in whose place it was asked for, in the same words.
@@ -185,7 +200,11 @@ mod tests {
         let more =
             "Rivers shape the land by eroding it. They form deltas where they meet the sea. A lake holds what it gets.";
         assert!(answers_again(&again, &[told]).is_some() && answers_again(more, &[told]).is_none());
-        assert!(nothing_new(&again, &[told]).is_some() && nothing_new(told, &[told]).is_some());
+        assert!(nothing_new(&again, &[told]).is_none() && nothing_new(told, &[told]).is_some());
         assert!(nothing_new(more, &[told]).is_none() && nothing_new(answer, &[answer]).is_none(), "it is brief");
+        assert!(nothing_new(&format!("It is so, I looked. {told}"), &[told]).is_none(), "it says something of its own");
+        let measured = "It is 1.8 mm thick at first. At 1.5 mm it is worn out.";
+        assert!(answers_again(&format!("So I said: {measured}"), &[measured]).is_none(), "two sentences, not four");
+        assert_eq!(sentences("It is 1.8 mm thick. Why? So.").len(), 3);
     }
 }
