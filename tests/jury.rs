@@ -79,14 +79,11 @@ fn a_jury_goes_on_without_a_judge_that_is_lost() {
         if url == nowhere {
             let checked = Project::with(&config).run(&["run", "config.yaml"]);
             assert!(checked.stderr.contains("`--no-check` leaves this check out"), "{}", checked.stderr);
-            continue;
         }
-        let explained = said(&project.run(&["explain", "en/0"]).succeeded());
-        assert!(explained.contains("openai/a: ") && explained.contains("openai/locked: no verdict"), "{explained}");
         // Judged later, it is the same.
         let later = Project::with(&config.replace("mode: online", "mode: offline"));
         Ran::of(later.stamped(&[])).succeeded();
-        let mut pass = later.command(&["judge", "config.yaml"]);
+        let mut pass = later.command(&["judge", "config.yaml", "--no-check"]);
         let pass =
             Ran::from(pass.env("SOURCE_DATE_EPOCH", "1735689600").output().expect("the binary runs")).succeeded();
         assert!(said(&pass).contains(&missing), "{}", pass.stdout);

@@ -15,6 +15,16 @@ use crate::settings::sources::{
 use crate::settings::{NEXT_JUDGE, Settings, WebSettings, digest};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The models that an agent is asked for, wherever it is asked, and the key they stand under: those of each judge of a jury.
+pub fn endpoint_models(settings: &Settings, agent: Agent) -> (String, String) {
+    let models_of = |options: &AgentOptions| {
+        let models: BTreeSet<&str> = options.endpoints.iter().map(|endpoint| endpoint.model.as_str()).collect();
+        Vec::from_iter(models).join(", ")
+    };
+    let each: Vec<String> = settings.agents.all(agent).iter().map(models_of).collect();
+    (format!("llm.agents.{agent}, {ENDPOINT_MODELS}"), each.join(NEXT_JUDGE))
+}
+
 /// The manifest of a run with these settings.
 pub fn manifest(settings: &Settings, sources: &Sources, identity: &Identity) -> BTreeMap<String, String> {
     // What the run's name and its folder have decided.
@@ -36,16 +46,9 @@ pub fn manifest(settings: &Settings, sources: &Sources, identity: &Identity) -> 
         tell(MERGED, merged.to_string());
     }
     tell("the configuration's folder", settings.config_dir.clone());
-    for agent in Agent::ALL {
-        // Wherever it is asked.
-        let models_of = |options: &AgentOptions| {
-            let models: BTreeSet<&str> = options.endpoints.iter().map(|endpoint| endpoint.model.as_str()).collect();
-            Vec::from_iter(models).join(", ")
-        };
-        let each: Vec<String> = settings.agents.all(agent).iter().map(models_of).collect();
-        if !each.is_empty() {
-            tell(&format!("llm.agents.{agent}, {ENDPOINT_MODELS}"), each.join(NEXT_JUDGE));
-        }
+    for agent in Agent::ALL.into_iter().filter(|agent| settings.agents.get(*agent).is_some()) {
+        let (key, models) = endpoint_models(&settings, agent);
+        tell(&key, models);
     }
     if let Some(WebSettings { results, domains, .. }) = &settings.web_search {
         tell(WEB, format!("{results} results, {domains}"));

@@ -1,15 +1,15 @@
 //! Which conversations of an output folder are judged, and by which pass.
 
+use super::super::manifest::endpoint_models;
 use super::super::{RunError, identity};
 use super::PassOptions;
 use crate::domain::{Agent, Catalogue, LanguageIndex, Slot};
 use crate::files::Folder;
 use crate::output::{FORMAT_VERSION, PastRun, SettledRun};
 use crate::plan::{personas::Pool, sampled};
-use crate::providers::AgentOptions;
 use crate::settings::paths::{FILES, SEED, WRITERS};
-use crate::settings::sources::{ENDPOINT_MODELS, FORMAT, KNOWLEDGE, PERSONAS, PROMPTS};
-use crate::settings::{NEXT_JUDGE, Settings, digest};
+use crate::settings::sources::{FORMAT, KNOWLEDGE, PERSONAS, PROMPTS};
+use crate::settings::{Settings, digest};
 use crate::stages::{Judge, Prompts};
 use crate::store::{Reuse, Run};
 use rayon::prelude::*;
@@ -23,11 +23,12 @@ const SAMPLE: &str = "--sample";
 const CALIBRATE: &str = "--calibrate";
 
 /// Settings of what becomes of turns while they are made.
-const UNUSED: [&str; 6] = [
+const UNUSED: [&str; 7] = [
     "judge.mode",
     "judge.calibrate",
     "judge.accept.on_fail",
     "judge.accept.repairs",
+    "judge.accept.regenerations",
     "checks.on_fail",
     "checks.repairs",
 ];
@@ -199,12 +200,8 @@ pub fn manifest(
     let mut manifest: BTreeMap<String, String> =
         settings.fixed().filter(|(key, _)| is_asked(key)).map(|(key, value)| (key.to_owned(), value)).collect();
     let mut tell = |key: &str, value: String| _ = manifest.insert(key.to_owned(), value);
-    let models_of = |judge: &AgentOptions| {
-        let models: BTreeSet<&str> = judge.endpoints.iter().map(|endpoint| endpoint.model.as_str()).collect();
-        Vec::from_iter(models).join(", ")
-    };
-    let each: Vec<String> = settings.agents.all(Agent::Judge).iter().map(models_of).collect();
-    tell(&format!("llm.agents.judge, {ENDPOINT_MODELS}"), each.join(NEXT_JUDGE));
+    let (key, models) = endpoint_models(settings, Agent::Judge);
+    tell(&key, models);
     for (name, source) in prompts.sources().iter().filter(|(name, _)| name.starts_with("judge_")) {
         tell(&format!("{PROMPTS}{name}"), digest(source.as_bytes()));
     }
