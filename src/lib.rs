@@ -109,6 +109,7 @@ pub mod operators;
 pub mod output;
 pub mod plan;
 pub mod providers;
+pub mod publish;
 pub mod run;
 pub mod servers;
 pub mod settings;

@@ -28,6 +28,7 @@ const MAY_IMPORT: &str = "
     knowledge: domain store
     files: domain store
     output: domain files store
+    publish: domain files output
     store: domain
     llm: domain store
     traffic: domain llm store
@@ -39,17 +40,17 @@ const MAY_IMPORT: &str = "
     operators: domain
     dataflows: domain operators
     servers: domain
-    settings: domain knowledge llm output plan providers servers stages store tools traffic
+    settings: domain knowledge llm output plan providers publish servers stages store tools traffic
     cli: settings
-    run: builtin cluster domain plan knowledge store files output llm providers servers traffic tools stages operators dataflows settings
-    main: cli cluster domain knowledge output run servers settings store
+    run: builtin cluster domain plan knowledge store files output llm providers servers traffic tools stages operators dataflows publish settings
+    main: cli cluster domain knowledge output publish run servers settings store
     lib:
 ";
 
 /// What only some modules (and those below them) may name.
 const PLACES: [(&[&str], &str); 5] = [
     (&["timely", "differential_dataflow"], "cluster operators dataflows run"),
-    (&["async"], "knowledge llm providers servers traffic builtin stages tools store run operators::call"),
+    (&["async"], "knowledge llm providers publish servers traffic builtin stages tools store run operators::call"),
     (&["tokio::runtime::Runtime", "tokio::runtime::Builder", "tokio::main"], "run store::postgres"),
     (
         &["std::thread::spawn", "std::thread::scope", "std::thread::Builder"],
