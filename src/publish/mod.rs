@@ -4,5 +4,7 @@
 //! ([`Pair`]s).
 
 mod dialogue;
+#[cfg(test)]
+mod fixtures;
 
 pub use dialogue::{Dialogue, Exchange, Pair, Said, Speakers, ToolCall};
