@@ -6,5 +6,6 @@
 mod dialogue;
 #[cfg(test)]
 mod fixtures;
+pub mod formats;
 
 pub use dialogue::{Dialogue, Exchange, Pair, Said, Speakers, ToolCall};
