@@ -83,7 +83,7 @@ fn llama_factory_dpo(pair: &Pair, choices: &Choices, lines: &mut Lines) -> Resul
 /// The message at this place of the prompt, which is a question where the place is even.
 fn line<'a>(pair: &Pair, at: usize, [role, content]: [&'a str; 2]) -> Result<Line<'a>, FormatError> {
     let (from, role) = if role == "user" { (HUMAN, "user") } else { (GPT, "assistant") };
-    if (at % 2 == 0) == (from == HUMAN) {
+    if at.is_multiple_of(2) == (from == HUMAN) {
         return Ok(Line { from, value: content.into(), train: None });
     }
     let (id, turn) = (pair.conversation_id.to_owned(), pair.turn_index);
