@@ -4,5 +4,9 @@
 //! ([`Pair`]s).
 
 mod dialogue;
+mod error;
+pub mod source;
+pub mod view;
 
 pub use dialogue::{Dialogue, Exchange, Pair, Said, Speakers, ToolCall};
+pub use error::ExportError;
