@@ -94,7 +94,7 @@ impl Filter {
 
     fn any(values: &[impl AsRef<str>], test: impl Fn(&str) -> Test, text: String) -> Self {
         let tests: Vec<_> = values.iter().map(|value| test(value.as_ref())).collect();
-        let clause = (!tests.is_empty()).then(|| Clause { text, test: Test::Any(tests) });
+        let clause = (!tests.is_empty()).then_some(Clause { text, test: Test::Any(tests) });
         Self { clauses: clause.into_iter().collect() }
     }
 

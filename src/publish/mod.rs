@@ -5,5 +5,6 @@
 
 mod dialogue;
 pub mod filter;
+pub mod split;
 
 pub use dialogue::{Dialogue, Exchange, Pair, Said, Speakers, ToolCall};
