@@ -171,8 +171,15 @@ fn null_is_no_match_either_way() {
         ("len(question_modes) is null", true),
         ("judge_score is null", true),
     ] {
-        assert_eq!(passes(&Filter::parse(text).unwrap(), &[nothing.clone()]), [passes_it], "{text}");
+        assert_eq!(passes(&Filter::parse(text).unwrap(), std::slice::from_ref(&nothing)), [passes_it], "{text}");
     }
+}
+
+#[test]
+fn zero_has_one_sign() {
+    let zero = Row { score: Some(0.0), ..example() };
+    assert_eq!(passes(&Filter::parse("judge_score > -0.0").unwrap(), std::slice::from_ref(&zero)), [false]);
+    assert_eq!(passes(&Filter::min_score(-0.0), &[zero]), [true]);
 }
 
 #[test]
@@ -408,7 +415,7 @@ fn midnight(day: i64) -> i64 {
     MORNING / DAY * DAY + (day - 27) * DAY
 }
 
-const TEXTS: [&str; 6] = ["fr", "FR", "l'été", "L'ÉTÉ", "سؤال", "a\nb"];
+const TEXTS: [&str; 7] = ["", "fr", "FR", "l'été", "L'ÉTÉ", "سؤال", "a\nb"];
 const SIGNS: [&str; 6] = ["=", "!=", "<", "<=", ">", ">="];
 
 fn text() -> impl Strategy<Value = &'static str> {
