@@ -38,6 +38,7 @@ use arrow::compute::prep_null_mask_filter;
 use arrow::datatypes::Schema;
 use arrow::error::ArrowError;
 use evaluate::Node;
+use std::collections::BTreeSet;
 use syntax::Test;
 
 /// Conditions that all have to be true of a row; the default has none, and every row passes.
@@ -54,7 +55,7 @@ struct Clause {
 }
 
 /// A filter over the columns of a schema.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Bound {
     node: Node,
 }
@@ -105,11 +106,6 @@ impl Filter {
         self
     }
 
-    /// Whether every row passes, whatever is in it.
-    pub fn is_empty(&self) -> bool {
-        self.clauses.is_empty()
-    }
-
     /// The filter over tables of this schema; an error tells of a column that the schema lacks, or of values whose types do not
     /// compare.
     pub fn bind(&self, schema: &Schema) -> Result<Bound, FilterError> {
@@ -120,8 +116,19 @@ impl Filter {
 }
 
 impl Bound {
-    /// Which rows of a batch pass, as true or false and never null. The batch has the schema that the filter was bound to; an
-    /// error comes of one that has not, or of a number beyond 64 bits with a sign.
+    /// The columns that it reads, each once, by name.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        self.node.columns().into_iter().collect::<BTreeSet<_>>().into_iter()
+    }
+
+    /// Whether every row passes, whatever is in it.
+    pub fn keeps_all(&self) -> bool {
+        matches!(&self.node, Node::All(nodes) if nodes.is_empty())
+    }
+
+    /// Which rows of a batch pass, as true or false and never null. The batch has the columns of [`Bound::columns`], of the types
+    /// that the filter was bound to; it may lack others. An error comes of a missing one, or of a number beyond 64 bits with a
+    /// sign.
     pub fn mask(&self, batch: &RecordBatch) -> Result<BooleanArray, ArrowError> {
         let mask = self.node.evaluate(batch)?;
         Ok(if mask.nulls().is_some() { prep_null_mask_filter(&mask) } else { mask })

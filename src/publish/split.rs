@@ -4,18 +4,16 @@
 //! and conversations that come later move none that are there. A larger share takes more, and gives nothing back but to a split
 //! whose name comes earlier in the alphabet.
 
-use super::Dialogue;
-use std::collections::BTreeSet;
 use thiserror::Error;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// By what conversations are split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SplitBy {
-    /// By the documents and pages that the assistant was shown: none is in conversations of two splits.
+    /// By the documents and pages that the assistant was shown: none was shown in two splits.
     #[default]
     Document,
-    /// By the conversation itself: a document may be in conversations of any split.
+    /// By the conversation itself: a document may have been shown in any split.
     Conversation,
 }
 
@@ -31,6 +29,7 @@ pub enum Assigned {
 /// Splits by name, each with its share.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Split {
+    by: SplitBy,
     names: Vec<String>,
     /// Where the share of a split ends, as a part of one, in the order of names in the alphabet, and the split's number.
     ends: Vec<(f64, usize)>,
@@ -70,12 +69,12 @@ impl Split {
     /// The splits that a text such as `train=0.9,validation=0.05,test=0.05` tells, with shares that make 1 together.
     ///
     /// ```
-    /// # use dlgforge::publish::split::Split;
-    /// let split = Split::parse("train=0.9,validation=0.05,test=0.05").unwrap();
-    /// assert_eq!(split.names(), ["train", "validation", "test"]);
-    /// assert!(Split::parse("train=0.9,test=0.2").is_err());
+    /// # use dlgforge::publish::split::{Split, SplitBy};
+    /// let split = Split::parse("train=0.9,validation=0.05,test=0.05", SplitBy::Document).unwrap();
+    /// assert_eq!(split.names().collect::<Vec<_>>(), ["train", "validation", "test"]);
+    /// assert!(Split::parse("train=0.9,test=0.2", SplitBy::Document).is_err());
     /// ```
-    pub fn parse(text: &str) -> Result<Self, SplitError> {
+    pub fn parse(text: &str, by: SplitBy) -> Result<Self, SplitError> {
         const NEARLY: f64 = 1e-9;
         let parts = text.split(',').map(part).collect::<Result<Vec<_>, _>>()?;
         if parts.len() > Self::MOST {
@@ -95,23 +94,20 @@ impl Split {
         if (end - 1.0).abs() > NEARLY {
             return Err(SplitError::Sum(end));
         }
-        Ok(Self { names: parts.into_iter().map(|(name, _)| name.to_owned()).collect(), ends })
+        Ok(Self { by, names: parts.into_iter().map(|(name, _)| name.to_owned()).collect(), ends })
     }
 
     /// The names of the splits, in the order of the text.
-    pub fn names(&self) -> &[String] {
-        &self.names
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
     }
 
-    /// Where a conversation belongs. By documents, one that was shown none goes by its own id.
-    pub fn assign(&self, by: SplitBy, dialogue: &Dialogue<'_>) -> Assigned {
-        let sources: BTreeSet<&str> = match by {
-            SplitBy::Document => dialogue.turns.iter().flat_map(|turn| turn.sources.iter().copied()).collect(),
-            SplitBy::Conversation => BTreeSet::new(),
-        };
-        let mut splits = sources.into_iter().map(|source| self.of(source, DOCUMENTS));
-        match splits.next() {
-            None => Assigned::Split(self.of(dialogue.id, CONVERSATIONS)),
+    /// Where a conversation of this id belongs that was shown these documents, once each or more often. By documents, one that
+    /// was shown none goes by its id.
+    pub fn assign<'a>(&self, id: &str, documents: impl IntoIterator<Item = &'a str>) -> Assigned {
+        let mut splits = documents.into_iter().map(|document| self.of(document, DOCUMENTS));
+        match splits.next().filter(|_| self.by == SplitBy::Document) {
+            None => Assigned::Split(self.of(id, CONVERSATIONS)),
             Some(split) if splits.all(|other| other == split) => Assigned::Split(split),
             Some(_) => Assigned::LeftOut,
         }
@@ -144,38 +140,33 @@ fn part(text: &str) -> Result<(&str, f64), SplitError> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::super::Exchange;
     use super::*;
     use proptest::prelude::*;
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     const USUAL: &str = "train=0.9,validation=0.05,test=0.05";
 
-    /// A conversation that was shown the documents of these numbers, one a turn.
-    fn shown(id: &str, documents: &[usize], check: impl FnOnce(&Dialogue<'_>)) {
+    /// Where a conversation belongs that was shown the documents of these numbers.
+    fn assigned(split: &Split, id: &str, documents: &[usize]) -> Assigned {
         let name = |number: &usize| match number % 3 {
             0 => format!("fr/été-{number}.md"),
             1 => format!("ar/وثيقة-{number}.md"),
             _ => format!("https://docs.example/{number}"),
         };
         let names: Vec<_> = documents.iter().map(name).collect();
-        let turn = |name| Exchange { sources: vec![name], ..Exchange::default() };
-        let turns = names.iter().map(|name| turn(name.as_str())).collect();
-        check(&Dialogue { id, turns, ..Dialogue::default() });
+        split.assign(id, names.iter().map(String::as_str))
     }
 
-    fn assigned(split: &Split, by: SplitBy, id: &str, documents: &[usize]) -> Assigned {
-        let mut told = Assigned::LeftOut;
-        shown(id, documents, |dialogue| told = split.assign(by, dialogue));
-        told
+    fn split(text: &str) -> Split {
+        Split::parse(text, SplitBy::Document).unwrap()
     }
 
     #[test]
     fn shares_are_read() {
-        let split = Split::parse(" train = 0.9 , test=1e-1").unwrap();
-        assert_eq!(split.names(), ["train", "test"]);
-        assert!(Split::parse(&(0..10).map(|at| format!("s{at}=0.1")).collect::<Vec<_>>().join(",")).is_ok());
-        assert_eq!(assigned(&Split::parse("all=1").unwrap(), SplitBy::Document, "c", &[1, 2, 3]), Assigned::Split(0));
+        let told = split(" train = 0.9 , test=1e-1");
+        assert_eq!(told.names().collect::<Vec<_>>(), ["train", "test"]);
+        assert_eq!(split(&(0..10).map(|at| format!("s{at}=0.1")).collect::<Vec<_>>().join(",")).names().count(), 10);
+        assert_eq!(assigned(&split("all=1"), "c", &[1, 2, 3]), Assigned::Split(0));
     }
 
     #[test]
@@ -193,40 +184,35 @@ mod tests {
             ("a=nan", "read the split `a=nan`: its share has to be above 0 and at most 1"),
             ("a=0.5,b=0.25", "read the splits: their shares make 0.75 together; they have to make 1"),
         ] {
-            assert_eq!(Split::parse(text).unwrap_err().to_string(), says, "{text}");
+            assert_eq!(Split::parse(text, SplitBy::Document).unwrap_err().to_string(), says, "{text}");
         }
         let many = (0..17).map(|at| format!("s{at}=0.05")).collect::<Vec<_>>().join(",");
-        assert_eq!(Split::parse(&many), Err(SplitError::Many(17)));
+        assert_eq!(Split::parse(&many, SplitBy::Document), Err(SplitError::Many(17)));
     }
 
     #[test]
     fn names_fall_where_they_always_fell() {
-        let split = Split::parse(USUAL).unwrap();
-        let ids: Vec<_> = (0..60).map(|at| format!("c{at}")).collect();
-        let of = |by, documents: &dyn Fn(usize) -> Vec<usize>| -> Vec<_> {
-            let told = ids.iter().enumerate().map(|(at, id)| (at, assigned(&split, by, id, &documents(at))));
+        let of = |by, shown: fn(usize) -> Vec<usize>| -> Vec<_> {
+            let split = Split::parse(USUAL, by).unwrap();
+            let told = (0..60).map(|at| (at, assigned(&split, &format!("c{at}"), &shown(at))));
             told.filter(|(_, assigned)| *assigned != Assigned::Split(0)).collect()
         };
         let [one, two] = [1, 2].map(Assigned::Split);
-        let (ids, documents) = (of(SplitBy::Conversation, &|at| vec![at]), of(SplitBy::Document, &|at| vec![at]));
-        assert_eq!(
-            ids,
-            [(5, two), (7, one), (11, one), (20, one), (32, two), (33, two), (42, two), (48, one), (49, one)]
-        );
-        assert_eq!(documents, [(7, one), (12, one), (13, one), (26, one), (27, one), (30, two), (42, one)]);
-        assert_eq!(of(SplitBy::Document, &|_| vec![]), of(SplitBy::Conversation, &|_| vec![]), "those shown none");
+        let ids = [(5, two), (7, one), (11, one), (20, one), (32, two), (33, two), (42, two), (48, one), (49, one)];
+        let documents = [(7, one), (12, one), (13, one), (26, one), (27, one), (30, two), (42, one)];
+        assert_eq!(of(SplitBy::Conversation, |at| vec![at]), ids);
+        assert_eq!(of(SplitBy::Document, |at| vec![at, at]), documents);
+        assert_eq!(of(SplitBy::Document, |_| vec![]), ids, "what was shown nothing");
     }
 
     #[test]
     fn shares_are_near_what_was_asked() {
         const NAMES: usize = 20_000;
-        let split = Split::parse(USUAL).unwrap();
         for by in [SplitBy::Document, SplitBy::Conversation] {
+            let split = Split::parse(USUAL, by).unwrap();
             let mut counts = [0_f64; 3];
             for name in 0..NAMES {
-                let Assigned::Split(at) = assigned(&split, by, &name.to_string(), &[name]) else {
-                    panic!("one document")
-                };
+                let Assigned::Split(at) = assigned(&split, &name.to_string(), &[name]) else { panic!("one document") };
                 counts[at] += 1.0 / NAMES as f64;
             }
             // Four standard deviations.
@@ -238,13 +224,13 @@ mod tests {
 
     #[test]
     fn the_order_of_the_text_moves_nothing() {
-        let [one, other] = [USUAL, "test=0.05,train=0.9,validation=0.05"].map(|text| Split::parse(text).unwrap());
+        let splits = [USUAL, "test=0.05,train=0.9,validation=0.05"].map(split);
         for name in 0..500 {
-            let [one, other] = [&one, &other].map(|split| match assigned(split, SplitBy::Document, "c", &[name]) {
-                Assigned::Split(at) => split.names()[at].clone(),
-                Assigned::LeftOut => String::new(),
+            let [one, other] = splits.each_ref().map(|split| match assigned(split, "c", &[name]) {
+                Assigned::Split(at) => split.names().nth(at).map(str::to_owned),
+                Assigned::LeftOut => None,
             });
-            assert_eq!(one, other);
+            assert!(one.is_some() && one == other);
         }
     }
 
@@ -252,27 +238,27 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn no_document_is_in_two_splits(conversations in prop::collection::vec(prop::collection::vec(0..200_usize, 0..4), 0..200)) {
-            let split = Split::parse("train=0.5,validation=0.25,test=0.25").unwrap();
-            let mut of = BTreeMap::new();
-            let mut kept = 0;
-            for (at, documents) in conversations.iter().enumerate() {
-                let Assigned::Split(split) = assigned(&split, SplitBy::Document, &at.to_string(), documents) else {
-                    // It would put a document into two splits.
-                    let alone: BTreeSet<_> = documents
-                        .iter()
-                        .map(|document| format!("{:?}", assigned(&split, SplitBy::Document, "", &[*document])))
-                        .collect();
-                    prop_assert!(alone.len() > 1);
-                    continue;
+        fn no_document_is_in_two_splits(shown in prop::collection::vec(prop::collection::vec(0..200_usize, 0..4), 0..200)) {
+            let split = split("train=0.5,validation=0.25,test=0.25");
+            let of = |at: usize| assigned(&split, &at.to_string(), &shown[at]);
+            let mut split_of = BTreeMap::new();
+            for (at, documents) in shown.iter().enumerate() {
+                let alone = |document: &usize| match assigned(&split, "", &[*document]) {
+                    Assigned::Split(split) => split,
+                    Assigned::LeftOut => unreachable!("it is one document"),
                 };
-                kept += 1;
-                for document in documents {
-                    prop_assert_eq!(*of.entry(*document).or_insert(split), split);
+                match of(at) {
+                    Assigned::Split(split) => {
+                        for document in documents {
+                            prop_assert_eq!(*split_of.entry(*document).or_insert(split), split);
+                        }
+                    }
+                    // None is left out without need: conversations of these documents alone are in different splits.
+                    Assigned::LeftOut => {
+                        prop_assert!(documents.iter().map(alone).collect::<BTreeSet<_>>().len() > 1);
+                    }
                 }
             }
-            let of_one = conversations.iter().filter(|documents| documents.len() < 2).count();
-            prop_assert!(kept >= of_one, "those with one document are all kept");
         }
     }
 }
