@@ -38,6 +38,7 @@ use arrow::compute::prep_null_mask_filter;
 use arrow::datatypes::Schema;
 use arrow::error::ArrowError;
 use evaluate::Node;
+use std::collections::BTreeSet;
 use syntax::Test;
 
 /// Conditions that all have to be true of a row; the default has none, and every row passes.
@@ -54,7 +55,7 @@ struct Clause {
 }
 
 /// A filter over the columns of a schema.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Bound {
     node: Node,
 }
@@ -94,7 +95,7 @@ impl Filter {
 
     fn any(values: &[impl AsRef<str>], test: impl Fn(&str) -> Test, text: String) -> Self {
         let tests: Vec<_> = values.iter().map(|value| test(value.as_ref())).collect();
-        let clause = (!tests.is_empty()).then(|| Clause { text, test: Test::Any(tests) });
+        let clause = (!tests.is_empty()).then_some(Clause { text, test: Test::Any(tests) });
         Self { clauses: clause.into_iter().collect() }
     }
 
@@ -103,11 +104,6 @@ impl Filter {
     pub fn and(mut self, other: Self) -> Self {
         self.clauses.extend(other.clauses);
         self
-    }
-
-    /// Whether every row passes, whatever is in it.
-    pub fn is_empty(&self) -> bool {
-        self.clauses.is_empty()
     }
 
     /// The filter over tables of this schema; an error tells of a column that the schema lacks, or of values whose types do not
@@ -120,8 +116,19 @@ impl Filter {
 }
 
 impl Bound {
-    /// Which rows of a batch pass, as true or false and never null. The batch has the schema that the filter was bound to; an
-    /// error comes of one that has not, or of a number beyond 64 bits with a sign.
+    /// The columns that it reads, each once, by name.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        self.node.columns().into_iter().collect::<BTreeSet<_>>().into_iter()
+    }
+
+    /// Whether every row passes, whatever is in it.
+    pub fn keeps_all(&self) -> bool {
+        matches!(&self.node, Node::All(nodes) if nodes.is_empty())
+    }
+
+    /// Which rows of a batch pass, as true or false and never null. The batch has the columns of [`Bound::columns`], of the types
+    /// that the filter was bound to; it may lack others. An error comes of a missing one, or of a number beyond 64 bits with a
+    /// sign.
     pub fn mask(&self, batch: &RecordBatch) -> Result<BooleanArray, ArrowError> {
         let mask = self.node.evaluate(batch)?;
         Ok(if mask.nulls().is_some() { prep_null_mask_filter(&mask) } else { mask })

@@ -196,7 +196,7 @@ fn find(path: &[String], at: usize, schema: &Schema) -> Result<(Column, Class), 
         fields.push(field);
     }
     let class = Class::of(&kind);
-    Ok((Column { index, fields, cast: class.common(), length: false }, class))
+    Ok((Column { name: path[0].clone(), fields, cast: class.common(), length: false }, class))
 }
 
 /// What is in a list of lists, or the type itself.

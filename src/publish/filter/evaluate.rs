@@ -12,7 +12,7 @@ use arrow::error::ArrowError;
 use std::sync::Arc;
 
 /// A condition over the columns of a batch.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Node {
     /// All of these; true where there are none.
     All(Vec<Node>),
@@ -45,7 +45,7 @@ pub(super) enum Node {
 }
 
 /// Where values come from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Source {
     /// A column.
     Column(Column),
@@ -54,10 +54,10 @@ pub(super) enum Source {
 }
 
 /// A column, or a field of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Column {
-    /// Its number in the schema.
-    pub index: usize,
+    /// Its name.
+    pub name: String,
     /// The numbers of the fields that lead into it.
     pub fields: Vec<usize>,
     /// The type that its values, or their lengths, are wanted in; none where any is right.
@@ -94,6 +94,23 @@ impl Node {
     }
 }
 
+impl Node {
+    /// The columns that are read, some perhaps more than once.
+    pub fn columns<'s>(&'s self) -> Vec<&'s str> {
+        let of = |source: &'s Source| match source {
+            Source::Column(column) => Some(column.name.as_str()),
+            Source::Literal(_) => None,
+        };
+        match self {
+            Self::All(nodes) | Self::Any(nodes) => nodes.iter().flat_map(Self::columns).collect(),
+            Self::Not(node) => node.columns(),
+            Self::Compare(left, _, right) => of(left).into_iter().chain(of(right)).collect(),
+            Self::Element { list: column, .. } | Self::Like { value: column, .. } => vec![&column.name],
+            Self::Null(column) | Self::True(column) => vec![&column.name],
+        }
+    }
+}
+
 fn fold(
     nodes: &[Node],
     batch: &RecordBatch,
@@ -114,8 +131,8 @@ impl Source {
 
 impl Column {
     fn load(&self, batch: &RecordBatch) -> Result<ArrayRef, ArrowError> {
-        let missing = || ArrowError::SchemaError(format!("no column {} in the batch", self.index));
-        let column = Arc::clone(batch.columns().get(self.index).ok_or_else(missing)?);
+        let missing = || ArrowError::SchemaError(format!("no column `{}` in the batch", self.name));
+        let column = Arc::clone(batch.column_by_name(&self.name).ok_or_else(missing)?);
         let mut array = self.fields.iter().try_fold(column, |array, field| child(&array, *field))?;
         if self.length {
             array = lengths(&array)?;

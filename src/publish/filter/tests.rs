@@ -171,8 +171,15 @@ fn null_is_no_match_either_way() {
         ("len(question_modes) is null", true),
         ("judge_score is null", true),
     ] {
-        assert_eq!(passes(&Filter::parse(text).unwrap(), &[nothing.clone()]), [passes_it], "{text}");
+        assert_eq!(passes(&Filter::parse(text).unwrap(), std::slice::from_ref(&nothing)), [passes_it], "{text}");
     }
+}
+
+#[test]
+fn zero_has_one_sign() {
+    let zero = Row { score: Some(0.0), ..example() };
+    assert_eq!(passes(&Filter::parse("judge_score > -0.0").unwrap(), std::slice::from_ref(&zero)), [false]);
+    assert_eq!(passes(&Filter::min_score(-0.0), &[zero]), [true]);
 }
 
 #[test]
@@ -184,7 +191,8 @@ fn shorthands_join() {
     assert_eq!(passes(&Filter::languages(&["l'été"]), &rows), [false, false, true]);
     assert_eq!(passes(&Filter::modes(&["seeded"]), &rows), [false, false, true]);
     let none = Filter::languages(&[] as &[&str]).and(Filter::modes(&[] as &[&str]));
-    assert!(none.is_empty() && none == Filter::default() && passes(&none, &rows) == [true; 3]);
+    assert!(none.bind(&schema()).unwrap().keeps_all() && passes(&none, &rows) == [true; 3]);
+    assert!(!all.bind(&schema()).unwrap().keeps_all());
     for filter in [Filter::min_score(7.5), Filter::languages(&["l'été", "ar"]), Filter::modes(&["a", "b'"])] {
         let again = Filter::parse(&filter.clauses[0].text).unwrap();
         assert_eq!(passes(&again, &rows), passes(&filter, &rows), "{filter:?}");
@@ -267,10 +275,16 @@ fn errors_say_where_and_what_to_do() {
 }
 
 #[test]
-fn a_batch_of_another_schema_is_an_error() {
-    let bound = Filter::parse("raw is null").unwrap().bind(&schema()).unwrap();
-    let narrow = batch(&[example()]).project(&[0]).unwrap();
-    assert!(bound.mask(&narrow).is_err());
+fn a_batch_needs_the_columns_of_the_filter_alone() {
+    let text = "len(messages) > 2 and not (personas.id is null or language in ('fr', 'ar')) or 3 < n_turns or n_turns < judge_score";
+    let bound = Filter::parse(text).unwrap().bind(&schema()).unwrap();
+    let columns: Vec<_> = bound.columns().collect();
+    assert_eq!(columns, ["judge_score", "language", "messages", "n_turns", "personas"]);
+    let batch = batch(&[example()]);
+    let indices: Vec<_> = columns.iter().map(|name| batch.schema().index_of(name).unwrap()).collect();
+    assert_eq!(bound.mask(&batch.project(&indices).unwrap()).unwrap(), BooleanArray::from(vec![true]));
+    let error = bound.mask(&batch.project(&indices[1..]).unwrap()).unwrap_err();
+    assert_eq!(error.to_string(), "Schema error: no column `judge_score` in the batch");
 }
 
 /// A condition that the tests make, with its meaning for one row.
@@ -408,7 +422,7 @@ fn midnight(day: i64) -> i64 {
     MORNING / DAY * DAY + (day - 27) * DAY
 }
 
-const TEXTS: [&str; 6] = ["fr", "FR", "l'été", "L'ÉTÉ", "سؤال", "a\nb"];
+const TEXTS: [&str; 7] = ["", "fr", "FR", "l'été", "L'ÉTÉ", "سؤال", "a\nb"];
 const SIGNS: [&str; 6] = ["=", "!=", "<", "<=", ">", ">="];
 
 fn text() -> impl Strategy<Value = &'static str> {
