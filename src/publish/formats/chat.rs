@@ -33,8 +33,7 @@ pub(super) const TRL: Format = Format {
     companions: no_companions,
 };
 
-pub(super) const AXOLOTL: Format =
-    Format { name: "axolotl", rows: Rows::Dialogues(axolotl), masks: true, ..TRL };
+pub(super) const AXOLOTL: Format = Format { name: "axolotl", rows: Rows::Dialogues(axolotl), masks: true, ..TRL };
 
 /// What differs between those who read messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,7 +126,7 @@ fn row(dialect: Dialect, dialogue: &Dialogue, choices: &Choices, lines: &mut Lin
     let tools = match dialect {
         _ if !choices.tools => None,
         Dialect::OpenAi => Some(tools(dialogue, choices)?).filter(|tools| !tools.is_empty()).map(Tools::List),
-        // TRL parses the text, and templates know no tools by `None` alone.
+        // TRL parses the text, and there are templates that take an empty list for tools.
         Dialect::Trl if has_no_tools(dialogue) => Some(Tools::Text("null")),
         Dialect::Axolotl if has_no_tools(dialogue) => Some(Tools::Text("[]")),
         Dialect::Trl | Dialect::Axolotl => Some(Tools::Text(dialogue.tools)),

@@ -4,7 +4,7 @@
 //! tools stand in the system message, each a line of JSON; calls stand between `<tool_call>` and `</tool_call>`, results between
 //! `<tool_response>` and `</tool_response>` in a message of the user.
 
-use super::messages::{Message, Role, messages, tools, without_tokens};
+use super::messages::{Message, Role, arguments, messages, tools, without_tokens};
 use super::{Choices, Format, FormatError, Reasoning, Rows, no_companions};
 use crate::files::{Lines, spaced_text};
 use crate::publish::Dialogue;
@@ -39,7 +39,8 @@ fn rows(dialogue: &Dialogue, choices: &Choices, lines: &mut Lines) -> Result<(),
         (false, false) => push(&mut text, "system", &format!("{system}\n\n{listed}")),
     }
     for several in messages.chunk_by(|one, other| one.role == Role::Tool && other.role == Role::Tool) {
-        let said: Vec<_> = several.iter().map(|message| said(message, choices)).collect();
+        let said = several.iter().map(|message| said(dialogue, choices, message));
+        let said: Vec<_> = said.collect::<Result<_, _>>()?;
         let role = if several[0].role == Role::Assistant { "assistant" } else { "user" };
         push(&mut text, role, &said.join("\n"));
     }
@@ -51,18 +52,17 @@ fn push(text: &mut String, role: &str, said: &str) {
 }
 
 /// What is said in a message. An answer with tags is without tokens already, beside those tags.
-fn said(message: &Message, choices: &Choices) -> String {
+fn said(dialogue: &Dialogue, choices: &Choices, message: &Message) -> Result<String, FormatError> {
     let is_tagged = choices.reasoning == Reasoning::ThinkTags && message.role == Role::Assistant;
     let content = if is_tagged { (&*message.content).into() } else { without_tokens(&message.content) };
-    let call = |call: &super::messages::Call| {
-        let [name, arguments] = [call.name, call.arguments].map(without_tokens);
-        format!("<tool_call>\n{{\"name\": \"{name}\", \"arguments\": {arguments}}}\n</tool_call>")
-    };
-    match message.role {
-        Role::Tool => format!("<tool_response>\n{content}\n</tool_response>"),
-        _ => {
-            let content = (!content.is_empty()).then(|| content.into_owned());
-            content.into_iter().chain(message.calls.iter().map(call)).collect::<Vec<_>>().join("\n")
-        }
+    if message.role == Role::Tool {
+        return Ok(format!("<tool_response>\n{content}\n</tool_response>"));
     }
+    let mut parts: Vec<String> = (!content.is_empty()).then(|| content.into_owned()).into_iter().collect();
+    for call in &message.calls {
+        let arguments = spaced_text(&arguments(dialogue, call)?);
+        let [name, arguments] = [call.name, &arguments].map(without_tokens);
+        parts.push(format!("<tool_call>\n{{\"name\": \"{name}\", \"arguments\": {arguments}}}\n</tool_call>"));
+    }
+    Ok(parts.join("\n"))
 }

@@ -2,7 +2,7 @@
 
 use super::{Choices, FormatError, Reasoning};
 use crate::domain::control_tokens::neutralised;
-use crate::publish::{Dialogue, Exchange, Said};
+use crate::publish::{Dialogue, Exchange, Said, ToolCall};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -57,7 +57,7 @@ pub(super) struct Call<'a> {
     pub arguments: &'a str,
 }
 
-/// The messages of a conversation up to the last answer. There are none where nothing is to be learned.
+/// The messages of a conversation up to the last answer that is to be learned; none where there is no such answer.
 pub(super) fn messages<'d>(dialogue: &'d Dialogue, choices: &Choices) -> Result<Vec<Message<'d>>, FormatError> {
     let turns: BTreeMap<u16, &Exchange> = dialogue.turns.iter().map(|turn| (turn.index, turn)).collect();
     let is_low = |turn: &&Exchange| {
@@ -75,7 +75,7 @@ pub(super) fn messages<'d>(dialogue: &'d Dialogue, choices: &Choices) -> Result<
             "tool" => Role::Tool,
             _ => Role::Assistant,
         };
-        let call = |(at, call): (usize, &super::super::ToolCall<'d>)| Call {
+        let call = |(at, call): (usize, &ToolCall<'d>)| Call {
             id: format!("call{:05}", count + at + 1),
             name: call.name,
             arguments: call.arguments,
@@ -105,11 +105,8 @@ pub(super) fn messages<'d>(dialogue: &'d Dialogue, choices: &Choices) -> Result<
             is_learned: role == Role::Assistant && !turn.as_ref().is_some_and(is_low),
         });
     }
-    let is_answer = |message: &Message| message.role == Role::Assistant && message.calls.is_empty();
-    messages.truncate(messages.iter().rposition(is_answer).map_or(0, |last| last + 1));
-    if !messages.iter().any(|message| message.is_learned) {
-        messages.clear();
-    }
+    let is_last = |message: &Message| message.is_learned && message.calls.is_empty();
+    messages.truncate(messages.iter().rposition(is_last).map_or(0, |last| last + 1));
     Ok(messages)
 }
 

@@ -14,8 +14,8 @@
 //! | `alpaca` | LLaMA-Factory, axolotl, and many others | conversations |
 //! | `traces` | the trace viewer of the Hugging Face Hub | conversations, a file each |
 //!
-//! Questions at the end of a conversation that nobody answers are left out everywhere, and so are conversations without an
-//! answer to learn from.
+//! A row ends with the last answer that is to be learned: what comes behind it is left out, and so are conversations that have
+//! no such answer.
 //!
 //! # What `datasets` makes of the rows
 //!
@@ -33,6 +33,7 @@ mod options;
 mod pairs;
 mod sharegpt;
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 mod traces;
 
@@ -80,7 +81,7 @@ pub(crate) enum Rows {
 pub(crate) type Companion = (String, Vec<u8>);
 
 /// All formats, in the order in which they are told of.
-pub const FORMATS: [Format; 11] = [
+pub static FORMATS: [Format; 11] = [
     sharegpt::SHAREGPT,
     chat::OPENAI,
     chat::TRL,
@@ -100,8 +101,7 @@ impl Format {
     /// # Errors
     /// When there is none; the error lists those that there are.
     pub fn named(name: &str) -> Result<&'static Self, FormatError> {
-        static KNOWN: [Format; 11] = FORMATS;
-        KNOWN.iter().find(|format| format.name == name).ok_or_else(|| FormatError::Unknown { name: name.to_owned() })
+        FORMATS.iter().find(|format| format.name == name).ok_or_else(|| FormatError::Unknown { name: name.to_owned() })
     }
 
     /// What the format does of what was asked for, with its own choice where nothing was.

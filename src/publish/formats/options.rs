@@ -9,7 +9,7 @@ pub struct FormatOptions {
     /// model thought aloud before an answer, or else the steps of the reasoning that it wrote down with it.
     pub reasoning: Option<Reasoning>,
     /// Messages of the assistant are not learned in turns whose score, or else that of the whole conversation, is below
-    /// this, 0 to 10. Turns without a score are learned.
+    /// this, 0 to 10; turns without a score are learned. Such turns at the end of a conversation are left out.
     pub mask_below: Option<f64>,
     /// The system message.
     pub system: SystemMessage,

@@ -18,12 +18,8 @@ pub(super) const TRL_DPO: Format = Format {
 
 pub(super) const TRL_KTO: Format = Format { name: "trl-kto", rows: Rows::Pairs(trl_kto), ..TRL_DPO };
 
-pub(super) const LLAMA_FACTORY_DPO: Format = Format {
-    name: "llamafactory-dpo",
-    rows: Rows::Pairs(llama_factory_dpo),
-    companions: dataset_info,
-    ..TRL_DPO
-};
+pub(super) const LLAMA_FACTORY_DPO: Format =
+    Format { name: "llamafactory-dpo", rows: Rows::Pairs(llama_factory_dpo), companions: dataset_info, ..TRL_DPO };
 
 #[derive(Serialize)]
 struct Message<'a> {
@@ -55,11 +51,8 @@ struct Ranked<'a> {
 }
 
 fn trl_dpo(pair: &Pair, choices: &Choices, lines: &mut Lines) -> Result<(), FormatError> {
-    let row = Preference {
-        prompt: prompt(pair, choices),
-        chosen: [answer(pair.chosen)],
-        rejected: [answer(pair.rejected)],
-    };
+    let row =
+        Preference { prompt: prompt(pair, choices), chosen: [answer(pair.chosen)], rejected: [answer(pair.rejected)] };
     Ok(lines.push("row of DPO", &row)?)
 }
 
@@ -74,7 +67,12 @@ fn trl_kto(pair: &Pair, choices: &Choices, lines: &mut Lines) -> Result<(), Form
 fn llama_factory_dpo(pair: &Pair, choices: &Choices, lines: &mut Lines) -> Result<(), FormatError> {
     let of_model = |text| Line { from: GPT, value: Cow::Borrowed(text), train: None };
     let row = Ranked {
-        conversations: pair.prompt.iter().enumerate().map(|(at, said)| line(pair, at, *said)).collect::<Result<_, _>>()?,
+        conversations: pair
+            .prompt
+            .iter()
+            .enumerate()
+            .map(|(at, said)| line(pair, at, *said))
+            .collect::<Result<_, _>>()?,
         chosen: of_model(pair.chosen),
         rejected: of_model(pair.rejected),
         system: (choices.system != SystemMessage::None).then(|| choices.system("")),
