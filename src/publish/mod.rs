@@ -4,5 +4,6 @@
 //! ([`Pair`]s).
 
 mod dialogue;
+pub mod stats;
 
 pub use dialogue::{Dialogue, Exchange, Pair, Said, Speakers, ToolCall};
