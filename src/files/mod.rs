@@ -9,6 +9,7 @@ mod documents;
 mod error;
 mod folder;
 mod lines;
+mod parquet;
 mod reading;
 mod rewrite;
 mod shards;
@@ -21,10 +22,11 @@ pub use folder::Folder;
 pub use reading::{read, read_with};
 pub use whole::WrittenFile;
 
+pub(crate) use self::parquet::{json_text, properties};
 pub(crate) use documents::Documents;
 pub(crate) use lines::{Lines, compact, joined, pretty, spaced_row, spaced_text};
 pub(crate) use rewrite::Rewrite;
-pub(crate) use shards::{Kind, Layout, Shards, remove};
+pub(crate) use shards::{Kind, Layout, Shards, remove, shard_file};
 pub(crate) use table::{Existing, Table, append_all, mark};
 pub(crate) use whole::{create, create_folder, replace, settle, shown, sync_folder, temporary};
 

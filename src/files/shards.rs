@@ -1,23 +1,22 @@
-//! Parquet shards: for every thousand slots of a language one file of each kind of row.
+//! Parquet shards: for every thousand slots of a language one file of each kind of row, in the folder of its kind.
 //!
 //! A Parquet file can be read only once its footer is written. So the rows of a shard are spooled as lines to a hidden
 //! file beside it, which a run that dies leaves whole; when all of them are admitted, the shard is composed from its
 //! spool and moved into place. Shards are numbered from 0 in the order in which they begin.
 
 use super::lines::Lines;
+use super::parquet::properties;
 use super::table::{self, Existing, Table};
 use super::whole::{self, WrittenFile};
 use super::{Changes, FilesError};
 use crate::domain::{LanguageIndex, Slot};
 use crate::store::Mark;
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::json::ReaderBuilder;
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::BufReader;
@@ -28,28 +27,27 @@ use std::sync::Arc;
 const SLOTS: u32 = 1_000;
 /// Rows of an Arrow batch.
 const BATCH_ROWS: usize = 256;
-const ROW_GROUP_ROWS: usize = 10_000;
-const ROW_GROUP_BYTES: usize = 64 << 20;
-const ZSTD_LEVEL: i32 = 3;
 
 /// Where the shards of a run lie, and what they hold.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Layout {
-    /// Their folder in the output folder.
+    /// Their folder in the output folder, in which each kind has one of its own.
     pub folder: &'static str,
-    /// Version of the schemas, in the key-value metadata of every file.
-    pub version: &'static str,
+    /// What the key-value metadata of every file tells.
+    pub told: Vec<(&'static str, String)>,
     /// The files of a shard.
-    pub kinds: &'static [Kind],
+    pub kinds: Vec<Kind>,
 }
 
 /// One file of every shard.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Kind {
-    /// What its name begins with.
+    /// The name of its folder.
     pub name: &'static str,
-    /// Makes the schema of its columns.
-    pub schema: fn() -> SchemaRef,
+    /// The columns of its rows.
+    pub schema: SchemaRef,
+    /// The same columns, by the names that they have in the file.
+    pub named: SchemaRef,
 }
 
 /// The shards of a run.
@@ -75,7 +73,7 @@ struct Spool {
     table: Table,
     /// The file's path in the output folder.
     name: String,
-    schema: SchemaRef,
+    kind: Kind,
 }
 
 impl Shards {
@@ -91,7 +89,9 @@ impl Shards {
         died: bool,
         last: Option<Slot>,
     ) -> Result<Self, FilesError> {
-        whole::create_folder(&folder.join(layout.folder))?;
+        let mut folders = layout.kinds.iter().map(|kind| folder.join(layout.folder).join(kind.name));
+        folders.try_for_each(|folder| whole::create_folder(&folder))?;
+        whole::sync_folder(&folder.join(layout.folder))?;
         let mut shards =
             Self { layout, folder: folder.to_owned(), run_id, next: 0, open: Vec::new(), finished: Vec::new() };
         loop {
@@ -133,7 +133,12 @@ impl Shards {
         for spool in self.open.iter_mut().flat_map(|shard| &mut shard.spools) {
             into.extend(spool.table.sync()?.map(|(name, mark)| (name, Some(mark))));
         }
-        whole::sync_folder(&self.folder.join(self.layout.folder))
+        self.sync_folders()
+    }
+
+    fn sync_folders(&self) -> Result<(), FilesError> {
+        let folder = self.folder.join(self.layout.folder);
+        self.layout.kinds.iter().try_for_each(|kind| whole::sync_folder(&folder.join(kind.name)))
     }
 
     /// Composes the shards that have all their rows, or all of them when the run is `over`. The spools are of no use any
@@ -142,14 +147,14 @@ impl Shards {
         let complete = if over { self.open.len() } else { self.open.len().saturating_sub(1) };
         let (mut changes, mut spools) = (Changes::new(), Vec::new());
         for spool in self.open.drain(..complete).flat_map(|shard| shard.spools) {
-            let mark = spool.compose(&self.folder, &self.run_id, self.layout.version)?;
+            let mark = spool.compose(&self.folder, &self.run_id, &self.layout.told)?;
             self.finished.push(spool.written(mark, &self.folder, bases));
             changes.insert(spool.table.name().to_owned(), None);
             changes.insert(spool.name, Some(mark));
             spools.push(spool.table.path().to_owned());
         }
         if complete > 0 {
-            whole::sync_folder(&self.folder.join(self.layout.folder))?;
+            self.sync_folders()?;
         }
         Ok((changes, spools))
     }
@@ -158,7 +163,7 @@ impl Shards {
     /// when the run goes on, whole ones take their place.
     pub fn show(&mut self, bases: [&Path; 2]) -> Result<(), FilesError> {
         for spool in self.open.iter().flat_map(|shard| &shard.spools) {
-            let mark = spool.compose(&self.folder, &self.run_id, self.layout.version)?;
+            let mark = spool.compose(&self.folder, &self.run_id, &self.layout.told)?;
             self.finished.push(spool.written(mark, &self.folder, bases));
         }
         Ok(())
@@ -170,8 +175,7 @@ impl Shards {
     }
 
     fn names(&self, number: u32) -> Vec<String> {
-        let (folder, run_id) = (self.layout.folder, &self.run_id);
-        self.layout.kinds.iter().map(|kind| format!("{folder}/{}-{run_id}-{number:05}.parquet", kind.name)).collect()
+        self.layout.kinds.iter().map(|kind| shard_file(self.layout.folder, kind.name, &self.run_id, number)).collect()
     }
 
     fn shard(
@@ -182,9 +186,9 @@ impl Shards {
         let spool = |(name, kind): (String, &Kind)| {
             let spooled = spool_name(&name);
             let table = Table::open(&self.folder, &spooled, known(&spooled))?;
-            Ok::<_, FilesError>(Spool { table, name, schema: (kind.schema)() })
+            Ok::<_, FilesError>(Spool { table, name, kind: kind.clone() })
         };
-        let spools = self.names(self.next).into_iter().zip(self.layout.kinds).map(spool);
+        let spools = self.names(self.next).into_iter().zip(&self.layout.kinds).map(spool);
         Ok(Shard { range, spools: spools.collect::<Result<_, _>>()? })
     }
 }
@@ -193,9 +197,15 @@ fn range(slot: Slot) -> (LanguageIndex, u32) {
     (slot.language, slot.index / SLOTS)
 }
 
+/// The path of a shard's file in the output folder, below this folder of it.
+pub(crate) fn shard_file(folder: &str, kind: &str, run_id: &str, number: u32) -> String {
+    format!("{folder}/{kind}/{run_id}-{number:05}.parquet")
+}
+
 /// The spool of a file in the output folder.
 fn spool_name(name: &str) -> String {
-    name.replacen("/", "/.", 1).replace(".parquet", ".rows")
+    let (folder, name) = name.rsplit_once('/').unwrap_or(("", name));
+    format!("{folder}/.{}", name.replace(".parquet", ".rows"))
 }
 
 impl Spool {
@@ -205,17 +215,20 @@ impl Spool {
     }
 
     /// Writes the file under a temporary name and moves it into place.
-    fn compose(&self, folder: &Path, run_id: &str, version: &str) -> Result<Mark, FilesError> {
+    fn compose(&self, folder: &Path, run_id: &str, told: &[(&str, String)]) -> Result<Mark, FilesError> {
         let path = folder.join(&self.name);
         let temporary = whole::temporary(&path);
         let spool = self.table.path();
         let rows = File::open(spool).map_err(FilesError::io("open", spool))?;
-        let batches = ReaderBuilder::new(self.schema.clone()).with_batch_size(BATCH_ROWS).build(BufReader::new(rows));
+        let Kind { schema, named, .. } = &self.kind;
+        let batches = ReaderBuilder::new(schema.clone()).with_batch_size(BATCH_ROWS).build(BufReader::new(rows));
         let file = whole::create(&temporary)?;
-        let writer =
-            properties(run_id, version).and_then(|made| ArrowWriter::try_new(file, self.schema.clone(), Some(made)));
+        let told: Vec<_> = told.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        let told = [&[("dlgforge.run_id", run_id)], &*told].concat();
+        let writer = properties(named, &told).and_then(|made| ArrowWriter::try_new(file, named.clone(), Some(made)));
         let mut writer = writer.map_err(parquet(&temporary))?;
         for batch in batches.map_err(columns(&path))? {
+            let batch = batch.and_then(|batch| RecordBatch::try_new(named.clone(), batch.columns().to_vec()));
             writer.write(&batch.map_err(columns(&path))?).map_err(parquet(&temporary))?;
         }
         let file = writer.into_inner().map_err(parquet(&temporary))?;
@@ -227,18 +240,6 @@ impl Spool {
 /// Removes spools that are of no use any more.
 pub(crate) fn remove(spools: &[PathBuf]) -> Result<(), FilesError> {
     spools.iter().try_for_each(|path| fs::remove_file(path).map_err(FilesError::io("remove", path)))
-}
-
-fn properties(run_id: &str, version: &str) -> Result<WriterProperties, ParquetError> {
-    let told =
-        [("dlgforge.run_id", run_id), ("dlgforge.schema", version), ("dlgforge.version", env!("CARGO_PKG_VERSION"))];
-    let told = told.map(|(key, value)| KeyValue::new(key.to_owned(), value.to_owned()));
-    Ok(WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
-        .set_key_value_metadata(Some(told.into()))
-        .build())
 }
 
 fn columns(path: &Path) -> impl FnOnce(ArrowError) -> FilesError {

@@ -46,6 +46,8 @@ pub use conversations_index::IndexRow;
 pub use conversations_sharegpt::ShareGpt;
 pub use error::OutputError;
 pub use formats::Files;
+pub(crate) use parquet::told as told_of_tables;
+pub use parquet::{COLUMNS_KEY, Table, VERSION as TABLES_VERSION, VERSION_KEY};
 pub use past_run::{Judging, PastRun};
 pub use preferences::{ChatMessage, PreferenceRow};
 pub use recorder::{Begins, Recorder, clear_leftovers, expect_whole};
@@ -72,8 +74,8 @@ use std::sync::Arc;
 /// Version of what the files tell and where they lie. A run goes on in the format in which it began; documents say theirs.
 ///
 /// 1: everything everywhere, documents in one folder. 2: `saving.files`, `saving.raw`, sub-folders. 3: `linked_targets`, pages of
-/// the web with ids of their own.
-pub const FORMAT_VERSION: u32 = 3;
+/// the web with ids of their own. 4: a folder for each kind of Parquet file.
+pub const FORMAT_VERSION: u32 = 4;
 
 /// What `saving` says, with paths made absolute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,8 @@
 
 use super::conversations;
 use super::{
-    ConversationDocument, Files, Options, OutputError, Rendered, Renderer, RunFacts, Stamp, Tools, parquet, preferences,
+    ConversationDocument, Files, Options, OutputError, Rendered, Renderer, RunFacts, Stamp, Tools, dropped, parquet,
+    preferences,
 };
 use crate::domain::slot::conversation_id;
 use crate::domain::{Catalogue, Conversation, Normalisation, Slot};
@@ -42,8 +43,10 @@ impl PastRun {
         catalogue: Arc<Catalogue>,
     ) -> Self {
         let mut options = Options { files: Files::all(), ..options.clone() };
-        if has_shards(folder, id, conversations::NAME) && !has_shards(folder, id, preferences::NAME) {
-            options.files = options.files.without(preferences::NAME);
+        for kind in [preferences::NAME, dropped::FORMAT.name] {
+            if has_shards(folder, id, conversations::NAME) && !has_shards(folder, id, kind) {
+                options.files = options.files.without(kind);
+            }
         }
         Self { id: id.into(), languages, persona_applied, options, catalogue }
     }
@@ -111,7 +114,7 @@ impl PastRun {
 
 /// Whether a run has Parquet files of this kind.
 fn has_shards(folder: &Folder, run_id: &str, kind: &str) -> bool {
-    folder.files.contains_key(&format!("{}/{kind}-{run_id}-00000.parquet", parquet::NAME))
+    folder.files.contains_key(&parquet::file(kind, run_id, 0))
 }
 
 /// What was the same for all conversations of a run, as the document of one of them tells it.

@@ -88,8 +88,7 @@ impl Recorder {
             Begins::New(_) => None,
             Begins::Resumed(settled) => {
                 // Every turn has a row of the ledger.
-                let has_rows =
-                    |one: &&Settled| !one.ledger.is_empty() && (options.keep_dropped_rows || one.dropped.is_none());
+                let has_rows = |one: &&Settled| !one.ledger.is_empty();
                 settled.iter().rev().find(has_rows).map(|one| one.slot)
             }
         };
@@ -275,7 +274,9 @@ impl Recorder {
 /// # Errors
 /// When it can't be listed or removed.
 pub fn clear_leftovers(folder: &Folder, path: &Path) -> Result<(), FilesError> {
-    folder.clear_leftovers(path, &[run_state::NAME, parquet::NAME])
+    let tables = parquet::folders();
+    let folders = tables.iter().map(String::as_str).chain([run_state::NAME]);
+    folder.clear_leftovers(path, &folders.collect::<Vec<_>>())
 }
 
 /// Demands that a finished run's outputs are as it left them: every file of the folder, and its own documents.

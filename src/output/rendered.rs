@@ -91,7 +91,7 @@ impl Renderer {
                 let (place, bytes) = (inside(&conversation.id, conversation.slot), conversations::document(&parts)?);
                 document = Some(Document { place, bytes });
             }
-            if self.options.files.has(parquet::NAME) && parts.is_trained_on() {
+            if self.options.files.has(parquet::NAME) {
                 rows = parquet::rows(&parts)?;
             }
         }

@@ -288,13 +288,12 @@ impl Summary {
     }
 }
 
-/// Path, rows and bytes of files, those of a Parquet kind together.
+/// Path, rows and bytes of files, those of a folder of Parquet files together.
 fn by_kind(files: &[WrittenFile]) -> Vec<(String, Option<u64>, u64)> {
     let mut kinds: Vec<(String, Option<u64>, u64)> = Vec::new();
     for file in files {
-        let (folder, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
-        let path = match name.split_once('-').filter(|_| name.ends_with(".parquet")) {
-            Some((kind, _)) => format!("{folder}/{kind}-*.parquet"),
+        let path = match file.path.rsplit_once('/').filter(|(_, name)| name.ends_with(".parquet")) {
+            Some((folder, _)) => format!("{folder}/*.parquet"),
             None => file.path.clone(),
         };
         match kinds.iter_mut().find(|(known, ..)| *known == path) {
@@ -336,10 +335,10 @@ mod tests {
         let file = |path: &str, rows: Option<u64>, bytes: u64| WrittenFile { path: path.to_owned(), rows, bytes };
         let files = [
             file("outputs/turns.jsonl", Some(5), 50),
-            file("outputs/parquet/conversations-r-00000.parquet", Some(2), 20),
-            file("outputs/parquet/turns-r-00000.parquet", Some(3), 30),
-            file("outputs/parquet/conversations-r-00001.parquet", Some(1), 10),
-            file("outputs/parquet/turns-r-00001.parquet", Some(2), 25),
+            file("outputs/parquet/conversations/r-00000.parquet", Some(2), 20),
+            file("outputs/parquet/turns/r-00000.parquet", Some(3), 30),
+            file("outputs/parquet/conversations/r-00001.parquet", Some(1), 10),
+            file("outputs/parquet/turns/r-00001.parquet", Some(2), 25),
             file("outputs/run_state/my-run.json", None, 7),
         ];
         let kind = |path: &str, rows: Option<u64>, bytes: u64| (path.to_owned(), rows, bytes);
@@ -347,8 +346,8 @@ mod tests {
             by_kind(&files),
             [
                 kind("outputs/turns.jsonl", Some(5), 50),
-                kind("outputs/parquet/conversations-*.parquet", Some(3), 30),
-                kind("outputs/parquet/turns-*.parquet", Some(5), 55),
+                kind("outputs/parquet/conversations/*.parquet", Some(3), 30),
+                kind("outputs/parquet/turns/*.parquet", Some(5), 55),
                 kind("outputs/run_state/my-run.json", None, 7),
             ]
         );

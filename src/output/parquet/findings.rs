@@ -1,6 +1,6 @@
 //! The columns of Parquet files for what was found in turns without a model.
 
-use super::{always, list, maybe, maybe_text};
+use super::types::{always, list, maybe, maybe_text};
 use arrow::datatypes::{DataType, Field};
 
 /// Those of a turn, in the order of `turns.jsonl`.

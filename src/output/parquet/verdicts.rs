@@ -1,7 +1,7 @@
 //! The types of columns with verdicts.
 
-use super::{always, list, maybe, text};
-use arrow::datatypes::DataType;
+use super::types::{always, list, maybe, text};
+use arrow::datatypes::{DataType, Field};
 
 /// The verdict of one judge of a jury, if it made one.
 pub(super) fn vote() -> DataType {
@@ -16,14 +16,23 @@ pub(super) fn vote() -> DataType {
     DataType::Struct(fields.into_iter().collect())
 }
 
+/// The column `judge`: the verdicts on turns, their mean score, and the verdict on the whole.
+pub(super) fn judged() -> DataType {
+    let of_turn =
+        [&[always("turn_index", DataType::UInt16)], &*verdict(), &[always("accepted", DataType::Boolean)]].concat();
+    let of_turn = DataType::Struct(of_turn.into());
+    let whole = DataType::Struct(verdict().into());
+    let columns = [list("per_turn", of_turn), maybe("avg_score", DataType::Float64), maybe("conversation", whole)];
+    DataType::Struct(columns.into_iter().collect())
+}
+
 /// The verdict of the judge, or of a jury.
-pub(super) fn verdict() -> DataType {
-    let fields = [
+fn verdict() -> Vec<Field> {
+    vec![
         always("score", DataType::UInt8),
         list("reasons", DataType::Utf8),
         text("notes"),
         always("question_ok", DataType::Boolean),
         always("answer_ok", DataType::Boolean),
-    ];
-    DataType::Struct(fields.into_iter().collect())
+    ]
 }

@@ -26,7 +26,6 @@ pub(crate) use json::{Text, or_empty};
 pub(crate) use messages::{history, messages};
 pub(crate) use payloads::{accepted, raw_results};
 pub(crate) use provenance::scores;
-pub(crate) use reasoning::mean_score;
 pub(crate) use results::restored;
 pub(crate) use state::{Reposition, pages, told};
 pub(crate) use votes::{VoteRow, votes};
@@ -35,6 +34,7 @@ use super::{Options, RunFacts};
 use crate::domain::{Catalogue, Conversation, JudgeReply, Outcome, Persona, Turn};
 use serde::{Deserialize, Serialize};
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 
 /// Who speaks, as every file names them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -167,6 +167,13 @@ impl<'a> Parts<'a> {
     pub fn shown(&self, turn: &Turn) -> Vec<Shown<'a>> {
         let of_turn = |payload: &&TurnPayload| payload.turn_index == turn.index.0;
         self.turns.iter().find(of_turn).map(|payload| payload.provenance.clone()).unwrap_or_default()
+    }
+
+    /// The documents and pages of the web whose passages the assistant was shown, each once, in the order in which it was.
+    pub fn documents(&self) -> Vec<&str> {
+        let mut known = BTreeSet::new();
+        let shown = self.turns.iter().flat_map(|turn| &turn.provenance).map(|shown| &*shown.place.source);
+        shown.filter(|source| known.insert(*source)).collect()
     }
 
     /// How each question came about.

@@ -1,0 +1,147 @@
+//! The tables `conversations` and `dropped`: a row for each conversation.
+
+use super::types::{
+    always, call, fact, list, maybe, maybe_list, maybe_text, message, moment, provenance, record, text, texts, trace,
+};
+use super::verdicts::{judged, vote};
+use crate::domain::{JudgeReply, Outcome};
+use crate::files::json_text;
+use crate::output::rows::{
+    AssistantReasoning, JudgeColumn, JudgedTurn, Message, Metadata, Parts, ToolMessage, UserReasoning, VoteRow,
+    messages, votes,
+};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// A row of `conversations` or `dropped`: messages, what `metadata` tells, reasoning and verdicts.
+#[derive(Debug, Serialize)]
+pub(super) struct ConversationColumns<'a> {
+    messages: Vec<Message<'a>>,
+    messages_with_tools: &'a [ToolMessage<'a>],
+    tools: &'a str,
+    #[serde(flatten)]
+    metadata: Metadata<'a>,
+    target_turns: u16,
+    drop_detail: String,
+    documents: Vec<&'a str>,
+    user_reasoning: Vec<UserReasoning<'a>>,
+    assistant_reasoning: Vec<AssistantReasoning<'a>>,
+    judge_score: Option<f64>,
+    judge: Option<Judge<'a>>,
+    conversation_judge_votes: Vec<VoteRow<'a>>,
+}
+
+/// The column `judge`: as in the training files, with null where there it is empty.
+#[derive(Debug, Serialize)]
+struct Judge<'a> {
+    per_turn: Vec<JudgedTurn<'a>>,
+    avg_score: Option<f64>,
+    conversation: Option<&'a JudgeReply>,
+}
+
+impl<'a> ConversationColumns<'a> {
+    /// Schema of the file.
+    pub fn schema() -> SchemaRef {
+        Arc::new(Schema::new(vec![
+            text("conversation_id"),
+            moment("timestamp"),
+            text("language"),
+            text("conversation_status"),
+            text("drop_reason"),
+            text("drop_detail"),
+            always("n_turns", DataType::UInt16),
+            always("target_turns", DataType::UInt16),
+            list("messages", message(&[])),
+            list(
+                "messages_with_tools",
+                message(&[
+                    maybe("turn_index", DataType::UInt16),
+                    maybe_list("tool_calls", call()),
+                    maybe_text("tool_call_id"),
+                    maybe_text("name"),
+                ]),
+            ),
+            json_text("tools"),
+            always("personas", record(["user", "assistant", "user_id", "assistant_id"])),
+            list("documents", DataType::Utf8),
+            list("difficulty_sequence", DataType::Utf8),
+            text("difficulty_max"),
+            list("intent_sequence", DataType::Utf8),
+            list("coverage_targets", DataType::Utf8),
+            list("question_modes", DataType::Utf8),
+            list("seed_topics", DataType::Utf8),
+            list("seed_questions", DataType::Utf8),
+            always("persona_applied", DataType::Boolean),
+            list("retrieved", DataType::Boolean),
+            list("unsupported_numbers", texts()),
+            maybe("judge_accepted", DataType::Boolean),
+            text("judge_granularity"),
+            maybe("judge_score", DataType::Float64),
+            maybe("judge", judged()),
+            list("conversation_judge_votes", vote()),
+            text("run_id"),
+            list("unknown_citations", texts()),
+            always("provenance", provenance()),
+            text("register"),
+            text("whole_need"),
+            list("question_labels", texts()),
+            list("answer_labels", texts()),
+            list("user_reasoning", asked()),
+            list("assistant_reasoning", answered()),
+        ]))
+    }
+
+    /// The row of one conversation.
+    pub fn of(parts: &'a Parts<'a>) -> Self {
+        let verdicts = JudgeColumn::of(parts);
+        let conversation = parts.judgement;
+        let judge = verdicts.map(|JudgeColumn { per_turn, avg_score, .. }| Judge { per_turn, avg_score, conversation });
+        let mean = judge.as_ref().and_then(|judge| judge.avg_score);
+        Self {
+            messages: messages(&parts.conversation.turns, false),
+            messages_with_tools: &parts.messages_with_tools,
+            tools: parts.facts.tools.text(),
+            metadata: Metadata::of(parts),
+            target_turns: parts.conversation.target_turns,
+            drop_detail: match parts.outcome {
+                Outcome::Dropped(reason) => reason.detail(),
+                Outcome::Completed | Outcome::Interrupted => String::new(),
+            },
+            documents: parts.documents(),
+            user_reasoning: parts.user_reasoning(),
+            assistant_reasoning: parts.assistant_reasoning(),
+            judge_score: mean.or(conversation.map(|judge| f64::from(judge.score))),
+            judge,
+            conversation_judge_votes: votes(parts.conversation.judgement.as_ref()),
+        }
+    }
+}
+
+/// How a question came about. What was asked stands in the messages.
+fn asked() -> DataType {
+    let columns = [
+        always("turn_index", DataType::UInt16),
+        text("intent"),
+        text("difficulty"),
+        text("coverage_target"),
+        list("grounding_facts", fact()),
+        list("notes_for_assistant", DataType::Utf8),
+        text("seed_topic"),
+        text("seed_question"),
+        text("question_mode"),
+        text("model_reasoning"),
+    ];
+    DataType::Struct(columns.into_iter().collect())
+}
+
+/// How an answer came about.
+fn answered() -> DataType {
+    let columns: [Field; 4] = [
+        always("turn_index", DataType::UInt16),
+        always("reasoning_trace", trace()),
+        always("did_web_search", DataType::Boolean),
+        text("model_reasoning"),
+    ];
+    DataType::Struct(columns.into_iter().collect())
+}

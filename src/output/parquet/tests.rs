@@ -1,0 +1,166 @@
+//! What the tables hold, read back.
+
+use super::super::rows::{Context, Times};
+use super::super::sample;
+use super::*;
+use crate::domain::{Conversation, LanguageIndex, Slot};
+use crate::files::{Shards, WrittenFile, remove};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{
+    Float32Type, Float64Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::Path;
+
+fn write(folder: &Path, conversations: &[Conversation]) -> Vec<WrittenFile> {
+    let (facts, catalogue, options) = (sample::facts(), sample::catalogue(), sample::options(folder));
+    let files = BTreeMap::new();
+    let mut shards = Shards::open(folder, layout(&options), facts.run_id.clone(), &files, false, None).unwrap();
+    let context = Context { options: &options, facts: &facts, catalogue: &catalogue };
+    let times = Times { utc: sample::stamp().utc(), utc_z: String::new() };
+    for conversation in conversations {
+        let outcome = conversation.outcome.as_ref().unwrap();
+        let parts = Parts::new(conversation, outcome, context, &times, String::new());
+        shards.push(conversation.slot, &rows(&parts).unwrap()).unwrap();
+    }
+    let (_, spools) = shards.compose(true, [folder, folder]).unwrap();
+    remove(&spools).unwrap();
+    shards.written()
+}
+
+/// A completed and a dropped conversation of one language.
+fn two() -> [Conversation; 2] {
+    let slot = Slot { language: LanguageIndex(0), index: 1 };
+    [sample::sample_conversation(), Conversation { slot, ..sample::dropped_conversation() }]
+}
+
+fn read(path: &Path) -> RecordBatch {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
+    let told = reader.metadata().file_metadata().key_value_metadata().unwrap().clone();
+    for (key, value) in [("run_id", "run-1"), ("schema", VERSION), ("version", env!("CARGO_PKG_VERSION"))] {
+        let key = format!("dlgforge.{key}");
+        assert!(told.iter().any(|pair| pair.key == key && pair.value.as_deref() == Some(value)), "{key}");
+    }
+    reader.build().unwrap().next().unwrap().unwrap()
+}
+
+#[test]
+fn conversations_read_back_nested() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &two());
+    let batch = read(&folder.path().join("parquet/conversations/run-1-00000.parquet"));
+    assert_eq!((batch.num_rows(), batch.schema()), (2, ConversationColumns::schema()));
+    let column = |name| batch.column_by_name(name).unwrap();
+    let messages = column("messages").as_list::<i32>().value(0);
+    let content = messages.as_struct().column_by_name("content").unwrap().as_string::<i32>();
+    assert_eq!((messages.len(), content.value(0)), (4, sample::QUESTION));
+    let with_tools = column("messages_with_tools").as_list::<i32>().value(0);
+    let id = with_tools.as_struct().column_by_name("tool_call_id").unwrap().as_string::<i32>();
+    assert_eq!((with_tools.len(), id.is_null(0), id.value(2)), (6, true, "call_46611"));
+    let tools = column("tools").as_string::<i32>();
+    let told: serde_json::Value = serde_json::from_str(tools.value(1)).unwrap();
+    assert_eq!(&told, sample::facts().tools.list());
+    assert_eq!((&told[0]["function"]["name"], tools.value(0)), (&"vector_db_search".into(), tools.value(1)));
+    assert_eq!(column("n_turns").as_primitive::<UInt16Type>().values().as_ref(), [2, 1]);
+    assert_eq!(column("target_turns").as_primitive::<UInt16Type>().values().as_ref(), [2, 3]);
+    assert_eq!(column("timestamp").as_primitive::<TimestampMicrosecondType>().value(0), 1_795_390_453_000_000);
+    assert_eq!(column("judge_score").as_primitive::<Float64Type>().value(0), 7.5);
+    assert_eq!(column("intent_sequence").as_list::<i32>().value(0).as_string::<i32>().value(1), "compare");
+    let judge = column("judge").as_struct().column_by_name("conversation").unwrap().as_struct().clone();
+    assert_eq!((judge.is_null(0), judge.is_null(1)), (true, false));
+    assert_eq!(judge.column_by_name("score").unwrap().as_primitive::<UInt8Type>().value(1), 4);
+    assert_eq!(column("drop_reason").as_string::<i32>().value(1), "dedup_exhausted");
+    let provenance = column("provenance").as_struct();
+    let lengths = |name| provenance.column_by_name(name).unwrap().as_list::<i32>().value(0).len();
+    assert_eq!((lengths("passages"), lengths("turns")), (2, 2));
+}
+
+#[test]
+fn turns_read_back_nested() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &two());
+    let batch = read(&folder.path().join("parquet/turns/run-1-00000.parquet"));
+    assert_eq!((batch.num_rows(), batch.schema()), (3, TurnColumns::schema()));
+    let column = |name| batch.column_by_name(name).unwrap();
+    let paths = column("source_path").as_string::<i32>();
+    assert_eq!((paths.value(0), paths.is_null(1)), ("backup.md", true));
+    let score = column("judge_score").as_primitive::<UInt8Type>();
+    assert_eq!((score.value(0), score.is_null(2)), (7, true));
+    let facts = column("grounding_facts").as_list::<i32>().value(0);
+    assert_eq!(facts.as_struct().column(1).as_string::<i32>().value(0), "backup.md#chunk1");
+    let trace = column("reasoning_trace").as_struct();
+    let evidence = trace.column_by_name("evidence").unwrap().as_list::<i32>().value(0);
+    assert_eq!(evidence.as_struct().column_by_name("cue").unwrap().as_string::<i32>().value(0), "KB: backup.md#chunk1");
+    assert_eq!(column("tool_calls").as_primitive::<UInt32Type>().values().as_ref(), [1, 0, 0]);
+    assert_eq!(column("judge_reasons").as_list::<i32>().value(0).as_string::<i32>().value(0), "vague");
+    assert!(column("judge_answer_ok").as_boolean().value(0));
+    assert_eq!(column("unknown_citations").as_list::<i32>().value(1).as_string::<i32>().value(0), "P9");
+    let shown = column("provenance").as_list::<i32>().value(0);
+    let of_shown = |name| shown.as_struct().column_by_name(name).unwrap().clone();
+    assert_eq!((shown.len(), of_shown("id").as_string::<i32>().value(0)), (2, "5f0c-1"));
+    assert_eq!(of_shown("char_end").as_primitive::<UInt64Type>().values().as_ref(), [24, 23]);
+    let scores = of_shown("scores").as_list::<i32>().value(0);
+    assert_eq!(scores.as_struct().column(1).as_primitive::<Float32Type>().value(0), 2.5);
+}
+
+#[test]
+fn pairs_of_answers_have_a_file_where_they_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &two());
+    let batch = read(&folder.path().join("parquet/preferences/run-1-00000.parquet"));
+    assert_eq!((batch.num_rows(), batch.schema()), (1, preference_schema()));
+    let column = |name| batch.column_by_name(name).unwrap();
+    let said = |name| {
+        let messages = column(name).as_list::<i32>().value(0);
+        let content = messages.as_struct().column_by_name("content").unwrap().as_string::<i32>().clone();
+        content.iter().flatten().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!((said("prompt").len(), said("prompt")[2].as_str()), (3, "وهل تُختبر؟"));
+    assert_eq!([said("chosen"), said("rejected")].concat(), ["نعم، تُختبر الاستعادة.", "لا أعرف، ربما 7 مرات."]);
+    let score = |name| column(name).as_primitive::<UInt8Type>().value(0);
+    assert_eq!((score("score_chosen"), score("score_rejected")), (8, 2));
+    let options = sample::options(folder.path());
+    let without = Options { files: options.files.clone().without(preferences::NAME), ..options };
+    assert_eq!(layout(&without).kinds.len(), 2);
+}
+
+#[test]
+fn a_shard_is_a_range_of_slots() {
+    let folder = tempfile::tempdir().unwrap();
+    let slots = [(0, 0), (0, 999), (0, 2000), (1, 0), (1, 1)];
+    let conversations = slots.map(|(language, index)| Conversation {
+        slot: Slot { language: LanguageIndex(language), index },
+        ..sample::sample_conversation()
+    });
+    let written = write(folder.path(), &conversations);
+    let told: Vec<_> = written.iter().map(|file| (file.path.as_str(), file.rows.unwrap())).collect();
+    assert_eq!(
+        told,
+        [
+            ("parquet/conversations/run-1-00000.parquet", 2),
+            ("parquet/turns/run-1-00000.parquet", 4),
+            ("parquet/preferences/run-1-00000.parquet", 2),
+            ("parquet/conversations/run-1-00001.parquet", 1),
+            ("parquet/turns/run-1-00001.parquet", 2),
+            ("parquet/preferences/run-1-00001.parquet", 1),
+            ("parquet/conversations/run-1-00002.parquet", 2),
+            ("parquet/turns/run-1-00002.parquet", 4),
+            ("parquet/preferences/run-1-00002.parquet", 2),
+        ]
+    );
+    assert_eq!(fs::read_dir(folder.path().join(NAME)).unwrap().count(), 9, "no temporary file is left");
+    assert!(written.iter().all(|file| file.bytes > 0));
+}
+
+#[test]
+fn batches_are_written_as_they_fill() {
+    const ROWS: usize = 257;
+    let folder = tempfile::tempdir().unwrap();
+    let conversations = vec![sample::sample_conversation(); ROWS];
+    write(folder.path(), &conversations);
+    let file = File::open(folder.path().join("parquet/turns/run-1-00000.parquet")).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    assert_eq!(reader.metadata().file_metadata().num_rows() as usize, 2 * ROWS);
+}
