@@ -4,6 +4,7 @@
 //! ([`Pair`]s).
 
 mod dialogue;
+pub mod plots;
 pub mod stats;
 
 pub use dialogue::{Dialogue, Exchange, Pair, Said, Speakers, ToolCall};
