@@ -21,6 +21,9 @@ const ROW: i32 = 28;
 /// The height of the title, in pixels.
 const TOP: i32 = 64;
 
+/// The characters of the longest label.
+const LABEL: usize = 48;
+
 /// A chart of statistics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plot {
@@ -101,7 +104,7 @@ impl Row {
 
 /// A row for each bar, which is as long as its value is of the most; without it, of the greatest value.
 fn bars(title: &str, rows: &[Row], most: Option<f64>) -> String {
-    let labels: Vec<_> = rows.iter().map(|row| shown(&row.label)).collect();
+    let labels: Vec<_> = rows.iter().map(|row| shortened(&shown(&row.label))).collect();
     let widest = labels.iter().map(|label| label.chars().count()).max().unwrap_or_default();
     let left = (7 * widest + 24).clamp(140, 360) as i32;
     let most = most.unwrap_or_else(|| rows.iter().map(|row| row.value).fold(0.0, f64::max));
@@ -125,6 +128,14 @@ fn bars(title: &str, rows: &[Row], most: Option<f64>) -> String {
     area.present().expect("a text takes what is drawn");
     drop(area);
     svg
+}
+
+/// A label that the widest margin has room for.
+fn shortened(label: &str) -> String {
+    match label.char_indices().nth(LABEL - 1) {
+        Some((end, _)) if label.chars().count() > LABEL => format!("{}…", &label[..end]),
+        _ => label.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -174,6 +185,13 @@ mod tests {
             names(&report),
             ["turn_count_distribution", "word_count_distribution", "token_estimate_distribution", "mode_distribution"]
         );
+    }
+
+    #[test]
+    fn labels_have_room() {
+        for (label, expected) in [("é".repeat(48), "é".repeat(48)), ("é".repeat(49), "é".repeat(47) + "…")] {
+            assert_eq!(shortened(&label), expected);
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod ngrams;
 mod repetition;
 mod report;
 mod sketch;
+mod text;
 mod tokens;
 
 pub use groups::{Documents, Languages, Turns};
