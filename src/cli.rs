@@ -120,6 +120,17 @@ pub struct StatusArgs {
     pub outputs: PathBuf,
 }
 
+/// Arguments of `dlgforge stats`, in any order.
+#[derive(Debug, Args)]
+pub struct StatsArgs {
+    /// The output folder whose conversations are counted.
+    #[arg(default_value = "outputs")]
+    pub outputs: PathBuf,
+    /// Prints the JSON of `dataset_stats.json` instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// How documents are read, beside the configuration file.
 #[derive(Debug, Args)]
 pub struct Overrides {

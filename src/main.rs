@@ -331,7 +331,7 @@ fn export(args: &ExportArgs) -> Result<ExitCode, String> {
     };
     let options = ExportOptions {
         source: args.source.clone(),
-        to: args.to.clone().unwrap_or_else(|| args.source.join("export")),
+        to: args.to.clone().unwrap_or_else(|| beside(&args.source)),
         table: table.map_err(|error| format!("--table: {error}"))?,
         formats: args.formats.clone(),
         filter,
@@ -341,6 +341,12 @@ fn export(args: &ExportArgs) -> Result<ExitCode, String> {
     };
     say(&dlgforge::run::export(&options).map_err(|error| causes(&error))?);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where an export lies if nothing else is said: in the folder that its source is or lies in.
+fn beside(source: &Path) -> PathBuf {
+    let folder = if source.is_file() { source.parent().unwrap_or(Path::new("")) } else { source };
+    folder.join("export")
 }
 
 fn status(args: &StatusArgs) -> Result<ExitCode, String> {

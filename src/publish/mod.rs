@@ -13,6 +13,7 @@ pub mod filter;
 mod fixtures;
 pub mod folder;
 pub mod formats;
+pub mod plots;
 mod sink;
 pub mod source;
 pub mod split;

@@ -36,7 +36,7 @@ fn pairs_of_answers_are_as_trainers_of_preferences_read_them() {
     let config = remote(&endpoint.base_url(), run, "").replace("judge: {mode: online}", judge);
     let project = Project::with(&config);
     project.generate(&[]);
-    for (kind, file) in [("json", "preferences.jsonl"), ("parquet", "parquet/preferences-R-00000.parquet")] {
+    for (kind, file) in [("json", "preferences.jsonl"), ("parquet", "parquet/preferences/R-00000.parquet")] {
         let mut read = Command::new(python("readers"));
         let read = read.args(["-c", PAIRS, kind]).arg(project.path(&format!("outputs/{file}")));
         let read = read.env("HF_HUB_OFFLINE", "1").output().expect("Python runs");
@@ -72,10 +72,10 @@ fn a_run_without_tool_calls_and_thoughts_then_one_with_is_one_table() {
         ("json", &["synthetic_qa.jsonl"], "48".to_owned()),
         (
             "parquet",
-            &["parquet/conversations-plain-00000.parquet", "parquet/conversations-thinks-00000.parquet"],
+            &["parquet/conversations/plain-00000.parquet", "parquet/conversations/thinks-00000.parquet"],
             format!("48 {says}"),
         ),
-        ("parquet", &["parquet/turns-plain-00000.parquet", "parquet/turns-thinks-00000.parquet"], "48".to_owned()),
+        ("parquet", &["parquet/turns/plain-00000.parquet", "parquet/turns/thinks-00000.parquet"], "48".to_owned()),
     ] {
         let files = files.iter().map(|file| project.path(&format!("outputs/{file}")));
         let mut read = Command::new(python("readers"));
