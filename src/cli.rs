@@ -32,6 +32,8 @@ pub enum Command {
     Judge(JudgeArgs),
     /// Tell why a conversation is as it is: every question, answer, verdict and roll-back, with the passages that were shown.
     Explain(ExplainArgs),
+    /// Write the conversations of an output folder in the formats that people train on, or its tables as Parquet, Arrow or JSON Lines.
+    Export(ExportArgs),
     /// Tell what a run will cost, from a pilot of a few of its conversations.
     Estimate(EstimateArgs),
     /// Read the documents, and build or update the index that runs find passages by.
@@ -54,9 +56,6 @@ pub enum Command {
     /// Writes seed topics of an old form anew; not supported yet.
     #[command(hide = true)]
     SeedsMigrate(Later),
-    /// Writes an output folder in another form; not supported yet.
-    #[command(hide = true)]
-    Export(Later),
     /// Shows runs in a browser; not supported yet.
     #[command(hide = true)]
     Serve(Later),
@@ -74,17 +73,13 @@ impl Command {
                 "seeds-migrate",
                 "seed topics are read in their old forms too, JSON or YAML: set `run.data.seeding.topics.path` to the file",
             )),
-            Self::Export(_) => Some((
-                "export",
-                "every run writes its output folder ready for training: `conversations_sharegpt.jsonl`, and Parquet in \
-                 `parquet/`",
-            )),
             Self::Serve(_) => Some(("serve", "`dlgforge status outputs` tells how far runs are")),
             Self::Run(_)
             | Self::Worker(_)
             | Self::Merge(_)
             | Self::Judge(_)
             | Self::Explain(_)
+            | Self::Export(_)
             | Self::Estimate(_)
             | Self::Status(_)
             | Self::Index(_)
@@ -262,6 +257,70 @@ pub struct ExplainArgs {
     /// Prints one JSON object instead of text.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `dlgforge export`, in any order.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The output folder of runs; or a folder or file with one of its tables, Parquet or JSON Lines.
+    #[arg(default_value = "outputs")]
+    pub source: PathBuf,
+    /// The folder to write, by default `export` in the source folder. What an export has made there is replaced; anything else is
+    /// left as it is, with an error.
+    #[arg(long, value_name = "FOLDER")]
+    pub to: Option<PathBuf>,
+    /// What to write, each in a folder of its name: parquet, arrow, jsonl (tables); sharegpt, openai, trl, trl-dpo, trl-kto,
+    /// llamafactory, llamafactory-dpo, axolotl, chatml, alpaca, traces (for training). Several with commas.
+    #[arg(long = "format", value_name = "NAME", required = true, value_delimiter = ',')]
+    pub formats: Vec<String>,
+    /// The table of parquet, arrow and jsonl: conversations, turns, preferences, dropped or calls.
+    #[arg(long, value_name = "NAME", default_value = "conversations")]
+    pub table: String,
+    /// Rows of which this is true, such as "judge_score >= 7 and n_turns > 2", over the columns of the table.
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub condition: Option<String>,
+    /// Rows with a `judge_score` of at least so much.
+    #[arg(long, value_name = "SCORE")]
+    pub min_score: Option<f64>,
+    /// Rows in one of these languages. Several with commas.
+    #[arg(long = "language", value_name = "NAME", value_delimiter = ',')]
+    pub languages: Vec<String>,
+    /// Conversations with a turn of one of these modes, such as `unanswerable`. Several with commas.
+    #[arg(long = "mode", value_name = "NAME", value_delimiter = ',')]
+    pub modes: Vec<String>,
+    /// Splits with their shares, such as train=0.9,validation=0.05,test=0.05. Which one a conversation is in does not depend on
+    /// the others, so that it stays there while the dataset grows.
+    #[arg(long, value_name = "NAME=SHARE,...")]
+    pub split: Option<String>,
+    /// By what is split. document: no document that was shown in one split was shown in another, conversations that were shown
+    /// documents of several are left out; conversation: all are kept.
+    #[arg(long, value_name = "WHAT", value_enum, default_value = "document")]
+    pub split_by: SplitWay,
+    /// Where what the assistant thought goes: none, reasoning_content, thinking or think_tags; by default where the format's
+    /// readers look for it.
+    #[arg(long, value_name = "WHERE")]
+    pub reasoning: Option<String>,
+    /// Marks answers of turns with a lower score as not to be learned.
+    #[arg(long, value_name = "SCORE")]
+    pub mask_below: Option<f64>,
+    /// The system message: `persona` for the manner that the assistant model was told to answer in, or a text.
+    #[arg(long, value_name = "TEXT")]
+    pub system: Option<String>,
+    /// Leaves out tools, their calls and results.
+    #[arg(long)]
+    pub no_tools: bool,
+    /// Worker threads, 1 to 256.
+    #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub workers: u16,
+}
+
+/// By what conversations are split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum SplitWay {
+    /// By the documents that were shown.
+    Document,
+    /// By the conversation itself.
+    Conversation,
 }
 
 /// Arguments of `dlgforge merge`.

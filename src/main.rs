@@ -2,17 +2,20 @@
 
 use clap::Parser;
 use dlgforge::cli::{
-    Cli, Command, EstimateArgs, ExplainArgs, FetchArgs, GuardArgs, IndexArgs, JudgeArgs, MergeArgs, Overrides, RunArgs,
-    SearchArgs, StatusArgs, WorkerArgs,
+    Cli, Command, EstimateArgs, ExplainArgs, ExportArgs, FetchArgs, GuardArgs, IndexArgs, JudgeArgs, MergeArgs,
+    Overrides, RunArgs, SearchArgs, SplitWay, StatusArgs, WorkerArgs,
 };
 use dlgforge::cluster::LOST;
 use dlgforge::domain::causes::causes;
 use dlgforge::domain::terminal::shown;
 use dlgforge::knowledge::embeddings::Origin;
-use dlgforge::output::logs;
+use dlgforge::output::{Table, logs};
+use dlgforge::publish::filter::Filter;
+use dlgforge::publish::formats::{FormatOptions, Reasoning, SystemMessage};
+use dlgforge::publish::split::{Split, SplitBy};
 use dlgforge::run::{
-    Host, Launch, Listener, Listeners, LogLines, Obey, Part, PassEnd, PassOptions, Passed, Ran, RunEnd, RunError,
-    Terminal,
+    ExportOptions, Host, Launch, Listener, Listeners, LogLines, Obey, Part, PassEnd, PassOptions, Passed, Ran, RunEnd,
+    RunError, Terminal,
 };
 use dlgforge::servers::{GuardOptions, Serving};
 use dlgforge::settings::{ClusterSettings, Flags, KnowledgeSettings, Settings};
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Command::Merge(args) => ("merge", merge(args)),
         Command::Judge(args) => ("judge", judge(args)),
         Command::Explain(args) => ("explain", explain(args)),
+        Command::Export(args) => ("export", export(args)),
         Command::Estimate(args) => ("estimate", estimate(args)),
         Command::Index(args) => ("index", index(args)),
         Command::Search(args) => ("search", search(args)),
@@ -292,6 +296,50 @@ fn explain(args: &ExplainArgs) -> Result<ExitCode, String> {
     } else {
         say(&explained);
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn export(args: &ExportArgs) -> Result<ExitCode, String> {
+    let named = |name: &str, known: Vec<&'static str>| format!("`{name}` is none; choose of {}", known.join(", "));
+    let table = Table::ALL.into_iter().find(|table| table.name() == args.table);
+    let table = table.ok_or_else(|| named(&args.table, Table::ALL.map(Table::name).into()));
+    let reasoning = args.reasoning.as_deref().map(|name| {
+        let known = Reasoning::ALL.into_iter().find(|place| place.name() == name);
+        known.ok_or_else(|| format!("--reasoning: {}", named(name, Reasoning::ALL.map(Reasoning::name).into())))
+    });
+    let by = match args.split_by {
+        SplitWay::Document => SplitBy::Document,
+        SplitWay::Conversation => SplitBy::Conversation,
+    };
+    let split = args.split.as_deref().map(|text| Split::parse(text, by)).transpose();
+    let mut filter = Filter::languages(&args.languages).and(Filter::modes(&args.modes));
+    if let Some(score) = args.min_score {
+        filter = filter.and(Filter::min_score(score));
+    }
+    if let Some(condition) = &args.condition {
+        filter = filter.and(Filter::parse(condition).map_err(|error| format!("--where: {error}"))?);
+    }
+    let training = FormatOptions {
+        reasoning: reasoning.transpose()?,
+        mask_below: args.mask_below,
+        system: match args.system.as_deref() {
+            None => SystemMessage::None,
+            Some("persona") => SystemMessage::Persona,
+            Some(text) => SystemMessage::Text(text.to_owned()),
+        },
+        tools: !args.no_tools,
+    };
+    let options = ExportOptions {
+        source: args.source.clone(),
+        to: args.to.clone().unwrap_or_else(|| args.source.join("export")),
+        table: table.map_err(|error| format!("--table: {error}"))?,
+        formats: args.formats.clone(),
+        filter,
+        split: split.map_err(|error| format!("--split: {error}"))?,
+        training,
+        workers: usize::from(args.workers),
+    };
+    say(&dlgforge::run::export(&options).map_err(|error| causes(&error))?);
     Ok(ExitCode::SUCCESS)
 }
 

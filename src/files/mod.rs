@@ -22,9 +22,9 @@ pub use folder::Folder;
 pub use reading::{read, read_with};
 pub use whole::WrittenFile;
 
+pub(crate) use self::parquet::{json_text, properties};
 pub(crate) use documents::Documents;
 pub(crate) use lines::{Lines, compact, joined, pretty, spaced_row, spaced_text};
-pub(crate) use self::parquet::{json_text, properties};
 pub(crate) use rewrite::Rewrite;
 pub(crate) use shards::{Kind, Layout, Shards, remove, shard_file};
 pub(crate) use table::{Existing, Table, append_all, mark};

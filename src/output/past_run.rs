@@ -2,7 +2,8 @@
 
 use super::conversations;
 use super::{
-    ConversationDocument, Files, Options, OutputError, Rendered, Renderer, RunFacts, Stamp, Tools, dropped, parquet, preferences,
+    ConversationDocument, Files, Options, OutputError, Rendered, Renderer, RunFacts, Stamp, Tools, dropped, parquet,
+    preferences,
 };
 use crate::domain::slot::conversation_id;
 use crate::domain::{Catalogue, Conversation, Normalisation, Slot};

@@ -1,5 +1,6 @@
 //! What can go wrong between the tables of a run and what is made of them.
 
+use super::folder::ExportFolderError;
 use crate::files::FilesError;
 use std::path::PathBuf;
 
@@ -22,6 +23,15 @@ pub enum ExportError {
         /// What is wrong with it.
         detail: String,
     },
+    /// An option can't be used.
+    #[error("{0}")]
+    Option(String),
+    /// Rows can't be read or rendered.
+    #[error("{0}")]
+    Rows(String),
+    /// The folder of the export can't be made.
+    #[error(transparent)]
+    Folder(#[from] ExportFolderError),
     /// A file could not be read or written.
     #[error(transparent)]
     Files(#[from] FilesError),

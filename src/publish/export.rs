@@ -5,12 +5,12 @@ use super::filter::Bound;
 use super::formats::{Choices, Format, MOST_IN_FOLDER, Rows};
 use super::sink::{Sink, SinkForm, TableFormat};
 use super::source::{Part, Source};
-use super::split::{Assigned, Split};
+use super::split::{self, Split};
 use super::view::{DIALOGUE_COLUMNS, PAIR_COLUMNS, dialogues, pairs};
 use super::{Dialogue, ExportError};
 use crate::files::{FilesError, Lines};
 use crate::output::{Table, told_of_tables};
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::json::LineDelimitedWriter;
@@ -82,6 +82,9 @@ pub struct Export {
 /// What the steps of an export hand on; an error ends it.
 pub type Outcome<T> = Result<T, String>;
 
+/// The rows of batches by the number of their split, and how many rows are in none.
+pub type Assigned = (Vec<(usize, RecordBatch)>, u64);
+
 /// What was made of a part of the table.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Rendered {
@@ -151,16 +154,17 @@ impl Export {
     ///
     /// # Errors
     /// When a batch can't be taken apart.
-    pub fn split(&self, batches: Vec<RecordBatch>) -> Outcome<(Vec<(usize, RecordBatch)>, u64)> {
+    pub fn split(&self, batches: Vec<RecordBatch>) -> Outcome<Assigned> {
         let Some(split) = &self.split else {
             return Ok((batches.into_iter().map(|batch| (0, batch)).collect(), 0));
         };
         let (mut parts, mut left_out) = (Vec::new(), 0);
         for batch in batches {
-            let assigned: Vec<Assigned> = assigned(&batch, split);
-            left_out += assigned.iter().filter(|one| **one == Assigned::LeftOut).count() as u64;
+            let assigned = assigned(&batch, split);
+            left_out += assigned.iter().filter(|one| **one == split::Assigned::LeftOut).count() as u64;
             for number in 0..split.names().count() {
-                let mask: BooleanArray = assigned.iter().map(|one| Some(*one == Assigned::Split(number))).collect();
+                let mask: BooleanArray =
+                    assigned.iter().map(|one| Some(*one == split::Assigned::Split(number))).collect();
                 let own = filter_record_batch(&batch, &mask).map_err(|error| error.to_string())?;
                 parts.push((number, own));
             }
@@ -172,7 +176,7 @@ impl Export {
     ///
     /// # Errors
     /// When rows can't be rendered.
-    pub fn render(&self, (parts, left_out): (Vec<(usize, RecordBatch)>, u64)) -> Outcome<Rendered> {
+    pub fn render(&self, (parts, left_out): Assigned) -> Outcome<Rendered> {
         let mut contents = Vec::new();
         for (split, batch) in parts.into_iter().filter(|(_, batch)| batch.num_rows() > 0) {
             for (number, format) in self.formats.iter().enumerate() {
@@ -191,11 +195,15 @@ impl Export {
                 writer.write(&batch).and_then(|()| writer.finish()).map_err(|error| failed(&error))?;
                 Ok(Content::Lines(Lines { bytes: writer.into_inner(), rows: batch.num_rows() as u64 }))
             }
-            ExportFormat::Table(TableFormat::Parquet | TableFormat::Arrow) => self.renamed(batch).map(Batch).map(Content::Rows),
+            ExportFormat::Table(TableFormat::Parquet | TableFormat::Arrow) => {
+                self.renamed(batch).map(Batch).map(Content::Rows)
+            }
             ExportFormat::Training(format, choices) => match format.rows {
                 Rows::Dialogues(rows) => {
                     let mut lines = Lines::default();
-                    dialogues(batch).try_for_each(|one| rows(&one, choices, &mut lines)).map_err(|error| failed(&error))?;
+                    dialogues(batch)
+                        .try_for_each(|one| rows(&one, choices, &mut lines))
+                        .map_err(|error| failed(&error))?;
                     Ok(Content::Lines(lines))
                 }
                 Rows::Pairs(rows) => {
@@ -223,13 +231,16 @@ impl Export {
 }
 
 /// The split of each row, by its conversation or by the documents that its conversation was shown.
-fn assigned(batch: &RecordBatch, split: &Split) -> Vec<Assigned> {
+fn assigned(batch: &RecordBatch, split: &Split) -> Vec<split::Assigned> {
     let ids = batch.column_by_name("conversation_id").and_then(|column| column.as_string_opt::<i32>());
     let lists = batch.column_by_name("documents").and_then(|column| column.as_list_opt::<i32>());
     let row = |row: usize| {
         let documents = lists.map(|lists| lists.value(row));
         let documents = documents.as_ref().and_then(|documents| documents.as_string_opt::<i32>());
-        split.assign(ids.map_or("", |ids| ids.value(row)), documents.into_iter().flat_map(|texts| texts.iter().flatten()))
+        split.assign(
+            ids.map_or("", |ids| ids.value(row)),
+            documents.into_iter().flat_map(|texts| texts.iter().flatten()),
+        )
     };
     (0..batch.num_rows()).map(row).collect()
 }

@@ -7,8 +7,8 @@ use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{FieldRef, SchemaRef};
 use arrow::json::ReaderBuilder;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -59,13 +59,17 @@ impl Source {
     /// # Errors
     /// When there is none, or one of its files is none.
     pub fn open(path: &Path, table: Table) -> Result<Self, ExportError> {
-        let files: Vec<Arc<TableFile>> =
-            paths(path, table)?.into_iter().map(|path| TableFile::open(path).map(Arc::new)).collect::<Result<_, _>>()?;
+        let files: Vec<Arc<TableFile>> = paths(path, table)?
+            .into_iter()
+            .map(|path| TableFile::open(path).map(Arc::new))
+            .collect::<Result<_, _>>()?;
         let mut parts = Vec::new();
         for file in &files {
             let part = |place| Part { file: file.clone(), place };
             match &file.metadata {
-                Some(metadata) => parts.extend((0..metadata.metadata().num_row_groups()).map(Place::RowGroup).map(part)),
+                Some(metadata) => {
+                    parts.extend((0..metadata.metadata().num_row_groups()).map(Place::RowGroup).map(part))
+                }
                 None => {
                     let length = fs::metadata(&file.path).map_err(FilesError::io("look at", &file.path))?.len();
                     let starts = (0..length).step_by(LINES as usize);
@@ -113,7 +117,8 @@ fn paths(path: &Path, table: Table) -> Result<Vec<PathBuf>, ExportError> {
     let entries = entries.collect::<Result<Vec<_>, _>>().map_err(FilesError::io("list", &folder))?;
     let ending = |path: &Path, ending: &str| path.extension().is_some_and(|own| own == ending);
     let is_hidden = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-    let mut found: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).filter(|path| !is_hidden(path)).collect();
+    let mut found: Vec<PathBuf> =
+        entries.into_iter().map(|entry| entry.path()).filter(|path| !is_hidden(path)).collect();
     found.sort();
     let of = |kind| found.iter().filter(|path| ending(path, kind)).cloned().collect::<Vec<_>>();
     let name = table.name();
@@ -132,7 +137,8 @@ impl TableFile {
         if path.extension().is_some_and(|ending| ending == "jsonl") {
             return Ok(Self { path, metadata: None, own: BTreeMap::new() });
         }
-        let unread = |cause: ParquetError| table_error(&path, format!("it is no Parquet file that can be read ({cause})"));
+        let unread =
+            |cause: ParquetError| table_error(&path, format!("it is no Parquet file that can be read ({cause})"));
         let file = File::open(&path).map_err(FilesError::io("open", &path))?;
         let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(unread)?;
         let told = |wanted: &str| {

@@ -1,12 +1,8 @@
 //! Rows of the tables `conversations`, `dropped` and `preferences`, as [`Dialogue`]s and [`Pair`]s that borrow from a batch.
 
 use super::{Dialogue, Exchange, Pair, Said, Speakers, ToolCall};
-use arrow::array::{
-    Array, AsArray, BooleanArray, ListArray, PrimitiveArray, RecordBatch, StringArray, StructArray,
-};
-use arrow::datatypes::{
-    ArrowPrimitiveType, Float64Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type,
-};
+use arrow::array::{Array, AsArray, BooleanArray, ListArray, PrimitiveArray, RecordBatch, StringArray, StructArray};
+use arrow::datatypes::{ArrowPrimitiveType, Float64Type, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type};
 use std::ops::Range;
 
 /// The columns that dialogues are read from.
@@ -33,9 +29,8 @@ pub const DIALOGUE_COLUMNS: [&str; 19] = [
 ];
 
 /// The columns that pairs are read from.
-pub const PAIR_COLUMNS: [&str; 8] = [
-    "conversation_id", "turn_index", "language", "prompt", "chosen", "rejected", "score_chosen", "score_rejected",
-];
+pub const PAIR_COLUMNS: [&str; 8] =
+    ["conversation_id", "turn_index", "language", "prompt", "chosen", "rejected", "score_chosen", "score_rejected"];
 
 /// The dialogues of a batch with [`DIALOGUE_COLUMNS`] of the table's own types, in order.
 pub fn dialogues(batch: &RecordBatch) -> impl Iterator<Item = Dialogue<'_>> {
@@ -56,7 +51,11 @@ pub fn pairs(batch: &RecordBatch) -> impl Iterator<Item = Pair<'_>> {
             conversation_id: root.text("conversation_id", row),
             turn_index: root.number::<UInt16Type>("turn_index", row).unwrap_or_default(),
             language: root.text("language", row),
-            prompt: root.range("prompt", row).map(|at| said("prompt", at)).map(|(role, content)| [role, content]).collect(),
+            prompt: root
+                .range("prompt", row)
+                .map(|at| said("prompt", at))
+                .map(|(role, content)| [role, content])
+                .collect(),
             chosen: only("chosen"),
             rejected: only("rejected"),
             score_chosen: root.number::<UInt8Type>("score_chosen", row),
@@ -191,7 +190,10 @@ impl<'b> Columns<'b> {
             messages: self.messages(row),
             turns: self.turns(row),
             score: root.number::<Float64Type>("judge_score", row),
-            conversation_score: whole.0.filter(|whole| whole.is_valid(row)).and(whole.number::<UInt8Type>("score", row)),
+            conversation_score: whole
+                .0
+                .filter(|whole| whole.is_valid(row))
+                .and(whole.number::<UInt8Type>("score", row)),
             register: root.text("register", row),
             whole_need: root.text("whole_need", row),
         }

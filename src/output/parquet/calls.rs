@@ -60,7 +60,10 @@ pub(super) fn of<'a>(parts: &'a Parts<'a>) -> impl Iterator<Item = CallColumns<'
     let last = conversation.turns.last().map_or(0, |turn| turn.index.0);
     let whole = conversation.judgement.iter().map(move |verdict| (last, Reply::verdict(verdict, true)));
     // A question that came in the reply of another one took no request.
-    of_turns.chain(whole).filter(|(_, reply)| reply.requests > 0).map(|(turn_index, reply)| reply.row(parts, turn_index))
+    of_turns
+        .chain(whole)
+        .filter(|(_, reply)| reply.requests > 0)
+        .map(|(turn_index, reply)| reply.row(parts, turn_index))
 }
 
 /// A reply of a model.

@@ -1,11 +1,14 @@
 //! The tables `conversations` and `dropped`: a row for each conversation.
 
-use super::types::{always, call, fact, list, maybe, maybe_list, maybe_text, message, moment, provenance, record, text, texts, trace};
+use super::types::{
+    always, call, fact, list, maybe, maybe_list, maybe_text, message, moment, provenance, record, text, texts, trace,
+};
 use super::verdicts::{judged, vote};
 use crate::domain::{JudgeReply, Outcome};
 use crate::files::json_text;
 use crate::output::rows::{
-    AssistantReasoning, JudgeColumn, JudgedTurn, Message, Metadata, Parts, ToolMessage, UserReasoning, VoteRow, messages, votes,
+    AssistantReasoning, JudgeColumn, JudgedTurn, Message, Metadata, Parts, ToolMessage, UserReasoning, VoteRow,
+    messages, votes,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde::Serialize;

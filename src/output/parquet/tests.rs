@@ -92,10 +92,7 @@ fn turns_read_back_nested() {
     assert_eq!(facts.as_struct().column(1).as_string::<i32>().value(0), "backup.md#chunk1");
     let trace = column("reasoning_trace").as_struct();
     let evidence = trace.column_by_name("evidence").unwrap().as_list::<i32>().value(0);
-    assert_eq!(
-        evidence.as_struct().column_by_name("cue").unwrap().as_string::<i32>().value(0),
-        "KB: backup.md#chunk1"
-    );
+    assert_eq!(evidence.as_struct().column_by_name("cue").unwrap().as_string::<i32>().value(0), "KB: backup.md#chunk1");
     assert_eq!(column("tool_calls").as_primitive::<UInt32Type>().values().as_ref(), [1, 0, 0]);
     assert_eq!(column("judge_reasons").as_list::<i32>().value(0).as_string::<i32>().value(0), "vague");
     assert!(column("judge_answer_ok").as_boolean().value(0));

@@ -18,7 +18,8 @@ pub(super) fn vote() -> DataType {
 
 /// The column `judge`: the verdicts on turns, their mean score, and the verdict on the whole.
 pub(super) fn judged() -> DataType {
-    let of_turn = [&[always("turn_index", DataType::UInt16)], &*verdict(), &[always("accepted", DataType::Boolean)]].concat();
+    let of_turn =
+        [&[always("turn_index", DataType::UInt16)], &*verdict(), &[always("accepted", DataType::Boolean)]].concat();
     let of_turn = DataType::Struct(of_turn.into());
     let whole = DataType::Struct(verdict().into());
     let columns = [list("per_turn", of_turn), maybe("avg_score", DataType::Float64), maybe("conversation", whole)];

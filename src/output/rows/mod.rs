@@ -26,7 +26,6 @@ pub(crate) use json::{Text, or_empty};
 pub(crate) use messages::{history, messages};
 pub(crate) use payloads::{accepted, raw_results};
 pub(crate) use provenance::scores;
-pub(crate) use reasoning::mean_score;
 pub(crate) use results::restored;
 pub(crate) use state::{Reposition, pages, told};
 pub(crate) use votes::{VoteRow, votes};

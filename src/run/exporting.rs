@@ -1,0 +1,166 @@
+//! `dlgforge export`: carries out the graph of an export.
+
+use super::RunError;
+use crate::dataflows::export as graph;
+use crate::dataflows::export::Steps;
+use crate::operators::Stop;
+use crate::output::Table;
+use crate::publish::export::{Assigned, Export, ExportFormat, Outcome, Rendered, Writing, Written};
+use crate::publish::filter::Filter;
+use crate::publish::formats::{Format, FormatOptions};
+use crate::publish::source::{Part, Source};
+use crate::publish::split::Split;
+use crate::publish::{ExportError, TableFormat, folder};
+use arrow::array::RecordBatch;
+use std::cell::RefCell;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use timely::worker::Worker;
+use timely::{CommunicationConfig, Config, WorkerConfig};
+
+/// Parts of the table that each worker has in hand.
+const AT_A_TIME: usize = 2;
+
+/// What to export.
+#[derive(Debug, Clone)]
+pub struct ExportOptions {
+    /// The output folder of runs, or a folder or file with a table.
+    pub source: PathBuf,
+    /// The folder of the export, which is replaced where an export has made it.
+    pub to: PathBuf,
+    /// The table, where none of the formats says it.
+    pub table: Table,
+    /// Names of formats.
+    pub formats: Vec<String>,
+    /// Which rows.
+    pub filter: Filter,
+    /// Into which splits.
+    pub split: Option<Split>,
+    /// How rows for training are.
+    pub training: FormatOptions,
+    /// Worker threads, 1 or more.
+    pub workers: usize,
+}
+
+/// What an export has written.
+#[derive(Debug, Clone)]
+pub struct Exported {
+    to: PathBuf,
+    written: Written,
+}
+
+/// Exports tables of an output folder.
+///
+/// # Errors
+/// When an option can't be used, the tables can't be read, or the folder can't be written or is none that an export has made.
+pub fn export(options: &ExportOptions) -> Result<Exported, RunError> {
+    let formats: Vec<ExportFormat> =
+        options.formats.iter().map(|name| format_of(name, &options.training)).collect::<Result<_, _>>()?;
+    let mut exports = Vec::new();
+    for table in Table::ALL {
+        let own = formats.iter().filter(|format| format.table().unwrap_or(options.table) == table);
+        let own: Vec<ExportFormat> = own.cloned().collect();
+        if own.is_empty() {
+            continue;
+        }
+        let source = Source::open(&options.source, table)?;
+        let filter = options.filter.bind(&source.schema()).map_err(|error| unusable(&error))?;
+        exports.push(Export::new(source, filter, options.split.clone(), own));
+    }
+    let mut written = Written::default();
+    folder::replace(&options.to, |to| {
+        for export in exports {
+            let more = carried_out(export, to, options.workers)?;
+            written.files.extend(more.files);
+            written.left_out += more.left_out;
+        }
+        Ok::<_, RunError>(())
+    })?;
+    Ok(Exported { to: options.to.clone(), written })
+}
+
+fn unusable(error: &dyn fmt::Display) -> RunError {
+    RunError::Export(ExportError::Option(error.to_string()))
+}
+
+/// The format of a name, with what it does of what was asked for.
+fn format_of(name: &str, training: &FormatOptions) -> Result<ExportFormat, RunError> {
+    if let Some(format) = TableFormat::ALL.into_iter().find(|format| format.name() == name) {
+        return Ok(ExportFormat::Table(format));
+    }
+    let format = Format::named(name).map_err(|error| unusable(&error))?;
+    let choices = format.choices(training).map_err(|error| unusable(&error))?;
+    Ok(ExportFormat::Training(format, choices))
+}
+
+/// Makes the export of one table in an empty folder.
+pub(super) fn carried_out(export: Export, to: &Path, workers: usize) -> Result<Written, RunError> {
+    let (parts, export, to) = (export.source.parts(), Arc::new(export), to.to_owned());
+    let steps = steps(&export);
+    let stop = Stop::default();
+    let communication = match workers {
+        1 => CommunicationConfig::Thread,
+        threads => CommunicationConfig::Process(threads),
+    };
+    let build = move |worker: &mut Worker| -> Result<Option<Written>, ExportError> {
+        // The first worker alone writes.
+        let writing = (worker.index() == 0).then(|| Writing::begin(&export, &to)).transpose()?;
+        let files = Rc::new(RefCell::new((writing, None)));
+        let (steps, parts, halted, into) = (steps.clone(), parts.clone(), stop.clone(), files.clone());
+        let write = move |rendered: Outcome<Rendered>| {
+            let (writing, failure) = &mut *into.borrow_mut();
+            let Some(open) = writing.as_mut().filter(|_| failure.is_none()) else { return };
+            *failure = rendered.map_err(ExportError::Rows).and_then(|rendered| open.write(rendered)).err();
+            if failure.is_some() {
+                halted.now();
+            }
+        };
+        worker.dataflow(|scope| graph(scope, parts, AT_A_TIME, steps, stop.clone(), write));
+        while worker.has_dataflows() {
+            worker.step_or_park(None);
+        }
+        let (writing, failure) = files.take();
+        failure.map_or(Ok(()), Err)?;
+        writing.map(|writing| writing.finish(&to)).transpose()
+    };
+    let guards = timely::execute(Config { communication, worker: WorkerConfig::default() }, build);
+    let ended = guards.map_err(RunError::Workers)?.join().into_iter();
+    let ended: Vec<Option<Written>> =
+        ended.map(|worker| Ok(worker.map_err(RunError::Workers)??)).collect::<Result<_, RunError>>()?;
+    Ok(ended.into_iter().flatten().next().unwrap_or_default())
+}
+
+/// What the verbs of the graph mean.
+fn steps(export: &Arc<Export>) -> Steps<Part, Outcome<Vec<RecordBatch>>, Outcome<Assigned>, Outcome<Rendered>> {
+    let [reads, keeps, splits, renders] = [(); 4].map(|()| export.clone());
+    Steps {
+        read: Arc::new(move |part: Part| reads.read(&part)),
+        keep: Arc::new(move |rows: Outcome<_>| rows.and_then(|rows| keeps.keep(rows))),
+        split: Arc::new(move |rows: Outcome<_>| rows.and_then(|rows| splits.split(rows))),
+        render: Arc::new(move |rows: Outcome<_>| rows.and_then(|rows| renders.render(rows))),
+    }
+}
+
+impl fmt::Display for Exported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (format, split, files, rows) in &self.written.files {
+            let folder = self.to.join(format);
+            let files = match files.as_slice() {
+                [] => folder.join(split).display().to_string() + "/",
+                [file] => folder.join(file).display().to_string(),
+                [first, ..] => format!("{} and {} more", folder.join(first).display(), files.len() - 1),
+            };
+            writeln!(f, "  {rows:>9} rows  {files}")?;
+        }
+        match self.written.left_out {
+            0 => Ok(()),
+            left_out => writeln!(
+                f,
+                "  {left_out:>9} rows  left out: their conversations were shown documents of several splits (--split-by conversation \
+                 keeps them)"
+            ),
+        }
+    }
+}
