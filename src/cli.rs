@@ -303,8 +303,10 @@ pub struct ExportArgs {
     /// the others, so that it stays there while the dataset grows.
     #[arg(long, value_name = "NAME=SHARE,...")]
     pub split: Option<String>,
-    /// By what is split. document: no document that was shown in one split was shown in another, conversations that were shown
-    /// documents of several are left out; conversation: all are kept.
+    /// By what is split. document: no document that was shown in one split was shown in another; conversations that were shown
+    /// documents of several splits are left out, which may be half of them where each is shown many. held-out: they are in the one
+    /// of these splits that is named last, so that train has seen no document of test; a share of 0.01 of the documents may be a
+    /// quarter of the conversations. conversation: each by itself; all are kept.
     #[arg(long, value_name = "WHAT", value_enum, default_value = "document")]
     pub split_by: SplitWay,
     /// Where what the assistant thought goes: none, reasoning_content, thinking or think_tags; by default where the format's
@@ -330,6 +332,8 @@ pub struct ExportArgs {
 pub enum SplitWay {
     /// By the documents that were shown.
     Document,
+    /// By the documents that were shown, the last split first.
+    HeldOut,
     /// By the conversation itself.
     Conversation,
 }

@@ -309,6 +309,7 @@ fn export(args: &ExportArgs) -> Result<ExitCode, String> {
     });
     let by = match args.split_by {
         SplitWay::Document => SplitBy::Document,
+        SplitWay::HeldOut => SplitBy::HeldOut,
         SplitWay::Conversation => SplitBy::Conversation,
     };
     let split = args.split.as_deref().map(|text| Split::parse(text, by)).transpose();

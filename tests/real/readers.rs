@@ -3,7 +3,8 @@
 use crate::parts::python;
 use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint};
-use crate::support::{Project, copy, remote, shipped};
+use crate::support::{Project, builtin, copy, remote, shipped};
+use serde_json::Value;
 use std::process::Command;
 
 /// Reads files of one kind, and tells how many rows they have and who speaks in the first and the last of them.
@@ -83,5 +84,37 @@ fn a_run_without_tool_calls_and_thoughts_then_one_with_is_one_table() {
         let told = String::from_utf8_lossy(&read.stdout);
         assert!(read.status.success(), "{told}{}", String::from_utf8_lossy(&read.stderr));
         assert_eq!(told.trim(), expected, "{kind}");
+    }
+}
+
+#[test]
+fn pyarrow_polars_duckdb_and_datasets_read_every_table_alike() {
+    let run = "  run_id: R\n  total_samples: 12\n  target_languages: [ar, fr]\n  turns: {mode: range, min: 1, max: 3}";
+    let more = "tools: {retrieval: {mode: both}}\nsaving: {files: {include: [preferences]}}";
+    let project = Project::with(&builtin(run, more));
+    project.generate(&[]);
+    for table in ["conversations", "turns", "dropped", "calls", "preferences"] {
+        let formats = ["parquet", "arrow", "jsonl"];
+        let to = format!("read/{table}");
+        project.run(&["export", "outputs", "--table", table, "--format", &formats.join(","), "--to", &to]).succeeded();
+        let files = |format: &str| project.path(&format!("{to}/{format}/*.{format}")).display().to_string();
+        let rows = project.rows(&format!("{to}/jsonl/train-00000-of-00001.jsonl"));
+        let arguments = formats.map(|format| [format!("--{format}"), files(format)]);
+        let mut read = Command::new(python("readers"));
+        let read = read.arg(shipped("tests/real/readers.py")).args(arguments.iter().flatten());
+        let read = read.env("HF_HUB_OFFLINE", "1").output().expect("Python runs");
+        let told = String::from_utf8_lossy(&read.stdout);
+        let readers = ["pyarrow", "polars", "duckdb", "datasets"];
+        let line = |format: &str| readers.map(|reader| format!("{reader} {format}: {} rows\n", rows.len())).concat();
+        assert_eq!(told, formats.map(line).concat(), "{table}: {}", String::from_utf8_lossy(&read.stderr));
+        if table == "conversations" {
+            let said = |language: &str, char: fn(char) -> bool| {
+                let own = rows.iter().filter(|row| row["language"] == language);
+                own.filter(|row| row["messages"].to_string().contains(char)).count()
+            };
+            assert_eq!((said("ar", |char| ('ا'..='ي').contains(&char)), said("fr", |char| "éèàç".contains(char))), (12, 12));
+            let calls = |row: &&Value| row["messages_with_tools"].to_string().contains("\"tool_calls\":[{");
+            assert!(rows.iter().filter(calls).count() > 0, "no conversation calls a tool");
+        }
     }
 }
