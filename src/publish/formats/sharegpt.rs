@@ -126,6 +126,9 @@ fn said<'d>(
     Ok(lines)
 }
 
+/// How the name of a file ends that is alone.
+const ALONE: &str = "-00000-of-00001";
+
 #[derive(Serialize)]
 struct Entry<'a> {
     file_name: &'a str,
@@ -136,7 +139,7 @@ struct Entry<'a> {
 }
 
 /// `dataset_info.json`, in which LLaMA-Factory looks up what it is to read: a data set for each file, whose name is that of
-/// the file behind `dlgforge_`.
+/// the file behind `dlgforge_`, without the number of a file that is alone.
 fn dataset_info(files: &[&str], choices: &Choices) -> Result<Vec<Companion>, FormatError> {
     let mut columns = BTreeMap::from([("messages", "conversations")]);
     if choices.system != SystemMessage::None {
@@ -155,7 +158,10 @@ pub(super) fn info(
     columns: BTreeMap<&'static str, &'static str>,
 ) -> Result<Vec<Companion>, FormatError> {
     let entry = |file_name| Entry { file_name, formatting: "sharegpt", ranking, columns: columns.clone() };
-    let name = |file: &str| format!("dlgforge_{}", file.split_once('.').map_or(file, |(stem, _)| stem));
+    let name = |file: &str| {
+        let stem = file.split_once('.').map_or(file, |(stem, _)| stem);
+        format!("dlgforge_{}", stem.strip_suffix(ALONE).unwrap_or(stem))
+    };
     let entries: BTreeMap<String, Entry> = files.iter().map(|file| (name(file), entry(*file))).collect();
     Ok(vec![("dataset_info.json".to_owned(), pretty("dataset_info.json", &entries)?)])
 }

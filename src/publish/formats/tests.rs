@@ -261,12 +261,12 @@ fn llama_factory_is_told_what_the_files_are() {
     let format = Format::named("llamafactory").unwrap();
     let system = FormatOptions { system: SystemMessage::Persona, ..options() };
     let choices = format.choices(&system).unwrap();
-    let told = format.companions(&["train.jsonl", "test-00000-of-00001.jsonl"], &choices).unwrap();
+    let told = format.companions(&["train-00001-of-00002.jsonl", "test-00000-of-00001.jsonl"], &choices).unwrap();
     let [(name, bytes)] = &told[..] else { panic!("one file") };
     let columns = json!({"messages": "conversations", "system": "system", "tools": "tools"});
     let entry = |file| json!({"file_name": file, "formatting": "sharegpt", "columns": columns});
-    let (train, test) = (entry("train.jsonl"), entry("test-00000-of-00001.jsonl"));
-    let expected = json!({"dlgforge_train": train, "dlgforge_test-00000-of-00001": test});
+    let (train, test) = (entry("train-00001-of-00002.jsonl"), entry("test-00000-of-00001.jsonl"));
+    let expected = json!({"dlgforge_train-00001-of-00002": train, "dlgforge_test": test});
     assert_eq!((&**name, serde_json::from_slice::<Value>(bytes).unwrap()), ("dataset_info.json", expected));
 
     let format = Format::named("llamafactory-dpo").unwrap();
