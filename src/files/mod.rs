@@ -19,7 +19,7 @@ pub use documents::inside;
 pub use error::FilesError;
 pub use folder::Folder;
 pub use reading::{read, read_with};
-pub use whole::WrittenFile;
+pub use whole::{WrittenFile, write};
 
 pub(crate) use documents::Documents;
 pub(crate) use lines::{Lines, compact, joined, pretty, spaced_row, spaced_text};

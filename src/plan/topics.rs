@@ -1,5 +1,8 @@
 //! Seed topics: questions by variant and topic, and which of them a language uses.
 
+pub use super::topic_file::TopicCounts;
+pub use super::topic_forms::OLD_FORM;
+
 use super::error::{self, PlanError};
 use super::topic_forms;
 use super::topic_node::Node;
@@ -30,15 +33,15 @@ pub struct Topics {
 /// How a file groups its questions. Variant names are lower-case.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Layout {
-    /// Variants, each with topics of its own.
-    ByVariant(BTreeMap<String, Vec<Topic>>),
+    /// Variants, each once and with topics of its own, in the order of the file.
+    ByVariant(Vec<(String, Vec<Topic>)>),
     /// Topics, each written in some variants; at least one.
     ByTopic(Vec<Vec<(String, Topic)>>),
 }
 
 impl Default for Layout {
     fn default() -> Self {
-        Self::ByVariant(BTreeMap::new())
+        Self::ByVariant(Vec::new())
     }
 }
 
@@ -68,7 +71,7 @@ impl Topics {
             }
         }
         let mut topics = Self::default();
-        let mut variants = BTreeMap::new();
+        let mut variants = Vec::new();
         for (stem, file) in files(path)? {
             let root = Node::parse(&error::text(&file)?, &error::name(&file))?;
             if stem == "index" {
@@ -77,10 +80,10 @@ impl Topics {
                 topics =
                     Self { aliases: index.aliases, by_language: index.by_language, fallback: index.fallback, ..topics };
             } else {
-                variants.insert(stem, topic_forms::read_variant(root, &error::name(&file), &mut topics.warnings)?);
+                variants.push((stem, topic_forms::read_variant(root, &error::name(&file), &mut topics.warnings)?));
             }
         }
-        variants.retain(|_, found| !found.is_empty());
+        variants.retain(|(_, found)| !found.is_empty());
         some(Self { layout: Layout::ByVariant(variants), ..topics }, &error::name(path))
     }
 
@@ -98,7 +101,8 @@ impl Topics {
         let names = self.names(&variant, &language);
         match &self.layout {
             Layout::ByVariant(variants) => {
-                names.iter().find_map(|name| variants.get(*name)).into_iter().flatten().collect()
+                let of = |name: &&str| variants.iter().find(|(variant, _)| variant == name);
+                names.iter().find_map(of).into_iter().flat_map(|(_, topics)| topics).collect()
             }
             Layout::ByTopic(topics) => topics
                 .iter()
