@@ -168,6 +168,7 @@ fn files(folder: &Path) -> Result<BTreeMap<String, PathBuf>, PlanError> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::domain::Normalisation;
     use std::collections::BTreeSet;
 
     fn first(topics: &Topics, variant: &str, language: &str) -> Option<String> {
@@ -175,8 +176,9 @@ mod tests {
     }
 
     #[test]
-    fn the_shipped_topics_are_complete() {
-        let topics = Topics::parse(include_str!("../../config/topics.yaml"), "config/topics.yaml").unwrap();
+    fn the_topics_of_the_quick_start_are_complete() {
+        let text = include_str!("../../config/quickstart_topics.yaml");
+        let topics = Topics::parse(text, "config/quickstart_topics.yaml").unwrap();
         assert!(topics.warnings().is_empty(), "{:?}", topics.warnings());
         let mut all = BTreeSet::new();
         for language in ["en", "fr", "ar"] {
@@ -191,6 +193,39 @@ mod tests {
             }
         }
         assert_eq!(all.len(), 60, "each language has its own");
+    }
+
+    #[test]
+    fn the_shipped_topics_are_complete() {
+        const VARIANTS: [&str; 8] = ["egypt", "english", "france", "gulf", "levantine", "morocco", "msa", "saudi"];
+        let text = include_str!("../../config/topics.yaml");
+        let topics = Topics::parse(text, "config/topics.yaml").unwrap();
+        assert!(text.ends_with(&topics.to_yaml()), "it is as `dlgforge seeds-migrate` writes it, after comments");
+        let Layout::ByVariant(variants) = &topics.layout else { panic!("by variant") };
+        assert_eq!(variants.iter().map(|(variant, _)| &**variant).collect::<Vec<_>>(), VARIANTS);
+        let mut all = BTreeSet::new();
+        for (variant, topics) in variants {
+            assert_eq!(topics.len(), 20, "{variant}");
+            let is_arabic = !["english", "france"].contains(&&**variant);
+            for Topic { name, questions } in topics {
+                assert!(questions.len() >= 8, "{variant}: {name}");
+                for question in questions {
+                    assert!(question.ends_with(if is_arabic { '؟' } else { '?' }), "{question}");
+                    let letters = question.chars().filter(|letter| letter.is_alphabetic());
+                    let of_script = |letter: &char| matches!(letter, '\u{620}'..='\u{64a}') == is_arabic;
+                    assert_eq!(letters.clone().find(|letter| !of_script(letter)), None, "{question}");
+                    assert!(all.insert(Normalisation::Full.of(question)), "{question} stands there twice");
+                }
+            }
+        }
+        assert_eq!((topics.counts().topics, all.len()), (160, 1300));
+        let names = topics.aliases.values().chain(topics.by_language.values()).chain(&topics.fallback);
+        assert_eq!(names.filter(|name| !VARIANTS.contains(&name.as_str())).count(), 0);
+        for (language, variant) in
+            [("ar", "msa"), ("en", "english"), ("fr", "france"), ("egypt", "egypt"), ("ary", "morocco")]
+        {
+            assert_eq!(topics.select("", language), topics.select(variant, ""), "{language}");
+        }
     }
 
     #[test]
