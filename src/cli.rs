@@ -44,6 +44,8 @@ pub enum Command {
     Fetch(FetchArgs),
     /// Tell what runs an output folder has, how far they are, and how to go on with them.
     Status(StatusArgs),
+    /// Write seed topics anew as the YAML file that runs are configured to read, whatever form they have.
+    SeedsMigrate(SeedsMigrateArgs),
     /// Reads documents for another process of the program, which asks for them on standard input.
     #[command(hide = true)]
     ReadDocuments,
@@ -53,9 +55,6 @@ pub enum Command {
     /// Publishes an output folder on the Hub; not supported yet.
     #[command(hide = true)]
     Push(Later),
-    /// Writes seed topics of an old form anew; not supported yet.
-    #[command(hide = true)]
-    SeedsMigrate(Later),
     /// Shows runs in a browser; not supported yet.
     #[command(hide = true)]
     Serve(Later),
@@ -69,10 +68,6 @@ impl Command {
                 "push",
                 "upload the output folder with the Hub's own client: hf upload ORG/NAME outputs --repo-type dataset",
             )),
-            Self::SeedsMigrate(_) => Some((
-                "seeds-migrate",
-                "seed topics are read in their old forms too, JSON or YAML: set `run.data.seeding.topics.path` to the file",
-            )),
             Self::Serve(_) => Some(("serve", "`dlgforge status outputs` tells how far runs are")),
             Self::Run(_)
             | Self::Worker(_)
@@ -85,6 +80,7 @@ impl Command {
             | Self::Index(_)
             | Self::Search(_)
             | Self::Fetch(_)
+            | Self::SeedsMigrate(_)
             | Self::GuardServer(_)
             | Self::ReadDocuments => None,
         }
@@ -191,6 +187,28 @@ pub struct FetchArgs {
 pub enum Fetchable {
     /// The embedding model of the settings, and ONNX Runtime, which runs it.
     Embeddings,
+}
+
+/// Arguments of `dlgforge seeds-migrate`, in any order.
+#[derive(Debug, Args)]
+pub struct SeedsMigrateArgs {
+    /// The configuration file, or a folder with a config.yaml.
+    #[arg(default_value = CONFIG)]
+    pub config: PathBuf,
+    /// What is said otherwise.
+    #[command(flatten)]
+    pub overrides: Overrides,
+    /// The topics, JSON or YAML; by default `run.data.seeding.topics.path` where that is a JSON file, else seed_topics.json in
+    /// the root, else that path.
+    #[arg(long, value_name = "FILE")]
+    pub source_file: Option<PathBuf>,
+    /// The file that is written; by default `run.data.seeding.topics.path` where that is a YAML file, else
+    /// data/seeds/topics.yaml in the root.
+    #[arg(long, value_name = "FILE")]
+    pub dest_file: Option<PathBuf>,
+    /// Writes over a file that is there.
+    #[arg(long)]
+    pub overwrite: bool,
 }
 
 /// Arguments of `dlgforge estimate`, in any order.
@@ -332,6 +350,8 @@ pub struct ExportArgs {
 pub enum SplitWay {
     /// By the documents that were shown.
     Document,
+    /// By these too, with none left out.
+    HeldOut,
     /// By the documents that were shown, the last split first.
     HeldOut,
     /// By the conversation itself.

@@ -3,7 +3,7 @@
 use clap::Parser;
 use dlgforge::cli::{
     Cli, Command, EstimateArgs, ExplainArgs, ExportArgs, FetchArgs, GuardArgs, IndexArgs, JudgeArgs, MergeArgs,
-    Overrides, RunArgs, SearchArgs, SplitWay, StatusArgs, WorkerArgs,
+    Overrides, RunArgs, SearchArgs, SeedsMigrateArgs, SplitWay, StatusArgs, WorkerArgs,
 };
 use dlgforge::cluster::LOST;
 use dlgforge::domain::causes::causes;
@@ -18,7 +18,7 @@ use dlgforge::run::{
     RunError, Terminal,
 };
 use dlgforge::servers::{GuardOptions, Serving};
-use dlgforge::settings::{ClusterSettings, Flags, KnowledgeSettings, Settings};
+use dlgforge::settings::{ClusterSettings, Flags, KnowledgeSettings, SeedFiles, Settings};
 use dlgforge::store::{DSN_VARIABLE, Run, State};
 use mimalloc::MiMalloc;
 use std::collections::BTreeMap;
@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         Command::Search(args) => ("search", search(args)),
         Command::Fetch(args) => ("fetch", fetch(args)),
         Command::Status(args) => ("status", status(args)),
+        Command::SeedsMigrate(args) => ("seeds-migrate", seeds_migrate(args)),
         Command::GuardServer(args) => ("guard-server", guard_server(args)),
         Command::ReadDocuments => ("read-documents", read_documents()),
         command => return later(command),
@@ -123,6 +124,18 @@ fn fetch(args: &FetchArgs) -> Result<ExitCode, String> {
     let fetched = dlgforge::run::fetch(&settings, from.as_ref()).map_err(|error| causes(&error))?;
     drop(terminal);
     say(&fetched);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn seeds_migrate(args: &SeedsMigrateArgs) -> Result<ExitCode, String> {
+    let SeedsMigrateArgs { config, overrides, source_file, dest_file, overwrite } = args;
+    let files = SeedFiles::load(&overrides.flags(config), &environment(), source_file.as_deref(), dest_file.as_deref())
+        .map_err(|error| causes(&error))?;
+    let migrated = dlgforge::run::migrate_seeds(&files, *overwrite).map_err(|error| causes(&error))?;
+    for warning in files.warnings.iter().chain(&migrated.warnings) {
+        _ = writeln!(std::io::stderr(), "{}", shown(warning));
+    }
+    say(&migrated);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -309,6 +322,7 @@ fn export(args: &ExportArgs) -> Result<ExitCode, String> {
     });
     let by = match args.split_by {
         SplitWay::Document => SplitBy::Document,
+        SplitWay::HeldOut => SplitBy::HeldOut,
         SplitWay::HeldOut => SplitBy::HeldOut,
         SplitWay::Conversation => SplitBy::Conversation,
     };

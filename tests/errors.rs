@@ -54,7 +54,6 @@ fn usage_errors_exit_with_2() {
 fn commands_to_come_say_what_to_use_meanwhile() {
     for (arguments, instead) in [
         (&["push", "config.yaml", "--repo-id", "org/name", "--no-push"][..], "hf upload"),
-        (&["seeds-migrate", "config.yaml", "--overwrite"], "`run.data.seeding.topics.path`"),
         (&["export"], "parquet"),
         (&["serve", "--port", "80"], "dlgforge status"),
     ] {

@@ -34,6 +34,7 @@ mod resume;
 mod retrieval;
 mod routing;
 mod secrets;
+mod seeds;
 mod servers;
 mod shards;
 mod support;

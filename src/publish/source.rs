@@ -125,6 +125,11 @@ fn paths(path: &Path, table: Table) -> Result<Vec<PathBuf>, ExportError> {
     match of("parquet") {
         files if !files.is_empty() => Ok(files),
         _ if folder == path && !path.join("run_state").is_dir() && !of("jsonl").is_empty() => Ok(of("jsonl")),
+        _ if table == Table::Preferences => Err(missing(
+            "there are no pairs of answers in it; runs write them where answers are given again (`judge.accept.on_fail` or \
+             `checks.on_fail`: repair)"
+                .to_owned(),
+        )),
         _ => Err(missing(format!(
             "there are no Parquet files of `{name}` in it; name an output folder of runs with `parquet` in `saving.files` \
              (parquet/{name}/*.parquet are there once a thousand conversations of a language are settled, or the run has stopped)"

@@ -90,7 +90,8 @@ fn format_of(name: &str, training: &FormatOptions) -> Result<ExportFormat, RunEr
     if let Some(format) = TableFormat::ALL.into_iter().find(|format| format.name() == name) {
         return Ok(ExportFormat::Table(format));
     }
-    let format = Format::named(name).map_err(|error| unusable(&error))?;
+    let tables = TableFormat::ALL.map(TableFormat::name).join("`, `");
+    let format = Format::named(name).map_err(|error| unusable(&format!("{error}; or `{tables}`")))?;
     let choices = format.choices(training).map_err(|error| unusable(&error))?;
     Ok(ExportFormat::Training(format, choices))
 }
@@ -158,8 +159,8 @@ impl fmt::Display for Exported {
             0 => Ok(()),
             left_out => writeln!(
                 f,
-                "  {left_out:>9} rows  left out: their conversations were shown documents of several splits (--split-by conversation \
-                 keeps them)"
+                "  {left_out:>9} rows  left out: their conversations were shown documents of several splits (--split-by held-out or \
+                 conversation keeps them)"
             ),
         }
     }

@@ -32,6 +32,7 @@ mod renames;
 mod resolve;
 mod retrieval;
 mod routing;
+mod seeds;
 mod servers;
 mod shard;
 mod storage;
@@ -46,6 +47,7 @@ pub use crate::domain::Shard;
 pub use cluster::Launcher;
 pub use error::{Problems, SettingsError};
 pub use reference::{Described, reference};
+pub use seeds::SeedFiles;
 pub use shard::{folder_of_rest, folder_of_shards};
 
 use crate::domain::{Agents, QuestionMode};

@@ -112,7 +112,10 @@ fn pyarrow_polars_duckdb_and_datasets_read_every_table_alike() {
                 let own = rows.iter().filter(|row| row["language"] == language);
                 own.filter(|row| row["messages"].to_string().contains(char)).count()
             };
-            assert_eq!((said("ar", |char| ('ا'..='ي').contains(&char)), said("fr", |char| "éèàç".contains(char))), (12, 12));
+            assert_eq!(
+                (said("ar", |char| ('ا'..='ي').contains(&char)), said("fr", |char| "éèàç".contains(char))),
+                (12, 12)
+            );
             let calls = |row: &&Value| row["messages_with_tools"].to_string().contains("\"tool_calls\":[{");
             assert!(rows.iter().filter(calls).count() > 0, "no conversation calls a tool");
         }
