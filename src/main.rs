@@ -2,8 +2,8 @@
 
 use clap::Parser;
 use dlgforge::cli::{
-    Cli, Command, EstimateArgs, ExplainArgs, FetchArgs, GuardArgs, IndexArgs, JudgeArgs, MergeArgs, Overrides, RunArgs,
-    SearchArgs, StatusArgs, WorkerArgs,
+    Cli, Command, EstimateArgs, ExplainArgs, FetchArgs, GuardArgs, IndexArgs, JudgeArgs, MergeArgs, Overrides,
+    PushArgs, RunArgs, SearchArgs, StatusArgs, WorkerArgs,
 };
 use dlgforge::cluster::LOST;
 use dlgforge::domain::causes::causes;
@@ -12,10 +12,10 @@ use dlgforge::knowledge::embeddings::Origin;
 use dlgforge::output::logs;
 use dlgforge::run::{
     Host, Launch, Listener, Listeners, LogLines, Obey, Part, PassEnd, PassOptions, Passed, Ran, RunEnd, RunError,
-    Terminal,
+    Steps, Terminal,
 };
 use dlgforge::servers::{GuardOptions, Serving};
-use dlgforge::settings::{ClusterSettings, Flags, KnowledgeSettings, Settings};
+use dlgforge::settings::{ClusterSettings, Flags, KnowledgeSettings, PublishSettings, Settings};
 use dlgforge::store::{DSN_VARIABLE, Run, State};
 use mimalloc::MiMalloc;
 use std::collections::BTreeMap;
@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         Command::Index(args) => ("index", index(args)),
         Command::Search(args) => ("search", search(args)),
         Command::Fetch(args) => ("fetch", fetch(args)),
+        Command::Push(args) => ("push", push(args)),
         Command::Status(args) => ("status", status(args)),
         Command::GuardServer(args) => ("guard-server", guard_server(args)),
         Command::ReadDocuments => ("read-documents", read_documents()),
@@ -164,7 +165,13 @@ fn run(args: &RunArgs, process: Option<usize>) -> Result<ExitCode, String> {
     };
     let settings = of_part(settings, part.as_ref());
     let work = |host: &Host| dlgforge::run::run(&settings, workers, part.as_ref(), host);
-    ended(hosted(&settings, limit, work)?)
+    let ran = hosted(&settings, limit, work)?;
+    let publishes = matches!(&ran, Ran::Made(summary) if !matches!(summary.end, RunEnd::Interrupted(_)));
+    let ended = ended(ran);
+    if settings.pushes && publishes {
+        dlgforge::run::push_after_run(&settings.push, &tell).iter().for_each(say);
+    }
+    ended
 }
 
 /// Makes one run of shards.
@@ -293,6 +300,25 @@ fn explain(args: &ExplainArgs) -> Result<ExitCode, String> {
         say(&explained);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Exports an output folder and pushes the export.
+fn push(args: &PushArgs) -> Result<ExitCode, String> {
+    let flags = args.overrides.flags(&args.config);
+    let settings = PublishSettings::load(&flags, &environment(), &args.flags()).map_err(|error| causes(&error))?;
+    let terminal = Terminal::default();
+    logs::show(terminal.console());
+    settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let steps = Steps { export: !args.no_export, push: !args.no_push };
+    let published = dlgforge::run::push(&settings.push, steps, &tell).map_err(|error| causes(&error))?;
+    drop(terminal);
+    say(&published);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says what is under way.
+fn tell(line: &str) {
+    _ = writeln!(std::io::stderr(), "{}", shown(line));
 }
 
 fn status(args: &StatusArgs) -> Result<ExitCode, String> {

@@ -52,11 +52,8 @@ fn expect(hub: &Hub, files: &[(&str, &str)]) {
     hub.expect_proper();
 }
 
-const FILES: [(&str, &str); 3] = [
-    ("README.md", CARD),
-    ("data/train-00000-of-00001.parquet", "PAR1 مرحبا PAR1"),
-    ("plots/tours é.svg", "<svg/>"),
-];
+const FILES: [(&str, &str); 3] =
+    [("README.md", CARD), ("data/train-00000-of-00001.parquet", "PAR1 مرحبا PAR1"), ("plots/tours é.svg", "<svg/>")];
 
 /// Fails the first requests to a place so.
 fn at_first(place: &'static str, times: usize, fault: impl Fn() -> Fault + Send + Sync + 'static) -> Behaviour {
@@ -129,7 +126,9 @@ fn long_files_go_in_parts_and_many_files_by_many_commits() {
 
 #[test]
 fn refusals_that_pass_and_connections_that_break_are_tried_again() {
-    for place in ["repos/create", "/revision/", "/preupload/", "objects/batch", "PUT /storage/", "lfs/verify", "/commit/"] {
+    for place in
+        ["repos/create", "/revision/", "/preupload/", "objects/batch", "PUT /storage/", "lfs/verify", "/commit/"]
+    {
         for (name, fault) in [
             ("429", (|| Fault::Refuse(429, vec![("retry-after", "0".to_owned())])) as fn() -> Fault),
             ("rate limit", || Fault::Refuse(429, vec![("ratelimit", "\"api\";r=0;t=0".to_owned())])),
@@ -137,7 +136,8 @@ fn refusals_that_pass_and_connections_that_break_are_tried_again() {
             ("cut", || Fault::Cut),
         ] {
             let hub = Hub::start(at_first(place, 1, fault));
-            let done = pushed(folder(&FILES).path(), &to(&hub)).unwrap_or_else(|error| panic!("{place}, {name}: {error}"));
+            let done =
+                pushed(folder(&FILES).path(), &to(&hub)).unwrap_or_else(|error| panic!("{place}, {name}: {error}"));
             assert_eq!(done.changed, 3, "{place}, {name}");
             expect(&hub, &FILES);
             assert_eq!(hub.repo("datasets/me/d").commits.len(), 2, "{place}, {name}");
@@ -235,9 +235,14 @@ fn shards_that_were_replaced_go_and_the_rest_only_when_asked() {
 #[test]
 fn what_does_not_pass_is_told_at_once_and_without_the_token() {
     let folder = folder(&FILES);
-    let refusing = |place: &'static str, status: u16| at_first(place, usize::MAX, move || Fault::Refuse(status, Vec::new()));
+    let refusing =
+        |place: &'static str, status: u16| at_first(place, usize::MAX, move || Fault::Refuse(status, Vec::new()));
     for (behaviour, change, expected) in [
-        (Behaviour::default(), (|to| to.token = Token::default()) as fn(&mut Destination), "HF token not found. Pass --token"),
+        (
+            Behaviour::default(),
+            (|to| to.token = Token::default()) as fn(&mut Destination),
+            "HF token not found. Pass --token",
+        ),
         (Behaviour::default(), |to| to.repo_id.clear(), "HF repo_id is required. Name it by --repo-id"),
         (Behaviour::default(), |to| to.repo_id = "d".to_owned(), "`d` is no repository of the Hub"),
         (
@@ -250,7 +255,11 @@ fn what_does_not_pass_is_told_at_once_and_without_the_token() {
             |to| to.repo_id = "others/d".to_owned(),
             "failed to create the repository: the Hub says 403: You don't have the rights to create a repository there",
         ),
-        (refusing("PUT /storage/", 400), |_| {}, "failed to upload data/train-00000-of-00001.parquet: the Hub says 400: not now"),
+        (
+            refusing("PUT /storage/", 400),
+            |_| {},
+            "failed to upload data/train-00000-of-00001.parquet: the Hub says 400: not now",
+        ),
         (refusing("/commit/", 413), |_| {}, "failed to commit 3 files: the Hub says 413: not now"),
         (refusing("/commit/", 412), |_| {}, "others commit to the repository at the same time"),
     ] {

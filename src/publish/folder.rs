@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// The hidden file that tells what an export has written.
-pub const MARKER: &str = ".dlgforge-export";
+const MARKER: &str = ".dlgforge-export";
 /// Its first line; the paths of the files follow, a line each.
 const HEAD: &str = "dlgforge export 1";
 
@@ -49,10 +49,7 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> ExportFolderError + '_ {
 ///
 /// # Errors
 /// When there is something in the place that no export has made, when it can't be written, or when `build` fails.
-pub fn replace<E: From<ExportFolderError>>(
-    folder: &Path,
-    build: impl FnOnce(&Path) -> Result<(), E>,
-) -> Result<(), E> {
+pub fn replace<E: From<ExportFolderError>>(folder: &Path, build: impl FnOnce(&Path) -> Result<(), E>) -> Result<(), E> {
     expect_ours(folder)?;
     let [built, former] = ["partial", "former"].map(|what| beside(folder, what));
     let claim = claim(folder, &built)?;

@@ -4,5 +4,11 @@
 //! ([`Pair`]s).
 
 mod dialogue;
+mod folder;
+mod hub;
+mod options;
 
 pub use dialogue::{Dialogue, Exchange, Pair, Said, Speakers, ToolCall};
+pub use folder::{ExportFolderError, replace};
+pub use hub::{Destination, HubError, Pushed, RepoType, Token, push};
+pub use options::PushOptions;

@@ -18,6 +18,7 @@ use crate::plan::{
     self, Asking, Distribution, MatchLanguage, Plan, PlanError, TopicOptions, personas::Pool, topics::Topics,
 };
 use crate::providers::{self, AgentOptions, AttachError, Serper, Shared};
+use crate::publish::{ExportFolderError, HubError};
 use crate::servers::ServerError;
 use crate::settings::paths::PERSONAS_COLUMN;
 use crate::settings::{PersonaSource, Settings, TopicSource, WebSettings, digest};
@@ -26,6 +27,7 @@ use crate::store::{Kept, StoreError};
 use crate::tools::{KeptWeb, KnowledgeSearch, SearchMeter, Tool, Toolbox, Web, WebSearch};
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Why a run could not be carried out.
@@ -58,6 +60,31 @@ pub enum RunError {
     /// Something can't be written.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// The folder of an export can't be made.
+    #[error(transparent)]
+    ExportFolder(#[from] ExportFolderError),
+    /// The Hub does not take an export.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+    /// There is no output folder to export.
+    #[error("Source directory not found: {}", .0.display())]
+    NoSource(PathBuf),
+    /// The output folder lacks the file that is to have rows.
+    #[error("{file} not found in {}; make a run first, or name another file by `saving.hf_push.source_file`", .folder.display())]
+    NoSourceFile {
+        /// The name of the file.
+        file: String,
+        /// The output folder.
+        folder: PathBuf,
+    },
+    /// A file can't be copied into an export.
+    #[error("{}: {cause}", .path.display())]
+    Copy {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
     /// The state of runs can't be read or kept.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -287,8 +287,12 @@ impl State {
                     _ => Answer::refused(404, "no such object"),
                 }
             }
-            ("POST", ["api", kind, owner, name, "commit", "main"]) => kept.commit(&format!("{kind}/{owner}/{name}"), body),
-            ("GET", ["api", kind, owner, name, "tree", _]) => kept.tree(&format!("{kind}/{owner}/{name}"), query, &self.root),
+            ("POST", ["api", kind, owner, name, "commit", "main"]) => {
+                kept.commit(&format!("{kind}/{owner}/{name}"), body)
+            }
+            ("GET", ["api", kind, owner, name, "tree", _]) => {
+                kept.tree(&format!("{kind}/{owner}/{name}"), query, &self.root)
+            }
             ("GET" | "HEAD", ["api", kind, owner, name] | ["api", kind, owner, name, "revision", _]) => {
                 kept.information(&format!("{kind}/{owner}/{name}"))
             }
@@ -431,13 +435,14 @@ impl Kept {
     fn tree(&self, name: &str, query: &str, root: &str) -> Answer {
         let Some(repo) = self.repos.get(name) else { return Answer::refused(404, "Repository not found") };
         let cursor = query.split('&').find_map(|part| part.strip_prefix("cursor=")?.parse().ok()).unwrap_or(0);
-        let entries = repo.files.iter().skip(cursor).take(PAGE).map(|(path, content)| {
-            json!({"type": "file", "path": path, "size": content.len(), "oid": git_oid(content)})
-        });
+        let entries = repo.files.iter().skip(cursor).take(PAGE).map(
+            |(path, content)| json!({"type": "file", "path": path, "size": content.len(), "oid": git_oid(content)}),
+        );
         let answer = Answer::json(200, &Value::from(entries.collect::<Vec<_>>()));
         match cursor + PAGE < repo.files.len() {
             true => {
-                let next = format!("<{root}/api/{name}/tree/main?recursive=true&cursor={}>; rel=\"next\"", cursor + PAGE);
+                let next =
+                    format!("<{root}/api/{name}/tree/main?recursive=true&cursor={}>; rel=\"next\"", cursor + PAGE);
                 answer.with("link", next)
             }
             false => answer,

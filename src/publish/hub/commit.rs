@@ -187,7 +187,9 @@ pub(super) async fn commit(
         let url = client.repository.api(&format!("/commit/{BRANCH}"));
         let body = bytes::Bytes::from(lines);
         let sent = client
-            .ask(&what, (Method::POST, &url), |sent| sent.header(CONTENT_TYPE, "application/x-ndjson").body(body.clone()))
+            .ask(&what, (Method::POST, &url), |sent| {
+                sent.header(CONTENT_TYPE, "application/x-ndjson").body(body.clone())
+            })
             .await;
         (changed.files, changed.removed) = (missing.len(), gone.len());
         changed.bytes += inline;
@@ -209,9 +211,9 @@ async fn missing<'a>(
     files: &'a [LocalFile],
     told: &(dyn Fn(&str) + Sync),
 ) -> Result<Vec<Missing<'a>>, HubError> {
-    let described = files.iter().map(|file| {
-        Ok(json!({"path": file.path, "size": file.size, "sample": BASE64.encode(file.sample()?)}))
-    });
+    let described = files
+        .iter()
+        .map(|file| Ok(json!({"path": file.path, "size": file.size, "sample": BASE64.encode(file.sample()?)})));
     let described = json!({"files": described.collect::<Result<Vec<Value>, HubError>>()?});
     let what = "ask how the files go to the repository";
     let url = client.repository.api(&format!("/preupload/{BRANCH}"));

@@ -195,10 +195,7 @@ mod tests {
         // `printf 'hello\n' | git hash-object --stdin`, and `git hash-object -t blob /dev/null`.
         assert_eq!(files[3].git_oid().unwrap(), "ce013625030ba8dba906f756967f9e9ca394464a");
         assert_eq!(files[1].git_oid().unwrap(), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
-        assert_eq!(
-            files[3].sha256().unwrap(),
-            "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"
-        );
+        assert_eq!(files[3].sha256().unwrap(), "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03");
         assert_eq!(files[0].sample().unwrap(), "مرحبا, ça va\n".as_bytes());
     }
 

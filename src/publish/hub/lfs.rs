@@ -170,7 +170,8 @@ async fn transfer(
             client.put(&what, (&upload.href, file.size), &headers, || file.body(0..file.size)).await?;
         }
         Some(size) => {
-            let size: u64 = size.parse().ok().filter(|size| *size > 0).ok_or_else(|| wrong("a chunk_size that is none"))?;
+            let size: u64 =
+                size.parse().ok().filter(|size| *size > 0).ok_or_else(|| wrong("a chunk_size that is none"))?;
             let numbered = header.iter().filter_map(|(key, url)| Some((key.parse::<usize>().ok()?, url)));
             let urls: BTreeMap<usize, &String> = numbered.collect();
             if !urls.keys().copied().eq(1..=urls.len()) || urls.len() as u64 != file.size.div_ceil(size) {
@@ -202,7 +203,9 @@ async fn transfer(
 }
 
 fn headers(of: &BTreeMap<String, String>) -> Option<HeaderMap> {
-    of.iter().map(|(name, value)| Some((name.parse::<HeaderName>().ok()?, HeaderValue::from_str(value).ok()?))).collect()
+    of.iter()
+        .map(|(name, value)| Some((name.parse::<HeaderName>().ok()?, HeaderValue::from_str(value).ok()?)))
+        .collect()
 }
 
 fn etag(response: &Response) -> Option<String> {

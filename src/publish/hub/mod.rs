@@ -74,7 +74,10 @@ impl fmt::Display for Pushed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { url, commit, files, changed, bytes, removed } = self;
         writeln!(f, "pushed     {url}")?;
-        writeln!(f, "files      {files}, of which {changed} were new or changed ({bytes} bytes sent), and {removed} removed")?;
+        writeln!(
+            f,
+            "files      {files}, of which {changed} were new or changed ({bytes} bytes sent), and {removed} removed"
+        )?;
         commit.iter().try_for_each(|commit| writeln!(f, "commit     {commit}"))
     }
 }
@@ -106,7 +109,10 @@ pub async fn push(folder: &Path, to: &Destination, told: &(dyn Fn(&str) + Sync))
     let files = files::list(folder)?;
     let Head { mut commit, is_new, is_private } = commit::prepare(&client, to.private).await?;
     if to.private && !is_private && !is_new {
-        told(&format!("{} is public, and stays so: `saving.hf_push.private` is for new repositories", client.repository));
+        told(&format!(
+            "{} is public, and stays so: `saving.hf_push.private` is for new repositories",
+            client.repository
+        ));
     }
     let paths: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
     let goes = |path: &str| {

@@ -120,10 +120,7 @@ impl Client {
         body: impl Fn() -> Result<reqwest::Body, HubError>,
     ) -> Result<Response, HubError> {
         let limit = REPLY + Duration::from_secs(size / SLOWEST);
-        self.tried(what, || {
-            Ok(self.http.put(url).timeout(limit).headers(headers.clone()).body(body()?))
-        })
-        .await
+        self.tried(what, || Ok(self.http.put(url).timeout(limit).headers(headers.clone()).body(body()?))).await
     }
 
     async fn tried(
