@@ -1,6 +1,7 @@
 //! What the user typed.
 
-use crate::settings::{Flags, Resume, Shard};
+use crate::settings::{Flags, PushFlags, RepoType, Resume, Shard, Token};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -42,6 +43,8 @@ pub enum Command {
     Search(SearchArgs),
     /// Get what embedding needs, a model and ONNX Runtime, into the cache folders.
     Fetch(FetchArgs),
+    /// Export an output folder, and push the export to a repository of the Hub; what is there is not sent again.
+    Push(PushArgs),
     /// Tell what runs an output folder has, how far they are, and how to go on with them.
     Status(StatusArgs),
     /// Write seed topics anew as the YAML file that runs are configured to read, whatever form they have.
@@ -52,9 +55,6 @@ pub enum Command {
     /// Guards a model server for another process of the program, and ends it with that one.
     #[command(hide = true)]
     GuardServer(GuardArgs),
-    /// Publishes an output folder on the Hub; not supported yet.
-    #[command(hide = true)]
-    Push(Later),
     /// Shows runs in a browser; not supported yet.
     #[command(hide = true)]
     Serve(Later),
@@ -64,10 +64,6 @@ impl Command {
     /// The name of a command that is not supported yet, and what to use meanwhile; none for the others.
     pub fn later(&self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Push(_) => Some((
-                "push",
-                "upload the output folder with the Hub's own client: hf upload ORG/NAME outputs --repo-type dataset",
-            )),
             Self::Serve(_) => Some(("serve", "`dlgforge status outputs` tells how far runs are")),
             Self::Run(_)
             | Self::Worker(_)
@@ -76,6 +72,7 @@ impl Command {
             | Self::Explain(_)
             | Self::Export(_)
             | Self::Estimate(_)
+            | Self::Push(_)
             | Self::Status(_)
             | Self::Index(_)
             | Self::Search(_)
@@ -106,6 +103,52 @@ pub struct GuardArgs {
     /// The command line of the server.
     #[arg(last = true, required = true)]
     pub command: Vec<OsString>,
+}
+
+/// Arguments of `dlgforge push`, in any order.
+#[derive(Debug, Args)]
+pub struct PushArgs {
+    /// The configuration file, or a folder with a config.yaml.
+    #[arg(default_value = CONFIG)]
+    pub config: PathBuf,
+    /// What is said otherwise.
+    #[command(flatten)]
+    pub overrides: Overrides,
+    /// The repository, OWNER/NAME; without it `saving.hf_push.repo_id`.
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub repo_id: Option<String>,
+    /// What the repository is for; without it `saving.hf_push.repo_type`.
+    #[arg(long, value_name = "TYPE", value_parser = repo_types())]
+    pub repo_type: Option<RepoType>,
+    /// The output folder that is exported, from the current directory; without it `saving.output_dir`.
+    #[arg(long, value_name = "FOLDER")]
+    pub source_dir: Option<PathBuf>,
+    /// The folder of the export, from the current directory; without it `saving.hf_push.export_dir`.
+    #[arg(long, value_name = "FOLDER")]
+    pub export_dir: Option<PathBuf>,
+    /// Exports the state of runs too.
+    #[arg(long)]
+    pub include_run_state: bool,
+    /// The token of the Hub; better set HF_TOKEN, as others may see command lines.
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// The message of the commits; without it `saving.hf_push.commit_message`.
+    #[arg(long, value_name = "TEXT")]
+    pub commit_message: Option<String>,
+    /// Pushes the export folder as it is.
+    #[arg(long)]
+    pub no_export: bool,
+    /// Makes the export alone.
+    #[arg(long)]
+    pub no_push: bool,
+    /// Removes files of the repository that the export lacks, all but .gitattributes.
+    #[arg(long)]
+    pub clean_remote: bool,
+}
+
+fn repo_types() -> impl TypedValueParser<Value = RepoType> {
+    let of = |name: String| RepoType::ALL.into_iter().find(|of| of.name() == name).unwrap_or_default();
+    PossibleValuesParser::new(RepoType::ALL.map(RepoType::name)).map(of)
 }
 
 /// Arguments of `dlgforge status`, in any order.
@@ -444,6 +487,22 @@ impl RunArgs {
     pub fn resumed(&self) -> Option<Resume> {
         let id = self.resume.as_deref().map(str::trim)?;
         Some(if id.is_empty() { Resume::Last } else { Resume::Run(id.to_owned()) })
+    }
+}
+
+impl PushArgs {
+    /// The part that settings are made of.
+    pub fn flags(&self) -> PushFlags {
+        PushFlags {
+            repo_id: self.repo_id.clone(),
+            repo_type: self.repo_type,
+            source_dir: self.source_dir.clone(),
+            export_dir: self.export_dir.clone(),
+            include_run_state: self.include_run_state,
+            token: Token::new(self.token.as_deref().unwrap_or_default()),
+            commit_message: self.commit_message.clone(),
+            clean_remote: self.clean_remote,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use clap::Parser;
 use dlgforge::cli::{
     Cli, Command, EstimateArgs, ExplainArgs, ExportArgs, FetchArgs, GuardArgs, IndexArgs, JudgeArgs, MergeArgs,
-    Overrides, RunArgs, SearchArgs, SeedsMigrateArgs, SplitWay, StatusArgs, WorkerArgs,
+    Overrides, PushArgs, RunArgs, SearchArgs, SeedsMigrateArgs, SplitWay, StatusArgs, WorkerArgs,
 };
 use dlgforge::cluster::LOST;
 use dlgforge::domain::causes::causes;
@@ -15,10 +15,10 @@ use dlgforge::publish::formats::{FormatOptions, Reasoning, SystemMessage};
 use dlgforge::publish::split::{Split, SplitBy};
 use dlgforge::run::{
     ExportOptions, Host, Launch, Listener, Listeners, LogLines, Obey, Part, PassEnd, PassOptions, Passed, Ran, RunEnd,
-    RunError, Terminal,
+    RunError, Steps, Terminal,
 };
 use dlgforge::servers::{GuardOptions, Serving};
-use dlgforge::settings::{ClusterSettings, Flags, KnowledgeSettings, SeedFiles, Settings};
+use dlgforge::settings::{ClusterSettings, Flags, KnowledgeSettings, PublishSettings, SeedFiles, Settings};
 use dlgforge::store::{DSN_VARIABLE, Run, State};
 use mimalloc::MiMalloc;
 use std::collections::BTreeMap;
@@ -48,6 +48,7 @@ fn main() -> ExitCode {
         Command::Index(args) => ("index", index(args)),
         Command::Search(args) => ("search", search(args)),
         Command::Fetch(args) => ("fetch", fetch(args)),
+        Command::Push(args) => ("push", push(args)),
         Command::Status(args) => ("status", status(args)),
         Command::SeedsMigrate(args) => ("seeds-migrate", seeds_migrate(args)),
         Command::GuardServer(args) => ("guard-server", guard_server(args)),
@@ -181,7 +182,13 @@ fn run(args: &RunArgs, process: Option<usize>) -> Result<ExitCode, String> {
     };
     let settings = of_part(settings, part.as_ref());
     let work = |host: &Host| dlgforge::run::run(&settings, workers, part.as_ref(), host);
-    ended(hosted(&settings, limit, work)?)
+    let ran = hosted(&settings, limit, work)?;
+    let publishes = matches!(&ran, Ran::Made(summary) if !matches!(summary.end, RunEnd::Interrupted(_)));
+    let ended = ended(ran);
+    if settings.pushes && publishes {
+        dlgforge::run::push_after_run(&settings.push, &tell).iter().for_each(say);
+    }
+    ended
 }
 
 /// Makes one run of shards.
@@ -323,7 +330,6 @@ fn export(args: &ExportArgs) -> Result<ExitCode, String> {
     let by = match args.split_by {
         SplitWay::Document => SplitBy::Document,
         SplitWay::HeldOut => SplitBy::HeldOut,
-        SplitWay::HeldOut => SplitBy::HeldOut,
         SplitWay::Conversation => SplitBy::Conversation,
     };
     let split = args.split.as_deref().map(|text| Split::parse(text, by)).transpose();
@@ -362,6 +368,25 @@ fn export(args: &ExportArgs) -> Result<ExitCode, String> {
 fn beside(source: &Path) -> PathBuf {
     let folder = if source.is_file() { source.parent().unwrap_or(Path::new("")) } else { source };
     folder.join("export")
+}
+
+/// Exports an output folder and pushes the export.
+fn push(args: &PushArgs) -> Result<ExitCode, String> {
+    let flags = args.overrides.flags(&args.config);
+    let settings = PublishSettings::load(&flags, &environment(), &args.flags()).map_err(|error| causes(&error))?;
+    let terminal = Terminal::default();
+    logs::show(terminal.console());
+    settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let steps = Steps { export: !args.no_export, push: !args.no_push };
+    let published = dlgforge::run::push(&settings.push, steps, &tell).map_err(|error| causes(&error))?;
+    drop(terminal);
+    say(&published);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says what is under way.
+fn tell(line: &str) {
+    _ = writeln!(std::io::stderr(), "{}", shown(line));
 }
 
 fn status(args: &StatusArgs) -> Result<ExitCode, String> {

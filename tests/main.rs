@@ -20,6 +20,7 @@ mod generation;
 mod graph;
 mod grounding;
 mod hosts;
+mod hub;
 mod interrupt;
 mod judging;
 mod jury;

@@ -11,8 +11,10 @@ pub mod export;
 pub mod filter;
 #[cfg(test)]
 mod fixtures;
-pub mod folder;
+mod folder;
 pub mod formats;
+mod hub;
+mod options;
 pub mod plots;
 mod sink;
 pub mod source;
@@ -22,4 +24,7 @@ pub mod view;
 
 pub use dialogue::{Dialogue, Exchange, Pair, Said, Speakers, ToolCall};
 pub use error::ExportError;
+pub use folder::{ExportFolderError, replace};
+pub use hub::{Destination, HubError, Pushed, RepoType, Token, push};
+pub use options::PushOptions;
 pub use sink::TableFormat;

@@ -10,7 +10,7 @@ use crate::publish::filter::Filter;
 use crate::publish::formats::{Format, FormatOptions};
 use crate::publish::source::{Part, Source};
 use crate::publish::split::Split;
-use crate::publish::{ExportError, TableFormat, folder};
+use crate::publish::{self, ExportError, TableFormat};
 use arrow::array::RecordBatch;
 use std::cell::RefCell;
 use std::fmt;
@@ -70,7 +70,7 @@ pub fn export(options: &ExportOptions) -> Result<Exported, RunError> {
         exports.push(Export::new(source, filter, options.split.clone(), own));
     }
     let mut written = Written::default();
-    folder::replace(&options.to, |to| {
+    publish::replace(&options.to, |to| {
         for export in exports {
             let more = carried_out(export, to, options.workers)?;
             written.files.extend(more.files);

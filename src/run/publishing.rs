@@ -1,0 +1,109 @@
+//! Exports an output folder and pushes the export to the Hub, on demand or after a run.
+
+use super::RunError;
+use super::knowledge::waited;
+use crate::domain::causes::causes;
+use crate::publish::{self, HubError, PushOptions, Pushed};
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The files of conversations that stand in for each other: with verdicts, and without.
+const EITHER: [&str; 2] = ["conversations_sharegpt_judged.jsonl", "conversations_sharegpt.jsonl"];
+
+/// The folder with the state of runs, in the output folder and in the export.
+const RUN_STATE: &str = "run_state";
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Steps {
+    /// Whether the export is made; else the one that is there is pushed.
+    pub export: bool,
+    /// Whether it is pushed.
+    pub push: bool,
+}
+
+/// What was done.
+#[derive(Debug)]
+pub struct Published {
+    /// The folder of the export, where it was made.
+    exported: Option<PathBuf>,
+    /// What came of the push, if there was one.
+    pushed: Option<Pushed>,
+}
+
+impl fmt::Display for Published {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.exported.iter().try_for_each(|folder| writeln!(f, "exported   {}", folder.display()))?;
+        self.pushed.iter().try_for_each(|pushed| write!(f, "{pushed}"))
+    }
+}
+
+/// Exports an output folder and pushes the export; `told` hears what is under way, a line each.
+///
+/// # Errors
+/// When there is nothing to export, when the export can't be made, or when the Hub does not take it.
+pub fn push(options: &PushOptions, steps: Steps, told: &(dyn Fn(&str) + Sync)) -> Result<Published, RunError> {
+    if steps.push {
+        // Before an export that would be for nothing.
+        options.to.check()?;
+    }
+    let folder = &options.export_folder;
+    if steps.export {
+        let file = source_file(options)?;
+        publish::replace(folder, |built| fill(options, &file, built))?;
+    }
+    let pushed = match steps.push {
+        true => Some(waited(publish::push(folder, &options.to, told))??),
+        false => None,
+    };
+    Ok(Published { exported: steps.export.then(|| folder.clone()), pushed })
+}
+
+/// Does the same after a run, where there are conversations and a repository is named. What goes wrong is a warning.
+pub fn push_after_run(options: &PushOptions, told: &(dyn Fn(&str) + Sync)) -> Option<Published> {
+    let why = match push(options, Steps { export: true, push: true }, told) {
+        Ok(published) => return Some(published),
+        Err(RunError::Hub(HubError::NoRepoId)) => "`saving.hf_push.repo_id` names no repository".to_owned(),
+        Err(error) => causes(&error),
+    };
+    told(&format!("the run was not pushed to the Hub: {why}; `dlgforge push` does it later"));
+    None
+}
+
+/// The file that is to have rows: the one of the settings, or the other one of conversations where that has none.
+fn source_file(options: &PushOptions) -> Result<PathBuf, RunError> {
+    let PushOptions { source, source_file, .. } = options;
+    if !source.is_dir() {
+        return Err(RunError::NoSource(source.clone()));
+    }
+    let either = EITHER.into_iter().filter(|_| EITHER.contains(&source_file.as_str()));
+    let named = Some(source_file.as_str()).filter(|name| !EITHER.contains(name));
+    let mut files = named.into_iter().chain(either).map(|name| source.join(name));
+    files
+        .find(|file| fs::metadata(file).is_ok_and(|found| found.is_file() && found.len() > 0))
+        .ok_or_else(|| RunError::NoSourceFile { file: source_file.clone(), folder: source.clone() })
+}
+
+/// Fills the folder of an export.
+fn fill(options: &PushOptions, file: &Path, built: &Path) -> Result<(), RunError> {
+    copy(file, &built.join(file.file_name().unwrap_or_default()))?;
+    let state = options.source.join(RUN_STATE);
+    if !options.include_run_state || !state.is_dir() {
+        return Ok(());
+    }
+    let failed = |cause| RunError::Copy { path: state.clone(), cause };
+    fs::create_dir(built.join(RUN_STATE)).map_err(failed)?;
+    for entry in fs::read_dir(&state).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        // Hidden ones are of runs that are under way.
+        if entry.path().is_file() && !entry.file_name().to_string_lossy().starts_with('.') {
+            copy(&entry.path(), &built.join(RUN_STATE).join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), RunError> {
+    fs::copy(from, to).map(drop).map_err(|cause| RunError::Copy { path: from.to_owned(), cause })
+}
