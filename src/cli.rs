@@ -393,8 +393,6 @@ pub struct ExportArgs {
 pub enum SplitWay {
     /// By the documents that were shown.
     Document,
-    /// By these too, with none left out.
-    HeldOut,
     /// By the documents that were shown, the last split first.
     HeldOut,
     /// By the conversation itself.

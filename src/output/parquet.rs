@@ -10,7 +10,7 @@ mod types;
 mod verdicts;
 
 use super::rows::Parts;
-use super::{Columns, Options, dropped, preferences};
+use super::{Columns, Options, ShareGpt, dropped, preferences};
 use crate::domain::Outcome;
 use crate::files::{FilesError, Kind, Layout, Lines, shard_file, spaced_text};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -120,6 +120,21 @@ pub(crate) fn told(renamed: &BTreeMap<String, String>) -> Vec<(&'static str, Str
     let mut told = vec![(VERSION_KEY, VERSION.to_owned()), ("dlgforge.version", env!("CARGO_PKG_VERSION").to_owned())];
     told.extend((!renamed.is_empty()).then(|| (COLUMNS_KEY, spaced_text(renamed))));
     told
+}
+
+/// Lines of the training files as lines of the table `conversations`.
+///
+/// # Errors
+/// When one is no such row.
+pub(crate) fn conversation_lines(text: &[u8]) -> serde_json::Result<Vec<u8>> {
+    let mut lines = Vec::new();
+    for line in text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
+        let row: ShareGpt = serde_json::from_slice(line)?;
+        let tools = row.tools.to_string();
+        serde_json::to_writer(&mut lines, &ConversationColumns::of_row(&row, &tools))?;
+        lines.push(b'\n');
+    }
+    Ok(lines)
 }
 
 /// The files of a shard of a run with these options.

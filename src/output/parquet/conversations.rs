@@ -6,6 +6,7 @@ use super::types::{
 use super::verdicts::{judged, vote};
 use crate::domain::{JudgeReply, Outcome};
 use crate::files::json_text;
+use crate::output::ShareGpt;
 use crate::output::rows::{
     AssistantReasoning, JudgeColumn, JudgedTurn, Message, Metadata, Parts, ToolMessage, UserReasoning, VoteRow,
     messages, votes,
@@ -114,6 +115,33 @@ impl<'a> ConversationColumns<'a> {
             judge_score: mean.or(conversation.map(|judge| f64::from(judge.score))),
             judge,
             conversation_judge_votes: votes(parts.conversation.judgement.as_ref()),
+        }
+    }
+}
+
+impl<'a> ConversationColumns<'a> {
+    /// The row that tells what a row of the training files tells. Those do not tell how many turns were planned, nor how the judges of
+    /// a jury voted on the whole.
+    pub fn of_row(row: &'a ShareGpt<'a>, tools: &'a str) -> Self {
+        let judge = row.judge.as_ref().map(|judge| Judge {
+            per_turn: judge.per_turn.clone(),
+            avg_score: judge.avg_score,
+            conversation: judge.conversation.as_deref(),
+        });
+        let score = |judge: &Judge| judge.avg_score.or(judge.conversation.map(|whole| f64::from(whole.score)));
+        Self {
+            messages: row.messages.clone(),
+            messages_with_tools: &row.messages_with_tools,
+            tools,
+            target_turns: row.metadata.n_turns as u16,
+            drop_detail: row.drop_detail.clone().unwrap_or_default(),
+            documents: row.metadata.provenance.documents(),
+            metadata: row.metadata.clone(),
+            user_reasoning: row.user_reasoning.clone(),
+            assistant_reasoning: row.assistant_reasoning.clone(),
+            judge_score: judge.as_ref().and_then(score),
+            judge,
+            conversation_judge_votes: Vec::new(),
         }
     }
 }
