@@ -30,6 +30,7 @@ mod modes;
 mod mutants;
 mod outputs;
 mod promises;
+mod push;
 mod quickstart;
 mod resume;
 mod retrieval;

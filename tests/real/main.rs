@@ -11,6 +11,7 @@ mod native;
 mod parts;
 mod postgres;
 mod proxy;
+mod pushed;
 mod qwen;
 mod readers;
 mod relay;

@@ -290,8 +290,8 @@ impl State {
             ("POST", ["api", kind, owner, name, "commit", "main"]) => {
                 kept.commit(&format!("{kind}/{owner}/{name}"), body)
             }
-            ("GET", ["api", kind, owner, name, "tree", _]) => {
-                kept.tree(&format!("{kind}/{owner}/{name}"), query, &self.root)
+            ("GET", ["api", kind, owner, name, "tree", _, folder @ ..]) => {
+                kept.tree(&format!("{kind}/{owner}/{name}"), &folder.join("/"), query, &self.root)
             }
             ("GET" | "HEAD", ["api", kind, owner, name] | ["api", kind, owner, name, "revision", _]) => {
                 kept.information(&format!("{kind}/{owner}/{name}"))
@@ -432,21 +432,37 @@ impl Kept {
         Answer::json(200, &json!({"success": true, "commitOid": repo.head(), "commitUrl": "", "hookOutput": ""}))
     }
 
-    fn tree(&self, name: &str, query: &str, root: &str) -> Answer {
+    fn tree(&self, name: &str, folder: &str, query: &str, root: &str) -> Answer {
         let Some(repo) = self.repos.get(name) else { return Answer::refused(404, "Repository not found") };
-        let cursor = query.split('&').find_map(|part| part.strip_prefix("cursor=")?.parse().ok()).unwrap_or(0);
-        let entries = repo.files.iter().skip(cursor).take(PAGE).map(
-            |(path, content)| json!({"type": "file", "path": path, "size": content.len(), "oid": git_oid(content)}),
-        );
-        let answer = Answer::json(200, &Value::from(entries.collect::<Vec<_>>()));
-        match cursor + PAGE < repo.files.len() {
-            true => {
-                let next =
-                    format!("<{root}/api/{name}/tree/main?recursive=true&cursor={}>; rel=\"next\"", cursor + PAGE);
-                answer.with("link", next)
-            }
-            false => answer,
+        let is_deep = query.contains("recursive=true");
+        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let mut entries = BTreeMap::new();
+        for (path, content) in &repo.files {
+            let Some(inside) = path.strip_prefix(&prefix) else { continue };
+            let (path, entry) = match inside.split_once('/') {
+                Some((inner, _)) if !is_deep => {
+                    let path = format!("{prefix}{inner}");
+                    (
+                        path.clone(),
+                        json!({"type": "directory", "path": path, "size": 0, "oid": git_oid(path.as_bytes())}),
+                    )
+                }
+                _ => {
+                    let entry = json!({"type": "file", "path": path, "size": content.len(), "oid": git_oid(content)});
+                    (path.clone(), entry)
+                }
+            };
+            entries.insert(path, entry);
         }
+        let cursor = query.split('&').find_map(|part| part.strip_prefix("cursor=")?.parse().ok()).unwrap_or(0);
+        let is_last = cursor + PAGE >= entries.len();
+        let page = entries.into_values().skip(cursor).take(PAGE).collect::<Vec<_>>();
+        let answer = Answer::json(200, &page.into());
+        if is_last {
+            return answer;
+        }
+        let next = format!("{root}/api/{name}/tree/main/{folder}?recursive={is_deep}&cursor={}", cursor + PAGE);
+        answer.with("link", format!("<{next}>; rel=\"next\""))
     }
 
     fn information(&self, name: &str) -> Answer {
