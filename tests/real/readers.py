@@ -54,8 +54,8 @@ def difference(found, expected, path):
             return f"{path}: {len(found)} of {len(expected)}"
         pairs = enumerate(zip(found, expected))
         return next((d for at, (one, other) in pairs if (d := difference(one, other, f"{path}[{at}]"))), None)
-    # `datasets` writes lines of JSON anew before it reads them, with ten digits.
-    same = math.isclose(found, expected, rel_tol=1e-9) if isinstance(found, float) else found == expected
+    # Numbers of 32 bits are written with as many digits as tell them apart, and `datasets` writes lines anew with ten.
+    same = math.isclose(found, expected, rel_tol=1e-7) if isinstance(found, float) else found == expected
     return None if same else f"{path}: {found!r:.200} is not {expected!r:.200}"
 
 
@@ -101,8 +101,10 @@ READERS = {"pyarrow": by_pyarrow, "polars": by_polars, "duckdb": by_duckdb, "dat
 
 
 def typed(row):
-    """What is wrong with the types of a row of conversations that comes from columns with types."""
-    kinds = {"timestamp": datetime.datetime, "n_turns": int, "judge_score": float, "messages": list, "personas": dict}
+    """What is wrong with the types of a row that comes from columns with types."""
+    # That of a conversation is a mean of those of its turns.
+    score = float if "n_turns" in row else int
+    kinds = {"timestamp": datetime.datetime, "n_turns": int, "judge_score": score, "messages": list, "personas": dict}
     for name, kind in kinds.items():
         if name in row and row[name] is not None and type(row[name]) is not kind:
             return f"{name} is {type(row[name]).__name__}, not {kind.__name__}"

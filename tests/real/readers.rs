@@ -90,8 +90,10 @@ fn a_run_without_tool_calls_and_thoughts_then_one_with_is_one_table() {
 #[test]
 fn pyarrow_polars_duckdb_and_datasets_read_every_table_alike() {
     let run = "  run_id: R\n  total_samples: 12\n  target_languages: [ar, fr]\n  turns: {mode: range, min: 1, max: 3}";
-    let more = "tools: {retrieval: {mode: both}}\nsaving: {files: {include: [preferences]}}";
-    let project = Project::with(&builtin(run, more));
+    // So strict that every table has rows.
+    let judge = "judge: {mode: online, accept: {min_score: 9, on_fail: repair}}";
+    let config = builtin(run, "tools: {retrieval: {mode: both}}").replace("judge: {mode: online}", judge);
+    let project = Project::with(&config);
     project.generate(&[]);
     for table in ["conversations", "turns", "dropped", "calls", "preferences"] {
         let formats = ["parquet", "arrow", "jsonl"];
@@ -99,6 +101,7 @@ fn pyarrow_polars_duckdb_and_datasets_read_every_table_alike() {
         project.run(&["export", "outputs", "--table", table, "--format", &formats.join(","), "--to", &to]).succeeded();
         let files = |format: &str| project.path(&format!("{to}/{format}/*.{format}")).display().to_string();
         let rows = project.rows(&format!("{to}/jsonl/train-00000-of-00001.jsonl"));
+        assert!(!rows.is_empty(), "{table} has no rows");
         let arguments = formats.map(|format| [format!("--{format}"), files(format)]);
         let mut read = Command::new(python("readers"));
         let read = read.arg(shipped("tests/real/readers.py")).args(arguments.iter().flatten());
