@@ -3,6 +3,7 @@
 //! The source is the table `conversations` of an output folder, whose rows are read as [`Dialogue`]s, and its `preferences`
 //! ([`Pair`]s).
 
+pub mod card;
 mod dialogue;
 pub mod plots;
 pub mod stats;
