@@ -48,7 +48,8 @@ fn every_table_is_the_same_after_a_round_trip_through_json_lines() {
             });
             assert!(one == two, "{table} from {source}");
         }
-        let shard = [0, 1].map(|shard| parquet_rows(&project, &format!("outputs/parquet/{table}/r-0000{shard}.parquet")));
+        let shard =
+            [0, 1].map(|shard| parquet_rows(&project, &format!("outputs/parquet/{table}/r-0000{shard}.parquet")));
         let rows = parquet_rows(&project, &format!("{first}/parquet/train-00000-of-00001.parquet"));
         assert_eq!(rows, shard.iter().sum::<usize>(), "{table}");
     }
@@ -84,7 +85,10 @@ fn training_files_take_the_place_of_parquet_where_there_is_none() {
     let from_lines = of("two");
     assert!(from_parquet == from_lines, "{:?}", from_lines.keys());
     let ran = project.run(&["export", "--table", "turns", "--format", "jsonl"]);
-    ran.failed_as("export", &["there are no Parquet files of `turns` in it; name an output folder of runs with `parquet`"]);
+    ran.failed_as(
+        "export",
+        &["there are no Parquet files of `turns` in it; name an output folder of runs with `parquet`"],
+    );
 }
 
 #[test]
@@ -108,7 +112,8 @@ fn no_document_of_a_split_was_shown_in_another() {
     let count = |splits: &BTreeMap<&str, Vec<Value>>| splits.values().map(Vec::len).sum::<usize>();
     assert_eq!(count(&held), 80, "none is left out");
     // A conversation that was shown documents of several splits is in the last of these: so what was trained on has none of theirs.
-    let ids = |rows: &[Value]| -> BTreeSet<String> { rows.iter().map(|row| row["conversation_id"].to_string()).collect() };
+    let ids =
+        |rows: &[Value]| -> BTreeSet<String> { rows.iter().map(|row| row["conversation_id"].to_string()).collect() };
     assert_eq!(ids(&held["train"]), ids(&apart["train"]));
     assert_eq!(count(&rows("all", "conversation")), 80);
     assert!(count(&apart) <= 80);
