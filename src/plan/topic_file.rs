@@ -23,7 +23,7 @@ type Asked<'a> = (&'a str, Vec<&'a str>);
 /// How many variants, topics and questions there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TopicCounts {
-    /// Languages and dialects.
+    /// Languages and dialects that there are questions in.
     pub variants: usize,
     /// Topics; one that is written in two variants counts twice.
     pub topics: usize,
