@@ -15,10 +15,7 @@ pub(super) enum Test {
     /// Two values compare so.
     Compare(Operand, Comparison, Operand),
     /// A list has an element that equals a value.
-    Element {
-        list: Operand,
-        item: Operand,
-    },
+    Element { list: Operand, item: Operand },
     /// A text is like a pattern.
     Like {
         value: Operand,
