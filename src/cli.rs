@@ -35,6 +35,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Write the conversations of an output folder in the formats that people train on, or its tables as Parquet, Arrow or JSON Lines.
     Export(ExportArgs),
+    /// Tell what a dataset is like: turns, scores, lengths, languages, modes, diversity, what was rejected.
+    Stats(StatsArgs),
     /// Tell what a run will cost, from a pilot of a few of its conversations.
     Estimate(EstimateArgs),
     /// Read the documents, and build or update the index that runs find passages by.
@@ -71,6 +73,7 @@ impl Command {
             | Self::Judge(_)
             | Self::Explain(_)
             | Self::Export(_)
+            | Self::Stats(_)
             | Self::Estimate(_)
             | Self::Push(_)
             | Self::Status(_)

@@ -3,7 +3,7 @@
 use clap::Parser;
 use dlgforge::cli::{
     Cli, Command, EstimateArgs, ExplainArgs, ExportArgs, FetchArgs, GuardArgs, IndexArgs, JudgeArgs, MergeArgs,
-    Overrides, PushArgs, RunArgs, SearchArgs, SeedsMigrateArgs, SplitWay, StatusArgs, WorkerArgs,
+    Overrides, PushArgs, RunArgs, SearchArgs, SeedsMigrateArgs, SplitWay, StatsArgs, StatusArgs, WorkerArgs,
 };
 use dlgforge::cluster::LOST;
 use dlgforge::domain::causes::causes;
@@ -44,6 +44,7 @@ fn main() -> ExitCode {
         Command::Judge(args) => ("judge", judge(args)),
         Command::Explain(args) => ("explain", explain(args)),
         Command::Export(args) => ("export", export(args)),
+        Command::Stats(args) => ("stats", stats(args)),
         Command::Estimate(args) => ("estimate", estimate(args)),
         Command::Index(args) => ("index", index(args)),
         Command::Search(args) => ("search", search(args)),
@@ -186,7 +187,7 @@ fn run(args: &RunArgs, process: Option<usize>) -> Result<ExitCode, String> {
     let publishes = matches!(&ran, Ran::Made(summary) if !matches!(summary.end, RunEnd::Interrupted(_)));
     let ended = ended(ran);
     if settings.pushes && publishes {
-        dlgforge::run::push_after_run(&settings.push, &tell).iter().for_each(say);
+        dlgforge::run::push_after_run(&settings.push, dsn().as_deref(), &tell).iter().for_each(say);
     }
     ended
 }
@@ -307,8 +308,7 @@ fn explain(args: &ExplainArgs) -> Result<ExitCode, String> {
     let ExplainArgs { conversation, outputs, run, logs, json } = args;
     let beside = || outputs.parent().unwrap_or(Path::new("")).join("logs");
     let logs = logs.clone().unwrap_or_else(beside);
-    let dsn = environment().get(DSN_VARIABLE).cloned();
-    let explained = dlgforge::run::explain(outputs, dsn.as_deref(), (conversation, run.as_deref()), &logs)
+    let explained = dlgforge::run::explain(outputs, dsn().as_deref(), (conversation, run.as_deref()), &logs)
         .map_err(|error| causes(&error))?;
     if *json {
         say(&serde_json::to_string_pretty(&explained).map_err(|error| error.to_string())?);
@@ -364,6 +364,17 @@ fn export(args: &ExportArgs) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn stats(args: &StatsArgs) -> Result<ExitCode, String> {
+    let report = dlgforge::run::stats(&args.outputs, dsn().as_deref()).map_err(|error| causes(&error))?;
+    if args.json {
+        say(&report.json());
+        say(&"\n");
+    } else {
+        say(&report.text(Terminal::columns()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Where an export lies if nothing else is said: in the folder that its source is or lies in.
 fn beside(source: &Path) -> PathBuf {
     let folder = if source.is_file() { source.parent().unwrap_or(Path::new("")) } else { source };
@@ -378,10 +389,16 @@ fn push(args: &PushArgs) -> Result<ExitCode, String> {
     logs::show(terminal.console());
     settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let steps = Steps { export: !args.no_export, push: !args.no_push };
-    let published = dlgforge::run::push(&settings.push, steps, &tell).map_err(|error| causes(&error))?;
+    let published =
+        dlgforge::run::push(&settings.push, dsn().as_deref(), steps, &tell).map_err(|error| causes(&error))?;
     drop(terminal);
     say(&published);
     Ok(ExitCode::SUCCESS)
+}
+
+/// The connection string of the server that has the state of runs, where the environment names one.
+fn dsn() -> Option<String> {
+    environment().remove(DSN_VARIABLE)
 }
 
 /// Says what is under way.
@@ -394,8 +411,7 @@ fn status(args: &StatusArgs) -> Result<ExitCode, String> {
     if !args.outputs.is_dir() {
         return Err(format!("there is no folder {folder}; name the output folder of a project (`saving.output_dir`)"));
     }
-    let reports = dlgforge::run::status(&args.outputs, environment().get(DSN_VARIABLE).map(String::as_str))
-        .map_err(|error| causes(&error))?;
+    let reports = dlgforge::run::status(&args.outputs, dsn().as_deref()).map_err(|error| causes(&error))?;
     if reports.is_empty() {
         say(&format!("{folder} has no runs\n"));
     }

@@ -3,6 +3,7 @@
 
 mod bill;
 mod conclude;
+mod dataset;
 mod delivered;
 mod dry_run;
 mod earlier;
@@ -39,6 +40,7 @@ mod waves;
 mod writer;
 
 pub use bill::Bill;
+pub use dataset::stats;
 pub use dry_run::{DryRun, dry_run};
 pub use error::RunError;
 pub use estimate::{Forecast, estimate};

@@ -52,10 +52,7 @@ fn usage_errors_exit_with_2() {
 
 #[test]
 fn commands_to_come_say_what_to_use_meanwhile() {
-    for (arguments, instead) in [
-        (&["serve", "--port", "80"][..], "dlgforge status"),
-        (&["serve"], "dlgforge status"),
-    ] {
+    for (arguments, instead) in [(&["serve", "--port", "80"][..], "dlgforge status"), (&["serve"], "dlgforge status")] {
         let ran = Project::empty().run(arguments);
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{arguments:?}");
         let told = ran.stderr.strip_prefix(&format!("dlgforge {}: not supported yet; ", arguments[0]));

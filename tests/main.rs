@@ -16,6 +16,7 @@ mod errors;
 mod estimate;
 mod events;
 mod explain;
+mod exports;
 mod generation;
 mod graph;
 mod grounding;

@@ -98,7 +98,7 @@ fn what_is_wrong_is_told_before_anything_is_sent() {
     project.write("outputs/notes.txt", b"x");
     fails(&[], "conversations_sharegpt_judged.jsonl not found in ");
     fails(&["--set", "saving.hf_push.source_file=turns.jsonl"], "turns.jsonl not found in ");
-    project.write("outputs/conversations_sharegpt.jsonl", b"{}\n");
+    project.generate(&[]);
     fails(&["--set", "saving.hf_push.repo_id="], "HF repo_id is required. ");
     fails(&["--repo-id", "me"], "`me` is no repository of the Hub");
     let no_token = project.command(&["push", "config.yaml"]);

@@ -73,6 +73,15 @@ impl Table {
         }
     }
 
+    /// The columns of `conversations` for people: name, type, and what they tell.
+    pub fn told_columns() -> Vec<[String; 3]> {
+        let schema = Self::Conversations.schema();
+        let meaning =
+            |name: &str| conversations::MEANINGS.iter().find(|(known, _)| *known == name).map_or("", |(_, told)| told);
+        let told = |field: &Arc<Field>| [field.name().clone(), types::told(field), meaning(field.name()).to_owned()];
+        schema.fields().iter().map(told).collect()
+    }
+
     /// Its columns by the names that the user gives them; none of them is renamed to the name of another one.
     pub(crate) fn named(self, renamed: &BTreeMap<String, String>) -> SchemaRef {
         let name = |field: &Arc<Field>| match renamed.get(field.name()) {

@@ -17,6 +17,9 @@ const WORDS: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", "y"
 /// Bytes of the longest key that may stand in front of its colon on one line: YAML allows for 1024 characters.
 const LONGEST_KEY: usize = 1000;
 
+/// A topic and its questions.
+type Asked<'a> = (&'a str, Vec<&'a str>);
+
 /// How many variants, topics and questions there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TopicCounts {
@@ -74,14 +77,14 @@ impl Topics {
     }
 
     /// The topics of each variant with their questions, each name once, in order of appearance.
-    fn by_variant(&self) -> Vec<(&str, Vec<(&str, Vec<&str>)>)> {
+    fn by_variant(&self) -> Vec<(&str, Vec<Asked<'_>>)> {
         let all: Vec<(&str, &Topic)> = match &self.layout {
             Layout::ByVariant(variants) => {
                 variants.iter().flat_map(|(variant, topics)| topics.iter().map(|topic| (&**variant, topic))).collect()
             }
             Layout::ByTopic(topics) => topics.iter().flatten().map(|(variant, topic)| (&**variant, topic)).collect(),
         };
-        let mut variants = Vec::<(&str, Vec<(&str, Vec<&str>)>)>::new();
+        let mut variants = Vec::<(&str, Vec<Asked<'_>>)>::new();
         let mut places = BTreeMap::new();
         for (variant, topic) in all {
             let at = variants.iter().position(|(name, _)| *name == variant).unwrap_or_else(|| {

@@ -4,6 +4,7 @@
 //! each belongs, [`formats`] are those that people train on, and [`export`] is all of it for one table. Rows are seen as [`Dialogue`]s and
 //! [`Pair`]s.
 
+pub mod card;
 mod content;
 mod dialogue;
 mod error;

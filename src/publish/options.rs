@@ -12,6 +12,8 @@ pub struct PushOptions {
     pub source_file: String,
     /// The folder of the export.
     pub export_folder: PathBuf,
+    /// The licence of the dataset as the Hub spells it, such as `cc-by-4.0`; empty where none is told.
+    pub license: String,
     /// Whether the state of runs is exported too.
     pub include_run_state: bool,
     /// The path of the statistics in the export; none where there are to be none.

@@ -5,7 +5,7 @@ use crate::files::FilesError;
 use crate::output::{COLUMNS_KEY, TABLES_VERSION, Table, VERSION_KEY, conversation_lines};
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::{FieldRef, SchemaRef};
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::json::ReaderBuilder;
 use parquet::arrow::ProjectionMask;
@@ -91,9 +91,33 @@ impl Source {
         self.table
     }
 
+    /// Whether it has rows.
+    pub fn has_rows(&self) -> bool {
+        let rows = |file: &Arc<TableFile>| match &file.metadata {
+            Some(metadata) => metadata.metadata().file_metadata().num_rows() > 0,
+            None => true,
+        };
+        !self.parts.is_empty() && self.files.iter().any(rows)
+    }
+
     /// Its columns, by their own names.
     pub fn schema(&self) -> SchemaRef {
         self.table.schema()
+    }
+
+    /// Those of its columns that have these names, in the table's order.
+    pub fn columns(&self, names: &[&str]) -> SchemaRef {
+        let all = self.schema();
+        let own = all.fields().iter().filter(|field| names.contains(&field.name().as_str())).cloned();
+        Arc::new(Schema::new(own.collect::<Vec<_>>()))
+    }
+
+    /// What its files are called, for people: the file, or the table.
+    pub fn told(&self) -> String {
+        match self.files.as_slice() {
+            [file] => file.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            _ => self.table.name().to_owned(),
+        }
     }
 
     /// Its parts, in order.

@@ -101,6 +101,7 @@ pub(super) fn options(
         source_file: values.get(keys::PUSH_SOURCE_FILE).trim().to_owned(),
         export_folder: named(&flags.export_dir)
             .unwrap_or_else(|| output_folder.join(values.get(keys::PUSH_EXPORT_DIR).trim())),
+        license: values.get(keys::PUSH_LICENSE).trim().to_owned(),
         include_run_state: flags.include_run_state || values.get(keys::PUSH_RUN_STATE),
         stats_file,
         plots_folder,

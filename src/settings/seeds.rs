@@ -39,7 +39,9 @@ impl SeedFiles {
         destination: Option<&Path>,
     ) -> Result<Self, SettingsError> {
         let Layered { folders, values, report, .. } = layered(flags, env)?;
-        let configured = Some(values.get(table::TOPICS_PATH).trim()).filter(|path| !path.is_empty()).unwrap_or(TOPICS);
+        let path = values.get(table::TOPICS_PATH).trim();
+        let is_named = !path.is_empty();
+        let configured = if is_named { path } else { TOPICS };
         let warnings = report.finish()?;
         let below = |path: &Path| {
             let found = path.to_str().and_then(|path| folders.find(path));
@@ -58,7 +60,7 @@ impl SeedFiles {
             None if has_ending(&configured, &["yaml", "yml"]) => configured.clone(),
             None => folders.root.join(TOPICS),
         };
-        let is_configured = std::path::absolute(&destination).is_ok_and(|path| path == configured);
+        let is_configured = is_named && std::path::absolute(&destination).is_ok_and(|path| path == configured);
         Ok(Self { source, destination, is_configured, warnings })
     }
 }

@@ -446,6 +446,7 @@ keys! {
     PUSH_RUN_STATE: bool = free("saving.hf_push.include_run_state"), env(&["HF_PUSH_INCLUDE_RUN_STATE"]);
     PUSH_PRIVATE: bool = free("saving.hf_push.private"), env(&["HF_PUSH_PRIVATE"]);
     PUSH_MESSAGE: Text = free("saving.hf_push.commit_message"), env(&["HF_PUSH_COMMIT_MESSAGE"]);
+    PUSH_LICENSE: Text = free("saving.hf_push.license");
     PUSH_SOURCE_FILE: Text = free("saving.hf_push.source_file"), env(&["HF_PUSH_SOURCE_FILE"]);
     PUSH_STATS: bool = free("saving.hf_push.generate_stats"), env(&["HF_PUSH_GENERATE_STATS"]);
     PUSH_STATS_FILE: Text = free("saving.hf_push.stats_file"), env(&["HF_PUSH_STATS_FILE"]);

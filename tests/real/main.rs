@@ -18,6 +18,7 @@ mod relay;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "the harness has more than these tests need")]
 mod support;
+mod trainers;
 
 use dlgforge::{domain, store};
 use serde_json::Value;

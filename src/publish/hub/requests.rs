@@ -40,8 +40,8 @@ impl Token {
         self.0.is_empty()
     }
 
-    /// What another host said, without the token.
-    fn redacted(&self, text: &str) -> String {
+    /// A text without the token.
+    pub(crate) fn redacted(&self, text: &str) -> String {
         if self.is_empty() { text.to_owned() } else { text.replace(&self.0, "<secret>") }
     }
 }
