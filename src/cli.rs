@@ -369,8 +369,8 @@ pub struct ExportArgs {
     pub split: Option<String>,
     /// By what is split. document: no document that was shown in one split was shown in another; conversations that were shown
     /// documents of several splits are left out, which may be half of them where each is shown many. held-out: they are in the one
-    /// of these splits that is named last, so that train has seen no document of test; a share of 0.01 of the documents may be a
-    /// quarter of the conversations. conversation: each by itself; all are kept.
+    /// of these splits that is named last, so that each conversation of test was shown a document that train has never seen, beside
+    /// others that it may have; a share of 0.01 of the documents may be a quarter of the conversations. conversation: each by itself; all are kept.
     #[arg(long, value_name = "WHAT", value_enum, default_value = "document")]
     pub split_by: SplitWay,
     /// Where what the assistant thought goes: none, reasoning_content, thinking or think_tags; by default where the format's

@@ -29,9 +29,10 @@ pub enum SplitBy {
     /// of different splits is left out. Shares are of documents.
     #[default]
     Document,
-    /// By the documents too, but a conversation that was shown some of different splits is in that which is named last: no document
-    /// of a split was shown in those named before it, and nothing is left out. Shares are of documents; those of conversations are
-    /// larger for splits named later.
+    /// By the documents too, but a conversation that was shown some of different splits is in that which is named last, and nothing
+    /// is left out: a document that belongs to a split was shown in none of those named before it. Each conversation of a later
+    /// split was shown one document at least that no earlier split has seen; its others may have been shown there too. Shares are of
+    /// documents; those of conversations are larger for splits named later.
     HeldOut,
     /// By the conversation itself: a document may have been shown in any split. Shares are of conversations.
     Conversation,

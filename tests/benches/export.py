@@ -4,6 +4,7 @@
     export.py copy FOLDER OUT          reads that table row group by row group, and writes it with the options of exports
 """
 
+import itertools
 import pathlib
 import random
 import resource
@@ -29,26 +30,39 @@ def tables(folder):
     return sorted(pathlib.Path(folder, "parquet", "conversations").glob("*.parquet"))
 
 
+def turned(messages, chance):
+    """Messages whose texts begin elsewhere, so that none is another's and none is in a dictionary."""
+    lists = messages.combine_chunks()
+    structs = lists.flatten()
+    at = structs.type.get_field_index("content")
+    texts = [text[(cut := int(chance.random() * len(text))) :] + text[:cut] for text in structs.field(at).to_pylist()]
+    fields = [structs.field(number) for number in range(structs.type.num_fields)]
+    fields[at] = pyarrow.array(texts, structs.type.field(at).type)
+    values = pyarrow.StructArray.from_arrays(fields, fields=list(structs.type))
+    lengths = pyarrow.compute.list_value_length(lists).to_pylist()
+    offsets = pyarrow.array([0, *itertools.accumulate(lengths)], pyarrow.int32())
+    return pyarrow.ListArray.from_arrays(offsets, values, type=lists.type)
+
+
 def make(folder, turns, out):
-    """The same conversations again and again, in another order each time and each with an id of its own."""
+    """The same conversations again and again, in another order each time, each with an id of its own and its texts turned."""
     seed = pyarrow.concat_tables([pyarrow.parquet.read_table(file) for file in tables(folder)])
-    number = seed.schema.get_field_index("conversation_id")
     chance = random.Random(7)
     folder = pathlib.Path(out, "parquet", "conversations")
     folder.mkdir(parents=True)
     rows = told = shard = 0
     while told < turns:
+        parts = [seed.take(chance.sample(range(seed.num_rows), seed.num_rows)) for _ in range(SHARD // seed.num_rows)]
+        table = pyarrow.concat_tables(parts)
+        columns = {"conversation_id": pyarrow.array([f"conv_{rows + row:09}" for row in range(table.num_rows)])}
+        columns |= {name: turned(table[name], chance) for name in ("messages", "messages_with_tools")}
+        for name, column in columns.items():
+            number = seed.schema.get_field_index(name)
+            table = table.set_column(number, seed.schema.field(number), column)
         path = folder / f"bench-{shard:05}.parquet"
-        with pyarrow.parquet.ParquetWriter(path, seed.schema, **OPTIONS) as writer:
-            for _ in range(max(1, SHARD // seed.num_rows)):
-                table = seed.take(chance.sample(range(seed.num_rows), seed.num_rows))
-                ids = [f"conv_{rows + row:09}" for row in range(seed.num_rows)]
-                table = table.set_column(number, seed.schema.field(number), pyarrow.array(ids))
-                writer.write_table(table, row_group_size=GROUP_ROWS)
-                rows += seed.num_rows
-                told += pyarrow.compute.sum(table["n_turns"]).as_py()
-                if told >= turns:
-                    break
+        pyarrow.parquet.write_table(table, path, row_group_size=GROUP_ROWS, **OPTIONS)
+        rows += table.num_rows
+        told += pyarrow.compute.sum(table["n_turns"]).as_py()
         shard += 1
     print(rows, told)
 
