@@ -5,6 +5,7 @@
 
 mod corpus;
 mod embeddings;
+mod figures;
 mod llama;
 mod managed;
 mod native;

@@ -132,8 +132,8 @@ fn contents(facts: &CardFacts<'_>) -> String {
             );
         }
     }
-    let files =
-        facts.contents.iter().chain((!facts.stats_file.is_empty()).then_some(&[facts.stats_file, "statistics"]));
+    let stats = [facts.stats_file, "statistics"];
+    let files = facts.contents.iter().chain((!facts.stats_file.is_empty()).then_some(&stats));
     files.for_each(|[path, what]| _ = writeln!(list, "- {}: {}", named(path), prose(&public(what, facts.secrets))));
     if let (false, Some(config)) = (facts.repo_id.is_empty(), facts.configs.first()) {
         let said = |text| public(text, facts.secrets).replace(['"', '\\', '`'], "");
