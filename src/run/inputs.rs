@@ -3,6 +3,7 @@
 use super::identity::Identity;
 use super::knowledge::waited;
 use super::launch::LaunchError;
+use super::publishing::PublishError;
 use crate::builtin;
 use crate::cluster::ClusterError;
 use crate::dataflows::generate::{Stage, Stages};
@@ -18,7 +19,6 @@ use crate::plan::{
     self, Asking, Distribution, MatchLanguage, Plan, PlanError, TopicOptions, personas::Pool, topics::Topics,
 };
 use crate::providers::{self, AgentOptions, AttachError, Serper, Shared};
-use crate::publish::{ExportFolderError, HubError};
 use crate::servers::ServerError;
 use crate::settings::paths::PERSONAS_COLUMN;
 use crate::settings::{PersonaSource, Settings, TopicSource, WebSettings, digest};
@@ -27,7 +27,6 @@ use crate::store::{Kept, StoreError};
 use crate::tools::{KeptWeb, KnowledgeSearch, SearchMeter, Tool, Toolbox, Web, WebSearch};
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Why a run could not be carried out.
@@ -60,31 +59,9 @@ pub enum RunError {
     /// Something can't be written.
     #[error(transparent)]
     Output(#[from] OutputError),
-    /// The folder of an export can't be made.
+    /// An output folder can't be exported or pushed.
     #[error(transparent)]
-    ExportFolder(#[from] ExportFolderError),
-    /// The Hub does not take an export.
-    #[error(transparent)]
-    Hub(#[from] HubError),
-    /// There is no output folder to export.
-    #[error("Source directory not found: {}", .0.display())]
-    NoSource(PathBuf),
-    /// The output folder lacks the file that is to have rows.
-    #[error("{file} not found in {}; make a run first, or name another file by `saving.hf_push.source_file`", .folder.display())]
-    NoSourceFile {
-        /// The name of the file.
-        file: String,
-        /// The output folder.
-        folder: PathBuf,
-    },
-    /// A file can't be copied into an export.
-    #[error("{}: {cause}", .path.display())]
-    Copy {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        cause: std::io::Error,
-    },
+    Publish(#[from] PublishError),
     /// The state of runs can't be read or kept.
     #[error(transparent)]
     Store(#[from] StoreError),

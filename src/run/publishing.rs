@@ -3,7 +3,7 @@
 use super::RunError;
 use super::knowledge::waited;
 use crate::domain::causes::causes;
-use crate::publish::{self, HubError, PushOptions, Pushed};
+use crate::publish::{self, ExportFolderError, HubError, PushOptions, Pushed};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,43 @@ pub struct Steps {
     pub push: bool,
 }
 
-/// What was done.
+/// Why an output folder was not exported or pushed.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The folder of the export can't be made.
+    #[error(transparent)]
+    Folder(#[from] ExportFolderError),
+    /// The Hub does not take the export.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+    /// There is no output folder to export.
+    #[error("Source directory not found: {}", .0.display())]
+    NoSource(PathBuf),
+    /// The output folder lacks the file that is to have rows.
+    #[error("{file} not found in {}; make a run first, or name another file by `saving.hf_push.source_file`", .folder.display())]
+    NoSourceFile {
+        /// The name of the file.
+        file: String,
+        /// The output folder that lacks it.
+        folder: PathBuf,
+    },
+    /// A file can't be copied into the export.
+    #[error("{}: {cause}", .path.display())]
+    Copy {
+        /// The file that is copied.
+        path: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+}
+
+impl From<ExportFolderError> for RunError {
+    fn from(error: ExportFolderError) -> Self {
+        PublishError::from(error).into()
+    }
+}
+
+/// What a command has done.
 #[derive(Debug)]
 pub struct Published {
     /// The folder of the export, where it was made.
@@ -46,7 +82,7 @@ impl fmt::Display for Published {
 pub fn push(options: &PushOptions, steps: Steps, told: &(dyn Fn(&str) + Sync)) -> Result<Published, RunError> {
     if steps.push {
         // Before an export that would be for nothing.
-        options.to.check()?;
+        options.to.check().map_err(PublishError::from)?;
     }
     let folder = &options.export_folder;
     if steps.export {
@@ -54,7 +90,7 @@ pub fn push(options: &PushOptions, steps: Steps, told: &(dyn Fn(&str) + Sync)) -
         publish::replace(folder, |built| fill(options, &file, built))?;
     }
     let pushed = match steps.push {
-        true => Some(waited(publish::push(folder, &options.to, told))??),
+        true => Some(waited(publish::push(folder, &options.to, told))?.map_err(PublishError::from)?),
         false => None,
     };
     Ok(Published { exported: steps.export.then(|| folder.clone()), pushed })
@@ -64,7 +100,9 @@ pub fn push(options: &PushOptions, steps: Steps, told: &(dyn Fn(&str) + Sync)) -
 pub fn push_after_run(options: &PushOptions, told: &(dyn Fn(&str) + Sync)) -> Option<Published> {
     let why = match push(options, Steps { export: true, push: true }, told) {
         Ok(published) => return Some(published),
-        Err(RunError::Hub(HubError::NoRepoId)) => "`saving.hf_push.repo_id` names no repository".to_owned(),
+        Err(RunError::Publish(PublishError::Hub(HubError::NoRepoId))) => {
+            "`saving.hf_push.repo_id` names no repository".to_owned()
+        }
         Err(error) => causes(&error),
     };
     told(&format!("the run was not pushed to the Hub: {why}; `dlgforge push` does it later"));
@@ -72,17 +110,17 @@ pub fn push_after_run(options: &PushOptions, told: &(dyn Fn(&str) + Sync)) -> Op
 }
 
 /// The file that is to have rows: the one of the settings, or the other one of conversations where that has none.
-fn source_file(options: &PushOptions) -> Result<PathBuf, RunError> {
+fn source_file(options: &PushOptions) -> Result<PathBuf, PublishError> {
     let PushOptions { source, source_file, .. } = options;
     if !source.is_dir() {
-        return Err(RunError::NoSource(source.clone()));
+        return Err(PublishError::NoSource(source.clone()));
     }
     let either = EITHER.into_iter().filter(|_| EITHER.contains(&source_file.as_str()));
     let named = Some(source_file.as_str()).filter(|name| !EITHER.contains(name));
     let mut files = named.into_iter().chain(either).map(|name| source.join(name));
     files
         .find(|file| fs::metadata(file).is_ok_and(|found| found.is_file() && found.len() > 0))
-        .ok_or_else(|| RunError::NoSourceFile { file: source_file.clone(), folder: source.clone() })
+        .ok_or_else(|| PublishError::NoSourceFile { file: source_file.clone(), folder: source.clone() })
 }
 
 /// Fills the folder of an export.
@@ -92,7 +130,7 @@ fn fill(options: &PushOptions, file: &Path, built: &Path) -> Result<(), RunError
     if !options.include_run_state || !state.is_dir() {
         return Ok(());
     }
-    let failed = |cause| RunError::Copy { path: state.clone(), cause };
+    let failed = |cause| PublishError::Copy { path: state.clone(), cause };
     fs::create_dir(built.join(RUN_STATE)).map_err(failed)?;
     for entry in fs::read_dir(&state).map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -104,6 +142,6 @@ fn fill(options: &PushOptions, file: &Path, built: &Path) -> Result<(), RunError
     Ok(())
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), RunError> {
-    fs::copy(from, to).map(drop).map_err(|cause| RunError::Copy { path: from.to_owned(), cause })
+fn copy(from: &Path, to: &Path) -> Result<(), PublishError> {
+    fs::copy(from, to).map(drop).map_err(|cause| PublishError::Copy { path: from.to_owned(), cause })
 }
