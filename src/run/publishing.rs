@@ -1,12 +1,15 @@
 //! Exports an output folder and pushes the export to the Hub, on demand or after a run.
 
-use super::RunError;
 use super::knowledge::waited;
+use super::{Obey, RunError};
 use crate::domain::causes::causes;
+use crate::operators::Stop;
 use crate::publish::{self, ExportFolderError, HubError, PushOptions, Pushed};
 use std::fmt;
 use std::fs;
+use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The files of conversations that stand in for each other: with verdicts, and without.
 const EITHER: [&str; 2] = ["conversations_sharegpt_judged.jsonl", "conversations_sharegpt.jsonl"];
@@ -14,7 +17,10 @@ const EITHER: [&str; 2] = ["conversations_sharegpt_judged.jsonl", "conversations
 /// The folder with the state of runs, in the output folder and in the export.
 const RUN_STATE: &str = "run_state";
 
-/// What is to be done.
+/// How often a push looks whether it is to stop.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What a command is to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Steps {
     /// Whether the export is made; else the one that is there is pushed.
@@ -32,6 +38,9 @@ pub enum PublishError {
     /// The Hub does not take the export.
     #[error(transparent)]
     Hub(#[from] HubError),
+    /// The process was asked to stop before all was pushed.
+    #[error("stopped; what has arrived stays")]
+    Stopped,
     /// There is no output folder to export.
     #[error("Source directory not found: {}", .0.display())]
     NoSource(PathBuf),
@@ -80,6 +89,30 @@ impl fmt::Display for Published {
 /// # Errors
 /// When there is nothing to export, when the export can't be made, or when the Hub does not take it.
 pub fn push(options: &PushOptions, steps: Steps, told: &(dyn Fn(&str) + Sync)) -> Result<Published, RunError> {
+    publish(options, steps, told, std::future::pending())
+}
+
+/// Does the same after a run, where there are conversations and a repository is named, until something asks the process to stop.
+/// What goes wrong is a warning.
+pub fn push_after_run(options: &PushOptions, obey: &Obey, told: &(dyn Fn(&str) + Sync)) -> Option<Published> {
+    let signal = obey(Stop::default());
+    let stopped = async {
+        while signal.get().is_none() {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    let published = publish(options, Steps { export: true, push: true }, told, stopped);
+    let warn =
+        |error| told(&format!("the run was not pushed to the Hub: {}; `dlgforge push` does it later", causes(&error)));
+    published.map_err(warn).ok()
+}
+
+fn publish(
+    options: &PushOptions,
+    steps: Steps,
+    told: &(dyn Fn(&str) + Sync),
+    stopped: impl Future<Output = ()>,
+) -> Result<Published, RunError> {
     if steps.push {
         // Before an export that would be for nothing.
         options.to.check().map_err(PublishError::from)?;
@@ -89,24 +122,14 @@ pub fn push(options: &PushOptions, steps: Steps, told: &(dyn Fn(&str) + Sync)) -
         let file = source_file(options)?;
         publish::replace(folder, |built| fill(options, &file, built))?;
     }
-    let pushed = match steps.push {
-        true => Some(waited(publish::push(folder, &options.to, told))?.map_err(PublishError::from)?),
-        false => None,
-    };
-    Ok(Published { exported: steps.export.then(|| folder.clone()), pushed })
-}
-
-/// Does the same after a run, where there are conversations and a repository is named. What goes wrong is a warning.
-pub fn push_after_run(options: &PushOptions, told: &(dyn Fn(&str) + Sync)) -> Option<Published> {
-    let why = match push(options, Steps { export: true, push: true }, told) {
-        Ok(published) => return Some(published),
-        Err(RunError::Publish(PublishError::Hub(HubError::NoRepoId))) => {
-            "`saving.hf_push.repo_id` names no repository".to_owned()
+    let pushing = async {
+        tokio::select! {
+            pushed = publish::push(folder, &options.to, told) => pushed.map_err(PublishError::from),
+            () = stopped => Err(PublishError::Stopped),
         }
-        Err(error) => causes(&error),
     };
-    told(&format!("the run was not pushed to the Hub: {why}; `dlgforge push` does it later"));
-    None
+    let pushed = if steps.push { Some(waited(pushing)??) } else { None };
+    Ok(Published { exported: steps.export.then(|| folder.clone()), pushed })
 }
 
 /// The file that is to have rows: the one of the settings, or the other one of conversations where that has none.
