@@ -182,14 +182,9 @@ fn run(args: &RunArgs, process: Option<usize>) -> Result<ExitCode, String> {
         },
     };
     let settings = of_part(settings, part.as_ref());
-    let work = |host: &Host| dlgforge::run::run(&settings, workers, part.as_ref(), host);
-    let ran = hosted(&settings, limit, work)?;
-    let publishes = matches!(&ran, Ran::Made(summary) if !matches!(summary.end, RunEnd::Interrupted(_)));
-    let ended = ended(ran);
-    if settings.pushes && publishes {
-        dlgforge::run::push_after_run(&settings.push, dsn().as_deref(), &tell).iter().for_each(say);
-    }
-    ended
+    let work = |host: &Host| Ok((dlgforge::run::run(&settings, workers, part.as_ref(), host)?, host.obey.clone()));
+    let (ran, obey) = hosted(&settings, limit, work)?;
+    told_and_pushed(&settings, ran, &obey)
 }
 
 /// Makes one run of shards.
@@ -200,8 +195,9 @@ fn merge(args: &MergeArgs) -> Result<ExitCode, String> {
         flags.set.push(format!("saving.output_dir={:?}", into.display().to_string()));
     }
     let settings = settings(&flags)?;
-    let work = |host: &Host| dlgforge::run::merge(&settings, &args.shards, 1, host);
-    ended(hosted(&settings, args.time_limit, work)?)
+    let work = |host: &Host| Ok((dlgforge::run::merge(&settings, &args.shards, 1, host)?, host.obey.clone()));
+    let (ran, obey) = hosted(&settings, args.time_limit, work)?;
+    told_and_pushed(&settings, ran, &obey)
 }
 
 /// Judges the conversations of an output folder.
@@ -225,6 +221,16 @@ fn judge(args: &JudgeArgs) -> Result<ExitCode, String> {
         (None, PassEnd::Interrupted(signal)) => Ok(ExitCode::from(signal.exit_code())),
         (None, _) => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// Tells what came of a run, and pushes it where that is enabled: a whole run, that nobody stopped.
+fn told_and_pushed(settings: &Settings, ran: Ran, obey: &Obey) -> Result<ExitCode, String> {
+    let made = matches!(&ran, Ran::Made(summary) if !matches!(summary.end, RunEnd::Interrupted(_)));
+    let ended = ended(ran);
+    if settings.pushes && made && settings.shard.is_none() {
+        dlgforge::run::push_after_run(&settings.push, dsn().as_deref(), obey, &tell).iter().for_each(say);
+    }
+    ended
 }
 
 /// Tells what came of a run, and how the process ends.

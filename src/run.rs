@@ -53,7 +53,7 @@ pub use launch::{Launch, LaunchError, number};
 pub use log_lines::LogLines;
 pub use merge::merge;
 pub use part::Part;
-pub use publishing::{Published, Steps, push, push_after_run};
+pub use publishing::{PublishError, Published, Steps, push, push_after_run};
 pub use seeds::{MigratedSeeds, SeedsError, migrate_seeds};
 pub use signals::{Signal, listen, obey_supervisor};
 pub use status::{StatusReport, status};

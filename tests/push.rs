@@ -2,7 +2,7 @@
 
 use crate::support::hub::{Behaviour, Came, Fault, Hub, TOKEN};
 use crate::support::{Project, Ran, builtin, files, signal};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A run of two conversations in Arabic and two in French, with this in `saving.hf_push`.
@@ -136,7 +136,7 @@ fn a_push_that_fails_does_not_fail_the_run() {
     }));
     for (hf_push, why) in [
         ("enabled: true, auto_push_on_run: true", "failed to commit"),
-        ("enabled: true, auto_push_on_run: true, repo_id: ''", "`saving.hf_push.repo_id` names no repository"),
+        ("enabled: true, auto_push_on_run: true, repo_id: ''", "HF repo_id is required. "),
         ("enabled: true, auto_push_on_run: true, export_dir: ..", "is of no export of dlgforge"),
     ] {
         let config = hf_push.replace(", repo_id: ''", "");
@@ -180,4 +180,27 @@ fn a_push_that_was_killed_goes_on_and_uploads_nothing_twice() {
     assert!(ran.stdout.contains("files      320, of which 120 were new or changed"), "{}", ran.stdout);
     assert_eq!(hub.came("PUT /storage/").len(), 320);
     expect_exported(&project, &hub, "datasets/me/d");
+}
+
+#[test]
+fn a_push_after_a_run_ends_when_it_is_told_to() {
+    let hub = Hub::start(Behaviour::failing(|came: &Came| {
+        came.to.contains("/commit/").then(|| Fault::Refuse(503, vec![("retry-after", "600".to_owned())]))
+    }));
+    let project = project("enabled: true, auto_push_on_run: true");
+    let mut run = command(&project, &hub, &["run", "config.yaml"]);
+    let run = run.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+    let began = Instant::now();
+    while hub.came("/commit/").is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    signal(&run, "-INT");
+    let ran = Ran::from(run.wait_with_output().expect("it ends")).succeeded();
+    assert!(
+        ran.stderr.contains("the run was not pushed to the Hub: stopped; what has arrived stays"),
+        "{}",
+        ran.stderr
+    );
+    assert!(began.elapsed() < Duration::from_secs(60));
 }

@@ -1,6 +1,7 @@
 //! Why a command could not be carried out.
 
 use super::launch::LaunchError;
+use super::publishing::PublishError;
 use crate::cluster::ClusterError;
 use crate::domain::Agent;
 use crate::files::FilesError;
@@ -10,11 +11,10 @@ use crate::llm::ModelError;
 use crate::output::OutputError;
 use crate::plan::PlanError;
 use crate::providers::AttachError;
-use crate::publish::{ExportError, ExportFolderError, HubError};
+use crate::publish::ExportError;
 use crate::servers::ServerError;
 use crate::stages::PromptError;
 use crate::store::StoreError;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Why a run could not be carried out.
@@ -47,31 +47,9 @@ pub enum RunError {
     /// Something can't be written.
     #[error(transparent)]
     Output(#[from] OutputError),
-    /// The folder of an export can't be made.
+    /// An output folder can't be exported for the Hub, or pushed.
     #[error(transparent)]
-    ExportFolder(#[from] ExportFolderError),
-    /// The Hub does not take an export.
-    #[error(transparent)]
-    Hub(#[from] HubError),
-    /// There is no output folder to export.
-    #[error("Source directory not found: {}", .0.display())]
-    NoSource(PathBuf),
-    /// The output folder lacks the file that is to have rows.
-    #[error("{file} not found in {}; make a run first, or name another file by `saving.hf_push.source_file`", .folder.display())]
-    NoSourceFile {
-        /// The name of the file.
-        file: String,
-        /// The output folder.
-        folder: PathBuf,
-    },
-    /// A file can't be copied into an export.
-    #[error("{}: {cause}", .path.display())]
-    Copy {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        cause: std::io::Error,
-    },
+    Publish(#[from] PublishError),
     /// An export could not be made.
     #[error(transparent)]
     Export(#[from] ExportError),

@@ -18,21 +18,21 @@ const HUB: &str = "https://huggingface.co";
 /// What the command line says of a push; empty texts say nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PushFlags {
-    /// `--repo-id`.
+    /// The repository, OWNER/NAME: `--repo-id`.
     pub repo_id: Option<String>,
-    /// `--repo-type`.
+    /// What the repository is for: `--repo-type`.
     pub repo_type: Option<RepoType>,
-    /// `--source-dir`, from the current directory.
+    /// The output folder, from the current directory: `--source-dir`.
     pub source_dir: Option<PathBuf>,
-    /// `--export-dir`, likewise.
+    /// The folder of the export, from the current directory: `--export-dir`.
     pub export_dir: Option<PathBuf>,
-    /// `--include-run-state`.
+    /// Whether the state of runs is exported: `--include-run-state`.
     pub include_run_state: bool,
-    /// `--token`.
+    /// The token of the Hub: `--token`.
     pub token: Token,
-    /// `--commit-message`.
+    /// The message of the commits: `--commit-message`.
     pub commit_message: Option<String>,
-    /// `--clean-remote`.
+    /// Whether files of the repository go that the export lacks: `--clean-remote`.
     pub clean_remote: bool,
 }
 
@@ -93,7 +93,6 @@ pub(super) fn options(
     };
     let stats_file = inside(values.get(keys::PUSH_STATS), keys::PUSH_STATS_FILE);
     let plots_folder = inside(values.get(keys::PUSH_PLOTS), keys::PUSH_PLOTS_DIR);
-    inside(true, keys::PUSH_SOURCE_FILE);
     let endpoint = variable(&["HF_ENDPOINT"]);
     let token = if flags.token.is_empty() { Token::new(&variable(&TOKENS)) } else { flags.token.clone() };
     PushOptions {
@@ -196,7 +195,6 @@ mod tests {
         for (keys, key) in [
             ("{generate_stats: true, stats_file: ../s.json}", "stats_file"),
             ("{generate_plots: true, plots_dir: /plots}", "plots_dir"),
-            ("{source_file: ../x.jsonl}", "source_file"),
         ] {
             let error = loaded(keys, &[], &PushFlags::default()).unwrap_err();
             assert!(error.contains(&format!("`saving.hf_push.{key}`: ")), "{error}");

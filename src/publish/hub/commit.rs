@@ -106,7 +106,7 @@ fn following(page: &Response) -> Option<String> {
 pub(super) struct Change<'a> {
     /// The files that are to be as they are here.
     pub files: &'a [LocalFile],
-    /// Its message.
+    /// The message of the commit.
     pub message: &'a str,
     /// Which files are to go, of those that the repository has; none are looked at where there is no such rule.
     pub goes: Option<&'a (dyn Fn(&str) -> bool + Sync)>,
@@ -119,7 +119,7 @@ pub(super) struct Changed {
     pub files: usize,
     /// Bytes that were sent of them.
     pub bytes: u64,
-    /// Files that went.
+    /// Files that went from the repository.
     pub removed: usize,
 }
 

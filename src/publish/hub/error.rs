@@ -53,7 +53,7 @@ pub enum HubError {
     Unreachable {
         /// What the request was for.
         what: String,
-        /// What went wrong.
+        /// What went wrong on the way.
         cause: String,
     },
     /// A request was refused.

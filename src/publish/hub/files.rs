@@ -28,7 +28,7 @@ const CARD: &str = "README.md";
 pub(super) struct LocalFile {
     /// Its path in the repository.
     pub path: String,
-    /// Where it lies.
+    /// Where the file lies.
     pub at: PathBuf,
     /// Its length in bytes.
     pub size: u64,
@@ -89,7 +89,7 @@ impl LocalFile {
         Ok(sample)
     }
 
-    /// All its bytes.
+    /// All bytes of the file.
     ///
     /// # Errors
     /// When it can't be read.

@@ -21,7 +21,7 @@ const NEGOTIATED: u64 = 2 << 30;
 
 /// A large file, and the SHA-256 of its bytes.
 pub(super) struct LargeFile<'a> {
-    /// The file.
+    /// The file to upload.
     pub file: &'a LocalFile,
     /// Its digest in hexadecimal digits.
     pub oid: &'a str,

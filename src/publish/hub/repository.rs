@@ -13,12 +13,12 @@ const HUB: &str = "https://huggingface.co";
 /// What a repository is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RepoType {
-    /// A dataset.
+    /// A dataset that people load.
     #[default]
     Dataset,
-    /// A model.
+    /// A model that people run.
     Model,
-    /// A space.
+    /// A space that shows its files.
     Space,
 }
 
@@ -50,7 +50,7 @@ impl RepoType {
 pub(super) struct Repository {
     /// Of which kind it is.
     pub kind: RepoType,
-    /// Whose it is.
+    /// The user or organisation whose it is.
     pub owner: String,
     /// Its name among those of its owner.
     pub name: String,
