@@ -40,7 +40,7 @@ pub enum Reasoning {
 }
 
 impl Reasoning {
-    /// All of them.
+    /// All places that there are.
     pub const ALL: [Self; 4] = [Self::None, Self::ReasoningContent, Self::Thinking, Self::ThinkTags];
 
     /// Its name in options.
@@ -57,12 +57,12 @@ impl Reasoning {
 /// What the system message of a row is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum SystemMessage {
-    /// There is none.
+    /// There is no system message.
     #[default]
     None,
     /// The manner in which is answered, as the assistant model was told; none where it was told of none.
     Persona,
-    /// This text.
+    /// It is this text, whoever answers.
     Text(String),
 }
 
