@@ -1,6 +1,7 @@
 //! What the user typed.
 
-use crate::settings::{Flags, Resume, Shard};
+use crate::settings::{Flags, PushFlags, RepoType, Resume, Shard, Token};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -34,6 +35,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Write the conversations of an output folder in the formats that people train on, or its tables as Parquet, Arrow or JSON Lines.
     Export(ExportArgs),
+    /// Tell what a dataset is like: turns, scores, lengths, languages, modes, diversity, what was rejected.
+    Stats(StatsArgs),
     /// Tell what a run will cost, from a pilot of a few of its conversations.
     Estimate(EstimateArgs),
     /// Read the documents, and build or update the index that runs find passages by.
@@ -42,20 +45,18 @@ pub enum Command {
     Search(SearchArgs),
     /// Get what embedding needs, a model and ONNX Runtime, into the cache folders.
     Fetch(FetchArgs),
+    /// Export an output folder, and push the export to a repository of the Hub; what is there is not sent again.
+    Push(PushArgs),
     /// Tell what runs an output folder has, how far they are, and how to go on with them.
     Status(StatusArgs),
+    /// Write seed topics anew as the YAML file that runs are configured to read, whatever form they have.
+    SeedsMigrate(SeedsMigrateArgs),
     /// Reads documents for another process of the program, which asks for them on standard input.
     #[command(hide = true)]
     ReadDocuments,
     /// Guards a model server for another process of the program, and ends it with that one.
     #[command(hide = true)]
     GuardServer(GuardArgs),
-    /// Publishes an output folder on the Hub; not supported yet.
-    #[command(hide = true)]
-    Push(Later),
-    /// Writes seed topics of an old form anew; not supported yet.
-    #[command(hide = true)]
-    SeedsMigrate(Later),
     /// Shows runs in a browser; not supported yet.
     #[command(hide = true)]
     Serve(Later),
@@ -65,14 +66,6 @@ impl Command {
     /// The name of a command that is not supported yet, and what to use meanwhile; none for the others.
     pub fn later(&self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Push(_) => Some((
-                "push",
-                "upload the output folder with the Hub's own client: hf upload ORG/NAME outputs --repo-type dataset",
-            )),
-            Self::SeedsMigrate(_) => Some((
-                "seeds-migrate",
-                "seed topics are read in their old forms too, JSON or YAML: set `run.data.seeding.topics.path` to the file",
-            )),
             Self::Serve(_) => Some(("serve", "`dlgforge status outputs` tells how far runs are")),
             Self::Run(_)
             | Self::Worker(_)
@@ -80,11 +73,14 @@ impl Command {
             | Self::Judge(_)
             | Self::Explain(_)
             | Self::Export(_)
+            | Self::Stats(_)
             | Self::Estimate(_)
+            | Self::Push(_)
             | Self::Status(_)
             | Self::Index(_)
             | Self::Search(_)
             | Self::Fetch(_)
+            | Self::SeedsMigrate(_)
             | Self::GuardServer(_)
             | Self::ReadDocuments => None,
         }
@@ -112,12 +108,69 @@ pub struct GuardArgs {
     pub command: Vec<OsString>,
 }
 
+/// Arguments of `dlgforge push`, in any order.
+#[derive(Debug, Args)]
+pub struct PushArgs {
+    /// The configuration file, or a folder with a config.yaml.
+    #[arg(default_value = CONFIG)]
+    pub config: PathBuf,
+    /// What is said otherwise.
+    #[command(flatten)]
+    pub overrides: Overrides,
+    /// The repository, OWNER/NAME; without it `saving.hf_push.repo_id`.
+    #[arg(long, value_name = "OWNER/NAME")]
+    pub repo_id: Option<String>,
+    /// What the repository is for; without it `saving.hf_push.repo_type`.
+    #[arg(long, value_name = "TYPE", value_parser = repo_types())]
+    pub repo_type: Option<RepoType>,
+    /// The output folder that is exported, from the current directory; without it `saving.output_dir`.
+    #[arg(long, value_name = "FOLDER")]
+    pub source_dir: Option<PathBuf>,
+    /// The folder of the export, from the current directory; without it `saving.hf_push.export_dir`.
+    #[arg(long, value_name = "FOLDER")]
+    pub export_dir: Option<PathBuf>,
+    /// Exports the state of runs too.
+    #[arg(long)]
+    pub include_run_state: bool,
+    /// The token of the Hub; better set HF_TOKEN, as others may see command lines.
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// The message of the commits; without it `saving.hf_push.commit_message`.
+    #[arg(long, value_name = "TEXT")]
+    pub commit_message: Option<String>,
+    /// Pushes the export folder as it is.
+    #[arg(long)]
+    pub no_export: bool,
+    /// Makes the export alone.
+    #[arg(long)]
+    pub no_push: bool,
+    /// Removes files of the repository that the export lacks, all but .gitattributes.
+    #[arg(long)]
+    pub clean_remote: bool,
+}
+
+fn repo_types() -> impl TypedValueParser<Value = RepoType> {
+    let of = |name: String| RepoType::ALL.into_iter().find(|of| of.name() == name).unwrap_or_default();
+    PossibleValuesParser::new(RepoType::ALL.map(RepoType::name)).map(of)
+}
+
 /// Arguments of `dlgforge status`, in any order.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
     /// The output folder whose runs are shown.
     #[arg(default_value = "outputs")]
     pub outputs: PathBuf,
+}
+
+/// Arguments of `dlgforge stats`, in any order.
+#[derive(Debug, Args)]
+pub struct StatsArgs {
+    /// The output folder whose conversations are counted.
+    #[arg(default_value = "outputs")]
+    pub outputs: PathBuf,
+    /// Prints the JSON of `dataset_stats.json` instead of text.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// How documents are read, beside the configuration file.
@@ -180,6 +233,28 @@ pub struct FetchArgs {
 pub enum Fetchable {
     /// The embedding model of the settings, and ONNX Runtime, which runs it.
     Embeddings,
+}
+
+/// Arguments of `dlgforge seeds-migrate`, in any order.
+#[derive(Debug, Args)]
+pub struct SeedsMigrateArgs {
+    /// The configuration file, or a folder with a config.yaml.
+    #[arg(default_value = CONFIG)]
+    pub config: PathBuf,
+    /// What is said otherwise.
+    #[command(flatten)]
+    pub overrides: Overrides,
+    /// The topics, JSON or YAML; by default `run.data.seeding.topics.path` where that is a JSON file, else seed_topics.json in
+    /// the root, else that path.
+    #[arg(long, value_name = "FILE")]
+    pub source_file: Option<PathBuf>,
+    /// The file that is written; by default `run.data.seeding.topics.path` where that is a YAML file, else
+    /// data/seeds/topics.yaml in the root.
+    #[arg(long, value_name = "FILE")]
+    pub dest_file: Option<PathBuf>,
+    /// Writes over a file that is there.
+    #[arg(long)]
+    pub overwrite: bool,
 }
 
 /// Arguments of `dlgforge estimate`, in any order.
@@ -292,8 +367,10 @@ pub struct ExportArgs {
     /// the others, so that it stays there while the dataset grows.
     #[arg(long, value_name = "NAME=SHARE,...")]
     pub split: Option<String>,
-    /// By what is split. document: no document that was shown in one split was shown in another, conversations that were shown
-    /// documents of several are left out; conversation: all are kept.
+    /// By what is split. document: no document that was shown in one split was shown in another; conversations that were shown
+    /// documents of several splits are left out, which may be half of them where each is shown many. held-out: they are in the one
+    /// of these splits that is named last, so that each conversation of test was shown a document that train has never seen, beside
+    /// others that it may have; a share of 0.01 of the documents may be a quarter of the conversations. conversation: each by itself; all are kept.
     #[arg(long, value_name = "WHAT", value_enum, default_value = "document")]
     pub split_by: SplitWay,
     /// Where what the assistant thought goes: none, reasoning_content, thinking or think_tags; by default where the format's
@@ -319,6 +396,8 @@ pub struct ExportArgs {
 pub enum SplitWay {
     /// By the documents that were shown.
     Document,
+    /// By the documents that were shown, the last split first.
+    HeldOut,
     /// By the conversation itself.
     Conversation,
 }
@@ -409,6 +488,22 @@ impl RunArgs {
     pub fn resumed(&self) -> Option<Resume> {
         let id = self.resume.as_deref().map(str::trim)?;
         Some(if id.is_empty() { Resume::Last } else { Resume::Run(id.to_owned()) })
+    }
+}
+
+impl PushArgs {
+    /// The part that settings are made of.
+    pub fn flags(&self) -> PushFlags {
+        PushFlags {
+            repo_id: self.repo_id.clone(),
+            repo_type: self.repo_type,
+            source_dir: self.source_dir.clone(),
+            export_dir: self.export_dir.clone(),
+            include_run_state: self.include_run_state,
+            token: Token::new(self.token.as_deref().unwrap_or_default()),
+            commit_message: self.commit_message.clone(),
+            clean_remote: self.clean_remote,
+        }
     }
 }
 

@@ -31,6 +31,10 @@
 //! Conversations that are there are judged by a graph of its own, [`dataflows::judge()`]: they are read back as data, their verdicts
 //! go through the journal, and the files that tell of verdicts are written anew, all together.
 //!
+//! Tables that are there are exported by a third graph, [`dataflows::export()`]: [`publish`] reads them part by part, keeps and splits
+//! rows and renders them for trainers; the first worker writes, in order. Statistics, the card and a push to the Hub start from the same
+//! rows.
+//!
 //! # Words
 //!
 //! - A **slot** is the place of a conversation in the run: its language and its number there.
@@ -83,6 +87,7 @@
 //! - **a launcher** of processes: a file in `run/launch/`, a variant of [`settings::Launcher`] with its word.
 //! - **a tool** of the assistant: a [`tools::Tool`], put into the toolbox where `run/inputs.rs` builds it.
 //! - **a retriever**: a [`knowledge::Retriever`], chosen in `run/inputs.rs`.
+//! - **a format of exports**: a file in `publish/formats/`, and a line in its list.
 //! - **an output format**: a file in `output/` with the type of its rows, and a line in the list of `output/formats.rs`.
 //! - **a document type**: a file in `knowledge/formats/`, a `Format` with its endings, and its line in `parts`.
 //! - **a question mode**: a variant of [`domain::QuestionMode`], its text in the prompts of the user model and of the judge, where

@@ -3,7 +3,7 @@
 use clap::Parser;
 use dlgforge::cli::{
     Cli, Command, EstimateArgs, ExplainArgs, ExportArgs, FetchArgs, GuardArgs, IndexArgs, JudgeArgs, MergeArgs,
-    Overrides, RunArgs, SearchArgs, SplitWay, StatusArgs, WorkerArgs,
+    Overrides, PushArgs, RunArgs, SearchArgs, SeedsMigrateArgs, SplitWay, StatsArgs, StatusArgs, WorkerArgs,
 };
 use dlgforge::cluster::LOST;
 use dlgforge::domain::causes::causes;
@@ -15,10 +15,10 @@ use dlgforge::publish::formats::{FormatOptions, Reasoning, SystemMessage};
 use dlgforge::publish::split::{Split, SplitBy};
 use dlgforge::run::{
     ExportOptions, Host, Launch, Listener, Listeners, LogLines, Obey, Part, PassEnd, PassOptions, Passed, Ran, RunEnd,
-    RunError, Terminal,
+    RunError, Steps, Terminal,
 };
 use dlgforge::servers::{GuardOptions, Serving};
-use dlgforge::settings::{ClusterSettings, Flags, KnowledgeSettings, Settings};
+use dlgforge::settings::{ClusterSettings, Flags, KnowledgeSettings, PublishSettings, SeedFiles, Settings};
 use dlgforge::store::{DSN_VARIABLE, Run, State};
 use mimalloc::MiMalloc;
 use std::collections::BTreeMap;
@@ -44,11 +44,14 @@ fn main() -> ExitCode {
         Command::Judge(args) => ("judge", judge(args)),
         Command::Explain(args) => ("explain", explain(args)),
         Command::Export(args) => ("export", export(args)),
+        Command::Stats(args) => ("stats", stats(args)),
         Command::Estimate(args) => ("estimate", estimate(args)),
         Command::Index(args) => ("index", index(args)),
         Command::Search(args) => ("search", search(args)),
         Command::Fetch(args) => ("fetch", fetch(args)),
+        Command::Push(args) => ("push", push(args)),
         Command::Status(args) => ("status", status(args)),
+        Command::SeedsMigrate(args) => ("seeds-migrate", seeds_migrate(args)),
         Command::GuardServer(args) => ("guard-server", guard_server(args)),
         Command::ReadDocuments => ("read-documents", read_documents()),
         command => return later(command),
@@ -126,6 +129,18 @@ fn fetch(args: &FetchArgs) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn seeds_migrate(args: &SeedsMigrateArgs) -> Result<ExitCode, String> {
+    let SeedsMigrateArgs { config, overrides, source_file, dest_file, overwrite } = args;
+    let files = SeedFiles::load(&overrides.flags(config), &environment(), source_file.as_deref(), dest_file.as_deref())
+        .map_err(|error| causes(&error))?;
+    let migrated = dlgforge::run::migrate_seeds(&files, *overwrite).map_err(|error| causes(&error))?;
+    for warning in files.warnings.iter().chain(&migrated.warnings) {
+        _ = writeln!(std::io::stderr(), "{}", shown(warning));
+    }
+    say(&migrated);
+    Ok(ExitCode::SUCCESS)
+}
+
 fn read_documents() -> Result<ExitCode, String> {
     dlgforge::knowledge::read_documents().map_err(|error| error.to_string())?;
     Ok(ExitCode::SUCCESS)
@@ -167,8 +182,9 @@ fn run(args: &RunArgs, process: Option<usize>) -> Result<ExitCode, String> {
         },
     };
     let settings = of_part(settings, part.as_ref());
-    let work = |host: &Host| dlgforge::run::run(&settings, workers, part.as_ref(), host);
-    ended(hosted(&settings, limit, work)?)
+    let work = |host: &Host| Ok((dlgforge::run::run(&settings, workers, part.as_ref(), host)?, host.obey.clone()));
+    let (ran, obey) = hosted(&settings, limit, work)?;
+    told_and_pushed(&settings, ran, &obey)
 }
 
 /// Makes one run of shards.
@@ -179,8 +195,9 @@ fn merge(args: &MergeArgs) -> Result<ExitCode, String> {
         flags.set.push(format!("saving.output_dir={:?}", into.display().to_string()));
     }
     let settings = settings(&flags)?;
-    let work = |host: &Host| dlgforge::run::merge(&settings, &args.shards, 1, host);
-    ended(hosted(&settings, args.time_limit, work)?)
+    let work = |host: &Host| Ok((dlgforge::run::merge(&settings, &args.shards, 1, host)?, host.obey.clone()));
+    let (ran, obey) = hosted(&settings, args.time_limit, work)?;
+    told_and_pushed(&settings, ran, &obey)
 }
 
 /// Judges the conversations of an output folder.
@@ -204,6 +221,16 @@ fn judge(args: &JudgeArgs) -> Result<ExitCode, String> {
         (None, PassEnd::Interrupted(signal)) => Ok(ExitCode::from(signal.exit_code())),
         (None, _) => Ok(ExitCode::SUCCESS),
     }
+}
+
+/// Tells what came of a run, and pushes it where that is enabled: a whole run, that nobody stopped.
+fn told_and_pushed(settings: &Settings, ran: Ran, obey: &Obey) -> Result<ExitCode, String> {
+    let made = matches!(&ran, Ran::Made(summary) if !matches!(summary.end, RunEnd::Interrupted(_)));
+    let ended = ended(ran);
+    if settings.pushes && made && settings.shard.is_none() {
+        dlgforge::run::push_after_run(&settings.push, dsn().as_deref(), obey, &tell).iter().for_each(say);
+    }
+    ended
 }
 
 /// Tells what came of a run, and how the process ends.
@@ -287,8 +314,7 @@ fn explain(args: &ExplainArgs) -> Result<ExitCode, String> {
     let ExplainArgs { conversation, outputs, run, logs, json } = args;
     let beside = || outputs.parent().unwrap_or(Path::new("")).join("logs");
     let logs = logs.clone().unwrap_or_else(beside);
-    let dsn = environment().get(DSN_VARIABLE).cloned();
-    let explained = dlgforge::run::explain(outputs, dsn.as_deref(), (conversation, run.as_deref()), &logs)
+    let explained = dlgforge::run::explain(outputs, dsn().as_deref(), (conversation, run.as_deref()), &logs)
         .map_err(|error| causes(&error))?;
     if *json {
         say(&serde_json::to_string_pretty(&explained).map_err(|error| error.to_string())?);
@@ -309,6 +335,7 @@ fn export(args: &ExportArgs) -> Result<ExitCode, String> {
     });
     let by = match args.split_by {
         SplitWay::Document => SplitBy::Document,
+        SplitWay::HeldOut => SplitBy::HeldOut,
         SplitWay::Conversation => SplitBy::Conversation,
     };
     let split = args.split.as_deref().map(|text| Split::parse(text, by)).transpose();
@@ -331,7 +358,7 @@ fn export(args: &ExportArgs) -> Result<ExitCode, String> {
     };
     let options = ExportOptions {
         source: args.source.clone(),
-        to: args.to.clone().unwrap_or_else(|| args.source.join("export")),
+        to: args.to.clone().unwrap_or_else(|| beside(&args.source)),
         table: table.map_err(|error| format!("--table: {error}"))?,
         formats: args.formats.clone(),
         filter,
@@ -343,13 +370,54 @@ fn export(args: &ExportArgs) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn stats(args: &StatsArgs) -> Result<ExitCode, String> {
+    let report = dlgforge::run::stats(&args.outputs, dsn().as_deref()).map_err(|error| causes(&error))?;
+    if args.json {
+        say(&report.json());
+        say(&"\n");
+    } else {
+        say(&report.text(Terminal::columns()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where an export lies if nothing else is said: in the folder that its source is or lies in.
+fn beside(source: &Path) -> PathBuf {
+    let folder = if source.is_file() { source.parent().unwrap_or(Path::new("")) } else { source };
+    folder.join("export")
+}
+
+/// Exports an output folder and pushes the export.
+fn push(args: &PushArgs) -> Result<ExitCode, String> {
+    let flags = args.overrides.flags(&args.config);
+    let settings = PublishSettings::load(&flags, &environment(), &args.flags()).map_err(|error| causes(&error))?;
+    let terminal = Terminal::default();
+    logs::show(terminal.console());
+    settings.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let steps = Steps { export: !args.no_export, push: !args.no_push };
+    let published =
+        dlgforge::run::push(&settings.push, dsn().as_deref(), steps, &tell).map_err(|error| causes(&error))?;
+    drop(terminal);
+    say(&published);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The connection string of the server that has the state of runs, where the environment names one.
+fn dsn() -> Option<String> {
+    environment().remove(DSN_VARIABLE)
+}
+
+/// Says what is under way.
+fn tell(line: &str) {
+    _ = writeln!(std::io::stderr(), "{}", shown(line));
+}
+
 fn status(args: &StatusArgs) -> Result<ExitCode, String> {
     let folder = args.outputs.display();
     if !args.outputs.is_dir() {
         return Err(format!("there is no folder {folder}; name the output folder of a project (`saving.output_dir`)"));
     }
-    let reports = dlgforge::run::status(&args.outputs, environment().get(DSN_VARIABLE).map(String::as_str))
-        .map_err(|error| causes(&error))?;
+    let reports = dlgforge::run::status(&args.outputs, dsn().as_deref()).map_err(|error| causes(&error))?;
     if reports.is_empty() {
         say(&format!("{folder} has no runs\n"));
     }

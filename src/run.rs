@@ -3,6 +3,7 @@
 
 mod bill;
 mod conclude;
+mod dataset;
 mod delivered;
 mod dry_run;
 mod earlier;
@@ -25,7 +26,9 @@ mod merge;
 mod open;
 mod part;
 mod prepare;
+mod publishing;
 mod repeats;
+mod seeds;
 mod serving;
 mod shutdown;
 mod signals;
@@ -37,6 +40,7 @@ mod waves;
 mod writer;
 
 pub use bill::Bill;
+pub use dataset::stats;
 pub use dry_run::{DryRun, dry_run};
 pub use error::RunError;
 pub use estimate::{Forecast, estimate};
@@ -49,6 +53,8 @@ pub use launch::{Launch, LaunchError, number};
 pub use log_lines::LogLines;
 pub use merge::merge;
 pub use part::Part;
+pub use publishing::{PublishError, Published, Steps, push, push_after_run};
+pub use seeds::{MigratedSeeds, SeedsError, migrate_seeds};
 pub use signals::{Signal, listen, obey_supervisor};
 pub use status::{StatusReport, status};
 pub use summary::{RunEnd, Summary};

@@ -5,7 +5,7 @@ use crate::support::cost::Cost;
 use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint, Reply};
 use crate::support::misbehaviour::Misbehaviour::*;
-use crate::support::{Ran, edited, expect_same};
+use crate::support::{Ran, answering, edited, expect_same};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -142,6 +142,29 @@ fn control_tokens_of_replies_get_blanks_in_rows_and_are_cut_off_at_the_end() {
         assert_eq!(at.map(|(at, _)| &rows[at..]), None, "{token}");
     }
     assert!(!rows.contains("eot_id"), "what ends a message is cut off");
+}
+
+#[test]
+fn control_characters_of_replies_and_documents_reach_no_row_and_no_terminal() {
+    const HOSTILE: &str = "\u{1b}[2J\0\u{7}\u{7f}\u{9b}\r\n\u{feff}كل\u{200c} \u{200f}يوم";
+    let endpoint = Endpoint::start(Behaviour::new(|request, _| {
+        let good = answering(reply(request, Latency::NONE), HOSTILE);
+        edited(good, |message| message["reasoning_content"] = HOSTILE.into())
+    }));
+    let project = project(&endpoint);
+    let document = format!("{{\"text\": {}}}\n", json!(format!("Backups are taken daily. {HOSTILE}")));
+    project.write("knowledge/rows.jsonl", document.as_bytes());
+    let ran = Ran::of(project.stamped(&[])).succeeded();
+    dropped_none(&project, &ran);
+    let shown = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
+    for file in ["turns", "conversations_sharegpt"] {
+        let rows = project.read(&format!("outputs/{file}.jsonl"));
+        assert!(rows.contains("\u{fffd}\u{fffd}\u{fffd}\u{fffd}\\nكل\u{200c} \u{200f}يوم"), "{rows}");
+        for gone in ["\\u00", "\\b", "\\f", "\\r", "\u{7f}", "\u{9b}", "\u{feff}", "[2J"] {
+            assert_eq!(rows.find(gone).map(|at| &rows[at..]), None, "{gone:?} in {file}");
+        }
+    }
 }
 
 #[test]

@@ -27,8 +27,8 @@ fn lands_what_is_in_flight_writes_what_is_finished_and_exits_130() {
     let finished = project.rows("outputs/conversations_sharegpt.jsonl").len();
     assert!((8..500).contains(&finished), "{finished}");
     assert_eq!(project.rows("outputs/synthetic_qa.jsonl").len(), finished);
-    let shards = project.names("outputs/parquet");
-    assert!(!shards.iter().any(|name| name.contains("tmp")) && shards.contains(&"turns-cut-00000.parquet".to_owned()));
+    let shards = project.names("outputs/parquet/turns");
+    assert!(!shards.iter().any(|name| name.contains("tmp")) && shards.contains(&"cut-00000.parquet".to_owned()));
     let state: serde_json::Value = serde_json::from_str(&project.read("outputs/run_state/cut.json")).expect("JSON");
     assert_eq!(state["status"], "in_progress");
     let active =

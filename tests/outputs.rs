@@ -122,7 +122,7 @@ fn json(project: &Project, file: &str) -> Value {
 
 /// The rows of the run's only shard of a kind, as JSON with nulls.
 fn parquet(project: &Project, kind: &str) -> Vec<Value> {
-    let file = File::open(project.path(&format!("outputs/parquet/{kind}-r-00000.parquet"))).expect("a shard");
+    let file = File::open(project.path(&format!("outputs/parquet/{kind}/r-00000.parquet"))).expect("a shard");
     let batches = ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.build()).expect("Parquet");
     let mut text = Vec::new();
     let mut writer = WriterBuilder::new().with_explicit_nulls(true).build::<_, JsonArray>(&mut text);

@@ -15,7 +15,7 @@ fn makes_24_judged_conversations_in_two_languages_and_every_file() {
     }
     let wide: Vec<_> = ran.stdout.lines().chain(ran.stderr.lines()).filter(|line| line.chars().count() > 80).collect();
     assert_eq!(wide, Vec::<&str>::new());
-    assert_eq!(ran.stdout.matches(".parquet").count(), 2, "a line for each kind:\n{}", ran.stdout);
+    assert_eq!(ran.stdout.matches(".parquet").count(), 4, "a line for each table:\n{}", ran.stdout);
     assert!(!ran.stdout.contains("durable"), "{}", ran.stdout);
     assert!(project.read("logs/run.log").contains("durable after"));
 
@@ -52,7 +52,10 @@ fn makes_24_judged_conversations_in_two_languages_and_every_file() {
         assert_eq!(project.rows(&format!("outputs/{file}")).len(), 24, "{file}");
     }
     assert_eq!(project.names("outputs/conversations").len(), 24);
-    assert_eq!(project.names("outputs/parquet").len(), 4, "a shard of conversations and of turns per language");
+    assert_eq!(project.names("outputs/parquet"), ["calls", "conversations", "dropped", "turns"]);
+    for table in project.names("outputs/parquet") {
+        assert_eq!(project.names(&format!("outputs/parquet/{table}")).len(), 2, "a shard of {table} per language");
+    }
     assert_eq!(project.names("outputs/run_state").len(), 2);
     for log in ["run.log", "llm.log", "judge.log", "retrieval.log", "tools.log"] {
         assert!(project.path("logs").join(log).is_file(), "{log}");

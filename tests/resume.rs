@@ -110,7 +110,7 @@ fn a_finished_run_whose_outputs_were_altered_says_so() {
         ("coverage_ledger.jsonl", flip),
         ("conversations/r-en-0002.json", remove),
         ("conversations/r-en-0003.json", halve),
-        ("parquet/turns-r-00000.parquet", flip),
+        ("parquet/turns/r-00000.parquet", flip),
         ("run_state/r.json", remove),
     ] {
         let path = whole.path(&format!("outputs/{name}"));

@@ -1,4 +1,43 @@
-//! Parts of texts.
+//! Texts as they enter: fit for every reader, and their beginnings.
+
+use std::borrow::Cow;
+
+/// A text of others as every reader can take it; every text of models and documents passes here. Line ends of all kinds become
+/// `\n`, sequences that colour a terminal and byte order marks go, and other control characters (C0, DEL, C1) but tabs become
+/// U+FFFD. What languages need stays, joiners and marks of direction too.
+///
+/// ```
+/// # use dlgforge::domain::text::legible;
+/// assert_eq!(legible("a\r\nb\u{1b}[1;31mc\u{1b}[0m\0\t\u{feff}d"), "a\nbc\u{fffd}\td");
+/// assert_eq!(legible("می\u{200c}خواهم \u{200f}42"), "می\u{200c}خواهم \u{200f}42");
+/// ```
+pub fn legible(text: &str) -> Cow<'_, str> {
+    let is_legible = |c: char| matches!(c, '\n' | '\t') || !(c.is_control() || c == '\u{feff}');
+    if text.chars().all(is_legible) {
+        return Cow::Borrowed(text);
+    }
+    let mut legible = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '\r' if rest.as_str().starts_with('\n') => {}
+            '\r' | '\u{b}' | '\u{c}' | '\u{85}' => legible.push('\n'),
+            '\u{feff}' => {}
+            '\u{1b}' => match after_sequence(rest.as_str()) {
+                Some(after) => rest = after.chars(),
+                None => legible.push(char::REPLACEMENT_CHARACTER),
+            },
+            c => legible.push(if is_legible(c) { c } else { char::REPLACEMENT_CHARACTER }),
+        }
+    }
+    Cow::Owned(legible)
+}
+
+/// What follows the control sequence (ECMA-48) of which a text is all but the escape; none where it is no such sequence.
+fn after_sequence(text: &str) -> Option<&str> {
+    let parameters = text.strip_prefix('[')?;
+    parameters.trim_start_matches(|c| matches!(c, ' '..='?')).strip_prefix(|c| matches!(c, '@'..='~'))
+}
 
 /// The beginning of a text: at most so many characters, up to a word's end where its words are short. Blanks before it don't
 /// count.
@@ -22,6 +61,27 @@ pub fn beginning(text: &str, most: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_no_reader_takes_is_gone() {
+        for (text, expected) in [
+            ("a\nb\tc", "a\nb\tc"),
+            ("a\rb\r\nc\r\r\nd", "a\nb\nc\n\nd"),
+            ("page\u{c}next\u{b}\u{85}line", "page\nnext\n\nline"),
+            ("\0\u{1}\u{7}\u{8}\u{7f}\u{80}\u{9f}", "\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}"),
+            ("\u{1b}[31mأحمر\u{1b}[0m \u{1b}]0;t\u{7}", "أحمر \u{fffd}]0;t\u{fffd}"),
+            ("\u{1b}", "\u{fffd}"),
+            ("\u{1b}[3", "\u{fffd}[3"),
+            ("\u{feff}déjà\u{feff} vu", "déjà vu"),
+            (
+                "\u{ad}\u{61c}\u{200d}\u{200e}\u{202b}x\u{202c}\u{2028}\u{2067}",
+                "\u{ad}\u{61c}\u{200d}\u{200e}\u{202b}x\u{202c}\u{2028}\u{2067}",
+            ),
+        ] {
+            assert_eq!(legible(text), expected, "{text:?}");
+            assert_eq!(legible(expected), expected, "once is enough: {text:?}");
+        }
+    }
 
     #[test]
     fn it_is_cut_at_a_word_s_end_unless_most_would_be_lost() {

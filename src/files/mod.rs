@@ -20,7 +20,7 @@ pub use documents::inside;
 pub use error::FilesError;
 pub use folder::Folder;
 pub use reading::{read, read_with};
-pub use whole::WrittenFile;
+pub use whole::{WrittenFile, write};
 
 pub(crate) use self::parquet::{json_text, properties};
 pub(crate) use documents::Documents;

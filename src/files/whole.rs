@@ -47,6 +47,17 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), FilesError> {
     settle(file, &temporary, path)
 }
 
+/// Writes a small file in one step, with the folders that it lies in; on return it is on disk under its name.
+///
+/// # Errors
+/// When it can't be written; what had the name before is still there then.
+pub fn write(path: &Path, content: &[u8]) -> Result<(), FilesError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    create_folder(folder)?;
+    replace(path, content)?;
+    sync_folder(folder)
+}
+
 /// Brings a temporary file's content to disk and gives it its name.
 pub(crate) fn settle(file: File, temporary: &Path, path: &Path) -> Result<(), FilesError> {
     file.sync_all().map_err(FilesError::io("sync", temporary))?;

@@ -8,6 +8,7 @@ use super::sandbox::Readers;
 use super::walk::{self, Found};
 use super::{ConvertCommand, KnowledgeError, Reading, Step, Watch, blobs};
 use crate::domain::control_tokens::neutralised;
+use crate::domain::text::legible;
 use rayon::prelude::*;
 use std::fs::File;
 use std::io::{self, Read};
@@ -22,7 +23,7 @@ const PART: usize = 1 << 20;
 pub(super) struct Document {
     /// Path relative to the knowledge folder, with `/` between parts; of a row, with `#` and what the row is called.
     pub path: String,
-    /// Its text, trimmed, lines ending in `\n`, without comments, bytes written out and control tokens.
+    /// Its text, trimmed, lines ending in `\n`, without comments, bytes written out, control characters and control tokens.
     pub text: String,
     /// Whether its text is Markdown.
     pub is_markdown: bool,
@@ -34,8 +35,7 @@ impl Document {
         let Part { row, text, is_markdown } = part;
         let path = row.map_or_else(|| path.to_owned(), |row| format!("{path}#{}", named(&row)));
         let mut warn = |what: &str| warnings.push(format!("{what}: {path}"));
-        let text = text.replace("\r\n", "\n").replace('\r', "\n");
-        let mut text = blobs::without_bytes(&text).trim().to_owned();
+        let mut text = blobs::without_bytes(&legible(&text)).trim().to_owned();
         if text.is_empty() {
             warn("skipped, it is empty");
             return None;
@@ -209,6 +209,12 @@ mod tests {
             (b"caf\xe9", "café", &["not UTF-8, read as windows-1252, which it looks like: x.txt"]),
             (b"\xfe\xff\0a\0\r\0\n\0b", "a\nb", &[]),
             (b"\n one\r\ntwo\rthree ", "one\ntwo\nthree", &[]),
+            (
+                b"a page of plain\x0ctext with \x1b[31mred\x1b[0m and \x07",
+                "a page of plain\ntext with red and \u{fffd}",
+                &[],
+            ),
+            ("La page \u{feff}\u{200e}est à \u{9d} côté".as_bytes(), "La page \u{200e}est à \u{fffd} côté", &[]),
         ] {
             let read = read_all(folder(&[("x.txt", bytes)]).path(), false).unwrap();
             assert_eq!(read.documents[0].text, text);

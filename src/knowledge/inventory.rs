@@ -21,8 +21,8 @@ pub(super) const FILE: &str = "inventory.sqlite";
 const WRITING: &str = "writing.lock";
 const READING: &str = "reading.lock";
 
-/// The form of the file. Another one is made anew: everything in it follows from the documents.
-const FORMAT: i64 = 1;
+/// The form of the file and of the texts in it. Another one is made anew: everything in it follows from the documents.
+const FORMAT: i64 = 2;
 
 const SCHEMA: &str = "
     CREATE TABLE files (

@@ -10,7 +10,7 @@ mod types;
 mod verdicts;
 
 use super::rows::Parts;
-use super::{Columns, Options, dropped, preferences};
+use super::{Columns, Options, ShareGpt, dropped, preferences};
 use crate::domain::Outcome;
 use crate::files::{FilesError, Kind, Layout, Lines, shard_file, spaced_text};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -73,6 +73,15 @@ impl Table {
         }
     }
 
+    /// The columns of `conversations` for people: name, type, and what they tell.
+    pub fn told_columns() -> Vec<[String; 3]> {
+        let schema = Self::Conversations.schema();
+        let meaning =
+            |name: &str| conversations::MEANINGS.iter().find(|(known, _)| *known == name).map_or("", |(_, told)| told);
+        let told = |field: &Arc<Field>| [field.name().clone(), types::told(field), meaning(field.name()).to_owned()];
+        schema.fields().iter().map(told).collect()
+    }
+
     /// Its columns by the names that the user gives them; none of them is renamed to the name of another one.
     pub(crate) fn named(self, renamed: &BTreeMap<String, String>) -> SchemaRef {
         let name = |field: &Arc<Field>| match renamed.get(field.name()) {
@@ -120,6 +129,21 @@ pub(crate) fn told(renamed: &BTreeMap<String, String>) -> Vec<(&'static str, Str
     let mut told = vec![(VERSION_KEY, VERSION.to_owned()), ("dlgforge.version", env!("CARGO_PKG_VERSION").to_owned())];
     told.extend((!renamed.is_empty()).then(|| (COLUMNS_KEY, spaced_text(renamed))));
     told
+}
+
+/// Lines of the training files as lines of the table `conversations`.
+///
+/// # Errors
+/// When one is no such row.
+pub(crate) fn conversation_lines(text: &[u8]) -> serde_json::Result<Vec<u8>> {
+    let mut lines = Vec::new();
+    for line in text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
+        let row: ShareGpt = serde_json::from_slice(line)?;
+        let tools = row.tools.to_string();
+        serde_json::to_writer(&mut lines, &ConversationColumns::of_row(&row, &tools))?;
+        lines.push(b'\n');
+    }
+    Ok(lines)
 }
 
 /// The files of a shard of a run with these options.

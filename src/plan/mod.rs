@@ -16,6 +16,7 @@ mod quotas;
 mod sampled;
 mod seeds;
 mod shares;
+mod topic_file;
 mod topic_forms;
 mod topic_node;
 pub mod topics;

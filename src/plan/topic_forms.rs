@@ -27,6 +27,9 @@ const VARIANTS: [&str; 13] = [
 const KEYS: [&str; 7] =
     ["version", "variants", "topics", "defaults", "aliases", "default_variant_by_target_language", "final_fallback"];
 
+/// The warning of a file that is grouped by topic, after the name of the file.
+pub const OLD_FORM: &str = "grouped by topic, an old form: `dlgforge seeds-migrate` writes it anew, grouped by variant";
+
 /// Reads a file of any form; without questions the layout is empty.
 pub(super) fn read(root: Node, file: &str) -> Result<Topics, PlanError> {
     let entries = root.entries(file)?;
@@ -39,7 +42,7 @@ pub(super) fn read(root: Node, file: &str) -> Result<Topics, PlanError> {
         let flat = reader.topics("", entries);
         topics.layout = Layout::ByTopic(flat.into_iter().map(|topic| vec![("english".to_owned(), topic)]).collect());
     } else if grouped_by_topic(&entries) {
-        reader.warn("", "grouped by topic, an old form: group by variant, `variants: {variant: {topic: [question]}}`");
+        reader.warn("", OLD_FORM);
         topics.layout = Layout::ByTopic(reader.by_topic(entries));
     } else {
         structured_file(entries, &mut topics, file);
@@ -63,7 +66,7 @@ fn grouped_by_topic(entries: &Entries) -> bool {
 
 /// A file that says what its parts are; a mapping under any other key is a variant.
 fn structured_file(entries: Entries, topics: &mut Topics, file: &str) {
-    let mut variants = BTreeMap::<String, Vec<Topic>>::new();
+    let mut variants = Vec::new();
     let mut reader = Reader { file, warnings: &mut topics.warnings };
     for (key, node) in entries {
         match (key.as_str(), node) {
@@ -104,14 +107,17 @@ impl Reader<'_> {
         self.warnings.push(format!("{}: {at}{colon}{problem}", self.file));
     }
 
-    fn variants(&mut self, at: &str, parts: Entries, variants: &mut BTreeMap<String, Vec<Topic>>) {
+    fn variants(&mut self, at: &str, parts: Entries, variants: &mut Vec<(String, Vec<Topic>)>) {
         for (name, node) in parts {
             let at = joined(at, &name);
             match node {
                 Node::Map(topics) => {
                     let topics = self.topics(&at, topics);
-                    if !topics.is_empty() {
-                        variants.entry(name.trim().to_lowercase()).or_default().extend(topics);
+                    let name = name.trim().to_lowercase();
+                    match variants.iter_mut().find(|(variant, _)| *variant == name) {
+                        _ if topics.is_empty() => {}
+                        Some((_, found)) => found.extend(topics),
+                        None => variants.push((name, topics)),
                     }
                 }
                 _ => self.warn(&at, "left out, since it is not a mapping of topics"),
@@ -192,7 +198,7 @@ mod tests {
         };
         match &topics.layout {
             Layout::ByVariant(variants) => {
-                variants.iter().flat_map(|(v, topics)| topics.iter().flat_map(move |t| line(v, t))).collect()
+                variants.iter().flat_map(|(v, topics)| topics.iter().flat_map(|t| line(v, t))).collect()
             }
             Layout::ByTopic(topics) => topics.iter().flatten().flat_map(|(v, t)| line(v, t)).collect(),
         }
@@ -204,7 +210,7 @@ mod tests {
             ("variants: {English: {T: [a, b], S: [c]}}", false, &["english/T/a", "english/T/b", "english/S/c"][..]),
             ("version: 1\ntopics: {msa: {T: [a]}}", false, &["msa/T/a"]),
             ("version: 1\nmsa: {T: [a]}", false, &["msa/T/a"]),
-            ("english: {T: [a]}\ndialect: {T: [b]}", false, &["dialect/T/b", "english/T/a"]),
+            ("english: {T: [a]}\ndialect: {T: [b]}", false, &["english/T/a", "dialect/T/b"]),
             (
                 "T: {english: [a], msa: [b]}\nfr: {english: [c]}\nU: {x: [d]}",
                 true,

@@ -21,6 +21,7 @@ pub(super) enum Node {
 impl Node {
     /// Reads JSON when the name ends in `.json`, else YAML; a file without content is an empty mapping.
     pub(super) fn parse(text: &str, name: &str) -> Result<Self, PlanError> {
+        let text = text.trim_start_matches('\u{feff}');
         let root = if name.ends_with(".json") {
             let form = |error: serde_json::Error| PlanError::Form { file: name.to_owned(), detail: error.to_string() };
             serde_json::from_str::<Option<Self>>(text).map_err(form)?
@@ -114,6 +115,7 @@ mod tests {
         assert!(
             matches!(Node::parse("{\n\t\"a\": [\"b\"]\n}", "t.json"), Ok(Node::Map(entries)) if entries.len() == 1)
         );
+        assert!(Node::parse("\u{feff}{}", "t.json").is_ok(), "some editors begin files so");
         assert!(Node::parse("a: [b]", "t.json").is_err());
     }
 }

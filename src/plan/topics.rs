@@ -1,5 +1,8 @@
 //! Seed topics: questions by variant and topic, and which of them a language uses.
 
+pub use super::topic_file::TopicCounts;
+pub use super::topic_forms::OLD_FORM;
+
 use super::error::{self, PlanError};
 use super::topic_forms;
 use super::topic_node::Node;
@@ -30,15 +33,15 @@ pub struct Topics {
 /// How a file groups its questions. Variant names are lower-case.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Layout {
-    /// Variants, each with topics of its own.
-    ByVariant(BTreeMap<String, Vec<Topic>>),
+    /// Variants, each once and with topics of its own, in the order of the file.
+    ByVariant(Vec<(String, Vec<Topic>)>),
     /// Topics, each written in some variants; at least one.
     ByTopic(Vec<Vec<(String, Topic)>>),
 }
 
 impl Default for Layout {
     fn default() -> Self {
-        Self::ByVariant(BTreeMap::new())
+        Self::ByVariant(Vec::new())
     }
 }
 
@@ -68,7 +71,7 @@ impl Topics {
             }
         }
         let mut topics = Self::default();
-        let mut variants = BTreeMap::new();
+        let mut variants = Vec::new();
         for (stem, file) in files(path)? {
             let root = Node::parse(&error::text(&file)?, &error::name(&file))?;
             if stem == "index" {
@@ -77,10 +80,10 @@ impl Topics {
                 topics =
                     Self { aliases: index.aliases, by_language: index.by_language, fallback: index.fallback, ..topics };
             } else {
-                variants.insert(stem, topic_forms::read_variant(root, &error::name(&file), &mut topics.warnings)?);
+                variants.push((stem, topic_forms::read_variant(root, &error::name(&file), &mut topics.warnings)?));
             }
         }
-        variants.retain(|_, found| !found.is_empty());
+        variants.retain(|(_, found)| !found.is_empty());
         some(Self { layout: Layout::ByVariant(variants), ..topics }, &error::name(path))
     }
 
@@ -98,7 +101,8 @@ impl Topics {
         let names = self.names(&variant, &language);
         match &self.layout {
             Layout::ByVariant(variants) => {
-                names.iter().find_map(|name| variants.get(*name)).into_iter().flatten().collect()
+                let of = |name: &&str| variants.iter().find(|(variant, _)| variant == name);
+                names.iter().find_map(of).into_iter().flat_map(|(_, topics)| topics).collect()
             }
             Layout::ByTopic(topics) => topics
                 .iter()
@@ -164,6 +168,7 @@ fn files(folder: &Path) -> Result<BTreeMap<String, PathBuf>, PlanError> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::domain::Normalisation;
     use std::collections::BTreeSet;
 
     fn first(topics: &Topics, variant: &str, language: &str) -> Option<String> {
@@ -171,8 +176,9 @@ mod tests {
     }
 
     #[test]
-    fn the_shipped_topics_are_complete() {
-        let topics = Topics::parse(include_str!("../../config/topics.yaml"), "config/topics.yaml").unwrap();
+    fn the_topics_of_the_quick_start_are_complete() {
+        let text = include_str!("../../config/quickstart_topics.yaml");
+        let topics = Topics::parse(text, "config/quickstart_topics.yaml").unwrap();
         assert!(topics.warnings().is_empty(), "{:?}", topics.warnings());
         let mut all = BTreeSet::new();
         for language in ["en", "fr", "ar"] {
@@ -187,6 +193,39 @@ mod tests {
             }
         }
         assert_eq!(all.len(), 60, "each language has its own");
+    }
+
+    #[test]
+    fn the_shipped_topics_are_complete() {
+        const VARIANTS: [&str; 8] = ["egypt", "english", "france", "gulf", "levantine", "morocco", "msa", "saudi"];
+        let text = include_str!("../../config/topics.yaml");
+        let topics = Topics::parse(text, "config/topics.yaml").unwrap();
+        assert!(text.ends_with(&topics.to_yaml()), "it is as `dlgforge seeds-migrate` writes it, after comments");
+        let Layout::ByVariant(variants) = &topics.layout else { panic!("by variant") };
+        assert_eq!(variants.iter().map(|(variant, _)| &**variant).collect::<Vec<_>>(), VARIANTS);
+        let mut all = BTreeSet::new();
+        for (variant, topics) in variants {
+            assert_eq!(topics.len(), 20, "{variant}");
+            let is_arabic = !["english", "france"].contains(&&**variant);
+            for Topic { name, questions } in topics {
+                assert!(questions.len() >= 8, "{variant}: {name}");
+                for question in questions {
+                    assert!(question.ends_with(if is_arabic { '؟' } else { '?' }), "{question}");
+                    let letters = question.chars().filter(|letter| letter.is_alphabetic());
+                    let of_script = |letter: &char| matches!(letter, '\u{620}'..='\u{652}') == is_arabic;
+                    assert_eq!(letters.clone().find(|letter| !of_script(letter)), None, "{question}");
+                    assert!(all.insert(Normalisation::Full.of(question)), "{question} stands there twice");
+                }
+            }
+        }
+        assert_eq!((topics.counts().topics, all.len()), (160, 1300));
+        let names = topics.aliases.values().chain(topics.by_language.values()).chain(&topics.fallback);
+        assert_eq!(names.filter(|name| !VARIANTS.contains(&name.as_str())).count(), 0);
+        for (language, variant) in
+            [("ar", "msa"), ("en", "english"), ("fr", "france"), ("egypt", "egypt"), ("ary", "morocco")]
+        {
+            assert_eq!(topics.select("", language), topics.select(variant, ""), "{language}");
+        }
     }
 
     #[test]

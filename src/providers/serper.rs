@@ -8,6 +8,7 @@ use super::{Secret, Shared};
 use crate::domain::causes::{causes, is_out_of_files};
 use crate::domain::control_tokens::neutralised;
 use crate::domain::normalisation::collapsed;
+use crate::domain::text::legible;
 use crate::domain::{Page, Place, clock};
 use crate::llm::{Halt, ModelError};
 use crate::tools::{Asked, SearchMeter, Web, WebError, WebReply, WebSearching};
@@ -247,10 +248,9 @@ fn spent(detail: &str) -> String {
     format!("{detail}; buy credits, or set SERPER_API_KEY to the key of an account that has some")
 }
 
-/// A text of others on one line of so many characters at most, without characters that no line has, and with control tokens of
-/// chat templates parted.
+/// A text of others on one line of so many characters at most, [`legible`], and with control tokens of chat templates parted.
 fn fit(text: &str, most: usize) -> String {
-    let line: String = collapsed(text).chars().filter(|c| !c.is_control()).collect();
+    let line = collapsed(&legible(text));
     let line = match line.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,

@@ -1,6 +1,5 @@
 //! What can go wrong between the tables of a run and what is made of them.
 
-use super::folder::ExportFolderError;
 use crate::files::FilesError;
 use std::path::PathBuf;
 
@@ -29,9 +28,6 @@ pub enum ExportError {
     /// Rows can't be read or rendered.
     #[error("{0}")]
     Rows(String),
-    /// The folder of the export can't be made.
-    #[error(transparent)]
-    Folder(#[from] ExportFolderError),
     /// A file could not be read or written.
     #[error(transparent)]
     Files(#[from] FilesError),

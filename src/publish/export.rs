@@ -12,12 +12,12 @@ use crate::files::{FilesError, Lines};
 use crate::output::{Table, told_of_tables};
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow::json::LineDelimitedWriter;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A format of an export.
@@ -70,8 +70,8 @@ pub struct Export {
     pub filter: Bound,
     /// Into which splits they go; without it all go into `train`.
     pub split: Option<Split>,
-    /// What is made of them.
-    pub formats: Vec<ExportFormat>,
+    /// What is made of them, each with the name of its folder.
+    pub formats: Vec<(&'static str, ExportFormat)>,
     /// The columns that are read.
     columns: SchemaRef,
     /// All columns, by the names that they have in the files.
@@ -94,11 +94,24 @@ pub struct Rendered {
     left_out: u64,
 }
 
+/// The files of a split in one format.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WrittenSplit {
+    /// The folder in that of the export.
+    pub folder: &'static str,
+    /// The name of the split.
+    pub split: String,
+    /// The files in the folder; none where each conversation has one of its own, below a folder of the split's name.
+    pub files: Vec<String>,
+    /// Rows that they have.
+    pub rows: u64,
+}
+
 /// What an export has written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Written {
-    /// For each format and split, in order: their names, the files in the folder of the export, and how many rows they have.
-    pub files: Vec<(&'static str, String, Vec<String>, u64)>,
+    /// For each format and split, in order.
+    pub files: Vec<WrittenSplit>,
     /// Rows that are in none of the splits, because they would be in several.
     pub left_out: u64,
 }
@@ -108,16 +121,19 @@ const TRAIN: &str = "train";
 
 impl Export {
     /// The export of a table with these columns renamed.
-    pub fn new(source: Source, filter: Bound, split: Option<Split>, formats: Vec<ExportFormat>) -> Self {
-        let all = source.schema();
-        let of_formats: Option<Vec<&[&str]>> = formats.iter().map(ExportFormat::columns).collect();
+    pub fn new(
+        source: Source,
+        filter: Bound,
+        split: Option<Split>,
+        formats: Vec<(&'static str, ExportFormat)>,
+    ) -> Self {
+        let of_formats: Option<Vec<&[&str]>> = formats.iter().map(|(_, format)| format.columns()).collect();
         let columns = match of_formats {
-            None => all.clone(),
+            None => source.schema(),
             Some(lists) => {
                 let more = filter.columns().chain(["conversation_id", "documents"]);
                 let wanted: Vec<&str> = lists.into_iter().flatten().copied().chain(more).collect();
-                let own = all.fields().iter().filter(|field| wanted.contains(&field.name().as_str())).cloned();
-                Arc::new(Schema::new(own.collect::<Vec<_>>()))
+                source.columns(&wanted)
             }
         };
         let renamed = source.renamed();
@@ -179,7 +195,7 @@ impl Export {
     pub fn render(&self, (parts, left_out): Assigned) -> Outcome<Rendered> {
         let mut contents = Vec::new();
         for (split, batch) in parts.into_iter().filter(|(_, batch)| batch.num_rows() > 0) {
-            for (number, format) in self.formats.iter().enumerate() {
+            for (number, (_, format)) in self.formats.iter().enumerate() {
                 contents.push(((number, split), self.content(format, &batch)?));
             }
         }
@@ -247,21 +263,20 @@ fn assigned(batch: &RecordBatch, split: &Split) -> Vec<split::Assigned> {
 
 /// The files of an export that is under way.
 pub struct Writing {
+    export: Arc<Export>,
+    folder: PathBuf,
     sinks: BTreeMap<(usize, usize), Sink>,
-    names: Vec<(&'static str, Option<Choices>, Option<&'static Format>)>,
-    splits: Vec<String>,
     left_out: u64,
 }
 
 impl Writing {
-    /// Begins the files in an empty folder: a folder for each format, or none but this one where there is one format alone.
+    /// Begins the files in the folder of an export.
     ///
     /// # Errors
     /// When a folder can't be made.
-    pub fn begin(export: &Export, folder: &Path) -> Result<Self, ExportError> {
-        let splits: Vec<String> = export.splits().into_iter().map(str::to_owned).collect();
+    pub fn begin(export: Arc<Export>, folder: PathBuf) -> Result<Self, ExportError> {
         let mut sinks = BTreeMap::new();
-        for (number, format) in export.formats.iter().enumerate() {
+        for (number, (name, format)) in export.formats.iter().enumerate() {
             let form = match format {
                 ExportFormat::Table(format) => SinkForm::Table(*format, export.named.clone(), export.told.clone()),
                 ExportFormat::Training(format, _) => match format.rows {
@@ -269,15 +284,11 @@ impl Writing {
                     Rows::FileEach(_) => SinkForm::Files(MOST_IN_FOLDER),
                 },
             };
-            for (split, name) in splits.iter().enumerate() {
-                sinks.insert((number, split), Sink::new(folder.join(format.name()), name, form.clone())?);
+            for (split, split_name) in export.splits().into_iter().enumerate() {
+                sinks.insert((number, split), Sink::new(folder.join(name), split_name, form.clone())?);
             }
         }
-        let names = export.formats.iter().map(|format| match format {
-            ExportFormat::Table(_) => (format.name(), None, None),
-            ExportFormat::Training(training, choices) => (format.name(), Some(choices.clone()), Some(*training)),
-        });
-        Ok(Self { sinks, names: names.collect(), splits, left_out: 0 })
+        Ok(Self { export, folder, sinks, left_out: 0 })
     }
 
     /// Writes what was made of the next part of the table.
@@ -298,19 +309,23 @@ impl Writing {
     ///
     /// # Errors
     /// When one can't be completed.
-    pub fn finish(self, folder: &Path) -> Result<Written, ExportError> {
-        let mut written = Written { left_out: self.left_out, files: Vec::new() };
-        for ((format, split), sink) in self.sinks {
+    pub fn finish(self) -> Result<Written, ExportError> {
+        let Self { export, folder, sinks, left_out } = self;
+        let splits = export.splits();
+        let mut written = Written { left_out, files: Vec::new() };
+        for ((format, split), sink) in sinks {
             let (files, rows) = sink.finish()?;
-            written.files.push((self.names[format].0, self.splits[split].clone(), files, rows));
+            let split = splits[split].to_owned();
+            written.files.push(WrittenSplit { folder: export.formats[format].0, split, files, rows });
         }
-        for (name, choices, format) in &self.names {
-            let (Some(choices), Some(format)) = (choices, format) else { continue };
-            let own = written.files.iter().filter(|(format, ..)| format == name);
-            let files: Vec<&str> = own.flat_map(|(_, _, files, _)| files).map(String::as_str).collect();
-            let failed = |detail| ExportError::Write { path: folder.join(name), detail };
+        for (name, format) in &export.formats {
+            let ExportFormat::Training(format, choices) = format else { continue };
+            let own = written.files.iter().filter(|split| split.folder == *name);
+            let files: Vec<&str> = own.flat_map(|split| &split.files).map(String::as_str).collect();
+            let folder = folder.join(name);
+            let failed = |detail| ExportError::Write { path: folder.clone(), detail };
             for (file, content) in format.companions(&files, choices).map_err(|error| failed(error.to_string()))? {
-                let path = folder.join(name).join(file);
+                let path = folder.join(file);
                 fs::write(&path, content).map_err(FilesError::io("write", &path))?;
             }
         }

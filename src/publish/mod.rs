@@ -4,6 +4,7 @@
 //! each belongs, [`formats`] are those that people train on, and [`export`] is all of it for one table. Rows are seen as [`Dialogue`]s and
 //! [`Pair`]s.
 
+pub mod card;
 mod content;
 mod dialogue;
 mod error;
@@ -11,8 +12,11 @@ pub mod export;
 pub mod filter;
 #[cfg(test)]
 mod fixtures;
-pub mod folder;
+mod folder;
 pub mod formats;
+mod hub;
+mod options;
+pub mod plots;
 mod sink;
 pub mod source;
 pub mod split;
@@ -21,4 +25,7 @@ pub mod view;
 
 pub use dialogue::{Dialogue, Exchange, Pair, Said, Speakers, ToolCall};
 pub use error::ExportError;
+pub use folder::{ExportFolderError, replace};
+pub use hub::{Destination, HubError, Pushed, RepoType, Token, push};
+pub use options::PushOptions;
 pub use sink::TableFormat;

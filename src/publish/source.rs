@@ -2,14 +2,16 @@
 
 use super::ExportError;
 use crate::files::FilesError;
-use crate::output::{COLUMNS_KEY, TABLES_VERSION, Table, VERSION_KEY};
+use crate::output::{COLUMNS_KEY, TABLES_VERSION, Table, VERSION_KEY, conversation_lines};
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::{FieldRef, SchemaRef};
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use arrow::json::ReaderBuilder;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Take};
@@ -19,6 +21,8 @@ use std::sync::Arc;
 
 /// Rows of a batch.
 const BATCH_ROWS: usize = 1024;
+/// The files of an output folder that have the rows of the table `conversations` where it has no Parquet files.
+const TRAINING: [&str; 2] = ["conversations_sharegpt_judged.jsonl", "conversations_sharegpt.jsonl"];
 /// Bytes of lines that are read at a time.
 const LINES: u64 = 8 << 20;
 
@@ -35,6 +39,8 @@ struct TableFile {
     path: PathBuf,
     /// Of a Parquet file; none of JSON Lines.
     metadata: Option<ArrowReaderMetadata>,
+    /// Whether its lines are those of a run's training files.
+    is_of_training: bool,
     /// The own names of columns that have others.
     own: BTreeMap<String, String>,
 }
@@ -85,9 +91,33 @@ impl Source {
         self.table
     }
 
+    /// Whether it has rows.
+    pub fn has_rows(&self) -> bool {
+        let rows = |file: &Arc<TableFile>| match &file.metadata {
+            Some(metadata) => metadata.metadata().file_metadata().num_rows() > 0,
+            None => true,
+        };
+        !self.parts.is_empty() && self.files.iter().any(rows)
+    }
+
     /// Its columns, by their own names.
     pub fn schema(&self) -> SchemaRef {
         self.table.schema()
+    }
+
+    /// Those of its columns that have these names, in the table's order.
+    pub fn columns(&self, names: &[&str]) -> SchemaRef {
+        let all = self.schema();
+        let own = all.fields().iter().filter(|field| names.contains(&field.name().as_str())).cloned();
+        Arc::new(Schema::new(own.collect::<Vec<_>>()))
+    }
+
+    /// What its files are called, for people: the file, or the table.
+    pub fn told(&self) -> String {
+        match self.files.as_slice() {
+            [file] => file.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            _ => self.table.name().to_owned(),
+        }
     }
 
     /// Its parts, in order.
@@ -122,9 +152,16 @@ fn paths(path: &Path, table: Table) -> Result<Vec<PathBuf>, ExportError> {
     found.sort();
     let of = |kind| found.iter().filter(|path| ending(path, kind)).cloned().collect::<Vec<_>>();
     let name = table.name();
+    let training = TRAINING.map(|name| path.join(name)).into_iter().find(|path| has_lines(path));
     match of("parquet") {
         files if !files.is_empty() => Ok(files),
+        _ if table == Table::Conversations && training.is_some() => Ok(training.into_iter().collect()),
         _ if folder == path && !path.join("run_state").is_dir() && !of("jsonl").is_empty() => Ok(of("jsonl")),
+        _ if table == Table::Preferences => Err(missing(
+            "there are no pairs of answers in it; runs write them where answers are given again (`judge.accept.on_fail` or \
+             `checks.on_fail`: repair)"
+                .to_owned(),
+        )),
         _ => Err(missing(format!(
             "there are no Parquet files of `{name}` in it; name an output folder of runs with `parquet` in `saving.files` \
              (parquet/{name}/*.parquet are there once a thousand conversations of a language are settled, or the run has stopped)"
@@ -132,10 +169,15 @@ fn paths(path: &Path, table: Table) -> Result<Vec<PathBuf>, ExportError> {
     }
 }
 
+fn has_lines(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() > 0)
+}
+
 impl TableFile {
     fn open(path: PathBuf) -> Result<Self, ExportError> {
         if path.extension().is_some_and(|ending| ending == "jsonl") {
-            return Ok(Self { path, metadata: None, own: BTreeMap::new() });
+            let is_of_training = is_of_training(&path).map_err(FilesError::io("read", &path))?;
+            return Ok(Self { path, metadata: None, is_of_training, own: BTreeMap::new() });
         }
         let unread =
             |cause: ParquetError| table_error(&path, format!("it is no Parquet file that can be read ({cause})"));
@@ -155,12 +197,20 @@ impl TableFile {
         let renamed: BTreeMap<String, String> =
             told(COLUMNS_KEY).and_then(|names| serde_json::from_str(&names).ok()).unwrap_or_default();
         let own = renamed.into_iter().map(|(own, name)| (name, own)).collect();
-        Ok(Self { path, metadata: Some(metadata), own })
+        Ok(Self { path, metadata: Some(metadata), is_of_training: false, own })
     }
 
     fn own_name<'n>(&'n self, name: &'n str) -> &'n str {
         self.own.get(name).map_or(name, String::as_str)
     }
+}
+
+/// Whether the first row of a file has the id of its conversation within, as those of training files have.
+fn is_of_training(path: &Path) -> std::io::Result<bool> {
+    let mut line = Vec::new();
+    BufReader::new(File::open(path)?).read_until(b'\n', &mut line)?;
+    let row: Map<String, Value> = serde_json::from_slice(&line).unwrap_or_default();
+    Ok(!row.is_empty() && !row.contains_key("conversation_id"))
 }
 
 fn table_error(path: &Path, detail: String) -> ExportError {
@@ -226,7 +276,11 @@ impl Part {
             let mut rest = BufReader::new(rest.by_ref());
             rest.read_until(b'\n', &mut text).map_err(FilesError::io("read", path))?;
         }
-        let wrong = |cause| table_error(path, format!("in the lines from byte {} on: {cause}", bytes.start));
+        let place = |cause: String| table_error(path, format!("in the lines from byte {} on: {cause}", bytes.start));
+        if self.file.is_of_training {
+            text = conversation_lines(&text).map_err(|cause| place(cause.to_string()))?;
+        }
+        let wrong = |cause: ArrowError| place(cause.to_string());
         let rows = ReaderBuilder::new(schema.clone()).with_batch_size(BATCH_ROWS).build(&*text).map_err(wrong)?;
         rows.map(|batch| batch.map_err(wrong)).collect()
     }

@@ -1,6 +1,7 @@
 //! Why a command could not be carried out.
 
 use super::launch::LaunchError;
+use super::publishing::PublishError;
 use crate::cluster::ClusterError;
 use crate::domain::Agent;
 use crate::files::FilesError;
@@ -11,7 +12,6 @@ use crate::output::OutputError;
 use crate::plan::PlanError;
 use crate::providers::AttachError;
 use crate::publish::ExportError;
-use crate::publish::folder::ExportFolderError;
 use crate::servers::ServerError;
 use crate::stages::PromptError;
 use crate::store::StoreError;
@@ -47,6 +47,9 @@ pub enum RunError {
     /// Something can't be written.
     #[error(transparent)]
     Output(#[from] OutputError),
+    /// An output folder can't be exported for the Hub, or pushed.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
     /// An export could not be made.
     #[error(transparent)]
     Export(#[from] ExportError),
@@ -163,10 +166,4 @@ pub enum RunError {
     /// A worker did not start, or did not end as it should.
     #[error("a worker failed: {0}")]
     Workers(String),
-}
-
-impl From<ExportFolderError> for RunError {
-    fn from(error: ExportFolderError) -> Self {
-        Self::Export(error.into())
-    }
 }

@@ -5,12 +5,12 @@ use crate::dataflows::export as graph;
 use crate::dataflows::export::Steps;
 use crate::operators::Stop;
 use crate::output::Table;
-use crate::publish::export::{Assigned, Export, ExportFormat, Outcome, Rendered, Writing, Written};
+use crate::publish::export::{Assigned, Export, ExportFormat, Outcome, Rendered, Writing, Written, WrittenSplit};
 use crate::publish::filter::Filter;
 use crate::publish::formats::{Format, FormatOptions};
 use crate::publish::source::{Part, Source};
 use crate::publish::split::Split;
-use crate::publish::{ExportError, TableFormat, folder};
+use crate::publish::{self, ExportError, TableFormat};
 use arrow::array::RecordBatch;
 use std::cell::RefCell;
 use std::fmt;
@@ -56,12 +56,17 @@ pub struct Exported {
 /// # Errors
 /// When an option can't be used, the tables can't be read, or the folder can't be written or is none that an export has made.
 pub fn export(options: &ExportOptions) -> Result<Exported, RunError> {
-    let formats: Vec<ExportFormat> =
-        options.formats.iter().map(|name| format_of(name, &options.training)).collect::<Result<_, _>>()?;
+    let mut formats: Vec<ExportFormat> = Vec::new();
+    for name in &options.formats {
+        let format = format_of(name.trim(), &options.training)?;
+        if formats.iter().all(|known| known.name() != format.name()) {
+            formats.push(format);
+        }
+    }
     let mut exports = Vec::new();
     for table in Table::ALL {
         let own = formats.iter().filter(|format| format.table().unwrap_or(options.table) == table);
-        let own: Vec<ExportFormat> = own.cloned().collect();
+        let own: Vec<_> = own.map(|format| (format.name(), format.clone())).collect();
         if own.is_empty() {
             continue;
         }
@@ -70,7 +75,7 @@ pub fn export(options: &ExportOptions) -> Result<Exported, RunError> {
         exports.push(Export::new(source, filter, options.split.clone(), own));
     }
     let mut written = Written::default();
-    folder::replace(&options.to, |to| {
+    publish::replace(&options.to, |to| {
         for export in exports {
             let more = carried_out(export, to, options.workers)?;
             written.files.extend(more.files);
@@ -90,7 +95,8 @@ fn format_of(name: &str, training: &FormatOptions) -> Result<ExportFormat, RunEr
     if let Some(format) = TableFormat::ALL.into_iter().find(|format| format.name() == name) {
         return Ok(ExportFormat::Table(format));
     }
-    let format = Format::named(name).map_err(|error| unusable(&error))?;
+    let tables = TableFormat::ALL.map(TableFormat::name).join("`, `");
+    let format = Format::named(name).map_err(|error| unusable(&format!("{error}; or `{tables}`")))?;
     let choices = format.choices(training).map_err(|error| unusable(&error))?;
     Ok(ExportFormat::Training(format, choices))
 }
@@ -106,7 +112,7 @@ pub(super) fn carried_out(export: Export, to: &Path, workers: usize) -> Result<W
     };
     let build = move |worker: &mut Worker| -> Result<Option<Written>, ExportError> {
         // The first worker alone writes.
-        let writing = (worker.index() == 0).then(|| Writing::begin(&export, &to)).transpose()?;
+        let writing = (worker.index() == 0).then(|| Writing::begin(export.clone(), to.clone())).transpose()?;
         let files = Rc::new(RefCell::new((writing, None)));
         let (steps, parts, halted, into) = (steps.clone(), parts.clone(), stop.clone(), files.clone());
         let write = move |rendered: Outcome<Rendered>| {
@@ -123,7 +129,7 @@ pub(super) fn carried_out(export: Export, to: &Path, workers: usize) -> Result<W
         }
         let (writing, failure) = files.take();
         failure.map_or(Ok(()), Err)?;
-        writing.map(|writing| writing.finish(&to)).transpose()
+        writing.map(Writing::finish).transpose()
     };
     let guards = timely::execute(Config { communication, worker: WorkerConfig::default() }, build);
     let ended = guards.map_err(RunError::Workers)?.join().into_iter();
@@ -145,8 +151,8 @@ fn steps(export: &Arc<Export>) -> Steps<Part, Outcome<Vec<RecordBatch>>, Outcome
 
 impl fmt::Display for Exported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (format, split, files, rows) in &self.written.files {
-            let folder = self.to.join(format);
+        for WrittenSplit { folder, split, files, rows } in &self.written.files {
+            let folder = self.to.join(folder);
             let files = match files.as_slice() {
                 [] => folder.join(split).display().to_string() + "/",
                 [file] => folder.join(file).display().to_string(),
@@ -158,8 +164,8 @@ impl fmt::Display for Exported {
             0 => Ok(()),
             left_out => writeln!(
                 f,
-                "  {left_out:>9} rows  left out: their conversations were shown documents of several splits (--split-by conversation \
-                 keeps them)"
+                "  {left_out:>9} rows  left out: their conversations were shown documents of several splits (--split-by held-out or \
+                 conversation keeps them)"
             ),
         }
     }

@@ -84,6 +84,17 @@ fn left(elapsed: Duration, done: usize, total: usize) -> String {
 }
 
 impl Terminal {
+    /// How many columns standard output shows; 80 where it is no terminal.
+    pub fn columns() -> usize {
+        #[cfg(unix)]
+        if let Ok(size) = rustix::termios::tcgetwinsize(std::io::stdout())
+            && size.ws_col > 0
+        {
+            return size.ws_col.into();
+        }
+        COLUMNS
+    }
+
     /// Writes a message to standard error without tearing the bar. Messages that are alike are told once, with a count.
     pub fn console(&self) -> Console {
         let (bar, repeats) = (self.bar.clone(), self.repeats.clone());

@@ -9,6 +9,7 @@ use crate::knowledge;
 use crate::knowledge::embeddings::{Backend, Device};
 use crate::output::logs::LogLevel;
 use crate::plan::{Distribution, MatchLanguage};
+use crate::publish::RepoType;
 use crate::stages::Granularity;
 use crate::traffic;
 
@@ -50,6 +51,7 @@ choices! {
     RerankerBackend: Auto = "auto" or "qwen3", Fastembed = "fastembed", Http = "http", Cmd = "cmd";
     ClusterBackend: Timely = "timely", Ray = "ray";
     Launcher: Local = "local", Manual = "manual", Slurm = "slurm", Kubernetes = "kubernetes" or "k8s", Ray = "ray";
+    RepoType: Dataset = "dataset", Model = "model", Space = "space";
     LogLevel: Info = "info", Debug = "debug";
 }
 

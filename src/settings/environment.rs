@@ -1,6 +1,5 @@
 //! What the environment says about the keys.
 
-use super::capabilities::is_unread;
 use super::check;
 use super::error::{Diagnostics, Location};
 use super::items;
@@ -30,7 +29,6 @@ pub(super) fn entry(key: &Key, env: &BTreeMap<String, String>, report: &mut Diag
     let place = Location::Environment(name.to_owned());
     match check::cast(key.path, key.kind, text) {
         Ok(value) => Some(Entry { value: items::checked(key, value, None, &place, report)?, place }),
-        Err(_) if is_unread(key.path) => None,
         Err(why) => {
             report.problem(key.path, place, why);
             None

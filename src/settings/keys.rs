@@ -24,21 +24,8 @@ pub(super) struct Key {
     pub old_env: &'static [&'static str],
     /// Former paths, and which spelling counts where a file has both.
     pub old: (Wins, &'static [&'static str]),
-    /// Who reads it, if anybody does.
-    pub reader: Reader,
     /// Whether a run's data follow from it.
     pub data: Data,
-}
-
-/// Who reads a key.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Reader {
-    /// The program, which acts by its value.
-    Program,
-    /// The program, to refuse every value but the default: what it asks for does not exist yet.
-    Switch(&'static str),
-    /// Nobody, as what it belongs to does not exist yet: its value need not be a sensible one.
-    Nobody,
 }
 
 /// Whether a run's data follow from a key, so that the run can't go on with another value.
@@ -59,7 +46,7 @@ impl Key {
     pub const fn free<T: Holds>(path: &'static str) -> Self {
         let old = (Wins::New, [].as_slice());
         let (kind, nullable) = (T::KIND, T::NULLABLE);
-        Self { path, kind, nullable, env: &[], old_env: &[], old, reader: Reader::Program, data: Data::Free }
+        Self { path, kind, nullable, env: &[], old_env: &[], old, data: Data::Free }
     }
 
     /// A key from which data follow; `told` is its value in the manifest.
@@ -75,16 +62,6 @@ impl Key {
     /// A key from which data follow, of which the manifest tells by this name.
     pub const fn through<T: Holds>(path: &'static str, name: &'static str) -> Self {
         Self { data: Data::Through(name), ..Self::free::<T>(path) }
-    }
-
-    /// A key that must stay as it is by default, with what turning it asks for.
-    pub const fn switch<T: Holds>(path: &'static str, what: &'static str) -> Self {
-        Self { reader: Reader::Switch(what), ..Self::free::<T>(path) }
-    }
-
-    /// A key of something that does not exist yet.
-    pub const fn unread<T: Holds>(path: &'static str) -> Self {
-        Self { reader: Reader::Nobody, ..Self::free::<T>(path) }
     }
 
     /// The key with the variables that override it.
@@ -118,11 +95,6 @@ impl Key {
             _ => panic!("only numbers have bounds"),
         };
         Self { kind, ..self }
-    }
-
-    /// The key with the words that are the only ones it takes.
-    pub const fn one_of(self, choices: &'static [Choice]) -> Self {
-        Self { kind: Kind::Choice(choices), ..self }
     }
 
     /// What the manifest of a run with these settings has of it.

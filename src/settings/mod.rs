@@ -8,7 +8,6 @@
 
 mod agents;
 mod asking;
-mod capabilities;
 mod check;
 mod checks;
 mod choices;
@@ -26,12 +25,14 @@ mod jury;
 mod keys;
 mod layers;
 mod legacy;
+mod publishing;
 mod reading;
 mod reference;
 mod renames;
 mod resolve;
 mod retrieval;
 mod routing;
+mod seeds;
 mod servers;
 mod shard;
 mod storage;
@@ -43,9 +44,12 @@ mod values;
 mod web;
 
 pub use crate::domain::Shard;
+pub use crate::publish::{RepoType, Token};
 pub use cluster::Launcher;
 pub use error::{Problems, SettingsError};
+pub use publishing::{PublishSettings, PushFlags};
 pub use reference::{Described, reference};
+pub use seeds::SeedFiles;
 pub use shard::{folder_of_rest, folder_of_shards};
 
 use crate::domain::{Agents, QuestionMode};
@@ -54,6 +58,7 @@ use crate::output;
 use crate::output::logs::LogLevel;
 use crate::plan;
 use crate::providers;
+use crate::publish;
 use crate::servers::Serving;
 use crate::stages;
 use crate::store;
@@ -231,6 +236,10 @@ pub struct Settings {
     pub prompts: stages::PromptOptions,
     /// What is written, and where.
     pub output: output::Options,
+    /// How the output folder is exported and pushed.
+    pub push: publish::PushOptions,
+    /// Whether that is done after a run.
+    pub pushes: bool,
     /// The folder of the logs: `logs` beside the output folder, or in the root where that is the output folder.
     pub logs: PathBuf,
     /// How much they tell.
@@ -441,7 +450,6 @@ fn layered(flags: &Flags, env: &BTreeMap<String, String>) -> Result<Layered, Set
         |(judge, variable)| Values::of_judge(all(Judges::instead(&file, judge), &mut Diagnostics::default()), variable);
     let judges = further.into_iter().map(of_judge).collect();
     let values = all(file.clone(), &mut report);
-    capabilities::refuse(&values, &defaults, &mut report);
     let values = Values::of_judge(values, first_key_variable).with_judges(judges);
     Ok(Layered { folders, env, values, report })
 }

@@ -1,6 +1,5 @@
 //! From a tree to a layer: known keys with values that fit, everything else to the report.
 
-use super::capabilities::is_unread;
 use super::check;
 use super::error::{Diagnostics, Location};
 use super::forbidden;
@@ -82,7 +81,6 @@ impl SectionReader<'_> {
                 let entry = Entry { value, place };
                 self.leaves.push(Leaf { key, written: written.to_owned(), entry, old });
             }
-            Err(_) if is_unread(key.path) => {}
             Err(why) => self.report.problem(key.path, place, why),
         }
     }

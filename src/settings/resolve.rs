@@ -12,7 +12,8 @@ use super::keys::listed;
 use super::types::{OneOf, Setting, Text, Texts};
 use super::values::Values;
 use super::{
-    Flags, PersonaSource, PlanSettings, Resume, Settings, TopicSource, retrieval, servers, storage, table as keys, web,
+    Flags, PersonaSource, PlanSettings, PushFlags, Resume, Settings, TopicSource, publishing, retrieval, servers,
+    storage, table as keys, web,
 };
 use crate::domain::{Agent, Agents};
 use crate::output;
@@ -103,6 +104,8 @@ pub(super) fn settings(
         budget,
         prices: prices(values, folders, report),
         prompts: PromptOptions { folder: prompts(values, folders, report) },
+        push: publishing::options(values, &output.folder, env, &PushFlags::default(), report),
+        pushes: values.get(keys::PUSH_ENABLED) && values.get(keys::PUSH_AFTER_RUN),
         logs,
         log_level: values.get(keys::LOG_LEVEL),
         output,
@@ -371,7 +374,7 @@ fn prompts(values: &Values, folders: &Folders, report: &mut Diagnostics) -> Opti
     (!path.is_empty()).then_some(folder)
 }
 
-fn output_options(values: &Values, folders: &Folders, report: &mut Diagnostics) -> output::Options {
+pub(super) fn output_options(values: &Values, folders: &Folders, report: &mut Diagnostics) -> output::Options {
     const FOLDER: Setting<Text> = keys::OUTPUT_DIR;
     let folder = values.get(FOLDER).trim();
     if folder.is_empty() {

@@ -3,14 +3,14 @@
 //! A line is the name by which the program asks for the key, the type of its value, whether a run's data follow from it
 //! (`fixed`, `through`, else `free`) and its path; then its bounds, the environment variables that override it, and
 //! former names. Defaults and explanations are in `config/default.yaml`, which has exactly these keys. A key that
-//! nobody asks for does not compile, but for those of features that do not exist yet, which have no name.
+//! nobody asks for does not compile, but for those without a name, which are accepted and change nothing.
 
 use super::asking::recorded;
 use super::choices::{
     CoverageMode, JudgeMode, OnFail, ReplyForm, RerankerBackend, ServiceTier, StoreBackend, Trace, TurnMode,
 };
 use super::cluster::{ClusterBackend, Launcher};
-use super::keys::{Choice, Key, Limit};
+use super::keys::{Key, Limit};
 use super::sources;
 use super::told::{extra, on_fail, optional, output_dir, required};
 use super::types::{Endpoints, Mapping, OneOf, Setting, Text, Texts, word_of};
@@ -20,6 +20,7 @@ use crate::knowledge;
 use crate::knowledge::embeddings::{Backend, Device};
 use crate::output::logs::LogLevel;
 use crate::plan::{Distribution, MatchLanguage};
+use crate::publish::RepoType;
 use crate::stages::Granularity;
 use crate::traffic;
 
@@ -58,13 +59,6 @@ macro_rules! keys {
     ($group:ident: $($name:ident: $type:ty = $new:ident($path:literal $(, $told:expr)?) $(, $with:ident($value:expr))*;)+) => {
         $(#[deny(dead_code)] pub(in crate::settings) const $name: Setting<$type> = Setting::new($path);)+
         pub(in crate::settings) const $group: &[Key] = &[$(Key::$new::<$type>($path $(, $told)?)$(.$with($value))*),+];
-    };
-}
-
-/// Declares keys that nobody asks for: those of features that do not exist yet.
-macro_rules! unread {
-    ($group:ident: $($type:ty = $new:ident($path:literal $(, $told:expr)?) $(, $with:ident($value:expr))*;)+) => {
-        const $group: &[Key] = &[$(Key::$new::<$type>($path $(, $told)?)$(.$with($value))*),+];
     };
 }
 
@@ -125,10 +119,6 @@ const FROM_ZERO: Limit = Limit::from(0.0);
 const SECONDS_OF_A_DAY: Limit = Limit::above_zero(86_400.0);
 const UP_TO_A_DAY: Limit = Limit::between(f64::NEG_INFINITY, 86_400.0);
 const SECONDS_OF_A_YEAR: Limit = Limit::above_zero(366.0 * 86_400.0);
-
-const fn word(word: &'static str) -> Choice {
-    Choice { word, aliases: &[] }
-}
 
 keys! {
     RUN:
@@ -198,10 +188,9 @@ keys! {
         env(&["RAY_REPLICAS_COMPLETE"]);
 }
 
-unread! {
-    SPAWN_COORDINATOR:
-    bool = unread("run.distributed.spawn.coordinator"), env(&["DISTRIBUTED_SPAWN_COORDINATOR"]);
-}
+/// Nobody asks for it: the first process always runs where the command does.
+const SPAWN_COORDINATOR: &[Key] =
+    &[Key::free::<bool>("run.distributed.spawn.coordinator").env(&["DISTRIBUTED_SPAWN_COORDINATOR"])];
 
 keys! {
     STORE:
@@ -447,25 +436,23 @@ keys! {
     JUDGE: Text = fixed("saving.output_columns.judge", |s| s.output.columns.judge.clone());
 }
 
-unread! {
+keys! {
     HUB:
-    bool = switch(
-        "saving.hf_push.enabled", "publishing to the Hub; the files in `saving.output_dir` can be uploaded as they are"
-    ), env(&["HF_PUSH_ENABLED"]);
-    bool = unread("saving.hf_push.auto_push_on_run"), env(&["HF_AUTO_PUSH_ON_RUN"]);
-    Text = unread("saving.hf_push.repo_id"), env(&["HF_PUSH_REPO_ID"]);
-    Text = unread("saving.hf_push.repo_type"),
-        one_of(&[word("dataset"), word("model"), word("space")]), env(&["HF_PUSH_REPO_TYPE"]);
-    Text = unread("saving.hf_push.export_dir"), env(&["HF_PUSH_EXPORT_DIR"]);
-    bool = unread("saving.hf_push.include_run_state"), env(&["HF_PUSH_INCLUDE_RUN_STATE"]);
-    bool = unread("saving.hf_push.private"), env(&["HF_PUSH_PRIVATE"]);
-    Text = unread("saving.hf_push.commit_message"), env(&["HF_PUSH_COMMIT_MESSAGE"]);
-    Text = unread("saving.hf_push.source_file"), env(&["HF_PUSH_SOURCE_FILE"]);
-    bool = unread("saving.hf_push.generate_stats"), env(&["HF_PUSH_GENERATE_STATS"]);
-    Text = unread("saving.hf_push.stats_file"), env(&["HF_PUSH_STATS_FILE"]);
-    bool = unread("saving.hf_push.generate_plots"), env(&["HF_PUSH_GENERATE_PLOTS"]);
-    Text = unread("saving.hf_push.plots_dir"), env(&["HF_PUSH_PLOTS_DIR"]);
-    bool = unread("saving.hf_push.clean_remote");
+    PUSH_ENABLED: bool = free("saving.hf_push.enabled"), env(&["HF_PUSH_ENABLED"]);
+    PUSH_AFTER_RUN: bool = free("saving.hf_push.auto_push_on_run"), env(&["HF_AUTO_PUSH_ON_RUN"]);
+    PUSH_REPO_ID: Text = free("saving.hf_push.repo_id"), env(&["HF_PUSH_REPO_ID"]);
+    PUSH_REPO_TYPE: OneOf<RepoType> = free("saving.hf_push.repo_type"), env(&["HF_PUSH_REPO_TYPE"]);
+    PUSH_EXPORT_DIR: Text = free("saving.hf_push.export_dir"), env(&["HF_PUSH_EXPORT_DIR"]);
+    PUSH_RUN_STATE: bool = free("saving.hf_push.include_run_state"), env(&["HF_PUSH_INCLUDE_RUN_STATE"]);
+    PUSH_PRIVATE: bool = free("saving.hf_push.private"), env(&["HF_PUSH_PRIVATE"]);
+    PUSH_MESSAGE: Text = free("saving.hf_push.commit_message"), env(&["HF_PUSH_COMMIT_MESSAGE"]);
+    PUSH_LICENSE: Text = free("saving.hf_push.license");
+    PUSH_SOURCE_FILE: Text = free("saving.hf_push.source_file"), env(&["HF_PUSH_SOURCE_FILE"]);
+    PUSH_STATS: bool = free("saving.hf_push.generate_stats"), env(&["HF_PUSH_GENERATE_STATS"]);
+    PUSH_STATS_FILE: Text = free("saving.hf_push.stats_file"), env(&["HF_PUSH_STATS_FILE"]);
+    PUSH_PLOTS: bool = free("saving.hf_push.generate_plots"), env(&["HF_PUSH_GENERATE_PLOTS"]);
+    PUSH_PLOTS_DIR: Text = free("saving.hf_push.plots_dir"), env(&["HF_PUSH_PLOTS_DIR"]);
+    CLEAN_REMOTE: bool = free("saving.hf_push.clean_remote");
 }
 
 keys! {

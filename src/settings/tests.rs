@@ -181,8 +181,8 @@ fn a_configuration_of_the_original_loads_unchanged() {
         [family, "`personas.path`: there is no file", "`tools.retrieval.embeddings.model_kwargs` has no effect"];
     assert_eq!(settings.warnings.len(), starts.len(), "{:?}", settings.warnings);
     assert!(settings.warnings.iter().zip(starts).all(|(warning, start)| warning.starts_with(start)));
-    let error = load(ORIGINAL, &env, &["saving.hf_push.enabled=true"]).unwrap_err();
-    assert!(error.starts_with("not supported yet: saving.hf_push.enabled: "), "{error}");
+    assert!(!settings.pushes && settings.push.to.clean_remote && !settings.push.to.private);
+    assert!(load(ORIGINAL, &env, &["saving.hf_push.enabled=true"]).unwrap().pushes);
     let cluster = load(ORIGINAL, &env, &["run.distributed.enabled=true", "run.distributed.ray.address=auto"]);
     let cluster = cluster.unwrap().cluster.unwrap();
     assert_eq!((cluster.launcher, cluster.processes, cluster.ray.cpus), (Launcher::Ray, 5, 2.0));

@@ -1,6 +1,5 @@
 //! What is done with the tree of a configuration before its keys are read.
 
-use super::capabilities::is_unread;
 use super::error::{Diagnostics, Location};
 use super::expand::expand;
 use super::renames::current;
@@ -40,7 +39,6 @@ impl Located {
             Node::Text { text, expanded } => match expand(text, env) {
                 Ok(Some((new, replaced))) => (*text, *expanded) = (new, replaced),
                 Ok(None) => {}
-                Err(_) if is_unread(&current(path)) => {}
                 Err(why) => report.problem(path, source.at(line, column), format!("`{path}`: {why}")),
             },
             Node::List(items) => items.iter_mut().for_each(|item| item.expand(path, env, source, report)),

@@ -60,6 +60,13 @@ pub(super) fn part(item: &Value, keys: &[&str], bare: bool) -> String {
     }
 }
 
+/// The text of a step of thinking, whatever its key is called; the step itself where it has none of these.
+pub(super) fn thought(step: &Value) -> String {
+    const TEXTS: [&str; 6] = ["text", "assumption", "text_is_assumption", "note", "content", "thought"];
+    let has_one = TEXTS.iter().any(|key| step.get(*key).is_some());
+    if has_one { part(step, &TEXTS, true) } else { text(Some(step)) }
+}
+
 /// Items of one list that count, the first ones.
 const MOST: usize = 100;
 

@@ -1,9 +1,9 @@
 //! From a model's text to the JSON object in it, where there is no doubt which one is meant.
 //!
 //! Repaired: reasoning in `<think>` tags (kept), prose and code fences around the object, an object inside a JSON
-//! text, trailing commas, comments, raw line breaks and stray backslashes in texts, half surrogate pairs, NUL, and control tokens of chat templates.
+//! text, trailing commas, comments, raw line breaks and stray backslashes in texts, half surrogate pairs, control characters, and control tokens of chat templates.
 
-use super::text::{REPLACEMENT, clean, clean_object, shortened};
+use super::text::{clean, clean_object, shortened};
 use jsonc_parser::{ParseOptions, parse_to_serde_value};
 use serde_json::{Map, Value};
 
@@ -190,7 +190,7 @@ fn relaxed(region: &str) -> Result<Map<String, Value>, String> {
         .or_else(|_| parse_to_serde_value(&mended, &options).map_err(|error| error.to_string()))
 }
 
-/// JSON whose texts hold no raw control characters, no unknown escapes, no half surrogate pairs and no NUL.
+/// JSON whose texts hold no raw control characters, no unknown escapes and no half surrogate pairs.
 fn mended(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     let mut in_string = false;
@@ -199,10 +199,7 @@ fn mended(json: &str) -> String {
         rest = &rest[c.len_utf8()..];
         match c {
             '\\' if in_string => rest = escape(rest, &mut out),
-            '\n' if in_string => out.push_str("\\n"),
-            '\r' if in_string => out.push_str("\\r"),
-            '\t' if in_string => out.push_str("\\t"),
-            c if in_string && c < ' ' => out.push(REPLACEMENT),
+            c if in_string && c < ' ' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
             c => {
                 in_string ^= c == '"';
                 out.push(c);
@@ -241,9 +238,8 @@ fn unicode_escape<'a>(rest: &'a str, out: &mut String) -> &'a str {
         (None, _) => (Vec::new(), 0),
     };
     for c in char::decode_utf16(units) {
-        match c.unwrap_or(REPLACEMENT) {
-            '\0' => out.push(REPLACEMENT),
-            c @ ('"' | '\\' | '\u{1}'..=' ') => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+        match c.unwrap_or(char::REPLACEMENT_CHARACTER) {
+            c @ ('"' | '\\' | '\0'..=' ') => out.push_str(&format!("\\u{:04x}", u32::from(c))),
             c => out.push(c),
         }
     }

@@ -6,7 +6,7 @@
 //! empty is empty; what is missing and can't is an error that names the field.
 
 use super::faults::{misquote, without_lead};
-use super::lenient::{choice, flag, folded, items, message, part, text, texts};
+use super::lenient::{choice, flag, folded, items, message, part, text, texts, thought};
 use super::schemas::labels;
 use crate::domain::reply::{Evidence, GroundingFact, Premise, ReasoningTrace, RetrievalQueries, Thought};
 use crate::domain::{AssistantReply, JudgeReply, Passage, UserReply};
@@ -118,7 +118,7 @@ pub(super) fn assistant(object: &Object, basis: Basis<'_>) -> Result<Grounded, S
         premises,
         thinking: items(trace.get("thinking"))
             .into_iter()
-            .map(|item| Thought { text: item.get("text").map_or_else(|| text(Some(item)), |part| text(Some(part))) })
+            .map(|item| Thought { text: thought(item) })
             .filter(|thought| !thought.text.is_empty())
             .collect(),
         confidence: choice(trace, "confidence", "confidence")?,
@@ -391,7 +391,7 @@ mod tests {
                     {"text": "u", "note": "noted"},
                     "bare",
                 ],
-                "thinking": ["one", 2, {"step": "three"}, ""],
+                "thinking": ["one", 2, {"step": "three"}, "", {"text": " ", "note": "four"}, {"thought": "خمسة"}, {"text": ""}],
                 "confidence": "high",
             },
         });
@@ -416,7 +416,7 @@ mod tests {
         assert_eq!(premises, [("P1", "t", "true"), ("P2", "u", "noted"), ("P3", "bare", "")]);
         assert_eq!(trace.premises[0].evidence_refs, ["E3", "X", "E1"]);
         let thoughts: Vec<_> = trace.thinking.iter().map(|it| it.text.as_str()).collect();
-        assert_eq!(thoughts, ["one", "2", "{\"step\":\"three\"}"]);
+        assert_eq!(thoughts, ["one", "2", "{\"step\":\"three\"}", "four", "خمسة"]);
     }
 
     #[test]

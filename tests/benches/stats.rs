@@ -45,11 +45,28 @@ fn turn((at, said): (usize, &[String])) -> Exchange<'_> {
     }
 }
 
+fn conversation((number, said): (usize, &[String; 6])) -> Dialogue<'_> {
+    Dialogue {
+        language: LANGUAGES[number % LANGUAGES.len()].0,
+        status: "completed",
+        turns: said.chunks(2).enumerate().map(turn).collect(),
+        score: Some(4.0 + (number % 60) as f64 / 10.0),
+        ..Dialogue::default()
+    }
+}
+
 /// Of the process, in megabytes.
 fn most_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or_default() / 1_000
+}
+
+/// Of all threads of the process, in seconds, to the hundredth.
+fn processor_time() -> f64 {
+    let times = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let ticks = times.rsplit(") ").next().into_iter().flat_map(|fields| fields.split(' ').skip(11).take(2));
+    ticks.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 fn main() {
@@ -65,16 +82,9 @@ fn main() {
         }
         texts.push(said);
     }
-    let conversation = |(number, said): (usize, &[String; 6])| Dialogue {
-        language: LANGUAGES[number % LANGUAGES.len()].0,
-        status: "completed",
-        turns: said.chunks(2).enumerate().map(turn).collect(),
-        score: Some(4.0 + (number % 60) as f64 / 10.0),
-        ..Dialogue::default()
-    };
     let conversations: Vec<Dialogue<'_>> = texts.iter().enumerate().map(conversation).collect();
     let bytes: usize = texts.iter().flatten().map(String::len).sum();
-    let before = most_memory();
+    let (before, spent) = (most_memory(), processor_time());
     let began = Instant::now();
     let mut statistics = Statistics::default();
     conversations.chunks(BATCH).for_each(|batch| statistics.add(batch));
@@ -89,6 +99,7 @@ fn main() {
         reported - added,
         began.elapsed() - reported
     );
+    println!("processor: {:.2} s", processor_time() - spent);
     println!("memory: {before} MB before, {} MB at most; {} tokens", most_memory(), report.tokens.messages_total);
     println!("{}", serde_json::to_string(&report.diversity).expect("JSON"));
 }

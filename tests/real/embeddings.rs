@@ -115,7 +115,10 @@ fn passages_are_found_by_their_meaning_and_a_run_tells_how() {
     let quickstart = std::fs::read_to_string(shipped("config/quickstart.yaml")).expect("a file");
     let (project, cache) = fetched(&quickstart.replace("backend: lexical", "backend: auto"));
     copy(&shipped("knowledge"), &project.path("knowledge"));
-    project.write("config/topics.yaml", &std::fs::read(shipped("config/topics.yaml")).expect("a file"));
+    project.write(
+        "config/quickstart_topics.yaml",
+        &std::fs::read(shipped("config/quickstart_topics.yaml")).expect("a file"),
+    );
     let indexed = command(&project, cache.path(), &["index"]).succeeded();
     assert!(indexed.stdout.contains("vectors    fastembed"), "{}", indexed.stdout);
     // No word of the question is in the passage, but for those that all have.

@@ -5,12 +5,14 @@
 
 mod corpus;
 mod embeddings;
+mod figures;
 mod llama;
 mod managed;
 mod native;
 mod parts;
 mod postgres;
 mod proxy;
+mod pushed;
 mod qwen;
 mod readers;
 mod relay;

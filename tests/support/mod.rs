@@ -4,6 +4,7 @@ pub mod cost;
 pub mod documents;
 #[path = "endpoint.rs"]
 pub mod endpoint;
+pub mod hub;
 #[path = "endpoint/misbehaviour.rs"]
 pub mod misbehaviour;
 pub mod plain;

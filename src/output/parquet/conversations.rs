@@ -6,6 +6,7 @@ use super::types::{
 use super::verdicts::{judged, vote};
 use crate::domain::{JudgeReply, Outcome};
 use crate::files::json_text;
+use crate::output::ShareGpt;
 use crate::output::rows::{
     AssistantReasoning, JudgeColumn, JudgedTurn, Message, Metadata, Parts, ToolMessage, UserReasoning, VoteRow,
     messages, votes,
@@ -13,6 +14,47 @@ use crate::output::rows::{
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde::Serialize;
 use std::sync::Arc;
+
+/// What the columns of `conversations` tell, for people.
+pub(super) const MEANINGS: [(&str, &str); 37] = [
+    ("conversation_id", "its id, unique in the dataset"),
+    ("timestamp", "when it was recorded"),
+    ("language", "its language, as it was asked for"),
+    ("conversation_status", "how it ended: completed or dropped"),
+    ("drop_reason", "why it was dropped; else empty"),
+    ("drop_detail", "what happened then, for people"),
+    ("n_turns", "how many turns it has"),
+    ("target_turns", "how many turns were planned"),
+    ("messages", "what user and assistant said"),
+    ("messages_with_tools", "the same with the calls of tools and what they returned"),
+    ("tools", "the tools that the assistant could call, as JSON"),
+    ("personas", "who asks, and in which manner is answered"),
+    ("documents", "the documents whose passages the assistant was shown"),
+    ("difficulty_sequence", "turn by turn, how hard the question is"),
+    ("difficulty_max", "the hardest of them"),
+    ("intent_sequence", "turn by turn, what the question wants"),
+    ("coverage_targets", "the passages that were asked about"),
+    ("question_modes", "turn by turn, the mode of the question"),
+    ("seed_topics", "the seed topics of questions that had one"),
+    ("seed_questions", "the seed questions of these"),
+    ("persona_applied", "whether the models played the personas"),
+    ("retrieved", "turn by turn, whether passages were found"),
+    ("unsupported_numbers", "turn by turn, numbers of the answer that stand in no passage"),
+    ("judge_accepted", "whether every verdict meets what was demanded; null without verdicts"),
+    ("judge_granularity", "what verdicts are about: turn or conversation"),
+    ("judge_score", "the mean score of the turns, or that of the whole, 0 to 10"),
+    ("judge", "the verdicts on turns and on the whole, with reasons and notes"),
+    ("conversation_judge_votes", "how each judge of a jury voted on the whole"),
+    ("run_id", "the run that made it"),
+    ("unknown_citations", "turn by turn, what the answer cites that was not found"),
+    ("provenance", "the passages that were shown, and where they stand"),
+    ("register", "how the person was to write; empty where that was left open"),
+    ("whole_need", "what the person wants to know in all, where they tell it piece by piece"),
+    ("question_labels", "turn by turn, what checks without a model found in the question"),
+    ("answer_labels", "the same of the answer"),
+    ("user_reasoning", "how each question came about"),
+    ("assistant_reasoning", "how each answer came about, with the evidence it rests on"),
+];
 
 /// A row of `conversations` or `dropped`: messages, what `metadata` tells, reasoning and verdicts.
 #[derive(Debug, Serialize)]
@@ -114,6 +156,33 @@ impl<'a> ConversationColumns<'a> {
             judge_score: mean.or(conversation.map(|judge| f64::from(judge.score))),
             judge,
             conversation_judge_votes: votes(parts.conversation.judgement.as_ref()),
+        }
+    }
+}
+
+impl<'a> ConversationColumns<'a> {
+    /// The row that tells what a row of the training files tells. Those do not tell how many turns were planned, nor how the judges of
+    /// a jury voted on the whole.
+    pub fn of_row(row: &'a ShareGpt<'a>, tools: &'a str) -> Self {
+        let judge = row.judge.as_ref().map(|judge| Judge {
+            per_turn: judge.per_turn.clone(),
+            avg_score: judge.avg_score,
+            conversation: judge.conversation.as_deref(),
+        });
+        let score = |judge: &Judge| judge.avg_score.or(judge.conversation.map(|whole| f64::from(whole.score)));
+        Self {
+            messages: row.messages.clone(),
+            messages_with_tools: &row.messages_with_tools,
+            tools,
+            target_turns: row.metadata.n_turns as u16,
+            drop_detail: row.drop_detail.clone().unwrap_or_default(),
+            documents: row.metadata.provenance.documents(),
+            metadata: row.metadata.clone(),
+            user_reasoning: row.user_reasoning.clone(),
+            assistant_reasoning: row.assistant_reasoning.clone(),
+            judge_score: judge.as_ref().and_then(score),
+            judge,
+            conversation_judge_votes: Vec::new(),
         }
     }
 }

@@ -15,10 +15,14 @@ use std::fs::{self, File};
 use std::path::Path;
 
 fn write(folder: &Path, conversations: &[Conversation]) -> Vec<WrittenFile> {
-    let (facts, catalogue, options) = (sample::facts(), sample::catalogue(), sample::options(folder));
+    write_as(&sample::options(folder), folder, conversations)
+}
+
+fn write_as(options: &Options, folder: &Path, conversations: &[Conversation]) -> Vec<WrittenFile> {
+    let (facts, catalogue) = (sample::facts(), sample::catalogue());
     let files = BTreeMap::new();
-    let mut shards = Shards::open(folder, layout(&options), facts.run_id.clone(), &files, false, None).unwrap();
-    let context = Context { options: &options, facts: &facts, catalogue: &catalogue };
+    let mut shards = Shards::open(folder, layout(options), facts.run_id.clone(), &files, false, None).unwrap();
+    let context = Context { options, facts: &facts, catalogue: &catalogue };
     let times = Times { utc: sample::stamp().utc(), utc_z: String::new() };
     for conversation in conversations {
         let outcome = conversation.outcome.as_ref().unwrap();
@@ -123,7 +127,8 @@ fn pairs_of_answers_have_a_file_where_they_are_asked_for() {
     assert_eq!((score("score_chosen"), score("score_rejected")), (8, 2));
     let options = sample::options(folder.path());
     let without = Options { files: options.files.clone().without(preferences::NAME), ..options };
-    assert_eq!(layout(&without).kinds.len(), 2);
+    let names: Vec<_> = layout(&without).kinds.iter().map(|kind| kind.name).collect();
+    assert_eq!(names, ["conversations", "turns", "dropped", "calls"]);
 }
 
 #[test]
@@ -135,22 +140,17 @@ fn a_shard_is_a_range_of_slots() {
         ..sample::sample_conversation()
     });
     let written = write(folder.path(), &conversations);
-    let told: Vec<_> = written.iter().map(|file| (file.path.as_str(), file.rows.unwrap())).collect();
-    assert_eq!(
-        told,
-        [
-            ("parquet/conversations/run-1-00000.parquet", 2),
-            ("parquet/turns/run-1-00000.parquet", 4),
-            ("parquet/preferences/run-1-00000.parquet", 2),
-            ("parquet/conversations/run-1-00001.parquet", 1),
-            ("parquet/turns/run-1-00001.parquet", 2),
-            ("parquet/preferences/run-1-00001.parquet", 1),
-            ("parquet/conversations/run-1-00002.parquet", 2),
-            ("parquet/turns/run-1-00002.parquet", 4),
-            ("parquet/preferences/run-1-00002.parquet", 2),
-        ]
-    );
-    assert_eq!(fs::read_dir(folder.path().join(NAME)).unwrap().count(), 9, "no temporary file is left");
+    let told: Vec<_> = written.iter().map(|file| (file.path.clone(), file.rows.unwrap())).collect();
+    let rows = [("conversations", [2, 1, 2]), ("turns", [4, 2, 4]), ("preferences", [2, 1, 2]), ("dropped", [0; 3])];
+    let rows = rows.into_iter().chain([("calls", [14, 7, 14])]);
+    let expected = |number: usize| {
+        rows.clone().map(move |(table, rows)| (format!("parquet/{table}/run-1-{number:05}.parquet"), rows[number]))
+    };
+    assert_eq!(told, (0..3).flat_map(expected).collect::<Vec<_>>());
+    for table in Table::ALL {
+        let files = fs::read_dir(folder.path().join(NAME).join(table.name())).unwrap();
+        assert_eq!(files.count(), 3, "no temporary file of {table:?} is left");
+    }
     assert!(written.iter().all(|file| file.bytes > 0));
 }
 
@@ -163,4 +163,86 @@ fn batches_are_written_as_they_fill() {
     let file = File::open(folder.path().join("parquet/turns/run-1-00000.parquet")).unwrap();
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
     assert_eq!(reader.metadata().file_metadata().num_rows() as usize, 2 * ROWS);
+}
+
+#[test]
+fn what_is_dropped_and_not_trained_on_has_a_table_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { keep_dropped_rows: false, ..sample::options(folder.path()) };
+    write_as(&options, folder.path(), &two());
+    let ids = |table: &str| {
+        let batch = read(&folder.path().join(format!("parquet/{table}/run-1-00000.parquet")));
+        let ids = batch.column_by_name("conversation_id").unwrap().as_string::<i32>().clone();
+        ids.iter().flatten().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let [trained, dropped] = [ids("conversations"), ids("dropped")];
+    assert_eq!((trained.len(), dropped.len()), (1, 1));
+    assert_ne!(trained, dropped);
+    let batch = read(&folder.path().join("parquet/dropped/run-1-00000.parquet"));
+    assert!(!batch.column_by_name("drop_detail").unwrap().as_string::<i32>().value(0).is_empty());
+    assert!(ids("calls").contains(&dropped[0]), "what it took counts all the same");
+}
+
+#[test]
+fn every_reply_that_a_conversation_holds_is_a_call() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &two()[..1]);
+    let batch = read(&folder.path().join("parquet/calls/run-1-00000.parquet"));
+    let text = |name: &str, row| batch.column_by_name(name).unwrap().as_string::<i32>().value(row).to_owned();
+    let rows: Vec<_> = (0..batch.num_rows())
+        .map(|row| {
+            let number = |name: &str| batch.column_by_name(name).unwrap().as_primitive::<UInt16Type>().value(row);
+            (number("turn_index"), text("reply", row), batch.column_by_name("is_kept").unwrap().as_boolean().value(row))
+        })
+        .collect();
+    let told: Vec<_> = rows.iter().map(|(turn, reply, is_kept)| (*turn, reply.as_str(), *is_kept)).collect();
+    let expected = [
+        (1, "question", true),
+        (1, "answer", true),
+        (1, "verdict", true),
+        (2, "question", true),
+        (2, "answer", false),
+        (2, "verdict", false),
+        (2, "answer", true),
+        (2, "verdict", true),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn every_column_of_conversations_is_told_of() {
+    let told = Table::told_columns();
+    assert!(told.iter().all(|column| column.iter().all(|part| !part.is_empty())), "{told:?}");
+    assert_eq!(told.len(), conversations::MEANINGS.len());
+    let kind = |name: &str| told.iter().find(|[known, ..]| known == name).map(|[_, kind, _]| kind.clone()).unwrap();
+    assert_eq!([kind("tools"), kind("question_labels")], ["JSON text", "list of list of text"]);
+}
+
+#[test]
+fn files_tell_the_hub_their_types_and_give_renamed_columns_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = sample::options(folder.path());
+    options.columns.messages = "chat".to_owned();
+    write_as(&options, folder.path(), &two());
+    let path = folder.path().join("parquet/conversations/run-1-00000.parquet");
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap();
+    let metadata = reader.metadata().clone();
+    let told = |wanted: &str| {
+        let pairs = metadata.file_metadata().key_value_metadata().unwrap();
+        let value = pairs.iter().find(|pair| pair.key == wanted).and_then(|pair| pair.value.clone());
+        serde_json::from_str::<serde_json::Value>(&value.unwrap()).unwrap()
+    };
+    assert_eq!(told(COLUMNS_KEY)["messages"], "chat");
+    let features = &told("huggingface")["info"]["features"];
+    assert_eq!(features["tools"], serde_json::json!({"_type": "Json"}));
+    assert_eq!(features["chat"]["feature"]["content"], serde_json::json!({"dtype": "string", "_type": "Value"}));
+    assert_eq!(features["n_turns"]["dtype"], "uint16");
+    assert_eq!(features["timestamp"]["dtype"], "timestamp[us, tz=+00:00]");
+    assert_eq!(told("content_defined_chunking")["min_chunk_size"], 262_144);
+    assert!(reader.schema().field_with_name("messages").is_err());
+    let tools = reader.schema().field_with_name("tools").unwrap().clone();
+    assert_eq!(tools.extension_type_name(), Some("arrow.json"));
+    let group = metadata.row_group(0);
+    assert!(group.columns().iter().all(|column| column.column_index_offset().is_some()), "pages have an index");
+    assert!(group.column(0).statistics().is_some());
 }

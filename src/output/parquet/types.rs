@@ -94,3 +94,15 @@ pub(super) fn provenance() -> DataType {
 pub(super) fn fields(fields: &[Field]) -> DataType {
     DataType::Struct(fields.to_vec().into())
 }
+
+/// A type for people, such as `list of text`.
+pub(super) fn told(field: &Field) -> String {
+    match field.data_type() {
+        _ if field.extension_type_name().is_some() => "JSON text".to_owned(),
+        DataType::Utf8 => "text".to_owned(),
+        DataType::List(item) => format!("list of {}", told(item)),
+        DataType::Struct(_) => "structure".to_owned(),
+        DataType::Timestamp(..) => "timestamp".to_owned(),
+        other => other.to_string().to_lowercase(),
+    }
+}

@@ -5,7 +5,7 @@ use crate::domain::reply::Evidence;
 use crate::domain::{Answer, Catalogue, Found, Passage, Scores, SearchHit};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A passage or a page that was found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,6 +60,14 @@ pub struct Provenance<'a> {
     /// Turn by turn: the positions in `passages`, from 0, of what was found for the answer. How well it fits, and what cites it,
     /// is told beside the turn.
     pub(crate) turns: Vec<Vec<usize>>,
+}
+
+impl Provenance<'_> {
+    /// The sources of all passages and pages, each once, in the order in which they were found.
+    pub(crate) fn documents(&self) -> Vec<&str> {
+        let mut known = BTreeSet::new();
+        self.passages.iter().map(|place| &*place.source).filter(|source| known.insert(*source)).collect()
+    }
 }
 
 impl<'a> Place<'a> {

@@ -23,7 +23,7 @@ pub enum Problem {
     Unexpected {
         /// What would be right there.
         expected: &'static str,
-        /// What is there.
+        /// What is there instead.
         found: String,
     },
     /// A text or a name in quotes does not end.
@@ -63,7 +63,7 @@ pub enum Problem {
 /// A problem at a character, from 1, of a text that is not known there.
 #[derive(Debug, PartialEq)]
 pub(super) struct Place {
-    /// The character.
+    /// The character that it begins at.
     pub at: usize,
     /// What is wrong there.
     pub problem: Problem,

@@ -18,22 +18,19 @@ pub(super) enum Node {
     All(Vec<Node>),
     /// Any of these, of which there is one.
     Any(Vec<Node>),
-    /// Not this.
+    /// This one is not true.
     Not(Box<Node>),
     /// Two sources of one type, of which one is a column, compare so.
     Compare(Source, Comparison, Source),
     /// A list, or one within it, has an element that equals the item.
     Element {
-        /// The list.
         list: Column,
         /// The item, of the type of its elements.
         item: Scalar<ArrayRef>,
     },
     /// A text is like a pattern.
     Like {
-        /// The text.
         value: Column,
-        /// The pattern.
         pattern: Scalar<StringArray>,
         /// Whether capitals and small letters are the same.
         caseless: bool,
@@ -47,7 +44,7 @@ pub(super) enum Node {
 /// Where values come from.
 #[derive(Debug, Clone)]
 pub(super) enum Source {
-    /// A column.
+    /// The values of a column.
     Column(Column),
     /// One value for every row.
     Literal(Scalar<ArrayRef>),
@@ -56,7 +53,7 @@ pub(super) enum Source {
 /// A column, or a field of it.
 #[derive(Debug, Clone)]
 pub(super) struct Column {
-    /// Its name.
+    /// Its name in the batch.
     pub name: String,
     /// The numbers of the fields that lead into it.
     pub fields: Vec<usize>,

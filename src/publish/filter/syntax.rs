@@ -3,29 +3,22 @@
 use super::error::{Place, Problem};
 use super::words::{Token, Word, words};
 
-/// A condition.
+/// A condition, as its text tells it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Test {
-    /// All of these.
+    /// All of these are true.
     All(Vec<Test>),
-    /// Any of these.
+    /// Any of these is true.
     Any(Vec<Test>),
-    /// Not this.
+    /// This one is not true.
     Not(Box<Test>),
     /// Two values compare so.
     Compare(Operand, Comparison, Operand),
     /// A list has an element that equals a value.
-    Element {
-        /// The list.
-        list: Operand,
-        /// The value.
-        item: Operand,
-    },
+    Element { list: Operand, item: Operand },
     /// A text is like a pattern.
     Like {
-        /// The text.
         value: Operand,
-        /// The pattern.
         pattern: String,
         /// Whether capitals and small letters are the same.
         caseless: bool,
@@ -39,17 +32,11 @@ pub(super) enum Test {
 /// How two values compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Comparison {
-    /// `=`
     Equal,
-    /// `!=`
     Unequal,
-    /// `<`
     Less,
-    /// `<=`
     AtMost,
-    /// `>`
     More,
-    /// `>=`
     AtLeast,
 }
 
@@ -58,7 +45,7 @@ pub(super) enum Comparison {
 pub(super) struct Operand {
     /// The character that it begins at.
     pub at: usize,
-    /// What it is.
+    /// What kind of value it is.
     pub value: Value,
 }
 
@@ -69,13 +56,11 @@ pub(super) enum Value {
     Column(Vec<String>),
     /// How many elements or characters that has.
     Length(Vec<String>),
-    /// A whole number.
+    /// A whole number of 64 bits.
     Integer(i64),
     /// Another number, which is finite.
     Float(f64),
-    /// A text.
     Text(String),
-    /// True or false.
     Truth(bool),
 }
 

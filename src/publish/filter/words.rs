@@ -7,7 +7,7 @@ use super::error::{Place, Problem};
 pub(super) struct Token {
     /// The character that it begins at.
     pub at: usize,
-    /// What it is.
+    /// What kind of word it is.
     pub word: Word,
 }
 
@@ -20,7 +20,7 @@ pub(super) enum Word {
     Name(String),
     /// A text in single quotes, without them.
     Text(String),
-    /// A whole number.
+    /// A whole number of 64 bits.
     Integer(i64),
     /// Another number, which is finite.
     Float(f64),
@@ -45,7 +45,7 @@ impl Word {
     }
 }
 
-/// Longer ones first.
+/// What is no word; longer ones first.
 const SYMBOLS: [&str; 12] = ["<=", ">=", "<>", "!=", "==", "=", "<", ">", "(", ")", ",", "."];
 
 /// The words of a text, of which the last is its end.

@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// How often each number is there.
 pub type Distribution = BTreeMap<u64, u64>;
@@ -18,10 +19,16 @@ pub struct Bin {
     pub end: u64,
 }
 
-/// As a text, such as `120-149`.
+/// As `120-149` is.
+impl fmt::Display for Bin {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}-{}", self.start, self.end)
+    }
+}
+
 impl Serialize for Bin {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{}-{}", self.start, self.end))
+        serializer.collect_str(self)
     }
 }
 

@@ -13,6 +13,7 @@ mod ngrams;
 mod repetition;
 mod report;
 mod sketch;
+mod text;
 mod tokens;
 
 pub use groups::{Documents, Languages, Turns};
@@ -93,13 +94,15 @@ impl RoleStatistics {
         let Self { messages: count, compressed, ngrams, repetition, likeness } = self;
         let first = *count;
         *count += messages.len() as u64;
-        // Also what is said twice has a key of its own: an even part of the messages is one of all of them.
-        let keyed =
-            || messages.iter().zip(first..).map(|(text, number)| (sketch::joined(sketch::hash(text), number), *text));
-        rayon::join(
-            || rayon::join(|| compressed.add(messages), || ngrams.add(messages)),
-            || rayon::join(|| repetition.add(keyed()), || likeness.add(keyed())),
-        );
+        let compare = || {
+            for (text, number) in messages.iter().zip(first..) {
+                // Also what is said twice has a key of its own: an even part of the messages is one of all of them.
+                let (key, words) = (sketch::joined(sketch::hash(text), number), sketch::words(text));
+                repetition.add(key, &words);
+                likeness.add(key, &words);
+            }
+        };
+        rayon::join(|| compressed.add(messages), || rayon::join(|| ngrams.add(messages), compare));
     }
 
     fn diversity(self) -> RoleDiversity {

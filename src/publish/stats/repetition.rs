@@ -4,7 +4,7 @@
 //! has it: the mean over messages of ln(1 + r), where r is how often the message's 4-grams (words between white space, each
 //! once a message) stand in other messages.
 
-use super::sketch::{Method, hash, is_in, joined};
+use super::sketch::{Method, is_in, joined};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -51,26 +51,23 @@ impl Default for Repetition {
 }
 
 impl Repetition {
-    /// Adds messages, each with a key of its own that says whether it belongs to an even part of them.
-    pub fn add<'a>(&mut self, messages: impl IntoIterator<Item = (u64, &'a str)>) {
-        for (key, text) in messages {
-            if !is_in(key, self.level) {
-                continue;
-            }
-            let words: Vec<u64> = text.split_whitespace().map(hash).collect();
-            let gram = |gram: &[u64]| gram[1..].iter().fold(gram[0], |one, next| joined(one, *next));
-            let mut grams: Vec<u64> = words.windows(4).map(gram).collect();
-            grams.sort_unstable();
-            grams.dedup();
-            let message = Message { key, grams: grams.into() };
-            self.held += message.size();
-            self.messages.push(message);
-            while self.held > self.bound {
-                self.level += 1;
-                let level = self.level;
-                self.messages.retain(|message| is_in(message.key, level));
-                self.held = self.messages.iter().map(Message::size).sum();
-            }
+    /// Adds a message by the hashes of its words, with a key of its own that says whether it belongs to an even part of all.
+    pub fn add(&mut self, key: u64, words: &[u64]) {
+        if !is_in(key, self.level) {
+            return;
+        }
+        let gram = |gram: &[u64]| gram[1..].iter().fold(gram[0], |one, next| joined(one, *next));
+        let mut grams: Vec<u64> = words.windows(4).map(gram).collect();
+        grams.sort_unstable();
+        grams.dedup();
+        let message = Message { key, grams: grams.into() };
+        self.held += message.size();
+        self.messages.push(message);
+        while self.held > self.bound {
+            self.level += 1;
+            let level = self.level;
+            self.messages.retain(|message| is_in(message.key, level));
+            self.held = self.messages.iter().map(Message::size).sum();
         }
     }
 
@@ -93,11 +90,14 @@ impl Repetition {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sketch::{hash, words};
     use super::*;
 
     fn scored(bound: usize, messages: &[&str]) -> SelfRepetition {
         let mut repetition = Repetition { bound, ..Repetition::default() };
-        repetition.add(messages.iter().enumerate().map(|(at, text)| (hash(&at.to_string()), *text)));
+        for (at, text) in messages.iter().enumerate() {
+            repetition.add(hash(&at.to_string()), &words(text));
+        }
         assert!(repetition.held <= bound);
         repetition.score()
     }

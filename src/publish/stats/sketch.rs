@@ -15,6 +15,11 @@ pub(super) fn hash(text: &str) -> u64 {
     xxh3_64(text.as_bytes())
 }
 
+/// The hashes of a text's words, which stand between white space.
+pub(super) fn words(text: &str) -> Vec<u64> {
+    text.split_whitespace().map(hash).collect()
+}
+
 /// The hash of a sequence, from that of its beginning and that of its last part: the halves of a product, as wyhash mixes.
 pub(super) fn joined(beginning: u64, last: u64) -> u64 {
     let product = u128::from(beginning ^ 0xa076_1d64_78bd_642f) * u128::from(last ^ 0xe703_7ed1_a0b4_28db);
