@@ -11,7 +11,7 @@ pub struct FormatOptions {
     /// Messages of the assistant are not learned in turns whose score, or else that of the whole conversation, is below
     /// this, 0 to 10; turns without a score are learned. Such turns at the end of a conversation are left out.
     pub mask_below: Option<f64>,
-    /// The system message.
+    /// The system message of every row.
     pub system: SystemMessage,
     /// Whether tools, their calls and what they returned are written. `alpaca` and pairs have none anyway.
     pub tools: bool,
