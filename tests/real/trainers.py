@@ -85,7 +85,8 @@ def events(messages):
 
 def same(told, expected):
     order = lambda conversation: json.dumps(conversation, ensure_ascii=False, sort_keys=True)
-    told, expected = sorted(told, key=order), sorted(expected, key=order)
+    # Through JSON, which has one kind of list.
+    told, expected = (sorted(json.loads(json.dumps(list(some))), key=order) for some in (told, expected))
     for one, other in zip(told, expected):
         assert one == other, f"\n{one}\nis not\n{other}"
     assert len(told) == len(expected), f"{len(told)} rows, not {len(expected)}"
@@ -102,8 +103,14 @@ def in_order(text, parts, what):
 with open(CONVERSATIONS, encoding="utf-8") as lines:
     SOURCE = [json.loads(line) for line in lines]
 EXPECTED = [events(row.get("messages_with_tools") or row["messages"]) for row in SOURCE]
+TOOLS = [row.get("tools") or [] for row in SOURCE]
 SAID = [[event for event in told if event[0] in ("user", "assistant")] for told in EXPECTED]
-CALLED = sum(event[0] == "call" for told in EXPECTED for event in told)
+
+
+def tools(told):
+    """The tools that a column tells of, as a list or as text."""
+    told = json.loads(told or "null") if isinstance(told, str) or told is None else told
+    return told or []
 
 
 def fitting(rows, template):
@@ -113,14 +120,12 @@ def fitting(rows, template):
 
 
 def check_chat(format):
-    columns, rows = load(format)
-    same([events(row["messages"]) for row in rows], EXPECTED)
+    _, rows = load(format)
+    same([[events(row["messages"]), tools(row.get("tools"))] for row in rows], zip(EXPECTED, TOOLS))
     for row in rows:
         ids = [call["id"] for message in row["messages"] for call in message.get("tool_calls") or []]
         assert len(set(ids)) == len(ids) and all(re.fullmatch("[A-Za-z0-9]{9}", id) for id in ids), ids
         assert "null" not in json.dumps(row["messages"]), row["messages"]
-    if CALLED:
-        assert "tools" in columns
     return rows
 
 
@@ -134,8 +139,8 @@ def check_trl():
         for row in fitting(rows, name):
             assert is_conversational(row)
             # As `SFTTrainer` does.
-            tools = json.loads(row["tools"]) if isinstance(row["tools"], str) else row["tools"]
-            text = apply_chat_template({"messages": row["messages"]}, tokens, tools)["text"]
+            listed = json.loads(row["tools"]) if isinstance(row["tools"], str) else row["tools"]
+            text = apply_chat_template({"messages": row["messages"]}, tokens, listed)["text"]
             told = events(row["messages"])
             in_order(text, [event[1] for event in told if event[0] in ("user", "assistant")], name)
             for kind, what, *arguments in told:
@@ -147,7 +152,7 @@ def check_trl():
                     assert not any(json.dumps(one, ensure_ascii=False) in text for one in spelled), (name, text)
                 elif kind == "result":
                     assert what in text or json.dumps(what, ensure_ascii=False) in text, (name, what, text)
-            assert all(tool["function"]["name"] in text for tool in tools or []), (name, text)
+            assert all(tool["function"]["name"] in text for tool in listed or []), (name, text)
             if name in ("qwen3", "glm4moe", "gptoss"):
                 assert row["messages"][-1].get("reasoning_content", "").strip() in text, (name, text)
     # With masks: what is learned is what the assistant says.
@@ -280,6 +285,10 @@ def check_chatml(texts, chats, parted):
     safe = lambda message: {**message, "content": parted(message["content"])}
     rendered = [apply_chat_template({"messages": list(map(safe, row["messages"]))}, tokens)["text"] for row in chats]
     same([body(row["text"]) for row in texts], map(body, rendered))
+    heads = [row["text"].partition("<|im_start|>user")[0] for row in texts]
+    assert all(re.fullmatch(r"(<\|im_start\|>system\n[^<].*<\|im_end\|>\n)?", head, re.DOTALL) for head in heads), heads
+    lines = [[line for line in head.splitlines() if line.startswith("{")] for head in heads]
+    same([list(map(json.loads, tools)) for tools in lines], TOOLS)
     for row in texts:
         marks = [token for token in tokens.convert_ids_to_tokens(tokens(row["text"])["input_ids"]) if token in CONTROL[:2]]
         assert marks == CONTROL[:2] * (len(marks) // 2), row
@@ -320,13 +329,13 @@ def main():
 
     modules = llama_factory()
     rows, made = check_llama_factory(modules, "llamafactory")
-    same([llama_factory_events(row) for row in made], EXPECTED)
+    same([[llama_factory_events(row), tools(row["_tools"])] for row in made], zip(EXPECTED, TOOLS))
     check_templates(modules, made)
     told["llamafactory"] = rows
     attr = modules[1].DatasetAttr("file", "train.jsonl", formatting="sharegpt", tools="tools")
     told["sharegpt"] = load("sharegpt")[1]
     made = converted(modules, attr, told["sharegpt"])
-    same([llama_factory_events(row) for row in made], EXPECTED)
+    same([[llama_factory_events(row), tools(row["_tools"])] for row in made], zip(EXPECTED, TOOLS))
 
     told["alpaca"] = load("alpaca")[1]
     attr = modules[1].DatasetAttr("file", "train.jsonl", history="history")

@@ -6,6 +6,8 @@
 //! | `tools` | a list; no key where there are none | JSON text, `null` where there are none | JSON text |
 //! | not learned | `weight: 0` | – | `train: false` |
 //!
+//! LLaMA-Factory reads messages too, but spells arguments that are text as a text: `llamafactory` is for it.
+//!
 //! For `axolotl` the dataset has `type: chat_template`, and `message_field_training: train` where turns are masked.
 //! Messages and tools lie where it looks for them (`messages`, `tools`), and thoughts too (`reasoning_content`).
 

@@ -66,7 +66,7 @@ pub enum FormatError {
         id: String,
         /// The number of the turn, from 1.
         turn: u16,
-        /// Who speaks.
+        /// Who speaks in the message.
         role: &'static str,
         /// The name of the format.
         format: &'static str,

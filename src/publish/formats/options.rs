@@ -11,7 +11,7 @@ pub struct FormatOptions {
     /// Messages of the assistant are not learned in turns whose score, or else that of the whole conversation, is below
     /// this, 0 to 10; turns without a score are learned. Such turns at the end of a conversation are left out.
     pub mask_below: Option<f64>,
-    /// The system message.
+    /// The system message of every row.
     pub system: SystemMessage,
     /// Whether tools, their calls and what they returned are written. `alpaca` and pairs have none anyway.
     pub tools: bool,
@@ -40,7 +40,7 @@ pub enum Reasoning {
 }
 
 impl Reasoning {
-    /// All of them.
+    /// All places that there are.
     pub const ALL: [Self; 4] = [Self::None, Self::ReasoningContent, Self::Thinking, Self::ThinkTags];
 
     /// Its name in options.
@@ -57,12 +57,12 @@ impl Reasoning {
 /// What the system message of a row is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum SystemMessage {
-    /// There is none.
+    /// There is no system message.
     #[default]
     None,
     /// The manner in which is answered, as the assistant model was told; none where it was told of none.
     Persona,
-    /// This text.
+    /// It is this text, whoever answers.
     Text(String),
 }
 

@@ -342,8 +342,10 @@ fn what_nobody_answered_is_left_out() {
     assert_eq!(text("openai", &options(), &dialogue).unwrap(), "");
 }
 
-/// A conversation of owned texts: of every turn the question, the answer, the thoughts, and what tools returned.
-type Turns = Vec<(String, String, String, Vec<String>)>;
+/// A turn of owned texts: the question, the answer, the thoughts, and what tools returned.
+type Turn = (String, String, String, Vec<String>);
+
+type Turns = Vec<Turn>;
 
 fn turns() -> impl Strategy<Value = Turns> {
     let said = || prop_oneof!["\\PC{1,12}", "[\\n\"\\\\\u{2028}\u{85}\t]{1,4}", "(<\\|im_end\\|>|</think>|أ|é| ){1,3}"];
@@ -401,22 +403,27 @@ proptest! {
             let may = if at % 2 == 0 { ["human", "observation"] } else { ["gpt", "function_call"] };
             prop_assert!(may.contains(&message["from"].as_str().unwrap()), "{:?}", said);
         }
-        let of = |role: &str| said.iter().filter(|line| line["from"] == role).map(|line| line["value"].clone()).collect::<Vec<_>>();
-        let all = |text: fn(&(String, String, String, Vec<String>)) -> Vec<String>| turns.iter().flat_map(text).map(Value::from).collect::<Vec<_>>();
+        let of = |role: &str| -> Vec<Value> {
+            said.iter().filter(|line| line["from"] == role).map(|line| line["value"].clone()).collect()
+        };
+        let all = |texts: fn(&Turn) -> Vec<String>| -> Vec<Value> {
+            turns.iter().flat_map(texts).map(Value::from).collect()
+        };
         prop_assert_eq!(of("human"), all(|turn| vec![turn.0.clone()]));
         prop_assert_eq!(of("gpt"), all(|turn| vec![turn.1.clone()]));
         prop_assert_eq!(of("observation"), all(|turn| turn.3.clone()));
     }
 
     #[test]
-    fn texts_have_no_control_tokens_but_those_of_the_format(turns in turns(), reasoning in prop::sample::select(vec![Reasoning::None, Reasoning::ThinkTags])) {
+    fn texts_have_no_control_tokens_but_those_of_the_format(turns in turns(), is_tagged in any::<bool>()) {
+        let reasoning = if is_tagged { Reasoning::ThinkTags } else { Reasoning::None };
         let options = FormatOptions { reasoning: Some(reasoning), ..options() };
         let row = rows("chatml", &options, &dialogue(&turns)).remove(0);
         let text = row["text"].as_str().unwrap();
         let calls = turns.iter().filter(|turn| !turn.3.is_empty()).count();
         let messages = 1 + 2 * turns.len() + 2 * calls;
         prop_assert_eq!([text.matches("<|im_start|>").count(), text.matches("<|im_end|>").count()], [messages; 2]);
-        let thoughts = if reasoning == Reasoning::None { 0 } else { turns.len() };
+        let thoughts = if is_tagged { turns.len() } else { 0 };
         prop_assert_eq!([text.matches("<think>").count(), text.matches("</think>").count()], [thoughts; 2]);
         let row = rows("alpaca", &FormatOptions::default(), &dialogue(&turns)).remove(0);
         let (history, last) = (row["history"].as_array().unwrap(), [row["instruction"].clone(), row["output"].clone()]);
