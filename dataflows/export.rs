@@ -37,16 +37,14 @@ impl<P, B, S, R> Clone for Steps<P, B, S, R> {
 
 /// Builds the graph on one worker: parts are read where they come, so many at a time and worker, and written by the first worker in
 /// their order. So what is held is bounded, however large the table is.
-pub fn export<P: Clone + 'static, B: Clone + 'static, S: Clone + 'static, R: ExchangeData>(
+pub fn export<P: Clone + Send + Sync + 'static, B: Clone + 'static, S: Clone + 'static, R: ExchangeData>(
     scope: Scope<'_, u64>,
     parts: Arc<[P]>,
     at_a_time: usize,
     steps: Steps<P, B, S, R>,
     stop: Stop,
     mut write: impl FnMut(R) + 'static,
-) where
-    P: Send + Sync,
-{
+) {
     let (written_loop, written) = scope.feedback(1);
     let own = (scope.index()..parts.len()).step_by(scope.peers());
     let own = own.map(move |number| (number as u64, parts[number].clone()));

@@ -82,7 +82,7 @@ struct Writer {
 
 enum Output {
     Parquet(Box<ArrowWriter<File>>),
-    Arrow(FileWriter<BufWriter<File>>),
+    Arrow(Box<FileWriter<BufWriter<File>>>),
     Lines(BufWriter<File>),
 }
 
@@ -194,7 +194,7 @@ impl Writer {
             }
             SinkForm::Table(TableFormat::Arrow, schema, _) => {
                 let writer = FileWriter::try_new_buffered(file, schema);
-                Output::Arrow(writer.map_err(|cause| failed(cause.to_string()))?)
+                Output::Arrow(Box::new(writer.map_err(|cause| failed(cause.to_string()))?))
             }
             SinkForm::Table(TableFormat::Jsonl, ..) | SinkForm::Lines | SinkForm::Files(_) => {
                 Output::Lines(BufWriter::with_capacity(1 << 20, file))

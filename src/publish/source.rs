@@ -267,7 +267,7 @@ impl Part {
     /// The lines that begin in these bytes of the file.
     fn lines(&self, bytes: Range<u64>, schema: &SchemaRef) -> Result<Vec<RecordBatch>, ExportError> {
         let path = &self.file.path;
-        let mut reader = self.from_line(&bytes).map_err(FilesError::io("read", path))?;
+        let mut reader = self.reader_at_line(&bytes).map_err(FilesError::io("read", path))?;
         let mut text = Vec::new();
         reader.read_to_end(&mut text).map_err(FilesError::io("read", path))?;
         if !text.is_empty() && !text.ends_with(b"\n") {
@@ -286,7 +286,7 @@ impl Part {
     }
 
     /// A reader of these bytes that stands at the first line that begins there.
-    fn from_line(&self, bytes: &Range<u64>) -> std::io::Result<BufReader<Take<File>>> {
+    fn reader_at_line(&self, bytes: &Range<u64>) -> std::io::Result<BufReader<Take<File>>> {
         let mut file = File::open(&self.file.path)?;
         let from = bytes.start.saturating_sub(1);
         file.seek(SeekFrom::Start(from))?;
