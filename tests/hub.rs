@@ -116,7 +116,7 @@ fn long_files_go_in_parts_and_many_files_by_many_commits() {
     let done = pushed(folder.path(), &to(&hub)).expect("a push");
     assert_eq!((done.files, done.changed), (252, 252));
     let found = content(&hub, "datasets/me/d");
-    assert_eq!((found.len(), &found["data/train-00000-of-00001.parquet"] == &long), (252, true));
+    assert_eq!((found.len(), found["data/train-00000-of-00001.parquet"] == long), (252, true));
     assert_eq!(found["run_state/249.json"], b"{\"n\": 249}");
     assert_eq!(hub.came("PUT /storage/").len(), 13);
     let messages: Vec<_> = hub.repo("datasets/me/d").commits.into_iter().map(|(_, message)| message).collect();

@@ -146,8 +146,8 @@ fn a_push_that_fails_does_not_fail_the_run() {
             arguments.extend(["--set", "saving.hf_push.repo_id="]);
         }
         let ran = Ran::of(command(&project, &hub, &arguments)).succeeded();
-        let told = format!("the run was not pushed to the Hub: ");
-        assert!(ran.stderr.contains(&told) && ran.stderr.contains(why), "{}", ran.stderr);
+        let told = "the run was not pushed to the Hub: ";
+        assert!(ran.stderr.contains(told) && ran.stderr.contains(why), "{}", ran.stderr);
         expect_secret(&project, &ran);
     }
 }

@@ -30,8 +30,6 @@ const PAGE: usize = 3;
 pub struct Came {
     /// The method and the path with its query, such as `POST /api/repos/create`.
     pub to: String,
-    /// How many bytes its body had.
-    pub length: usize,
     /// How many requests to the same place came before it.
     pub before: usize,
 }
@@ -222,7 +220,7 @@ async fn respond(state: &State, request: Request<Incoming>) -> io::Result<Respon
     let came = {
         let mut kept = state.kept();
         let before = kept.came.iter().filter(|came| came.to == to).count();
-        let came = Came { to, length: body.len(), before };
+        let came = Came { to, before };
         kept.came.push(came.clone());
         came
     };
@@ -265,12 +263,11 @@ impl State {
             ("POST", ["api", kind, owner, name, "preupload", "main"]) => {
                 kept.preupload(&format!("{kind}/{owner}/{name}"), &json)
             }
-            ("POST", [.., owner, git, "info", "lfs", "objects", "batch"]) if git.ends_with(".git") => {
+            ("POST", [.., git, "info", "lfs", "objects", "batch"]) if git.ends_with(".git") => {
                 let is_lfs = headers.get("content-type").is_some_and(|kind| kind == "application/vnd.git-lfs+json");
                 if !is_lfs {
                     kept.problems.push(format!("{to}: not the type of Git LFS"));
                 }
-                _ = owner;
                 kept.batch(&json, &self.root, self.behaviour.part)
             }
             ("PUT", ["storage", oid]) => kept.store(oid, body),
