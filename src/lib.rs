@@ -84,6 +84,7 @@
 //! - **a tool** of the assistant: a [`tools::Tool`], put into the toolbox where `run/inputs.rs` builds it.
 //! - **a retriever**: a [`knowledge::Retriever`], chosen in `run/inputs.rs`.
 //! - **an output format**: a file in `output/` with the type of its rows, and a line in the list of `output/formats.rs`.
+//! - **a figure of the statistics**: a field of the report in `publish/stats/report.rs`, and what counts it; a plot is a row in `publish/plots.rs`.
 //! - **a document type**: a file in `knowledge/formats/`, a `Format` with its endings, and its line in `parts`.
 //! - **a question mode**: a variant of [`domain::QuestionMode`], its text in the prompts of the user model and of the judge, where
 //!   it may stand in `plan/quotas.rs`, and what the built-in model says in it.
