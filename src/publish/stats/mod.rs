@@ -128,3 +128,6 @@ fn rounded(number: f64) -> f64 {
 fn mean(sum: f64, count: u64) -> Option<f64> {
     (count > 0).then(|| rounded(sum / count as f64))
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,10 +57,7 @@ impl Repetition {
             return;
         }
         let gram = |gram: &[u64]| gram[1..].iter().fold(gram[0], |one, next| joined(one, *next));
-        let mut grams: Vec<u64> = words.windows(4).map(gram).collect();
-        grams.sort_unstable();
-        grams.dedup();
-        let message = Message { key, grams: grams.into() };
+        let message = Message { key, grams: words.windows(4).map(gram).collect() };
         self.held += message.size();
         self.messages.push(message);
         while self.held > self.bound {
@@ -77,6 +74,7 @@ impl Repetition {
             places.extend(message.grams.iter().map(|gram| (*gram, number as u32)));
         }
         places.par_sort_unstable();
+        places.dedup();
         let mut elsewhere = vec![0; self.messages.len()];
         for same in places.chunk_by(|one, other| one.0 == other.0) {
             same.iter().for_each(|(_, number)| elsewhere[*number as usize] += same.len() - 1);

@@ -107,7 +107,7 @@ pub struct TextLengths {
 /// Tokens by a real tokenizer, without what a chat template puts around messages.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TokenCounts {
-    /// The tokenizer's name.
+    /// The name of the tokenizer.
     pub tokenizer: &'static str,
     /// The tokens of all that user and assistant say.
     pub messages_total: u64,
@@ -130,9 +130,9 @@ pub struct TokenCounts {
 /// How diverse the messages of each role are.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Diversity {
-    /// What users ask.
+    /// What users ask of assistants.
     pub user: RoleDiversity,
-    /// What assistants answer.
+    /// What assistants say in answer.
     pub assistant: RoleDiversity,
 }
 

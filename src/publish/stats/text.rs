@@ -134,14 +134,13 @@ fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
     }
     let head: Vec<String> = head.iter().map(|title| (*title).to_owned()).collect();
     let all: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
-    let first = |row: &[String]| shortened(&row[0], LABEL);
+    let width = |column: usize| all.iter().map(|row| row[column].width()).max().unwrap_or_default();
     let mut text = String::new();
     for row in &all {
-        text += &padded(&first(row), LABEL);
-        for column in 1..row.len() {
-            let width = all.iter().map(|row| row[column].width()).max().unwrap_or_default();
-            text += &" ".repeat(2 + width.saturating_sub(row[column].width()));
-            text += &row[column];
+        text += &padded(&shortened(&row[0], LABEL), LABEL);
+        for (column, cell) in row.iter().enumerate().skip(1) {
+            text += &" ".repeat(2 + width(column) - cell.width());
+            text += cell;
         }
         text += "\n";
     }
