@@ -28,9 +28,9 @@ pub(super) const NAME: &str = "parquet";
 /// The version of the schemas, in the key-value metadata of every file.
 pub const VERSION: &str = "9";
 
-/// The keys of that metadata: the version of the schemas, and the columns that the user has given other names, a JSON object.
+/// The key of that metadata that tells the version of the schemas.
 pub const VERSION_KEY: &str = "dlgforge.schema";
-/// See [`VERSION_KEY`].
+/// The columns that the user has given other names, as a JSON object by their own names.
 pub const COLUMNS_KEY: &str = "dlgforge.columns";
 
 /// A table of what a run has made.

@@ -17,7 +17,7 @@ pub enum ExportError {
     /// A file is not such a table.
     #[error("read {}: {detail}", path.display())]
     Table {
-        /// The file.
+        /// The file that was read or written.
         path: PathBuf,
         /// What is wrong with it.
         detail: String,
@@ -34,7 +34,7 @@ pub enum ExportError {
     /// A file could not be written.
     #[error("write {}: {detail}", path.display())]
     Write {
-        /// The file.
+        /// The file that was read or written.
         path: PathBuf,
         /// What the writer said.
         detail: String,

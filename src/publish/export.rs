@@ -64,7 +64,7 @@ impl ExportFormat {
 /// What is made of one table.
 #[derive(Clone)]
 pub struct Export {
-    /// The table.
+    /// The table that is exported.
     pub source: Source,
     /// Which of its rows.
     pub filter: Bound,
@@ -305,7 +305,7 @@ impl Writing {
         Ok(())
     }
 
-    /// Completes all files.
+    /// Completes the files of all splits, and writes those that go beside them.
     ///
     /// # Errors
     /// When one can't be completed.

@@ -17,16 +17,16 @@ const LARGEST: usize = 500_000_000;
 /// How the files of a table are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableFormat {
-    /// Parquet files.
+    /// Parquet files, which any engine of analytics reads.
     Parquet,
     /// Files of Arrow IPC, which are read without being parsed.
     Arrow,
-    /// JSON Lines.
+    /// JSON Lines, a row a line.
     Jsonl,
 }
 
 impl TableFormat {
-    /// All of them.
+    /// All of them, in the order in which they are told of.
     pub const ALL: [Self; 3] = [Self::Parquet, Self::Arrow, Self::Jsonl];
 
     /// Its name, which is also how its files end.

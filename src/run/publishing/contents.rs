@@ -54,7 +54,7 @@ pub(super) fn fill(options: &PushOptions, dsn: Option<&str>, file: &Path, built:
     if options.include_run_state {
         copy_run_state(&options.source.join(RUN_STATE), &built.join(RUN_STATE))?;
     }
-    write("README.md", &card_of(options, &dataset, &report, &written, &drawn))
+    Ok(write("README.md", &card_of(options, &dataset, &report, &written, &drawn))?)
 }
 
 /// A table as Parquet files in a folder of the export.
