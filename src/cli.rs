@@ -111,11 +111,6 @@ pub struct GuardArgs {
     pub command: Vec<OsString>,
 }
 
-fn repo_types() -> impl TypedValueParser<Value = RepoType> {
-    let of = |name: String| RepoType::ALL.into_iter().find(|of| of.name() == name).unwrap_or_default();
-    PossibleValuesParser::new(RepoType::ALL.map(RepoType::name)).map(of)
-}
-
 /// Arguments of `dlgforge status`, in any order.
 #[derive(Debug, Args)]
 pub struct StatusArgs {

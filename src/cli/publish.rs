@@ -141,3 +141,8 @@ impl PushArgs {
         }
     }
 }
+
+fn repo_types() -> impl TypedValueParser<Value = RepoType> {
+    let of = |name: String| RepoType::ALL.into_iter().find(|of| of.name() == name).unwrap_or_default();
+    PossibleValuesParser::new(RepoType::ALL.map(RepoType::name)).map(of)
+}

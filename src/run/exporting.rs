@@ -23,7 +23,7 @@ use timely::{CommunicationConfig, Config, WorkerConfig};
 /// Parts of the table that each worker has in hand.
 const AT_A_TIME: usize = 2;
 
-/// What to export.
+/// What an export is made of, and what is made of it.
 #[derive(Debug, Clone)]
 pub struct ExportOptions {
     /// The output folder of runs, or a folder or file with a table.
@@ -32,11 +32,11 @@ pub struct ExportOptions {
     pub to: PathBuf,
     /// The table, where none of the formats says it.
     pub table: Table,
-    /// Names of formats.
+    /// The names of the formats, each once.
     pub formats: Vec<String>,
-    /// Which rows.
+    /// Which of the table's rows are exported.
     pub filter: Filter,
-    /// Into which splits.
+    /// Into which splits they go; all into `train` without it.
     pub split: Option<Split>,
     /// How rows for training are.
     pub training: FormatOptions,
