@@ -238,7 +238,21 @@ fn parquet_tells_what_json_lines_tell() {
         for key in ["messages", "messages_with_tools"] {
             expect_same(&row[key], &told[key], key);
         }
-        assert_eq!(row["avg_score"], told["judge"]["avg_score"]);
+        let (judge, judged) = (&row["judge"], &told["judge"]);
+        assert_eq!((&row["judge_score"], &judge["avg_score"]), (&judged["avg_score"], &judged["avg_score"]));
+        let scores = |judge: &Value| -> Vec<Value> {
+            let turns = judge["per_turn"].as_array().expect("verdicts").iter();
+            turns
+                .map(|turn| [&turn["turn_index"], &turn["score"], &turn["reasons"]].map(Value::clone).to_vec().into())
+                .collect()
+        };
+        assert_eq!(scores(judge), scores(judged));
+        for (key, part) in [("user_reasoning", "grounding_facts"), ("assistant_reasoning", "reasoning_trace")] {
+            let parts = |row: &Value| -> Vec<Value> {
+                row[key].as_array().expect("turns").iter().map(|turn| turn[part].clone()).collect()
+            };
+            expect_same(&parts(row).into(), &parts(told).into(), part);
+        }
         let tools: Value = serde_json::from_str(row["tools"].as_str().expect("text")).expect("JSON");
         assert_eq!(tools, told["tools"]);
     }
@@ -421,7 +435,7 @@ fn a_run_of_an_earlier_format_is_refused_and_left_as_it_is() {
     let before = project.outputs();
     let ran = project.run(&["run", "config.yaml", "--resume"]);
     let told =
-        format!("run r was begun by dlgforge {}, whose files have format 1 and not 3: ", env!("CARGO_PKG_VERSION"));
+        format!("run r was begun by dlgforge {}, whose files have format 1 and not 4: ", env!("CARGO_PKG_VERSION"));
     assert!(ran.code == Some(1) && ran.stderr.contains(&told), "{}", ran.stderr);
     expect_same_files(&before, &project.outputs(), "refused");
     // A new run may come after it, and says that its rows have other fields.

@@ -204,8 +204,9 @@ fn a_dropped_conversation_is_not_trained_on() {
         );
     }
     assert!(of("turns.jsonl").iter().all(|row| row["conversation_status"] == "completed"));
-    assert_eq!((told("conversations-run-1-00000.parquet"), told("turns-run-1-00000.parquet")), (Some(1), Some(2)));
-    assert_eq!(written.iter().filter(|file| file.path.contains("parquet")).count(), 3);
+    assert_eq!((told("conversations/run-1-00000.parquet"), told("turns/run-1-00000.parquet")), (Some(1), Some(2)));
+    assert_eq!(told("parquet/dropped/run-1-00000.parquet"), Some(1));
+    assert_eq!(written.iter().filter(|file| file.path.contains("parquet")).count(), 5);
     let dropped = of("dropped.jsonl");
     assert_eq!(
         (&dropped[0]["drop_reason"], &dropped[0]["drop_detail"]),
@@ -427,7 +428,7 @@ fn a_stopped_run_goes_on_and_a_changed_file_is_named() {
         "coverage_ledger.jsonl",
         "conversations/run-1-ar-0000.json",
         "run_state/.run-1.slots",
-        "parquet/.turns-run-1-00000.rows",
+        "parquet/turns/.run-1-00000.rows",
     ] {
         let path = outputs.join(name);
         let content = fs::read(&path).unwrap();
@@ -450,7 +451,7 @@ fn a_stopped_run_goes_on_and_a_changed_file_is_named() {
 #[test]
 fn a_run_without_documents_and_parquet_goes_on_in_its_shard() {
     let files = |names: &[&str]| Files::named(names).unwrap();
-    for (names, expected) in [(&["parquet"][..], 5), (&["turns"], 2), (&[], 1)] {
+    for (names, expected) in [(&["parquet"][..], 7), (&["turns"], 2), (&[], 1)] {
         let roots = [(); 2].map(|()| tempfile::tempdir().unwrap());
         let options = roots.each_ref().map(|root| Options { files: files(names), ..sample::options(root.path()) });
         recorded_by(options[0].clone(), State::Completed);
