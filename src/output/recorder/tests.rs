@@ -131,12 +131,16 @@ fn a_run_leaves_exactly_these_files() {
             ("outputs/preferences.jsonl", Some(1)),
             ("outputs/coverage_ledger.jsonl", Some(3)),
             ("outputs/dropped.jsonl", Some(0)),
-            ("outputs/parquet/conversations-run-1-00000.parquet", Some(1)),
-            ("outputs/parquet/turns-run-1-00000.parquet", Some(2)),
-            ("outputs/parquet/preferences-run-1-00000.parquet", Some(1)),
-            ("outputs/parquet/conversations-run-1-00001.parquet", Some(1)),
-            ("outputs/parquet/turns-run-1-00001.parquet", Some(1)),
-            ("outputs/parquet/preferences-run-1-00001.parquet", Some(0)),
+            ("outputs/parquet/conversations/run-1-00000.parquet", Some(1)),
+            ("outputs/parquet/turns/run-1-00000.parquet", Some(2)),
+            ("outputs/parquet/preferences/run-1-00000.parquet", Some(1)),
+            ("outputs/parquet/dropped/run-1-00000.parquet", Some(0)),
+            ("outputs/parquet/calls/run-1-00000.parquet", Some(8)),
+            ("outputs/parquet/conversations/run-1-00001.parquet", Some(1)),
+            ("outputs/parquet/turns/run-1-00001.parquet", Some(1)),
+            ("outputs/parquet/preferences/run-1-00001.parquet", Some(0)),
+            ("outputs/parquet/dropped/run-1-00001.parquet", Some(0)),
+            ("outputs/parquet/calls/run-1-00001.parquet", Some(3)),
             ("outputs/conversations/", Some(2)),
             ("outputs/run_state/run-1.json", None),
         ]
@@ -205,8 +209,8 @@ fn a_dropped_conversation_is_not_trained_on() {
     }
     assert!(of("turns.jsonl").iter().all(|row| row["conversation_status"] == "completed"));
     assert_eq!((told("conversations/run-1-00000.parquet"), told("turns/run-1-00000.parquet")), (Some(1), Some(2)));
-    assert_eq!(told("parquet/dropped/run-1-00000.parquet"), Some(1));
-    assert_eq!(written.iter().filter(|file| file.path.contains("parquet")).count(), 5);
+    assert_eq!(told("parquet/dropped/run-1-00001.parquet"), Some(1));
+    assert_eq!(written.iter().filter(|file| file.path.contains("parquet")).count(), 10);
     let dropped = of("dropped.jsonl");
     assert_eq!(
         (&dropped[0]["drop_reason"], &dropped[0]["drop_detail"]),
