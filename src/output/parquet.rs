@@ -4,6 +4,7 @@ mod calls;
 mod conversations;
 mod findings;
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
 mod turns;
 mod types;
