@@ -116,7 +116,7 @@ impl Source {
     pub fn told(&self) -> String {
         match self.files.as_slice() {
             [file] => file.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            _ => self.table.name().to_owned(),
+            _ => format!("parquet/{}", self.table.name()),
         }
     }
 

@@ -54,7 +54,7 @@ pub(super) fn fill(options: &PushOptions, dsn: Option<&str>, file: &Path, built:
     if options.include_run_state {
         copy_run_state(&options.source.join(RUN_STATE), &built.join(RUN_STATE))?;
     }
-    Ok(write("README.md", &card_of(options, &dataset, &report, &written, &drawn))?)
+    Ok(write("README.md", &card_of(options, (&source, &dataset), &report, &written, &drawn))?)
 }
 
 /// A table as Parquet files in a folder of the export.
@@ -67,7 +67,7 @@ fn parquet_of(source: Source, folder: &'static str, built: &Path) -> Result<Writ
 /// The dataset's card.
 fn card_of(
     options: &PushOptions,
-    dataset: &Dataset,
+    (source, dataset): (&Source, &Dataset),
     report: &Report,
     written: &Written,
     drawn: &[[String; 2]],
@@ -78,7 +78,9 @@ fn card_of(
         name: if one.folder == PAIRS { PAIRS } else { "default" },
         splits: vec![CardSplit { name: &one.split, path, rows: Some(one.rows) }],
     });
-    let (configs, columns) = (Vec::from_iter(configs), Table::told_columns());
+    let (configs, mut columns) = (Vec::from_iter(configs), Table::told_columns());
+    let renamed = source.renamed();
+    columns.iter_mut().for_each(|[name, ..]| *name = renamed.get(name).unwrap_or(name).clone());
     let columns: Vec<[&str; 3]> = columns.iter().map(|[name, kind, what]| [&**name, &**kind, &**what]).collect();
     let (models, prompts, settings, seed) = (dataset.models(), dataset.prompts(), dataset.settings(), dataset.seed());
     let models: Vec<[&str; 2]> = models.iter().map(|(agent, model)| [*agent, &**model]).collect();
