@@ -371,7 +371,13 @@ fn export(args: &ExportArgs) -> Result<ExitCode, String> {
 }
 
 fn stats(args: &StatsArgs) -> Result<ExitCode, String> {
-    let report = dlgforge::run::stats(&args.outputs, dsn().as_deref()).map_err(|error| causes(&error))?;
+    let config = args.embeddings.as_ref().map(|config| {
+        let flags = Flags { config: config.clone(), ..Flags::default() };
+        KnowledgeSettings::load(&flags, &environment()).map_err(|error| causes(&error))
+    });
+    let embeddings = config.transpose()?.map(|settings| settings.knowledge.embeddings);
+    let report = dlgforge::run::stats(&args.outputs, dsn().as_deref(), embeddings.as_ref());
+    let report = report.map_err(|error| causes(&error))?;
     if args.json {
         say(&report.json());
         say(&"\n");

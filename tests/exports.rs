@@ -206,5 +206,12 @@ fn statistics_tell_what_the_dataset_is_like() {
         told
     };
     assert_eq!(without_name(of_lines), without_name(told));
+    let lexical = ["stats", "--embeddings", "config.yaml"];
+    project.write(
+        "config.yaml",
+        format!("{}tools: {{retrieval: {{embeddings: {{backend: lexical}}}}}}\n", project.read("config.yaml"))
+            .as_bytes(),
+    );
+    project.run(&lexical).failed_as("stats", &["--embeddings: ", "makes no vectors"]);
     project.run(&["stats", "nowhere"]).failed_as("stats", &["there is no such file or folder"]);
 }

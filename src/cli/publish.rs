@@ -80,6 +80,10 @@ pub struct StatsArgs {
     /// The output folder whose conversations are counted.
     #[arg(default_value = "outputs")]
     pub outputs: PathBuf,
+    /// Tells too how near messages are to each other in meaning, by the embedding model of this configuration file, or of a folder
+    /// with a config.yaml (`tools.retrieval.embeddings`).
+    #[arg(long, value_name = "CONFIG")]
+    pub embeddings: Option<PathBuf>,
     /// Prints the JSON of `dataset_stats.json` instead of text.
     #[arg(long)]
     pub json: bool,

@@ -1,11 +1,15 @@
 //! What an output folder tells of the runs that made it, beside their conversations: for statistics and the card.
 
 use super::RunError;
+use super::knowledge::waited;
 use crate::domain::{Agent, Calibration};
 use crate::files::Folder;
+use crate::knowledge::KnowledgeError;
+use crate::knowledge::embeddings::{Embedder, EmbeddingOptions, embedder};
 use crate::output::Table;
+use crate::publish::ExportError;
 use crate::publish::source::Source;
-use crate::publish::stats::{Report, RunFigures, Statistics};
+use crate::publish::stats::{NearestNeighbour, Report, RunFigures, Statistics, nearest_neighbour};
 use crate::publish::view::{DIALOGUE_COLUMNS, dialogues};
 use crate::settings::paths::SEED;
 use crate::settings::sources::{ENDPOINT_MODELS, KNOWLEDGE, PROMPTS};
@@ -145,6 +149,10 @@ fn model_of(run: &Run, agent: Agent) -> String {
 /// # Errors
 /// When there are none, or they can't be read.
 pub(super) fn statistics(source: &Source, told_as: &str, figures: Option<RunFigures>) -> Result<Report, RunError> {
+    Ok(counted(source)?.report(told_as, figures))
+}
+
+fn counted(source: &Source) -> Result<Statistics, RunError> {
     let columns = source.columns(&DIALOGUE_COLUMNS);
     let mut statistics = Statistics::default();
     for part in source.parts().iter() {
@@ -152,15 +160,45 @@ pub(super) fn statistics(source: &Source, told_as: &str, figures: Option<RunFigu
             statistics.add(&dialogues(&batch).collect::<Vec<_>>());
         }
     }
-    Ok(statistics.report(told_as, figures))
+    Ok(statistics)
 }
 
-/// The statistics of an output folder, as `dlgforge stats` shows them; `dsn` as there.
+/// Vectors of so many texts are asked for at a time.
+const EMBEDDED: usize = 64;
+
+/// The figures of these messages, by the vectors of a model.
+async fn near(texts: Vec<String>, embedder: &dyn Embedder) -> Result<Option<NearestNeighbour>, KnowledgeError> {
+    let mut vectors = Vec::new();
+    for texts in texts.chunks(EMBEDDED) {
+        vectors.extend(embedder.embed(texts.to_vec()).await?);
+    }
+    Ok(nearest_neighbour(&vectors, embedder.name()))
+}
+
+/// The statistics of an output folder, as `dlgforge stats` shows them; `dsn` as there. With a model that embeds they tell how near
+/// messages are to each other in meaning.
 ///
 /// # Errors
-/// When it has no conversations, or they can't be read.
-pub fn stats(outputs: &Path, dsn: Option<&str>) -> Result<Report, RunError> {
+/// When it has no conversations, or they can't be read; when there is no such model, or it fails.
+pub fn stats(outputs: &Path, dsn: Option<&str>, embeddings: Option<&EmbeddingOptions>) -> Result<Report, RunError> {
     let source = Source::open(outputs, Table::Conversations)?;
     let figures = if outputs.is_dir() { Dataset::of(outputs, dsn)?.map(|dataset| dataset.figures) } else { None };
-    statistics(&source, &source.told(), figures)
+    let embedder = match embeddings {
+        None => None,
+        Some(options) => Some(embedder(options)?.ok_or_else(|| {
+            ExportError::Option(
+                "--embeddings: `tools.retrieval.embeddings` makes no vectors, for its backend is lexical, or its model is not there \
+                 (`dlgforge fetch embeddings` gets it)"
+                    .to_owned(),
+            )
+        })?),
+    };
+    let counted = counted(&source)?;
+    let [asked, answered] = counted.samples();
+    let mut report = counted.report(&source.told(), figures);
+    if let Some(embedder) = embedder {
+        report.diversity.user.nearest_neighbour = waited(near(asked, &*embedder))??;
+        report.diversity.assistant.nearest_neighbour = waited(near(answered, &*embedder))??;
+    }
+    Ok(report)
 }

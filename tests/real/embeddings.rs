@@ -128,6 +128,15 @@ fn passages_are_found_by_their_meaning_and_a_run_tells_how() {
     let ran = command(&project, cache.path(), &["run", "--set", "run.total_samples=2"]).succeeded();
     let again = command(&project, cache.path(), &["run", "--resume", "--set", "run.total_samples=2"]).succeeded();
     assert!(again.stdout.contains("nothing to do"), "{}{}", ran.stdout, again.stdout);
+    // How near questions are to each other in meaning: nearer than nothing, and no two are the same.
+    let told = command(&project, cache.path(), &["stats", "--embeddings", "config.yaml", "--json"]).succeeded();
+    let told: serde_json::Value = serde_json::from_str(&told.stdout).expect("JSON");
+    for role in ["user", "assistant"] {
+        let near = &told["diversity"][role]["nearest_neighbour"];
+        let distance = near["mean_distance"].as_f64().expect("a distance");
+        assert!((0.05..0.95).contains(&distance), "{role}: {near}");
+        assert_eq!(near["compared"], told["diversity"][role]["messages"], "{role}");
+    }
     // A run with vectors does not go on without them.
     let without =
         ["run", "--resume", "--set", "run.total_samples=2", "--set", "tools.retrieval.embeddings.backend=lexical"];

@@ -9,6 +9,7 @@ mod counts;
 mod groups;
 mod lengths;
 mod near_duplicates;
+mod nearest;
 mod ngrams;
 mod repetition;
 mod report;
@@ -19,6 +20,7 @@ mod tokens;
 pub use groups::{Documents, Languages, Turns};
 pub use lengths::{Bin, Distribution, Histogram};
 pub use near_duplicates::NearDuplicates;
+pub use nearest::{NearestNeighbour, nearest_neighbour};
 pub use ngrams::DistinctShare;
 pub use repetition::SelfRepetition;
 pub use report::{Diversity, Judged, Report, RoleDiversity, RunFigures, TextLengths, TokenCounts, TurnCount};
@@ -28,6 +30,7 @@ use super::Dialogue;
 use compression::Compressed;
 use counts::Counts;
 use near_duplicates::Likeness;
+use nearest::Sample;
 use ngrams::Ngrams;
 use repetition::Repetition;
 use tokens::TokenTotals;
@@ -70,6 +73,11 @@ impl Statistics {
         );
     }
 
+    /// The messages of users and of assistants whose vectors tell how near they are to each other: all, or an even part of them.
+    pub fn samples(&self) -> [Vec<String>; 2] {
+        [self.user.sample.texts(), self.assistant.sample.texts()]
+    }
+
     /// The statistics of all conversations that were added: those of this file of the dataset, by a run of which more may
     /// be known.
     pub fn report(self, source_file: &str, run: Option<RunFigures>) -> Report {
@@ -87,17 +95,19 @@ struct RoleStatistics {
     ngrams: Ngrams,
     repetition: Repetition,
     likeness: Likeness,
+    sample: Sample,
 }
 
 impl RoleStatistics {
     fn add(&mut self, messages: &[&str]) {
-        let Self { messages: count, compressed, ngrams, repetition, likeness } = self;
+        let Self { messages: count, compressed, ngrams, repetition, likeness, sample } = self;
         let first = *count;
         *count += messages.len() as u64;
         let compare = || {
             for (text, number) in messages.iter().zip(first..) {
                 // Also what is said twice has a key of its own: an even part of the messages is one of all of them.
                 let (key, words) = (sketch::joined(sketch::hash(text), number), sketch::words(text));
+                sample.add(key, text);
                 repetition.add(key, &words);
                 likeness.add(key, &words);
             }
@@ -115,6 +125,7 @@ impl RoleStatistics {
             compression_ratio: self.compressed.ratio(),
             self_repetition: self.repetition.score(),
             near_duplicates: self.likeness.found(),
+            nearest_neighbour: None,
         }
     }
 }

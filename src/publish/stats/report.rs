@@ -4,6 +4,7 @@ use super::counts::{Counts, Scores};
 use super::groups::{Documents, Languages, TurnCounts, Turns};
 use super::lengths::{Distribution, Histogram};
 use super::near_duplicates::NearDuplicates;
+use super::nearest::NearestNeighbour;
 use super::ngrams::DistinctShare;
 use super::repetition::SelfRepetition;
 use super::tokens::TokenTotals;
@@ -153,6 +154,9 @@ pub struct RoleDiversity {
     pub self_repetition: SelfRepetition,
     /// How many are about the same as a later one.
     pub near_duplicates: NearDuplicates,
+    /// How far they lie from each other in meaning, where there are vectors of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nearest_neighbour: Option<NearestNeighbour>,
 }
 
 /// What the runs know that made a dataset, and its conversations don't tell.

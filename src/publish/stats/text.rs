@@ -116,7 +116,7 @@ fn diverse(diversity: &Diversity) -> String {
         let told = |role| of(role).map_or("-".to_owned(), |number| format!("{number:.3}"));
         vec![label.to_owned(), told(&diversity.user), told(&diversity.assistant)]
     };
-    let rows = vec![
+    let mut rows = vec![
         row("distinct-1", |role| role.distinct_1.share),
         row("distinct-2", |role| role.distinct_2.share),
         row("distinct-3", |role| role.distinct_3.share),
@@ -124,6 +124,9 @@ fn diverse(diversity: &Diversity) -> String {
         row("self-repetition", |role| role.self_repetition.score),
         row("near-duplicate share", |role| role.near_duplicates.share),
     ];
+    if diversity.user.nearest_neighbour.is_some() {
+        rows.push(row("nearest neighbour", |role| Some(role.nearest_neighbour.as_ref()?.mean_distance)));
+    }
     table(&["diversity", "user", "assistant"], rows)
 }
 
