@@ -13,7 +13,7 @@ use crate::providers::samples::{endpoint, fake, options, request};
 use crate::providers::{Observers, Secret};
 use crate::traffic::Budget;
 use fake::dialogue::Latency;
-use fake::{Behaviour, Reply};
+use fake::{Behaviour, Reply, Tail};
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -379,9 +379,10 @@ async fn a_web_page_is_no_outage() {
 
 #[tokio::test]
 async fn bodies_beyond_the_limit_are_not_read() {
-    for close in [true, false] {
-        let body = Reply { body: vec![b' '; BODY_LIMIT + 1].into(), close, ..Reply::json(200, &Value::Null) };
-        let server = first(1, move || Reply { body: body.body.clone(), headers: Vec::new(), ..body });
+    const CHUNK: &[u8] = &[b' '; 1 << 20];
+    for announced in [true, false] {
+        let tail = Some(Tail { chunk: CHUNK, times: BODY_LIMIT as u64 / CHUNK.len() as u64 + 1, announced });
+        let server = first(1, move || Reply { tail, ..Reply::json(200, &Value::Null) });
         let (outcome, _) = call(&server, 0).await;
         let error = outcome.unwrap_err().to_string();
         assert!(error.ends_with("malformed response: longer than 32 MiB"), "{error}");
