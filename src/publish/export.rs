@@ -230,7 +230,7 @@ impl Export {
                 Rows::FileEach(rows) => {
                     let file = |one: Dialogue| {
                         let mut lines = Lines::default();
-                        rows(&one, choices, &mut lines).map(|()| (one.id.to_owned(), lines))
+                        rows(&one, choices, &mut lines).map(|()| (file_name(one.id), lines))
                     };
                     let files: Result<Vec<_>, _> = dialogues(batch).map(file).collect();
                     let files = files.map_err(|error| failed(&error))?;
@@ -244,6 +244,12 @@ impl Export {
     fn renamed(&self, batch: &RecordBatch) -> Outcome<RecordBatch> {
         RecordBatch::try_new(self.named.clone(), batch.columns().to_vec()).map_err(|error| error.to_string())
     }
+}
+
+/// What the file of a conversation is called: its id, without what leads out of the folder where the table is somebody else's.
+fn file_name(id: &str) -> String {
+    let name = id.replace(|c: char| matches!(c, '/' | '\\') || c.is_control(), "_");
+    name.trim_start_matches('.').to_owned()
 }
 
 /// The split of each row, by its conversation or by the documents that its conversation was shown.
@@ -330,5 +336,19 @@ impl Writing {
             }
         }
         Ok(written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_id_leads_out_of_the_folder() {
+        for (id, expected) in
+            [("r-fr-0001", "r-fr-0001"), ("../../etc/x", "_.._etc_x"), ("a\\b\0", "a_b_"), (".hidden", "hidden")]
+        {
+            assert_eq!(file_name(id), expected);
+        }
     }
 }
