@@ -20,7 +20,7 @@ use timely::dataflow::operators::Operator;
 /// timely::execute(timely::Config::process(2), move |worker| {
 ///     let (sender, own) = (sender.clone(), worker.index() as u64);
 ///     worker.dataflow::<u64, _, _>(|scope| {
-///         let numbered = [own + 2, own].map(|number| (number, "item")).to_stream(scope);
+///         let numbered = [own + 2, own].map(|number| (number, 7_u8)).to_stream(scope);
 ///         in_order(numbered, move |number, _| sender.send(number).expect("somebody listens"));
 ///     });
 /// })
