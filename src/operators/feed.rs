@@ -39,7 +39,9 @@ pub fn feed<'scope, T: Clone + 'static>(
     stop: Stop,
 ) -> Flow<'scope, T> {
     let apart: Vec<(usize, Antichain<u64>)> = Vec::new();
-    let mut builder = OperatorBuilder::new("feed".into(), landed.scope());
+    let scope = landed.scope();
+    let mut builder = OperatorBuilder::new("feed".into(), scope);
+    let again = scope.worker().activator_for(builder.operator_info().address);
     let mut landed = builder.new_input_connection(landed, Pipeline, apart.clone());
     let (fed, fed_stream) = builder.new_output_connection::<Vec<T>, _>(apart);
     let mut fed = OutputBuilder::from(fed);
@@ -53,12 +55,14 @@ pub fn feed<'scope, T: Clone + 'static>(
             {
                 let mut output = fed.activate();
                 let mut session = output.session(feeding);
-                while !is_over && free > 0 {
+                // One at a time, so that what comes behind works on it while the next one is made.
+                if !is_over && free > 0 {
                     match items.next() {
                         Some(item) => session.give(item),
                         None => is_over = true,
                     }
                     free -= 1;
+                    again.activate();
                 }
             }
             if is_over {

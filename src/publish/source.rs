@@ -11,6 +11,7 @@ use arrow::json::ReaderBuilder;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::PageIndexPolicy;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -21,6 +22,8 @@ use std::sync::Arc;
 
 /// Rows of a batch.
 const BATCH_ROWS: usize = 1024;
+/// Rows that are read at a time.
+const PART_ROWS: usize = 2 * BATCH_ROWS;
 /// The files of an output folder that have the rows of the table `conversations` where it has no Parquet files.
 const TRAINING: [&str; 2] = ["conversations_sharegpt_judged.jsonl", "conversations_sharegpt.jsonl"];
 /// Bytes of lines that are read at a time.
@@ -54,7 +57,8 @@ pub struct Part {
 
 #[derive(Debug, Clone)]
 enum Place {
-    RowGroup(usize),
+    /// Rows of a row group.
+    Rows(usize, Range<usize>),
     /// The lines that begin in these bytes.
     Lines(Range<u64>),
 }
@@ -74,7 +78,12 @@ impl Source {
             let part = |place| Part { file: file.clone(), place };
             match &file.metadata {
                 Some(metadata) => {
-                    parts.extend((0..metadata.metadata().num_row_groups()).map(Place::RowGroup).map(part))
+                    let groups = metadata.metadata().row_groups().iter().map(|group| group.num_rows() as usize);
+                    let ranges = groups.enumerate().flat_map(|(group, rows)| {
+                        let starts = (0..rows).step_by(PART_ROWS);
+                        starts.map(move |start| Place::Rows(group, start..rows.min(start + PART_ROWS)))
+                    });
+                    parts.extend(ranges.map(part));
                 }
                 None => {
                     let length = fs::metadata(&file.path).map_err(FilesError::io("look at", &file.path))?.len();
@@ -182,7 +191,9 @@ impl TableFile {
         let unread =
             |cause: ParquetError| table_error(&path, format!("it is no Parquet file that can be read ({cause})"));
         let file = File::open(&path).map_err(FilesError::io("open", &path))?;
-        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(unread)?;
+        // So pages of other parts are left out.
+        let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
+        let metadata = ArrowReaderMetadata::load(&file, options).map_err(unread)?;
         let told = |wanted: &str| {
             let told = metadata.metadata().file_metadata().key_value_metadata()?;
             told.iter().find(|pair| pair.key == wanted)?.value.clone()
@@ -224,12 +235,12 @@ impl Part {
     /// When they can't be read, or are no rows of the table.
     pub fn read(&self, schema: &SchemaRef) -> Result<Vec<RecordBatch>, ExportError> {
         match &self.place {
-            Place::RowGroup(group) => self.row_group(*group, schema),
+            Place::Rows(group, rows) => self.rows(*group, rows, schema),
             Place::Lines(bytes) => self.lines(bytes.clone(), schema),
         }
     }
 
-    fn row_group(&self, group: usize, schema: &SchemaRef) -> Result<Vec<RecordBatch>, ExportError> {
+    fn rows(&self, group: usize, rows: &Range<usize>, schema: &SchemaRef) -> Result<Vec<RecordBatch>, ExportError> {
         let path = &self.file.path;
         let Some(metadata) = self.file.metadata.clone() else { return Ok(Vec::new()) };
         let unread = |cause: String| table_error(path, cause);
@@ -238,7 +249,8 @@ impl Part {
         let names = builder.schema().fields().iter().map(|field| self.file.own_name(field.name()));
         let wanted = names.enumerate().filter(|(_, name)| schema.field_with_name(name).is_ok()).map(|(at, _)| at);
         let mask = ProjectionMask::roots(builder.parquet_schema(), wanted.collect::<Vec<_>>());
-        let reader = builder.with_row_groups(vec![group]).with_projection(mask).with_batch_size(BATCH_ROWS).build();
+        let of_part = builder.with_row_groups(vec![group]).with_offset(rows.start).with_limit(rows.len());
+        let reader = of_part.with_projection(mask).with_batch_size(BATCH_ROWS).build();
         let batches = reader.map_err(|cause| unread(cause.to_string()))?;
         batches.map(|batch| self.conformed(&batch.map_err(|cause| unread(cause.to_string()))?, schema)).collect()
     }
