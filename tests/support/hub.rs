@@ -46,7 +46,7 @@ pub enum Fault {
 
 type Faults = dyn Fn(&Came) -> Option<Fault> + Send + Sync;
 
-/// How it behaves.
+/// What the server answers, but for the faults that it is told to make.
 pub struct Behaviour {
     faults: Box<Faults>,
     /// Bytes of a part of an upload; larger files go in parts.
@@ -71,10 +71,10 @@ impl Behaviour {
     }
 }
 
-/// A repository.
+/// A repository as the server has it.
 #[derive(Debug, Clone, Default)]
 pub struct Repo {
-    /// Its files.
+    /// The content of each file, by path.
     pub files: BTreeMap<String, Vec<u8>>,
     /// Those of them that are large.
     pub large: BTreeSet<String>,

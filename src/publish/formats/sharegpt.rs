@@ -45,7 +45,7 @@ struct Row<'a> {
     tools: Option<&'a str>,
 }
 
-/// A message.
+/// A message in the shape of ShareGPT: who it is from, and its value.
 #[derive(Serialize)]
 pub(super) struct Line<'a> {
     pub from: &'static str,

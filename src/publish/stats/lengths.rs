@@ -19,7 +19,7 @@ pub struct Bin {
     pub end: u64,
 }
 
-/// As `120-149` is.
+/// Spelled with both ends, such as `120-149`.
 impl fmt::Display for Bin {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}-{}", self.start, self.end)

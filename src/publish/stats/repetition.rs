@@ -38,7 +38,7 @@ struct Message {
 }
 
 impl Message {
-    /// In 4-grams.
+    /// Its room in 4-grams, with what the message takes itself.
     fn size(&self) -> usize {
         self.grams.len() + 4
     }

@@ -63,7 +63,7 @@ impl TokenTotals {
     }
 }
 
-/// Counts tokens.
+/// Counts tokens word by word, and keeps what it has counted of words that come again.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
     kept: HashMap<u64, u32, Hashes>,

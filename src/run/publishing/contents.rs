@@ -64,7 +64,7 @@ fn parquet_of(source: Source, folder: &'static str, built: &Path) -> Result<Writ
     carried_out(Export::new(source, all, None, formats), built, 1)
 }
 
-/// The dataset's card.
+/// The card of the export, from what its folder and its runs tell.
 fn card_of(
     options: &PushOptions,
     (source, dataset): (&Source, &Dataset),
