@@ -35,8 +35,8 @@ impl<P, B, S, R> Clone for Steps<P, B, S, R> {
     }
 }
 
-/// Builds the graph on one worker: parts are read and rendered by all workers but the first, so many at a time and worker, and written
-/// by the first one in their order; a worker that is alone does both. So what is held is bounded, however large the table is.
+/// Builds the graph on one worker of two or more: parts are read and rendered by all workers but the first, so many at a time and
+/// worker, and written by the first one in their order. So what is held is bounded, however large the table is.
 pub fn export<P: Clone + Send + Sync + 'static, B: Clone + 'static, S: Clone + 'static, R: ExchangeData>(
     scope: Scope<'_, u64>,
     parts: Arc<[P]>,
@@ -46,8 +46,8 @@ pub fn export<P: Clone + Send + Sync + 'static, B: Clone + 'static, S: Clone + '
     mut write: impl FnMut(R) + 'static,
 ) {
     let (written_loop, written) = scope.feedback(1);
-    let (writers, readers) = if scope.peers() > 1 { (1, scope.peers() - 1) } else { (0, 1) };
-    let first = scope.index().checked_sub(writers).unwrap_or(parts.len());
+    let readers = scope.peers() - 1;
+    let first = scope.index().checked_sub(1).unwrap_or(parts.len());
     let own = (first..parts.len()).step_by(readers);
     let own = own.map(move |number| (number as u64, parts[number].clone()));
     let Steps { read, keep, split, render } = steps;
@@ -59,6 +59,6 @@ pub fn export<P: Clone + Send + Sync + 'static, B: Clone + 'static, S: Clone + '
     let rendered = split.map(move |(number, rows)| (number, render(rows)));
     let written = in_order(rendered, move |_, rendered| write(rendered));
 
-    let reader = move |number: u64| number % readers as u64 + writers as u64;
+    let reader = move |number: u64| number % readers as u64 + 1;
     written.exchange(move |number| reader(*number)).map(|_| ()).connect_loop(written_loop);
 }

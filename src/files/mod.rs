@@ -5,6 +5,7 @@
 //! knows what the rows tell. A file counts as far as its recorded [`Mark`]: what a process that died has
 //! written behind it is cut off.
 
+mod columns;
 mod documents;
 mod error;
 mod folder;
@@ -22,7 +23,8 @@ pub use folder::Folder;
 pub use reading::{read, read_with};
 pub use whole::{WrittenFile, write};
 
-pub(crate) use self::parquet::{json_text, properties};
+pub(crate) use self::parquet::json_text;
+pub(crate) use columns::ColumnsWriter;
 pub(crate) use documents::Documents;
 pub(crate) use lines::{Lines, compact, joined, pretty, spaced_row, spaced_text};
 pub(crate) use rewrite::Rewrite;

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 
 /// Most rows and bytes of a row group: what one thread of an analysis reads at a time.
-const GROUP_ROWS: usize = 10_000;
-const GROUP_BYTES: usize = 64 << 20;
+pub(super) const GROUP_ROWS: usize = 10_000;
+pub(super) const GROUP_BYTES: usize = 64 << 20;
 const ZSTD_LEVEL: i32 = 3;
 
 /// The extension type of columns that hold JSON texts (<https://arrow.apache.org/docs/format/CanonicalExtensions.html>).

@@ -2,11 +2,10 @@
 
 use super::ExportError;
 use super::content::Content;
-use crate::files::{FilesError, create, create_folder, properties};
+use crate::files::{ColumnsWriter, FilesError, create, create_folder};
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use arrow::ipc::writer::FileWriter;
-use parquet::arrow::ArrowWriter;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
@@ -81,7 +80,7 @@ struct Writer {
 }
 
 enum Output {
-    Parquet(Box<ArrowWriter<File>>),
+    Parquet(Box<ColumnsWriter>),
     Arrow(Box<FileWriter<BufWriter<File>>>),
     Lines(BufWriter<File>),
 }
@@ -109,7 +108,7 @@ impl Sink {
                 self.rows += batch.0.num_rows() as u64;
                 self.bytes += size(&batch.0);
                 let writer = self.writer()?;
-                writer.to.rows(&batch.0).map_err(|detail| writer.failed(detail))
+                writer.to.rows(batch.0).map_err(|detail| writer.failed(detail))
             }
             Content::Lines(lines) => {
                 self.rows += lines.rows;
@@ -188,8 +187,7 @@ impl Writer {
         let to = match form {
             SinkForm::Table(TableFormat::Parquet, schema, told) => {
                 let told: Vec<_> = told.iter().map(|(key, value)| (*key, value.as_str())).collect();
-                let made = properties(schema, &told);
-                let writer = made.and_then(|made| ArrowWriter::try_new(file, schema.clone(), Some(made)));
+                let writer = ColumnsWriter::new(file, schema.clone(), &told);
                 Output::Parquet(Box::new(writer.map_err(|cause| failed(cause.to_string()))?))
             }
             SinkForm::Table(TableFormat::Arrow, schema, _) => {
@@ -213,7 +211,7 @@ impl Writer {
         let failed = |detail: String| ExportError::Write { path: temporary.clone(), detail };
         let buffered = |file: BufWriter<File>| file.into_inner().map_err(|cause| failed(cause.to_string()));
         let file = match to {
-            Output::Parquet(writer) => writer.into_inner().map_err(|cause| failed(cause.to_string()))?,
+            Output::Parquet(writer) => writer.finish().map_err(|cause| failed(cause.to_string()))?,
             Output::Arrow(writer) => buffered(writer.into_inner().map_err(|cause| failed(cause.to_string()))?)?,
             Output::Lines(file) => buffered(file)?,
         };
@@ -223,10 +221,10 @@ impl Writer {
 }
 
 impl Output {
-    fn rows(&mut self, batch: &RecordBatch) -> Result<(), String> {
+    fn rows(&mut self, batch: RecordBatch) -> Result<(), String> {
         match self {
             Self::Parquet(writer) => writer.write(batch).map_err(|cause| cause.to_string()),
-            Self::Arrow(writer) => writer.write(batch).map_err(|cause| cause.to_string()),
+            Self::Arrow(writer) => writer.write(&batch).map_err(|cause| cause.to_string()),
             Self::Lines(_) => unreachable!("rows of lines were rendered as lines"),
         }
     }

@@ -154,11 +154,14 @@ pub(super) fn statistics(source: &Source, told_as: &str, figures: Option<RunFigu
 
 fn counted(source: &Source) -> Result<Statistics, RunError> {
     let columns = source.columns(&DIALOGUE_COLUMNS);
-    let mut statistics = Statistics::default();
-    for part in source.parts().iter() {
-        for batch in part.read(&columns)? {
-            statistics.add(&dialogues(&batch).collect::<Vec<_>>());
-        }
+    let (parts, mut statistics) = (source.parts(), Statistics::default());
+    let mut unread = parts.iter();
+    let mut read = || unread.next().map(|part| part.read(&columns));
+    let mut next = read();
+    while let Some(batches) = next {
+        let batches = batches?;
+        let count = || batches.iter().for_each(|batch| statistics.add(&dialogues(batch).collect::<Vec<_>>()));
+        ((), next) = rayon::join(count, &mut read);
     }
     Ok(statistics)
 }
@@ -182,7 +185,6 @@ async fn near(texts: Vec<String>, embedder: &dyn Embedder) -> Result<Option<Near
 /// When it has no conversations, or they can't be read; when there is no such model, or it fails.
 pub fn stats(outputs: &Path, dsn: Option<&str>, embeddings: Option<&EmbeddingOptions>) -> Result<Report, RunError> {
     let source = Source::open(outputs, Table::Conversations)?;
-    let figures = if outputs.is_dir() { Dataset::of(outputs, dsn)?.map(|dataset| dataset.figures) } else { None };
     let embedder = match embeddings {
         None => None,
         Some(options) => Some(embedder(options)?.ok_or_else(|| {
@@ -193,7 +195,9 @@ pub fn stats(outputs: &Path, dsn: Option<&str>, embeddings: Option<&EmbeddingOpt
             )
         })?),
     };
-    let counted = counted(&source)?;
+    let runs = || if outputs.is_dir() { Dataset::of(outputs, dsn) } else { Ok(None) };
+    let (runs, counted) = rayon::join(runs, || counted(&source));
+    let (figures, counted) = (runs?.map(|dataset| dataset.figures), counted?);
     let [asked, answered] = counted.samples();
     let mut report = counted.report(&source.told(), figures);
     if let Some(embedder) = embedder {

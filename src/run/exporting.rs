@@ -40,7 +40,7 @@ pub struct ExportOptions {
     pub split: Option<Split>,
     /// How rows for training are.
     pub training: FormatOptions,
-    /// Worker threads, 1 or more.
+    /// Threads that read and render, 1 or more; one that writes, and the pool's that encode columns of Parquet, are beside them.
     pub workers: usize,
 }
 
@@ -106,10 +106,8 @@ pub(super) fn carried_out(export: Export, to: &Path, workers: usize) -> Result<W
     let (parts, export, to) = (export.source.parts(), Arc::new(export), to.to_owned());
     let steps = steps(&export);
     let stop = Stop::default();
-    let communication = match workers {
-        1 => CommunicationConfig::Thread,
-        threads => CommunicationConfig::Process(threads),
-    };
+    // One more, which writes.
+    let communication = CommunicationConfig::Process(workers + 1);
     let build = move |worker: &mut Worker| -> Result<Option<Written>, ExportError> {
         // The first worker alone writes.
         let writing = (worker.index() == 0).then(|| Writing::begin(export.clone(), to.clone())).transpose()?;
