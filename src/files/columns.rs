@@ -177,7 +177,8 @@ mod tests {
         numbers().for_each(|n| lists.append_value((0..n % 5).map(|item| Some(item as i32))));
         let lists: ArrayRef = Arc::new(lists.finish());
         let inner: ArrayRef = Arc::new(
-            StructArray::try_from(vec![("text", texts.clone()), ("list", lists.clone()), ("own", own.clone())]).unwrap(),
+            StructArray::try_from(vec![("text", texts.clone()), ("list", lists.clone()), ("own", own.clone())])
+                .unwrap(),
         );
         RecordBatch::try_from_iter_with_nullable([
             ("number", own, true),

@@ -1,0 +1,73 @@
+//! What each command does: settings of what was typed, the work, and what is told of it.
+
+pub mod dataset;
+pub mod documents;
+pub mod generate;
+
+use dlgforge::domain::causes::causes;
+use dlgforge::domain::terminal::shown;
+use dlgforge::output::logs;
+use dlgforge::run::{Host, Listener, Listeners, LogLines, Obey, RunError, Terminal};
+use dlgforge::servers::Serving;
+use dlgforge::settings::{Flags, Settings};
+use dlgforge::store::DSN_VARIABLE;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+fn environment() -> BTreeMap<String, String> {
+    let unicode = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    std::env::vars_os().filter_map(unicode).collect()
+}
+
+fn settings(flags: &Flags) -> Result<Settings, String> {
+    let mut settings = Settings::load(flags, &environment()).map_err(|error| causes(&error))?;
+    settings.knowledge.reading.program = Some(this_program()?);
+    if let Serving::Managed(servers) = &mut settings.serving {
+        servers.program = Some(this_program()?);
+    }
+    Ok(settings)
+}
+
+fn this_program() -> Result<PathBuf, String> {
+    std::env::current_exe().map_err(|error| format!("failed to find its own program: {error}"))
+}
+
+/// Runs something that the terminal and the log listen to, and that signals stop.
+fn hosted<T>(
+    settings: &Settings,
+    limit: Option<Duration>,
+    work: impl FnOnce(&Host) -> Result<T, RunError>,
+) -> Result<T, String> {
+    let terminal = Arc::new(Terminal::default());
+    let _logs = logs::start(&settings.logs, settings.log_level, terminal.console()).map_err(|error| causes(&error))?;
+    for warning in &settings.warnings {
+        tracing::warn!(target: "dlgforge.config", "{warning}");
+    }
+    let obey = listen(&terminal, limit)?;
+    let listeners: [Arc<dyn Listener>; 2] = [terminal, Arc::new(LogLines)];
+    work(&Host { listeners: Listeners::new(listeners), obey }).map_err(|error| causes(&error))
+}
+
+/// Has the process obey signals, and end in time.
+fn listen(terminal: &Terminal, limit: Option<Duration>) -> Result<Obey, String> {
+    dlgforge::run::listen(terminal.console(), limit).map_err(|error| format!("failed to listen to signals: {error}"))
+}
+
+/// The connection string of the server that has the state of runs, where the environment names one.
+fn dsn() -> Option<String> {
+    environment().remove(DSN_VARIABLE)
+}
+
+/// Says what is under way.
+fn tell(line: &str) {
+    _ = writeln!(std::io::stderr(), "{}", shown(line));
+}
+
+/// Prints. A reader that has gone away (`| head`) does not make the command a failure.
+fn say(text: &impl std::fmt::Display) {
+    _ = write!(std::io::stdout(), "{}", shown(&text.to_string()));
+}
