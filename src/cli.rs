@@ -1,7 +1,9 @@
 //! What the user typed.
 
+mod project;
 mod publish;
 
+pub use project::{CompletionsArgs, InitArgs, ManArgs};
 pub use publish::{ExportArgs, PushArgs, SplitWay, StatsArgs};
 
 use crate::settings::{Flags, Resume, Shard};
@@ -14,9 +16,12 @@ use std::time::Duration;
 /// The configuration file where none is named.
 const CONFIG: &str = "config.yaml";
 
+/// The version, and what it was built of: the commit, or that it is a build to try things out.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("DLGFORGE_BUILD"), ")");
+
 /// Turns a folder of documents into a dataset of grounded multi-turn conversations.
 #[derive(Debug, Parser)]
-#[command(name = "dlgforge", version, arg_required_else_help = true)]
+#[command(name = "dlgforge", version = VERSION, arg_required_else_help = true)]
 pub struct Cli {
     /// The command that was typed.
     #[command(subcommand)]
@@ -26,6 +31,8 @@ pub struct Cli {
 /// The commands, each of which ends with an exit code.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Begin a project: a configuration with comments, and a folder for documents.
+    Init(InitArgs),
     /// Generate conversations from the documents of a folder.
     Run(RunArgs),
     /// Be one process of a run that several make together (`run.distributed`).
@@ -54,6 +61,12 @@ pub enum Command {
     Status(StatusArgs),
     /// Write seed topics anew as the YAML file that runs are configured to read, whatever form they have.
     SeedsMigrate(SeedsMigrateArgs),
+    /// Print the JSON Schema of the configuration, for editors.
+    Schema,
+    /// Print what completes commands in a shell.
+    Completions(CompletionsArgs),
+    /// Print the manual page of the program, or of one of its commands.
+    Man(ManArgs),
     /// Reads documents for another process of the program, which asks for them on standard input.
     #[command(hide = true)]
     ReadDocuments,
@@ -70,7 +83,11 @@ impl Command {
     pub fn later(&self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Serve(_) => Some(("serve", "`dlgforge status outputs` tells how far runs are")),
-            Self::Run(_)
+            Self::Init(_)
+            | Self::Schema
+            | Self::Completions(_)
+            | Self::Man(_)
+            | Self::Run(_)
             | Self::Worker(_)
             | Self::Merge(_)
             | Self::Judge(_)

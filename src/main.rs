@@ -3,7 +3,7 @@
 mod commands;
 
 use clap::Parser;
-use commands::{dataset, documents, generate};
+use commands::{dataset, documents, generate, project};
 use dlgforge::cli::{Cli, Command};
 use dlgforge::cluster::LOST;
 use dlgforge::domain::terminal::shown;
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
     allow_open_files();
     let cli = Cli::parse();
     let (name, result) = match &cli.command {
+        Command::Init(args) => ("init", project::init(args)),
         Command::Run(args) => ("run", generate::run(args, None)),
         Command::Worker(args) => ("worker", generate::worker(args)),
         Command::Merge(args) => ("merge", generate::merge(args)),
@@ -34,6 +35,9 @@ fn main() -> ExitCode {
         Command::Push(args) => ("push", dataset::push(args)),
         Command::Status(args) => ("status", dataset::status(args)),
         Command::SeedsMigrate(args) => ("seeds-migrate", dataset::seeds_migrate(args)),
+        Command::Schema => ("schema", project::schema()),
+        Command::Completions(args) => ("completions", project::completions(args)),
+        Command::Man(args) => ("man", project::man(args)),
         Command::GuardServer(args) => ("guard-server", documents::guard_server(args)),
         Command::ReadDocuments => ("read-documents", documents::read_documents()),
         command => return later(command),

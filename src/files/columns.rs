@@ -100,7 +100,7 @@ impl ColumnsWriter {
         Ok(())
     }
 
-    /// Completes the file.
+    /// Completes the file with its footer.
     ///
     /// # Errors
     /// When it can't be written.

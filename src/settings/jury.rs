@@ -9,10 +9,10 @@ use crate::domain::jury::JUDGES;
 use crate::domain::yaml::{Located, Node};
 
 /// The section that may be a list.
-const JUDGE: &str = "llm.agents.judge";
+pub(super) const JUDGE: &str = "llm.agents.judge";
 
 /// The key of an item that names the variable which holds its key.
-const API_KEY_ENV: &str = "api_key_env";
+pub(super) const API_KEY_ENV: &str = "api_key_env";
 
 /// The judges of a jury, as a file gives them.
 #[derive(Debug, Default)]

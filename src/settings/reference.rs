@@ -86,7 +86,7 @@ fn described(key: &Key, root: &Located) -> Option<Described> {
 }
 
 /// The comment of a line, from 1, without the variables in brackets at its end.
-fn doc(line: u64, env: &[&str]) -> String {
+pub(super) fn doc(line: u64, env: &[&str]) -> String {
     let line = DEFAULT_YAML.lines().nth(line as usize - 1).unwrap_or_default();
     let comment = line.split_once(" # ").map_or("", |(_, comment)| comment);
     let variables = format!(" [{}]", env.join(", "));

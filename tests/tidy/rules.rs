@@ -45,6 +45,7 @@ const MAY_IMPORT: &str = "
     run: builtin cluster domain plan knowledge store files output llm providers servers traffic tools stages operators dataflows publish settings
     commands: cli domain knowledge output publish run servers settings store
     main: cli cluster commands domain knowledge
+    build:
     lib:
 ";
 
