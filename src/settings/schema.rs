@@ -24,10 +24,9 @@ pub fn schema() -> Value {
     let root = tree(DEFAULT_YAML);
     let mut schema = root.map_or(Value::Null, |root| section("", &root));
     for Rename { old, new, .. } in renames::all() {
-        let Some(mut now) = at(&mut schema, new).cloned() else { continue };
-        now["deprecated"] = true.into();
-        now["deprecationMessage"] = format!("is now called {new}").into();
-        put(&mut schema, old, now);
+        let now = format!("#/properties/{}", new.replace('.', "/properties/"));
+        let told = format!("is now called {new}");
+        put(&mut schema, old, json!({"allOf": [{"$ref": now}], "deprecated": true, "deprecationMessage": told}));
     }
     if let Some(judge) = at(&mut schema, JUDGE) {
         *judge = one_or_several(judge);

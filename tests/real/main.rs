@@ -16,6 +16,7 @@ mod pushed;
 mod qwen;
 mod readers;
 mod relay;
+mod schemas;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "the harness has more than these tests need")]
 mod support;
