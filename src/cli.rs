@@ -3,7 +3,7 @@
 mod project;
 mod publish;
 
-pub use project::{CompletionsArgs, InitArgs, ManArgs};
+pub use project::{CompletionsArgs, HelpArgs, InitArgs, ManArgs};
 pub use publish::{ExportArgs, PushArgs, SplitWay, StatsArgs};
 
 use crate::settings::{Flags, Resume, Shard};
@@ -21,7 +21,7 @@ pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("DLGFORG
 
 /// Turns a folder of documents into a dataset of grounded multi-turn conversations.
 #[derive(Debug, Parser)]
-#[command(name = "dlgforge", version = VERSION, arg_required_else_help = true)]
+#[command(name = "dlgforge", version = VERSION, arg_required_else_help = true, disable_help_subcommand = true)]
 pub struct Cli {
     /// The command that was typed.
     #[command(subcommand)]
@@ -61,6 +61,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Write seed topics anew as the YAML file that runs are configured to read, whatever form they have.
     SeedsMigrate(SeedsMigrateArgs),
+    /// Explain a command, or a topic: configuration, data, prompts, retrieval, limits, resume, judging, outputs, publishing, scale, determinism, agents.
+    Help(HelpArgs),
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
     /// Print what completes commands in a shell.
@@ -84,6 +86,7 @@ impl Command {
         match self {
             Self::Serve(_) => Some(("serve", "`dlgforge status outputs` tells how far runs are")),
             Self::Init(_)
+            | Self::Help(_)
             | Self::Schema
             | Self::Completions(_)
             | Self::Man(_)

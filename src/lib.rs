@@ -113,6 +113,7 @@ pub mod knowledge;
 pub mod llm;
 pub mod operators;
 pub mod output;
+pub mod pages;
 pub mod plan;
 pub mod providers;
 pub mod publish;

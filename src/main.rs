@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         Command::Push(args) => ("push", dataset::push(args)),
         Command::Status(args) => ("status", dataset::status(args)),
         Command::SeedsMigrate(args) => ("seeds-migrate", dataset::seeds_migrate(args)),
+        Command::Help(args) => ("help", project::help(args)),
         Command::Schema => ("schema", project::schema()),
         Command::Completions(args) => ("completions", project::completions(args)),
         Command::Man(args) => ("man", project::man(args)),

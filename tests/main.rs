@@ -30,6 +30,7 @@ mod limits;
 mod modes;
 mod mutants;
 mod outputs;
+mod pages;
 mod project;
 mod promises;
 mod push;

@@ -11,7 +11,7 @@ fn a_new_project_makes_conversations_once_it_has_documents() {
     let told = project.run(&["init", "new", "--language", "en,fr", "-n", "2"]).succeeded().stdout;
     assert!(told.contains("wrote  new/config.yaml") && told.contains("dlgforge preview new"), "{told}");
     project.run(&["run", "new"]).failed(&["No supported knowledge files found"]);
-    copy(&shipped("knowledge/en"), &project.path("new/knowledge/en"));
+    copy(&shipped("knowledge"), &project.path("new/knowledge"));
     project.run(&["run", "new"]).succeeded();
     let rows = project.rows("new/outputs/conversations_sharegpt_judged.jsonl");
     let languages: Vec<_> = rows.iter().map(|row| row["metadata"]["language"].as_str().unwrap_or_default()).collect();

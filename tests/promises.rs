@@ -4,6 +4,7 @@ use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint, Reply};
 use crate::support::{Project, builtin, copy, remote, shipped};
 use dlgforge::domain::Agent;
+use dlgforge::pages::{PAGES, Page};
 use dlgforge::settings::{Flags, Settings};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -16,9 +17,8 @@ fn readme() -> String {
 }
 
 /// The first fenced block with this info string after a heading.
-fn block(heading: &str, info: &str) -> String {
-    let readme = readme();
-    let section = readme.split_once(heading).expect("the heading").1;
+fn block(text: &str, heading: &str, info: &str) -> String {
+    let section = text.split_once(heading).expect("the heading").1;
     let block = section.split_once(&format!("```{info}\n")).expect("the block").1;
     block.split_once("```").expect("its end").0.to_owned()
 }
@@ -33,7 +33,7 @@ fn dialogue() -> Endpoint {
 
 #[test]
 fn the_configuration_in_one_screen_is_accepted() {
-    let project = Project::with(&block("## Configuration in one screen", "yaml"));
+    let project = Project::with(&block(Page::on("configuration").expect("a page").text, "# Configuration", "yaml"));
     let flags = Flags { config: project.path("config.yaml"), ..Flags::default() };
     let env = [("LLM_USER_API_KEY_ENV", "OPENAI_API_KEY"), ("OPENAI_API_KEY", "k")];
     let env = env.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -46,7 +46,7 @@ fn the_configuration_in_one_screen_is_accepted() {
 #[test]
 fn the_map_and_the_links_lead_somewhere() {
     let readme = readme();
-    let map = block("## Map", "");
+    let map = block(&readme, "## Map", "");
     let folders = map.lines().scan(String::new(), |folder, line| {
         let name = line.split_whitespace().next().unwrap_or_default();
         if !line.starts_with(' ') {
@@ -63,6 +63,12 @@ fn the_map_and_the_links_lead_somewhere() {
     assert!(paths.len() > 15, "{paths:?}");
     for path in paths {
         assert!(shipped(&path).exists(), "the README names {path}");
+    }
+    for page in PAGES {
+        for link in page.text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let is_there = link.contains("://") || shipped("config/help").join(link).exists();
+            assert!(is_there, "the page on {} names {link}", page.topic);
+        }
     }
 }
 

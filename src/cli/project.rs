@@ -40,3 +40,13 @@ pub struct ManArgs {
     /// The command whose page is printed; without it the page of the program.
     pub command: Option<String>,
 }
+
+/// Arguments of `dlgforge help`.
+#[derive(Debug, Args)]
+pub struct HelpArgs {
+    /// A command, or the topic of a page.
+    pub topic: Option<String>,
+    /// Prints all commands and all pages, as Markdown.
+    #[arg(long, conflicts_with = "topic")]
+    pub all: bool,
+}

@@ -2,7 +2,8 @@
 
 use super::say;
 use clap::CommandFactory;
-use dlgforge::cli::{Cli, CompletionsArgs, InitArgs, ManArgs, VERSION};
+use dlgforge::cli::{Cli, CompletionsArgs, HelpArgs, InitArgs, ManArgs, VERSION};
+use dlgforge::pages::{PAGES, Page};
 use dlgforge::settings::{Starter, StarterModel};
 use std::fmt::Display;
 use std::fs;
@@ -92,6 +93,37 @@ fn next_steps(folder: &Path, model: &StarterModel) -> String {
     )
 }
 
+/// Explains a command or a topic, or everything.
+pub fn help(args: &HelpArgs) -> Result<ExitCode, String> {
+    let mut cli = told_commands();
+    cli.build();
+    let topics = || PAGES.map(|page| format!("  {:<14} {}\n", page.topic, page.title())).concat();
+    let text = match &args.topic {
+        None if args.all => everything(&mut cli),
+        None => format!("{}\nTopics:\n{}", cli.render_long_help(), topics()),
+        Some(topic) => match (cli.find_subcommand_mut(topic), Page::on(topic)) {
+            (Some(command), _) => command.render_long_help().to_string(),
+            (None, Some(page)) => page.text.to_owned(),
+            (None, None) => {
+                return Err(format!("there is no command and no topic `{topic}`; topics are:\n{}", topics()));
+            }
+        },
+    };
+    say(&text);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// All commands and all pages, as one text of Markdown.
+fn everything(cli: &mut clap::Command) -> String {
+    let mut text = format!("# dlgforge {VERSION}\n\n{}\n\n# Commands\n", cli.get_about().cloned().unwrap_or_default());
+    for command in cli.get_subcommands_mut() {
+        let help = command.render_long_help().to_string();
+        text += &format!("\n## dlgforge {}\n\n```text\n{}\n```\n", command.get_name(), help.trim_end());
+    }
+    PAGES.iter().for_each(|page| text += &format!("\n{}", page.text));
+    text
+}
+
 /// Prints the schema of the configuration.
 pub fn schema() -> Result<ExitCode, String> {
     say(&format!("{:#}\n", dlgforge::settings::schema()));
@@ -111,6 +143,7 @@ fn told_commands() -> clap::Command {
     let whole = Cli::command();
     let told = whole.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
     clap::Command::new("dlgforge")
+        .disable_help_subcommand(true)
         .version(VERSION)
         .about(whole.get_about().cloned().unwrap_or_default())
         .subcommands(told)

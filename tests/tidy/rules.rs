@@ -43,7 +43,8 @@ const MAY_IMPORT: &str = "
     settings: domain knowledge llm output plan providers publish servers stages store tools traffic
     cli: settings
     run: builtin cluster domain plan knowledge store files output llm providers servers traffic tools stages operators dataflows publish settings
-    commands: cli domain knowledge output publish run servers settings store
+    pages:
+    commands: cli domain knowledge output pages publish run servers settings store
     main: cli cluster commands domain knowledge
     build:
     lib:
