@@ -21,6 +21,7 @@ mod schemas;
 #[expect(dead_code, reason = "the harness has more than these tests need")]
 mod support;
 mod trainers;
+mod wheel;
 
 use dlgforge::{domain, store};
 use serde_json::Value;
