@@ -4,7 +4,7 @@ mod project;
 mod publish;
 
 pub use project::{CompletionsArgs, HelpArgs, InitArgs, ManArgs};
-pub use publish::{ExportArgs, PushArgs, SplitWay, StatsArgs};
+pub use publish::{ExportArgs, ImportArgs, PushArgs, SplitWay, StatsArgs};
 
 use crate::settings::{Flags, Resume, Shard};
 use clap::{Args, Parser, Subcommand};
@@ -45,6 +45,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Write the conversations of an output folder in the formats that people train on, or its tables as Parquet, Arrow or JSON Lines.
     Export(ExportArgs),
+    /// Take over what the Python original has made: its questions, which are not asked again, and its conversations.
+    Import(ImportArgs),
     /// Tell what a dataset is like: turns, scores, lengths, languages, modes, diversity, what was rejected.
     Stats(StatsArgs),
     /// Tell what a run will cost, from a pilot of a few of its conversations.
@@ -96,6 +98,7 @@ impl Command {
             | Self::Judge(_)
             | Self::Explain(_)
             | Self::Export(_)
+            | Self::Import(_)
             | Self::Stats(_)
             | Self::Estimate(_)
             | Self::Push(_)

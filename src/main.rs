@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         Command::Judge(args) => ("judge", generate::judge(args)),
         Command::Explain(args) => ("explain", dataset::explain(args)),
         Command::Export(args) => ("export", dataset::export(args)),
+        Command::Import(args) => ("import", dataset::import(args)),
         Command::Stats(args) => ("stats", dataset::stats(args)),
         Command::Estimate(args) => ("estimate", generate::estimate(args)),
         Command::Index(args) => ("index", documents::index(args)),

@@ -22,6 +22,7 @@ mod graph;
 mod grounding;
 mod hosts;
 mod hub;
+mod import;
 mod interrupt;
 mod judging;
 mod jury;

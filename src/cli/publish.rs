@@ -74,6 +74,16 @@ pub enum SplitWay {
     Conversation,
 }
 
+/// Arguments of `dlgforge import`.
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The output folder of a project of the Python original.
+    pub original: PathBuf,
+    /// The output folder to write, which has nothing yet.
+    #[arg(default_value = "outputs")]
+    pub outputs: PathBuf,
+}
+
 /// Arguments of `dlgforge stats`, in any order.
 #[derive(Debug, Args)]
 pub struct StatsArgs {

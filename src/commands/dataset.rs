@@ -1,7 +1,7 @@
 //! Commands that look at output folders, and write what others read of them.
 
 use super::{dsn, environment, say, tell};
-use dlgforge::cli::{ExplainArgs, ExportArgs, PushArgs, SeedsMigrateArgs, SplitWay, StatsArgs, StatusArgs};
+use dlgforge::cli::{ExplainArgs, ExportArgs, ImportArgs, PushArgs, SeedsMigrateArgs, SplitWay, StatsArgs, StatusArgs};
 use dlgforge::domain::causes::causes;
 use dlgforge::domain::terminal::shown;
 use dlgforge::output::{Table, logs};
@@ -71,6 +71,12 @@ pub fn export(args: &ExportArgs) -> Result<ExitCode, String> {
         workers: usize::from(args.workers),
     };
     say(&dlgforge::run::export(&options).map_err(|error| causes(&error))?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Takes over what the original has made.
+pub fn import(args: &ImportArgs) -> Result<ExitCode, String> {
+    say(&dlgforge::run::import(&args.original, &args.outputs).map_err(|error| causes(&error))?);
     Ok(ExitCode::SUCCESS)
 }
 
