@@ -159,13 +159,16 @@ pub fn estimate(
     let turns = sample.counts.iter().find(|(agent, _)| *agent == Agent::User);
     let turns = turns.map_or(0.0, |(_, counts)| counts.of(Stage::Ask).1 as f64 * scale);
     let cost = usd.map_or("cost unknown".to_owned(), |usd| format!("{usd:.2} USD"));
-    let basis = match expected.iter().all(|(options, one)| one.is_measured || options.provider == "builtin") {
-        true => "by what earlier runs of the folder took for a call",
-        false => "by rules of thumb for what a call reads and writes",
+    let mut asked = expected.iter().filter(|(options, _)| options.provider != "builtin").peekable();
+    let basis = match asked.peek() {
+        None => "the built-in model costs nothing",
+        Some(_) if asked.all(|(_, one)| one.is_measured) => {
+            "by what earlier runs of the folder took for a call; `dlgforge estimate` measures it with a pilot"
+        }
+        Some(_) => "by rules of thumb for what a call reads and writes; `dlgforge estimate` measures it with a pilot",
     };
     group.ok(format!(
-        "{conversations} conversations, {turns:.0} turns: about {calls:.0} calls, {tokens:.0} tokens, {cost}, {basis}; \
-         `dlgforge estimate` measures it with a pilot"
+        "{conversations} conversations, {turns:.0} turns: about {calls:.0} calls, {tokens:.0} tokens, {cost}; {basis}"
     ));
     let seconds = seconds(settings, &expected, conversations as f64);
     if let Some(seconds) = seconds {
