@@ -240,7 +240,9 @@ fn the_cost_is_that_of_the_whole_run_and_is_held_against_the_budget() {
     let prices =
         "version: mine\nusd_per_million_tokens: {openai/test-model: {input: 1, output: 5, shutdown: 2020-01-01}}\n";
     project.write("prices.yaml", prices.as_bytes());
-    let report = checked(&project, &["--set", "run.budget={calls: 3000, usd: 1000}"], 0);
+    let most = ["user", "assistant", "judge"].map(|role| format!("llm.agents.{role}.max_tokens=500"));
+    let most: Vec<&str> = most.iter().flat_map(|set| ["--set", set]).collect();
+    let report = checked(&project, &[&most[..], &["--set", "run.budget={calls: 3000, usd: 1000}"]].concat(), 0);
     let figures = &report["figures"];
     let calls = figures["calls"].as_u64().expect("a number");
     assert!((6_000..=9_000).contains(&calls), "{calls} calls for 2,000 turns");
@@ -255,7 +257,7 @@ fn the_cost_is_that_of_the_whole_run_and_is_held_against_the_budget() {
     );
     let unpriced = checked(&project, &["--set", "llm.prices="], 0);
     assert_eq!(unpriced["figures"]["usd"], Value::Null);
-    let capped = checked(&project, &["--set", "llm.prices=", "--set", "run.budget.usd=5"], 1);
+    let capped = checked(&project, &[&most[..], &["--set", "llm.prices=", "--set", "run.budget.usd=5"]].concat(), 1);
     expect(&told(&capped, "endpoints", "problem"), &["run.budget.usd: the price of `openai/test-model` is unknown"]);
 
     project.generate(&["--set", "run.total_samples=4"]);

@@ -159,10 +159,10 @@ pub fn estimate(
     let turns = sample.counts.iter().find(|(agent, _)| *agent == Agent::User);
     let turns = turns.map_or(0.0, |(_, counts)| counts.of(Stage::Ask).1 as f64 * scale);
     let cost = usd.map_or("cost unknown".to_owned(), |usd| format!("{usd:.2} USD"));
-    let mut asked = expected.iter().filter(|(options, _)| options.provider != "builtin").peekable();
-    let basis = match asked.peek() {
+    let asked = || expected.iter().filter(|(options, _)| options.provider != "builtin");
+    let basis = match asked().next() {
         None => "the built-in model costs nothing",
-        Some(_) if asked.all(|(_, one)| one.is_measured) => {
+        Some(_) if asked().all(|(_, one)| one.is_measured) => {
             "by what earlier runs of the folder took for a call; `dlgforge estimate` measures it with a pilot"
         }
         Some(_) => "by rules of thumb for what a call reads and writes; `dlgforge estimate` measures it with a pilot",
