@@ -1,8 +1,10 @@
 //! What the user typed.
 
+mod check;
 mod project;
 mod publish;
 
+pub use check::{CheckArgs, StatusArgs};
 pub use project::{CompletionsArgs, HelpArgs, InitArgs, ManArgs};
 pub use publish::{ExportArgs, ImportArgs, PushArgs, SplitWay, StatsArgs};
 
@@ -49,6 +51,8 @@ pub enum Command {
     Import(ImportArgs),
     /// Tell what a dataset is like: turns, scores, lengths, languages, modes, diversity, what was rejected.
     Stats(StatsArgs),
+    /// Look at all that a run needs, at once: settings, documents, endpoints, cost, room; nothing is written.
+    Check(CheckArgs),
     /// Tell what a run will cost, from a pilot of a few of its conversations.
     Estimate(EstimateArgs),
     /// Read the documents, and build or update the index that runs find passages by.
@@ -100,6 +104,7 @@ impl Command {
             | Self::Export(_)
             | Self::Import(_)
             | Self::Stats(_)
+            | Self::Check(_)
             | Self::Estimate(_)
             | Self::Push(_)
             | Self::Status(_)
@@ -134,14 +139,6 @@ pub struct GuardArgs {
     pub command: Vec<OsString>,
 }
 
-/// Arguments of `dlgforge status`, in any order.
-#[derive(Debug, Args)]
-pub struct StatusArgs {
-    /// The output folder whose runs are shown.
-    #[arg(default_value = "outputs")]
-    pub outputs: PathBuf,
-}
-
 /// How documents are read, beside the configuration file.
 #[derive(Debug, Args)]
 pub struct Overrides {
@@ -167,8 +164,10 @@ pub struct IndexArgs {
 
 /// Arguments of `dlgforge search`.
 #[derive(Debug, Args)]
+#[command(allow_missing_positional = true)]
 pub struct SearchArgs {
     /// The configuration file, or a folder with a config.yaml.
+    #[arg(default_value = CONFIG)]
     pub config: PathBuf,
     /// What to look for.
     pub query: String,

@@ -3,7 +3,7 @@
 mod commands;
 
 use clap::Parser;
-use commands::{dataset, documents, generate, project};
+use commands::{check, dataset, documents, generate, project};
 use dlgforge::cli::{Cli, Command};
 use dlgforge::cluster::LOST;
 use dlgforge::domain::terminal::shown;
@@ -29,12 +29,13 @@ fn main() -> ExitCode {
         Command::Export(args) => ("export", dataset::export(args)),
         Command::Import(args) => ("import", dataset::import(args)),
         Command::Stats(args) => ("stats", dataset::stats(args)),
+        Command::Check(args) => ("check", check::check(args)),
         Command::Estimate(args) => ("estimate", generate::estimate(args)),
         Command::Index(args) => ("index", documents::index(args)),
         Command::Search(args) => ("search", documents::search(args)),
         Command::Fetch(args) => ("fetch", documents::fetch(args)),
         Command::Push(args) => ("push", dataset::push(args)),
-        Command::Status(args) => ("status", dataset::status(args)),
+        Command::Status(args) => ("status", check::status(args)),
         Command::SeedsMigrate(args) => ("seeds-migrate", dataset::seeds_migrate(args)),
         Command::Help(args) => ("help", project::help(args)),
         Command::Schema => ("schema", project::schema()),

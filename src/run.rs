@@ -2,6 +2,7 @@
 //! the files. A dry run prepares, looks and executes; an estimate runs a pilot. What happens is told to listeners.
 
 mod bill;
+mod checking;
 mod conclude;
 mod dataset;
 mod delivered;
@@ -41,6 +42,7 @@ mod waves;
 mod writer;
 
 pub use bill::Bill;
+pub use checking::{CheckOptions, CheckReport, check};
 pub use dataset::stats;
 pub use dry_run::{DryRun, dry_run};
 pub use error::RunError;
@@ -58,7 +60,7 @@ pub use part::Part;
 pub use publishing::{PublishError, Published, Steps, push, push_after_run};
 pub use seeds::{MigratedSeeds, SeedsError, migrate_seeds};
 pub use signals::{Signal, listen, obey_supervisor};
-pub use status::{StatusReport, status};
+pub use status::{StatusReport, Statuses, status};
 pub use summary::{RunEnd, Summary};
 pub use supervise::supervise;
 pub use terminal::Terminal;

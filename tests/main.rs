@@ -4,6 +4,7 @@ mod bodies;
 mod budget;
 mod calibration;
 mod candidates;
+mod check;
 mod checks;
 mod cluster;
 mod coverage;

@@ -1,7 +1,7 @@
 //! Commands that look at output folders, and write what others read of them.
 
 use super::{dsn, environment, say, tell};
-use dlgforge::cli::{ExplainArgs, ExportArgs, ImportArgs, PushArgs, SeedsMigrateArgs, SplitWay, StatsArgs, StatusArgs};
+use dlgforge::cli::{ExplainArgs, ExportArgs, ImportArgs, PushArgs, SeedsMigrateArgs, SplitWay, StatsArgs};
 use dlgforge::domain::causes::causes;
 use dlgforge::domain::terminal::shown;
 use dlgforge::output::{Table, logs};
@@ -115,19 +115,6 @@ pub fn push(args: &PushArgs) -> Result<ExitCode, String> {
         dlgforge::run::push(&settings.push, dsn().as_deref(), steps, &tell).map_err(|error| causes(&error))?;
     drop(terminal);
     say(&published);
-    Ok(ExitCode::SUCCESS)
-}
-
-pub fn status(args: &StatusArgs) -> Result<ExitCode, String> {
-    let folder = args.outputs.display();
-    if !args.outputs.is_dir() {
-        return Err(format!("there is no folder {folder}; name the output folder of a project (`saving.output_dir`)"));
-    }
-    let reports = dlgforge::run::status(&args.outputs, dsn().as_deref()).map_err(|error| causes(&error))?;
-    if reports.is_empty() {
-        say(&format!("{folder} has no runs\n"));
-    }
-    reports.iter().for_each(say);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,5 +1,6 @@
 //! What each command does: settings of what was typed, the work, and what is told of it.
 
+pub mod check;
 pub mod dataset;
 pub mod documents;
 pub mod generate;
@@ -25,7 +26,11 @@ fn environment() -> BTreeMap<String, String> {
 }
 
 fn settings(flags: &Flags) -> Result<Settings, String> {
-    let mut settings = Settings::load(flags, &environment()).map_err(|error| causes(&error))?;
+    own(Settings::load(flags, &environment()).map_err(|error| causes(&error))?)
+}
+
+/// The settings with this program where they start it as another process.
+fn own(mut settings: Settings) -> Result<Settings, String> {
     settings.knowledge.reading.program = Some(this_program()?);
     if let Serving::Managed(servers) = &mut settings.serving {
         servers.program = Some(this_program()?);

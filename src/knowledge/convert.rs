@@ -30,6 +30,8 @@ pub struct Convert {
     pub timeout: Duration,
     /// The folder that keeps what was printed; it is made where it is missing.
     pub cache: PathBuf,
+    /// Whether no program is run: files are skipped that none has printed before.
+    pub only_kept: bool,
 }
 
 /// A program with its arguments, one of which names the file.
@@ -70,6 +72,9 @@ impl Convert {
         let cached = self.cache.join(format!("{name}.md"));
         if cached.is_file() {
             return Ok(cached);
+        }
+        if self.only_kept {
+            return Err(format!("`{}` of `tools.retrieval.convert` has yet to read it", command.name()));
         }
         fs::create_dir_all(&self.cache).map_err(kept)?;
         let printed = NamedTempFile::new_in(&self.cache).map_err(kept)?;
@@ -186,6 +191,7 @@ mod tests {
             commands: BTreeMap::new(),
             timeout: Duration::from_secs(20),
             cache: folder.path().join("a/converted"),
+            only_kept: false,
         }
     }
 

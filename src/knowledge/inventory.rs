@@ -69,6 +69,23 @@ pub(super) struct KeptDocument {
     pub chunks: u32,
 }
 
+/// Copies what a folder keeps into another one, which is empty. What can't be copied is made anew there.
+pub(super) fn copy(from: &Path, to: &Path) {
+    let is_changing = || File::open(from.join(WRITING)).is_ok_and(|lock| lock.try_lock_shared().is_err());
+    if is_changing() {
+        return;
+    }
+    let log = format!("{FILE}-wal");
+    let copied = |name: &str| match fs::copy(from.join(name), to.join(name)) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => true,
+        copied => copied.is_ok(),
+    };
+    if !(copied(FILE) && copied(&log)) {
+        // A part of it is none.
+        [FILE, &log].into_iter().for_each(|name| _ = fs::remove_file(to.join(name)));
+    }
+}
+
 /// The file, open. One process changes it at a time; many may read it.
 pub(super) struct Inventory {
     folder: PathBuf,

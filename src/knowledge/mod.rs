@@ -18,6 +18,7 @@ mod inventory;
 mod language;
 mod leaving;
 mod likeness;
+mod look;
 mod options;
 mod outline;
 mod progress;
@@ -37,6 +38,7 @@ pub use formats::texts;
 pub use hybrid::Ranking;
 pub use index::Index;
 pub use leaving::leave;
+pub use look::{Seen, look};
 pub use options::{Anew, Options, Strategy};
 pub use progress::{Progress, Step, Watch};
 pub use reading::Reading;
@@ -51,6 +53,7 @@ use hybrid::VectorSearch;
 use inventory::{Inventory, KeptChunks, KeptDocument, Key};
 use rerank::Reranked;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use vectors::Vectors;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -73,6 +76,10 @@ pub struct Knowledge {
     /// What the user should know about how documents were read: what was left out, one line per kind with a count, then one
     /// line per file that was skipped or read in an unexpected way, each naming its file.
     pub warnings: Vec<String>,
+    /// The digest of all that an index follows from.
+    digest: String,
+    /// Files of which nothing was kept that is still valid.
+    read_anew: usize,
 }
 
 /// Documents and chunks of the knowledge folder.
@@ -86,6 +93,8 @@ struct Read {
     texts: Vec<Key>,
     /// The digest of all that an index follows from.
     digest: String,
+    /// Files of which nothing was kept that is still valid.
+    read_anew: usize,
 }
 
 /// Reads every document below the folder, cuts it into chunks, and indexes these by their words and, where there is an
@@ -110,16 +119,15 @@ pub async fn open_with(
     embedder: Option<Arc<dyn Embedder>>,
     watch: Watch<'_>,
 ) -> Result<Knowledge, KnowledgeError> {
-    let Read { inventory, catalogue, warnings, rows, texts, digest } = read(options, watch)?;
+    let Read { inventory, catalogue, warnings, rows, texts, digest, read_anew } = read(options, watch)?;
     let index = Arc::new(Index::kept(catalogue.clone(), inventory.folder(), &digest, watch)?);
     let mut retriever: Arc<dyn Retriever> = index.clone();
     if options.by_words {
-        return Ok(Knowledge { catalogue, index, retriever, embedder, warnings });
+        return Ok(Knowledge { catalogue, index, retriever, embedder, warnings, digest, read_anew });
     }
     let is_in_use = |name: &str| name.strip_prefix(index::PREFIX) == Some(&*digest);
     if let Some(embedder) = &embedder {
-        let digest = u128::from_be_bytes(embeddings::key(&format!("{digest} {}", embedder.name())));
-        let digest = format!("{digest:032x}");
+        let digest = vectors_digest(&digest, &**embedder);
         if !vectors::are_kept(inventory.folder(), &digest) {
             vectors::embed_missing(&catalogue, &**embedder, (&inventory, &texts), watch).await?;
         }
@@ -134,7 +142,12 @@ pub async fn open_with(
     if let Some(reranker) = &options.reranker {
         retriever = Arc::new(Reranked::load(reranker, retriever, catalogue.clone())?);
     }
-    Ok(Knowledge { catalogue, index, retriever, embedder, warnings })
+    Ok(Knowledge { catalogue, index, retriever, embedder, warnings, digest, read_anew })
+}
+
+/// The digest of all that the vectors of an index follow from.
+fn vectors_digest(index: &str, embedder: &dyn Embedder) -> String {
+    format!("{:032x}", u128::from_be_bytes(embeddings::key(&format!("{index} {}", embedder.name()))))
 }
 
 fn read(options: &Options, watch: Watch<'_>) -> Result<Read, KnowledgeError> {
@@ -154,7 +167,9 @@ fn read(options: &Options, watch: Watch<'_>) -> Result<Read, KnowledgeError> {
     let reading =
         embeddings::key(&format!("{READING} {} {size} {overlap} {}", strategy.as_str(), options.reading.told()));
     let known = |path: &str, content: &Key| inventory.known(path, content, &reading);
+    let read_anew = AtomicUsize::new(0);
     let keep = |path: &str, content: &Key, FileRead { documents, warnings, is_final }| {
+        read_anew.fetch_add(1, Ordering::Relaxed);
         let made: Vec<_> = documents.into_iter().map(|document| chunks(document, options)).collect();
         // What may come out otherwise the next time is not found again.
         let reading = if is_final { reading } else { Key::default() };
@@ -188,7 +203,8 @@ fn read(options: &Options, watch: Watch<'_>) -> Result<Read, KnowledgeError> {
     let texts = inventory.texts(&of_documents)?;
     let of_sources = format!("{READING} {size} {overlap} {strategy:?} {:?}", catalogue.sources);
     let digest = format!("{:032x}", xxh3_128(&[texts.concat().as_slice(), of_sources.as_bytes()].concat()));
-    Ok(Read { inventory, catalogue: Arc::new(catalogue), warnings, rows, texts, digest })
+    let read_anew = read_anew.into_inner();
+    Ok(Read { inventory, catalogue: Arc::new(catalogue), warnings, rows, texts, digest, read_anew })
 }
 
 /// Demands that the chunks are those that were kept.

@@ -1,18 +1,21 @@
 //! The model of a dry run, which asks nobody: what the journal has is its reply, and where it has none, a stand-in that is counted.
 
 use super::chat::Replying;
-use super::{ChatReply, ChatRequest, Model, ModelError};
-use crate::domain::{Digest, Place, Stage, Task, ToolCall};
+use super::{ChatReply, ChatRequest, Model, ModelError, ReplySchema};
+use crate::domain::{Digest, Place, Stage, Task, ToolCall, ToolDefinition};
 use crate::store::Kept;
 use serde_json::json;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// What a dry run has asked for, by [`Stage::number`].
 #[derive(Debug, Default)]
 pub struct Counts {
     found: [AtomicU64; 3],
     missing: [AtomicU64; 3],
+    bytes: [AtomicU64; 3],
+    earlier: [AtomicU64; 3],
+    first: [OnceLock<(Vec<ToolDefinition>, ReplySchema)>; 3],
 }
 
 impl Counts {
@@ -20,6 +23,26 @@ impl Counts {
     pub fn of(&self, stage: Stage) -> (u64, u64) {
         let read = |counters: &[AtomicU64; 3]| counters[usize::from(stage.number())].load(Ordering::Relaxed);
         (read(&self.found), read(&self.missing))
+    }
+
+    /// Bytes of the messages of a stage's calls that would be made, and the turns that were before them in their conversations.
+    pub fn length(&self, stage: Stage) -> (u64, u64) {
+        let read = |counters: &[AtomicU64; 3]| counters[usize::from(stage.number())].load(Ordering::Relaxed);
+        (read(&self.bytes), read(&self.earlier))
+    }
+
+    /// The tools and the form of the reply that the first call of a stage asks for, if there was one.
+    pub fn first(&self, stage: Stage) -> Option<&(Vec<ToolDefinition>, ReplySchema)> {
+        self.first[usize::from(stage.number())].get()
+    }
+
+    fn would_ask(&self, request: &ChatRequest) {
+        let at = usize::from(request.place.stage.number());
+        let bytes: usize = request.messages.iter().map(|message| message.content.len()).sum();
+        self.missing[at].fetch_add(1, Ordering::Relaxed);
+        self.bytes[at].fetch_add(bytes as u64, Ordering::Relaxed);
+        self.earlier[at].fetch_add(u64::from(request.place.turn.0.saturating_sub(1)), Ordering::Relaxed);
+        self.first[at].get_or_init(|| (request.tools.clone(), request.schema.clone()));
     }
 }
 
@@ -46,8 +69,12 @@ impl Model for StandIn {
         Box::pin(async move {
             let digest = self.model.digest(request)?;
             let recalled = self.kept.answer(&request.place, digest)?;
-            let counters = if recalled.is_some() { &self.counts.found } else { &self.counts.missing };
-            counters[usize::from(request.place.stage.number())].fetch_add(1, Ordering::Relaxed);
+            match recalled {
+                Some(_) => {
+                    self.counts.found[usize::from(request.place.stage.number())].fetch_add(1, Ordering::Relaxed);
+                }
+                None => self.counts.would_ask(request),
+            }
             Ok(recalled.unwrap_or_else(|| stand_in(request)))
         })
     }

@@ -1,8 +1,10 @@
 //! One endpoint of an agent: a request to it, and what comes of it.
 
 mod look;
+mod trial;
 
 pub(super) use look::{Found, Queue};
+pub use trial::{Listing, Replied, Trial, Unasked, Wanted, try_endpoints};
 
 use super::address::{bad_setting, base_url, headers, shown, with_path};
 use super::capabilities::Capabilities;

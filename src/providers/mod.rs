@@ -28,6 +28,7 @@ pub mod shared;
 mod wire;
 
 pub use attach::{AttachError, attach};
+pub use endpoint::{Listing, Replied, Trial, Unasked, Wanted, try_endpoints};
 pub use options::{AgentOptions, EndpointOptions};
 pub use provider::{Protocol, Provider};
 pub use secret::Secret;

@@ -5,10 +5,11 @@ use super::events::Listeners;
 use super::execute::on_workers;
 use super::inputs::Front;
 use super::open::{Looked, look};
-use super::prepare::prepare;
+use super::prepare::{Prepared, prepare};
 use super::{RunError, serving, signals};
-use crate::domain::Stage;
+use crate::domain::{Agent, Stage};
 use crate::knowledge::Anew;
+use crate::llm::Model;
 use crate::llm::dry_run::{Counts, StandIn};
 use crate::operators::{Executor, Stop};
 use crate::settings::Settings;
@@ -38,7 +39,24 @@ pub fn dry_run(settings: &Settings, listeners: &Listeners) -> Result<DryRun, Run
     (settings.knowledge.by_words, settings.knowledge.anew) = (true, Anew::Nothing);
     let settings = &settings;
     let prepared = prepare(settings, listeners)?;
-    let Looked { folder, resumed, facts, settled, work } = look(settings, &prepared)?;
+    let counts = Arc::new(Counts::default());
+    let (resumed, settled) = go_through(settings, &prepared, &|_, _| counts.clone(), listeners)?;
+    let calls = Stage::ALL.map(|stage| counts.of(stage));
+    Ok(DryRun { resumed, settled, calls })
+}
+
+/// Goes through a run whose models are stand-ins, each with the counts that it is given; the run that it goes on with, if it does,
+/// and the conversations that this one has settled.
+///
+/// # Errors
+/// When the run may not go ahead, or the store can't be read.
+pub fn go_through(
+    settings: &Settings,
+    prepared: &Prepared,
+    counts: &dyn Fn(&Arc<dyn Model>, Agent) -> Arc<Counts>,
+    listeners: &Listeners,
+) -> Result<(Option<Arc<str>>, usize), RunError> {
+    let Looked { folder, resumed, facts, settled, work } = look(settings, prepared)?;
     let runtime = signals::runtime().map_err(RunError::Runtime)?;
     let (stop, failure) = (Stop::default(), Arc::new(OnceLock::new()));
     let executor = Executor::new(runtime.handle().clone(), settings.concurrency as usize, stop.clone());
@@ -47,11 +65,12 @@ pub fn dry_run(settings: &Settings, listeners: &Listeners) -> Result<DryRun, Run
         _ = failed.set(error.clone());
         stop.now();
     });
-    let counts = Arc::new(Counts::default());
     let journal = folder.as_ref().map(|folder| (folder.store.clone(), facts.run_id.clone()));
     let kept = Kept { journal, reuse: work.reuse.clone(), broken: Some(broken) };
     let front = Front {
-        model: &|model, _| Arc::new(StandIn { model: model.clone(), kept: kept.clone(), counts: counts.clone() }),
+        model: &|model, agent| {
+            Arc::new(StandIn { model: model.clone(), kept: kept.clone(), counts: counts(model, agent) })
+        },
         web: &|_| Arc::new(KeptWeb(kept.clone())),
         search: &|retriever, setup| Arc::new(KeptSearch { retriever, setup, kept: kept.clone() }),
     };
@@ -60,8 +79,7 @@ pub fn dry_run(settings: &Settings, listeners: &Listeners) -> Result<DryRun, Run
     if let Some(failure) = failure.get() {
         return Err(failure.clone().into());
     }
-    let calls = Stage::ALL.map(|stage| counts.of(stage));
-    Ok(DryRun { resumed: resumed.map(|run| run.id.into()), settled, calls })
+    Ok((resumed.map(|run| run.id.into()), settled))
 }
 
 impl fmt::Display for DryRun {

@@ -148,9 +148,9 @@ pub enum RunError {
          in `{0}`; add one, remove the language, or set llm.agents.{1}.provider and model to one that translates"
     )]
     Unread(Arc<str>, Agent),
-    /// There is no folder for a pilot.
-    #[error("failed to make a temporary folder for the pilot: {0}")]
-    Pilot(std::io::Error),
+    /// There is no folder for what is needed for a while.
+    #[error("failed to make a temporary folder: {0}")]
+    Scratch(std::io::Error),
     /// A pilot without its conversations.
     #[error("the pilot did not make its conversations, so there is nothing to go by: {0}")]
     Unpiloted(String),

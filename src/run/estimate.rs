@@ -37,7 +37,7 @@ pub struct Forecast {
 /// # Errors
 /// When the pilot can't be run, or does not get its conversations.
 pub fn estimate(settings: &Settings, pilot: u32, workers: usize, host: &Host) -> Result<Forecast, RunError> {
-    let folder = tempfile::tempdir().map_err(RunError::Pilot)?;
+    let folder = tempfile::tempdir().map_err(RunError::Scratch)?;
     let mut piloted = settings.clone();
     piloted.output.folder = folder.path().join("pilot");
     piloted.total_samples = pilot.min(settings.total_samples);

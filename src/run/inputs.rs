@@ -62,7 +62,12 @@ pub struct Front<'a> {
 impl Sources {
     pub fn read(settings: &Settings, shared: &Shared, watch: Watch<'_>) -> Result<Self, RunError> {
         check_languages(settings)?;
-        let Knowledge { catalogue, index, retriever, embedder, .. } = knowledge(settings, watch)?;
+        Self::with(settings, shared, knowledge(settings, watch)?)
+    }
+
+    /// The same with this knowledge base.
+    pub fn with(settings: &Settings, shared: &Shared, knowledge: Knowledge) -> Result<Self, RunError> {
+        let Knowledge { catalogue, index, retriever, embedder, .. } = knowledge;
         let searches = Arc::<SearchMeter>::default();
         let web = settings.web_search.as_ref().map(|web| self::web(web, shared, &searches)).transpose()?;
         let topics = topics(settings)?;
@@ -278,7 +283,7 @@ pub fn models(settings: &Settings, shared: &Shared) -> Result<Agents<Arc<dyn Mod
 }
 
 /// Under `coverage.match_language: require` every language has documents.
-fn check_required(settings: &Settings, catalogue: &Catalogue) -> Result<(), RunError> {
+pub fn check_required(settings: &Settings, catalogue: &Catalogue) -> Result<(), RunError> {
     let required = settings.plan.coverage.match_language == MatchLanguage::Require;
     let is_in = |code: &Arc<str>| catalogue.sources.iter().any(|source| source.language.as_ref() == Some(code));
     let unmatched = |language: &&Arc<str>| required && !Language::of(language).code.is_some_and(|code| is_in(&code));
@@ -289,7 +294,7 @@ fn check_required(settings: &Settings, catalogue: &Catalogue) -> Result<(), RunE
 }
 
 /// The built-in model speaks of documents in the language of a conversation alone.
-fn check_documents(settings: &Settings, catalogue: &Catalogue) -> Result<(), RunError> {
+pub fn check_documents(settings: &Settings, catalogue: &Catalogue) -> Result<(), RunError> {
     let is_builtin = |agent: &Agent| settings.agents[*agent].provider == "builtin";
     let Some(agent) = [Agent::User, Agent::Assistant].into_iter().find(is_builtin) else { return Ok(()) };
     let has =
@@ -301,7 +306,7 @@ fn check_documents(settings: &Settings, catalogue: &Catalogue) -> Result<(), Run
     }
 }
 
-fn check_languages(settings: &Settings) -> Result<(), RunError> {
+pub fn check_languages(settings: &Settings) -> Result<(), RunError> {
     let mut tags = BTreeMap::new();
     for language in &settings.languages {
         let tag = language_tag(language);
@@ -312,7 +317,7 @@ fn check_languages(settings: &Settings) -> Result<(), RunError> {
     Ok(())
 }
 
-fn personas(settings: &Settings) -> Result<Pool, RunError> {
+pub fn personas(settings: &Settings) -> Result<Pool, RunError> {
     Ok(match &settings.plan.personas {
         PersonaSource::Off => Pool::default(),
         PersonaSource::Shipped => Pool::shipped()?,
@@ -328,7 +333,7 @@ fn personas(settings: &Settings) -> Result<Pool, RunError> {
     })
 }
 
-fn topics(settings: &Settings) -> Result<Option<Arc<Topics>>, RunError> {
+pub fn topics(settings: &Settings) -> Result<Option<Arc<Topics>>, RunError> {
     let topics = match &settings.plan.topics {
         TopicSource::Off => None,
         TopicSource::File(path) => Some(Topics::load(path)?),

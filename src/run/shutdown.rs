@@ -20,7 +20,7 @@ pub fn warn(settings: &Settings, prices: &Prices, now: Timestamp) {
 }
 
 /// A line for each model, with the settings that name it.
-fn lines<'a>(agents: impl Iterator<Item = (Agent, &'a AgentOptions)>, prices: &Prices, today: Date) -> Vec<String> {
+pub fn lines<'a>(agents: impl Iterator<Item = (Agent, &'a AgentOptions)>, prices: &Prices, today: Date) -> Vec<String> {
     let mut leaving: BTreeMap<(&str, Date), Vec<String>> = BTreeMap::new();
     for (agent, options) in agents {
         for endpoint in &options.endpoints {

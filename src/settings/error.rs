@@ -100,6 +100,11 @@ impl fmt::Display for Problems {
 }
 
 impl Problems {
+    /// Each of them, with its place.
+    pub fn each(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(ToString::to_string)
+    }
+
     /// A file that can't be read as YAML: nothing else is known about it.
     pub(super) fn broken(text: String, place: Location) -> Self {
         Self(vec![Problem { text, place: Some(place), keys: Vec::new() }])

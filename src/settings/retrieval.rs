@@ -95,6 +95,7 @@ fn convert(values: &Values, folders: &Folders, report: &mut Diagnostics) -> know
         commands,
         timeout: Duration::from_secs_f64(values.get(keys::CONVERT_TIMEOUT_S)),
         cache: index_folder(values, folders).join("converted"),
+        only_kept: false,
     }
 }
 

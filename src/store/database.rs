@@ -28,6 +28,29 @@ pub(super) enum Access {
     Read,
 }
 
+/// Removes, when it goes, the empty logs that reading has left beside files: a connection that can only read leaves them there.
+#[derive(Default)]
+pub(super) struct Tidy(Vec<PathBuf>);
+
+impl Tidy {
+    /// After files were read that nobody has open now. What others have left beside them stays.
+    pub(super) fn after(files: impl IntoIterator<Item = PathBuf>) -> Self {
+        Self(files.into_iter().filter(|path| !log_of(path).exists()).collect())
+    }
+}
+
+impl Drop for Tidy {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            // The last connection to go takes the log along. Where it may not, all stays as it is.
+            let mode = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            if let Ok(connection) = Connection::open_with_flags(path, mode) {
+                _ = has_table(&connection, "");
+            }
+        }
+    }
+}
+
 /// Whether a file has a table of this name.
 pub(super) fn has_table(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
     let table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1";

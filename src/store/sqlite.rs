@@ -1,6 +1,6 @@
 //! The embedded store: two SQLite files in `store/` of the output folder.
 
-use super::database::{Access, Database};
+use super::database::{Access, Database, Tidy};
 use super::{
     Admission, Charge, Entry, Fact, KeptReply, Mark, Replies, Revision, Run, Settled, Spending, Spent, State, Store,
     StoreError, Tiered, replies, runs, salvage,
@@ -33,6 +33,8 @@ pub struct Sqlite {
     path: PathBuf,
     /// How often the journal was rebuilt since it was opened; none where it can only be read.
     rebuilt: Option<AtomicU64>,
+    /// Closed last: what reading has left beside the files goes.
+    _tidy: Tidy,
 }
 
 impl Sqlite {
@@ -55,7 +57,7 @@ impl Sqlite {
         if is_new && !runs.run("read", |connection| runs::all(connection))?.is_empty() {
             tracing::warn!("{} was missing: replies of earlier runs are asked for again", path.display());
         }
-        Self::of(runs, journal, path, Access::Write)
+        Self::of((runs, journal), path, Access::Write, Tidy::default())
     }
 
     /// Opens the store of an output folder to look at it; none when there is none.
@@ -67,16 +69,23 @@ impl Sqlite {
         if !folder.join(RUNS).is_file() || !folder.join(JOURNAL).is_file() {
             return Ok(None);
         }
-        let runs = runs::open(&folder.join(RUNS), Access::Read)?;
         let path = folder.join(JOURNAL);
+        let tidy = Tidy::after([folder.join(RUNS), path.clone()]);
+        let runs = runs::open(&folder.join(RUNS), Access::Read)?;
         let journal = replies::open(&path, Access::Read)?;
-        Self::of(runs, journal, path, Access::Read).map(Some)
+        Self::of((runs, journal), path, Access::Read, tidy).map(Some)
     }
 
-    fn of(runs: Database, journal: Database, path: PathBuf, access: Access) -> Result<Self, StoreError> {
+    fn of(
+        (runs, journal): (Database, Database),
+        path: PathBuf,
+        access: Access,
+        tidy: Tidy,
+    ) -> Result<Self, StoreError> {
         let reader = replies::open(&path, Access::Read)?;
         let rebuilt = (access == Access::Write).then(|| AtomicU64::new(0));
-        Ok(Self { runs: Mutex::new(runs), journal: Mutex::new(journal), reader: Mutex::new(reader), path, rebuilt })
+        let [reader, runs, journal] = [reader, runs, journal].map(Mutex::new);
+        Ok(Self { reader, runs, journal, path, rebuilt, _tidy: tidy })
     }
 
     /// Does something with the journal. Where that shows that it is damaged, it is rebuilt, and done once more.

@@ -73,13 +73,16 @@ impl Endpoint {
         response.text().await.map_or(Queue::Unreachable, |text| waiting(&text).map_or(Queue::Unknown, Queue::Waiting))
     }
 
+    /// What a list of models has instead of the one that is asked for; none where it has that, or nothing.
+    pub(super) fn lacks(&self, models: &[String]) -> Option<String> {
+        let named = |model: &String| model.rsplit('/').next() == self.sent_model.rsplit('/').next();
+        let lacks = !models.is_empty() && !models.iter().any(named);
+        lacks.then(|| response::one_line(&self.secrets.redacted(models.join(", "))))
+    }
+
     /// Says that a list of models has not the one that is asked for.
     pub fn hint(&self, models: &[String]) {
-        let named = |model: &String| model.rsplit('/').next() == self.sent_model.rsplit('/').next();
-        if models.is_empty() || models.iter().any(named) {
-            return;
-        }
-        let listed = response::one_line(&self.secrets.redacted(models.join(", ")));
+        let Some(listed) = self.lacks(models) else { return };
         let (model, shown, settings) = (&self.sent_model, &self.shown, &self.settings);
         tracing::warn!(
             target: "dlgforge.llm",

@@ -1,0 +1,82 @@
+//! The check before a run, and the state of runs while they go on.
+
+use super::{dsn, environment, own, say, tell, this_program};
+use dlgforge::cli::{CheckArgs, StatusArgs};
+use dlgforge::domain::causes::causes;
+use dlgforge::run::{CheckOptions, Terminal};
+use dlgforge::settings::{KnowledgeSettings, Settings};
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How far apart the state of runs is looked at.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// What has a terminal begin at its top, with nothing below.
+const CLEAR: &str = "\x1b[H\x1b[2J";
+
+pub fn check(args: &CheckArgs) -> Result<ExitCode, String> {
+    let flags = args.overrides.flags(&args.config);
+    let settings = match Settings::load(&flags, &environment()) {
+        Ok(settings) => Ok(own(settings)?),
+        Err(error) => Err(error),
+    };
+    // The documents may be in order where something else is not.
+    let knowledge = match &settings {
+        Ok(settings) => Some(settings.knowledge.clone()),
+        Err(_) => match KnowledgeSettings::load(&flags, &environment()) {
+            Ok(mut settings) => {
+                settings.knowledge.reading.program = Some(this_program()?);
+                Some(settings.knowledge)
+            }
+            Err(_) => None,
+        },
+    };
+    let options = CheckOptions {
+        config: flags.config.display().to_string(),
+        settings: settings.as_ref(),
+        knowledge: knowledge.as_ref(),
+        asks: !args.no_calls,
+    };
+    let terminal = Terminal::default();
+    let report = dlgforge::run::check(options, &terminal, &tell).map_err(|error| causes(&error))?;
+    drop(terminal);
+    if args.json {
+        say(&serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?);
+        say(&"\n");
+    } else {
+        say(&report);
+    }
+    Ok(if report.is_clear() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+pub fn status(args: &StatusArgs) -> Result<ExitCode, String> {
+    let folder = args.outputs.display();
+    if !args.outputs.is_dir() {
+        return Err(format!("there is no folder {folder}; name the output folder of a project (`saving.output_dir`)"));
+    }
+    let redraws = args.watch && !args.json && std::io::stdout().is_terminal();
+    let mut shown = String::new();
+    loop {
+        let statuses = dlgforge::run::status(&args.outputs, dsn().as_deref()).map_err(|error| causes(&error))?;
+        let now = match (args.json, args.watch) {
+            (false, _) => statuses.to_string(),
+            (true, false) => serde_json::to_string_pretty(&statuses).map_err(|error| error.to_string())? + "\n",
+            (true, true) => serde_json::to_string(&statuses).map_err(|error| error.to_string())? + "\n",
+        };
+        if now != shown {
+            if redraws {
+                _ = write!(std::io::stdout(), "{CLEAR}");
+            } else if !shown.is_empty() && !args.json {
+                say(&"\n");
+            }
+            say(&now);
+            _ = std::io::stdout().flush();
+            shown = now;
+        }
+        if !args.watch || !statuses.is_running() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        std::thread::sleep(EVERY);
+    }
+}
