@@ -1,7 +1,9 @@
 //! What the user typed.
 
+mod preview;
 mod publish;
 
+pub use preview::{PreviewArgs, ShowArgs};
 pub use publish::{ExportArgs, PushArgs, SplitWay, StatsArgs};
 
 use crate::settings::{Flags, Resume, Shard};
@@ -34,6 +36,10 @@ pub enum Command {
     Merge(MergeArgs),
     /// Judge the conversations of an output folder, whatever `judge.mode` is, and write the verdicts into its files.
     Judge(JudgeArgs),
+    /// Make a few conversations and show them, in a folder of their own: to try prompts, models and settings out.
+    Preview(PreviewArgs),
+    /// Show a conversation that is there: what was said, what the answers rest on, and the verdicts.
+    Show(ShowArgs),
     /// Tell why a conversation is as it is: every question, answer, verdict and roll-back, with the passages that were shown.
     Explain(ExplainArgs),
     /// Write the conversations of an output folder in the formats that people train on, or its tables as Parquet, Arrow or JSON Lines.
@@ -74,6 +80,8 @@ impl Command {
             | Self::Worker(_)
             | Self::Merge(_)
             | Self::Judge(_)
+            | Self::Preview(_)
+            | Self::Show(_)
             | Self::Explain(_)
             | Self::Export(_)
             | Self::Stats(_)

@@ -3,7 +3,7 @@
 mod commands;
 
 use clap::Parser;
-use commands::{dataset, documents, generate};
+use commands::{dataset, documents, generate, preview};
 use dlgforge::cli::{Cli, Command};
 use dlgforge::cluster::LOST;
 use dlgforge::domain::terminal::shown;
@@ -24,6 +24,8 @@ fn main() -> ExitCode {
         Command::Worker(args) => ("worker", generate::worker(args)),
         Command::Merge(args) => ("merge", generate::merge(args)),
         Command::Judge(args) => ("judge", generate::judge(args)),
+        Command::Preview(args) => ("preview", preview::preview(args)),
+        Command::Show(args) => ("show", preview::show(args)),
         Command::Explain(args) => ("explain", dataset::explain(args)),
         Command::Export(args) => ("export", dataset::export(args)),
         Command::Stats(args) => ("stats", dataset::stats(args)),
