@@ -2,9 +2,11 @@
 
 mod preview;
 mod publish;
+mod reporting;
 
 pub use preview::{PreviewArgs, ShowArgs};
 pub use publish::{ExportArgs, PushArgs, SplitWay, StatsArgs};
+pub use reporting::{Progress, ReportArgs};
 
 use crate::settings::{Flags, Resume, Shard};
 use clap::{Args, Parser, Subcommand};
@@ -243,6 +245,9 @@ pub struct RunArgs {
     /// Stops the run so early that it has ended after so long, such as `55m` or `1h 30m`; it can go on, and exits with 75.
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub time_limit: Option<Duration>,
+    /// How it tells how it comes along.
+    #[command(flatten)]
+    pub report: ReportArgs,
 }
 
 /// Arguments of `dlgforge judge`, in any order.
@@ -267,6 +272,9 @@ pub struct JudgeArgs {
     /// Stops so early that it has ended after so long; the same command goes on, and exits with 75.
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub time_limit: Option<Duration>,
+    /// How it tells how it comes along.
+    #[command(flatten)]
+    pub report: ReportArgs,
 }
 
 /// Arguments of `dlgforge explain`.
@@ -305,6 +313,9 @@ pub struct MergeArgs {
     /// Stops so early that it has ended after so long; the same command goes on, and exits with 75.
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub time_limit: Option<Duration>,
+    /// How it tells how it comes along.
+    #[command(flatten)]
+    pub report: ReportArgs,
 }
 
 /// Arguments of `dlgforge worker`: those of `dlgforge run`, and which process it is.

@@ -30,6 +30,8 @@ mod limits;
 mod modes;
 mod mutants;
 mod outputs;
+mod preview;
+mod progress;
 mod promises;
 mod push;
 mod quickstart;

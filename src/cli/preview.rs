@@ -1,8 +1,9 @@
 //! Arguments of the commands that show conversations.
 
 use super::RunTarget;
-use crate::settings::Flags;
+use crate::settings::{Flags, question_modes};
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use std::path::PathBuf;
 
 /// Arguments of `dlgforge preview`, in any order.
@@ -18,8 +19,8 @@ pub struct PreviewArgs {
     /// Makes them in this language, instead of `run.target_languages`.
     #[arg(long, value_name = "LANGUAGE")]
     pub language: Option<String>,
-    /// Has every turn that may be of this mode be of it, instead of `coverage.modes`: such as followup, unanswerable, sharded.
-    #[arg(long, value_name = "MODE")]
+    /// Asks every question in this mode that may have it, instead of the shares of `coverage.modes`: most modes need a turn before.
+    #[arg(long, value_name = "MODE", value_parser = PossibleValuesParser::new(question_modes()))]
     pub mode: Option<String>,
     /// The seed that every random choice follows from, instead of `run.seed`; the same makes the same again.
     #[arg(long, value_name = "N")]
@@ -38,10 +39,16 @@ impl PreviewArgs {
         let quoted = |word: &str| serde_json::Value::from(word).to_string();
         flags.set.extend(self.language.iter().map(|word| format!("run.target_languages=[{}]", quoted(word))));
         flags.set.extend(self.seed.map(|seed| format!("run.seed={seed}")));
-        // A turn that is left open takes the next one, which clarifies it.
-        let share = |mode: &str| if mode == "underspecified" { "0.5" } else { "1" };
-        let modes = self.mode.iter().map(|mode| format!("coverage.modes={{{}: {}}}", quoted(mode), share(mode)));
-        flags.set.extend(modes);
+        if let Some(mode) = &self.mode {
+            let share = |other: &str| match (other == mode, mode.as_str()) {
+                (false, _) => "0",
+                // The next turn clarifies what it has left open.
+                (true, "underspecified") => "0.5",
+                (true, _) => "1",
+            };
+            let shares: Vec<_> = question_modes().map(|other| format!("{other}: {}", share(other))).collect();
+            flags.set.push(format!("coverage.modes={{{}}}", shares.join(", ")));
+        }
         flags
     }
 }

@@ -1,7 +1,8 @@
 //! Commands that show conversations: those that are made to be looked at, and those that are there.
 
+use super::report::Report;
 use super::{dsn, hosted, settings};
-use dlgforge::cli::{PreviewArgs, ShowArgs};
+use dlgforge::cli::{PreviewArgs, ReportArgs, ShowArgs};
 use dlgforge::domain::causes::causes;
 use dlgforge::domain::terminal::shown;
 use dlgforge::run::{Preview, Terminal, Transcript, Trial};
@@ -13,7 +14,8 @@ pub fn preview(args: &PreviewArgs) -> Result<ExitCode, String> {
     let settings = settings(&args.flags())?;
     let trial = Trial::new(&settings, args.conversations, args.save.as_deref()).map_err(|error| causes(&error))?;
     let (tried, workers) = (trial.settings.clone(), usize::from(args.run.workers));
-    let preview = hosted(&tried, None, |host| trial.run(workers, host))?;
+    let report = Report::of(&ReportArgs::default(), 0)?;
+    let preview = hosted(&tried, None, &report, |host| trial.run(workers, host))?;
     // Whoever drops a lot wants to see why, and not all of it.
     let mut dropped_left = args.conversations as usize;
     for conversation in &preview.conversations {
