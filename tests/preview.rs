@@ -148,7 +148,7 @@ fn what_is_shown_is_what_the_files_have() {
             .collect()
     };
     project.run(&["export", "--format", "parquet", "--to", "exported"]).succeeded();
-    let export = project.names("exported").into_iter().next().expect("a folder");
+    let export = project.names("exported").into_iter().find(|name| !name.starts_with('.')).expect("a folder");
     let of_export = json(&["r-fr-0002", &format!("exported/{export}")]);
     std::fs::remove_dir_all(project.path("outputs/store")).expect("the store");
     std::fs::remove_dir_all(project.path("outputs/conversations")).expect("documents");

@@ -95,6 +95,22 @@ fn a_run_that_is_watched_is_the_same_run() {
 }
 
 #[test]
+fn every_process_of_a_run_tells_its_own_calls() {
+    let project = Project::with(&builtin(RUN, ""));
+    let several = ["--set", "run.distributed.enabled=true", "--set", "run.distributed.processes=2"];
+    let ran = project.run(&[&["run", "config.yaml", "--progress", "json", "--metrics", "0"][..], &several].concat());
+    let events = events(&ran.succeeded());
+    let of = |process: u64, name: &str| {
+        events.iter().filter(|event| event["process"] == process && event["event"] == name).count() as u64
+    };
+    let ended = events.iter().find(|event| event["event"] == "ended").expect("an end");
+    assert!(of(0, "call_answered") > 0 && of(1, "call_answered") > 0, "{ended}");
+    assert!(of(0, "call_answered") + of(1, "call_answered") >= ended["calls"].as_u64().expect("calls"), "{ended}");
+    assert_eq!((of(0, "conversation_settled"), of(1, "conversation_settled")), (16, 0));
+    assert!(ended["cost_usd"].is_null(), "{ended}");
+}
+
+#[test]
 fn quiet_and_verbose_runs_say_as_much_as_they_are_to() {
     let endpoint = Endpoint::start(Behaviour::dialogue(Latency::NONE));
     let project = Project::with(&remote(&endpoint.base_url(), RUN, ""));

@@ -42,7 +42,7 @@ impl PreviewArgs {
         if let Some(mode) = &self.mode {
             let share = |other: &str| match (other == mode, mode.as_str()) {
                 (false, _) => "0",
-                // The next turn clarifies what it has left open.
+                // The next turn clarifies what it has left open, and counts.
                 (true, "underspecified") => "0.5",
                 (true, _) => "1",
             };

@@ -3,6 +3,7 @@
 use super::report::Report;
 use super::{dsn, hosted, settings};
 use dlgforge::cli::{PreviewArgs, ReportArgs, ShowArgs};
+use dlgforge::domain::QuestionMode;
 use dlgforge::domain::causes::causes;
 use dlgforge::domain::terminal::shown;
 use dlgforge::run::{Preview, Terminal, Transcript, Trial};
@@ -11,7 +12,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 pub fn preview(args: &PreviewArgs) -> Result<ExitCode, String> {
-    let settings = settings(&args.flags())?;
+    let mut settings = settings(&args.flags())?;
+    if args.mode.as_deref() == Some(QuestionMode::Underspecified.as_str()) {
+        // Every turn that a next one can clarify.
+        settings.plan.modes.insert(QuestionMode::Underspecified, 1.0);
+    }
     let trial = Trial::new(&settings, args.conversations, args.save.as_deref()).map_err(|error| causes(&error))?;
     let (tried, workers) = (trial.settings.clone(), usize::from(args.run.workers));
     let report = Report::of(&ReportArgs::default(), 0)?;

@@ -34,8 +34,8 @@ pub struct EventLines {
     started: OnceLock<Started>,
     /// When it was told last how far the preparation is.
     prepared: Mutex<Option<Instant>>,
-    /// The price of the calls that this process has heard of, in billionths of a USD; none where that of one is unknown.
-    nanousd: Mutex<Option<u64>>,
+    /// How many calls this process has heard of, and their price in billionths of a USD; none where that of one is unknown.
+    paid: Mutex<(u64, Option<u64>)>,
 }
 
 enum Line {
@@ -58,8 +58,8 @@ impl EventLines {
     pub fn start(process: usize) -> std::io::Result<Self> {
         let (lines, waiting) = sync_channel(WAITING);
         std::thread::Builder::new().name("events".into()).spawn(move || write_lines(&waiting))?;
-        let (started, prepared, nanousd) = (OnceLock::new(), Mutex::default(), Mutex::new(Some(0)));
-        Ok(Self { process, lines, started, prepared, nanousd })
+        let (started, prepared, paid) = (OnceLock::new(), Mutex::default(), Mutex::new((0, Some(0))));
+        Ok(Self { process, lines, started, prepared, paid })
     }
 
     /// Waits until all that was heard is written.
@@ -134,8 +134,8 @@ impl EventLines {
         let (name, more) = match kind {
             EventKind::Requested { .. } => return,
             EventKind::Answered { latency, usage, nanousd, tool_calls, characters } => {
-                let mut sum = self.nanousd.lock().unwrap_or_else(PoisonError::into_inner);
-                *sum = sum.zip(*nanousd).map(|(sum, cost)| sum + cost);
+                let mut paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
+                *paid = (paid.0 + 1, paid.1.zip(*nanousd).map(|(sum, cost)| sum + cost));
                 let fields = json!({
                     "latency_s": latency.as_secs_f64(), "prompt_tokens": usage.prompt_tokens,
                     "completion_tokens": usage.completion_tokens, "cached_tokens": usage.cached_tokens,
@@ -220,7 +220,9 @@ impl EventLines {
 
     fn ended(&self, tally: &Tally) {
         let read = self.started.get().map(|started| started.meter.read()).unwrap_or_default();
-        let nanousd = *self.nanousd.lock().unwrap_or_else(PoisonError::into_inner);
+        let (heard, nanousd) = *self.paid.lock().unwrap_or_else(PoisonError::into_inner);
+        // What calls of other processes cost is told by those alone.
+        let nanousd = nanousd.filter(|_| heard >= read.calls);
         let fields = json!({
             "accepted": tally.accepted(), "dropped": tally.dropped(), "drops": tally.drops,
             "duplicates": tally.duplicates, "rollbacks": tally.rollbacks, "wasted_calls": tally.wasted,

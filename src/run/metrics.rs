@@ -69,7 +69,7 @@ impl MetricsServer {
         Ok(Self { figures, address, _served: stop.drop_guard() })
     }
 
-    /// Where they are.
+    /// Where Prometheus finds them.
     pub fn url(&self) -> String {
         format!("http://{}/metrics", self.address)
     }

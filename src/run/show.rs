@@ -49,7 +49,7 @@ pub struct Transcript {
 /// What the replies of a conversation came to, those that were of no use included.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct CallFigures {
-    /// Replies of models.
+    /// How many models have replied.
     pub replies: usize,
     /// Tokens read, as far as endpoints say.
     pub prompt_tokens: u64,

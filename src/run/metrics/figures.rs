@@ -91,7 +91,7 @@ impl Figures {
         self.samples.insert((name, labels), value);
     }
 
-    /// Counts an event.
+    /// Counts an event that was heard.
     pub fn hear(&mut self, event: &Event<'_>) {
         match event {
             Event::Started { run, total, .. } => {
@@ -289,6 +289,6 @@ mod tests {
         }
         let names: Vec<_> = METRICS.iter().map(|(name, ..)| *name).chain([DURATION]).collect();
         let told = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
-        assert!(told.clone().all(|name| names.contains(&name)) && told.count() == 7, "{text}");
+        assert!(told.clone().all(|name| names.contains(&name)) && told.count() == 8, "{text}");
     }
 }
