@@ -1,12 +1,16 @@
 //! What the user typed.
 
 mod check;
+mod preview;
 mod project;
 mod publish;
+mod reporting;
 
 pub use check::{CheckArgs, StatusArgs};
+pub use preview::{PreviewArgs, ShowArgs};
 pub use project::{CompletionsArgs, HelpArgs, InitArgs, ManArgs};
 pub use publish::{ExportArgs, ImportArgs, PushArgs, SplitWay, StatsArgs};
+pub use reporting::{Progress, ReportArgs};
 
 use crate::settings::{Flags, Resume, Shard};
 use clap::{Args, Parser, Subcommand};
@@ -43,6 +47,10 @@ pub enum Command {
     Merge(MergeArgs),
     /// Judge the conversations of an output folder, whatever `judge.mode` is, and write the verdicts into its files.
     Judge(JudgeArgs),
+    /// Make a few conversations and show them, in a folder of their own: to try prompts, models and settings out.
+    Preview(PreviewArgs),
+    /// Show a conversation that is there: what was said, what the answers rest on, and the verdicts.
+    Show(ShowArgs),
     /// Tell why a conversation is as it is: every question, answer, verdict and roll-back, with the passages that were shown.
     Explain(ExplainArgs),
     /// Write the conversations of an output folder in the formats that people train on, or its tables as Parquet, Arrow or JSON Lines.
@@ -67,7 +75,7 @@ pub enum Command {
     Status(StatusArgs),
     /// Write seed topics anew as the YAML file that runs are configured to read, whatever form they have.
     SeedsMigrate(SeedsMigrateArgs),
-    /// Explain a command, or a topic: configuration, data, prompts, retrieval, limits, resume, judging, outputs, publishing, scale, determinism, agents.
+    /// Explain a command, or a topic: configuration, data, prompts, retrieval, progress, limits, resume, judging, outputs, publishing, scale, determinism, agents.
     Help(HelpArgs),
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
@@ -100,6 +108,8 @@ impl Command {
             | Self::Worker(_)
             | Self::Merge(_)
             | Self::Judge(_)
+            | Self::Preview(_)
+            | Self::Show(_)
             | Self::Explain(_)
             | Self::Export(_)
             | Self::Import(_)
@@ -257,6 +267,9 @@ pub struct RunArgs {
     /// Stops the run so early that it has ended after so long, such as `55m` or `1h 30m`; it can go on, and exits with 75.
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub time_limit: Option<Duration>,
+    /// How it tells how it comes along.
+    #[command(flatten)]
+    pub report: ReportArgs,
 }
 
 /// Arguments of `dlgforge judge`, in any order.
@@ -281,6 +294,9 @@ pub struct JudgeArgs {
     /// Stops so early that it has ended after so long; the same command goes on, and exits with 75.
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub time_limit: Option<Duration>,
+    /// How it tells how it comes along.
+    #[command(flatten)]
+    pub report: ReportArgs,
 }
 
 /// Arguments of `dlgforge explain`.
@@ -319,6 +335,9 @@ pub struct MergeArgs {
     /// Stops so early that it has ended after so long; the same command goes on, and exits with 75.
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     pub time_limit: Option<Duration>,
+    /// How it tells how it comes along.
+    #[command(flatten)]
+    pub report: ReportArgs,
 }
 
 /// Arguments of `dlgforge worker`: those of `dlgforge run`, and which process it is.

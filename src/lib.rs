@@ -15,8 +15,8 @@
 //!
 //! [`cli`] reads what the user typed, [`settings`] what it means, [`run`] carries it out. It *prepares* (the [`knowledge`]
 //! base, prompts, the [`plan`], models), *opens* the run in its folder (new, or one that goes on), *executes* it, and
-//! *concludes* (the last files, the summary). What happens on the way is told to listeners, of which the terminal and the log
-//! are two; rooms that know nothing of runs tell a [`domain::Observer`] that they are made with.
+//! *concludes* (the last files, the summary). What happens on the way is told to listeners, among them the terminal,
+//! the log, events as JSON and metrics; rooms that know nothing of runs tell a [`domain::Observer`] that they are made with.
 //!
 //! The graph is [`dataflows::generate()`], read from top to bottom; its verbs are [`operators`], the data that flows is
 //! [`domain`]. A stage makes a prompt and reads the reply; every reply goes through the journal of the [`store`] before the
@@ -95,8 +95,9 @@
 //!   it may stand in `plan/quotas.rs`, and what the built-in model says in it.
 //! - **a check** of messages: a file in `stages/faults/`, called in `stages/checks.rs`.
 //! - **a label** of turns: a variant of [`domain::findings::Label`], told in `stages/labels/`, with texts in its table.
-//! - **a listener**: a [`run::Listener`], named where `main.rs` hosts a run.
-//! - **an event**: a variant of the `Event` of the room where it happens, and its line in `run/log_lines.rs`, if it has one.
+//! - **a listener**: a [`run::Listener`], named in `commands/report.rs`.
+//! - **an event**: a variant of the `Event` of the room where it happens, its line in `run/log_lines.rs`, if it has one, and its object in
+//!   `run/event_lines.rs`.
 
 /// Fixtures are shared with the tests of the folder `tests`, which know the library by its name.
 #[cfg(test)]

@@ -3,7 +3,7 @@
 mod commands;
 
 use clap::Parser;
-use commands::{check, dataset, documents, generate, project};
+use commands::{check, dataset, documents, generate, preview, project};
 use dlgforge::cli::{Cli, Command};
 use dlgforge::cluster::LOST;
 use dlgforge::domain::terminal::shown;
@@ -25,6 +25,8 @@ fn main() -> ExitCode {
         Command::Worker(args) => ("worker", generate::worker(args)),
         Command::Merge(args) => ("merge", generate::merge(args)),
         Command::Judge(args) => ("judge", generate::judge(args)),
+        Command::Preview(args) => ("preview", preview::preview(args)),
+        Command::Show(args) => ("show", preview::show(args)),
         Command::Explain(args) => ("explain", dataset::explain(args)),
         Command::Export(args) => ("export", dataset::export(args)),
         Command::Import(args) => ("import", dataset::import(args)),

@@ -10,11 +10,12 @@ pub struct Page {
 }
 
 /// The pages, in the order in which they are best read.
-pub const PAGES: [Page; 12] = [
+pub const PAGES: [Page; 13] = [
     Page { topic: "configuration", text: include_str!("../config/help/configuration.md") },
     Page { topic: "data", text: include_str!("../config/help/data.md") },
     Page { topic: "prompts", text: include_str!("../config/help/prompts.md") },
     Page { topic: "retrieval", text: include_str!("../config/help/retrieval.md") },
+    Page { topic: "progress", text: include_str!("../config/help/progress.md") },
     Page { topic: "limits", text: include_str!("../config/help/limits.md") },
     Page { topic: "resume", text: include_str!("../config/help/resume.md") },
     Page { topic: "judging", text: include_str!("../config/help/judging.md") },

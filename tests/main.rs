@@ -33,6 +33,8 @@ mod modes;
 mod mutants;
 mod outputs;
 mod pages;
+mod preview;
+mod progress;
 mod project;
 mod promises;
 mod push;

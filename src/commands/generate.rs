@@ -1,7 +1,8 @@
 //! Commands that make conversations, or judge them.
 
-use super::{dsn, environment, hosted, say, settings, tell};
-use dlgforge::cli::{EstimateArgs, JudgeArgs, MergeArgs, RunArgs, WorkerArgs};
+use super::report::Report;
+use super::{dsn, environment, hosted, say, settings};
+use dlgforge::cli::{EstimateArgs, JudgeArgs, MergeArgs, ReportArgs, RunArgs, WorkerArgs};
 use dlgforge::domain::causes::causes;
 use dlgforge::domain::terminal::shown;
 use dlgforge::run::{Host, Launch, Listeners, Obey, Part, PassEnd, PassOptions, Passed, Ran, RunEnd};
@@ -41,9 +42,10 @@ pub fn run(args: &RunArgs, process: Option<usize>) -> Result<ExitCode, String> {
         },
     };
     let settings = of_part(settings, part.as_ref());
+    let report = Report::of(&args.report, part.as_ref().map_or(0, |part| part.process))?;
     let work = |host: &Host| Ok((dlgforge::run::run(&settings, workers, part.as_ref(), host)?, host.obey.clone()));
-    let (ran, obey) = hosted(&settings, limit, work)?;
-    told_and_pushed(&settings, ran, &obey)
+    let (ran, obey) = hosted(&settings, limit, &report, work)?;
+    told_and_pushed(&settings, ran, &obey, &report)
 }
 
 /// Makes one run of shards.
@@ -54,27 +56,29 @@ pub fn merge(args: &MergeArgs) -> Result<ExitCode, String> {
         flags.set.push(format!("saving.output_dir={:?}", into.display().to_string()));
     }
     let settings = settings(&flags)?;
+    let report = Report::of(&args.report, 0)?;
     let work = |host: &Host| Ok((dlgforge::run::merge(&settings, &args.shards, 1, host)?, host.obey.clone()));
-    let (ran, obey) = hosted(&settings, args.time_limit, work)?;
-    told_and_pushed(&settings, ran, &obey)
+    let (ran, obey) = hosted(&settings, args.time_limit, &report, work)?;
+    told_and_pushed(&settings, ran, &obey, &report)
 }
 
 /// Judges the conversations of an output folder.
 pub fn judge(args: &JudgeArgs) -> Result<ExitCode, String> {
     let settings = settings(&Flags { judging: true, ..args.run.flags(None, None) })?;
-    let JudgeArgs { only_unjudged, sample, calibrate, run_id, time_limit, run } = args;
+    let JudgeArgs { only_unjudged, sample, calibrate, run_id, time_limit, run, report } = args;
+    let report = Report::of(report, 0)?;
     let (sample, calibrate) = (*sample, *calibrate);
     let options = PassOptions { only_unjudged: *only_unjudged, sample, run: run_id.clone(), calibrate };
     let workers = usize::from(run.workers);
     let work = |host: &Host| dlgforge::run::judge(&settings, &options, workers, host);
-    let summary = match hosted(&settings, *time_limit, work)? {
+    let summary = match hosted(&settings, *time_limit, &report, work)? {
         Passed::Made(summary) => summary,
         Passed::Nothing(why) => {
-            say(&format!("{why}\n"));
+            report.summary(&why);
             return Ok(ExitCode::SUCCESS);
         }
     };
-    say(&summary);
+    report.summary(&summary);
     match (summary.complaint(), &summary.end) {
         (Some(complaint), _) => Err(complaint),
         (None, PassEnd::Interrupted(signal)) => Ok(ExitCode::from(signal.exit_code())),
@@ -83,23 +87,25 @@ pub fn judge(args: &JudgeArgs) -> Result<ExitCode, String> {
 }
 
 /// Tells what came of a run, and pushes it where that is enabled: a whole run, that nobody stopped.
-fn told_and_pushed(settings: &Settings, ran: Ran, obey: &Obey) -> Result<ExitCode, String> {
+fn told_and_pushed(settings: &Settings, ran: Ran, obey: &Obey, report: &Report) -> Result<ExitCode, String> {
     let made = matches!(&ran, Ran::Made(summary) if !matches!(summary.end, RunEnd::Interrupted(_)));
-    let ended = ended(ran);
+    let ended = ended(ran, report);
     if settings.pushes && made && settings.shard.is_none() {
-        dlgforge::run::push_after_run(&settings.push, dsn().as_deref(), obey, &tell).iter().for_each(say);
+        dlgforge::run::push_after_run(&settings.push, dsn().as_deref(), obey, &|line| report.tell(line))
+            .iter()
+            .for_each(|pushed| report.summary(pushed));
     }
     ended
 }
 
 /// Tells what came of a run, and how the process ends.
-fn ended(ran: Ran) -> Result<ExitCode, String> {
+fn ended(ran: Ran, report: &Report) -> Result<ExitCode, String> {
     let summary = match ran {
         Ran::Made(summary) => summary,
-        Ran::Over(run) => return over(&run),
+        Ran::Over(run) => return over(&run, report),
         Ran::Part => return Ok(ExitCode::SUCCESS),
     };
-    say(&summary);
+    report.summary(&summary);
     match (summary.complaint(), &summary.end) {
         (Some(complaint), _) => Err(complaint),
         (None, RunEnd::Interrupted(signal)) => Ok(ExitCode::from(signal.exit_code())),
@@ -124,10 +130,10 @@ fn of_part(mut settings: Settings, part: Option<&Part>) -> Settings {
     settings
 }
 
-fn over(run: &Run) -> Result<ExitCode, String> {
+fn over(run: &Run, report: &Report) -> Result<ExitCode, String> {
     let id = &run.id;
     if run.state == State::Completed {
-        say(&format!("run {id} is complete: nothing to do\n"));
+        report.summary(&format!("run {id} is complete: nothing to do"));
         return Ok(ExitCode::SUCCESS);
     }
     Err(format!("run {id} ended short of run.total_samples, and more attempts would not help: nothing to do"))
@@ -144,6 +150,7 @@ fn dry_run(settings: &Settings) -> Result<ExitCode, String> {
 pub fn estimate(args: &EstimateArgs) -> Result<ExitCode, String> {
     let settings = settings(&args.run.flags(None, None))?;
     let workers = usize::from(args.run.workers);
-    say(&hosted(&settings, None, |host| dlgforge::run::estimate(&settings, args.pilot, workers, host))?);
+    let report = Report::of(&ReportArgs::default(), 0)?;
+    say(&hosted(&settings, None, &report, |host| dlgforge::run::estimate(&settings, args.pilot, workers, host))?);
     Ok(ExitCode::SUCCESS)
 }

@@ -4,15 +4,18 @@ pub mod check;
 pub mod dataset;
 pub mod documents;
 pub mod generate;
+pub mod preview;
 pub mod project;
+mod report;
 
 use dlgforge::domain::causes::causes;
 use dlgforge::domain::terminal::shown;
 use dlgforge::output::logs;
-use dlgforge::run::{Host, Listener, Listeners, LogLines, Obey, RunError, Terminal};
+use dlgforge::run::{Host, Listeners, Obey, RunError, Terminal};
 use dlgforge::servers::Serving;
 use dlgforge::settings::{Flags, Settings};
 use dlgforge::store::DSN_VARIABLE;
+use report::Report;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
@@ -46,16 +49,19 @@ fn this_program() -> Result<PathBuf, String> {
 fn hosted<T>(
     settings: &Settings,
     limit: Option<Duration>,
+    report: &Report,
     work: impl FnOnce(&Host) -> Result<T, RunError>,
 ) -> Result<T, String> {
-    let terminal = Arc::new(Terminal::default());
-    let _logs = logs::start(&settings.logs, settings.log_level, terminal.console()).map_err(|error| causes(&error))?;
+    let terminal = Arc::new(report.terminal());
+    let (told, console) = report.console(&terminal);
+    let _logs = logs::start(&settings.logs, settings.log_level, told, console).map_err(|error| causes(&error))?;
     for warning in &settings.warnings {
         tracing::warn!(target: "dlgforge.config", "{warning}");
     }
     let obey = listen(&terminal, limit)?;
-    let listeners: [Arc<dyn Listener>; 2] = [terminal, Arc::new(LogLines)];
-    work(&Host { listeners: Listeners::new(listeners), obey }).map_err(|error| causes(&error))
+    let done = work(&Host { listeners: Listeners::new(report.listeners(terminal)?), obey });
+    report.flush();
+    done.map_err(|error| causes(&error))
 }
 
 /// Has the process obey signals, and end in time.

@@ -41,6 +41,28 @@ impl LogLevel {
     }
 }
 
+/// What of the log is shown on the console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Told {
+    /// What has failed, and nothing that may go wrong.
+    Errors,
+    /// Whatever goes wrong or may.
+    #[default]
+    Warnings,
+    /// All that the log has where `logs.level` is `debug`.
+    Everything,
+}
+
+impl Told {
+    fn level(self) -> Level {
+        match self {
+            Self::Errors => Level::ERROR,
+            Self::Warnings => Level::WARN,
+            Self::Everything => Level::DEBUG,
+        }
+    }
+}
+
 /// Targets with a file of their own, and its name.
 const OWN: [(&str, &str); 4] = [
     ("dlgforge.retrieval", "retrieval.log"),
@@ -67,13 +89,13 @@ impl Drop for Logs {
 }
 
 /// Starts logging for the whole process: this program's events of this level and above are appended to the files in `folder`;
-/// warnings and errors are also shown on the console. Lines read
+/// what `told` says is also shown on the console. Lines read
 /// `YYYY-MM-DD HH:MM:SS,mmm | LEVEL | logger | message`, in local time.
 ///
 /// # Errors
 /// When a file can't be opened, or the process logs already.
-pub fn start(folder: &Path, level: LogLevel, console: Console) -> Result<Logs, OutputError> {
-    let (subscriber, logs) = prepare(folder, level, console)?;
+pub fn start(folder: &Path, level: LogLevel, told: Told, console: Console) -> Result<Logs, OutputError> {
+    let (subscriber, logs) = prepare(folder, level, told, console)?;
     match tracing::subscriber::set_global_default(subscriber) {
         Ok(()) => Ok(logs),
         Err(_) => Err(OutputError::LogsTaken { folder: folder.to_owned() }),
@@ -99,6 +121,7 @@ impl<S: Subscriber> Layer<S> for ConsoleLayer {
 fn prepare(
     folder: &Path,
     level: LogLevel,
+    told: Told,
     console: Console,
 ) -> Result<(impl Subscriber + Send + Sync + use<>, Logs), OutputError> {
     create_folder(folder)?;
@@ -109,8 +132,9 @@ fn prepare(
     let report = console.clone();
     let writer = thread::Builder::new().name("logs".into()).spawn(move || write_lines(&waiting, files, &report));
     let writer = Some(writer.map_err(FilesError::io("start the writer of", folder))?);
-    let layer = LogLayer { lines: lines.clone(), console, zone: TimeZone::system() };
-    Ok((registry().with(level.filter()).with(layer), Logs { lines, writer }))
+    let layer = LogLayer { lines: lines.clone(), console, told: told.level(), kept: level, zone: TimeZone::system() };
+    let heard = if told == Told::Everything { LogLevel::Debug } else { level };
+    Ok((registry().with(heard.filter()).with(layer), Logs { lines, writer }))
 }
 
 fn open(folder: &Path, name: &str) -> Result<BufWriter<File>, FilesError> {
@@ -127,6 +151,10 @@ enum Line {
 struct LogLayer {
     lines: SyncSender<Line>,
     console: Arc<Console>,
+    /// The least of what the console shows.
+    told: Level,
+    /// What the files keep.
+    kept: LogLevel,
     zone: TimeZone,
 }
 
@@ -136,8 +164,11 @@ impl<S: Subscriber> Layer<S> for LogLayer {
         let mut message = Message::default();
         event.record(&mut message);
         let message = shown(&message.whole()).into_owned();
-        if level <= Level::WARN {
+        if level <= self.told {
             (self.console)(&message);
+        }
+        if level > Level::INFO && self.kept == LogLevel::Info {
+            return;
         }
         let text = line(&clock::now().to_zoned(self.zone.clone()), level, target, &message);
         let own = OWN.iter().position(|(name, _)| *name == target);
@@ -238,10 +269,18 @@ mod tests {
 
     /// What each file and the console hold after some work.
     fn logged(folder: &Path, level: LogLevel, work: fn()) -> (impl Fn(&str) -> Vec<String> + use<'_>, Vec<String>) {
+        logged_telling(folder, (level, Told::Warnings), work)
+    }
+
+    fn logged_telling(
+        folder: &Path,
+        (level, told): (LogLevel, Told),
+        work: fn(),
+    ) -> (impl Fn(&str) -> Vec<String> + use<'_>, Vec<String>) {
         let shown = Arc::new(Mutex::new(Vec::new()));
         let screen = shown.clone();
         let console: Console = Box::new(move |text| screen.lock().unwrap().push(text.to_owned()));
-        let (subscriber, logs) = prepare(folder, level, console).unwrap();
+        let (subscriber, logs) = prepare(folder, level, told, console).unwrap();
         tracing::subscriber::with_default(subscriber, work);
         drop(logs);
         let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap().lines().map(str::to_owned).collect();
@@ -288,6 +327,26 @@ mod tests {
         });
         assert_eq!((read("llm.log").len(), read("run.log").len()), (1, 1));
         assert!(read("llm.log")[0].ends_with(" | DEBUG | dlgforge.llm | [llm] request"));
+    }
+
+    #[test]
+    fn the_console_shows_what_was_asked_for_and_the_files_keep_what_they_are_to() {
+        for (told, expected) in [
+            (Told::Errors, &["broken"][..]),
+            (Told::Warnings, &["careful", "broken"]),
+            (Told::Everything, &["asked", "made", "careful", "broken"]),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let (read, shown) = logged_telling(folder.path(), (LogLevel::Info, told), || {
+                debug!(target: "dlgforge.llm", "asked");
+                info!("made");
+                warn!("careful");
+                error!("broken");
+                debug!(target: "hyper_util::client", "not this program's");
+            });
+            assert_eq!(shown, expected);
+            assert_eq!((read("run.log").len(), read("llm.log").len()), (3, 0), "{told:?}");
+        }
     }
 
     #[test]

@@ -103,6 +103,10 @@ pub struct Exchange<'a> {
     pub accepted: Option<bool>,
     /// What the judge named.
     pub reasons: Vec<&'a str>,
+    /// The remark of the judge, for people; empty where the turn has no verdict.
+    pub notes: &'a str,
+    /// Whether the judge finds the question and the answer sound; none where the turn has no verdict.
+    pub sound: Option<[bool; 2]>,
     /// Labels of the answer that were found without a model.
     pub answer_labels: Vec<&'a str>,
     /// The documents and pages whose passages the assistant was shown, each once.

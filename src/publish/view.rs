@@ -242,7 +242,8 @@ impl<'b> Columns<'b> {
         let exchange = |(number, (question, answer)): (usize, (usize, usize))| {
             let index = asked.number::<UInt16Type>("turn_index", question).unwrap_or_default();
             let steps = trace.items("thinking");
-            let (score, accepted, reasons) = self.verdict(row, index);
+            let (verdicts, at) = (self.judge.items("per_turn"), self.verdict(row, index));
+            let flag = |name: &str| verdicts.flag(name, at?);
             Exchange {
                 index,
                 user: user(number),
@@ -253,9 +254,11 @@ impl<'b> Columns<'b> {
                 seed_topic: asked.text("seed_topic", question),
                 thoughts: answered.text("model_reasoning", answer),
                 steps: trace.range("thinking", answer).map(|at| steps.text("text", at)).collect(),
-                score,
-                accepted,
-                reasons,
+                score: at.and_then(|at| verdicts.number::<UInt8Type>("score", at)),
+                accepted: flag("accepted"),
+                reasons: at.map_or_else(Vec::new, |at| verdicts.texts("reasons", at)),
+                notes: at.map_or("", |at| verdicts.text("notes", at)),
+                sound: flag("question_ok").zip(flag("answer_ok")).map(|(question, answer)| [question, answer]),
                 answer_labels: self.of_turn("answer_labels", row, number),
                 sources: self.sources(row, number),
             }
@@ -270,17 +273,11 @@ impl<'b> Columns<'b> {
         texts.zip(at).map_or_else(Vec::new, |(texts, at)| texts_of(texts, at))
     }
 
-    fn verdict(&self, row: usize, turn_index: u16) -> (Option<u8>, Option<bool>, Vec<&'b str>) {
+    /// Where the verdict on a turn lies among those of all rows, if it has one.
+    fn verdict(&self, row: usize, turn_index: u16) -> Option<usize> {
         let verdicts = self.judge.items("per_turn");
         let of_turn = |at: &usize| verdicts.number::<UInt16Type>("turn_index", *at) == Some(turn_index);
-        match self.judge.range("per_turn", row).find(of_turn) {
-            None => (None, None, Vec::new()),
-            Some(at) => (
-                verdicts.number::<UInt8Type>("score", at),
-                verdicts.flag("accepted", at),
-                verdicts.texts("reasons", at),
-            ),
-        }
+        self.judge.range("per_turn", row).find(of_turn)
     }
 
     /// The sources of what was shown for the answer of a turn, each once.

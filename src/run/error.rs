@@ -151,6 +151,9 @@ pub enum RunError {
     /// There is no folder for what is needed for a while.
     #[error("failed to make a temporary folder: {0}")]
     Scratch(std::io::Error),
+    /// The folder that a preview was to keep its conversations in can't take them.
+    #[error("--save: {0}")]
+    Unsaved(String),
     /// A pilot without its conversations.
     #[error("the pilot did not make its conversations, so there is nothing to go by: {0}")]
     Unpiloted(String),

@@ -1,9 +1,10 @@
 //! `dlgforge estimate`: what a run will cost, from a pilot of a few of its conversations.
 
-use super::{Host, Ran, RunEnd, RunError, run};
+use super::pilot::{made, piloted};
+use super::{Host, RunEnd, RunError};
 use crate::files::Folder;
 use crate::settings::Settings;
-use crate::store::{self, Backend, Charge, Settled};
+use crate::store::{Charge, Settled};
 use std::fmt;
 
 /// 97.5 % quantiles of Student's t distribution for 1, 2, ... degrees of freedom, and of the normal distribution.
@@ -38,19 +39,11 @@ pub struct Forecast {
 /// When the pilot can't be run, or does not get its conversations.
 pub fn estimate(settings: &Settings, pilot: u32, workers: usize, host: &Host) -> Result<Forecast, RunError> {
     let folder = tempfile::tempdir().map_err(RunError::Scratch)?;
-    let mut piloted = settings.clone();
-    piloted.output.folder = folder.path().join("pilot");
-    piloted.total_samples = pilot.min(settings.total_samples);
-    piloted.batch_size = settings.batch_size.min(piloted.total_samples);
-    piloted.concurrency = settings.concurrency.min(piloted.total_samples);
-    (piloted.run_id, piloted.resume, piloted.reuse_from) = (None, None, None);
-    piloted.store = store::Options { backend: Backend::Sqlite, keep_calls: true };
+    let mut piloted = piloted(settings, pilot.min(settings.total_samples), folder.path().join("pilot"));
     if let Some(web) = &mut piloted.web_search {
         web.is_asked = false;
     }
-    let Ran::Made(summary) = run(&piloted, workers, None, host)? else {
-        return Err(RunError::Unpiloted("it is over".to_owned()));
-    };
+    let summary = made(&piloted, workers, host)?;
     match &summary.end {
         RunEnd::Complete => {}
         RunEnd::Halted(reason) => return Err(RunError::Unpiloted(reason.clone())),

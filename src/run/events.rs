@@ -19,6 +19,10 @@ pub enum Event<'a> {
     Prepared,
     /// Conversations are made from now on.
     Started {
+        /// The id of the run, or of the pass of the judge.
+        run: &'a str,
+        /// Its languages, in the order of their numbers in slots.
+        languages: &'a [Arc<str>],
         /// Accepted conversations that the run is to have, over all languages.
         total: u64,
         /// What its calls come to; it counts on.

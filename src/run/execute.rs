@@ -137,7 +137,8 @@ pub fn execute(
 
     let started = Instant::now();
     let total = u64::from(settings.total_samples) * settings.languages.len() as u64;
-    listeners.tell(&Event::Started { total, meter: &shared.meter });
+    let (run, languages) = (&*facts.run_id, facts.languages.as_slice());
+    listeners.tell(&Event::Started { run, languages, total, meter: &shared.meter });
     let renderer = recorder.renderer().clone();
     let homes = workers * lead.map_or(1, Lead::processes);
     let due = (work.quota.due(), work.quota.numbers());

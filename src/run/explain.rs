@@ -7,6 +7,8 @@ mod find;
 mod passes;
 mod text;
 
+pub(super) use text::ASKED;
+
 use super::{RunError, log_lines};
 use crate::domain::{
     Answer, DropReason, JudgeReply, Judgement, Outcome, Question, RejectedAnswer, Slot, Stage, Turn, Vote,
@@ -32,6 +34,10 @@ pub struct Explanation {
     pub run_id: String,
     /// The language of the conversation.
     pub language: String,
+    /// The person who asks, as the user model was told; empty where nobody was to be played or no document tells.
+    pub user_persona: String,
+    /// The manner in which is answered, as the assistant model was told; empty as the other one.
+    pub assistant_persona: String,
     /// How it ended: `completed` or `dropped`.
     pub status: String,
     /// Why it was dropped; empty where it was not.
@@ -63,6 +69,8 @@ pub struct ExplainedTurn {
     pub finished: bool,
     /// How its question was to be asked.
     pub question_mode: String,
+    /// How the person was to write; empty where that was left open.
+    pub register: String,
     /// Attempts at its question before the last one, which were duplicates: their words, where the journal has them.
     pub duplicates: Vec<String>,
     /// Its question, if it has one.
@@ -89,6 +97,8 @@ pub struct ExplainedTurn {
     pub judge_accepted: Option<bool>,
     /// Requests that the question, the answer and the verdict took.
     pub calls: [u32; 3],
+    /// Replies for the question, the answer and the verdict that could not be used, as far as the journal tells.
+    pub asked_again: [usize; 3],
 }
 
 /// An answer that was rejected, and why.
@@ -125,7 +135,7 @@ impl ExplainedRejection {
 }
 
 /// A passage or page that was shown.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct ExplainedPassage {
     /// The id of the passage.
     pub id: String,
@@ -137,6 +147,8 @@ pub struct ExplainedPassage {
     pub text: String,
     /// The pieces of evidence that are of it.
     pub evidence_ids: Vec<String>,
+    /// What those pieces say, in the same order.
+    pub evidence: Vec<String>,
 }
 
 /// A reply that the journal has.
@@ -186,6 +198,8 @@ pub fn explain(
         conversation_id: id.clone(),
         run_id: run.id.clone(),
         language,
+        user_persona: String::new(),
+        assistant_persona: String::new(),
         drop_reason,
         drop_detail,
         duplicates: settled.duplicates,
@@ -210,6 +224,8 @@ pub fn explain(
             .map(|((turn, state), attempt)| finished(turn, state, |anew| duplicates(turn.turn_index, attempt, anew)))
             .collect();
         turns.extend(document.state.as_ref().and_then(|state| unfinished(state, turns.len(), duplicates)));
+        explained.user_persona = document.inputs.user_persona.to_string();
+        explained.assistant_persona = document.inputs.assistant_persona.to_string();
         let whole = document.state.as_ref().and_then(|state| state.judgement.as_ref());
         explained.conversation_judge_votes = whole.map_or_else(Vec::new, |judgement| judgement.votes.to_vec());
         explained.conversation_judge = document.conversation_judge.map(|verdict| verdict.into_owned());
@@ -217,6 +233,10 @@ pub fn explain(
     } else if settled.dropped.is_some() {
         let duplicates = duplicates(1, u16::MAX, &[]);
         explained.turns = vec![ExplainedTurn { turn_index: 1, duplicates, ..ExplainedTurn::default() }];
+    }
+    for turn in &mut explained.turns {
+        turn.asked_again = [Stage::Ask, Stage::Answer, Stage::Judge]
+            .map(|stage| asked_again(&explained.replies, turn.turn_index, stage));
     }
     Ok(explained)
 }
@@ -232,17 +252,23 @@ fn finished(
     let judgement = state.and_then(|state| state.judgement.as_ref());
     let calls =
         state.map_or([0; 3], |state| [state.calls.0, state.calls.1, judgement.map_or(0, |judgement| judgement.calls)]);
+    let evidence = |id: &str| {
+        let piece = turn.kb_answer.reasoning_trace.evidence.iter().find(|piece| piece.id == id);
+        piece.map(|piece| piece.content.clone()).unwrap_or_default()
+    };
     let passage = |shown: &Shown<'_>| ExplainedPassage {
         id: shown.place.id.to_string(),
         source: shown.place.source.to_string(),
         heading: shown.place.heading.to_string(),
         text: text_of(turn, &shown.place.id, &shown.place.source),
         evidence_ids: shown.used.evidence_ids.iter().map(ToString::to_string).collect(),
+        evidence: shown.used.evidence_ids.iter().map(|id| evidence(id)).collect(),
     };
     ExplainedTurn {
         turn_index: turn.turn_index,
         finished: true,
         question_mode: turn.question_mode.to_string(),
+        register: turn.register.map(|register| register.as_str().to_owned()).unwrap_or_default(),
         duplicates: duplicates(regenerated),
         regenerated: ExplainedRejection::anew(regenerated),
         question: Some(turn.qa_generation.user_message.clone()),
@@ -256,6 +282,7 @@ fn finished(
         judge_votes: judgement.map_or_else(Vec::new, |judgement| judgement.votes.to_vec()),
         judge_accepted: turn.judge_accepted,
         calls,
+        asked_again: [0; 3],
     }
 }
 
@@ -344,6 +371,25 @@ fn reply(kept: &KeptReply, pass: &str) -> ExplainedReply {
         tokens: kept.tokens,
         cost_usd: kept.nanousd.map(|nanousd| nanousd as f64 / 1e9),
     }
+}
+
+/// How many replies say something that another reply to a later request for the same word took the place of.
+fn asked_again(replies: &[ExplainedReply], turn: u16, stage: Stage) -> usize {
+    let own = |reply: &&ExplainedReply| reply.turn_index == turn && reply.stage == stage && says(reply);
+    // Answers that the judge rejects have numbers of their own from 100 on, and so have verdicts on spoiled ones, 10 apart.
+    let apart = if stage == Stage::Judge { 10 } else { 100 };
+    let later = |one: &ExplainedReply, other: &ExplainedReply| {
+        other.pass == one.pass
+            && other.attempt == one.attempt
+            && other.round > one.round
+            && other.round / apart == one.round / apart
+    };
+    replies.iter().filter(own).filter(|one| replies.iter().filter(own).any(|other| later(one, other))).count()
+}
+
+/// Whether a reply is a model's and no call of a tool.
+fn says(reply: &ExplainedReply) -> bool {
+    !reply.model.is_empty() && !reply.is_call
 }
 
 /// The lines of the run's log that name the conversation. Those that name it by its number count from when the run began.

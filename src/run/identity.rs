@@ -222,7 +222,7 @@ fn drawn_id() -> Arc<str> {
 }
 
 /// A number from the system's randomness. A seed is 53 bits of it, so that every reader of JSON keeps it.
-fn drawn() -> u64 {
+pub fn drawn() -> u64 {
     RandomState::new().hash_one(())
 }
 

@@ -182,7 +182,8 @@ impl Given<'_> {
             Arc::new(Journalled::new(model.clone(), Agent::Judge, journal.clone(), shared.meter.clone()))
         };
         let judge = judge_of(settings, self.models.iter().map(behind).collect(), &self.prompts, &self.catalogue);
-        host.listeners.tell(&Event::Started { total: total as u64, meter: &shared.meter });
+        let (languages, meter) = (settings.languages.as_slice(), &shared.meter);
+        host.listeners.tell(&Event::Started { run: id, languages, total: total as u64, meter });
 
         let mut rejudged = Rejudged::begin(folder, &settings.output, &runs)?;
         let mut check = Check::new(calibrated.clone(), settings.judge.least);

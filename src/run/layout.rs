@@ -2,6 +2,7 @@
 
 use crate::domain::normalisation::collapsed;
 use std::fmt;
+use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Columns of a terminal that nobody has made wider.
@@ -27,6 +28,34 @@ fn wrapped(text: &str, columns: usize) -> Vec<String> {
             Some(line) => *line += &format!(" {word}"),
             None => lines.push(word.to_owned()),
         }
+    }
+    lines
+}
+
+/// The lines of a text, none wider than so many columns: they break between words, and within those that are wider, as texts
+/// without spaces are. A line keeps what it is indented by.
+pub fn folded(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for line in text.trim_end().lines() {
+        let line = line.trim_end().replace('\t', "    ");
+        let words = line.trim_start();
+        let mut folded = " ".repeat((line.len() - words.len()).min(columns / 2));
+        let mut is_begun = false;
+        for word in words.split_whitespace() {
+            if is_begun && folded.width() + 1 + word.width() <= columns {
+                folded.push(' ');
+            } else if is_begun {
+                lines.push(std::mem::take(&mut folded));
+            }
+            is_begun = true;
+            for letter in word.graphemes(true) {
+                if folded.width() + letter.width() > columns && !folded.is_empty() {
+                    lines.push(std::mem::take(&mut folded));
+                }
+                folded += letter;
+            }
+        }
+        lines.push(folded);
     }
     lines
 }
@@ -73,6 +102,21 @@ mod tests {
         assert_eq!(wrapped("a widest-of-all b", 5), ["a", "widest-of-all", "b"]);
         assert_eq!(wrapped(" \n ", 5), Vec::<String>::new());
         assert_eq!(wrapped("猫猫 犬", 6), ["猫猫", "犬"], "wide characters take two columns");
+    }
+
+    #[test]
+    fn no_line_is_wider_than_its_columns() {
+        for (text, columns, expected) in [
+            ("one two three", 7, &["one two", "three"][..]),
+            ("  - one two\n\nthree\n\n", 8, &["  - one", "two", "", "three"]),
+            ("abcdefgh ij", 5, &["abcde", "fgh", "ij"]),
+            ("猫猫猫猫 犬", 5, &["猫猫", "猫猫", "犬"]),
+            ("a 猫猫猫", 4, &["a", "猫猫", "猫"]),
+            ("e\u{301}e\u{301}e\u{301}", 2, &["e\u{301}e\u{301}", "e\u{301}"]),
+            ("", 5, &[]),
+        ] {
+            assert_eq!(folded(text, columns), expected, "{text:?}");
+        }
     }
 
     #[test]

@@ -164,7 +164,8 @@ fn write(
     let stop = Stop::default();
     let signalled = (host.obey)(stop.clone());
     let (total, meter) = (all.len() as u64, &prepared.shared.meter);
-    host.listeners.tell(&Event::Started { total, meter });
+    let (run, languages) = (&*run_id, settings.languages.as_slice());
+    host.listeners.tell(&Event::Started { run, languages, total, meter });
     let (mut recorder, written) = claimed.recorder(settings, prepared)?;
     let (mut tally, mut example, mut done) = (tally(&[], settings), None, 0);
     for (at, one) in all.iter().enumerate() {

@@ -24,9 +24,22 @@ const STYLE: &str = "{bar:16} {msg}";
 /// Columns of the bar, and of the space after it.
 const BAR: usize = 17;
 
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Shows {
+    /// As a bar where standard error is a terminal, else as a line now and then.
+    #[default]
+    Best,
+    /// As a line now and then.
+    Lines,
+    /// Not at all: others tell of it, or nobody.
+    Nothing,
+}
+
 /// Standard error, shared by the bar and by messages. At its end it tells how many messages it has held back.
 pub struct Terminal {
     bar: ProgressBar,
+    shows: Shows,
     /// Messages that were told, so that those alike are counted.
     repeats: Arc<Mutex<Repeats>>,
     began: Instant,
@@ -61,19 +74,9 @@ impl Drop for Terminal {
 
 impl Default for Terminal {
     fn default() -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        bar.set_style(ProgressStyle::with_template(STYLE).unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self {
-            bar,
-            repeats: Arc::default(),
-            began: Instant::now(),
-            said: Mutex::new(Instant::now()),
-            figures: Arc::default(),
-            drawing: Mutex::default(),
-        }
+        Self::new(Shows::Best)
     }
 }
-
 /// How much longer a step will take that has come so far in this time.
 fn left(elapsed: Duration, done: usize, total: usize) -> String {
     if elapsed < LINE_EVERY || done == 0 {
@@ -84,6 +87,22 @@ fn left(elapsed: Duration, done: usize, total: usize) -> String {
 }
 
 impl Terminal {
+    /// A terminal that shows progress like this.
+    pub fn new(shows: Shows) -> Self {
+        let target = if shows == Shows::Best { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        bar.set_style(ProgressStyle::with_template(STYLE).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self {
+            bar,
+            shows,
+            repeats: Arc::default(),
+            began: Instant::now(),
+            said: Mutex::new(Instant::now()),
+            figures: Arc::default(),
+            drawing: Mutex::default(),
+        }
+    }
+
     /// How many columns standard output shows; 80 where it is no terminal.
     pub fn columns() -> usize {
         #[cfg(unix)]
@@ -104,6 +123,12 @@ impl Terminal {
                 bar.suspend(|| told.iter().for_each(|message| say(message)));
             }
         })
+    }
+
+    /// The same, with every message as often as it comes.
+    pub fn whole_console(&self) -> Console {
+        let bar = self.bar.clone();
+        Box::new(move |message| bar.suspend(|| say(message)))
     }
 
     /// Shows how far the preparation is, where it takes a while.
@@ -173,11 +198,14 @@ impl Terminal {
 
 impl Listener for Terminal {
     fn hear(&self, event: &Event<'_>) {
+        if self.shows == Shows::Nothing {
+            return;
+        }
         match event {
             Event::Preparing(progress) => self.show(*progress),
             Event::Serving(event) => self.show_servers(event),
             Event::Prepared => self.bar.finish_and_clear(),
-            Event::Started { total, meter } => self.draw(*total, meter),
+            Event::Started { total, meter, .. } => self.draw(*total, meter),
             Event::Progress(tally) => *lock(&self.figures) = Figures::of(tally),
             Event::Judged(done) => lock(&self.figures).accepted = *done as u32,
             Event::Ended(_) => self.stop_drawing(),

@@ -29,6 +29,11 @@ const SHARED: [QuestionMode; 10] = [
     QuestionMode::Challenge,
 ];
 
+/// The names of the modes that `coverage.modes` can give a share to.
+pub fn question_modes() -> impl Iterator<Item = &'static str> {
+    SHARED.into_iter().map(QuestionMode::as_str)
+}
+
 /// `coverage.modes`: no more than there is room for, and none that can't happen.
 pub(super) fn modes(values: &Values, turns: &TurnOptions, report: &mut Diagnostics) -> BTreeMap<QuestionMode, f64> {
     let modes = shares(values, MODES, &SHARED, QuestionMode::as_str, report);

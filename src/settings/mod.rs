@@ -47,6 +47,7 @@ mod web;
 
 pub use crate::domain::Shard;
 pub use crate::publish::{RepoType, Token};
+pub use asking::question_modes;
 pub use cluster::Launcher;
 pub use error::{Problems, SettingsError};
 pub use publishing::{PublishSettings, PushFlags};

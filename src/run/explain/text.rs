@@ -2,13 +2,15 @@
 
 use super::super::layout::{row, shortened};
 use super::{ExplainedRejection, ExplainedReply, ExplainedTurn, Explanation};
-use crate::domain::{JudgeReply, Stage, Vote};
+use crate::domain::{JudgeReply, Vote};
 use crate::stages::spoil_at;
 use std::fmt;
 
 /// Columns of what is said, and of passages.
 const SAID: usize = 400;
 const PASSAGE: usize = 120;
+/// What a model is asked for in a turn, in the order of [`ExplainedTurn::asked_again`].
+pub(in crate::run) const ASKED: [&str; 3] = ["question", "answer", "verdict"];
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -105,13 +107,9 @@ fn tell(turn: &ExplainedTurn, replies: &[ExplainedReply], f: &mut fmt::Formatter
         let said = read.map_or_else(|_| shortened(&reply.text, SAID), |said| verdict(&said));
         row(f, &format!("pass {}", reply.pass), &format!("{spoiled}{said}"))?;
     }
-    for (stage, what) in [(Stage::Ask, "question"), (Stage::Answer, "answer"), (Stage::Judge, "verdict")] {
-        let again = asked_again(replies, turn.turn_index, stage);
-        if again > 0 {
-            row(f, "asked again", &format!("{again} times for the {what}: a reply could not be used"))?;
-        }
-    }
-    Ok(())
+    ASKED.iter().zip(turn.asked_again).filter(|(_, again)| *again > 0).try_for_each(|(what, again)| {
+        row(f, "asked again", &format!("{again} times for the {what}: a reply could not be used"))
+    })
 }
 
 /// What each judge of a jury made of it.
@@ -130,25 +128,6 @@ fn reject(before: &ExplainedRejection, label: &str, f: &mut fmt::Formatter<'_>) 
         row(f, "", &before.labels)?;
     }
     before.judge.as_ref().map_or(Ok(()), |judge| row(f, "", &verdict(judge)))
-}
-
-/// How many replies say something that another reply to a later request for the same word took the place of.
-fn asked_again(replies: &[ExplainedReply], turn: u16, stage: Stage) -> usize {
-    let own = |reply: &&ExplainedReply| reply.turn_index == turn && reply.stage == stage && says(reply);
-    // Answers that the judge rejects have numbers of their own from 100 on, and so have verdicts on spoiled ones, 10 apart.
-    let apart = if stage == Stage::Judge { 10 } else { 100 };
-    let later = |one: &ExplainedReply, other: &ExplainedReply| {
-        other.pass == one.pass
-            && other.attempt == one.attempt
-            && other.round > one.round
-            && other.round / apart == one.round / apart
-    };
-    replies.iter().filter(own).filter(|one| replies.iter().filter(own).any(|other| later(one, other))).count()
-}
-
-/// Whether a reply is a model's and no call of a tool.
-fn says(reply: &ExplainedReply) -> bool {
-    !reply.model.is_empty() && !reply.is_call
 }
 
 fn verdict(JudgeReply { score, reasons, notes, question_ok, answer_ok }: &JudgeReply) -> String {
