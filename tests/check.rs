@@ -92,7 +92,7 @@ fn what_an_endpoint_refuses_is_told_in_the_words_of_a_run() {
     expect(&ran.stderr, &["asks 3 endpoints for a few tokens each, which is paid for; --no-calls leaves that out"]);
     let asked = all.requests();
     assert!((3..=4).contains(&asked), "{asked} requests");
-    assert!(all.log().iter().all(|request| request["max_tokens"].as_u64().is_some_and(|most| most <= 64)));
+    assert!(all.log().iter().all(|request| request["max_tokens"].as_u64().is_some_and(|most| most <= 16)));
     let report = checked(&project, &[], 0);
     expect(
         &told(&report, "endpoints", "ok"),
@@ -312,6 +312,52 @@ fn what_else_a_run_asks_is_told() {
     let several = Project::with(&builtin(&format!("{RUN}\n  distributed: {{enabled: true}}"), ""));
     let report = checked(&several, &[], 0);
     expect(&told(&report, "services", "ok"), &["processes make the run, started on this machine"]);
+}
+
+#[test]
+fn prompts_personas_and_topics_are_read() {
+    let project = Project::with(&builtin(RUN, "prompts: {path: mine}\npersonas: {path: people.yaml}"));
+    project.write("mine/ask.user.j2", b"{{ nobody_knows_this }}");
+    project.write("people.yaml", b"personas: {user: [{id: a, nam: b}]}");
+    project.write("topics.yaml", b"harbour: []");
+    let topics = "run.data.seeding.topics={enabled: true, path: topics.yaml}";
+    let wrong = told(&checked(&project, &["--set", topics], 1), "inputs", "problem");
+    expect(&wrong, &["nobody_knows_this", "people.yaml", "topics.yaml"]);
+    assert_eq!(wrong.lines().count(), 3, "{wrong}");
+}
+
+#[test]
+fn where_a_run_writes_there_must_be_a_folder_and_room() {
+    let project = Project::with(&builtin(RUN, ""));
+    let endless = checked(&project, &["--set", "run.total_samples=1000000000"], 1);
+    expect(&told(&endless, "output", "problem"), &["TB will be written, and ", "name fewer files in saving.files"]);
+    let file = checked(&project, &["--set", "saving.output_dir=config.yaml/outputs"], 1);
+    expect(&told(&file, "output", "problem"), &["saving.output_dir: ", "config.yaml is no folder"]);
+    let reused = checked(&project, &["--set", "run.reuse_from=nobody"], 1);
+    expect(&told(&reused, "output", "problem"), &["find run"]);
+}
+
+#[test]
+fn what_is_not_there_that_a_run_starts_or_reaches_is_a_problem() {
+    let agents = "{user: {provider: openai}, assistant: {provider: openai}}";
+    let own = format!(
+        "run:\n  seed: 5\n{RUN}\nllm: {{mode: vllm_managed, vllm: {{command: no-such-program, model: org/m}}, agents: {agents}}}\n\
+         judge: {{mode: offline}}\n"
+    );
+    let report = checked(&Project::with(&own), &[], 1);
+    expect(&told(&report, "endpoints", "problem"), &["no-such-program", "install vLLM"]);
+    let attached = own.replace("vllm_managed", "vllm_attach").replace(
+        "{provider: openai}",
+        &format!("{{provider: openai, model: m, base_url: \"{}\"}}", Address::free().base_url),
+    );
+    let report = checked(&Project::with(&attached), &[], 1);
+    expect(&told(&report, "endpoints", "problem"), &["`llm.mode` is `vllm_attach`, and not all servers can be used"]);
+    let project = Project::with(&builtin(RUN, "tools: {web_search: {enabled: true, base_url: nonsense}}"));
+    let mut command = project.command(&["check"]);
+    command.env("SERPER_API_KEY", "key").env("SOURCE_DATE_EPOCH", "tomorrow");
+    let ran = Ran::of(command);
+    assert_eq!(ran.code, Some(1), "{}", ran.stdout);
+    expect(&ran.stdout, &["tools.web_search.base_url: not a URL", "SOURCE_DATE_EPOCH"]);
 }
 
 #[test]

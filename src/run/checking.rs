@@ -15,10 +15,12 @@ use super::{RunError, Terminal, serving};
 use crate::domain::causes::causes;
 use crate::knowledge::{self, Knowledge};
 use crate::llm::Prices;
+use crate::providers::{Serper, Shared};
 use crate::settings::{ClusterSettings, Launcher, Settings, SettingsError};
 use crate::stages::Prompts;
 use cost::Sample;
 use report::{Figures, Group};
+use std::sync::Arc;
 
 /// What is to be checked, and how.
 pub struct CheckOptions<'a> {
@@ -113,6 +115,9 @@ fn inputs(settings: &Settings) -> Group {
         }
         Err(error) => group.problem(causes(&error)),
     }
+    if let Err(error) = prepare::stamp() {
+        group.problem(causes(&error));
+    }
     group
 }
 
@@ -131,8 +136,11 @@ fn prepared(settings: &Settings, knowledge: Knowledge, group: &mut Group) -> Opt
 /// Looks at what else a run asks: the web, the Hub, other hosts.
 fn services(settings: &Settings) -> Group {
     let mut group = Group::new("services");
-    if settings.web_search.is_some() {
-        group.ok("web search: its key is set (SERPER_API_KEY); it is not asked");
+    if let Some(web) = &settings.web_search {
+        match Serper::new(&web.serper, &Shared::default(), Arc::default()) {
+            Ok(_) => group.ok("web search: its key is set (SERPER_API_KEY); it is not asked"),
+            Err(error) => group.problem(causes(&error)),
+        }
     }
     if settings.pushes {
         let to = &settings.push.to;

@@ -18,14 +18,16 @@ pub struct Statuses {
     version: u32,
     /// The output folder, as it was named.
     folder: String,
+    /// Whether a process writes to the folder at this moment.
+    running: bool,
     /// The runs in the order in which they began, and then the passes of the judge.
     runs: Vec<StatusReport>,
 }
 
 impl Statuses {
-    /// Whether any of them goes on at this moment.
+    /// Whether a process writes to the folder at this moment.
     pub fn is_running(&self) -> bool {
-        self.runs.iter().any(StatusReport::is_running)
+        self.running
     }
 }
 
@@ -56,9 +58,9 @@ pub struct StatusReport {
 /// # Errors
 /// When the folder or its store can't be read.
 pub fn status(outputs: &Path, dsn: Option<&str>) -> Result<Statuses, RunError> {
-    let all = |runs| Statuses { version: VERSION, folder: outputs.display().to_string(), runs };
-    let Some(folder) = Folder::find(outputs, dsn)? else { return Ok(all(Vec::new())) };
     let busy = Folder::is_busy(outputs)?;
+    let all = |runs| Statuses { version: VERSION, folder: outputs.display().to_string(), running: busy, runs };
+    let Some(folder) = Folder::find(outputs, dsn)? else { return Ok(all(Vec::new())) };
     let report = |run: &Run| {
         let (settled, spent) = (folder.store.settled(&run.id)?, folder.store.spent(&run.id)?);
         let (tiers, learned) = (folder.store.tiers(&run.id)?, folder.store.learned(&run.id)?);

@@ -25,4 +25,4 @@ pub use error::ServerError;
 pub use events::Event;
 pub use guard::{COMMAND, GuardOptions, guard};
 pub use options::{Engine, ServedEndpoint, ServerOptions, Serving};
-pub use supervise::{Managed, start};
+pub use supervise::{Managed, check, start};

@@ -29,6 +29,15 @@ pub struct Managed {
     keepers: Vec<JoinHandle<()>>,
 }
 
+/// Looks whether servers could be started: the program is there, with as many GPUs as they need, and their ports are free.
+///
+/// # Errors
+/// When they could not.
+pub fn check(options: &ServerOptions) -> Result<(), ServerError> {
+    let plan = plan(options)?;
+    (0..options.replicas).try_for_each(|replica| plan.demand_free(replica))
+}
+
 /// Starts all servers, and waits until each answers requests. From then on they are kept alive by tasks of the runtime that
 /// this is called on.
 ///

@@ -102,6 +102,18 @@ impl Postgres {
         Ok(Some(Self { pool, folder }))
     }
 
+    /// Demands that a server can be reached, lets us in, and has no schema that only a newer release knows; the server, without
+    /// a password.
+    ///
+    /// # Errors
+    /// When it is otherwise.
+    pub fn reach(options: &Options) -> Result<String, StoreError> {
+        let pool = Pool::new(Options::to_look(options.dsn.clone()))?;
+        let (_, found) = pool.begin(false, schema::found)?;
+        expect_known(&pool, found)?;
+        Ok(pool.server().to_owned())
+    }
+
     /// What the file of an output folder says of where its state is: the server, without a password; none when it has no
     /// such file.
     ///

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Tokens that a reply may have.
-const TOKENS: u64 = 64;
+const TOKENS: u64 = 16;
 
 /// The longest that a request may take.
 const PATIENCE: Duration = Duration::from_secs(30);

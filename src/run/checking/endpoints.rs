@@ -7,7 +7,7 @@ use crate::domain::Agent;
 use crate::domain::causes::causes;
 use crate::llm::ReplySchema;
 use crate::providers::{self, AgentOptions, EndpointOptions, Listing, Replied, Shared, Trial, Unasked, Wanted};
-use crate::servers::Serving;
+use crate::servers::{self, Serving};
 use crate::settings::Settings;
 use crate::store::Fact;
 use futures_util::future::join_all;
@@ -29,8 +29,12 @@ pub fn endpoints(
 ) -> Result<Vec<Option<Duration>>, RunError> {
     if let Serving::Managed(servers) = &settings.serving {
         let (count, section) = (servers.replicas, servers.section);
-        group
-            .ok(format!("the run starts {count} model servers of its own ({section}); they are not asked before that"));
+        match servers::check(servers) {
+            Ok(()) => {
+                group.ok(format!("the run starts {count} model servers of its own ({section}), which are asked then"))
+            }
+            Err(error) => group.problem(causes(&error)),
+        }
     }
     let agents: Vec<(Agent, AgentOptions)> =
         settings.agents.iter().map(|(agent, all)| (agent, tried(settings, all))).collect();

@@ -8,7 +8,7 @@ use crate::domain::causes::causes;
 use crate::domain::{Agent, Calibration};
 use crate::files::Folder;
 use crate::settings::Settings;
-use crate::store::{Cost, Run, StoreError};
+use crate::store::{Backend, Cost, Postgres, Run, StoreError};
 use std::path::Path;
 
 /// Bytes of a turn in all files; with `saving.raw`; and of them, those of `conversations_sharegpt`.
@@ -31,6 +31,17 @@ pub fn folder(settings: &Settings, prepared: Option<&Prepared>, group: &mut Grou
             "{} is in use by another run: wait for its end (`dlgforge status --watch`), or set saving.output_dir to another folder",
             path.display()
         ));
+    }
+    if let Backend::Postgres(options) = &settings.store.backend {
+        match Postgres::reach(options) {
+            Ok(server) => {
+                group.ok(format!("the state of runs is kept in PostgreSQL at {server}, which can be reached"))
+            }
+            Err(error) => {
+                group.problem(causes(&error));
+                return None;
+            }
+        }
     }
     let found = match Folder::look(path, &settings.store.backend) {
         Ok(found) => found,
