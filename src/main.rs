@@ -3,7 +3,7 @@
 mod commands;
 
 use clap::Parser;
-use commands::{dataset, documents, generate};
+use commands::{dataset, documents, generate, view};
 use dlgforge::cli::{Cli, Command};
 use dlgforge::cluster::LOST;
 use dlgforge::domain::terminal::shown;
@@ -33,10 +33,10 @@ fn main() -> ExitCode {
         Command::Fetch(args) => ("fetch", documents::fetch(args)),
         Command::Push(args) => ("push", dataset::push(args)),
         Command::Status(args) => ("status", dataset::status(args)),
+        Command::View(args) => ("view", view::view(args)),
         Command::SeedsMigrate(args) => ("seeds-migrate", dataset::seeds_migrate(args)),
         Command::GuardServer(args) => ("guard-server", documents::guard_server(args)),
         Command::ReadDocuments => ("read-documents", documents::read_documents()),
-        command => return later(command),
     };
     dlgforge::knowledge::leave();
     result.unwrap_or_else(|mut message| {
@@ -47,12 +47,6 @@ fn main() -> ExitCode {
         _ = writeln!(std::io::stderr(), "dlgforge {name} failed: {}", shown(&message));
         ExitCode::FAILURE
     })
-}
-
-fn later(command: &Command) -> ExitCode {
-    let (name, instead) = command.later().unwrap_or_default();
-    _ = writeln!(std::io::stderr(), "dlgforge {name}: not supported yet; {instead}");
-    ExitCode::from(2)
 }
 
 /// A worker of the dataflow that panics leaves its peers waiting for it: end the process instead. Tasks may panic:

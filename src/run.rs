@@ -36,6 +36,7 @@ mod status;
 mod summary;
 mod supervise;
 mod terminal;
+mod viewing;
 mod waves;
 mod writer;
 
@@ -56,10 +57,11 @@ pub use part::Part;
 pub use publishing::{PublishError, Published, Steps, push, push_after_run};
 pub use seeds::{MigratedSeeds, SeedsError, migrate_seeds};
 pub use signals::{Signal, listen, obey_supervisor};
-pub use status::{StatusReport, status};
+pub use status::{RunFigures, StatusReport, status};
 pub use summary::{RunEnd, Summary};
 pub use supervise::supervise;
 pub use terminal::Terminal;
+pub use viewing::{ViewOptions, view};
 
 use crate::domain::causes::causes;
 use crate::operators::Stop;

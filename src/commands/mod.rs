@@ -3,6 +3,7 @@
 pub mod dataset;
 pub mod documents;
 pub mod generate;
+pub mod view;
 
 use dlgforge::domain::causes::causes;
 use dlgforge::domain::terminal::shown;

@@ -3,7 +3,8 @@
 use super::{Bill, RunError};
 use crate::files::Folder;
 use crate::settings::paths::{BATCH_SIZE, LANGUAGES};
-use crate::store::{Fact, Run, Settled, Spent, State, Tiered};
+use crate::store::{Cost, Fact, Run, Settled, Spent, State, Tiered};
+use serde::Serialize;
 use std::fmt;
 use std::path::Path;
 
@@ -54,6 +55,85 @@ impl StatusReport {
 
     fn languages(&self) -> Vec<String> {
         serde_json::from_str(self.told(LANGUAGES)).unwrap_or_default()
+    }
+}
+
+/// How far a run is and what it has cost, for other programs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunFigures {
+    /// The id of the run.
+    pub id: String,
+    /// Its state, in words.
+    pub state: String,
+    /// Whether it is a pass of the judge.
+    pub is_pass: bool,
+    /// Whether a process goes on with it at this moment.
+    pub is_running: bool,
+    /// When it began, in UTC.
+    pub began: String,
+    /// When it was last recorded, in UTC.
+    pub updated: String,
+    /// Conversations to accept in each language, where that is known.
+    pub wanted: Option<u64>,
+    /// Its languages, each with the conversations that were accepted and dropped.
+    pub languages: Vec<(String, u64, u64)>,
+    /// What was spent, by agent and model.
+    pub spent: Vec<SpentFigures>,
+}
+
+/// What the calls of an agent to a model have cost.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SpentFigures {
+    /// The agent, such as `user`.
+    pub agent: String,
+    /// The name of the model, `provider/model`.
+    pub model: String,
+    /// Calls that were answered.
+    pub calls: u64,
+    /// Tokens that were read, as far as endpoints tell.
+    pub prompt_tokens: u64,
+    /// Tokens that were written, as far as endpoints tell.
+    pub completion_tokens: u64,
+    /// Seconds that a call took in the mean.
+    pub seconds: f64,
+    /// What they cost in USD, without the calls of unknown price.
+    pub usd: f64,
+    /// Calls whose price is unknown.
+    pub unpriced: u64,
+}
+
+impl StatusReport {
+    /// The same as figures.
+    pub fn figures(&self) -> RunFigures {
+        let of_language = |(number, language): (usize, String)| {
+            let of_it = self.settled.iter().filter(|one| usize::from(one.slot.language.0) == number);
+            let (accepted, dropped): (Vec<_>, Vec<_>) = of_it.partition(|one| one.dropped.is_none());
+            (language, accepted.len() as u64, dropped.len() as u64)
+        };
+        let of_model = |spent: &[Spent]| {
+            let sum = spent.iter().fold(Cost::default(), |sum, one| sum.plus(one.cost));
+            SpentFigures {
+                agent: spent[0].agent.clone(),
+                model: spent[0].model.clone(),
+                calls: sum.calls,
+                prompt_tokens: sum.prompt_tokens,
+                completion_tokens: sum.completion_tokens,
+                seconds: sum.latency_us as f64 / 1e6 / sum.calls.max(1) as f64,
+                usd: sum.nanousd as f64 / 1e9,
+                unpriced: sum.unpriced,
+            }
+        };
+        RunFigures {
+            id: self.run.id.clone(),
+            state: self.state(),
+            is_pass: self.run.is_pass(),
+            is_running: self.busy && self.run.state == State::Running,
+            began: self.run.began.clone(),
+            updated: self.run.updated.clone(),
+            wanted: self.told("run.total_samples").parse().ok(),
+            languages: self.languages().into_iter().enumerate().map(of_language).collect(),
+            spent: self.spent.chunk_by(|a, b| (&a.agent, &a.model) == (&b.agent, &b.model)).map(of_model).collect(),
+        }
     }
 }
 
