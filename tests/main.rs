@@ -43,4 +43,5 @@ mod shards;
 mod support;
 mod text_users;
 mod tidy;
+mod view;
 mod web;

@@ -16,7 +16,7 @@ const LANDING: Duration = Duration::from_secs(2);
 /// What is shown, and where.
 #[derive(Debug, Clone)]
 pub struct ViewOptions {
-    /// The output folders.
+    /// The output folders that are shown.
     pub outputs: Vec<PathBuf>,
     /// The port of 127.0.0.1 that is listened on; 0 for a free one.
     pub port: u16,

@@ -58,10 +58,10 @@ pub struct Pair {
     pub difference: Option<f64>,
 }
 
-/// Two runs, compared.
+/// What the comparison of two runs has found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Compared {
-    /// All pairs.
+    /// Places that at least one of them has.
     pub total: usize,
     /// Pairs in which both have a score.
     pub scored: usize,

@@ -26,7 +26,7 @@ pub enum ViewError {
     Index {
         /// The file of the index.
         path: PathBuf,
-        /// What SQLite said.
+        /// What SQLite said of it.
         cause: rusqlite::Error,
     },
     /// A line of the labels is none.

@@ -34,11 +34,11 @@ pub struct Filter {
     pub run: String,
     /// `keep`, `reject`, `note` for those with a note, or `none`.
     pub label: String,
-    /// The lowest score.
+    /// The lowest score that passes.
     pub min: Option<f64>,
-    /// The highest score.
+    /// The highest score that passes.
     pub max: Option<f64>,
-    /// Their order.
+    /// The order of the list.
     pub sort: Sort,
     /// Conversations to leave out at the beginning.
     pub offset: u64,

@@ -62,7 +62,7 @@ pub struct Progress {
 pub struct Share {
     /// Bytes that are indexed.
     pub done: u64,
-    /// Bytes that count.
+    /// Bytes of the files that count.
     pub total: u64,
 }
 

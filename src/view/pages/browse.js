@@ -41,9 +41,9 @@ function filters(parameters, figures) {
   const go = (changed) => {
     location.hash = address("browse", { ...parameters, ...changed, offset: "", at: "" });
   };
-  const select = (name, title, options) => el("label", {}, title,
+  const select = (name, title, options, all = "all") => el("label", {}, title,
     el("select", { name, onchange: (event) => go({ [name]: event.target.value }) },
-      el("option", { value: "" }, "all"),
+      el("option", { value: "" }, all),
       ...options.map(([value, told]) => el("option", { value, selected: parameters[name] === value }, told))));
   const counted = (rows) => rows.map(([value, number]) => [value, `${value || "none"} (${count(number)})`]);
   const number = (name, title) => el("label", {}, title,
@@ -63,7 +63,7 @@ function filters(parameters, figures) {
     el("div", { class: "pair" }, number("min", "score from"), number("max", "to")),
     select("label", "label", [["keep", "keep"], ["reject", "reject"], ["note", "with a note"], ["none", "not labelled"]]),
     figures.runs.length > 1 && select("run", "run", counted(figures.runs)),
-    select("sort", "order", [["newest", "newest first"], ["oldest", "oldest first"], ["lowest", "lowest score first"], ["highest", "highest score first"], ["longest", "longest first"]]),
+    select("sort", "order", [["oldest", "oldest first"], ["lowest", "lowest score first"], ["highest", "highest score first"], ["longest", "longest first"]], "newest first"),
     isSet && el("a", { href: address("browse", { folder: parameters.folder }) }, "take all filters off"));
   const search = el("form", { role: "search", onsubmit: (event) => { event.preventDefault(); go({ q: event.target.q.value }); } },
     el("input", { name: "q", type: "search", dir: "auto", value: parameters.q ?? "", placeholder: "words, or “a phrase”", "aria-label": "search" }),

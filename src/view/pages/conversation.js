@@ -142,7 +142,7 @@ function rejected(title, said, { question, labels: found, judge } = {}) {
 function judged(verdict, votes = []) {
   const vote = (one) => el("li", {}, `${one.model}: ${one.verdict ? `${score(one.verdict.score)} – ${one.verdict.notes}` : "no verdict"}`);
   return el("div", { class: `judge ${grade(verdict.score)}` },
-    el("strong", {}, `judge: ${score(verdict.score)} of 10`, verdict.accepted === false ? ", below what is accepted" : ""),
+    el("strong", {}, `judge: ${score(verdict.score)} of 10`, verdict.accepted === false ? ", below what is accepted" : ""), " ",
     verdict.reasons?.length > 0 && el("span", { class: "facts" }, ...verdict.reasons.map((one) => el("span", { class: "tag" }, one))),
     verdict.notes && text(verdict.notes),
     votes.length > 0 && el("ul", {}, ...votes.map(vote)));
@@ -168,7 +168,7 @@ function passages(row, at, index, known, reply) {
   const calls = known.searches ?? reply.reasoning_trace?.retrieval_queries?.vector_db_search ?? [];
   return el("div", { class: "passages" },
     el("h3", {}, shown.length === 1 ? "1 passage" : `${shown.length} passages`),
-    ...calls.map((query) => el("p", { class: "quiet" }, "searched: ", el("bdi", {}, query))),
+    ...calls.map((query) => el("p", { class: "quiet" }, "searched for", text(query))),
     el("ol", {}, ...shown.map(one)),
     shown.some((passage) => !passage.text) && results(row, index));
 }

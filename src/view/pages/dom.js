@@ -92,9 +92,9 @@ export function grade(number) {
   return number >= 7 ? "good" : number >= 5 ? "fair" : "poor";
 }
 
-/** Bars that lie, longest first or as they come: [label, number, address]. */
-export function bars(title, rows, told = count) {
-  const most = Math.max(...rows.map(([, number]) => number), 0) || 1;
+/** Bars that lie, as they come: [label, number, address]. The longest one is as long as can be, unless it is said what is. */
+export function bars(title, rows, told = count, longest = null) {
+  const most = longest ?? (Math.max(...rows.map(([, number]) => number), 0) || 1);
   const row = ([label, number, address]) => el("div", { class: "bar" },
     el(address ? "a" : "span", { class: "label", dir: "auto", href: address, title: label }, label || "none"),
     svg("svg", { class: "track", height: 14, role: "img", "aria-label": `${label}: ${told(number)}` },

@@ -40,7 +40,8 @@ function drawRuns(section, runs) {
       el("td", {}, count(one.completion_tokens)), el("td", {}, one.seconds.toFixed(2)),
       el("td", {}, one.unpriced === one.calls ? "unknown" : one.usd.toFixed(4), one.unpriced > 0 && one.unpriced < one.calls && " and more")));
     const head = ["agent", "model", "calls", "tokens read", "written", "seconds each", "USD"];
-    return el("details", { class: "run", open: run === runs.at(-1) || run.is_running },
+    const wasOpen = section.querySelector(`[data-run="${CSS.escape(run.id)}"]`)?.open;
+    return el("details", { class: "run", "data-run": run.id, open: wasOpen ?? (run === runs.at(-1) || run.is_running) },
       el("summary", {}, `${run.is_pass ? "pass" : "run"} ${run.id}: ${run.state}`),
       el("p", { class: "quiet" }, `began ${run.began.slice(0, 19).replace("T", " ")}, last written ${run.updated.slice(0, 19).replace("T", " ")}`),
       ...(run.is_pass ? [] : run.languages.map(language)),
@@ -62,7 +63,7 @@ function drawCharts(section, { parameters }, figures, runs) {
     bars(`${count(figures.conversations)} conversations`, figures.statuses.map(([value, number]) => [value === "completed" ? "accepted" : value, number, to({ status: value })])),
     figures.reasons.length > 0 ? bars("dropped for", linked(figures.reasons, "reason")) : "",
     columns("accepted, by score", unit(figures.scores)),
-    figures.mean_scores.length > 0 ? bars("mean score, by language", figures.mean_scores.map(([value, number]) => [value, number, to({ language: value })]), score) : "",
+    figures.mean_scores.length > 0 ? bars("mean score, by language", figures.mean_scores.map(([value, number]) => [value, number, to({ language: value })]), score, 10) : "",
     bars("languages", linked(figures.languages, "language")),
     bars("question modes, in turns", linked(figures.modes, "mode")),
     columns("accepted, by turns", unit(figures.turns)),
