@@ -5,12 +5,14 @@ mod preview;
 mod project;
 mod publish;
 mod reporting;
+mod view;
 
 pub use check::{CheckArgs, StatusArgs};
 pub use preview::{PreviewArgs, ShowArgs};
 pub use project::{CompletionsArgs, HelpArgs, InitArgs, ManArgs};
 pub use publish::{ExportArgs, ImportArgs, PushArgs, SplitWay, StatsArgs};
 pub use reporting::{Progress, ReportArgs};
+pub use view::ViewArgs;
 
 use crate::settings::{Flags, Resume, Shard};
 use clap::{Args, Parser, Subcommand};
@@ -73,6 +75,8 @@ pub enum Command {
     Push(PushArgs),
     /// Tell what runs an output folder has, how far they are, and how to go on with them.
     Status(StatusArgs),
+    /// Show the conversations of output folders in a browser: browse, search, label, compare.
+    View(ViewArgs),
     /// Write seed topics anew as the YAML file that runs are configured to read, whatever form they have.
     SeedsMigrate(SeedsMigrateArgs),
     /// Explain a command, or a topic: configuration, data, prompts, retrieval, progress, limits, resume, judging, outputs, publishing, scale, determinism, agents.
@@ -89,50 +93,6 @@ pub enum Command {
     /// Guards a model server for another process of the program, and ends it with that one.
     #[command(hide = true)]
     GuardServer(GuardArgs),
-    /// Shows runs in a browser; not supported yet.
-    #[command(hide = true)]
-    Serve(Later),
-}
-
-impl Command {
-    /// The name of a command that is not supported yet, and what to use meanwhile; none for the others.
-    pub fn later(&self) -> Option<(&'static str, &'static str)> {
-        match self {
-            Self::Serve(_) => Some(("serve", "`dlgforge status outputs` tells how far runs are")),
-            Self::Init(_)
-            | Self::Help(_)
-            | Self::Schema
-            | Self::Completions(_)
-            | Self::Man(_)
-            | Self::Run(_)
-            | Self::Worker(_)
-            | Self::Merge(_)
-            | Self::Judge(_)
-            | Self::Preview(_)
-            | Self::Show(_)
-            | Self::Explain(_)
-            | Self::Export(_)
-            | Self::Import(_)
-            | Self::Stats(_)
-            | Self::Check(_)
-            | Self::Estimate(_)
-            | Self::Push(_)
-            | Self::Status(_)
-            | Self::Index(_)
-            | Self::Search(_)
-            | Self::Fetch(_)
-            | Self::SeedsMigrate(_)
-            | Self::GuardServer(_)
-            | Self::ReadDocuments => None,
-        }
-    }
-}
-
-/// Arguments of a command that is not supported yet: any.
-#[derive(Debug, Args)]
-pub struct Later {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    arguments: Vec<OsString>,
 }
 
 /// Arguments of `dlgforge guard-server`: the command line of the server comes after `--`.

@@ -31,6 +31,8 @@
 //! Conversations that are there are judged by a graph of its own, [`dataflows::judge()`]: they are read back as data, their verdicts
 //! go through the journal, and the files that tell of verdicts are written anew, all together.
 //!
+//! Output folders are looked at in a browser: [`view`] keeps an index beside the files and serves pages to this machine alone.
+//!
 //! Tables that are there are exported by a third graph, [`dataflows::export()`]: [`publish`] reads them part by part, keeps and splits
 //! rows and renders them for trainers; the first worker writes, in order. Statistics, the card and a push to the Hub start from the same
 //! rows.
@@ -125,3 +127,4 @@ pub mod stages;
 pub mod store;
 pub mod tools;
 pub mod traffic;
+pub mod view;

@@ -3,7 +3,7 @@
 mod commands;
 
 use clap::Parser;
-use commands::{check, dataset, documents, generate, preview, project};
+use commands::{check, dataset, documents, generate, preview, project, view};
 use dlgforge::cli::{Cli, Command};
 use dlgforge::cluster::LOST;
 use dlgforge::domain::terminal::shown;
@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Fetch(args) => ("fetch", documents::fetch(args)),
         Command::Push(args) => ("push", dataset::push(args)),
         Command::Status(args) => ("status", check::status(args)),
+        Command::View(args) => ("view", view::view(args)),
         Command::SeedsMigrate(args) => ("seeds-migrate", dataset::seeds_migrate(args)),
         Command::Help(args) => ("help", project::help(args)),
         Command::Schema => ("schema", project::schema()),
@@ -45,7 +46,6 @@ fn main() -> ExitCode {
         Command::Man(args) => ("man", project::man(args)),
         Command::GuardServer(args) => ("guard-server", documents::guard_server(args)),
         Command::ReadDocuments => ("read-documents", documents::read_documents()),
-        command => return later(command),
     };
     dlgforge::knowledge::leave();
     result.unwrap_or_else(|mut message| {
@@ -56,12 +56,6 @@ fn main() -> ExitCode {
         _ = writeln!(std::io::stderr(), "dlgforge {name} failed: {}", shown(&message));
         ExitCode::FAILURE
     })
-}
-
-fn later(command: &Command) -> ExitCode {
-    let (name, instead) = command.later().unwrap_or_default();
-    _ = writeln!(std::io::stderr(), "dlgforge {name}: not supported yet; {instead}");
-    ExitCode::from(2)
 }
 
 /// A worker of the dataflow that panics leaves its peers waiting for it: end the process instead. Tasks may panic:

@@ -43,6 +43,7 @@ mod status;
 mod summary;
 mod supervise;
 mod terminal;
+mod viewing;
 mod waves;
 mod writer;
 
@@ -73,6 +74,7 @@ pub use status::{StatusReport, Statuses, status};
 pub use summary::{RunEnd, Summary};
 pub use supervise::supervise;
 pub use terminal::{Shows, Terminal};
+pub use viewing::{ViewOptions, view};
 
 use crate::domain::causes::causes;
 use crate::operators::Stop;

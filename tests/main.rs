@@ -49,4 +49,5 @@ mod shards;
 mod support;
 mod text_users;
 mod tidy;
+mod view;
 mod web;

@@ -7,6 +7,7 @@ pub mod generate;
 pub mod preview;
 pub mod project;
 mod report;
+pub mod view;
 
 use dlgforge::domain::causes::causes;
 use dlgforge::domain::terminal::shown;

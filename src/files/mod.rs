@@ -20,6 +20,7 @@ mod whole;
 pub use documents::inside;
 pub use error::FilesError;
 pub use folder::Folder;
+pub(crate) use reading::read_from;
 pub use reading::{read, read_with};
 pub use whole::{WrittenFile, write};
 

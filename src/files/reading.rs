@@ -4,7 +4,7 @@ use super::FilesError;
 use rayon::prelude::*;
 use serde::de::DeserializeOwned;
 use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Take};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Take};
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
 
@@ -37,14 +37,27 @@ pub fn read_with<Row: Send>(
     path: &Path,
     length: u64,
     parse: impl Fn(&[u8]) -> serde_json::Result<Row> + Sync,
+    take: impl FnMut(Range<u64>, Row) -> ControlFlow<()>,
+) -> Result<(), FilesError> {
+    read_from(path, (0, 0..length), parse, take)
+}
+
+/// The same with the bytes of a file that follow so many lines.
+///
+/// # Errors
+/// As there.
+pub(crate) fn read_from<Row: Send>(
+    path: &Path,
+    (mut line, bytes): (usize, Range<u64>),
+    parse: impl Fn(&[u8]) -> serde_json::Result<Row> + Sync,
     mut take: impl FnMut(Range<u64>, Row) -> ControlFlow<()>,
 ) -> Result<(), FilesError> {
-    let file = match File::open(path) {
+    let mut file = match File::open(path) {
         Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(()),
         opened => opened.map_err(FilesError::io("open", path))?,
     };
-    let mut reader = BufReader::new(file.take(length));
-    let (mut line, mut start, mut text) = (0, 0, Vec::new());
+    let mut start = file.seek(SeekFrom::Start(bytes.start)).map_err(FilesError::io("read", path))?;
+    let (mut reader, mut text) = (BufReader::new(file.take(bytes.end.saturating_sub(start))), Vec::new());
     while block(&mut reader, &mut text).map_err(FilesError::io("read", path))? {
         let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
         let is_blank = |text: &[u8]| text.trim_ascii().is_empty();

@@ -15,6 +15,7 @@ use crate::publish::ExportError;
 use crate::servers::ServerError;
 use crate::stages::PromptError;
 use crate::store::StoreError;
+use crate::view::ViewError;
 use std::sync::Arc;
 
 /// Why a run could not be carried out.
@@ -53,6 +54,9 @@ pub enum RunError {
     /// An export could not be made.
     #[error(transparent)]
     Export(#[from] ExportError),
+    /// An output folder can't be shown.
+    #[error(transparent)]
+    View(#[from] ViewError),
     /// The state of runs can't be read or kept.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -21,7 +21,7 @@ pub struct Statuses {
     /// Whether a process writes to the folder at this moment.
     running: bool,
     /// The runs in the order in which they began, and then the passes of the judge.
-    runs: Vec<StatusReport>,
+    pub(super) runs: Vec<StatusReport>,
 }
 
 impl Statuses {
@@ -155,6 +155,7 @@ struct Told<'a> {
     began: &'a str,
     updated: &'a str,
     languages: Vec<ToldLanguage>,
+    spent: Vec<ToldModel<'a>>,
     calls: u64,
     prompt_tokens: u64,
     completion_tokens: u64,
@@ -171,6 +172,38 @@ struct ToldLanguage {
     wanted: Option<u64>,
     accepted: usize,
     dropped: usize,
+}
+
+/// What the calls of an agent to a model have cost.
+#[derive(Serialize)]
+struct ToldModel<'a> {
+    agent: &'a str,
+    model: &'a str,
+    calls: u64,
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    /// Seconds that a call took in the mean.
+    seconds: f64,
+    /// Without the calls of unknown price.
+    usd: f64,
+    unpriced: u64,
+}
+
+impl<'a> ToldModel<'a> {
+    /// Of what was spent on one model by one agent.
+    fn of(spent: &'a [Spent]) -> Self {
+        let sum = spent.iter().fold(Cost::default(), |sum, one| sum.plus(one.cost));
+        Self {
+            agent: &spent[0].agent,
+            model: &spent[0].model,
+            calls: sum.calls,
+            prompt_tokens: sum.prompt_tokens,
+            completion_tokens: sum.completion_tokens,
+            seconds: sum.latency_us as f64 / 1e6 / sum.calls.max(1) as f64,
+            usd: sum.nanousd as f64 / 1e9,
+            unpriced: sum.unpriced,
+        }
+    }
 }
 
 impl Serialize for StatusReport {
@@ -190,6 +223,11 @@ impl Serialize for StatusReport {
             began,
             updated,
             languages: self.languages().into_iter().enumerate().map(language).collect(),
+            spent: self
+                .spent
+                .chunk_by(|a, b| (&a.agent, &a.model) == (&b.agent, &b.model))
+                .map(ToldModel::of)
+                .collect(),
             calls: cost.calls,
             prompt_tokens: cost.prompt_tokens,
             completion_tokens: cost.completion_tokens,

@@ -42,7 +42,8 @@ const MAY_IMPORT: &str = "
     servers: domain
     settings: domain knowledge llm output plan providers publish servers stages store tools traffic
     cli: settings
-    run: builtin cluster domain plan knowledge store files output llm providers servers traffic tools stages operators dataflows publish settings
+    view: domain files output publish store
+    run: builtin cluster domain plan knowledge store files output llm providers servers traffic tools stages operators dataflows publish settings view
     pages:
     commands: cli domain knowledge output pages publish run servers settings store
     main: cli cluster commands domain knowledge
@@ -53,7 +54,10 @@ const MAY_IMPORT: &str = "
 /// What only some modules (and those below them) may name.
 const PLACES: [(&[&str], &str); 5] = [
     (&["timely", "differential_dataflow"], "cluster operators dataflows run"),
-    (&["async"], "knowledge llm providers publish servers traffic builtin stages tools store run operators::call"),
+    (
+        &["async"],
+        "knowledge llm providers publish servers traffic builtin stages tools store run view::server operators::call",
+    ),
     (&["tokio::runtime::Runtime", "tokio::runtime::Builder", "tokio::main"], "run store::postgres"),
     (
         &["std::thread::spawn", "std::thread::scope", "std::thread::Builder"],

@@ -1,0 +1,441 @@
+//! `dlgforge view`: pages over an output folder, for who has the token.
+
+use crate::support::{Project, builtin, signal};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+const RUN: &str = "  run_id: r\n  batch_size: 4\n  total_samples: 4\n  target_languages: [en, fr, ar]\n  \
+    turns: {mode: exact, exact: 2}";
+
+/// A server of pages, ended with the test.
+struct Viewer {
+    child: Child,
+    port: u16,
+    token: String,
+}
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+/// A response: its status, its head in lower case, its body.
+struct Response {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Viewer {
+    fn of(project: &Project, outputs: &[&str]) -> Self {
+        let mut command = project.command(&[&["view"], outputs].concat());
+        command.env("DLGFORGE_CACHE", project.path("cache"));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
+        let Some((port, token)) =
+            line.trim().strip_prefix("open http://127.0.0.1:").and_then(|at| at.split_once("/?token="))
+        else {
+            let mut told = String::new();
+            child.stderr.take().expect("its errors").read_to_string(&mut told).expect("UTF-8");
+            panic!("no address in `{line}`: {told}");
+        };
+        Self { port: port.parse().expect("a port"), token: token.to_owned(), child }
+    }
+
+    fn asked(&self, line: &str, headers: &[(&str, &str)], body: &str) -> Response {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("a connection");
+        let mut request = format!("{line} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
+        headers.iter().for_each(|(name, value)| request += &format!("{name}: {value}\r\n"));
+        stream.write_all(format!("{request}\r\n{body}").as_bytes()).expect("a request");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("a response in UTF-8");
+        let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        Response { status, head: head.to_lowercase(), body: body.to_owned() }
+    }
+
+    fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    fn bearer(&self) -> String {
+        format!("Bearer {}", self.token)
+    }
+
+    fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+        let headers = [("host", &*self.host()), ("authorization", &*self.bearer())];
+        let response = self.asked(&format!("GET {path}?{query}"), &headers, "");
+        assert_eq!(response.status, 200, "{path}?{query}: {}", response.body);
+        serde_json::from_str(&response.body).expect("JSON")
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Response {
+        let origin = format!("http://{}", self.host());
+        let headers = [
+            ("host", &*self.host()),
+            ("authorization", &*self.bearer()),
+            ("origin", &*origin),
+            ("content-type", "application/json"),
+        ];
+        self.asked(&format!("POST {path}"), &headers, &body.to_string())
+    }
+
+    fn total(&self, parameters: &[(&str, &str)]) -> u64 {
+        self.get("/api/0/list", parameters)["total"].as_u64().expect("a number")
+    }
+
+    fn ids(&self, parameters: &[(&str, &str)]) -> BTreeSet<String> {
+        let listed = self.get("/api/0/list", &[parameters, &[("limit", "200")]].concat());
+        let items = listed["conversations"].as_array().expect("a list");
+        items.iter().map(|item| item["id"].as_str().expect("an id").to_owned()).collect()
+    }
+
+    /// Waits until the index has so many conversations.
+    fn awaits(&self, total: u64) {
+        until(&format!("{total} conversations"), || self.total(&[]) == total);
+    }
+}
+
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(60), "no {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A line of the training files, with this question.
+fn line(id: &str, question: &str) -> String {
+    let row = json!({
+        "messages": [{"role": "user", "content": question}, {"role": "assistant", "content": "Yes."}],
+        "metadata": {
+            "conversation_id": id, "run_id": "r", "timestamp": "2026-11-28T03:46:32+00:00", "n_turns": 1, "language": "en",
+            "conversation_status": "completed", "personas": {"user_id": "p"}, "question_modes": ["fresh"],
+        },
+    });
+    format!("{row}\n")
+}
+
+fn generated() -> Project {
+    let project = Project::with(&builtin(RUN, ""));
+    project.generate(&[]);
+    project
+}
+
+#[test]
+fn who_has_no_token_or_asks_for_another_host_is_refused() {
+    let project = Project::empty();
+    project.write("outputs/conversations_sharegpt.jsonl", line("a", "Is it?").as_bytes());
+    let viewer = Viewer::of(&project, &[]);
+    let (host, bearer) = (viewer.host(), viewer.bearer());
+    let own = [("host", &*host), ("authorization", &*bearer)];
+    let status = |line: &str, headers: &[(&str, &str)]| viewer.asked(line, headers, "").status;
+    for path in ["/", "/view.js", "/api/folders", "/api/0/list", "/?token=0123", "/api/0/list?token=x"] {
+        assert_eq!(status(&format!("GET {path}"), &[("host", &host)]), 401, "{path}");
+        assert_eq!(status(&format!("GET {path}"), &[("host", &host), ("authorization", "Bearer 00")]), 401, "{path}");
+    }
+    let entry = format!("/?token={}", viewer.token);
+    for other in ["evil.example", "127.0.0.1", &format!("evil.example:{}", viewer.port), ""] {
+        for path in ["/api/folders", &*entry] {
+            assert_eq!(status(&format!("GET {path}"), &[("host", other), ("authorization", &bearer)]), 403, "{other}");
+        }
+    }
+    let entered = viewer.asked(&format!("GET {entry}"), &[("host", &host)], "");
+    assert_eq!(entered.status, 303);
+    assert!(entered.head.contains("\r\nlocation: /\r\n"), "{}", entered.head);
+    let cookie = format!("dlgforge-view-{}={}", viewer.port, viewer.token);
+    assert!(
+        entered.head.contains(&format!("set-cookie: {cookie}; httponly; samesite=strict; path=/")),
+        "{}",
+        entered.head
+    );
+    let local = format!("localhost:{}", viewer.port);
+    assert_eq!(status("GET /", &[("host", &local), ("cookie", &format!("a=b; {cookie}"))]), 200);
+
+    for (line, expected) in [
+        ("GET /", 200),
+        ("GET /view.js", 200),
+        ("GET /../../../etc/passwd", 404),
+        ("GET /%2e%2e/%2e%2e/config.yaml", 404),
+        ("GET /api/0/conversation?id=../../config.yaml", 404),
+        ("GET /api/7/list", 400),
+        ("GET /api/0/list?min=much", 400),
+        ("GET /api/0/list?colour=red", 400),
+        ("GET /api/0/list?label=maybe", 400),
+        ("DELETE /api/0/label", 405),
+        ("POST /api/0/label", 403),
+    ] {
+        let response = viewer.asked(line, &own, "");
+        assert_eq!(response.status, expected, "{line}: {}", response.body);
+        for header in [
+            "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'",
+            "x-content-type-options: nosniff",
+            "referrer-policy: no-referrer",
+            "cache-control: no-store",
+        ] {
+            assert!(response.head.contains(header), "{line}: {}", response.head);
+        }
+    }
+    let origin = [own[0], own[1], ("origin", "http://evil.example"), ("content-type", "application/json")];
+    let label = json!({"conversation_id": "a", "label": "keep"}).to_string();
+    assert_eq!(viewer.asked("POST /api/0/label", &origin, &label).status, 403);
+    assert!(!project.path("outputs/labels.jsonl").exists());
+}
+
+#[test]
+fn hostile_text_comes_out_as_data() {
+    let text = "<script>alert(1)</script></textarea><img src=x onerror=alert(1)>\u{202e}\u{0} \"' ${x} {{y}} \u{1f600}";
+    let project = Project::empty();
+    project.write("outputs/conversations_sharegpt.jsonl", line("<b>-0001", text).as_bytes());
+    let viewer = Viewer::of(&project, &["outputs"]);
+    viewer.awaits(1);
+    let listed = viewer.get("/api/0/list", &[("q", "alert")]);
+    assert_eq!(listed["conversations"][0]["opening"], text);
+    let told = viewer.get("/api/0/conversation", &[("id", "<b>-0001")]);
+    assert_eq!((&told["row"]["messages"][0]["content"], &told["explained"]), (&json!(text), &Value::Null));
+    assert!(told["unexplained"].as_str().is_some_and(|why| why.contains("has no runs")), "{told}");
+    let page = viewer.asked("GET /api/0/list", &[("host", &viewer.host()), ("authorization", &viewer.bearer())], "");
+    assert!(page.head.contains("content-type: application/json"), "{}", page.head);
+    let scripts = ["dom", "view", "browse", "conversation", "overview", "compare"].map(|name| {
+        let path = format!("GET /{name}.js");
+        viewer.asked(&path, &[("host", &viewer.host()), ("authorization", &viewer.bearer())], "").body
+    });
+    for sink in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "srcdoc"] {
+        assert!(scripts.iter().all(|script| !script.is_empty() && !script.contains(sink)), "{sink}");
+    }
+}
+
+#[test]
+fn lists_are_filtered_searched_and_sorted() {
+    let project = generated();
+    let viewer = Viewer::of(&project, &[]);
+    viewer.awaits(12);
+    let rows = project.rows("outputs/conversations_sharegpt_judged.jsonl");
+    let that = |is: &dyn Fn(&Value) -> bool| -> BTreeSet<String> {
+        let own = rows.iter().filter(|row| is(row)).map(|row| row["metadata"]["conversation_id"].as_str());
+        own.map(|id| id.expect("an id").to_owned()).collect()
+    };
+    let has = |list: &Value, value: &str| list.as_array().is_some_and(|list| list.iter().any(|one| one == value));
+    assert_eq!(viewer.ids(&[("language", "fr")]), that(&|row| row["metadata"]["language"] == "fr"));
+    assert_eq!(viewer.ids(&[("mode", "followup")]), that(&|row| has(&row["metadata"]["question_modes"], "followup")));
+    let score = |row: &Value| row["judge"]["avg_score"].as_f64().expect("a score");
+    assert_eq!(viewer.ids(&[("min", "9.5")]), that(&|row| score(row) >= 9.5));
+    assert_eq!(viewer.ids(&[("min", "1"), ("max", "9")]), that(&|row| score(row) <= 9.0));
+    let persona = rows[0]["metadata"]["personas"]["user_id"].as_str().expect("an id");
+    assert_eq!(viewer.ids(&[("persona", persona)]), that(&|row| row["metadata"]["personas"]["user_id"] == persona));
+    let document = "ar/tarbiyat-al-nahl.md";
+    let shown = |row: &Value| {
+        let passages = row["metadata"]["provenance"]["passages"].as_array().expect("a list");
+        passages.iter().any(|passage| passage["source"] == document)
+    };
+    assert_eq!(viewer.ids(&[("document", document)]), that(&shown));
+    assert!(!viewer.ids(&[("document", document)]).is_empty());
+    assert_eq!((viewer.total(&[("status", "dropped")]), viewer.total(&[("run", "other")])), (0, 0));
+
+    let says = |word: &str| {
+        let text = |row: &Value| row["messages"].to_string().to_lowercase();
+        that(&|row| text(row).contains(word))
+    };
+    // Without the article, with signs of vowels, with another hamza; with another accent; as part of a longer word.
+    for (question, word) in [("النحل", "النحل"), ("نَحْل", "نحل"), ("إلنحل", "النحل")] {
+        let (found, expected) = (viewer.ids(&[("q", question), ("language", "ar")]), says(word));
+        assert!(!found.is_empty() && found.is_subset(&expected), "{question}: {found:?}, not {expected:?}");
+    }
+    let french = viewer.ids(&[("q", "thE"), ("language", "fr")]);
+    assert!(
+        !french.is_empty()
+            && french.is_superset(&that(
+                &|row| row["metadata"]["language"] == "fr" && row["messages"].to_string().contains(" thé ")
+            ))
+    );
+    assert_eq!((viewer.total(&[("q", "\"no such phrase\"")]), viewer.total(&[("q", "-\"(*")])), (0, 0));
+
+    let listed = viewer.get("/api/0/list", &[("sort", "lowest"), ("offset", "2"), ("limit", "3")]);
+    let mut scores: Vec<f64> = rows.iter().map(score).collect();
+    scores.sort_by(f64::total_cmp);
+    let page: Vec<f64> = listed["conversations"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| one["score"].as_f64().expect("a score"))
+        .collect();
+    assert_eq!(page, scores[2..5]);
+    let figures = &viewer.get("/api/0/overview", &[])["figures"];
+    assert_eq!(
+        (&figures["conversations"], &figures["languages"]),
+        (&json!(12), &json!([["ar", 4], ["en", 4], ["fr", 4]]))
+    );
+}
+
+#[test]
+fn a_conversation_comes_with_all_that_is_known_of_it() {
+    let project = generated();
+    let viewer = Viewer::of(&project, &[]);
+    viewer.awaits(12);
+    let told = viewer.get("/api/0/conversation", &[("id", "r-ar-0001")]);
+    let rows = project.rows("outputs/conversations_sharegpt_judged.jsonl");
+    let row = rows.iter().find(|row| row["metadata"]["conversation_id"] == "r-ar-0001").expect("its row");
+    assert_eq!(&told["row"], row);
+    let explained = project.run(&["explain", "r-ar-0001", "--json"]).succeeded().stdout;
+    assert_eq!(told["explained"], serde_json::from_str::<Value>(&explained).expect("JSON"));
+    assert!(told["explained"]["replies"].as_array().is_some_and(|replies| !replies.is_empty()));
+    let runs = &viewer.get("/api/0/runs", &[])["runs"];
+    let language = |name: &str| json!({"language": name, "wanted": 4, "accepted": 4, "dropped": 0});
+    assert_eq!(
+        (&runs[0]["id"], &runs[0]["state"], &runs[0]["languages"]),
+        (&json!("r"), &json!("completed"), &["en", "fr", "ar"].map(language).to_vec().into())
+    );
+    assert_eq!(runs[0]["spent"].as_array().map(Vec::len), Some(3));
+}
+
+#[test]
+fn parquet_serves_where_there_are_no_training_files() {
+    let project = Project::with(&builtin(RUN, "saving: {files: [parquet]}"));
+    project.generate(&[]);
+    assert!(!project.path("outputs/conversations_sharegpt.jsonl").exists());
+    let viewer = Viewer::of(&project, &[]);
+    viewer.awaits(12);
+    assert!(!viewer.ids(&[("q", "النحل"), ("document", "ar/tarbiyat-al-nahl.md")]).is_empty());
+    let row = &viewer.get("/api/0/conversation", &[("id", "r-fr-0002")])["row"];
+    assert_eq!((&row["conversation_id"], row["messages"].as_array().map(Vec::len)), (&json!("r-fr-0002"), Some(4)));
+}
+
+#[test]
+fn labels_are_lines_that_people_can_edit() {
+    let project = Project::empty();
+    project.write("outputs/conversations_sharegpt.jsonl", [line("a", "A?"), line("b", "B?")].concat().as_bytes());
+    let viewer = Viewer::of(&project, &[]);
+    viewer.awaits(2);
+    let label = |id: &str, label: Value, note: &str| {
+        viewer.post("/api/0/label", &json!({"conversation_id": id, "label": label, "note": note})).status
+    };
+    assert_eq!(label("a", json!("keep"), "</textarea>\n\u{202e}"), 200);
+    assert_eq!(label("a", json!("reject"), "no"), 200);
+    assert_eq!((label("c", json!("keep"), ""), label("a", json!("maybe"), "")), (404, 422));
+    assert_eq!(label("a", json!("keep"), &"x".repeat(10_001)), 400);
+    let lines = project.rows("outputs/labels.jsonl");
+    assert_eq!((lines.len(), &lines[0]["version"], &lines[0]["note"]), (2, &json!(1), &json!("</textarea>\n\u{202e}")));
+    assert_eq!(viewer.ids(&[("label", "reject")]), BTreeSet::from(["a".to_owned()]));
+    assert_eq!(viewer.ids(&[("label", "none")]), BTreeSet::from(["b".to_owned()]));
+    let text = project.read("outputs/labels.jsonl") + "{\"conversation_id\": \"b\", \"label\": \"keep\"}";
+    project.write("outputs/labels.jsonl", text.as_bytes());
+    assert_eq!(viewer.ids(&[("label", "keep")]), BTreeSet::from(["b".to_owned()]));
+    assert_eq!(label("b", Value::Null, "later"), 200);
+    assert_eq!((viewer.total(&[("label", "keep")]), viewer.ids(&[("label", "note")]).len()), (0, 2));
+    assert_eq!(viewer.get("/api/0/conversation", &[("id", "b")])["label"]["note"], "later");
+    project.write("outputs/labels.jsonl", (text + "\nkeep b\n").as_bytes());
+    assert_eq!(viewer.total(&[("label", "reject")]), 1, "as before");
+    let trouble = &viewer.get("/api/0/runs", &[])["state"]["trouble"];
+    assert!(trouble.to_string().contains("labels.jsonl:4: "), "{trouble}");
+}
+
+#[test]
+fn the_index_follows_files_that_grow_and_that_are_written_anew() {
+    let project = Project::empty();
+    let path = project.path("outputs/conversations_sharegpt.jsonl");
+    let append = |text: &str| {
+        let mut file = fs::OpenOptions::new().append(true).open(&path).expect("a file");
+        file.write_all(text.as_bytes()).expect("written");
+    };
+    project.write("outputs/conversations_sharegpt.jsonl", line("a", "First?").as_bytes());
+    let viewer = Viewer::of(&project, &[]);
+    viewer.awaits(1);
+    let second = line("b", "Second?");
+    append(&second[..40]);
+    append(&second[40..]);
+    append(&line("c", "Third?")[..50]);
+    viewer.awaits(2);
+    assert_eq!(viewer.get("/api/0/conversation", &[("id", "b")])["row"]["messages"][0]["content"], "Second?");
+    append(&line("c", "Third?")[50..]);
+    viewer.awaits(3);
+    project.write("outputs/other", [line("d", "Fourth?"), line("a", "Fifth?")].concat().as_bytes());
+    fs::rename(project.path("outputs/other"), &path).expect("renamed");
+    until("new conversations", || viewer.ids(&[]) == BTreeSet::from(["a".to_owned(), "d".to_owned()]));
+    assert_eq!((viewer.total(&[("q", "first")]), viewer.total(&[("q", "fifth")])), (0, 1));
+    append("no row\n");
+    until("a failure", || {
+        viewer.get("/api/0/runs", &[])["state"]["trouble"][0]
+            .as_str()
+            .is_some_and(|told| told.contains("sharegpt.jsonl:3: "))
+    });
+}
+
+#[test]
+fn a_run_is_seen_while_it_goes_on_and_its_conversations_count_as_it_settles_them() {
+    let project = generated();
+    let viewer = Viewer::of(&project, &[]);
+    viewer.awaits(12);
+    let mut run = project.command(&[
+        "run",
+        "config.yaml",
+        "--set",
+        "run.run_id=s",
+        "--set",
+        "run.seed=6",
+        "--set",
+        "run.total_samples=12",
+    ]);
+    let mut run = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs");
+    let settled = |wanted: &str| {
+        let runs = &viewer.get("/api/0/runs", &[])["runs"];
+        runs.as_array()
+            .expect("runs")
+            .iter()
+            .any(|run| run["id"] == "s" && run["state"].as_str().is_some_and(|state| state.starts_with(wanted)))
+    };
+    until("end", || {
+        let total = viewer.total(&[("run", "s")]);
+        assert!(total <= 36, "{total}");
+        settled("completed")
+    });
+    assert!(run.wait().expect("it ends").success());
+    until("all conversations", || viewer.total(&[("run", "s"), ("status", "completed")]) == 36);
+    let compared = viewer.get("/api/compare", &[("a", "r"), ("b", "s")]);
+    assert_eq!((&compared["total"], &compared["scored"]), (&json!(36), &json!(12)));
+    let pair = &compared["pairs"][0];
+    let difference = pair["b"]["score"].as_f64().expect("a score") - pair["a"]["score"].as_f64().expect("a score");
+    assert_eq!(pair["difference"].as_f64(), Some(difference));
+    assert!(pair["a"]["id"].as_str().is_some_and(|id| id.starts_with("r-")));
+}
+
+#[test]
+fn an_index_that_cannot_serve_is_made_anew_or_elsewhere() {
+    let project = Project::empty();
+    let index = "outputs/.dlgforge-view.sqlite";
+    project.write("outputs/conversations_sharegpt.jsonl", line("a", "Is it?").as_bytes());
+    project.write(index, &b"no database ".repeat(1000));
+    Viewer::of(&project, &[]).awaits(1);
+    let other = rusqlite::Connection::open(project.path(index)).expect("a database by now");
+    other.pragma_update(None, "user_version", 99).expect("written");
+    drop(other);
+    Viewer::of(&project, &[]).awaits(1);
+    for name in project.names("outputs").iter().filter(|name| name.starts_with(".dlgforge-view")) {
+        fs::remove_file(project.path("outputs").join(name)).expect("removed");
+    }
+    fs::create_dir(project.path(index)).expect("a folder in its place");
+    Viewer::of(&project, &[]).awaits(1);
+    assert!(project.names("cache/view").iter().any(|name| name.ends_with(".sqlite")));
+}
+
+#[test]
+fn what_cannot_be_shown_is_told_and_ctrl_c_ends_it() {
+    let project = Project::empty();
+    project.run(&["view", "none"]).failed_as("view", &["none: there is no such folder"]);
+    project.write("empty/readme.txt", b"");
+    project.run(&["view", "empty"]).failed_as("view", &["there are no conversations in it", "saving.files"]);
+    project.write("outputs/conversations_sharegpt.jsonl", line("a", "Is it?").as_bytes());
+    let mut viewer = Viewer::of(&project, &["outputs"]);
+    let port = viewer.port.to_string();
+    project.run(&["view", "--port", &port]).failed_as("view", &[&format!("127.0.0.1:{port}"), "--port"]);
+    signal(&viewer.child, "-INT");
+    assert_eq!(viewer.child.wait().expect("it ends").code(), Some(0));
+}
