@@ -16,7 +16,7 @@ fn commands(text: &str) -> Vec<Vec<String>> {
     // What comes behind a semicolon is another command.
     lines
         .map(|line| shlex::split(line.split(';').next().unwrap_or_default()).expect("words of a shell"))
-        .map(|words| words.into_iter().take_while(|word| !word.starts_with('#')).collect())
+        .map(|words| words.into_iter().take_while(|word| !word.starts_with(['#', '>'])).collect())
         .collect()
 }
 
@@ -41,13 +41,13 @@ fn every_command_is_one() {
 
 #[test]
 fn commands_that_need_nothing_from_elsewhere_do_what_they_say() {
-    let run = "  run_id: smoke\n  batch_size: 4\n  total_samples: 13\n  target_languages: [fr]\n  turns: {mode: exact, exact: 1}";
+    let run = "  batch_size: 4\n  total_samples: 13\n  target_languages: [fr]\n  turns: {mode: exact, exact: 1}";
     let project = Project::with(&builtin(run, ""));
-    project.generate(&[]);
+    project.generate(&["--set", "run.run_id=smoke"]);
     // The project of the README and of the page for agents.
     copy(&project.path("outputs"), &project.path("project/outputs"));
     copy(&shipped("knowledge"), &project.path("project/knowledge"));
-    project.write("project/config.yaml", project.read("config.yaml").replace("  run_id: smoke\n", "").as_bytes());
+    project.write("project/config.yaml", project.read("config.yaml").as_bytes());
     for (topic, text) in texts() {
         for words in commands(&text) {
             let parsed = <Cli as clap::Parser>::try_parse_from(&words).expect("a command");
