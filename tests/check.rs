@@ -352,6 +352,13 @@ fn what_is_not_there_that_a_run_starts_or_reaches_is_a_problem() {
     );
     let report = checked(&Project::with(&attached), &[], 1);
     expect(&told(&report, "endpoints", "problem"), &["`llm.mode` is `vllm_attach`, and not all servers can be used"]);
+    let project = Project::with(&builtin(RUN, "store: {backend: postgres}"));
+    let mut command = project.command(&["check", "--json"]);
+    command.env("DLGFORGE_POSTGRES_DSN", "postgresql://me:not-to-be-shown@127.0.0.1:1/d");
+    let ran = Ran::of(command);
+    assert!(ran.code == Some(1) && !ran.stdout.contains("not-to-be-shown"), "{}", ran.stdout);
+    let report = serde_json::from_str(&ran.stdout).expect("JSON");
+    expect(&told(&report, "output", "problem"), &["open PostgreSQL at 127.0.0.1:1/d"]);
     let project = Project::with(&builtin(RUN, "tools: {web_search: {enabled: true, base_url: nonsense}}"));
     let mut command = project.command(&["check"]);
     command.env("SERPER_API_KEY", "key").env("SOURCE_DATE_EPOCH", "tomorrow");
@@ -367,6 +374,9 @@ fn a_configuration_of_the_usual_name_need_not_be_named() {
     assert!(found.stdout.contains("sourdough"), "{}", found.stdout);
     let named = project.run(&["search", "config.yaml", "When is a sourdough starter ready?", "-k", "1"]).succeeded();
     assert_eq!(found.stdout, named.stdout);
+    project.generate(&["--set", "tools.retrieval.embeddings.backend=lexical"]);
+    let stats = project.run(&["stats", "--embeddings"]);
+    assert_ne!(stats.code, Some(2), "{}", stats.stderr);
 }
 
 #[test]

@@ -91,8 +91,8 @@ pub struct StatsArgs {
     #[arg(default_value = "outputs")]
     pub outputs: PathBuf,
     /// Tells too how near messages are to each other in meaning, by the embedding model of this configuration file, or of a folder
-    /// with a config.yaml (`tools.retrieval.embeddings`).
-    #[arg(long, value_name = "CONFIG")]
+    /// with a config.yaml (`tools.retrieval.embeddings`); by config.yaml where none is named.
+    #[arg(long, value_name = "CONFIG", num_args = 0..=1, default_missing_value = CONFIG)]
     pub embeddings: Option<PathBuf>,
     /// Prints the JSON of `dataset_stats.json` instead of text.
     #[arg(long)]

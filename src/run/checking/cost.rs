@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Conversations that the dry run has, over all languages.
-const SAMPLE: u32 = 60;
+const SAMPLE: u32 = 30;
 
 /// Bytes of a prompt per token.
 const BYTES_PER_TOKEN: u64 = 4;
