@@ -12,6 +12,8 @@ const WIDTHS: [usize; 2] = [40, 100];
 /// Columns of labels, and before what is said.
 const LABEL: usize = 13;
 const INDENT: usize = 4;
+/// Columns of a reply that could not be used, over its lines.
+const UNUSABLE: usize = 400;
 
 /// How a line looks in colours: the parameters of a terminal's SGR sequence.
 const BOLD: &str = "1";
@@ -102,6 +104,9 @@ fn tell(turn: &ExplainedTurn, sheet: &mut Sheet) {
     votes(&turn.judge_votes, sheet);
     for (what, again) in ASKED.iter().zip(turn.asked_again).filter(|(_, again)| *again > 0) {
         sheet.row(BAD, "asked again", &format!("{again} times for the {what}: a reply could not be used"));
+    }
+    for reply in &turn.unusable {
+        sheet.row(BAD, "not usable", &shortened(reply, UNUSABLE));
     }
 }
 
