@@ -117,8 +117,8 @@ fn rejected_attempts_are_shown_with_their_reasons_and_what_calls_cost() {
     // What can't be used at all is shown with what is wrong about it.
     let vague = Endpoint::start(Behaviour::new(|request, _| {
         edited(reply(request, Latency::NONE), |message| {
-            if turn(request) == 2 {
-                message["content"] = json!("I would rather not.");
+            if turn(request) >= 2 {
+                message["content"] = json!("{\"user_message\": 7}");
             }
         })
     }));
@@ -128,7 +128,7 @@ fn rejected_attempts_are_shown_with_their_reasons_and_what_calls_cost() {
     let shown = &ran.stdout;
     assert_eq!(shown.matches(": dropped\n").count(), 2, "{shown}");
     let turn = shown.split_once("\nturn 2 · never finished\n").expect("a second turn").1;
-    assert!(turn.contains("  not usable   I would rather not.\n"), "{turn}");
+    assert!(turn.contains("  not usable   {\"user_message\": 7}\n"), "{turn}");
     assert!(words(shown).contains("dropped for unusable_reply: user model: unusable reply: "), "{shown}");
     let refused = Endpoint::start(Behaviour::status(401, &[]));
     let project = Project::with(&remote(&refused.base_url(), RUN, ""));
