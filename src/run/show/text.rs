@@ -222,3 +222,53 @@ impl Sheet {
         painted
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use unicode_width::UnicodeWidthStr;
+
+    /// A conversation in scripts of several kinds, of which one has no spaces, with text that a terminal would obey.
+    fn transcript() -> Transcript {
+        let passage = ExplainedPassage {
+            source: "ja/猫.md".to_owned(),
+            text: format!("{}。猫は眠る。", "猫は水を好まない".repeat(12)),
+            evidence_ids: vec!["E1".to_owned(), "E2".to_owned()],
+            evidence: vec!["猫は眠る".to_owned(), "犬は眠る".to_owned()],
+            ..ExplainedPassage::default()
+        };
+        let turn = ExplainedTurn {
+            turn_index: 1,
+            question: Some("هل تحب القطط الماء؟ ".repeat(9)),
+            answer: Some("No.\n\n- \u{1b}[31mred\u{202e}\n  - nested".to_owned()),
+            passages: vec![passage],
+            ..ExplainedTurn::default()
+        };
+        Transcript { conversation_id: "r-0000".to_owned(), turns: vec![turn], ..Transcript::default() }
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal_and_none_is_obeyed() {
+        for columns in [40, 60, 80] {
+            let text = transcript().text(columns, false);
+            assert!(text.lines().all(|line| line.width() <= columns), "{text}");
+            assert!(
+                !text.contains(['\u{1b}', '\u{202e}'])
+                    && text.contains("    - \\u{1b}[31mred\\u{202e}\n      - nested\n")
+            );
+        }
+        let text = transcript().text(80, false);
+        assert!(text.contains("⟦猫は眠る。⟧") && text.contains("cited, but not in these words: 犬は眠る"), "{text}");
+    }
+
+    #[test]
+    fn colours_change_nothing_else() {
+        let (plain, coloured) = (transcript().text(60, false), transcript().text(60, true));
+        let mut without = String::new();
+        for (at, part) in coloured.split("\u{1b}[").enumerate() {
+            without += if at == 0 { part } else { part.split_once('m').map_or("", |(_, rest)| rest) };
+        }
+        assert_eq!(without.lines().map(str::trim_end).collect::<Vec<_>>(), plain.lines().collect::<Vec<_>>());
+        assert!(coloured.contains("\u{1b}[33m⟦") && coloured.contains("\u{1b}[1;36muser\u{1b}[0m"), "{coloured}");
+    }
+}
