@@ -102,6 +102,7 @@ fn rejected_attempts_are_shown_with_their_reasons_and_what_calls_cost() {
     for part in [
         "  rejected     a duplicate: Who is there?\n",
         "asked again  1 times for the verdict: a reply could not be used",
+        "  not usable   Hm.\n",
     ] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
@@ -113,6 +114,22 @@ fn rejected_attempts_are_shown_with_their_reasons_and_what_calls_cost() {
         shown.lines().find_map(|line| line.split_once("tokens, cost ")?.1.strip_suffix(" USD")?.parse::<f64>().ok());
     let all = all.expect("a cost");
     assert!(costs.len() == 6 && all > 0.0 && (costs.iter().sum::<f64>() - all).abs() < 0.001, "{costs:?} {all}");
+    // What can't be used at all is shown with what is wrong about it.
+    let vague = Endpoint::start(Behaviour::new(|request, _| {
+        edited(reply(request, Latency::NONE), |message| {
+            if turn(request) >= 2 {
+                message["content"] = json!("{\"user_message\": 7}");
+            }
+        })
+    }));
+    let project = Project::with(&remote(&vague.base_url(), RUN, ""));
+    let ran = project.run(&["preview", "config.yaml", "-n", "2"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    let shown = &ran.stdout;
+    assert_eq!(shown.matches(": dropped\n").count(), 2, "{shown}");
+    let turn = shown.split_once("\nturn 2 · never finished\n").expect("a second turn").1;
+    assert!(turn.contains("  not usable   {\"user_message\": 7}\n"), "{turn}");
+    assert!(words(shown).contains("dropped for unusable_reply: user model: unusable reply: "), "{shown}");
     let refused = Endpoint::start(Behaviour::status(401, &[]));
     let project = Project::with(&remote(&refused.base_url(), RUN, ""));
     project.run(&["preview", "config.yaml"]).failed_as("preview", &["HTTP 401"]);

@@ -131,6 +131,22 @@ fn quiet_and_verbose_runs_say_as_much_as_they_are_to() {
 }
 
 #[test]
+fn lines_tell_how_far_a_run_is_unless_nothing_is_to() {
+    let slow = Latency { median_ms: 150.0, ..Latency::NONE };
+    let endpoint = Endpoint::start(Behaviour::dialogue(slow));
+    let told = |arguments: &[&str]| {
+        let project = Project::with(&remote(&endpoint.base_url(), RUN, ""));
+        let ran = project.generate(arguments);
+        (ran.stderr.contains("/16 conversations, "), ran.stdout.lines().count() > 1)
+    };
+    let [plain, none, quiet] = std::thread::scope(|scope| {
+        let runs = [&["--progress", "plain"][..], &["--progress", "none"], &["-q", "--progress", "plain"]];
+        runs.map(|arguments| scope.spawn(move || told(arguments))).map(|run| run.join().expect("a run"))
+    });
+    assert_eq!((plain, none, quiet), ((true, true), (false, true), (true, false)));
+}
+
+#[test]
 fn metrics_are_served_while_a_run_goes_on() {
     let slow = Latency { median_ms: 20.0, ..Latency::NONE };
     let endpoint = Endpoint::start(Behaviour::dialogue(slow));

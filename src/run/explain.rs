@@ -25,6 +25,9 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
+/// The reasons of drops that a reply is to blame for.
+const GIVEN_UP: [&str; 5] = ["unusable_reply", "model_refused", "content_filtered", "wrong_language", "not_retrieved"];
+
 /// What there is to say of a conversation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Explanation {
@@ -99,6 +102,8 @@ pub struct ExplainedTurn {
     pub calls: [u32; 3],
     /// Replies for the question, the answer and the verdict that could not be used, as far as the journal tells.
     pub asked_again: [usize; 3],
+    /// What those replies say, and last the reply for which the conversation was given up, if one was.
+    pub unusable: Vec<String>,
 }
 
 /// An answer that was rejected, and why.
@@ -234,10 +239,7 @@ pub fn explain(
         let duplicates = duplicates(1, u16::MAX, &[]);
         explained.turns = vec![ExplainedTurn { turn_index: 1, duplicates, ..ExplainedTurn::default() }];
     }
-    for turn in &mut explained.turns {
-        turn.asked_again = [Stage::Ask, Stage::Answer, Stage::Judge]
-            .map(|stage| asked_again(&explained.replies, turn.turn_index, stage));
-    }
+    tell_unusable(&mut explained);
     Ok(explained)
 }
 
@@ -282,7 +284,7 @@ fn finished(
         judge_votes: judgement.map_or_else(Vec::new, |judgement| judgement.votes.to_vec()),
         judge_accepted: turn.judge_accepted,
         calls,
-        asked_again: [0; 3],
+        ..ExplainedTurn::default()
     }
 }
 
@@ -373,8 +375,27 @@ fn reply(kept: &KeptReply, pass: &str) -> ExplainedReply {
     }
 }
 
-/// How many replies say something that another reply to a later request for the same word took the place of.
-fn asked_again(replies: &[ExplainedReply], turn: u16, stage: Stage) -> usize {
+/// Tells of each turn which replies could not be used.
+fn tell_unusable(explained: &mut Explanation) {
+    let Explanation { turns, replies, drop_reason, .. } = explained;
+    let is_given_up = GIVEN_UP.contains(&drop_reason.as_str());
+    let next = turns.len() as u16 + 1;
+    let is_next = |reply: &ExplainedReply| reply.turn_index == next && says(reply);
+    if is_given_up && turns.iter().all(|turn| turn.finished) && replies.iter().any(is_next) {
+        turns.push(ExplainedTurn { turn_index: next, ..ExplainedTurn::default() });
+    }
+    for turn in turns {
+        let superseded =
+            [Stage::Ask, Stage::Answer, Stage::Judge].map(|stage| superseded(replies, turn.turn_index, stage));
+        turn.asked_again = superseded.each_ref().map(Vec::len);
+        let own = |reply: &&ExplainedReply| reply.turn_index == turn.turn_index && says(reply);
+        let last = replies.iter().filter(|_| is_given_up && !turn.finished).rfind(own);
+        turn.unusable = superseded.into_iter().flatten().chain(last).map(|reply| reply.text.clone()).collect();
+    }
+}
+
+/// The replies that say something that another reply to a later request for the same word took the place of.
+fn superseded(replies: &[ExplainedReply], turn: u16, stage: Stage) -> Vec<&ExplainedReply> {
     let own = |reply: &&ExplainedReply| reply.turn_index == turn && reply.stage == stage && says(reply);
     // Answers that the judge rejects have numbers of their own from 100 on, and so have verdicts on spoiled ones, 10 apart.
     let apart = if stage == Stage::Judge { 10 } else { 100 };
@@ -384,7 +405,7 @@ fn asked_again(replies: &[ExplainedReply], turn: u16, stage: Stage) -> usize {
             && other.round > one.round
             && other.round / apart == one.round / apart
     };
-    replies.iter().filter(own).filter(|one| replies.iter().filter(own).any(|other| later(one, other))).count()
+    replies.iter().filter(own).filter(|one| replies.iter().filter(own).any(|other| later(one, other))).collect()
 }
 
 /// Whether a reply is a model's and no call of a tool.

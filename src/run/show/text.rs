@@ -12,6 +12,8 @@ const WIDTHS: [usize; 2] = [40, 100];
 /// Columns of labels, and before what is said.
 const LABEL: usize = 13;
 const INDENT: usize = 4;
+/// Columns of a reply that could not be used, over its lines.
+const UNUSABLE: usize = 400;
 
 /// How a line looks in colours: the parameters of a terminal's SGR sequence.
 const BOLD: &str = "1";
@@ -102,6 +104,9 @@ fn tell(turn: &ExplainedTurn, sheet: &mut Sheet) {
     votes(&turn.judge_votes, sheet);
     for (what, again) in ASKED.iter().zip(turn.asked_again).filter(|(_, again)| *again > 0) {
         sheet.row(BAD, "asked again", &format!("{again} times for the {what}: a reply could not be used"));
+    }
+    for reply in &turn.unusable {
+        sheet.row(BAD, "not usable", &shortened(reply, UNUSABLE));
     }
 }
 
@@ -215,5 +220,55 @@ impl Sheet {
             rest = after;
         }
         painted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use unicode_width::UnicodeWidthStr;
+
+    /// A conversation in scripts of several kinds, of which one has no spaces, with text that a terminal would obey.
+    fn transcript() -> Transcript {
+        let passage = ExplainedPassage {
+            source: "ja/猫.md".to_owned(),
+            text: format!("{}。猫は眠る。", "猫は水を好まない".repeat(12)),
+            evidence_ids: vec!["E1".to_owned(), "E2".to_owned()],
+            evidence: vec!["猫は眠る".to_owned(), "犬は眠る".to_owned()],
+            ..ExplainedPassage::default()
+        };
+        let turn = ExplainedTurn {
+            turn_index: 1,
+            question: Some("هل تحب القطط الماء؟ ".repeat(9)),
+            answer: Some("No.\n\n- \u{1b}[31mred\u{202e}\n  - nested".to_owned()),
+            passages: vec![passage],
+            ..ExplainedTurn::default()
+        };
+        Transcript { conversation_id: "r-0000".to_owned(), turns: vec![turn], ..Transcript::default() }
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal_and_none_is_obeyed() {
+        for columns in [40, 60, 80] {
+            let text = transcript().text(columns, false);
+            assert!(text.lines().all(|line| line.width() <= columns), "{text}");
+            assert!(
+                !text.contains(['\u{1b}', '\u{202e}'])
+                    && text.contains("    - \\u{1b}[31mred\\u{202e}\n      - nested\n")
+            );
+        }
+        let text = transcript().text(80, false);
+        assert!(text.contains("⟦猫は眠る。⟧") && text.contains("cited, but not in these words: 犬は眠る"), "{text}");
+    }
+
+    #[test]
+    fn colours_change_nothing_else() {
+        let (plain, coloured) = (transcript().text(60, false), transcript().text(60, true));
+        let mut without = String::new();
+        for (at, part) in coloured.split("\u{1b}[").enumerate() {
+            without += if at == 0 { part } else { part.split_once('m').map_or("", |(_, rest)| rest) };
+        }
+        assert_eq!(without.lines().map(str::trim_end).collect::<Vec<_>>(), plain.lines().collect::<Vec<_>>());
+        assert!(coloured.contains("\u{1b}[33m⟦") && coloured.contains("\u{1b}[1;36muser\u{1b}[0m"), "{coloured}");
     }
 }
