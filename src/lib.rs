@@ -92,6 +92,7 @@
 //! - **a format of exports**: a file in `publish/formats/`, and a line in its list.
 //! - **an output format**: a file in `output/` with the type of its rows, and a line in the list of `output/formats.rs`.
 //! - **a figure of the statistics**: a field of the report in `publish/stats/report.rs`, and what counts it; a plot is a row in `publish/plots.rs`.
+//! - **a page of the browser**: a script in `view/pages/` with its line in the list of `view/server`, and its name in `view.js`.
 //! - **a document type**: a file in `knowledge/formats/`, a `Format` with its endings, and its line in `parts`.
 //! - **a question mode**: a variant of [`domain::QuestionMode`], its text in the prompts of the user model and of the judge, where
 //!   it may stand in `plan/quotas.rs`, and what the built-in model says in it.

@@ -21,14 +21,14 @@ const NOTE: usize = 10_000;
 /// What is thought of a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Mark {
+pub enum Choice {
     /// It is good to train on.
     Keep,
     /// It is not to be trained on.
     Reject,
 }
 
-impl Mark {
+impl Choice {
     fn as_str(self) -> &'static str {
         match self {
             Self::Keep => "keep",
@@ -48,7 +48,7 @@ pub struct Label {
     pub conversation_id: String,
     /// What is thought of it; none where a label was taken back.
     #[serde(default)]
-    pub label: Option<Mark>,
+    pub label: Option<Choice>,
     /// What is to be said of it; may be empty.
     #[serde(default)]
     pub note: String,
@@ -61,10 +61,13 @@ fn current() -> u32 {
     VERSION
 }
 
+/// When the file was written and how long it was then; none before it was read.
+pub(super) type Stamp = Option<(SystemTime, u64)>;
+
 /// The labels of an output folder, read again where the file has changed.
 pub struct Labels {
     path: PathBuf,
-    read: Option<(SystemTime, u64)>,
+    read: Stamp,
     labels: BTreeMap<String, Label>,
 }
 
@@ -87,6 +90,11 @@ impl Labels {
         self.labels.get(conversation_id)
     }
 
+    /// What the labels were read from.
+    pub(super) fn stamp(&self) -> Stamp {
+        self.read
+    }
+
     /// Reads the file where it has changed, and hands the labels to the table of the connection.
     ///
     /// # Errors
@@ -107,7 +115,7 @@ impl Labels {
             let changed = reader.unchecked_transaction()?;
             changed.execute_batch("DELETE FROM label")?;
             for (id, Label { label, note, .. }) in &labels {
-                let label = label.map_or("", Mark::as_str);
+                let label = label.map_or("", Choice::as_str);
                 changed.prepare_cached("INSERT INTO label VALUES (?1, ?2, ?3)")?.execute([id, label, note])?;
             }
             changed.commit()
@@ -135,7 +143,7 @@ impl Labels {
     ///
     /// # Errors
     /// When the note is too long, or the file can't be written.
-    pub fn add(&self, conversation_id: &str, label: Option<Mark>, note: &str) -> Result<Label, ViewError> {
+    pub fn add(&self, conversation_id: &str, label: Option<Choice>, note: &str) -> Result<Label, ViewError> {
         if note.chars().count() > NOTE {
             return Err(ViewError::Question(format!("the note is longer than {NOTE} characters")));
         }
@@ -180,11 +188,11 @@ mod tests {
         let mut labels = Labels::of(folder.path(), &reader).unwrap();
         labels.refresh(&reader).unwrap();
         fs::write(folder.path().join(NAME), "{\"conversation_id\": \"a\", \"note\": \"by hand\"}").unwrap();
-        labels.add("a", Some(Mark::Reject), "no \u{202e}\n").unwrap();
-        labels.add("b", Some(Mark::Keep), "").unwrap();
+        labels.add("a", Some(Choice::Reject), "no \u{202e}\n").unwrap();
+        labels.add("b", Some(Choice::Keep), "").unwrap();
         labels.add("b", None, "taken back").unwrap();
         labels.refresh(&reader).unwrap();
-        assert_eq!(labels.get("a").unwrap().label, Some(Mark::Reject));
+        assert_eq!(labels.get("a").unwrap().label, Some(Choice::Reject));
         assert_eq!((labels.get("b").unwrap().label, labels.get("b").unwrap().note.as_str()), (None, "taken back"));
         assert_eq!(fs::read_to_string(folder.path().join(NAME)).unwrap().lines().count(), 4);
         let rejected: u32 =

@@ -3,7 +3,7 @@
 //! `cargo bench --bench view -- [CONVERSATIONS]`, by default 100,000, a third of them in each of English, French and Arabic. Each row is as
 //! large as those of runs with four passages a turn; words come as often as in texts (Zipf's law over 30,000 of each language).
 
-use dlgforge::view::{Filter, Index, Labels, Progress, Sort};
+use dlgforge::view::{Filter, Index, Labels, Progress, Sort, overview};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rand_distr::{Distribution, Zipf};
@@ -36,7 +36,7 @@ fn text(words: usize, vocabulary: &[String], random: &mut StdRng) -> String {
 fn memory(name: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix(name));
-    line.and_then(|line| line.split_whitespace().nth(1)).and_then(|number| number.parse::<u64>().ok()).unwrap_or(0)
+    line.and_then(|line| line.split_whitespace().next()).and_then(|number| number.parse::<u64>().ok()).unwrap_or(0)
         / 1024
 }
 
@@ -94,7 +94,10 @@ fn main() {
     let reader = index.reader().expect("a reader");
     let mut labels = Labels::of(folder.path(), &reader).expect("labels");
     labels.refresh(&reader).expect("no labels");
-    let word = |rank: usize, language: usize| vocabularies[language][rank].clone();
+    let word = |rank: usize, language: usize| {
+        let long = vocabularies[language][rank..].iter().find(|word| word.chars().count() > 6);
+        long.expect("a long word").clone()
+    };
     let by = |change: &dyn Fn(&mut Filter)| {
         let mut filter = Filter::default();
         change(&mut filter);
@@ -114,7 +117,7 @@ fn main() {
         ("the lowest scores", by(&|filter| filter.sort = Sort::Lowest)),
         ("the longest", by(&|filter| filter.sort = Sort::Longest)),
         ("without a label", by(&|filter| filter.label = "none".into())),
-        ("a frequent word", by(&|filter| filter.q = word(1, 0))),
+        ("a frequent word", by(&|filter| filter.q = vocabularies[0][0].clone())),
         ("a rare word of Arabic", by(&|filter| filter.q = word(20_000, 2))),
         (
             "two words and a language",
@@ -133,5 +136,8 @@ fn main() {
         }
         println!("{what}: {total} found, {:.1} ms at first, {:.1} ms then", times[0], times[4]);
     }
+    let began = Instant::now();
+    overview(&reader, index.path()).expect("figures");
+    println!("figures of all in {:.0} ms", began.elapsed().as_secs_f64() * 1e3);
     println!("memory {} MB at the end", memory("VmRSS:"));
 }

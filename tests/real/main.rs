@@ -3,6 +3,7 @@
 //! `tests/run` installs them and says where. The model is weak, so its prompts are short and show what to write; what
 //! is tested is the wire, and that a run comes through on replies that nobody scripted.
 
+mod browser;
 mod corpus;
 mod embeddings;
 mod figures;

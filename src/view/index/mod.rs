@@ -154,9 +154,7 @@ impl Index {
     pub fn reader(&self) -> Result<Connection, ViewError> {
         let opened = Connection::open(&self.path).and_then(|connection| {
             connection.busy_timeout(PATIENCE)?;
-            connection.execute_batch(
-                "PRAGMA temp_store = memory; PRAGMA cache_size = -64000; PRAGMA mmap_size = 1073741824",
-            )?;
+            connection.execute_batch("PRAGMA temp_store = memory; PRAGMA cache_size = -64000")?;
             Ok(connection)
         });
         opened.map_err(ViewError::index(&self.path))

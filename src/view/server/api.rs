@@ -1,6 +1,6 @@
 //! What the pages ask for.
 
-use super::super::{Filter, Mark, ViewError, compare, index, overview as figures, row};
+use super::super::{Choice, Filter, ViewError, compare, index, row};
 use super::{State, Viewed};
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
@@ -116,8 +116,7 @@ pub async fn conversation(
 pub async fn overview(Of(state): Of<Arc<State>>, Path(folder): Path<usize>) -> Answer {
     answer(state, move |state| {
         let viewed = state.folder(folder)?;
-        let figures = viewed.read(|reader, _| figures::overview(reader, &viewed.path))?;
-        Ok(json!({"figures": figures, "state": told(viewed)}))
+        Ok(json!({"figures": viewed.figures()?, "state": told(viewed)}))
     })
     .await
 }
@@ -161,7 +160,7 @@ pub async fn compared(Of(state): Of<Arc<State>>, asked: Result<Query<compare::Co
 #[serde(deny_unknown_fields)]
 pub struct Posted {
     conversation_id: String,
-    label: Option<Mark>,
+    label: Option<Choice>,
     #[serde(default)]
     note: String,
 }

@@ -3,6 +3,9 @@
 mod api;
 mod guard;
 
+use super::index::Share;
+use super::labels::Stamp;
+use super::overview::overview;
 use super::{Index, Labels, Progress, ViewError};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -12,7 +15,7 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use guard::Guard;
 use rusqlite::Connection;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,8 +28,9 @@ const LOOK: Duration = Duration::from_secs(1);
 const BODY: usize = 64 << 10;
 
 /// What the pages are made of: a path, its type, its text.
-const PAGES: [(&str, &str, &str); 8] = [
+const PAGES: [(&str, &str, &str); 9] = [
     ("/", HTML, include_str!("../pages/index.html")),
+    ("/icon.svg", "image/svg+xml", include_str!("../pages/icon.svg")),
     ("/view.css", "text/css; charset=utf-8", include_str!("../pages/view.css")),
     ("/view.js", SCRIPT, include_str!("../pages/view.js")),
     ("/dom.js", SCRIPT, include_str!("../pages/dom.js")),
@@ -61,7 +65,12 @@ pub struct Viewed {
     trouble: Mutex<Option<String>>,
     /// Grows with every change of the index.
     revision: AtomicU64,
+    /// The figures of all conversations, and what they were made of.
+    figures: Mutex<Option<(Made, Value)>>,
 }
+
+/// The revision of an index, how much of it was done, and the labels.
+type Made = (u64, Share, Stamp);
 
 struct Reader {
     connection: Connection,
@@ -90,6 +99,7 @@ impl Viewed {
             progress: Progress::default(),
             trouble: Mutex::default(),
             revision: AtomicU64::default(),
+            figures: Mutex::default(),
         })
     }
 
@@ -104,6 +114,20 @@ impl Viewed {
             self.revision.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// The figures of all conversations, made anew where something has changed.
+    fn figures(&self) -> Result<Value, ViewError> {
+        self.read(|reader, labels| {
+            let now = (self.revision.load(Ordering::Relaxed), self.progress.share(), labels.stamp());
+            let mut kept = held(&self.figures);
+            if let Some((_, figures)) = kept.as_ref().filter(|(made, _)| *made == now) {
+                return Ok(figures.clone());
+            }
+            let figures = json!(overview(reader, &self.path)?);
+            *kept = Some((now, figures.clone()));
+            Ok(figures)
+        })
     }
 
     /// Reads the index with the labels of this moment, or of before where the file has a line that is none.
