@@ -400,7 +400,12 @@ fn a_run_is_seen_while_it_goes_on_and_its_conversations_count_as_it_settles_them
     until("all conversations", || viewer.total(&[("run", "s"), ("status", "completed")]) == 36);
     let compared = viewer.get("/api/compare", &[("a", "r"), ("b", "s")]);
     assert_eq!((&compared["total"], &compared["scored"]), (&json!(36), &json!(12)));
-    let pair = &compared["pairs"][0];
+    let pairs = compared["pairs"].as_array().expect("pairs");
+    assert!(
+        pairs[..12].iter().all(|pair| !pair["difference"].is_null())
+            && pairs[12..].iter().all(|pair| pair["a"].is_null())
+    );
+    let pair = &pairs[0];
     let difference = pair["b"]["score"].as_f64().expect("a score") - pair["a"]["score"].as_f64().expect("a score");
     assert_eq!(pair["difference"].as_f64(), Some(difference));
     assert!(pair["a"]["id"].as_str().is_some_and(|id| id.starts_with("r-")));
