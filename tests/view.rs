@@ -412,6 +412,30 @@ fn a_run_is_seen_while_it_goes_on_and_its_conversations_count_as_it_settles_them
 }
 
 #[test]
+fn what_a_run_may_still_take_back_does_not_count() {
+    let project = generated();
+    let store = rusqlite::Connection::open(project.path("outputs/store/runs.sqlite")).expect("a store");
+    assert_eq!(
+        store.execute("UPDATE runs SET state = 'running'", []).expect("written"),
+        1,
+        "as if its process had died"
+    );
+    for name in ["conversations_sharegpt.jsonl", "conversations_sharegpt_judged.jsonl"] {
+        let text = project.read(&format!("outputs/{name}")) + &line("r-en-0099", "Is it?");
+        project.write(&format!("outputs/{name}"), text.as_bytes());
+    }
+    let viewer = Viewer::of(&project, &[]);
+    viewer.awaits(12);
+    until("end of indexing", || {
+        let indexed = &viewer.get("/api/0/runs", &[])["state"]["indexed"];
+        indexed["total"].as_u64() > Some(0) && indexed["done"] == indexed["total"]
+    });
+    assert_eq!(viewer.total(&[]), 12);
+    assert_eq!(store.execute("UPDATE runs SET state = 'completed'", []).expect("written"), 1);
+    viewer.awaits(13);
+}
+
+#[test]
 fn an_index_that_cannot_serve_is_made_anew_or_elsewhere() {
     let project = Project::empty();
     let index = "outputs/.dlgforge-view.sqlite";
