@@ -10,7 +10,7 @@ pub struct Page {
 }
 
 /// The pages, in the order in which they are best read.
-pub const PAGES: [Page; 13] = [
+pub const PAGES: [Page; 14] = [
     Page { topic: "configuration", text: include_str!("../config/help/configuration.md") },
     Page { topic: "data", text: include_str!("../config/help/data.md") },
     Page { topic: "prompts", text: include_str!("../config/help/prompts.md") },
@@ -19,6 +19,7 @@ pub const PAGES: [Page; 13] = [
     Page { topic: "limits", text: include_str!("../config/help/limits.md") },
     Page { topic: "resume", text: include_str!("../config/help/resume.md") },
     Page { topic: "judging", text: include_str!("../config/help/judging.md") },
+    Page { topic: "view", text: include_str!("../config/help/view.md") },
     Page { topic: "outputs", text: include_str!("../config/help/outputs.md") },
     Page { topic: "publishing", text: include_str!("../config/help/publishing.md") },
     Page { topic: "scale", text: include_str!("../config/help/scale.md") },

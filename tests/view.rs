@@ -401,10 +401,39 @@ fn a_run_is_seen_while_it_goes_on_and_its_conversations_count_as_it_settles_them
     until("all conversations", || viewer.total(&[("run", "s"), ("status", "completed")]) == 36);
     let compared = viewer.get("/api/compare", &[("a", "r"), ("b", "s")]);
     assert_eq!((&compared["total"], &compared["scored"]), (&json!(36), &json!(12)));
-    let pair = &compared["pairs"][0];
+    let pairs = compared["pairs"].as_array().expect("pairs");
+    assert!(
+        pairs[..12].iter().all(|pair| !pair["difference"].is_null())
+            && pairs[12..].iter().all(|pair| pair["a"].is_null())
+    );
+    let pair = &pairs[0];
     let difference = pair["b"]["score"].as_f64().expect("a score") - pair["a"]["score"].as_f64().expect("a score");
     assert_eq!(pair["difference"].as_f64(), Some(difference));
     assert!(pair["a"]["id"].as_str().is_some_and(|id| id.starts_with("r-")));
+}
+
+#[test]
+fn what_a_run_may_still_take_back_does_not_count() {
+    let project = generated();
+    let store = rusqlite::Connection::open(project.path("outputs/store/runs.sqlite")).expect("a store");
+    assert_eq!(
+        store.execute("UPDATE runs SET state = 'running'", []).expect("written"),
+        1,
+        "as if its process had died"
+    );
+    for name in ["conversations_sharegpt.jsonl", "conversations_sharegpt_judged.jsonl"] {
+        let text = project.read(&format!("outputs/{name}")) + &line("r-en-0099", "Is it?");
+        project.write(&format!("outputs/{name}"), text.as_bytes());
+    }
+    let viewer = Viewer::of(&project, &[]);
+    viewer.awaits(12);
+    until("end of indexing", || {
+        let indexed = &viewer.get("/api/0/runs", &[])["state"]["indexed"];
+        indexed["total"].as_u64() > Some(0) && indexed["done"] == indexed["total"]
+    });
+    assert_eq!(viewer.total(&[]), 12);
+    assert_eq!(store.execute("UPDATE runs SET state = 'completed'", []).expect("written"), 1);
+    viewer.awaits(13);
 }
 
 #[test]

@@ -115,9 +115,10 @@ pub fn compare(mut left: Sides, mut right: Sides, offset: usize) -> Compared {
         .iter()
         .filter(|pair| pair.a.is_some() && pair.b.is_some() && dropped(&pair.a) != dropped(&pair.b))
         .count();
-    // Those without a difference come last, in the order of their places.
+    // Those without a difference come last, in the order of their places, and last of all those of one side.
     pairs.sort_by(|one, other| {
-        let size = |pair: &Pair| pair.difference.map_or(-1.0, f64::abs);
+        let alone = |pair: &Pair| if pair.a.is_some() && pair.b.is_some() { -1.0 } else { -2.0 };
+        let size = |pair: &Pair| pair.difference.map_or(alone(pair), f64::abs);
         size(other).total_cmp(&size(one))
     });
     Compared {

@@ -95,7 +95,7 @@ fn main() {
     let mut labels = Labels::of(folder.path(), &reader).expect("labels");
     labels.refresh(&reader).expect("no labels");
     let word = |rank: usize, language: usize| {
-        let long = vocabularies[language][rank..].iter().find(|word| word.chars().count() > 6);
+        let long = vocabularies[language][rank..].iter().find(|word| word.chars().count() > 4);
         long.expect("a long word").clone()
     };
     let by = |change: &dyn Fn(&mut Filter)| {

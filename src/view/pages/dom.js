@@ -107,7 +107,7 @@ export function bars(title, rows, told = count, longest = null) {
 export function columns(title, rows) {
   if (rows.length === 0) return chart(title, [el("p", { class: "quiet" }, "nothing yet")]);
   const most = Math.max(...rows.map(([, number]) => number));
-  const width = 100 / rows.length;
+  const width = 100 / Math.max(rows.length, 5);
   const every = Math.ceil(rows.length / 10);
   const column = ([label, number], at) => {
     const height = Math.max((100 * number) / most, 1);
