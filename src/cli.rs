@@ -79,7 +79,7 @@ pub enum Command {
     View(ViewArgs),
     /// Write seed topics anew as the YAML file that runs are configured to read, whatever form they have.
     SeedsMigrate(SeedsMigrateArgs),
-    /// Explain a command, or a topic: configuration, data, prompts, retrieval, progress, limits, resume, judging, outputs, publishing, scale, determinism, agents.
+    /// Explain a command, or a topic: configuration, data, prompts, retrieval, progress, limits, resume, judging, outputs, publishing, scale, determinism, browser, agents.
     Help(HelpArgs),
     /// Print the JSON Schema of the configuration, for editors.
     Schema,

@@ -19,7 +19,7 @@ pub const PAGES: [Page; 14] = [
     Page { topic: "limits", text: include_str!("../config/help/limits.md") },
     Page { topic: "resume", text: include_str!("../config/help/resume.md") },
     Page { topic: "judging", text: include_str!("../config/help/judging.md") },
-    Page { topic: "view", text: include_str!("../config/help/view.md") },
+    Page { topic: "browser", text: include_str!("../config/help/browser.md") },
     Page { topic: "outputs", text: include_str!("../config/help/outputs.md") },
     Page { topic: "publishing", text: include_str!("../config/help/publishing.md") },
     Page { topic: "scale", text: include_str!("../config/help/scale.md") },
