@@ -41,7 +41,7 @@ fn every_command_is_one() {
 
 #[test]
 fn commands_that_need_nothing_from_elsewhere_do_what_they_say() {
-    let run = "  batch_size: 4\n  total_samples: 13\n  target_languages: [fr]\n  turns: {mode: exact, exact: 2}";
+    let run = "  batch_size: 4\n  total_samples: 13\n  target_languages: [en, fr]\n  turns: {mode: exact, exact: 2}";
     let project = Project::with(&builtin(run, ""));
     project.generate(&["--set", "run.run_id=smoke"]);
     // The project of the README and of the page for agents.

@@ -1,6 +1,6 @@
 //! The check before a run, and the state of runs while they go on.
 
-use super::{dsn, environment, own, say, tell, this_program};
+use super::{dsn, environment, own, pretty, say, say_json, tell, this_program};
 use dlgforge::cli::{CheckArgs, StatusArgs};
 use dlgforge::domain::causes::causes;
 use dlgforge::run::{CheckOptions, Terminal};
@@ -42,8 +42,7 @@ pub fn check(args: &CheckArgs) -> Result<ExitCode, String> {
     let report = dlgforge::run::check(options, &terminal, &tell).map_err(|error| causes(&error))?;
     drop(terminal);
     if args.json {
-        say(&serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?);
-        say(&"\n");
+        say_json(&pretty(&report)?);
     } else {
         say(&report);
     }
@@ -61,8 +60,8 @@ pub fn status(args: &StatusArgs) -> Result<ExitCode, String> {
         let statuses = dlgforge::run::status(&args.outputs, dsn().as_deref()).map_err(|error| causes(&error))?;
         let now = match (args.json, args.watch) {
             (false, _) => statuses.to_string(),
-            (true, false) => serde_json::to_string_pretty(&statuses).map_err(|error| error.to_string())? + "\n",
-            (true, true) => serde_json::to_string(&statuses).map_err(|error| error.to_string())? + "\n",
+            (true, false) => pretty(&statuses)?,
+            (true, true) => serde_json::to_string(&statuses).map_err(|error| error.to_string())?,
         };
         if now != shown {
             if redraws {
@@ -70,7 +69,11 @@ pub fn status(args: &StatusArgs) -> Result<ExitCode, String> {
             } else if !shown.is_empty() && !args.json {
                 say(&"\n");
             }
-            say(&now);
+            if args.json {
+                say_json(&now);
+            } else {
+                say(&now);
+            }
             _ = std::io::stdout().flush();
             shown = now;
         }

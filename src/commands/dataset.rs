@@ -1,6 +1,6 @@
 //! Commands that look at output folders, and write what others read of them.
 
-use super::{dsn, environment, say, tell};
+use super::{dsn, environment, pretty, say, say_json, tell};
 use dlgforge::cli::{ExplainArgs, ExportArgs, ImportArgs, PushArgs, SeedsMigrateArgs, SplitWay, StatsArgs};
 use dlgforge::domain::causes::causes;
 use dlgforge::domain::terminal::shown;
@@ -21,8 +21,7 @@ pub fn explain(args: &ExplainArgs) -> Result<ExitCode, String> {
     let explained = dlgforge::run::explain(outputs, dsn().as_deref(), (conversation, run.as_deref()), &logs)
         .map_err(|error| causes(&error))?;
     if *json {
-        say(&serde_json::to_string_pretty(&explained).map_err(|error| error.to_string())?);
-        say(&"\n");
+        say_json(&pretty(&explained)?);
     } else {
         say(&explained);
     }
@@ -89,8 +88,7 @@ pub fn stats(args: &StatsArgs) -> Result<ExitCode, String> {
     let report = dlgforge::run::stats(&args.outputs, dsn().as_deref(), embeddings.as_ref());
     let report = report.map_err(|error| causes(&error))?;
     if args.json {
-        say(&report.json());
-        say(&"\n");
+        say_json(&report.json());
     } else {
         say(&report.text(Terminal::columns()));
     }

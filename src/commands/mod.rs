@@ -10,13 +10,14 @@ mod report;
 pub mod view;
 
 use dlgforge::domain::causes::causes;
-use dlgforge::domain::terminal::shown;
+use dlgforge::domain::terminal::{shown, shown_json};
 use dlgforge::output::logs;
 use dlgforge::run::{Host, Listeners, Obey, RunError, Terminal};
 use dlgforge::servers::Serving;
 use dlgforge::settings::{Flags, Settings};
 use dlgforge::store::DSN_VARIABLE;
 use report::Report;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Write;
@@ -78,6 +79,16 @@ fn dsn() -> Option<String> {
 /// Says what is under way.
 fn tell(line: &str) {
     _ = writeln!(std::io::stderr(), "{}", shown(line));
+}
+
+/// Prints JSON, which a terminal only shows.
+fn say_json(text: &str) {
+    _ = writeln!(std::io::stdout(), "{}", shown_json(text.trim_end()));
+}
+
+/// A value as JSON for people too.
+fn pretty(value: &impl Serialize) -> Result<String, String> {
+    serde_json::to_string_pretty(value).map_err(|error| error.to_string())
 }
 
 /// Prints. A reader that has gone away (`| head`) does not make the command a failure.

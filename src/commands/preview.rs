@@ -1,7 +1,7 @@
 //! Commands that show conversations: those that are made to be looked at, and those that are there.
 
 use super::report::Report;
-use super::{dsn, hosted, settings};
+use super::{dsn, hosted, pretty, say_json, settings};
 use dlgforge::cli::{PreviewArgs, ReportArgs, ShowArgs};
 use dlgforge::domain::QuestionMode;
 use dlgforge::domain::causes::causes;
@@ -43,8 +43,7 @@ pub fn show(args: &ShowArgs) -> Result<ExitCode, String> {
     let logs = outputs.parent().unwrap_or(Path::new("")).join("logs");
     let shown = dlgforge::run::show(outputs, dsn().as_deref(), conversation, &logs).map_err(|error| causes(&error))?;
     if *json {
-        put(&serde_json::to_string_pretty(&shown).map_err(|error| error.to_string())?);
-        put("\n");
+        say_json(&pretty(&shown)?);
     } else {
         put(&text(&shown));
     }

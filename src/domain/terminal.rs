@@ -11,13 +11,30 @@ use std::borrow::Cow;
 /// assert_eq!(shown("a\u{1b}[31m\n\u{202e}b"), "a\\u{1b}[31m\n\\u{202e}b");
 /// ```
 pub fn shown(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| c.escape_default().collect())
+}
+
+/// The same for a text of JSON, which stays one and means the same.
+///
+/// ```
+/// use dlgforge::domain::terminal::shown_json;
+///
+/// let text = shown_json("{\"a\": \"\u{9b}31m\u{202e}b\"}");
+/// assert_eq!(text, "{\"a\": \"\\u009b31m\\u202eb\"}");
+/// assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok());
+/// ```
+pub fn shown_json(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| format!("\\u{:04x}", u32::from(c)))
+}
+
+fn escaped(text: &str, escape: impl Fn(char) -> String) -> Cow<'_, str> {
     if !text.contains(is_obeyed) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 8);
     for c in text.chars() {
         if is_obeyed(c) {
-            shown.extend(c.escape_default());
+            shown.push_str(&escape(c));
         } else {
             shown.push(c);
         }
