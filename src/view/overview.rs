@@ -52,14 +52,14 @@ pub fn overview(reader: &Connection, path: &Path) -> Result<Overview, ViewError>
     let read = || -> rusqlite::Result<Overview> {
         let one = |sql: &str| reader.prepare_cached(sql)?.query_row([], |row| row.get(0));
         let counts = |what: &str, from: &str, order: &str| -> rusqlite::Result<Vec<Count>> {
-            let sql = format!(
-                "SELECT CAST({what} AS TEXT) AS value, count(*) AS n FROM {from} GROUP BY value ORDER BY {order}"
-            );
+            // Grouped as they are stored, so that an index has them in order.
+            let sql =
+                format!("SELECT CAST({what} AS TEXT), count(*) AS n FROM {from} GROUP BY {what} ORDER BY {order}");
             let mut found = reader.prepare_cached(&sql)?;
             found.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         };
-        let (most, accepted) = ("n DESC, value", "conversation WHERE status <> 'dropped'");
-        let number = "CAST(value AS INTEGER)";
+        let (most, accepted) = ("n DESC, 1", "conversation WHERE status <> 'dropped'");
+        let numbers = |what: &str, from: &str| counts(what, from, what);
         let mut modes = reader.prepare_cached(
             "SELECT name, sum(mode.turns) FROM mode JOIN conversation USING (number) WHERE status <> 'dropped'
              GROUP BY name ORDER BY 2 DESC, name",
@@ -69,18 +69,18 @@ pub fn overview(reader: &Connection, path: &Path) -> Result<Overview, ViewError>
         )?;
         Ok(Overview {
             conversations: one("SELECT count(*) FROM conversation")?,
-            languages: counts("language", "conversation", "value")?,
-            statuses: counts("status", "conversation", "value")?,
+            languages: counts("language", "conversation", "1")?,
+            statuses: counts("status", "conversation", "1")?,
             reasons: counts("reason", "conversation WHERE status = 'dropped'", most)?,
             modes: modes.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?,
             personas: counts("persona", "conversation WHERE persona <> ''", most)?,
-            runs: counts("run", "conversation", "min(recorded), value")?,
+            runs: counts("run", "conversation", "min(recorded), 1")?,
             documents: counts("name", "document", &format!("{most} LIMIT {DOCUMENTS}"))?,
             documents_shown: one("SELECT count(DISTINCT name) FROM document")?,
-            scores: counts("CAST(round(score) AS INTEGER)", &format!("{accepted} AND score IS NOT NULL"), number)?,
-            turns: counts("turns", accepted, number)?,
-            words: counts("words / 100 * 100", accepted, number)?,
-            labels: counts("label", "temp.label WHERE label <> ''", "value")?,
+            scores: numbers("CAST(round(score) AS INTEGER)", &format!("{accepted} AND score IS NOT NULL"))?,
+            turns: numbers("turns", accepted)?,
+            words: numbers("words / 100 * 100", accepted)?,
+            labels: counts("label", "temp.label WHERE label <> ''", "1")?,
             mean_scores: means.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?,
         })
     };

@@ -20,9 +20,10 @@ export async function show(frame) {
   const { main, parameters, api } = frame;
   const kept = scrolled.hash === location.hash ? scrolled.y : 0;
   const list = el("section", { class: "list", "aria-live": "polite" });
-  const { figures } = await get(`${api}/overview`);
-  if (!frame.isCurrent()) return;
-  main.replaceChildren(el("div", { class: "browse" }, filters(parameters, figures), list));
+  // Figures of many conversations take longer than the list.
+  const figures = get(`${api}/overview`);
+  const side = el("div", {});
+  main.replaceChildren(el("div", { class: "browse" }, side, list));
   redraw = async () => {
     const found = await get(`${api}/list`, { ...filterOf(parameters), offset: parameters.offset, limit: PAGE });
     if (frame.isCurrent()) draw(list, parameters, found);
@@ -30,6 +31,7 @@ export async function show(frame) {
   selected = Number(parameters.at ?? -1);
   await redraw();
   scrollTo(0, kept);
+  side.replaceWith(filters(parameters, (await figures).figures));
 }
 
 /** New conversations come into the list while it is looked at. */

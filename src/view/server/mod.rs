@@ -60,6 +60,8 @@ pub struct Viewed {
     path: PathBuf,
     index: Mutex<Index>,
     reader: Mutex<Reader>,
+    /// That of figures, which take longer than pages.
+    counter: Mutex<Reader>,
     progress: Progress,
     /// Why the index does not follow its files, if it does not.
     trouble: Mutex<Option<String>>,
@@ -88,14 +90,18 @@ impl Viewed {
     pub fn open(outputs: &Path, dsn: Option<&str>, cache: Option<&Path>) -> Result<Self, ViewError> {
         Index::demand(outputs, dsn)?;
         let index = Index::open(outputs, cache)?;
-        let connection = index.reader()?;
-        let reader = Reader { labels: Labels::of(outputs, &connection)?, connection, trouble: None };
+        let reader = || -> Result<Reader, ViewError> {
+            let connection = index.reader()?;
+            Ok(Reader { labels: Labels::of(outputs, &connection)?, connection, trouble: None })
+        };
+        let (reader, counter) = (Mutex::new(reader()?), Mutex::new(reader()?));
         Ok(Self {
             outputs: outputs.to_owned(),
             dsn: dsn.map(str::to_owned),
             path: index.path().to_owned(),
             index: Mutex::new(index),
-            reader: Mutex::new(reader),
+            reader,
+            counter,
             progress: Progress::default(),
             trouble: Mutex::default(),
             revision: AtomicU64::default(),
@@ -118,7 +124,7 @@ impl Viewed {
 
     /// The figures of all conversations, made anew where something has changed.
     fn figures(&self) -> Result<Value, ViewError> {
-        self.read(|reader, labels| {
+        held(&self.counter).read(|reader, labels| {
             let now = (self.revision.load(Ordering::Relaxed), self.progress.share(), labels.stamp());
             let mut kept = held(&self.figures);
             if let Some((_, figures)) = kept.as_ref().filter(|(made, _)| *made == now) {
@@ -132,8 +138,13 @@ impl Viewed {
 
     /// Reads the index with the labels of this moment, or of before where the file has a line that is none.
     fn read<T>(&self, work: impl FnOnce(&Connection, &Labels) -> Result<T, ViewError>) -> Result<T, ViewError> {
-        let mut reader = held(&self.reader);
-        let Reader { connection, labels, trouble } = &mut *reader;
+        held(&self.reader).read(work)
+    }
+}
+
+impl Reader {
+    fn read<T>(&mut self, work: impl FnOnce(&Connection, &Labels) -> Result<T, ViewError>) -> Result<T, ViewError> {
+        let Self { connection, labels, trouble } = self;
         *trouble = labels.refresh(connection).err().map(|error| error.to_string());
         work(connection, labels)
     }
