@@ -242,6 +242,6 @@ mod tests {
         let schema = Arc::new(Schema::empty());
         assert_eq!(metadata(&written(&[RecordBatch::new_empty(schema.clone())], 2)).schema().fields(), schema.fields());
         let none = rows(0, 0);
-        assert_eq!(metadata(&written(&[none.clone()], 2)).schema().fields(), none.schema().fields());
+        assert_eq!(metadata(&written(std::slice::from_ref(&none), 2)).schema().fields(), none.schema().fields());
     }
 }

@@ -45,6 +45,9 @@ pub fn dry_run(settings: &Settings, listeners: &Listeners) -> Result<DryRun, Run
     Ok(DryRun { resumed, settled, calls })
 }
 
+/// The counts of what is asked of a model as an agent.
+type CountsOf = dyn Fn(&Arc<dyn Model>, Agent) -> Arc<Counts>;
+
 /// Goes through a run whose models are stand-ins, each with the counts that it is given; the run that it goes on with, if it does,
 /// and the conversations that this one has settled.
 ///
@@ -53,7 +56,7 @@ pub fn dry_run(settings: &Settings, listeners: &Listeners) -> Result<DryRun, Run
 pub fn go_through(
     settings: &Settings,
     prepared: &Prepared,
-    counts: &dyn Fn(&Arc<dyn Model>, Agent) -> Arc<Counts>,
+    counts: &CountsOf,
     listeners: &Listeners,
 ) -> Result<(Option<Arc<str>>, usize), RunError> {
     let Looked { folder, resumed, facts, settled, work } = look(settings, prepared)?;

@@ -141,7 +141,7 @@ pub fn paid(folder: Option<&Folder>) -> Paid {
     let mut paid = Paid::new();
     let Some(folder) = folder else { return paid };
     for spent in folder.runs.iter().filter_map(|run| folder.store.spent(&run.id).ok()).flatten() {
-        let cost = paid.entry((spent.agent, spent.model)).or_insert_with(Cost::default);
+        let cost = paid.entry((spent.agent, spent.model)).or_default();
         *cost = cost.plus(spent.cost);
     }
     paid

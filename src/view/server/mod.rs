@@ -47,8 +47,11 @@ pub struct Known {
     /// All that is known of the conversation of this id in this output folder.
     pub explain: Box<Told<str>>,
     /// How far the runs of this output folder are, and what they have cost.
-    pub runs: Box<dyn Fn(&Path) -> Result<Value, String> + Send + Sync>,
+    pub runs: Box<ToldOf>,
 }
+
+/// What is known of an output folder.
+type ToldOf = dyn Fn(&Path) -> Result<Value, String> + Send + Sync;
 
 /// What is known of something in an output folder.
 type Told<What> = dyn Fn(&Path, &What) -> Result<Value, String> + Send + Sync;
