@@ -46,7 +46,7 @@ pub fn dry_run(settings: &Settings, listeners: &Listeners) -> Result<DryRun, Run
 }
 
 /// The counts of what is asked of a model as an agent.
-type CountsOf = dyn Fn(&Arc<dyn Model>, Agent) -> Arc<Counts>;
+type CountsOf<'a> = dyn Fn(&Arc<dyn Model>, Agent) -> Arc<Counts> + 'a;
 
 /// Goes through a run whose models are stand-ins, each with the counts that it is given; the run that it goes on with, if it does,
 /// and the conversations that this one has settled.
@@ -56,7 +56,7 @@ type CountsOf = dyn Fn(&Arc<dyn Model>, Agent) -> Arc<Counts>;
 pub fn go_through(
     settings: &Settings,
     prepared: &Prepared,
-    counts: &CountsOf,
+    counts: &CountsOf<'_>,
     listeners: &Listeners,
 ) -> Result<(Option<Arc<str>>, usize), RunError> {
     let Looked { folder, resumed, facts, settled, work } = look(settings, prepared)?;

@@ -8,7 +8,7 @@ use crate::domain::causes::causes;
 use crate::domain::{Agent, Calibration};
 use crate::files::Folder;
 use crate::settings::Settings;
-use crate::store::{Backend, Cost, Postgres, Run, StoreError};
+use crate::store::{Backend, Postgres, Run, StoreError};
 use std::path::Path;
 
 /// Bytes of a turn in all files; with `saving.raw`; and of them, those of `conversations_sharegpt`.
