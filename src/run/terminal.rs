@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 const REDRAW: Duration = Duration::from_millis(100);
 const LINE_EVERY: Duration = Duration::from_secs(2);
+/// A line comes anyway after so long, so that people see that it goes on.
+const LINE_ANYWAY: Duration = Duration::from_secs(60);
 /// What takes less than this is not shown.
 const BRIEF: Duration = Duration::from_millis(500);
 /// How the bar looks.
@@ -235,14 +237,17 @@ fn say(line: &str) {
 /// it can change it any more.
 fn follow(bar: &ProgressBar, total: u64, figures: &Mutex<Figures>, meter: &Meter, ended: &mpsc::Receiver<()>) {
     let lines = bar.is_hidden();
-    let mut said = Instant::now();
+    let (mut said, mut last) = (Instant::now(), String::new());
     while let Err(mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(REDRAW) {
         let now = *lock(figures);
         let (calls, slowed) = (meter.read().calls, meter.read().slowed);
         let done = (u64::from(now.accepted) + u64::from(now.held)).min(total);
-        if lines && said.elapsed() >= LINE_EVERY {
+        let now_said = line(now, total, calls, slowed, None, COLUMNS);
+        let due = if now_said == last { LINE_ANYWAY } else { LINE_EVERY };
+        if lines && said.elapsed() >= due {
             said = Instant::now();
-            say(&line(now, total, calls, slowed, None, COLUMNS));
+            say(&now_said);
+            last = now_said;
         }
         bar.set_position(done);
         bar.set_message(line(now, total, calls, slowed, Some(bar.eta()), COLUMNS - BAR));
