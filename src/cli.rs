@@ -24,7 +24,7 @@ use std::time::Duration;
 /// The configuration file where none is named.
 const CONFIG: &str = "config.yaml";
 
-/// The version, and what it was built of: the commit, or that it is a build to try things out.
+/// The version, and what it was built of: the commit, or that it is a build to try things out, and features.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("DLGFORGE_BUILD"), ")");
 
 /// Turns a folder of documents into a dataset of grounded multi-turn conversations.

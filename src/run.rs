@@ -42,6 +42,7 @@ mod signals;
 mod status;
 mod summary;
 mod supervise;
+mod telemetry;
 mod terminal;
 mod viewing;
 mod waves;
@@ -73,6 +74,7 @@ pub use signals::{Signal, listen, obey_supervisor};
 pub use status::{StatusReport, Statuses, status};
 pub use summary::{RunEnd, Summary};
 pub use supervise::supervise;
+pub use telemetry::telemetry;
 pub use terminal::{Shows, Terminal};
 pub use viewing::{ViewOptions, view};
 

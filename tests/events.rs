@@ -65,6 +65,7 @@ impl Listener for Counts {
                     EventKind::Failed { .. } => "failed",
                     EventKind::RateLimited { .. } => "rate limited",
                     EventKind::Retried { .. } => "retried",
+                    EventKind::Ended(_) => "ended",
                 },
                 1,
             ),
@@ -140,6 +141,7 @@ fn a_listener_hears_as_much_as_the_summary_tells() {
         |ended: u64, begun: u64| assert!((ended..=ended + tally.rollbacks).contains(&begun), "{ended} {begun}");
     are_all(endpoint.requests(), heard("requested"));
     are_all(heard("answered") + heard("failed"), heard("requested"));
+    are_all(heard("ended"), heard("answered") + meter.failures);
     are_all(heard("retried") + heard("rate limited") + meter.failures, heard("failed"));
     for (told, counted) in
         [("answered", meter.calls), ("retried", meter.retries), ("rate limited", meter.slowed), ("spent", meter.calls)]

@@ -95,6 +95,28 @@ fn a_run_that_is_watched_is_the_same_run() {
 }
 
 #[test]
+fn a_collector_that_is_not_there_or_speaks_otherwise_stops_nothing() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let at = format!("http://{closed}");
+    let made = |variables: &[(&str, &str)]| {
+        let project = Project::with(&builtin(RUN, ""));
+        let mut command = project.stamped(&[]);
+        command.envs(variables.iter().copied());
+        let ran = Ran::of(command).succeeded();
+        (project.outputs(), ran.stderr)
+    };
+    let at = ("OTEL_EXPORTER_OTLP_ENDPOINT", at.as_str());
+    let plain = made(&[]);
+    let (outputs, stderr) = made(&[at]);
+    expect_same(&plain.0, &outputs, "a run that a collector is told of");
+    assert!(stderr.contains("the collector was not told"), "{stderr}");
+    let (outputs, stderr) = made(&[at, ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")]);
+    expect_same(&plain.0, &outputs, "a run that no collector is told of");
+    let expected = "no collector is told of this: OTEL_EXPORTER_OTLP_PROTOCOL: `grpc` is not spoken here";
+    assert!(stderr.contains(expected), "{stderr}");
+}
+
+#[test]
 fn every_process_of_a_run_tells_its_own_calls() {
     let project = Project::with(&builtin(RUN, ""));
     let several = ["--set", "run.distributed.enabled=true", "--set", "run.distributed.processes=2"];

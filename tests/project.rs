@@ -85,4 +85,5 @@ fn shells_can_complete_and_readers_can_read() {
 fn the_version_tells_what_it_was_built_of() {
     let told = Project::empty().run(&["--version"]).succeeded().stdout;
     assert!(told.starts_with(concat!("dlgforge ", env!("CARGO_PKG_VERSION"), " (")) && told.ends_with(")\n"), "{told}");
+    assert_eq!(told.contains(", otel)"), cfg!(feature = "otel"), "{told}");
 }

@@ -33,7 +33,7 @@ use crate::domain::{Agent, Digest, Observer, Task, ToolCall};
 use crate::llm::chat::{ChatReply, ChatRequest, Finish, Model, ModelError, Replying, Role};
 use crate::llm::meter::Meter;
 use crate::llm::prices::{Price, Prices};
-use crate::llm::{Event, EventKind, Usage};
+use crate::llm::{CallEnd, Event, EventKind, Parameters, Usage};
 use crate::traffic::budget::{BudgetLedger, Cost};
 use languages::Language;
 use serde::Serialize;
@@ -45,7 +45,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 /// Name of the knowledge search among the tools.
 const SEARCH: &str = "vector_db_search";
-/// Stands for the URL in errors, and for the model in tables of prices.
+/// Stands for the URL in errors, for the model in tables of prices, and for the provider in events.
 const ENDPOINT: &str = "builtin";
 
 /// The built-in model, in any of the three roles.
@@ -165,12 +165,28 @@ impl Model for Builtin {
             let reply = self.reply(request).inspect_err(|_| self.meter.failed())?;
             self.pay(&reply).await?;
             self.meter.answered(&reply);
-            self.observer.tell(|| Event {
-                agent: self.agent,
-                conversation: request.conversation.clone(),
-                model: self.name.clone(),
-                endpoint: None,
-                kind: EventKind::answered(&reply, Duration::ZERO),
+            let tell = |kind: &dyn Fn() -> EventKind| {
+                self.observer.tell(|| Event {
+                    agent: self.agent,
+                    conversation: request.conversation.clone(),
+                    model: self.name.clone(),
+                    endpoint: None,
+                    kind: kind(),
+                });
+            };
+            tell(&|| EventKind::answered(&reply, Duration::ZERO));
+            tell(&|| {
+                EventKind::Ended(Box::new(CallEnd {
+                    request: request.clone(),
+                    outcome: Ok(reply.without_raw()),
+                    response_id: None,
+                    response_model: None,
+                    began: None,
+                    failures: Vec::new(),
+                    provider: ENDPOINT,
+                    server: None,
+                    parameters: Parameters::default(),
+                }))
             });
             Ok(reply)
         })

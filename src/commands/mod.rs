@@ -61,8 +61,9 @@ fn hosted<T>(
         tracing::warn!(target: "dlgforge.config", "{warning}");
     }
     let obey = listen(&terminal, limit)?;
-    let done = work(&Host { listeners: Listeners::new(report.listeners(terminal)?), obey });
-    report.flush();
+    let host = Host { listeners: Listeners::new(report.listeners(terminal)?), obey };
+    let done = work(&host);
+    host.listeners.end();
     done.map_err(|error| causes(&error))
 }
 

@@ -1,14 +1,14 @@
 //! How a command that takes a while is seen and heard.
 
-use super::{say, tell};
+use super::{environment, say, tell};
 use dlgforge::cli::{Progress, ReportArgs};
 use dlgforge::domain::terminal::shown;
 use dlgforge::output::logs::{Console, Told};
-use dlgforge::run::{EventLines, Listener, LogLines, MetricsServer, Shows, Terminal, metrics_address};
+use dlgforge::run::{EventLines, Listener, LogLines, MetricsServer, Shows, Terminal, metrics_address, telemetry};
 use std::fmt::Display;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// What was asked for, looked at.
 pub struct Report {
@@ -17,7 +17,6 @@ pub struct Report {
     verbose: bool,
     metrics: Option<SocketAddr>,
     process: usize,
-    lines: OnceLock<Arc<EventLines>>,
 }
 
 impl Report {
@@ -29,14 +28,7 @@ impl Report {
         }
         let address = metrics.as_deref().map(metrics_address).transpose();
         let metrics = address.map_err(|wrong| format!("--metrics: {wrong}"))?.map(|address| of(address, process));
-        Ok(Self {
-            progress: *progress,
-            quiet: *quiet,
-            verbose: *verbose,
-            metrics: metrics.transpose()?,
-            process,
-            lines: OnceLock::new(),
-        })
+        Ok(Self { progress: *progress, quiet: *quiet, verbose: *verbose, metrics: metrics.transpose()?, process })
     }
 
     pub fn terminal(&self) -> Terminal {
@@ -62,7 +54,7 @@ impl Report {
         let mut listeners: Vec<Arc<dyn Listener>> = vec![terminal, Arc::new(LogLines)];
         if self.progress == Progress::Json {
             let lines = EventLines::start(self.process).map_err(|error| format!("--progress json: {error}"))?;
-            listeners.push(self.lines.get_or_init(|| Arc::new(lines)).clone());
+            listeners.push(Arc::new(lines));
         }
         if let Some(address) = self.metrics {
             let served = MetricsServer::start(address)
@@ -72,12 +64,8 @@ impl Report {
             }
             listeners.push(Arc::new(served));
         }
+        listeners.extend(telemetry(&environment()));
         Ok(listeners)
-    }
-
-    /// Waits until what was heard is told.
-    pub fn flush(&self) {
-        self.lines.get().iter().for_each(|lines| lines.flush());
     }
 
     /// Says what came of it: where standard output is for programs, on standard error.

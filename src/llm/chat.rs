@@ -146,6 +146,25 @@ pub struct ChatReply {
     pub raw: Value,
 }
 
+impl ChatReply {
+    /// The reply without the endpoint's response.
+    #[must_use]
+    pub fn without_raw(&self) -> Self {
+        let Self { text, tool_calls, reasoning, finish, usage, cost_nanousd, model, provider_state, raw: _ } = self;
+        Self {
+            text: text.clone(),
+            tool_calls: tool_calls.clone(),
+            reasoning: reasoning.clone(),
+            finish: finish.clone(),
+            usage: *usage,
+            cost_nanousd: *cost_nanousd,
+            model: model.clone(),
+            provider_state: provider_state.clone(),
+            raw: Value::Null,
+        }
+    }
+}
+
 /// Why a call failed for good.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ModelError {

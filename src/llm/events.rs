@@ -1,12 +1,13 @@
 //! What becomes of calls to models, told as it happens.
 
-use super::ChatReply;
+use super::{ChatReply, ChatRequest, ModelError};
 use crate::domain::{Agent, Usage};
+use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// What has become of a call. A call is one question to a model, however many requests it takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     /// The agent that is asked.
     pub agent: Agent,
@@ -21,7 +22,7 @@ pub struct Event {
 }
 
 /// What can become of a call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum EventKind {
     /// A request goes out.
     Requested {
@@ -61,6 +62,42 @@ pub enum EventKind {
         /// How long it has waited before.
         wait: Duration,
     },
+    /// The call is over: told once a call, after all else.
+    Ended(Box<CallEnd>),
+}
+
+/// A call from its beginning to its end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallEnd {
+    /// What was asked.
+    pub request: ChatRequest,
+    /// The reply without the endpoint's response, or why there is none.
+    pub outcome: Result<ChatReply, ModelError>,
+    /// The id that the endpoint's response has for itself.
+    pub response_id: Option<String>,
+    /// The model that the endpoint's response says it is from.
+    pub response_model: Option<String>,
+    /// When it began, before it waited for its turn; none where the model is part of the program, which has no clock.
+    pub began: Option<Timestamp>,
+    /// Its requests that came to nothing: when, and why, for people.
+    pub failures: Vec<(Timestamp, String)>,
+    /// The provider whose endpoint was asked last, as settings name it.
+    pub provider: &'static str,
+    /// That endpoint's host and port; none where the model is part of the program.
+    pub server: Option<(Arc<str>, u16)>,
+    /// The settings that were sent with it, by the names that OpenAI has for them.
+    pub parameters: Parameters,
+}
+
+/// How a model was to sample; none of what was left to the endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Parameters {
+    /// How far from the likeliest tokens it may stray.
+    pub temperature: Option<f64>,
+    /// The share of the probability that tokens are drawn from.
+    pub top_p: Option<f64>,
+    /// The most tokens that the reply may have.
+    pub max_tokens: Option<u64>,
 }
 
 impl EventKind {

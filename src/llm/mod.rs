@@ -15,7 +15,7 @@ pub(crate) mod samples;
 
 pub use crate::domain::{Tier, Usage};
 pub use chat::{ChatReply, ChatRequest, Finish, Message, Model, ModelError, ReplySchema, Role};
-pub use events::{Event, EventKind};
+pub use events::{CallEnd, Event, EventKind, Parameters};
 pub use halt::Halt;
 pub use journalled::Journalled;
 pub use meter::{Meter, Reading};

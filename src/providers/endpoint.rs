@@ -161,6 +161,12 @@ impl Endpoint {
         outcome
     }
 
+    /// Its provider by name, and its host and port, if its address has one.
+    pub fn server(&self) -> (&'static str, Option<(Arc<str>, u16)>) {
+        let host = self.models.host_str().map(Arc::from);
+        (self.provider.name, host.zip(self.models.port_or_known_default()))
+    }
+
     /// Tells what has become of a request to it.
     pub fn tell(&self, request: &ChatRequest, kind: impl FnOnce() -> EventKind) {
         self.observer.tell(|| Event {

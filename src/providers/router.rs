@@ -6,14 +6,15 @@ use super::form::Form;
 use super::queues::Queues;
 use super::wire::request::{self, Preset};
 use super::{AgentOptions, EndpointOptions, Shared};
-use crate::domain::{Agent, Digest};
+use crate::domain::{Agent, Digest, clock};
 use crate::llm::chat::Replying;
 use crate::llm::halt::Halt;
 use crate::llm::prices::Price;
-use crate::llm::{ChatReply, ChatRequest, EventKind, Meter, Model, ModelError, Tier};
+use crate::llm::{CallEnd, ChatReply, ChatRequest, EventKind, Meter, Model, ModelError, Tier};
 use crate::traffic::budget::{BudgetLedger, Cost, Reservation};
 use crate::traffic::patience::Patience;
 use crate::traffic::{EndpointLimits, Failure, PermitRequest, Refusal, RouteId, Traffic};
+use jiff::Timestamp;
 use std::sync::{Arc, Once};
 use std::time::Duration;
 use std::time::Instant;
@@ -43,6 +44,15 @@ pub(super) struct Router {
     tiers: &'static [Tier],
     max_tokens: u64,
     meter: Arc<Meter>,
+}
+
+/// How a call went.
+#[derive(Default)]
+struct Course {
+    /// The endpoint that was asked last, by its number.
+    last: Option<usize>,
+    /// Requests that came to nothing: when, and why.
+    failures: Vec<(Timestamp, String)>,
 }
 
 impl Router {
@@ -118,7 +128,7 @@ impl Router {
     }
 
     /// Asks until there is a reply, the failure is final, or patience is exhausted.
-    async fn persist(&self, request: &ChatRequest) -> Result<ChatReply, ModelError> {
+    async fn persist(&self, request: &ChatRequest, course: &mut Course) -> Result<ChatReply, ModelError> {
         if let Some(check) = &self.check {
             check.pass(&self.halt).await?;
         }
@@ -154,6 +164,7 @@ impl Router {
             if let Some(reservation) = &mut reservation {
                 reservation.sent().await?;
             }
+            course.last = Some(permit.endpoint.0);
             let sent = Instant::now();
             let outcome = endpoint.ask(request, tiers.first().copied(), tries).await;
             self.meter.asked(sent.elapsed());
@@ -180,6 +191,7 @@ impl Router {
             drop(reservation);
             let RequestError { error, kind, no_room, headers, .. } = failed;
             let (told, mut wait) = (error.to_string(), Duration::ZERO);
+            course.failures.push((clock::now(), told.clone()));
             endpoint.tell(request, || EventKind::Failed { error: told.clone() });
             wanted.avoid = None;
             match kind {
@@ -258,7 +270,30 @@ impl Model for Router {
 
     fn chat<'a>(&'a self, request: &'a ChatRequest) -> Replying<'a> {
         Box::pin(async move {
-            let outcome = self.persist(request).await;
+            let (began, mut course) = (clock::now(), Course::default());
+            let outcome = self.persist(request, &mut course).await;
+            if let Some(last) = course.last {
+                let (endpoint, _) = &self.endpoints[last];
+                endpoint.tell(request, || {
+                    let (provider, server) = endpoint.server();
+                    // Gemini has names of its own.
+                    let told = |names: [&str; 2]| {
+                        let raw = &outcome.as_ref().ok()?.raw;
+                        names.iter().find_map(|name| raw.get(*name)?.as_str()).map(str::to_owned)
+                    };
+                    EventKind::Ended(Box::new(CallEnd {
+                        request: request.clone(),
+                        outcome: outcome.as_ref().map(ChatReply::without_raw).map_err(ModelError::clone),
+                        response_id: told(["id", "responseId"]),
+                        response_model: told(["model", "modelVersion"]),
+                        began: Some(began),
+                        failures: course.failures,
+                        provider,
+                        server,
+                        parameters: self.canonical.parameters(),
+                    }))
+                });
+            }
             match &outcome {
                 Ok(reply) => self.meter.answered(reply),
                 Err(ModelError::Halted(_)) => {}

@@ -62,14 +62,6 @@ impl EventLines {
         Ok(Self { process, lines, started, prepared, paid })
     }
 
-    /// Waits until all that was heard is written.
-    pub fn flush(&self) {
-        let (done, written) = sync_channel(1);
-        if self.lines.send(Line::Last(done)).is_ok() {
-            _ = written.recv();
-        }
-    }
-
     fn say(&self, event: &str, fields: Value) {
         let time = format!("{:.3}", clock::now());
         let mut line = Map::new();
@@ -132,7 +124,7 @@ impl EventLines {
 
     fn call(&self, llm::Event { agent, conversation, model, endpoint, kind }: &llm::Event) {
         let (name, more) = match kind {
-            EventKind::Requested { .. } => return,
+            EventKind::Requested { .. } | EventKind::Ended(_) => return,
             EventKind::Answered { latency, usage, nanousd, tool_calls, characters } => {
                 let mut paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
                 *paid = (paid.0 + 1, paid.1.zip(*nanousd).map(|(sum, cost)| sum + cost));
@@ -261,7 +253,14 @@ impl Listener for EventLines {
             }
             Event::Judged(done) => self.say("judged", json!({"done": done})),
             Event::Ended(tally) => self.ended(tally),
-            Event::Progress(_) => {}
+            Event::Progress(_) | Event::Final(_) => {}
+        }
+    }
+
+    fn end(&self) {
+        let (done, written) = sync_channel(1);
+        if self.lines.send(Line::Last(done)).is_ok() {
+            _ = written.recv();
         }
     }
 }

@@ -36,7 +36,9 @@ pub enum Event<'a> {
     Traffic(&'a traffic::Event),
     /// What became of its conversations so far, each time that there is news. From the first worker's thread.
     Progress(&'a Tally),
-    /// A conversation is final, accepted or dropped; those of a language come in slot order. From the writer's thread.
+    /// A conversation is final, accepted or dropped. From the worker's thread that made it, in any order.
+    Final(&'a SettledConversation),
+    /// A conversation that is final goes to the files; those of a language come in slot order. From the writer's thread.
     Settled(&'a SettledConversation),
     /// All conversations of a wave are settled. From the writer's thread.
     WaveSettled(WaveFigures<'a>),
@@ -69,6 +71,9 @@ pub struct WaveFigures<'a> {
 pub trait Listener: Send + Sync {
     /// Hears of an event.
     fn hear(&self, event: &Event<'_>);
+
+    /// Ends once what was heard is told to whoever it is for. Nothing more is heard.
+    fn end(&self) {}
 }
 
 /// Everybody who listens to a run, in order; nobody by default.
@@ -84,6 +89,11 @@ impl Listeners {
     /// Tells everybody of an event.
     pub fn tell(&self, event: &Event<'_>) {
         self.0.iter().for_each(|listener| listener.hear(event));
+    }
+
+    /// Waits until everybody has told what was heard.
+    pub fn end(&self) {
+        self.0.iter().for_each(|listener| listener.end());
     }
 
     /// What a room has that does not know of runs: through it these listeners hear the events of the room.

@@ -109,8 +109,12 @@ impl Works {
         renderer: &Arc<Renderer>,
         write: impl Fn(usize, Handed) + Clone + Send + Sync + 'static,
     ) -> Result<Tally, RunError> {
-        let renderer = renderer.clone();
-        let render = move |settlement| Handed::of(settlement, &renderer);
+        let (renderer, told) = (renderer.clone(), listeners.clone());
+        let render = move |settlement| {
+            let handed = Handed::of(settlement, &renderer);
+            handed.about().iter().for_each(|about| told.tell(&Event::Final(about)));
+            handed
+        };
         on_workers((workers, mesh), work, &self.stages, &self.executor, listeners, (render, write))
     }
 }

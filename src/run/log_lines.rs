@@ -25,7 +25,12 @@ impl Listener for LogLines {
             Event::Settled(conversation) => settled(conversation),
             Event::WaveSettled(figures) => wave(figures),
             Event::Ended(tally) => ended(tally),
-            Event::Preparing(_) | Event::Prepared | Event::Started { .. } | Event::Judged(_) | Event::Progress(_) => {}
+            Event::Preparing(_)
+            | Event::Prepared
+            | Event::Started { .. }
+            | Event::Judged(_)
+            | Event::Progress(_)
+            | Event::Final(_) => {}
         }
     }
 }
@@ -44,7 +49,7 @@ fn call(llm::Event { model, endpoint, kind, .. }: &llm::Event) {
             latency.as_secs_f64()
         ),
         EventKind::Failed { error } => tracing::warn!(target: LLM, "[llm] request failed model={model}: {error}"),
-        EventKind::RateLimited { .. } | EventKind::Retried { .. } => {}
+        EventKind::RateLimited { .. } | EventKind::Retried { .. } | EventKind::Ended(_) => {}
     }
 }
 

@@ -211,8 +211,12 @@ impl Listener for Terminal {
             Event::Progress(tally) => *lock(&self.figures) = Figures::of(tally),
             Event::Judged(done) => lock(&self.figures).accepted = *done as u32,
             Event::Ended(_) => self.stop_drawing(),
-            Event::Conversation(_) | Event::Call(_) | Event::Traffic(_) | Event::Settled(_) | Event::WaveSettled(_) => {
-            }
+            Event::Conversation(_)
+            | Event::Call(_)
+            | Event::Traffic(_)
+            | Event::Final(_)
+            | Event::Settled(_)
+            | Event::WaveSettled(_) => {}
         }
     }
 }

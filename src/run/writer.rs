@@ -2,7 +2,7 @@
 
 use super::events::{Event, Listeners};
 use super::waves::Waves;
-use crate::domain::{Conversation, Coverage, Numbers, Outcome, Rank, Slot, Used};
+use crate::domain::{Conversation, Coverage, Numbers, Outcome, Rank, SettledConversation, Slot, Used};
 use crate::operators::{Settlement, Stop, crossing};
 use crate::output::{Entry, OutputError, Recorder, Rendered, Renderer};
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,14 @@ impl Handed {
             })),
             Settlement::Floor(floor) => Self::Floor(floor),
             Settlement::Left(conversation) => Self::Left(conversation.slot, renderer.left(&conversation).expect(TEXT)),
+        }
+    }
+
+    /// What is told of the conversation, if it is final.
+    pub fn about(&self) -> Option<&SettledConversation> {
+        match self {
+            Self::Conversation(conversation) => Some(&conversation.rendered.about),
+            Self::Floor(_) | Self::Left(..) => None,
         }
     }
 }

@@ -21,6 +21,7 @@ mod schemas;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "the harness has more than these tests need")]
 mod support;
+mod telemetry;
 mod trainers;
 mod wheel;
 

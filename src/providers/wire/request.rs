@@ -2,7 +2,7 @@
 
 use super::messages::messages;
 use crate::domain::{ToolCall, ToolDefinition};
-use crate::llm::{ChatRequest, Message, ReplySchema, Role};
+use crate::llm::{ChatRequest, Message, Parameters, ReplySchema, Role};
 use crate::providers::AgentOptions;
 use crate::providers::form::{Field, Form, Format, OLD_LIMIT};
 use serde::Serialize;
@@ -23,6 +23,11 @@ pub(in crate::providers) struct Preset {
 }
 
 impl Preset {
+    /// What of it says how to sample.
+    pub(in crate::providers) fn parameters(&self) -> Parameters {
+        Parameters { temperature: self.temperature, top_p: self.top_p, max_tokens: self.max_tokens }
+    }
+
     /// Takes over the settings, without the extra fields that explicit ones override.
     pub(in crate::providers) fn new(options: &AgentOptions, model: &str) -> Self {
         let overridden = |key: &str| match key {

@@ -112,6 +112,7 @@ impl Figures {
             | Event::Serving(_)
             | Event::Prepared
             | Event::Progress(_)
+            | Event::Final(_)
             | Event::WaveSettled(_)
             | Event::Ended(_) => {}
         }
@@ -167,6 +168,7 @@ impl Figures {
             }
             EventKind::RateLimited { .. } => self.add("dlgforge_retries_total", with("reason", "rate_limit"), 1.0),
             EventKind::Retried { .. } => self.add("dlgforge_retries_total", with("reason", "failure"), 1.0),
+            EventKind::Ended(_) => {}
         }
     }
 
