@@ -12,13 +12,17 @@ fn main() {
         // It would be built anew after each commit.
         _ => "debug build".to_owned(),
     };
-    println!("cargo::rustc-env=DLGFORGE_BUILD={}", [build].into_iter().chain(features()).collect::<Vec<_>>().join(", "));
+    println!(
+        "cargo::rustc-env=DLGFORGE_BUILD={}",
+        [build].into_iter().chain(features()).collect::<Vec<_>>().join(", ")
+    );
 }
 
 /// The features that it is built with, in order.
 fn features() -> Vec<String> {
     let named = |name: String| Some(name.strip_prefix("CARGO_FEATURE_")?.to_lowercase());
-    let mut features: Vec<_> = env::vars().filter_map(|(name, _)| named(name)).filter(|name| name != "default").collect();
+    let mut features: Vec<_> =
+        env::vars().filter_map(|(name, _)| named(name)).filter(|name| name != "default").collect();
     features.sort();
     features
 }

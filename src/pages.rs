@@ -10,7 +10,7 @@ pub struct Page {
 }
 
 /// The pages, in the order in which they are best read.
-pub const PAGES: [Page; 14] = [
+pub const PAGES: [Page; 16] = [
     Page { topic: "configuration", text: include_str!("../config/help/configuration.md") },
     Page { topic: "data", text: include_str!("../config/help/data.md") },
     Page { topic: "prompts", text: include_str!("../config/help/prompts.md") },
@@ -24,7 +24,9 @@ pub const PAGES: [Page; 14] = [
     Page { topic: "publishing", text: include_str!("../config/help/publishing.md") },
     Page { topic: "scale", text: include_str!("../config/help/scale.md") },
     Page { topic: "determinism", text: include_str!("../config/help/determinism.md") },
+    Page { topic: "benchmarks", text: include_str!("../config/help/benchmarks.md") },
     Page { topic: "agents", text: include_str!("../config/help/agents.md") },
+    Page { topic: "changes", text: include_str!("../config/help/changes.md") },
 ];
 
 impl Page {

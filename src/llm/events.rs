@@ -69,7 +69,7 @@ pub enum EventKind {
 /// A call from its beginning to its end.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CallEnd {
-    /// What was asked.
+    /// The request as the agent made it, whatever of it the endpoint takes.
     pub request: ChatRequest,
     /// The reply without the endpoint's response, or why there is none.
     pub outcome: Result<ChatReply, ModelError>,

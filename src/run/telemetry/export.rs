@@ -66,8 +66,8 @@ struct Traces {
 struct Conversations {
     /// Whether the calls are of a pass of the judge, whose conversations have been told of by the runs that made them.
     is_pass: bool,
-    /// The spans of those that are under way.
-    open: HashMap<Arc<str>, Span>,
+    /// The spans of those that are under way; none of those that have ended last.
+    spans: HashMap<Arc<str>, Option<Span>>,
     /// Those that have ended last, in order.
     ended: VecDeque<Arc<str>>,
 }
@@ -146,7 +146,7 @@ impl Listener for Telemetry {
     fn end(&self) {
         if let Some(traces) = &self.traces {
             // Those that the end of the run left unfinished end with it.
-            traces.lock().open.clear();
+            traces.lock().spans.clear();
             untold("traces", traces.provider.shutdown_with_timeout(PATIENCE));
         }
         if let Some(Metrics { provider, .. }) = &self.metrics {
@@ -206,13 +206,15 @@ impl Traces {
     /// The span of a conversation, which begins with its first call.
     fn parent(&self, conversation: &Arc<str>, began: SystemTime) -> SpanContext {
         let mut conversations = self.lock();
-        if conversations.is_pass || conversations.ended.contains(conversation) {
-            let (trace, span) = ids(conversation);
-            return SpanContext::new(trace, span, TraceFlags::SAMPLED, true, TraceState::NONE);
+        if !conversations.is_pass {
+            let open = || Some(self.open(conversation, began));
+            let span = conversations.spans.entry(conversation.clone()).or_insert_with(open);
+            if let Some(span) = span {
+                return span.span_context().clone();
+            }
         }
-        let open = || self.open(conversation, began);
-        let span = conversations.open.entry(conversation.clone()).or_insert_with(open);
-        span.span_context().clone()
+        let (trace, span) = ids(conversation);
+        SpanContext::new(trace, span, TraceFlags::SAMPLED, true, TraceState::NONE)
     }
 
     fn open(&self, conversation: &str, began: SystemTime) -> Span {
@@ -231,7 +233,8 @@ impl Traces {
     fn conversation(&self, about: &SettledConversation) {
         let mut conversations = self.lock();
         let now = SystemTime::now();
-        let mut span = conversations.open.remove(&about.id).unwrap_or_else(|| self.open(&about.id, now));
+        let open = conversations.spans.insert(about.id.clone(), None).flatten();
+        let mut span = open.unwrap_or_else(|| self.open(&about.id, now));
         span.set_attribute(KeyValue::new("dlgforge.language", about.language.to_string()));
         span.set_attribute(KeyValue::new("dlgforge.wave", i64::from(about.wave.0)));
         span.set_attribute(KeyValue::new("dlgforge.turns", about.questions.len() as i64));
@@ -242,8 +245,10 @@ impl Traces {
         }
         span.end_with_timestamp(now);
         conversations.ended.push_back(about.id.clone());
-        if conversations.ended.len() > REMEMBERED {
-            conversations.ended.pop_front();
+        if conversations.ended.len() > REMEMBERED
+            && let Some(oldest) = conversations.ended.pop_front()
+        {
+            conversations.spans.remove(&oldest);
         }
     }
 }
