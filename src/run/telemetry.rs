@@ -128,7 +128,7 @@ mod tests {
             ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "grpc", "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL: `grpc`"),
             ("OTEL_TRACES_EXPORTER", "zipkin", "OTEL_TRACES_EXPORTER: `zipkin` is not known here"),
         ] {
-            let error = signals(&[at, (variable, value)]).unwrap_err();
+            let error = signals(&[at, (variable, value)]).expect_err("it can't be met");
             assert!(error.starts_with(expected), "{error}");
         }
     }
