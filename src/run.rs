@@ -15,6 +15,7 @@ pub mod events;
 mod execute;
 mod explain;
 mod exporting;
+mod health;
 mod identity;
 mod importing;
 mod inputs;
@@ -82,8 +83,10 @@ use crate::domain::causes::causes;
 use crate::operators::Stop;
 use crate::settings::Settings;
 use crate::store::Run;
+use health::Health;
 use open::Others;
 use part::Lead;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -94,6 +97,16 @@ pub struct Host {
     pub listeners: Listeners,
     /// Has what asks the process to stop stop the run.
     pub obey: Obey,
+}
+
+impl Host {
+    /// Does work of which it is kept in this output folder how the endpoints are.
+    fn watched<T>(&self, outputs: &Path, work: impl FnOnce(&Self) -> T) -> T {
+        let health = Arc::new(Health::of(outputs));
+        let done = work(&Self { listeners: self.listeners.and(health.clone()), obey: self.obey.clone() });
+        health.end();
+        done
+    }
 }
 
 /// Has what asks the process to stop stop a run from now on; the cell tells what came first.
@@ -118,7 +131,7 @@ pub enum Ran {
 /// written. A run that could not reach its total is no error here: [`Summary::end`] tells.
 pub fn run(settings: &Settings, workers: usize, part: Option<&Part>, host: &Host) -> Result<Ran, RunError> {
     let Some((part, cluster)) = part.zip(settings.cluster.as_ref()) else {
-        return lead(settings, workers, None, None, host);
+        return host.watched(&settings.output.folder, |host| lead(settings, workers, None, None, host));
     };
     let run_id = settings
         .run_id
@@ -130,7 +143,8 @@ pub fn run(settings: &Settings, workers: usize, part: Option<&Part>, host: &Host
         return Ok(Ran::Part);
     }
     let leading = Lead::listen(cluster, part)?;
-    let ran = lead(settings, workers, Some((&leading, part.is_restarted)), None, host);
+    let process = Some((&leading, part.is_restarted));
+    let ran = host.watched(&settings.output.folder, |host| lead(settings, workers, process, None, host));
     let why = ran.as_ref().err().map(|error| format!("the first process has stopped: {}", causes(error)));
     leading.dismiss(why.as_deref());
     ran

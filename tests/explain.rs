@@ -193,3 +193,39 @@ fn what_a_pass_of_the_judge_was_replied_is_told_with_its_pass() {
     let text = project.run(&["explain", "en/1", "--run", "s"]).succeeded().stdout;
     assert!(text.contains("without those to pass judge/3"), "{text}");
 }
+
+#[test]
+fn the_journal_has_what_models_were_asked_unless_it_is_not_to() {
+    let asked: Arc<Mutex<Vec<Value>>> = Arc::default();
+    let heard = asked.clone();
+    let endpoint = Endpoint::start(Behaviour::new(move |request, _| {
+        heard.lock().expect("a list").push(request.clone());
+        reply(request, Latency::NONE)
+    }));
+    let made = |keeps: bool| {
+        let more = format!("store: {{keep_requests: {keeps}}}");
+        let project = Project::with(&remote(&endpoint.base_url(), RUN, &more));
+        project.generate(&[]);
+        project
+    };
+    let project = made(true);
+    let told = |project: &Project| -> Vec<Value> {
+        let rows = project.rows("outputs/conversations_index.jsonl");
+        let told = rows.iter().map(|row| explained(project, &[row["conversation_id"].as_str().expect("an id")]));
+        told.flat_map(|told| told["replies"].as_array().expect("replies").clone()).collect()
+    };
+    let replies: Vec<Value> = told(&project).into_iter().filter(|reply| reply["model"] != "").collect();
+    let asked = asked.lock().expect("a list").clone();
+    assert!(replies.len() > 20 && asked.len() >= replies.len(), "{} {}", replies.len(), asked.len());
+    for reply in &replies {
+        assert!(asked.contains(&reply["request"]), "{}", reply["request"]);
+    }
+    drop(asked);
+    // It makes no other dataset, and costs nothing where it is not kept.
+    let without = made(false);
+    assert!(told(&without).iter().all(|reply| reply.get("request").is_none()));
+    let texts = |project: &Project| {
+        project.rows("outputs/turns.jsonl").into_iter().map(|turn| turn["answer"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(texts(&project), texts(&without));
+}

@@ -1,6 +1,8 @@
 //! `dlgforge view`: pages over an output folder, for who has the token.
 
-use crate::support::{Project, builtin, signal};
+use crate::support::endpoint::dialogue::{Latency, reply};
+use crate::support::endpoint::{Behaviour, Endpoint, Reply};
+use crate::support::{Project, builtin, remote, signal};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -467,4 +469,54 @@ fn what_cannot_be_shown_is_told_and_ctrl_c_ends_it() {
     project.run(&["view", "--port", &port]).failed_as("view", &[&format!("127.0.0.1:{port}"), "--port"]);
     signal(&viewer.child, "-INT");
     assert_eq!(viewer.child.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn what_models_were_asked_and_how_their_endpoints_are_is_shown() {
+    let endpoint = Endpoint::start(Behaviour::new(|request, number| match number % 17 {
+        5 => Reply::error(503, "down"),
+        6 => Reply::error(429, "slow down"),
+        _ => reply(request, Latency::NONE),
+    }));
+    let run = RUN.replace("[en, fr, ar]", "[en, fr]");
+    let config = remote(&endpoint.base_url(), &run, "coverage: {question_dedup_retries: 9}");
+    let project = Project::with(&config.replace("max_retries: 1", "max_retries: 9"));
+    project.generate(&["--set", "judge.enabled=false"]);
+    let viewer = Viewer::of(&project, &[]);
+    viewer.awaits(8);
+    let runs = viewer.get("/api/0/runs", &[])["runs"].clone();
+    let health = runs[0]["health"]["endpoints"][endpoint.base_url()].clone();
+    let number = |key: &str| health[key].as_u64().expect("a number");
+    assert_eq!((number("requests"), number("in_flight")), (endpoint.requests(), 0), "{health}");
+    assert!(number("failed") > number("rate_limited") && number("rate_limited") > 0, "{health}");
+    assert!(health["p50_s"].as_f64() <= health["p95_s"].as_f64() && health["p50_s"].as_f64() > Some(0.0), "{health}");
+    let id = viewer.get("/api/0/list", &[])["conversations"][0]["id"].as_str().expect("an id").to_owned();
+    let told = viewer.get("/api/0/conversation", &[("id", &id)]);
+    let replies = told["explained"]["replies"].as_array().expect("replies");
+    let asked: Vec<_> = replies.iter().filter_map(|reply| reply["request"]["messages"][0]["role"].as_str()).collect();
+    assert!(asked.len() >= 5 && asked.iter().all(|role| *role == "system"), "{asked:?}");
+    // A pass of the judge has figures of its own.
+    project.run(&["judge", "config.yaml"]).succeeded();
+    let runs = viewer.get("/api/0/runs", &[])["runs"].clone();
+    let pass = runs.as_array().expect("runs").iter().find(|run| run["kind"] == "pass").expect("the pass");
+    assert!(pass["health"]["endpoints"][endpoint.base_url()]["requests"].as_u64() > Some(0), "{pass}");
+}
+
+#[test]
+fn pages_of_help_are_shown_too() {
+    let project = generated();
+    let viewer = Viewer::of(&project, &[]);
+    let first = viewer.get("/api/help", &[]);
+    let topics = first["pages"].as_array().expect("pages");
+    assert!(topics.len() > 10 && topics[0]["topic"] == "configuration", "{topics:?}");
+    for topic in topics {
+        let page = viewer.get("/api/help", &[("topic", topic["topic"].as_str().expect("a topic"))]);
+        assert_eq!(page["pieces"][0]["tag"], "h1", "{topic}");
+    }
+    assert_eq!(
+        viewer
+            .asked("GET /api/help?topic=nothing", &[("host", &viewer.host()), ("authorization", &viewer.bearer())], "")
+            .status,
+        404
+    );
 }

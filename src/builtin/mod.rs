@@ -113,6 +113,7 @@ impl Builtin {
             cost_nanousd: self.price.as_ref().and_then(|price| price.nanousd(&usage)),
             model: self.name.clone(),
             provider_state: None,
+            request: None,
             raw,
         })
     }

@@ -3,7 +3,8 @@
 use super::Usage;
 use crate::domain::{Digest, Place, Task, ToolCall, ToolDefinition};
 use crate::store::StoreError;
-use serde::{Deserialize, Serialize};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use std::future::Future;
 use std::pin::Pin;
@@ -144,13 +145,41 @@ pub struct ChatReply {
     pub provider_state: Option<Value>,
     /// The endpoint's response, whole.
     pub raw: Value,
+    /// The body of the request that it replies to, JSON as it was sent. The journal keeps it for people, and replies that are read
+    /// back have none; nor has the model that is part of the program, which reads no text.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
+    pub request: Option<Bytes>,
+}
+
+fn as_text<S: Serializer>(body: &Option<Bytes>, serializer: S) -> Result<S::Ok, S::Error> {
+    String::from_utf8_lossy(body.as_deref().unwrap_or_default()).serialize(serializer)
+}
+
+/// The body of the request that a reply of the journal was to: none where it was not kept.
+pub fn request_of(kept: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Kept {
+        request: Option<String>,
+    }
+    serde_json::from_slice::<Kept>(kept).ok()?.request
 }
 
 impl ChatReply {
-    /// The reply without the endpoint's response.
+    /// The reply without the endpoint's response and the request.
     #[must_use]
     pub fn without_raw(&self) -> Self {
-        let Self { text, tool_calls, reasoning, finish, usage, cost_nanousd, model, provider_state, raw: _ } = self;
+        let Self {
+            text,
+            tool_calls,
+            reasoning,
+            finish,
+            usage,
+            cost_nanousd,
+            model,
+            provider_state,
+            raw: _,
+            request: _,
+        } = self;
         Self {
             text: text.clone(),
             tool_calls: tool_calls.clone(),
@@ -161,6 +190,7 @@ impl ChatReply {
             model: model.clone(),
             provider_state: provider_state.clone(),
             raw: Value::Null,
+            request: None,
         }
     }
 }

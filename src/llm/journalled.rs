@@ -18,12 +18,19 @@ pub struct Journalled {
     agent: Agent,
     replies: Recorded<Arc<ChatReply>, ModelError>,
     meter: Arc<Meter>,
+    keeps_requests: bool,
 }
 
 impl Journalled {
-    /// This model as this agent, behind this journal.
-    pub fn new(model: Arc<dyn Model>, agent: Agent, journal: Arc<Journal>, meter: Arc<Meter>) -> Self {
-        Self { model, agent, replies: Recorded::new(journal), meter }
+    /// This model as this agent, behind this journal, which keeps what was asked too where it `keeps_requests`.
+    pub fn new(
+        model: Arc<dyn Model>,
+        agent: Agent,
+        journal: Arc<Journal>,
+        meter: Arc<Meter>,
+        keeps_requests: bool,
+    ) -> Self {
+        Self { model, agent, replies: Recorded::new(journal), meter, keeps_requests }
     }
 }
 
@@ -44,10 +51,11 @@ impl Model for Journalled {
         Box::pin(async move {
             let digest = self.model.digest(request)?;
             let (model, agent, meter, place) = (self.model.clone(), self.agent, self.meter.clone(), request.place);
-            let request = request.clone();
+            let (request, keeps_request) = (request.clone(), self.keeps_requests);
             let ask = async move {
                 let start = Instant::now();
-                let reply = model.chat(&request).await?;
+                let mut reply = model.chat(&request).await?;
+                reply.request.take_if(|_| !keeps_request);
                 let paid = Paid {
                     agent,
                     model: reply.model.clone(),
@@ -58,7 +66,8 @@ impl Model for Journalled {
                 Ok((Arc::new(reply), Some(paid)))
             };
             let reply = self.replies.answer(place, digest, move || meter.recalled(), ModelError::Lost, ask);
-            reply.await.map(Arc::unwrap_or_clone)
+            // Conversations wait in thousands: what they need is the reply.
+            reply.await.map(|reply| ChatReply { request: None, ..Arc::unwrap_or_clone(reply) })
         })
     }
 }
@@ -106,7 +115,7 @@ mod tests {
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(folder).unwrap());
         let journal = Arc::new(Journal::start(store, "r".into(), None, broken));
         let slow = Arc::new(Slow { name: "slow".into(), asked: AtomicU64::new(0), leave: Semaphore::new(0) });
-        (slow.clone(), Journalled::new(slow, Agent::User, journal, Arc::default()))
+        (slow.clone(), Journalled::new(slow, Agent::User, journal, Arc::default(), true))
     }
 
     #[tokio::test]

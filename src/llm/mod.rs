@@ -14,7 +14,7 @@ pub mod prices;
 pub(crate) mod samples;
 
 pub use crate::domain::{Tier, Usage};
-pub use chat::{ChatReply, ChatRequest, Finish, Message, Model, ModelError, ReplySchema, Role};
+pub use chat::{ChatReply, ChatRequest, Finish, Message, Model, ModelError, ReplySchema, Role, request_of};
 pub use events::{CallEnd, Event, EventKind, Parameters};
 pub use halt::Halt;
 pub use journalled::Journalled;

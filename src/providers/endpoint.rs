@@ -20,6 +20,7 @@ use crate::domain::causes::{causes, is_out_of_files};
 use crate::domain::{Agent, Observer, clock};
 use crate::llm::{ChatReply, ChatRequest, Event, EventKind, ModelError, Tier};
 use crate::traffic::patience::retry_after;
+use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Response, StatusCode, Url};
 use std::fmt;
@@ -200,7 +201,8 @@ impl Endpoint {
         })?;
         let mut headers = outgoing.headers;
         headers.extend(self.headers.clone());
-        let post = self.client.post(outgoing.url).headers(headers).timeout(timeout).body(outgoing.body);
+        let written = Bytes::from(outgoing.body);
+        let post = self.client.post(outgoing.url).headers(headers).timeout(timeout).body(written.clone());
         let sent = Instant::now();
         let mut response = post.send().await.map_err(|error| self.unreachable(error, timeout, tries))?;
         let mut body = Vec::new();
@@ -214,6 +216,8 @@ impl Endpoint {
             Ok(()) => match self.wire.reply(&body, request, &self.model) {
                 Ok(mut reply) => {
                     self.secrets.hide(&mut reply);
+                    let asked = String::from_utf8_lossy(&written).into_owned();
+                    reply.request = Some(self.secrets.redacted(asked).into());
                     if thoughts::take_answer(&mut reply, request) {
                         self.capabilities.answers_in_thoughts();
                     }

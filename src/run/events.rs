@@ -86,6 +86,12 @@ impl Listeners {
         Self(listeners.into_iter().collect())
     }
 
+    /// These, and one more.
+    #[must_use]
+    pub fn and(&self, one: Arc<dyn Listener>) -> Self {
+        Self(self.0.iter().cloned().chain([one]).collect())
+    }
+
     /// Tells everybody of an event.
     pub fn tell(&self, event: &Event<'_>) {
         self.0.iter().for_each(|listener| listener.hear(event));

@@ -80,9 +80,10 @@ impl Works {
         let (halted, handle) = (stop.clone(), runtime.handle().clone());
         shared.halt.tell(move || signals::land(&handle, halted.clone()));
         let journal = Arc::new(journal(replies, &facts.run_id, reuse, stop.clone()));
+        let keeps = settings.store.keep_requests;
         let front = Front {
             model: &|model, agent| {
-                Arc::new(Journalled::new(model.clone(), agent, journal.clone(), shared.meter.clone()))
+                Arc::new(Journalled::new(model.clone(), agent, journal.clone(), shared.meter.clone(), keeps))
             },
             web: &|web| Arc::new(JournalledWeb::new(web.clone(), journal.clone(), prepared.sources.searches.clone())),
             search: &|retriever, setup| {

@@ -14,7 +14,7 @@ use crate::domain::{
     Answer, DropReason, JudgeReply, Judgement, Outcome, Question, RejectedAnswer, Slot, Stage, Turn, Vote,
 };
 use crate::files::{FilesError, Folder};
-use crate::llm::ChatReply;
+use crate::llm::{ChatReply, request_of};
 use crate::output::{ConversationDocument, ConversationState, Shown, TurnPayload, TurnState};
 use crate::store::{KeptReply, Run};
 use find::{Known, find};
@@ -179,6 +179,9 @@ pub struct ExplainedReply {
     pub tokens: (Option<u64>, Option<u64>),
     /// Its price in USD, where it is known.
     pub cost_usd: Option<f64>,
+    /// The body of the request as it was sent; none where the journal has none, and of the model that is part of the program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<Value>,
 }
 
 /// Explains the conversation of this id or number (of this run, or the last one) in an output folder, whose logs lie in this folder.
@@ -372,6 +375,7 @@ fn reply(kept: &KeptReply, pass: &str) -> ExplainedReply {
         is_call,
         tokens: kept.tokens,
         cost_usd: kept.nanousd.map(|nanousd| nanousd as f64 / 1e9),
+        request: request_of(&kept.body).and_then(|body| serde_json::from_str(&body).ok()),
     }
 }
 

@@ -64,6 +64,10 @@ pub enum Passed {
 /// When the input can't be used, or the files or the state of the pass can't be read or written. Then every file is as it was, or
 /// the next process that claims the folder finishes.
 pub fn judge(settings: &Settings, options: &PassOptions, workers: usize, host: &Host) -> Result<Passed, RunError> {
+    host.watched(&settings.output.folder, |host| pass(settings, options, workers, host))
+}
+
+fn pass(settings: &Settings, options: &PassOptions, workers: usize, host: &Host) -> Result<Passed, RunError> {
     let settings = &*serving::attached(settings)?;
     let outputs = settings.output.folder.as_path();
     if options.calibrate.is_some() && settings.judge.granularity == Granularity::Conversation {
@@ -178,8 +182,9 @@ impl Given<'_> {
         let reused = select::reused(folder, &runs, self.options, id);
         let journal = Arc::new(journal(store.clone(), &Arc::from(id), reused, stop.clone()));
         let executor = Executor::new(runtime.handle().clone(), settings.concurrency as usize, stop.clone());
+        let keeps = settings.store.keep_requests;
         let behind = |model: &Arc<dyn Model>| -> Arc<dyn Model> {
-            Arc::new(Journalled::new(model.clone(), Agent::Judge, journal.clone(), shared.meter.clone()))
+            Arc::new(Journalled::new(model.clone(), Agent::Judge, journal.clone(), shared.meter.clone(), keeps))
         };
         let judge = judge_of(settings, self.models.iter().map(behind).collect(), &self.prompts, &self.catalogue);
         let (languages, meter) = (settings.languages.as_slice(), &shared.meter);

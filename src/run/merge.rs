@@ -79,7 +79,7 @@ pub fn merge(settings: &Settings, folders: &[PathBuf], workers: usize, host: &Ho
             })?,
         };
         let own = shards::settings_of_rest(settings);
-        match lead(&own, workers, None, Some(others), host)? {
+        match host.watched(&own.output.folder, |host| lead(&own, workers, None, Some(others), host))? {
             Ran::Made(made) if !made.end.state().is_over() => {
                 return Ok(Ran::Made(Box::new(Summary { again: AGAIN.to_owned(), ..*made })));
             }

@@ -14,7 +14,7 @@ pub fn piloted(settings: &Settings, samples: u32, folder: PathBuf) -> Settings {
     piloted.batch_size = settings.batch_size.min(samples);
     piloted.concurrency = settings.concurrency.min(samples);
     (piloted.run_id, piloted.resume, piloted.reuse_from) = (None, None, None);
-    piloted.store = Options { backend: Backend::Sqlite, keep_calls: true };
+    piloted.store = Options { backend: Backend::Sqlite, keep_calls: true, keep_requests: true };
     piloted
 }
 

@@ -1,6 +1,6 @@
 //! View: the pages over output folders, with what runs know of their conversations.
 
-use super::{RunError, explain, signals, status};
+use super::{RunError, explain, health, signals, status};
 use crate::domain::causes::causes;
 use crate::knowledge::embeddings::cache_folder;
 use crate::view::{Known, ViewError, Viewed, serve};
@@ -63,7 +63,14 @@ fn known(dsn: Option<String>, logs: Option<PathBuf>) -> Known {
             let logs = logs.clone().unwrap_or_else(beside);
             explain(outputs, of_explain.as_deref(), (id, None), &logs).map_err(|error| causes(&error)).and_then(json)
         }),
-        runs: Box::new(move |outputs| json(status(outputs, of_runs.as_deref()).map_err(|error| causes(&error))?.runs)),
+        runs: Box::new(move |outputs| {
+            let mut runs = json(status(outputs, of_runs.as_deref()).map_err(|error| causes(&error))?.runs)?;
+            if let Some(snapshot) = health::read(outputs) {
+                let own = runs.as_array_mut().into_iter().flatten().find(|run| run["id"] == snapshot.run.as_str());
+                own.map(|run| json(snapshot).map(|told| run["health"] = told)).transpose()?;
+            }
+            Ok(runs)
+        }),
     }
 }
 

@@ -4,7 +4,7 @@ use super::choices::StoreBackend;
 use super::error::{Diagnostics, Location};
 use super::expand::expand;
 use super::table::{
-    KEEP_CALLS, MAX_POOL_SIZE, MIN_POOL_SIZE, POSTGRES_DSN as DSN, STATEMENT_TIMEOUT_MS, STORE_BACKEND,
+    KEEP_CALLS, KEEP_REQUESTS, MAX_POOL_SIZE, MIN_POOL_SIZE, POSTGRES_DSN as DSN, STATEMENT_TIMEOUT_MS, STORE_BACKEND,
 };
 use super::values::Values;
 use crate::store::postgres::{self, Dsn};
@@ -19,7 +19,8 @@ pub(super) fn options(values: &Values, env: &BTreeMap<String, String>, report: &
         StoreBackend::Sqlite => Some(Backend::Sqlite),
         StoreBackend::Postgres => postgres(values, env, report).map(|options| Backend::Postgres(Box::new(options))),
     };
-    Options { backend: backend.unwrap_or_default(), keep_calls: values.get(KEEP_CALLS) }
+    let backend = backend.unwrap_or_default();
+    Options { backend, keep_calls: values.get(KEEP_CALLS), keep_requests: values.get(KEEP_REQUESTS) }
 }
 
 /// How the server is reached; none where that is wrong.

@@ -196,6 +196,7 @@ keys! {
     STORE:
     STORE_BACKEND: OneOf<StoreBackend> = free("store.backend"), env(&["STORE_BACKEND"]);
     KEEP_CALLS: bool = free("store.keep_calls"), env(&["KEEP_CALLS"]);
+    KEEP_REQUESTS: bool = free("store.keep_requests");
 }
 
 keys! {

@@ -33,7 +33,7 @@ pub use records::{
 };
 
 pub use postgres::Postgres;
-pub use sqlite::Sqlite;
+pub use sqlite::{FOLDER, Sqlite};
 
 use crate::domain::{Digest, Fingerprint, Place, Slot};
 use std::collections::BTreeMap;
@@ -45,6 +45,8 @@ pub struct Options {
     pub backend: Backend,
     /// Whether replies stay once their conversation is settled.
     pub keep_calls: bool,
+    /// Whether replies are kept with the requests that they are to.
+    pub keep_requests: bool,
 }
 
 /// Where the replies of runs are kept: what a process needs that makes conversations.

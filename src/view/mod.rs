@@ -7,6 +7,7 @@
 
 mod compare;
 mod error;
+mod help;
 mod index;
 mod labels;
 mod overview;

@@ -94,6 +94,24 @@ try {
   assert.equal(await page.evaluate(() => window.hacked), undefined);
   await page.context().close();
 
+  // What a model was asked, how its endpoint is, and the pages of help.
+  const asked = await open("light", 1280);
+  await go(asked, "#/conversation?folder=2&id=q-0000");
+  await asked.waitForSelector(".turn");
+  await asked.locator("summary", { hasText: "in the journal" }).first().click();
+  await asked.locator("summary", { hasText: "ask · attempt 1" }).first().click();
+  await asked.locator(".prompt > summary").first().click();
+  assert.deepEqual((await asked.locator(".prompt").first().locator(".asked h3").allTextContents()).slice(0, 2), ["system", "user"]);
+  assert.ok(await asked.locator(".prompt").first().locator(".asked .text").first().isVisible());
+  await go(asked, "#/overview?folder=2");
+  await asked.waitForSelector(".endpoints tbody tr");
+  assert.match(await asked.locator(".endpoints tbody tr").first().textContent(), /127\.0\.0\.1.*up/u);
+  await asked.locator("nav a", { hasText: "Help" }).click();
+  await asked.waitForSelector(".help article h1");
+  await asked.locator(".help nav a", { hasText: "Limits" }).click();
+  await asked.waitForFunction(() => location.hash.includes("topic=limits") && document.querySelector(".help [aria-current]").textContent.startsWith("Limits"));
+  await asked.context().close();
+
   // Each page in both colour schemes and at two widths.
   const grounds = new Set();
   for (const [scheme, width] of [["light", 1280], ["dark", 1280], ["light", 390], ["dark", 390]]) {
@@ -103,6 +121,8 @@ try {
       ["conversation", "#/conversation?id=r-ar-0001&language=ar", ".turn"],
       ["hostile", "#/conversation?folder=1&id=h-en-0000", ".turn"],
       ["overview", "#/overview", ".chart rect"],
+      ["endpoints", "#/overview?folder=2", ".endpoints tr"],
+      ["help", "#/help?topic=outputs", ".help article h1"],
       ["compare", "#/compare?a=0:r&b=1:h", ".compare .item"],
       ["pair", "#/compare?a=0:r&b=1:h&left=r-en-0000&right=h-en-0000", ".sides .message"],
     ]) {

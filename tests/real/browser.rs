@@ -1,7 +1,9 @@
 //! The pages of `dlgforge view` in a real browser: each page, keys, filters, right-to-left text, both colour schemes, two widths.
 
 use crate::parts::real;
-use crate::support::{Project, builtin, shipped};
+use crate::support::endpoint::dialogue::Latency;
+use crate::support::endpoint::{Behaviour, Endpoint};
+use crate::support::{Project, builtin, remote, shipped};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
@@ -15,7 +17,13 @@ fn pages_show_what_there_is_and_obey_keys() {
     let project = Project::with(&builtin(run, ""));
     project.generate(&[]);
     project.write("hostile/conversations_sharegpt.jsonl", HOSTILE.as_bytes());
-    let mut viewer = project.command(&["view", "outputs", "hostile"]).stdout(Stdio::piped()).spawn().expect("it runs");
+    let endpoint = Endpoint::start(Behaviour::dialogue(Latency::NONE));
+    let asked = "  run_id: q\n  total_samples: 2\n  turns: {mode: exact, exact: 2}";
+    let asked = Project::with(&remote(&endpoint.base_url(), asked, ""));
+    asked.generate(&[]);
+    let asked = asked.path("outputs").display().to_string();
+    let mut viewer =
+        project.command(&["view", "outputs", "hostile", &asked]).stdout(Stdio::piped()).spawn().expect("it runs");
     let mut line = String::new();
     BufReader::new(viewer.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
     let address = line.trim().strip_prefix("open ").expect("an address");

@@ -42,7 +42,7 @@ const MAY_IMPORT: &str = "
     servers: domain
     settings: domain knowledge llm output plan providers publish servers stages store tools traffic
     cli: settings
-    view: domain files output publish store
+    view: domain files output pages publish store
     run: builtin cluster domain plan knowledge store files output llm providers servers traffic tools stages operators dataflows publish settings view
     pages:
     commands: cli domain knowledge output pages publish run servers settings store

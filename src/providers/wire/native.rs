@@ -327,6 +327,7 @@ fn read(response: CompletionResponse, raw: Value, request: &ChatRequest, model: 
         model: model.clone(),
         provider_state,
         raw,
+        request: None,
     }
 }
 

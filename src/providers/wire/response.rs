@@ -43,6 +43,7 @@ pub(in crate::providers) fn reply(body: &[u8], request: &ChatRequest, model: &Ar
         model: model.clone(),
         provider_state: None,
         raw,
+        request: None,
     })
 }
 

@@ -51,7 +51,7 @@ impl Sample {
         sample.total_samples = (SAMPLE / languages).max(2).min(settings.total_samples);
         sample.output.folder = scratch.join("outputs");
         (sample.run_id, sample.resume, sample.reuse_from, sample.shard) = (None, None, None, None);
-        sample.store = store::Options { backend: Backend::Sqlite, keep_calls: true };
+        sample.store = store::Options { backend: Backend::Sqlite, keep_calls: true, keep_requests: true };
         // Spoiled answers are those of the first conversations alone, and are counted apart.
         sample.judge.calibrate = 0;
         let all = Mutex::new(Vec::new());

@@ -15,6 +15,8 @@ use std::path::Path;
 const TURN: u64 = 30_000;
 const RAW_TURN: u64 = 98_000;
 const TRAINING: u64 = 7_000;
+/// What the journal has of the requests for a turn.
+const REQUESTS: u64 = 8_000;
 
 /// Looks at the output folder; the folder as its store tells of it, where it has one.
 pub fn folder(settings: &Settings, prepared: Option<&Prepared>, group: &mut Group) -> Option<Folder> {
@@ -109,7 +111,8 @@ pub fn room(settings: &Settings, (group, figures): (&mut Group, &mut Figures)) {
     let Some(turns) = figures.turns else { return };
     let output = &settings.output;
     let spared = if output.files.has("conversations_sharegpt") { 0 } else { TRAINING };
-    let bytes = turns * if output.raw { RAW_TURN } else { TURN - spared };
+    let asked = if settings.store.keep_calls && settings.store.keep_requests { REQUESTS } else { 0 };
+    let bytes = turns * (asked + if output.raw { RAW_TURN } else { TURN - spared });
     figures.bytes = Some(bytes);
     let Some(free) = free(there(&output.folder)) else { return };
     figures.free_bytes = Some(free);

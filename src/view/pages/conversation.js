@@ -212,9 +212,51 @@ function journal(replies) {
     const price = reply.cost_usd === null ? "" : `${reply.cost_usd.toFixed(5)} USD`;
     const title = [reply.pass && `pass ${reply.pass}`, reply.stage, `attempt ${reply.attempt + 1}`, `request ${reply.round + 1}`, reply.model,
       read !== null && `${count(read)} tokens read`, written !== null && `${count(written)} written`, price].filter(Boolean).join(" · ");
-    return el("details", {}, el("summary", {}, title), el("pre", { dir: "auto" }, pretty(reply.text)));
+    return el("details", {}, el("summary", {}, title), prompt(reply), el("pre", { dir: "auto" }, pretty(reply.text)));
   };
   return el("details", {}, el("summary", {}, replies.length === 1 ? "1 reply in the journal" : `${replies.length} replies in the journal`), ...replies.map(one));
+}
+
+/** What the model was asked, as it was sent: OpenAI's messages, Anthropic's with the system beside them, or Gemini's contents. */
+function prompt({ request, model }) {
+  if (!request) {
+    return model?.startsWith("builtin") && el("p", { class: "quiet" }, "The built-in model is asked with the plan of the turn, not with a text.");
+  }
+  const { system, systemInstruction, messages, contents, tools, response_format: form, ...settings } = request;
+  const first = system ?? systemInstruction?.parts;
+  const all = [...(first ? [{ role: "system", content: first }] : []), ...(messages ?? contents ?? [])];
+  const message = (one) => {
+    const { role, content, parts, ...more } = one;
+    const rest = Object.entries(more).filter(([, value]) => value !== null);
+    return el("div", { class: "message asked" }, el("h3", {}, String(role ?? "user")), ...words(content ?? parts).map((said) => text(said)),
+      rest.length > 0 && el("pre", { dir: "auto" }, JSON.stringify(Object.fromEntries(rest), null, 2)));
+  };
+  const folded = (title, value) => value && el("details", {}, el("summary", {}, title), el("pre", { dir: "auto" }, JSON.stringify(value, null, 2)));
+  return el("details", { class: "prompt" }, el("summary", {}, all.length === 1 ? "prompt, 1 message" : `prompt, ${all.length} messages`),
+    ...all.map(message), folded("tools", tools), folded("the form of the reply", form), folded("settings", settings), copied("raw request", request));
+}
+
+/** The texts of a message, whatever protocol it is of. */
+function words(content) {
+  if (content === null || content === undefined) return [];
+  if (typeof content === "string") return content ? [content] : [];
+  return content.map((part) => typeof part.text === "string" ? part.text : JSON.stringify(part, null, 2));
+}
+
+/** JSON in full, with a button that copies it. */
+function copied(title, value) {
+  const raw = JSON.stringify(value, null, 2);
+  const said = el("span", { class: "quiet", role: "status" });
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(raw);
+      said.textContent = "copied";
+    } catch (error) {
+      said.textContent = `not copied: ${error.message}`;
+    }
+  };
+  return el("details", {}, el("summary", {}, title),
+    el("p", {}, el("button", { type: "button", onclick: copy }, "copy"), " ", said), el("pre", {}, raw));
 }
 
 function pretty(said) {
@@ -227,23 +269,12 @@ function pretty(said) {
 
 function end({ row, explained, unexplained }) {
   const whole = row.judge?.conversation?.score === undefined ? explained?.conversation_judge : row.judge.conversation;
-  const raw = JSON.stringify(row, null, 2);
-  const said = el("span", { class: "quiet", role: "status" });
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(raw);
-      said.textContent = "copied";
-    } catch (error) {
-      said.textContent = `not copied: ${error.message}`;
-    }
-  };
   return el("section", { class: "end" },
     whole && el("div", {}, el("h2", {}, "the whole conversation"), judged(whole, explained?.conversation_judge_votes)),
     unexplained && el("p", { class: "quiet" }, `What runs know of it can't be told: ${unexplained}`),
     explained && explained.replies.length === 0 && el("p", { class: "quiet" }, "The journal has none of its replies (any more)."),
     explained?.log?.length > 0 && el("details", {}, el("summary", {}, "lines of the log"), el("pre", {}, explained.log.join("\n"))),
-    el("details", {}, el("summary", {}, "raw JSON"),
-      el("p", {}, el("button", { type: "button", onclick: copy }, "copy"), " ", said), el("pre", {}, raw)));
+    copied("raw JSON", row));
 }
 
 /** What was said with the scores, for two conversations side by side. */

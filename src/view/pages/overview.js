@@ -45,9 +45,25 @@ function drawRuns(section, runs) {
       el("summary", {}, `${run.kind} ${run.id}: ${run.state.replace("_", " ")}`),
       el("p", { class: "quiet" }, `began ${run.began.slice(0, 19).replace("T", " ")}, last written ${run.updated.slice(0, 19).replace("T", " ")}`),
       ...(run.kind === "pass" ? [] : run.languages.map(language)),
+      run.health && endpoints(run.health),
       spent.length > 0 && el("div", { class: "wide" }, el("table", {}, el("thead", {}, el("tr", {}, ...head.map((name) => el("th", {}, name)))), el("tbody", {}, ...spent))));
   };
   section.replaceChildren(...runs.map(one));
+}
+
+/** How the endpoints of a run are, or were when it ended. */
+function endpoints({ at, endpoints: all }) {
+  const seconds = (number) => (number === null ? "–" : number.toFixed(2));
+  const words = { up: "up", down: "down", left_out: "left out" };
+  const row = ([name, one]) => el("tr", {},
+    el("td", {}, name), el("td", {}, el("span", { class: `tag ${one.state === "up" ? "good" : "poor"}` }, words[one.state])),
+    ...[one.requests, one.failed, one.rate_limited, one.in_flight].map((number) => el("td", {}, count(number))),
+    el("td", {}, one.limit === null ? "–" : count(one.limit)), el("td", {}, seconds(one.p50_s)), el("td", {}, seconds(one.p95_s)),
+    el("td", { class: "quiet" }, one.error));
+  const head = ["endpoint", "", "requests", "failed", "no room", "on their way", "limit", "p50 s", "p95 s", "last trouble"];
+  return el("div", { class: "wide endpoints" }, el("table", {},
+    el("caption", { class: "quiet" }, `endpoints, as of ${at.slice(0, 19).replace("T", " ")}`),
+    el("thead", {}, el("tr", {}, ...head.map((title) => el("th", {}, title)))), el("tbody", {}, ...Object.entries(all).map(row))));
 }
 
 function drawCharts(section, { parameters }, figures, runs) {

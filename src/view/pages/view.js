@@ -5,8 +5,9 @@ import * as browse from "./browse.js";
 import * as conversation from "./conversation.js";
 import * as overview from "./overview.js";
 import * as compare from "./compare.js";
+import * as help from "./help.js";
 
-const PAGES = { browse, conversation, overview, compare };
+const PAGES = { browse, conversation, overview, compare, help };
 /** Milliseconds between two looks at how the files are. */
 const LOOK = 2000;
 
@@ -39,7 +40,7 @@ function drawHeader(page, parameters) {
     ...folders.map((name, number) => el("option", { value: number, selected: number === folder }, name)));
   header.replaceChildren(
     el("strong", {}, "dlgforge"),
-    el("nav", {}, link("browse", "Browse"), link("overview", "Overview"), link("compare", "Compare")),
+    el("nav", {}, link("browse", "Browse"), link("overview", "Overview"), link("compare", "Compare"), link("help", "Help")),
     folders.length > 1 ? choose : el("span", { class: "quiet folder" }, folders[0] ?? ""));
 }
 

@@ -1,7 +1,8 @@
 //! What the pages ask for.
 
-use super::super::{Choice, Filter, ViewError, compare, index, row};
+use super::super::{Choice, Filter, ViewError, compare, help, index, row};
 use super::{State, Viewed};
+use crate::pages::{PAGES, Page};
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State as Of};
@@ -181,4 +182,19 @@ pub async fn label(
         })
     })
     .await
+}
+
+/// Which page of `dlgforge help` is asked for.
+#[derive(Debug, Deserialize)]
+pub struct Topic {
+    topic: Option<String>,
+}
+
+/// A page of `dlgforge help`, by default the first, and which there are.
+pub async fn help(topic: Result<Query<Topic>, QueryRejection>) -> Answer {
+    let Query(Topic { topic }) = topic?;
+    let page = topic.map_or(Some(PAGES[0]), |topic| Page::on(&topic));
+    let page = page.ok_or_else(|| Refused(StatusCode::NOT_FOUND, "there is no page on this".to_owned()))?;
+    let pages = PAGES.map(|page| json!({"topic": page.topic, "title": page.title()}));
+    Ok(Json(json!({"pages": pages, "pieces": help::pieces(page)})))
 }

@@ -28,7 +28,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const BODY: usize = 64 << 10;
 
 /// What the pages are made of: a path, its type, its text.
-const PAGES: [(&str, &str, &str); 9] = [
+const PAGES: [(&str, &str, &str); 10] = [
     ("/", HTML, include_str!("../pages/index.html")),
     ("/icon.svg", "image/svg+xml", include_str!("../pages/icon.svg")),
     ("/view.css", "text/css; charset=utf-8", include_str!("../pages/view.css")),
@@ -38,6 +38,7 @@ const PAGES: [(&str, &str, &str); 9] = [
     ("/conversation.js", SCRIPT, include_str!("../pages/conversation.js")),
     ("/overview.js", SCRIPT, include_str!("../pages/overview.js")),
     ("/compare.js", SCRIPT, include_str!("../pages/compare.js")),
+    ("/help.js", SCRIPT, include_str!("../pages/help.js")),
 ];
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
@@ -209,6 +210,7 @@ fn router(state: Arc<State>, guard: Arc<Guard>) -> Router {
     let mut router = Router::new()
         .route("/api/folders", get(api::folders))
         .route("/api/compare", get(api::compared))
+        .route("/api/help", get(api::help))
         .route("/api/{folder}/list", get(api::list))
         .route("/api/{folder}/conversation", get(api::conversation))
         .route("/api/{folder}/overview", get(api::overview))
