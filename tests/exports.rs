@@ -215,3 +215,84 @@ fn statistics_tell_what_the_dataset_is_like() {
     project.run(&lexical).failed_as("stats", &["--embeddings: ", "makes no vectors"]);
     project.run(&["stats", "nowhere"]).failed_as("stats", &["there is no such file or folder"]);
 }
+
+#[test]
+fn what_people_think_of_conversations_chooses_rows_and_is_told_in_them() {
+    let project = made(4, "");
+    let ids: Vec<String> = project
+        .rows("outputs/conversations_index.jsonl")
+        .iter()
+        .map(|row| row["conversation_id"].as_str().expect("an id").to_owned())
+        .collect();
+    project
+        .run(&["export", "--label", "keep", "--format", "trl"])
+        .failed_as("export", &["--label: ", "labels.jsonl has no labels", "`dlgforge view` writes them"]);
+    export(&project, &["--format", "parquet", "--to", "before"]);
+    let lines = [
+        format!("{{\"conversation_id\": \"{}\", \"label\": \"reject\"}}", ids[0]),
+        format!("{{\"conversation_id\": \"{}\", \"label\": \"keep\", \"note\": \"sounds alive\"}}", ids[0]),
+        format!("{{\"conversation_id\": \"{}\", \"label\": \"reject\"}}", ids[1]),
+        format!("{{\"conversation_id\": \"{}\", \"label\": null, \"note\": \"later\"}}", ids[2]),
+    ];
+    project.write("outputs/labels.jsonl", lines.join("\n").as_bytes());
+    let chosen = |arguments: &[&str]| -> BTreeSet<String> {
+        export(&project, &[&["--format", "jsonl", "--to", "chosen"], arguments].concat());
+        let rows = project.rows("chosen/jsonl/train-00000-of-00001.jsonl");
+        rows.iter().map(|row| row["conversation_id"].as_str().expect("an id").to_owned()).collect()
+    };
+    let these = |numbers: &[usize]| numbers.iter().map(|number| ids[*number].clone()).collect::<BTreeSet<_>>();
+    let unlabelled: Vec<usize> = (2..ids.len()).collect();
+    assert_eq!(chosen(&["--label", "keep"]), these(&[0]));
+    assert_eq!(chosen(&["--label", "keep,reject"]), these(&[0, 1]));
+    assert_eq!(chosen(&["--label", "none"]), these(&unlabelled));
+    assert_eq!(chosen(&["--where", "label is null and label_note is not null"]), these(&[2]));
+    assert_eq!(chosen(&["--table", "turns", "--label", "reject"]), these(&[1]));
+    assert_eq!(chosen(&["--table", "calls", "--label", "keep"]), these(&[0]));
+    chosen(&["--label", "keep"]);
+    let row = &project.rows("chosen/jsonl/train-00000-of-00001.jsonl")[0];
+    assert_eq!((&row["label"], &row["label_note"]), (&"keep".into(), &"sounds alive".into()));
+    // Formats for training have the same rows, and no labels of their own.
+    export(&project, &["--format", "trl,openai", "--label", "reject", "--to", "trained"]);
+    assert_eq!(project.rows("trained/trl/train-00000-of-00001.jsonl").len(), 1);
+    assert!(!project.read("trained/openai/train-00000-of-00001.jsonl").contains("label"));
+    // Tables have two columns more, and none where nobody has labelled anything.
+    export(&project, &["--format", "parquet", "--to", "after"]);
+    let columns = |folder: &str| {
+        let file = project.path(folder).join("parquet/train-00000-of-00001.parquet");
+        let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(file).expect("a table")).expect("Parquet");
+        reader.schema().fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>()
+    };
+    let with = [columns("before"), vec!["label".to_owned(), "label_note".to_owned()]].concat();
+    assert_eq!(columns("after"), with);
+    // A line that is none is named, and nothing is written.
+    project.write("outputs/labels.jsonl", b"{\"conversation_id\": \"a\", \"label\": \"perhaps\"}");
+    project
+        .run(&["export", "--format", "trl", "--to", "none"])
+        .failed_as("export", &["labels.jsonl:1: unknown variant `perhaps`"]);
+    assert!(!project.path("none").exists());
+}
+
+#[test]
+fn statistics_tell_how_the_judge_agrees_with_people() {
+    let project = made(12, "");
+    let told = |arguments: &[&str]| project.run(&[&["stats", "outputs"], arguments].concat()).succeeded().stdout;
+    assert!(!told(&["--json"]).contains("\"people\""));
+    // Whoever labels keeps what the judge gives more than the middle score.
+    export(&project, &["--format", "jsonl", "--to", "all"]);
+    let rows = project.rows("all/jsonl/train-00000-of-00001.jsonl");
+    let mut scores: Vec<f64> = rows.iter().map(|row| row["judge_score"].as_f64().expect("a score")).collect();
+    scores.sort_by(f64::total_cmp);
+    let middle = scores[scores.len() / 2];
+    let lines = rows.iter().map(|row| {
+        let label = if row["judge_score"].as_f64() >= Some(middle) { "keep" } else { "reject" };
+        format!("{{\"conversation_id\": {}, \"label\": \"{label}\"}}\n", row["conversation_id"])
+    });
+    project.write("outputs/labels.jsonl", lines.collect::<String>().as_bytes());
+    let report: Value = serde_json::from_str(&told(&["--json"])).expect("JSON");
+    let people = &report["people"];
+    let kept = scores.iter().filter(|score| **score >= middle).count();
+    assert_eq!((people["kept"].as_u64(), people["rejected"].as_u64()), (Some(kept as u64), Some((24 - kept) as u64)));
+    assert_eq!((people["judge"]["min_score"].as_f64(), people["judge"]["kappa"].as_f64()), (Some(middle), Some(1.0)));
+    let text = told(&[]).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains(&format!("rejected by people; a score of at least {middle} agrees with 24 of 24")), "{text}");
+}

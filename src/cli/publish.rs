@@ -35,6 +35,10 @@ pub struct ExportArgs {
     /// Conversations with a turn of one of these modes, such as `unanswerable`. Several with commas.
     #[arg(long = "mode", value_name = "NAME", value_delimiter = ',')]
     pub modes: Vec<String>,
+    /// Conversations that people have labelled so in `labels.jsonl`, as `dlgforge view` writes it: keep, reject, or none for those that nobody
+    /// has. Several with commas.
+    #[arg(long = "label", value_name = "NAME", value_delimiter = ',', value_parser = ["keep", "reject", "none"])]
+    pub labels: Vec<String>,
     /// Splits with their shares, such as train=0.9,validation=0.05,test=0.05. Which one a conversation is in does not depend on
     /// the others, so that it stays there while the dataset grows.
     #[arg(long, value_name = "NAME=SHARE,...")]

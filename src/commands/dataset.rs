@@ -42,7 +42,8 @@ pub fn export(args: &ExportArgs) -> Result<ExitCode, String> {
         SplitWay::Conversation => SplitBy::Conversation,
     };
     let split = args.split.as_deref().map(|text| Split::parse(text, by)).transpose();
-    let mut filter = Filter::languages(&args.languages).and(Filter::modes(&args.modes));
+    let mut filter =
+        Filter::languages(&args.languages).and(Filter::modes(&args.modes)).and(Filter::labels(&args.labels));
     if let Some(score) = args.min_score {
         filter = filter.and(Filter::min_score(score));
     }
@@ -65,6 +66,7 @@ pub fn export(args: &ExportArgs) -> Result<ExitCode, String> {
         table: table.map_err(|error| format!("--table: {error}"))?,
         formats: args.formats.clone(),
         filter,
+        by_label: !args.labels.is_empty(),
         split: split.map_err(|error| format!("--split: {error}"))?,
         training,
         workers: usize::from(args.workers),

@@ -50,6 +50,16 @@ pub enum OutputError {
         /// The id that can't be part of a file name.
         run_id: String,
     },
+    /// A line of the labels is none.
+    #[error("read {}:{line}: {detail}; correct or remove the line", path.display())]
+    Label {
+        /// The file of the labels.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// Two ShareGPT columns have one name.
     #[error("name two columns {name:?}: give each of `saving.output_columns` its own name")]
     ColumnTwice {

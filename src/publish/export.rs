@@ -3,6 +3,7 @@
 use super::content::{Batch, Content};
 use super::filter::Bound;
 use super::formats::{Choices, Format, MOST_IN_FOLDER, Rows};
+use super::labelled::{Labels, labelled, with_labels};
 use super::sink::{Sink, SinkForm, TableFormat};
 use super::source::{Part, Source};
 use super::split::{self, Split};
@@ -77,6 +78,8 @@ pub struct Export {
     /// All columns, by the names that they have in the files.
     named: SchemaRef,
     told: Vec<(&'static str, String)>,
+    /// What people think of its conversations, which its rows have as columns then.
+    labels: Option<Labels>,
 }
 
 /// What the steps of an export hand on; an error ends it.
@@ -126,6 +129,7 @@ impl Export {
         filter: Bound,
         split: Option<Split>,
         formats: Vec<(&'static str, ExportFormat)>,
+        labels: Option<Labels>,
     ) -> Self {
         let of_formats: Option<Vec<&[&str]>> = formats.iter().map(|(_, format)| format.columns()).collect();
         let columns = match of_formats {
@@ -138,7 +142,8 @@ impl Export {
         };
         let renamed = source.renamed();
         let named = source.table().named(&renamed);
-        Self { filter, split, formats, columns, named, told: told_of_tables(&renamed), source }
+        let named = if labels.is_some() { labelled(&named) } else { named };
+        Self { filter, split, formats, columns, named, told: told_of_tables(&renamed), labels, source }
     }
 
     /// The names of the splits.
@@ -151,7 +156,10 @@ impl Export {
     /// # Errors
     /// When it can't be read.
     pub fn read(&self, part: &Part) -> Outcome<Vec<RecordBatch>> {
-        part.read(&self.columns).map_err(|error| error.to_string())
+        let batches = part.read(&self.columns).map_err(|error| error.to_string())?;
+        let Some(labels) = &self.labels else { return Ok(batches) };
+        let labelled = batches.iter().map(|batch| with_labels(batch, labels));
+        labelled.collect::<Result<_, _>>().map_err(|error| error.to_string())
     }
 
     /// The rows of batches that are asked for.

@@ -33,6 +33,7 @@ mod words;
 
 pub use error::{FilterError, Problem};
 
+use super::labelled::NONE;
 use arrow::array::{Array, BooleanArray, RecordBatch};
 use arrow::compute::prep_null_mask_filter;
 use arrow::datatypes::Schema;
@@ -91,6 +92,17 @@ impl Filter {
         let of = |mode: &dyn AsRef<str>| format!("{} in question_modes", quoted(mode.as_ref()));
         let text = modes.iter().map(|mode| of(mode)).collect::<Vec<_>>().join(" or ");
         Self::any(modes, |mode| Test::has_element("question_modes", mode), text)
+    }
+
+    /// Rows of conversations that people have labelled so: `keep`, `reject`, or `none` for those that nobody has; every row where no label
+    /// is asked for.
+    pub fn labels(labels: &[impl AsRef<str>]) -> Self {
+        let has = |name: &str| match name {
+            NONE => Test::null("label"),
+            name => Test::equal("label", name),
+        };
+        let list = labels.iter().map(|label| quoted(label.as_ref())).collect::<Vec<_>>().join(", ");
+        Self::any(labels, has, format!("label in ({list})"))
     }
 
     fn any(values: &[impl AsRef<str>], test: impl Fn(&str) -> Test, text: String) -> Self {

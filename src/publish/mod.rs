@@ -15,6 +15,7 @@ mod fixtures;
 mod folder;
 pub mod formats;
 mod hub;
+pub mod labelled;
 mod options;
 pub mod plots;
 mod sink;

@@ -6,11 +6,11 @@ use crate::domain::{Agent, Calibration};
 use crate::files::Folder;
 use crate::knowledge::KnowledgeError;
 use crate::knowledge::embeddings::{Embedder, EmbeddingOptions, embedder};
-use crate::output::Table;
-use crate::publish::ExportError;
+use crate::output::{Choice, Table, labels};
 use crate::publish::source::Source;
-use crate::publish::stats::{NearestNeighbour, Report, RunFigures, Statistics, nearest_neighbour};
+use crate::publish::stats::{NearestNeighbour, Report, RunFigures, Statistics, nearest_neighbour, people};
 use crate::publish::view::{DIALOGUE_COLUMNS, dialogues};
+use crate::publish::{Dialogue, ExportError};
 use crate::settings::paths::SEED;
 use crate::settings::sources::{ENDPOINT_MODELS, KNOWLEDGE, PROMPTS};
 use crate::store::{Cost, Run};
@@ -149,10 +149,11 @@ fn model_of(run: &Run, agent: Agent) -> String {
 /// # Errors
 /// When there are none, or they can't be read.
 pub(super) fn statistics(source: &Source, told_as: &str, figures: Option<RunFigures>) -> Result<Report, RunError> {
-    Ok(counted(source)?.report(told_as, figures))
+    Ok(counted(source, &mut |_| {})?.report(told_as, figures))
 }
 
-fn counted(source: &Source) -> Result<Statistics, RunError> {
+/// The statistics of a table, each conversation of which is also heard of.
+fn counted(source: &Source, hear: &mut (dyn FnMut(&Dialogue<'_>) + Send)) -> Result<Statistics, RunError> {
     let columns = source.columns(&DIALOGUE_COLUMNS);
     let (parts, mut statistics) = (source.parts(), Statistics::default());
     let mut unread = parts.iter();
@@ -160,7 +161,13 @@ fn counted(source: &Source) -> Result<Statistics, RunError> {
     let mut next = read();
     while let Some(batches) = next {
         let batches = batches?;
-        let count = || batches.iter().for_each(|batch| statistics.add(&dialogues(batch).collect::<Vec<_>>()));
+        let count = || {
+            for batch in &batches {
+                let conversations: Vec<_> = dialogues(batch).collect();
+                conversations.iter().for_each(&mut *hear);
+                statistics.add(&conversations);
+            }
+        };
         ((), next) = rayon::join(count, &mut read);
     }
     Ok(statistics)
@@ -196,10 +203,16 @@ pub fn stats(outputs: &Path, dsn: Option<&str>, embeddings: Option<&EmbeddingOpt
         })?),
     };
     let runs = || if outputs.is_dir() { Dataset::of(outputs, dsn) } else { Ok(None) };
-    let (runs, counted) = rayon::join(runs, || counted(&source));
+    let (labels, mut labelled) = (labels(outputs)?, Vec::new());
+    let mut hear = |conversation: &Dialogue<'_>| {
+        let label = labels.get(conversation.id).and_then(|label| label.label);
+        labelled.extend(label.map(|label| (label == Choice::Keep, conversation.score)));
+    };
+    let (runs, counted) = rayon::join(runs, || counted(&source, &mut hear));
     let (figures, counted) = (runs?.map(|dataset| dataset.figures), counted?);
     let [asked, answered] = counted.samples();
     let mut report = counted.report(&source.told(), figures);
+    report.people = people(&labelled);
     if let Some(embedder) = embedder {
         report.diversity.user.nearest_neighbour = waited(near(asked, &*embedder))??;
         report.diversity.assistant.nearest_neighbour = waited(near(answered, &*embedder))??;

@@ -4,10 +4,11 @@ use super::RunError;
 use crate::dataflows::export as graph;
 use crate::dataflows::export::Steps;
 use crate::operators::Stop;
-use crate::output::Table;
+use crate::output::{Table, labels, labels_file};
 use crate::publish::export::{Assigned, Export, ExportFormat, Outcome, Rendered, Writing, Written, WrittenSplit};
 use crate::publish::filter::Filter;
 use crate::publish::formats::{Format, FormatOptions};
+use crate::publish::labelled::{Labels, labelled};
 use crate::publish::source::{Part, Source};
 use crate::publish::split::Split;
 use crate::publish::{self, ExportError, TableFormat};
@@ -36,6 +37,8 @@ pub struct ExportOptions {
     pub formats: Vec<String>,
     /// Which of the table's rows are exported.
     pub filter: Filter,
+    /// Whether the filter asks for what people think of conversations.
+    pub by_label: bool,
     /// Into which splits they go; all into `train` without it.
     pub split: Option<Split>,
     /// How rows for training are.
@@ -63,6 +66,15 @@ pub fn export(options: &ExportOptions) -> Result<Exported, RunError> {
             formats.push(format);
         }
     }
+    let labels = labels(&options.source)?;
+    if options.by_label && labels.is_empty() {
+        return Err(unusable(&format!(
+            "--label: {} has no labels of conversations; `dlgforge view` writes them, or a line such as \
+             {{\"conversation_id\": \"…\", \"label\": \"keep\"}} each",
+            labels_file(&options.source).display()
+        )));
+    }
+    let labels = (!labels.is_empty()).then(|| Labels::new(labels));
     let mut exports = Vec::new();
     for table in Table::ALL {
         let own = formats.iter().filter(|format| format.table().unwrap_or(options.table) == table);
@@ -71,8 +83,9 @@ pub fn export(options: &ExportOptions) -> Result<Exported, RunError> {
             continue;
         }
         let source = Source::open(&options.source, table)?;
-        let filter = options.filter.bind(&source.schema()).map_err(|error| unusable(&error))?;
-        exports.push(Export::new(source, filter, options.split.clone(), own));
+        let schema = if labels.is_some() { labelled(&source.schema()) } else { source.schema() };
+        let filter = options.filter.bind(&schema).map_err(|error| unusable(&error))?;
+        exports.push(Export::new(source, filter, options.split.clone(), own, labels.clone()));
     }
     let mut written = Written::default();
     publish::replace(&options.to, |to| {

@@ -1,6 +1,7 @@
 //! Why a folder can't be shown.
 
 use crate::files::FilesError;
+use crate::output::OutputError;
 use crate::publish::ExportError;
 use std::path::{Path, PathBuf};
 
@@ -29,16 +30,9 @@ pub enum ViewError {
         /// What SQLite said of it.
         cause: rusqlite::Error,
     },
-    /// A line of the labels is none.
-    #[error("read {}:{line}: {detail}; correct or remove the line", .path.display())]
-    Label {
-        /// The file of the labels.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong with it.
-        detail: String,
-    },
+    /// The labels can't be read or written.
+    #[error(transparent)]
+    Labels(#[from] OutputError),
     /// There is no such conversation.
     #[error("no conversation `{0}` is in the index")]
     Unknown(String),

@@ -17,7 +17,7 @@ mod server;
 
 pub use error::ViewError;
 pub use index::{Index, Progress};
-pub use labels::{Choice, Label, Labels};
+pub use labels::Labels;
 pub use overview::{Overview, overview};
 pub use query::{Filter, Listed, Sort};
 pub use server::{Known, Viewed, serve};

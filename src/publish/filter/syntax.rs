@@ -75,6 +75,11 @@ impl Test {
         Self::Compare(Operand::column(column), Comparison::Equal, Operand::text(text))
     }
 
+    /// A column has no value.
+    pub fn null(column: &str) -> Self {
+        Self::Null(Operand::column(column))
+    }
+
     /// A column's list has this text.
     pub fn has_element(column: &str, text: &str) -> Self {
         Self::Element { list: Operand::column(column), item: Operand::text(text) }

@@ -6,6 +6,7 @@ use super::lengths::{Distribution, Histogram};
 use super::near_duplicates::NearDuplicates;
 use super::nearest::NearestNeighbour;
 use super::ngrams::DistinctShare;
+use super::people::People;
 use super::repetition::SelfRepetition;
 use super::tokens::TokenTotals;
 use serde::Serialize;
@@ -43,6 +44,9 @@ pub struct Report {
     pub documents: Documents,
     /// How diverse the messages are.
     pub diversity: Diversity,
+    /// What people think of the conversations, where they have labelled any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub people: Option<People>,
     /// What is known of the runs that made the dataset, where something is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run: Option<RunFigures>,
@@ -210,6 +214,7 @@ pub(super) fn of(
         statuses: counts.statuses,
         labels: counts.labels,
         diversity,
+        people: None,
         run,
     }
 }

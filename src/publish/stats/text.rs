@@ -1,6 +1,7 @@
 //! Statistics as text for a terminal: tables, and the scores or else the numbers of turns as bars.
 
 use super::groups::Turns;
+use super::people::Agreement;
 use super::report::{Diversity, Report, RoleDiversity};
 use crate::domain::terminal::shown;
 use std::collections::BTreeMap;
@@ -79,6 +80,14 @@ fn facts(report: &Report, columns: usize) -> String {
     if !report.labels.is_empty() {
         let labels = report.labels.iter().map(|(label, count)| format!("{} {}", shown(label), grouped(*count)));
         facts.push(("labels", labels.collect::<Vec<_>>().join(", ")));
+    }
+    if let Some(people) = &report.people {
+        let mut told = format!("{} kept, {} rejected by people", grouped(people.kept), grouped(people.rejected));
+        if let Some(Agreement { min_score, labelled, agreed, kappa }) = &people.judge {
+            let (agreed, labelled) = (grouped(*agreed), grouped(*labelled));
+            told += &format!("; a score of at least {min_score} agrees with {agreed} of {labelled} (kappa {kappa:.2})");
+        }
+        facts.push(("labelled", told));
     }
     if let Some(run) = &report.run {
         let dropped = run.dropped.iter().map(|(reason, count)| format!("{} {}", shown(reason), grouped(*count)));

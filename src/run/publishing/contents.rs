@@ -61,7 +61,7 @@ pub(super) fn fill(options: &PushOptions, dsn: Option<&str>, file: &Path, built:
 fn parquet_of(source: Source, folder: &'static str, built: &Path) -> Result<Written, RunError> {
     let all = Filter::default().bind(&source.schema()).map_err(|error| ExportError::Option(error.to_string()))?;
     let formats = vec![(folder, ExportFormat::Table(TableFormat::Parquet))];
-    carried_out(Export::new(source, all, None, formats), built, 1)
+    carried_out(Export::new(source, all, None, formats, None), built, 1)
 }
 
 /// The card of the export, from what its folder and its runs tell.

@@ -1,7 +1,8 @@
 //! What the pages ask for.
 
-use super::super::{Choice, Filter, ViewError, compare, help, index, row};
+use super::super::{Filter, ViewError, compare, help, index, row};
 use super::{State, Viewed};
+use crate::output::Choice;
 use crate::pages::{PAGES, Page};
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
