@@ -10,7 +10,7 @@ pub struct Page {
 }
 
 /// The pages, in the order in which they are best read.
-pub const PAGES: [Page; 16] = [
+pub const PAGES: [Page; 17] = [
     Page { topic: "configuration", text: include_str!("../config/help/configuration.md") },
     Page { topic: "data", text: include_str!("../config/help/data.md") },
     Page { topic: "prompts", text: include_str!("../config/help/prompts.md") },
@@ -25,6 +25,7 @@ pub const PAGES: [Page; 16] = [
     Page { topic: "scale", text: include_str!("../config/help/scale.md") },
     Page { topic: "determinism", text: include_str!("../config/help/determinism.md") },
     Page { topic: "benchmarks", text: include_str!("../config/help/benchmarks.md") },
+    Page { topic: "migration", text: include_str!("../config/help/migration.md") },
     Page { topic: "agents", text: include_str!("../config/help/agents.md") },
     Page { topic: "changes", text: include_str!("../config/help/changes.md") },
 ];

@@ -50,7 +50,7 @@ mod waves;
 mod writer;
 
 pub use bill::Bill;
-pub use checking::{CheckOptions, CheckReport, check};
+pub use checking::{CheckOptions, CheckReport, MigrationReport, check};
 pub use dataset::stats;
 pub use dry_run::{DryRun, dry_run};
 pub use error::RunError;

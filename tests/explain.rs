@@ -229,3 +229,21 @@ fn the_journal_has_what_models_were_asked_unless_it_is_not_to() {
     };
     assert_eq!(texts(&project), texts(&without));
 }
+
+#[test]
+fn replies_that_could_not_be_used_are_no_duplicates() {
+    let endpoint = Endpoint::start(Behaviour::new(|request, _| {
+        let asked = reply(request, Latency::NONE);
+        // Questions that talk of the passage can't be used.
+        asking(asked, || Some("What does the passage say about it?".to_owned()))
+    }));
+    let project = Project::with(&remote(&endpoint.base_url(), RUN, ""));
+    let ran = project.run(&["run", "config.yaml"]);
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    let settled = explained(&project, &["en/0"]);
+    assert_eq!((&settled["status"], &settled["duplicates"]), (&json!("dropped"), &json!(0)), "{settled}");
+    assert_eq!(settled["turns"][0]["duplicates"], json!([]), "{settled}");
+    assert!(!settled["turns"][0]["unusable"].as_array().expect("a list").is_empty(), "{settled}");
+    let text = project.run(&["explain", "en/0"]).succeeded().stdout;
+    assert!(!text.contains("duplicate"), "{text}");
+}

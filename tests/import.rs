@@ -100,3 +100,41 @@ fn what_can_not_be_read_is_named_and_nothing_is_written() {
     project.run(&["import", "original"]).failed_as("import", &["coverage_ledger.jsonl is there already"]);
     project.run(&["import", "knowledge"]).failed_as("import", &["knowledge has neither coverage_ledger.jsonl"]);
 }
+
+#[test]
+fn a_project_is_told_what_becomes_of_it_and_moves_by_what_it_is_told() {
+    let project = moved();
+    let config = "run:\n  n_turns: 2\n  batch_size: 4\n  total_samples: 4\n  run_id: r\nretrieval: {chunk_size: 700}\n\
+                  llm:\n  agents:\n    qa_generator: {provider: builtin}\n    kb_responder: {provider: builtin}\n    \
+                  qa_judge: {provider: builtin}\njudge: {mode: online}\nsaving: {output_dir: original}\n";
+    project.write("config.yaml", config.replace("llm:\n", "llm:\n  temperature: 1\n").as_bytes());
+    let refused = project.run(&["check", "--from-python"]);
+    assert!(refused.code == Some(1) && refused.stdout.contains("`llm.temperature`"), "{}", refused.stdout);
+
+    project.write("config.yaml", config.as_bytes());
+    let text = project.run(&["check", "--from-python"]).succeeded().stdout;
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for expected in [
+        "run.turns.exact (line 2: run.n_turns)",
+        "tools.retrieval.chunking.chunk_size (line 6: retrieval.chunk_size): chunks end where",
+        "left out, and other by default",
+        "llm.agents.user.provider (line 9: llm.agents.qa_generator.provider)",
+        " 0 refused",
+    ] {
+        assert!(words.contains(expected), "{expected}: {text}");
+    }
+    let told: Value =
+        serde_json::from_str(&project.run(&["check", "--from-python", "--json"]).succeeded().stdout).expect("JSON");
+    let verdict = |key: &str| {
+        told["keys"].as_array().expect("keys").iter().find(|one| one["key"] == key).map(|one| one["verdict"].clone())
+    };
+    assert_eq!((verdict("run.total_samples"), verdict("run.run_id")), (Some("better".into()), Some("same".into())));
+    // What is to be typed next works as it stands.
+    let next: Vec<&str> = told["next"].as_array().expect("commands").iter().filter_map(Value::as_str).collect();
+    assert_eq!(next.len(), 3, "{next:?}");
+    for command in next {
+        let words: Vec<&str> = command.split_whitespace().skip(1).collect();
+        project.run(&words).succeeded();
+    }
+    assert_eq!(project.rows("original-moved/conversations_sharegpt.jsonl").len(), 8);
+}

@@ -6,7 +6,7 @@ use dlgforge::cli::{Cli, Command};
 use dlgforge::pages::PAGES;
 
 /// Commands need more than a machine has: the Hub, a cluster, model servers, a browser, shards that others make.
-const ELSEWHERE: [&str; 6] = ["push", "worker", "fetch", "view", "merge", "init"];
+const ELSEWHERE: [&str; 7] = ["push", "worker", "fetch", "view", "merge", "init", "import"];
 
 /// The commands in the fenced blocks of a text, without comments, as the words of a shell; continued lines are one.
 fn commands(text: &str) -> Vec<Vec<String>> {
@@ -44,6 +44,8 @@ fn commands_that_need_nothing_from_elsewhere_do_what_they_say() {
     let run = "  batch_size: 4\n  total_samples: 13\n  target_languages: [en, fr]\n  turns: {mode: exact, exact: 2}";
     let project = Project::with(&builtin(run, ""));
     project.generate(&["--set", "run.run_id=smoke"]);
+    let id = project.rows("outputs/conversations_index.jsonl")[0]["conversation_id"].clone();
+    project.write("outputs/labels.jsonl", format!("{{\"conversation_id\": {id}, \"label\": \"keep\"}}\n").as_bytes());
     // The project of the README and of the page for agents.
     copy(&project.path("outputs"), &project.path("project/outputs"));
     copy(&shipped("knowledge"), &project.path("project/knowledge"));

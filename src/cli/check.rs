@@ -16,6 +16,10 @@ pub struct CheckArgs {
     /// Asks no model: endpoints are only looked at. Else each is asked for a few tokens, which costs a call.
     #[arg(long)]
     pub no_calls: bool,
+    /// Tells of each key of a project of the Python original whether it does here what it did there, and what to type next; nothing is
+    /// asked for. The project is the configuration, the environment and the output folder that it names.
+    #[arg(long)]
+    pub from_python: bool,
     /// Prints one JSON object instead of text.
     #[arg(long)]
     pub json: bool,

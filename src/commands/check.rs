@@ -3,8 +3,8 @@
 use super::{dsn, environment, own, pretty, say, say_json, tell, this_program};
 use dlgforge::cli::{CheckArgs, StatusArgs};
 use dlgforge::domain::causes::causes;
-use dlgforge::run::{CheckOptions, Terminal};
-use dlgforge::settings::{KnowledgeSettings, Settings};
+use dlgforge::run::{CheckOptions, MigrationReport, Terminal};
+use dlgforge::settings::{Flags, KnowledgeSettings, Migration, Settings};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,6 +17,9 @@ const CLEAR: &str = "\x1b[H\x1b[2J";
 
 pub fn check(args: &CheckArgs) -> Result<ExitCode, String> {
     let flags = args.overrides.flags(&args.config);
+    if args.from_python {
+        return from_python(args, &flags);
+    }
     let settings = match Settings::load(&flags, &environment()) {
         Ok(settings) => Ok(own(settings)?),
         Err(error) => Err(error),
@@ -41,6 +44,18 @@ pub fn check(args: &CheckArgs) -> Result<ExitCode, String> {
     let terminal = Terminal::default();
     let report = dlgforge::run::check(options, &terminal, &tell).map_err(|error| causes(&error))?;
     drop(terminal);
+    if args.json {
+        say_json(&pretty(&report)?);
+    } else {
+        say(&report);
+    }
+    Ok(if report.is_clear() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Tells what becomes of a project of the Python original.
+fn from_python(args: &CheckArgs, flags: &Flags) -> Result<ExitCode, String> {
+    let migration = Migration::of(flags, &environment()).map_err(|error| causes(&error))?;
+    let report = MigrationReport::of(&args.config, migration);
     if args.json {
         say_json(&pretty(&report)?);
     } else {

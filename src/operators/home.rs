@@ -58,6 +58,8 @@ pub struct Home {
     bounds: BTreeSet<Rank>,
     /// How many of them the run's stop has cut short.
     cut: u32,
+    /// Conversations that have ended because they were dropped, and are not final.
+    dropped: BTreeSet<Slot>,
     /// Changes decided and not sent, then the lowest rank of those sent at a tick whose verdicts are not all in.
     decided: Vec<Change>,
     sent: VecDeque<(Tick, Rank)>,
@@ -215,6 +217,7 @@ impl Home {
             paths: BTreeMap::new(),
             bounds: BTreeSet::new(),
             cut: 0,
+            dropped: BTreeSet::new(),
             decided: Vec::new(),
             sent: VecDeque::new(),
             moves: Vec::new(),
@@ -277,6 +280,9 @@ impl Home {
         } else if let Some(bound) = path.bound(self.retries) {
             self.bounds.remove(&bound);
             path.status = Status::Ended;
+            if matches!(conversation.outcome, Some(Outcome::Dropped(_))) {
+                self.dropped.insert(conversation.slot);
+            }
         }
     }
 
@@ -294,6 +300,7 @@ impl Home {
             registered: self.registered,
             open: self.bounds.len() as u32 - self.cut,
             held: (self.paths.len() - self.bounds.len()) as u32,
+            dropped: self.dropped.len() as u32,
             rollbacks: self.rollbacks,
             wasted: self.wasted,
         }
@@ -325,6 +332,7 @@ impl Home {
                 Event::RolledBack { slot: rank.slot(), turn, attempt, accepted, rejected, calls }
             });
             self.cut -= u32::from(path.status == Status::Cut);
+            self.dropped.remove(&rank.slot());
             self.decided.extend(path.roll_back(at));
         }
         path.steps[at].won = Some(won);
@@ -341,6 +349,7 @@ impl Home {
         assert!(watermark >= self.watermark, "the watermark went back: {watermark:?} after {:?}", self.watermark);
         self.watermark = watermark;
         while let Some(first) = self.paths.first_entry().filter(|first| first.get().is_final(watermark)) {
+            self.dropped.remove(first.key());
             first.remove();
         }
     }

@@ -80,6 +80,8 @@ pub struct Tally {
     pub last_drop: Option<String>,
     /// Conversations that have ended and wait for the watermark.
     pub held: u32,
+    /// Those of them that were dropped.
+    pub held_dropped: u32,
     /// The most of them at a time: how far the run was ahead of its watermark.
     pub lag: u32,
     /// Verdicts on claims that changed later.
@@ -111,6 +113,7 @@ impl Tally {
     /// Takes note of how far the homes are ahead of the watermark.
     pub fn observe(&mut self, homes: &Watermark) {
         self.held = homes.reports().map(|report| report.held).sum();
+        self.held_dropped = homes.reports().map(|report| report.dropped).sum();
         self.lag = self.lag.max(self.held);
         self.rollbacks = homes.reports().map(|report| report.rollbacks).sum();
         self.wasted = homes.reports().map(|report| report.wasted).sum();

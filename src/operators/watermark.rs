@@ -19,6 +19,8 @@ pub struct Report {
     pub open: u32,
     /// Conversations that have ended and are not final.
     pub held: u32,
+    /// Those of them that were dropped.
+    pub dropped: u32,
     /// Verdicts that changed so far.
     pub rollbacks: u64,
     /// Model calls that came to nothing by it.
@@ -99,7 +101,7 @@ mod tests {
 
     fn report(worker: usize, tick: u64, bound: u32, registered: u64) -> Report {
         let (tick, bound) = (Tick(tick), rank(bound));
-        Report { worker, tick, bound, registered, open: 1, held: 0, rollbacks: 0, wasted: 0 }
+        Report { worker, tick, bound, registered, open: 1, held: 0, dropped: 0, rollbacks: 0, wasted: 0 }
     }
 
     #[test]

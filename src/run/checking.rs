@@ -4,8 +4,10 @@ mod cost;
 mod documents;
 mod endpoints;
 mod folder;
+mod moving;
 mod report;
 
+pub use moving::MigrationReport;
 pub use report::CheckReport;
 
 use super::events::{Event, Listener, Listeners};

@@ -239,7 +239,8 @@ pub fn explain(
         explained.conversation_judge = document.conversation_judge.map(|verdict| verdict.into_owned());
         explained.turns = turns;
     } else if settled.dropped.is_some() {
-        let duplicates = duplicates(1, u16::MAX, &[]);
+        // Of a first turn that was never finished: whatever came after the duplicates was no duplicate.
+        let duplicates = duplicates(1, u16::try_from(settled.duplicates).unwrap_or(u16::MAX), &[]);
         explained.turns = vec![ExplainedTurn { turn_index: 1, duplicates, ..ExplainedTurn::default() }];
     }
     tell_unusable(&mut explained);

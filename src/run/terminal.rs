@@ -57,6 +57,7 @@ pub struct Terminal {
 struct Figures {
     accepted: u32,
     dropped: u32,
+    /// Those that have ended, are not dropped, and wait for others before them.
     held: u32,
     duplicates: u64,
 }
@@ -224,7 +225,7 @@ impl Listener for Terminal {
 impl Figures {
     fn of(tally: &Tally) -> Self {
         let (accepted, dropped) = (tally.accepted(), tally.dropped());
-        Self { accepted, dropped, held: tally.held, duplicates: tally.duplicates }
+        Self { accepted, dropped, held: tally.held.saturating_sub(tally.held_dropped), duplicates: tally.duplicates }
     }
 }
 
@@ -282,6 +283,12 @@ fn line(now: Figures, total: u64, calls: u64, slowed: u64, left: Option<Duration
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_dropped_is_not_done() {
+        let now = Figures::of(&Tally { held: 3, held_dropped: 2, ..Tally::default() });
+        assert_eq!(line(now, 2, 9, 0, None, COLUMNS), "1/2 conversations, 0 dropped, 9 calls, 0 settled, 0 duplicates");
+    }
 
     fn figures(accepted: u32, dropped: u32, duplicates: u64) -> Figures {
         Figures { accepted, dropped, held: 1, duplicates }

@@ -14,10 +14,15 @@ use crate::domain::yaml::{Located, Node};
 /// The values of one file or flag.
 pub(super) fn read(root: &Located, source: &Location, defaults: &Layer, report: &mut Diagnostics) -> Layer {
     forbidden::report(root, source, report);
+    let leaves = leaves(root, source, report);
+    legacy::settle(leaves, defaults, report)
+}
+
+/// The known keys that a file gives with values that fit, in its order.
+pub(super) fn leaves(root: &Located, source: &Location, report: &mut Diagnostics) -> Vec<Leaf> {
     let mut reading = SectionReader { source, report, leaves: Vec::new() };
     reading.section(root, "", "", None);
-    let leaves = reading.leaves;
-    legacy::settle(leaves, defaults, report)
+    reading.leaves
 }
 
 /// A walk from the sections of a tree down to its keys.

@@ -87,6 +87,20 @@ fn a_conversation_is_pending_from_its_registration_to_its_end() {
 }
 
 #[test]
+fn those_that_were_dropped_are_told_apart_until_they_are_final_or_go_on() {
+    let (mut home, first, second) = at_second_turn();
+    home.apply(verdict(second, "b", true));
+    let (_, mut dropped) = moved(&mut home);
+    dropped.outcome = Some(Outcome::Dropped(DropReason::DedupExhausted));
+    home.end(&dropped);
+    let report = home.close(Tick(2), vec![]);
+    assert_eq!((report.held, report.dropped), (1, 1));
+    // Its first question loses after all: it goes on.
+    let report = home.close(Tick(3), vec![verdict(first, "a", false)]);
+    assert_eq!((report.held, report.dropped), (0, 0));
+}
+
+#[test]
 fn a_late_loss_takes_back_what_came_after_and_tries_again() {
     let (mut home, first, second) = at_second_turn();
     home.apply(verdict(second, "b", true));

@@ -111,7 +111,10 @@ pub fn room(settings: &Settings, (group, figures): (&mut Group, &mut Figures)) {
     let Some(turns) = figures.turns else { return };
     let output = &settings.output;
     let spared = if output.files.has("conversations_sharegpt") { 0 } else { TRAINING };
-    let asked = if settings.store.keep_calls && settings.store.keep_requests { REQUESTS } else { 0 };
+    // The built-in model, which has no endpoint, is asked without a text.
+    let asks = settings.agents.iter().any(|(_, options)| !options.endpoints.is_empty());
+    let keeps = settings.store.keep_calls && settings.store.keep_requests && asks;
+    let asked = if keeps { REQUESTS } else { 0 };
     let bytes = turns * (asked + if output.raw { RAW_TURN } else { TURN - spared });
     figures.bytes = Some(bytes);
     let Some(free) = free(there(&output.folder)) else { return };
