@@ -37,6 +37,29 @@ fn lands_what_is_in_flight_writes_what_is_finished_and_exits_130() {
 }
 
 #[test]
+fn nothing_is_left_of_a_check_and_a_preview_that_are_ended() {
+    for (arguments, signals) in [(&["check", "config.yaml"][..], 1), (&["preview", "config.yaml", "-n", "2"], 2)] {
+        let endpoint = Endpoint::start(Behaviour::dialogue(Latency { median_ms: 60_000.0, sigma: 0.0, seed: 1 }));
+        let project = Project::with(&remote(&endpoint.base_url(), "  batch_size: 4\n  total_samples: 4", ""));
+        std::fs::create_dir(project.path("tmp")).expect("a folder");
+        let mut command = project.command(arguments);
+        let mut child = command.env("TMPDIR", project.path("tmp")).spawn().expect("the binary runs");
+        let started = Instant::now();
+        while endpoint.requests() == 0 {
+            assert!(started.elapsed() < Duration::from_secs(30), "{arguments:?} asks");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(!project.names("tmp").is_empty(), "{arguments:?} works there");
+        for _ in 0..signals {
+            std::thread::sleep(Duration::from_millis(300));
+            signal(&child, "-INT");
+        }
+        assert_eq!(child.wait().expect("it ends").code(), Some(130), "{arguments:?}");
+        assert_eq!(project.names("tmp"), Vec::<String>::new(), "{arguments:?}");
+    }
+}
+
+#[test]
 fn a_second_one_ends_at_once() {
     let endpoint = Endpoint::start(Behaviour::dialogue(Latency { median_ms: 60_000.0, sigma: 0.0, seed: 1 }));
     let project = Project::with(&remote(&endpoint.base_url(), "  batch_size: 4\n  total_samples: 4", ""));

@@ -42,6 +42,8 @@ pub fn check(args: &CheckArgs) -> Result<ExitCode, String> {
         asks: !args.no_calls,
     };
     let terminal = Terminal::default();
+    let _obey = dlgforge::run::listen(Box::new(|_| tell("stopped")), None)
+        .map_err(|error| format!("failed to listen to signals: {error}"))?;
     let report = dlgforge::run::check(options, &terminal, &tell).map_err(|error| causes(&error))?;
     drop(terminal);
     if args.json {

@@ -13,6 +13,7 @@ pub use report::CheckReport;
 use super::events::{Event, Listener, Listeners};
 use super::inputs::{self, Sources};
 use super::prepare::{self, Prepared};
+use super::signals::Scratch;
 use super::{RunError, Terminal, serving};
 use crate::domain::causes::causes;
 use crate::knowledge::{self, Knowledge};
@@ -42,7 +43,7 @@ pub struct CheckOptions<'a> {
 /// When there is no temporary folder, or there are no threads to wait on.
 pub fn check(options: CheckOptions<'_>, terminal: &Terminal, tell: &dyn Fn(&str)) -> Result<CheckReport, RunError> {
     let CheckOptions { config, settings, knowledge, asks } = options;
-    let scratch = tempfile::tempdir().map_err(RunError::Scratch)?;
+    let scratch = Scratch::new().map_err(RunError::Scratch)?;
     let index = scratch.path().join("index");
     std::fs::create_dir(&index).map_err(RunError::Scratch)?;
     let mut figures = Figures::default();

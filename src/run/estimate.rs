@@ -1,6 +1,7 @@
 //! `dlgforge estimate`: what a run will cost, from a pilot of a few of its conversations.
 
 use super::pilot::{made, piloted};
+use super::signals::Scratch;
 use super::{Host, RunEnd, RunError};
 use crate::files::Folder;
 use crate::settings::Settings;
@@ -38,7 +39,7 @@ pub struct Forecast {
 /// # Errors
 /// When the pilot can't be run, or does not get its conversations.
 pub fn estimate(settings: &Settings, pilot: u32, workers: usize, host: &Host) -> Result<Forecast, RunError> {
-    let folder = tempfile::tempdir().map_err(RunError::Scratch)?;
+    let folder = Scratch::new().map_err(RunError::Scratch)?;
     let mut piloted = piloted(settings, pilot.min(settings.total_samples), folder.path().join("pilot"));
     if let Some(web) = &mut piloted.web_search {
         web.is_asked = false;

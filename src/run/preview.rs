@@ -3,6 +3,7 @@
 use super::explain::explain;
 use super::pilot::{made, piloted};
 use super::show::Transcript;
+use super::signals::Scratch;
 use super::summary::{RunEnd, Summary};
 use super::{Host, RunError, Signal};
 use crate::domain::slot::conversation_id;
@@ -14,14 +15,13 @@ use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
 /// Conversations that are about to be made in a folder apart from the outputs, which goes afterwards unless it is kept.
 pub struct Trial {
     /// What they are made by: the settings of the run, but for where its files and logs lie.
     pub settings: Settings,
     kept: Option<PathBuf>,
-    folder: Option<TempDir>,
+    folder: Option<Scratch>,
 }
 
 /// What came of them.
@@ -46,7 +46,7 @@ impl Trial {
         let (outputs, folder) = match kept {
             Some(kept) => (empty(kept)?, None),
             None => {
-                let folder = tempfile::tempdir().map_err(RunError::Scratch)?;
+                let folder = Scratch::new().map_err(RunError::Scratch)?;
                 (folder.path().join("preview"), Some(folder))
             }
         };

@@ -5,8 +5,11 @@ use crate::cluster::LOST;
 use crate::knowledge::leave;
 use crate::operators::Stop;
 use crate::output::logs::Console;
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::runtime::{Handle, Runtime};
 
 /// How long what is in the air may take to land.
@@ -51,6 +54,50 @@ impl Signal {
     }
 }
 
+/// Temporary folders that are there.
+static SCRATCH: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// A temporary folder that goes with this, and where a signal ends the process.
+#[derive(Debug)]
+pub struct Scratch(TempDir);
+
+impl Scratch {
+    /// An empty one, among those of the system.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub fn new() -> std::io::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        scratch().insert(folder.path().to_owned());
+        Ok(Self(folder))
+    }
+
+    /// Where the folder lies.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        scratch().remove(self.0.path());
+    }
+}
+
+fn scratch() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    SCRATCH.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends the process, and leaves neither programs that read documents nor temporary folders.
+fn end(code: u8) -> ! {
+    leave();
+    for folder in &*scratch() {
+        // Somebody may write there still; what can't be removed then is the system's to remove.
+        _ = std::fs::remove_dir_all(folder).or_else(|_| std::fs::remove_dir_all(folder));
+    }
+    std::process::exit(code.into());
+}
+
 /// Tells the supervisor, on the line that is the standard input, that the process is alive, and ends it when that is gone.
 #[cfg(unix)]
 pub fn obey_supervisor() {
@@ -58,16 +105,14 @@ pub fn obey_supervisor() {
         while rustix::io::write(rustix::stdio::stdin(), b".").is_ok() {
             std::thread::sleep(Duration::from_secs(1));
         }
-        leave();
-        std::process::exit(LOST.into());
+        end(LOST);
     });
 }
 
 /// Ends the process because another one of its cluster is gone: whoever supervises it starts all of them again.
 pub fn lose(line: &str) -> ! {
     tracing::error!(target: "dlgforge.cluster", "[distributed] {line}");
-    leave();
-    std::process::exit(LOST.into());
+    end(LOST);
 }
 
 /// Stops a run for a reason of its own: nothing new starts, and what is in the air may land.
@@ -114,9 +159,8 @@ pub fn listen(say: Console, limit: Option<Duration>) -> std::io::Result<Obey> {
         let tell = |line: &'static str| std::thread::spawn(move || say(line));
         let Some(stop) = stopped.get() else {
             let told = tell("stopped; what was read of the documents is kept");
-            leave();
             tokio::time::timeout(Duration::from_secs(1), tokio::task::spawn_blocking(|| told.join())).await.ok();
-            std::process::exit(signal.exit_code().into());
+            end(signal.exit_code());
         };
         stop.admitting.cancel();
         tell(match signal {
@@ -127,8 +171,7 @@ pub fn listen(say: Console, limit: Option<Duration>) -> std::io::Result<Obey> {
             stop.flying.cancel();
             signals.next().await;
         }
-        leave();
-        std::process::exit(signal.exit_code().into());
+        end(signal.exit_code());
     };
     std::thread::Builder::new().name("signals".into()).spawn(move || runtime.block_on(obey))?;
     Ok(Arc::new(move |stop| {
