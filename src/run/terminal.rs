@@ -241,23 +241,37 @@ fn say(line: &str) {
 /// Draws until the sender of `ended` is gone. What has ended counts as done from then on; it is settled when nothing before
 /// it can change it any more.
 fn follow(bar: &ProgressBar, total: u64, figures: &Mutex<Figures>, meter: &Meter, ended: &mpsc::Receiver<()>) {
-    let lines = bar.is_hidden();
-    let (mut said, mut last) = (Instant::now(), String::new());
+    let mut lines = bar.is_hidden().then(|| Lines { said: Instant::now(), last: String::new() });
     while let Err(mpsc::RecvTimeoutError::Timeout) = ended.recv_timeout(REDRAW) {
         let now = *lock(figures);
         let (calls, slowed) = (meter.read().calls, meter.read().slowed);
         let done = (u64::from(now.accepted) + u64::from(now.held)).min(total);
-        let now_said = line(now, total, calls, slowed, None, COLUMNS);
-        let due = if now_said == last { LINE_ANYWAY } else { LINE_EVERY };
-        if lines && said.elapsed() >= due {
-            said = Instant::now();
-            say(&now_said);
-            last = now_said;
+        if let Some(lines) = &mut lines {
+            let due = lines.due(Instant::now(), line(now, total, calls, slowed, None, COLUMNS));
+            due.iter().for_each(|line| say(line));
         }
         bar.set_position(done);
         bar.set_message(line(now, total, calls, slowed, Some(bar.eta()), COLUMNS - BAR));
     }
     bar.finish_and_clear();
+}
+
+/// What was said last where there is no bar, and when.
+struct Lines {
+    said: Instant,
+    last: String,
+}
+
+impl Lines {
+    /// The line, if it is to be said now: what is new is said every few seconds, and what is not once a minute.
+    fn due(&mut self, now: Instant, line: String) -> Option<String> {
+        let wait = if line == self.last { LINE_ANYWAY } else { LINE_EVERY };
+        if now.duration_since(self.said) < wait {
+            return None;
+        }
+        (self.said, self.last) = (now, line.clone());
+        Some(line)
+    }
 }
 
 /// How far a run is, in so many columns: what matters less is left out where there is no room for it.
@@ -283,6 +297,19 @@ fn line(now: Figures, total: u64, calls: u64, slowed: u64, left: Option<Duration
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_comes_when_something_has_changed_or_after_a_while() {
+        let began = Instant::now();
+        let mut lines = Lines { said: began, last: String::new() };
+        let mut said = |seconds: u64, line: &str| lines.due(began + Duration::from_secs(seconds), line.to_owned());
+        let every = LINE_EVERY.as_secs();
+        assert_eq!(said(every - 1, "1/9"), None, "not so soon");
+        assert_eq!(said(every, "1/9").as_deref(), Some("1/9"));
+        assert_eq!(said(3 * every, "1/9"), None, "nothing is new");
+        assert_eq!(said(3 * every, "2/9").as_deref(), Some("2/9"));
+        assert_eq!(said(3 * every + LINE_ANYWAY.as_secs(), "2/9").as_deref(), Some("2/9"), "it goes on");
+    }
 
     #[test]
     fn what_was_dropped_is_not_done() {
