@@ -87,7 +87,7 @@ mod tests {
         let labels: Vec<_> = labels
             .iter()
             .map(|(score, n)| {
-                let is_odd_one = (*score == 8 && *n < 10) || (*score == 3 && *n < 10);
+                let is_odd_one = *n < 10 && matches!(score, 3 | 8);
                 ((*score >= 6) != is_odd_one, Some(f64::from(*score)))
             })
             .collect();
