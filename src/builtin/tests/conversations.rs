@@ -135,11 +135,12 @@ fn calls_are_counted_and_look_like_an_endpoints() {
     assert_eq!(reply.raw["usage"]["total_tokens"], 5 + reading.completion_tokens);
     assert_eq!(&**model.name(), "builtin/demo");
     let heard = heard.lock().unwrap();
-    let [Event { agent: Agent::User, endpoint: None, kind: EventKind::Answered { usage, .. }, .. }] = heard.as_slice()
-    else {
+    let user = |event: &Event| event.agent == Agent::User && event.endpoint.is_none();
+    assert!(heard.iter().all(user), "{heard:?}");
+    let [EventKind::Answered { usage, .. }, EventKind::Ended(end)] = [&heard[0].kind, &heard[1].kind] else {
         panic!("{heard:?}");
     };
-    assert_eq!(*usage, reply.usage);
+    assert_eq!((heard.len(), *usage, &end.outcome), (2, reply.usage, &Ok(reply.without_raw())));
 }
 
 #[test]
