@@ -350,8 +350,11 @@ fn what_a_turn_takes_on_disk() {
     let once =
         "[synthetic_qa, conversations_index, conversations_sharegpt_judged, turns, dropped, parquet, conversations]";
     let lean = "[conversations_sharegpt, turns]";
-    for (files, most) in [(None, 31_000), (Some(once), 24_000), (Some(lean), 14_000)] {
-        let project = Project::with(&remote(&endpoint.base_url(), run, ""));
+    // With what models were asked in the journal, and without.
+    for (files, keeps, most) in
+        [(None, true, 40_000), (None, false, 31_000), (Some(once), false, 24_000), (Some(lean), false, 14_000)]
+    {
+        let project = Project::with(&remote(&endpoint.base_url(), run, &format!("store: {{keep_requests: {keeps}}}")));
         let set = files.map(|files| format!("saving.files={files}"));
         project.generate(&set.iter().flat_map(|set| ["--set", set]).collect::<Vec<_>>());
         let kinds = bytes_a_turn(&project);
