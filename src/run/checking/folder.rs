@@ -16,7 +16,7 @@ const TURN: u64 = 30_000;
 const RAW_TURN: u64 = 98_000;
 const TRAINING: u64 = 7_000;
 /// What the journal has of the requests for a turn.
-const REQUESTS: u64 = 8_000;
+const REQUESTS: u64 = 14_000;
 
 /// Looks at the output folder; the folder as its store tells of it, where it has one.
 pub fn folder(settings: &Settings, prepared: Option<&Prepared>, group: &mut Group) -> Option<Folder> {
