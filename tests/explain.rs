@@ -244,6 +244,9 @@ fn replies_that_could_not_be_used_are_no_duplicates() {
     assert_eq!((&settled["status"], &settled["duplicates"]), (&json!("dropped"), &json!(0)), "{settled}");
     assert_eq!(settled["turns"][0]["duplicates"], json!([]), "{settled}");
     assert!(!settled["turns"][0]["unusable"].as_array().expect("a list").is_empty(), "{settled}");
-    let text = project.run(&["explain", "en/0"]).succeeded().stdout;
-    assert!(!text.contains("duplicate"), "{text}");
+    // No document and no table has been written of it.
+    for command in ["explain", "show"] {
+        let text = project.run(&[command, "en/0"]).succeeded().stdout;
+        assert!(text.contains("unusable_reply") && !text.contains("duplicate"), "{text}");
+    }
 }

@@ -54,6 +54,26 @@ fn embedding_at(base_url: &str, more: &str) -> String {
 }
 
 #[test]
+fn a_check_tries_what_embeds_and_what_ranks_again() {
+    let endpoint = everywhere(all_roles);
+    let broken = everywhere(|request, number| match request["documents"].is_array() {
+        true => Reply::error(500, "no rankings today"),
+        false => all_roles(request, number),
+    });
+    for (at, code, expected) in
+        [(&endpoint, 0, "passages that are found are ranked again"), (&broken, 1, "no rankings today")]
+    {
+        let reranker = format!(", reranker: {{enabled: true, model: r, base_url: \"{}\"}}", at.base_url());
+        let project = Project::with(&builtin(RUN, &embedding_at(&endpoint.base_url(), &reranker)));
+        let ran = project.run(&["check", "config.yaml"]);
+        let words = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(ran.code == Some(code) && words.contains(expected), "{}", ran.stdout);
+        let asked = at.log().iter().filter(|body| body["documents"].is_array()).count();
+        assert!(asked >= 1, "it was asked");
+    }
+}
+
+#[test]
 fn a_search_by_vectors_finds_what_words_do_not() {
     let endpoint = everywhere(all_roles);
     let project = Project::with(&builtin(RUN, &embedding_at(&endpoint.base_url(), "")));

@@ -2,118 +2,16 @@
 
 use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint, Reply};
+use crate::support::viewer::{Viewer, until};
 use crate::support::{Project, builtin, remote, signal};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::io::Write;
+use std::process::Stdio;
 
 const RUN: &str = "  run_id: r\n  batch_size: 4\n  total_samples: 4\n  target_languages: [en, fr, ar]\n  \
     turns: {mode: exact, exact: 2}";
-
-/// A server of pages, ended with the test.
-struct Viewer {
-    child: Child,
-    port: u16,
-    token: String,
-}
-
-impl Drop for Viewer {
-    fn drop(&mut self) {
-        _ = self.child.kill();
-        _ = self.child.wait();
-    }
-}
-
-/// A response: its status, its head in lower case, its body.
-struct Response {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Viewer {
-    fn of(project: &Project, outputs: &[&str]) -> Self {
-        let mut command = project.command(&[&["view"], outputs].concat());
-        command.env("DLGFORGE_CACHE", project.path("cache"));
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
-        let Some((port, token)) =
-            line.trim().strip_prefix("open http://127.0.0.1:").and_then(|at| at.split_once("/?token="))
-        else {
-            let mut told = String::new();
-            child.stderr.take().expect("its errors").read_to_string(&mut told).expect("UTF-8");
-            panic!("no address in `{line}`: {told}");
-        };
-        Self { port: port.parse().expect("a port"), token: token.to_owned(), child }
-    }
-
-    fn asked(&self, line: &str, headers: &[(&str, &str)], body: &str) -> Response {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("a connection");
-        let mut request = format!("{line} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
-        headers.iter().for_each(|(name, value)| request += &format!("{name}: {value}\r\n"));
-        stream.write_all(format!("{request}\r\n{body}").as_bytes()).expect("a request");
-        let mut text = String::new();
-        stream.read_to_string(&mut text).expect("a response in UTF-8");
-        let (head, body) = text.split_once("\r\n\r\n").expect("a head");
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        Response { status, head: head.to_lowercase(), body: body.to_owned() }
-    }
-
-    fn host(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
-    }
-
-    fn bearer(&self) -> String {
-        format!("Bearer {}", self.token)
-    }
-
-    fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
-        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
-        let headers = [("host", &*self.host()), ("authorization", &*self.bearer())];
-        let response = self.asked(&format!("GET {path}?{query}"), &headers, "");
-        assert_eq!(response.status, 200, "{path}?{query}: {}", response.body);
-        serde_json::from_str(&response.body).expect("JSON")
-    }
-
-    fn post(&self, path: &str, body: &Value) -> Response {
-        let origin = format!("http://{}", self.host());
-        let headers = [
-            ("host", &*self.host()),
-            ("authorization", &*self.bearer()),
-            ("origin", &*origin),
-            ("content-type", "application/json"),
-        ];
-        self.asked(&format!("POST {path}"), &headers, &body.to_string())
-    }
-
-    fn total(&self, parameters: &[(&str, &str)]) -> u64 {
-        self.get("/api/0/list", parameters)["total"].as_u64().expect("a number")
-    }
-
-    fn ids(&self, parameters: &[(&str, &str)]) -> BTreeSet<String> {
-        let listed = self.get("/api/0/list", &[parameters, &[("limit", "200")]].concat());
-        let items = listed["conversations"].as_array().expect("a list");
-        items.iter().map(|item| item["id"].as_str().expect("an id").to_owned()).collect()
-    }
-
-    /// Waits until the index has so many conversations.
-    fn awaits(&self, total: u64) {
-        until(&format!("{total} conversations"), || self.total(&[]) == total);
-    }
-}
-
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < Duration::from_secs(60), "no {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
 
 /// A line of the training files, with this question.
 fn line(id: &str, question: &str) -> String {

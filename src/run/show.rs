@@ -13,6 +13,7 @@ use super::identity::{drawn, languages_of};
 use crate::domain::slot::conversation_id;
 use crate::domain::{JudgeReply, Vote};
 use crate::files::Folder;
+use crate::publish::ExportError;
 use serde::Serialize;
 use std::path::Path;
 use std::sync::Arc;
@@ -114,9 +115,13 @@ pub fn show(outputs: &Path, dsn: Option<&str>, which: &str, logs: &Path) -> Resu
         _ => explain(outputs, dsn, (which, None), logs)?,
     };
     let mut shown = Transcript::from(explained);
-    // Where no document was written, rows tell less, but they tell what was said.
+    // Where no document was written, rows tell less, but they tell what was said. There may be no table either.
+    let row = || match tables::find(outputs, &shown.conversation_id) {
+        Err(RunError::Export(ExportError::NoTable { .. })) => Ok(None),
+        found => found,
+    };
     if shown.turns.iter().all(|turn| turn.question.is_none())
-        && let Some(row) = tables::find(outputs, &shown.conversation_id)?
+        && let Some(row) = row()?
     {
         let (drop_detail, calls) = (shown.drop_detail, shown.calls);
         shown = Transcript { drop_detail, calls, ..row };

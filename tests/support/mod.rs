@@ -9,6 +9,7 @@ pub mod hub;
 pub mod misbehaviour;
 pub mod plain;
 pub mod ray;
+pub mod viewer;
 pub mod vllm;
 
 use endpoint::Reply;

@@ -40,6 +40,25 @@ fn kill(project: &Project, server: &Server, endpoint: &Endpoint, arguments: &[&s
 }
 
 #[test]
+fn a_check_reaches_for_the_server() {
+    let server = Server::start();
+    let project = Project::with(&remote("http://127.0.0.1:9/v1", RUN, "store: {backend: postgres}"));
+    let told = || {
+        let mut command = project.command(&["check", "config.yaml", "--no-calls"]);
+        command.env("DLGFORGE_POSTGRES_DSN", server.dsn());
+        let ran = Ran::of(command);
+        assert!(!ran.stdout.contains(PASSWORD), "{}", ran.stdout);
+        ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let reached = format!("PostgreSQL at 127.0.0.1:{}", server.port());
+    let text = told();
+    assert!(text.contains(&reached) && text.contains("which can be reached"), "{text}");
+    server.kill();
+    let text = told();
+    assert!(!text.contains("which can be reached") && text.contains(&server.port().to_string()), "{text}");
+}
+
+#[test]
 fn a_run_comes_through_though_it_and_its_server_are_killed() {
     let server = Server::start();
     let endpoint = Endpoint::start(Behaviour::dialogue(Latency { median_ms: 5.0, sigma: 0.3, seed: 1 }));
