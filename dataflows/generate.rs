@@ -4,11 +4,14 @@
 //!          ┌──────── rejected: next attempt ─────────┐
 //!          ▼                                         │
 //! slots ─▶ ask ─▶ accept ─▶ answer ─▶ judge ─▶ advance ─▶ settle ─▶ record
+//!                 │    ▲
+//!          claims ▼    │ verdicts
+//!                 dedup: first of its fingerprint ─▶ not too close to what stands (near)
 //! ```
 
 use crate::domain::{Answer, Conversation, Failure, Fingerprint, Judged, Observer, Question};
 use crate::operators::{
-    Completion, Event, Executor, InFlight, Inputs, Opening, Outputs, Quota, Retries, Settlement, Tally, accept,
+    Completion, Event, Executor, InFlight, Inputs, Near, Opening, Outputs, Quota, Retries, Settlement, Tally, accept,
     advance, call, dedup, record, settle, slots,
 };
 use std::future::Future;
@@ -45,6 +48,8 @@ pub struct Order {
     pub retries: Retries,
     /// The questions of earlier runs, in order.
     pub earlier: Arc<[Fingerprint]>,
+    /// How near-duplicates of questions are found; none where they are not looked for.
+    pub near: Option<Near>,
     /// Worker threads of each process.
     pub threads: usize,
 }
@@ -84,7 +89,7 @@ pub fn generate<R: ExchangeData>(
     rejected.connect_loop(rejected_loop);
     unfinished.connect_loop(more_loop);
     finished.connect_loop(ended_loop);
-    dedup(claims, watermarks, order.earlier).connect_loop(verdict_loop);
+    dedup(claims, watermarks, order.earlier, order.near).connect_loop(verdict_loop);
     reports.connect_loop(report_loop);
     settled.flat_map(|settlement| settlement.completion()).connect_loop(completion_loop);
 }

@@ -43,7 +43,8 @@
 //! - A **wave** is `run.batch_size` slots of a language that know the same of the conversations before them.
 //! - A **rank** is the place of a question in the order in which questions would be decided one after the other: language, wave,
 //!   turn, attempt, slot.
-//! - A **claim** is a question, by its fingerprint, at its rank: it wins if no claim of the same fingerprint ranks lower.
+//! - A **claim** is a question, by its fingerprint, at its rank: it wins if no claim of the same fingerprint ranks lower, and, where
+//!   near-duplicates are looked for, if no question that wins, ranks lower and is too close to it does.
 //! - A **tick** is a moment of the graph's logical clock; an event moves it, not time.
 //! - A **verdict** says whether a claim wins, as of a tick; it may change when a claim of lower rank comes late, and then the
 //!   conversation is rolled back to that question: its **epoch** ends and the next begins.

@@ -170,7 +170,8 @@ fn lead(
     let _servers = serving::started(settings, &host.listeners)?;
     let lead = lead.map(|(lead, _)| lead);
     lead.map_or(Ok(()), |lead| lead.gather(settings, &prepared, &claimed))?;
-    let ready = open::open(settings, &prepared, claimed, others, &host.listeners)?;
+    let homes = workers * lead.map_or(1, Lead::processes);
+    let ready = open::open(settings, &prepared, claimed, (others, homes), &host.listeners)?;
     let took = began.elapsed();
     let executed = execute::execute(settings, workers, &prepared, ready, host, lead)?;
     Ok(Ran::Made(Box::new(conclude::conclude(settings, &prepared, executed, took)?)))

@@ -4,7 +4,7 @@
 
 use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint, Reply};
-use crate::support::{Files, Project, asking, builtin, expect_same, remote};
+use crate::support::{Files, Project, asking, builtin, expect_same, paraphrased, remote};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Waves that overlap, and more of them than may be under way.
@@ -80,6 +80,27 @@ fn unsteady(request: &serde_json::Value, number: u64) -> Reply {
     }
     let reply = asking(reply(request, Latency::NONE), || Some(format!("What of {}?", digest % QUESTIONS)));
     Reply { delay: Latency { median_ms: 2.0, sigma: 1.5, seed: number }.of(digest), ..reply }
+}
+
+/// The same in other words.
+fn paraphrasing(request: &serde_json::Value, number: u64) -> Reply {
+    let digest = xxh3_64(request.to_string().as_bytes());
+    let reply = unsteady(request, number);
+    match reply.status {
+        200 => asking(reply, || Some(paraphrased(digest % (4 * QUESTIONS)))),
+        _ => reply,
+    }
+}
+
+#[test]
+fn near_duplicates_are_the_same_in_any_order() {
+    let endpoint = Endpoint::start(Behaviour::new(paraphrasing));
+    let more = "coverage: {question_dedup_retries: 2, near_duplicates: {method: minhash}}";
+    let made = expect_same_files(&remote(&endpoint.base_url(), RUN, more));
+    let dropped = String::from_utf8_lossy(&made.files["dropped.jsonl"]).matches("near_duplicate_exhausted").count();
+    let told = format!("{} rejected, {dropped} dropped, {} roll-backs", made.duplicates, made.rollbacks);
+    println!("{told}");
+    assert!(made.duplicates > 40 && dropped > 2 && made.rollbacks > 0, "{told}");
 }
 
 #[test]

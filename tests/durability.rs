@@ -4,7 +4,7 @@
 
 use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Address, Behaviour, Endpoint, Reply};
-use crate::support::{Files, Project, answering, asking_each, expect_same, remote, shipped, signal};
+use crate::support::{Files, Project, answering, asking_each, expect_same, paraphrased, remote, shipped, signal};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rusqlite::{Connection, OpenFlags};
@@ -34,6 +34,8 @@ pub struct Counting {
     pub on_fail: &'static str,
     /// Questions that a reply of the user model holds.
     candidates: u16,
+    /// Whether it asks the same in other words, and near-duplicates are looked for.
+    pub near: bool,
 }
 
 impl Counting {
@@ -41,19 +43,28 @@ impl Counting {
         Self::at(Address::free())
     }
 
+    /// One that asks the same in other words.
+    pub fn paraphrasing() -> Self {
+        Self { near: true, ..Self::asking(Address::free(), paraphrased) }
+    }
+
     pub fn at(address: Address) -> Self {
+        Self::asking(address, |number| format!("What of {number}?"))
+    }
+
+    fn asking(address: Address, question: fn(u64) -> String) -> Self {
         let asked: Arc<Mutex<BTreeMap<u128, u64>>> = Arc::default();
         let counted = asked.clone();
         let endpoint = address.start(Behaviour::new(move |request, number| {
             let text = canonical(request);
-            let reply = unsteady(request, xxh3_64(text.as_bytes()), number);
+            let reply = unsteady(request, xxh3_64(text.as_bytes()), number, question);
             // What is not taken has no reply to be kept.
             if reply.status == 200 {
                 *counted.lock().expect("no test panics here").entry(xxh3_128(text.as_bytes())).or_default() += 1;
             }
             reply
         }));
-        Self { endpoint, asked, on_fail: "repair", candidates: 1 }
+        Self { endpoint, asked, on_fail: "repair", candidates: 1, near: false }
     }
 
     /// What it was asked since the last look, so far.
@@ -73,9 +84,9 @@ impl Counting {
 
     /// A project in which no two requests are the same: questions are told apart by a number drawn for each.
     pub fn project(&self) -> Project {
-        let candidates = self.candidates;
+        let (candidates, method) = (self.candidates, if self.near { "minhash" } else { "off" });
         let more = format!(
-            "coverage: {{question_dedup_retries: 3, candidates: {candidates}}}\nprompts: {{path: prompts}}\n\
+            "coverage: {{question_dedup_retries: 3, candidates: {candidates}, near_duplicates: {{method: {method}}}}}\nprompts: {{path: prompts}}\n\
              checks: {{reject: [pii], on_fail: repair}}"
         );
         let (on_fail, is_jury) = (self.on_fail, self.on_fail == "regenerate");
@@ -99,7 +110,7 @@ impl Counting {
 
 /// Plays all roles from a small pool of questions. Some answers are refused, withheld, useless or in another language, some
 /// requests are not taken, and some verdicts are too low: which, is a function of the request.
-fn unsteady(request: &Value, digest: u64, number: u64) -> Reply {
+fn unsteady(request: &Value, digest: u64, number: u64, question: fn(u64) -> String) -> Reply {
     let delay = Latency { median_ms: 4.0, sigma: 1.0, seed: number }.of(digest);
     if request["model"] == DEAD {
         return Reply { delay, ..Reply::error(400, "there is no such model any more") };
@@ -107,9 +118,9 @@ fn unsteady(request: &Value, digest: u64, number: u64) -> Reply {
     let says = |text: &str| Some(json!({"role": "assistant", "content": text}));
     // By what is asked, so that asking for the same once more does not help.
     let text = request.to_string();
-    let question = text.split("Question: ").nth(1).and_then(|rest| rest.split("\\n").next()).unwrap_or_default();
+    let asked = text.split("Question: ").nth(1).and_then(|rest| rest.split("\\n").next()).unwrap_or_default();
     let answers = canonical(request).contains("\"assistant_reply\"");
-    let message = match xxh3_64(question.as_bytes()) % 50 {
+    let message = match xxh3_64(asked.as_bytes()) % 50 {
         0 if answers => Some(json!({"role": "assistant", "content": null, "refusal": "No."})),
         1 if answers => says("Hm."),
         2 if answers => says(&json!({"assistant_message": FRENCH, "confidence": "low"}).to_string()),
@@ -122,10 +133,10 @@ fn unsteady(request: &Value, digest: u64, number: u64) -> Reply {
         return Reply { delay, ..Reply::json(200, &body) };
     }
     let number = |place: u64| digest.rotate_left(16 * place as u32) % QUESTIONS;
-    let reply = asking_each(reply(request, Latency::NONE), || (), |place| format!("What of {}?", number(place)));
+    let reply = asking_each(reply(request, Latency::NONE), || (), |place| question(number(place)));
     // What a check does not accept: whenever it is asked, or the first time only.
     let is_again = text.contains("and is not good enough:");
-    let reply = match xxh3_64(question.as_bytes()) % 50 {
+    let reply = match xxh3_64(asked.as_bytes()) % 50 {
         5 if answers => answering(reply, ADDRESS),
         6 | 7 if answers && !is_again => answering(reply, ADDRESS),
         _ => reply,
@@ -198,6 +209,7 @@ pub fn undisturbed(counting: &Counting) -> (Files, Duration) {
     ] {
         assert!(drops.contains_key(reason), "{reason}: {drops:?}");
     }
+    assert_eq!(drops.contains_key("near_duplicate_exhausted"), counting.near, "{drops:?}");
     if counting.on_fail == "repair" {
         assert!(project.rows("outputs/preferences.jsonl").len() > 1, "some answers were written again");
     }
@@ -287,6 +299,12 @@ fn killed_at_any_instant_it_ends_the_same_and_pays_for_nothing_twice() {
     killed(wanted(60), 1, |child| child.kill().expect("a kill"));
 }
 
+/// Would catch: a question that is compared after a kill with others than before it.
+#[test]
+fn killed_with_near_duplicates_it_ends_the_same() {
+    killed_at(&Counting::paraphrasing(), wanted(24), 4, |child| child.kill().expect("a kill"));
+}
+
 /// Would catch: a question that was left of a reply before a kill, and is asked for again after it.
 #[test]
 fn killed_with_questions_left_in_replies_it_ends_the_same() {
@@ -371,7 +389,7 @@ fn on_a_full_disk_it_stops_says_so_and_goes_on_when_there_is_room() {
     let (expected, _) = undisturbed(&counting);
     // What is full first: the journal, then one output after the other. Without the signal a write beyond the limit is an
     // error, as on a full disk.
-    for kilobytes in [64, 200, 600, 900, 1_200] {
+    for kilobytes in [80, 200, 600, 900, 1_200] {
         let project = counting.project();
         // The index is there, and not built by what has no room.
         project.run(&["index"]).succeeded();

@@ -2,7 +2,7 @@
 
 use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint};
-use crate::support::{Project, asking, builtin, edited, remote, turn};
+use crate::support::{Project, asking, builtin, edited, paraphrased, remote, turn};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
@@ -249,4 +249,69 @@ fn replies_that_could_not_be_used_are_no_duplicates() {
         let text = project.run(&[command, "en/0"]).succeeded().stdout;
         assert!(text.contains("unusable_reply") && !text.contains("duplicate"), "{text}");
     }
+}
+
+/// Asks these paraphrases, one after the other; what it was asked.
+fn in_other_words(numbers: &'static [u64]) -> (Endpoint, Arc<Mutex<Vec<String>>>) {
+    let asked = Arc::<Mutex<Vec<String>>>::default();
+    let heard = asked.clone();
+    let endpoint = Endpoint::start(Behaviour::new(move |request, _| {
+        asking(reply(request, Latency::NONE), || {
+            let mut heard = heard.lock().expect("no test panics here");
+            heard.push(request["messages"].to_string());
+            Some(paraphrased(numbers[(heard.len() - 1) % numbers.len()]))
+        })
+    }));
+    (endpoint, asked)
+}
+
+const TWO: &str =
+    "  run_id: r\n  batch_size: 1\n  total_samples: 2\n  target_languages: [en]\n  turns: {mode: exact, exact: 2}";
+
+#[test]
+fn what_a_question_is_too_close_to_is_told_to_the_next_attempt_and_to_people() {
+    let (endpoint, asked) = in_other_words(&[0, 30, 60, 1, 90, 2, 120, 150, 180, 210]);
+    let project = Project::with(&remote(&endpoint.base_url(), TWO, "coverage: {near_duplicates: {method: minhash}}"));
+    let ran = project.generate(&[]);
+    assert!(ran.stdout.contains("1 questions rejected, 1 of them too close to another one"), "{}", ran.stdout);
+    let close_to = paraphrased(0);
+    let told = |at: usize| asked.lock().expect("no test panics here")[at].contains(&format!("- {close_to}"));
+    assert!(!told(3) && told(4), "the attempt after it");
+    let near =
+        |arguments: &[&str], turn: usize| explained(&project, arguments)["turns"][turn]["near_duplicates"].clone();
+    let found = near(&["r-0001"], 1);
+    let similarity = found[0]["similarity"].as_f64().expect("a share");
+    assert!((0.8..1.0).contains(&similarity));
+    let (question, asked_by) = (paraphrased(1), ("r-0000", 1));
+    let expected = json!({"question": question, "close_to": close_to, "similarity": similarity, "asked_by": asked_by});
+    assert_eq!(found, json!([expected]));
+    for (command, line) in [("explain", "too close"), ("show", "rejected")] {
+        let said = project.run(&[command, "r-0001"]).succeeded().stdout;
+        let row = said.lines().find(|row| row.trim_start().starts_with(line)).unwrap_or_default();
+        assert!(row.contains(&question[..20]), "{said}");
+    }
+
+    // Of the questions of other runs it is told that they were asked before; or they are none of its business.
+    project.generate(&["--set", "run.run_id=s"]);
+    let found = near(&["s-0000"], 0);
+    assert_eq!((&found[0]["close_to"], &found[0]["asked_by"]), (&json!(close_to), &Value::Null));
+    let apart = in_other_words(&[2, 300, 330, 360]).0;
+    let set = format!("llm.agents.user.base_url={}", apart.base_url());
+    let arguments = ["--set", "run.run_id=t", "--set", &set, "--set", "coverage.near_duplicates.scope=run"];
+    assert!(project.generate(&arguments).stdout.contains(" 0 questions rejected"));
+}
+
+#[test]
+fn a_conversation_whose_last_attempt_is_too_close_is_dropped_for_that() {
+    let (endpoint, _) = in_other_words(&[0, 30, 60, 1, 2]);
+    let more = "coverage: {question_dedup_retries: 1, near_duplicates: {method: minhash}}";
+    let project = Project::with(&remote(&endpoint.base_url(), TWO, more));
+    let ran = project
+        .run(&["run", "config.yaml"])
+        .failed(&["near_duplicate_exhausted", "raise coverage.question_dedup_retries"]);
+    assert!(ran.stderr.contains("is too close (0.9"), "{}", ran.stderr);
+    let dropped = &project.rows("outputs/dropped.jsonl")[0];
+    assert_eq!(dropped["drop_reason"], "near_duplicate_exhausted");
+    let turn = &explained(&project, &["r-0001"])["turns"][1];
+    assert_eq!((turn["near_duplicates"].as_array().map(Vec::len), &turn["duplicates"]), (Some(2), &json!([])));
 }

@@ -51,6 +51,18 @@ fn candidates_take_the_place_of_duplicates() {
     }
 }
 
+/// A question that falls lets the next but one stand.
+#[test]
+fn near_duplicates_are_rejected_along_chains() {
+    for (processes, workers) in [(1, 1), (1, 2), (1, 4), (2, 1), (2, 2)] {
+        for (seed, questions) in [(1, Questions::Chain(40)), (2, Questions::Clusters(60)), (3, Questions::Chain(500))] {
+            let load = Load { near: true, earlier: 3, retries: 6, total: 60, ..CALM };
+            let tally = check(Load { seed, questions, processes, workers, faults: [0, 40][workers % 2], ..load });
+            assert!(tally.duplicates > 20, "{tally:?}");
+        }
+    }
+}
+
 #[test]
 fn users_end_conversations_that_then_count() {
     for (seed, workers, processes, questions) in
@@ -170,7 +182,14 @@ fn any_load(seed: u64, cases: u64) -> Load {
         lookahead: 1 + below(4) as u32,
         turns,
         retries: below(6) as u16,
-        questions: [Questions::Ladders(3), Questions::Pool(pool.max(4))][below(5).min(1) as usize],
+        questions: [
+            Questions::Ladders(3),
+            Questions::Pool(pool.max(4)),
+            Questions::Pool(pool.max(4)),
+            Questions::Chain(pool.clamp(4, 1 << 40)),
+            Questions::Clusters(pool.clamp(4, 1 << 40)),
+        ][below(5) as usize],
+        near: seed.is_multiple_of(2),
         earlier: [0, 0, 3][below(3) as usize],
         faults: [0, 0, 0, 30][below(4) as usize],
         pace: Pace::Free,

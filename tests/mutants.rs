@@ -14,7 +14,7 @@ pub struct Mutant {
 }
 
 /// All of them.
-pub const MUTANTS: [Mutant; 16] = [
+pub const MUTANTS: [Mutant; 29] = [
     Mutant {
         undone: "a report comes after the verdicts of its tick",
         file: "src/operators/home.rs",
@@ -62,9 +62,9 @@ pub const MUTANTS: [Mutant; 16] = [
     },
     Mutant {
         undone: "all claims to a settled question leave in one tick",
-        file: "src/operators/dedup.rs",
-        find: "claimed.settle(watermark).into_iter().map(|claim| (claim, tick, -1));",
-        replace: "claimed.settle(watermark).into_iter().zip(tick..).map(|(claim, tick)| (claim, tick, -1));",
+        file: "src/operators/dedup/gate.rs",
+        find: "leaving.into_iter().map(|claim| (claim, tick, -1))",
+        replace: "leaving.into_iter().zip(tick..).map(|(claim, tick)| (claim, tick, -1))",
     },
     Mutant {
         undone: "conversations on their way to their home count",
@@ -111,14 +111,92 @@ pub const MUTANTS: [Mutant; 16] = [
     Mutant {
         undone: "of two claims the lower one wins",
         file: "src/operators/dedup.rs",
-        find: "((**claimant, place == 0), 1)",
-        replace: "((**claimant, place + 1 == claims.len()), 1)",
+        find: "let ruling = |place| if place == 0 {",
+        replace: "let ruling = |place| if place + 1 == claims.len() {",
     },
     Mutant {
         undone: "settled questions are remembered",
-        file: "src/operators/dedup.rs",
+        file: "src/operators/dedup/gate.rs",
         find: "self.settled.insert(fingerprint);",
         replace: "",
+    },
+    Mutant {
+        undone: "a watermark counts once the verdicts before it are in",
+        file: "src/operators/dedup/gate.rs",
+        find: "received.pop_front_if(|(tick, _)| *tick <= ruled)",
+        replace: "received.pop_front_if(|_| true)",
+    },
+    Mutant {
+        undone: "the verdict of the latest tick is the last one",
+        file: "src/operators/dedup/gate.rs",
+        find: "diff > 0 && held.ruled.0 <= tick",
+        replace: "diff > 0",
+    },
+    Mutant {
+        undone: "a claim that is rejected leaves its fingerprint free",
+        file: "src/operators/dedup/gate.rs",
+        find: "if is_accepted {",
+        replace: "if is_accepted || sketch.is_some() {",
+    },
+    Mutant {
+        undone: "only what stands is in the way: chains are followed",
+        file: "src/operators/dedup/near.rs",
+        find: "blocked.concat(pairs.semijoin(standing).map(|(_, blocked)| blocked))",
+        replace: "{ drop(standing); blocked.concat(pairs.map(|(_, blocked)| blocked)) }",
+    },
+    Mutant {
+        undone: "what is settled is in the way of what comes",
+        file: "src/operators/dedup/near.rs",
+        find: "let lowest = self.settled.lowest(rank, &sketch);",
+        replace: "let lowest: Option<Neighbour> = None;",
+    },
+    Mutant {
+        undone: "what is settled stays in the way of what it was in the way of",
+        file: "src/operators/dedup/near.rs",
+        find: "for fingerprint in met.copied().collect::<BTreeSet<_>>() {",
+        replace: "for fingerprint in met.copied().take(0).collect::<BTreeSet<_>>() {",
+    },
+    Mutant {
+        undone: "what is settled is in the way from the tick at which it leaves",
+        file: "src/operators/dedup/near.rs",
+        find: "open.entry(tick).or_default().settled.push(accepted)",
+        replace: "open.entry(tick + 1).or_default().settled.push(accepted)",
+    },
+    Mutant {
+        undone: "live questions meet in every band",
+        file: "src/operators/dedup/near.rs",
+        find: "let hashes: Vec<_> = sketch.bands().iter().copied().enumerate().collect();",
+        replace: "let hashes: Vec<_> = sketch.bands().iter().copied().enumerate().skip(6).collect();",
+    },
+    Mutant {
+        undone: "settled questions are met in every band",
+        file: "src/operators/dedup/settled.rs",
+        find: "for (hashes, hash) in self.bands.iter().zip(sketch.bands()) {",
+        replace: "for (hashes, hash) in self.bands.iter().zip(sketch.bands()).skip(6) {",
+    },
+    Mutant {
+        undone: "of two that are too close the lower one stands",
+        file: "src/operators/dedup/near.rs",
+        find: "let similarity = if rank < other_rank {",
+        replace: "let similarity = if rank > other_rank {",
+    },
+    Mutant {
+        undone: "the lowest of several is told",
+        file: "src/domain/minhash.rs",
+        find: "self.rank.cmp(&other.rank)",
+        replace: "other.rank.cmp(&self.rank)",
+    },
+    Mutant {
+        undone: "what blocks the first claim to a fingerprint blocks all",
+        file: "src/operators/dedup.rs",
+        find: "Ground::Blocked(by) => lowest = lowest.or(Some(Ruling::TooClose(by.clone()))),",
+        replace: "Ground::Blocked(by) => lowest = lowest.or(Some(Ruling::TooClose(by.clone()))).filter(|_| grounds.len() == 2),",
+    },
+    Mutant {
+        undone: "a verdict that names another question is another verdict",
+        file: "src/operators/home.rs",
+        find: "if path.steps[at].ruling.as_ref() == Some(&ruling) {",
+        replace: "if before == Some(ruling == Ruling::Stands) {",
     },
 ];
 

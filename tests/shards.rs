@@ -5,6 +5,7 @@
 use crate::durability::Counting;
 use crate::support::vllm::until;
 use crate::support::{Files, Project, Ran, expect_same, files, signal};
+use dlgforge::domain::MinHash;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -43,7 +44,15 @@ fn by_id(rows: Vec<Value>) -> BTreeMap<String, Vec<Value>> {
 
 #[test]
 fn shards_that_are_made_apart_become_one_run_in_which_nothing_is_asked_twice() {
-    let counting = Counting::start();
+    made_apart(&Counting::start());
+}
+
+#[test]
+fn shards_that_are_made_apart_become_one_run_in_which_nothing_is_asked_twice_in_other_words() {
+    made_apart(&Counting::paraphrasing());
+}
+
+fn made_apart(counting: &Counting) {
     let project = counting.project();
     for shard in 0..SHARDS {
         let name = format!("{shard}/{SHARDS}");
@@ -68,6 +77,14 @@ fn shards_that_are_made_apart_become_one_run_in_which_nothing_is_asked_twice() {
 
     let merged = Ran::of(merge(&project, "outputs")).succeeded();
     let ledger = project.rows("outputs/coverage_ledger.jsonl");
+    if counting.near {
+        let minhash = MinHash::new(0.8);
+        let sketches: Vec<_> =
+            ledger.iter().map(|row| minhash.sketch(row["question"].as_str().expect("text"))).collect();
+        let near = |at: usize| sketches[..at].iter().find(|other| minhash.near(&sketches[at], other).is_some());
+        let pairs: Vec<_> = (0..sketches.len()).filter_map(|at| Some((&sketches[at].text, &near(at)?.text))).collect();
+        assert_eq!(pairs, [], "a question was asked twice, in other words");
+    }
     let hashes: BTreeSet<_> = ledger.iter().map(|row| row["question_hash"].to_string()).collect();
     assert_eq!(hashes.len(), ledger.len(), "a question was asked twice");
     let drops = project.drops();

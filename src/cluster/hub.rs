@@ -3,6 +3,7 @@
 use super::line::{self, Line};
 use super::message::{Begin, Call, Manifest, Reply, Shape, Stopping, ToHub, ToMember, Totals, Welcome};
 use super::{ClusterError, Mesh};
+use crate::domain::{Fingerprint, Rank};
 use crate::llm::meter::Reading;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -17,6 +18,7 @@ const STRANGERS: usize = 32;
 const BUSY: Duration = Duration::from_millis(50);
 /// Questions of earlier runs in one message: far from the longest that a line takes, however many there are.
 const AT_A_TIME: usize = 1 << 20;
+const TEXTS_AT_A_TIME: usize = 1 << 12;
 /// How long members may take to end once they are told to.
 const LEAVING: Duration = Duration::from_secs(1);
 
@@ -268,15 +270,15 @@ impl Hub {
         Err(ClusterError::Unready(complaints))
     }
 
-    /// Has all members begin, and connects to them. `earlier` gives the questions of earlier runs that the workers of a process
-    /// compare with.
+    /// Has all members begin, and connects to them. `before` gives the questions that the workers of a process compare with: the
+    /// fingerprints of earlier runs, and the texts that no other may be too close to, each with its rank.
     ///
     /// # Errors
     /// When the connections can't be made.
     pub fn begin(
         &self,
         served: Served,
-        earlier: impl Fn(usize) -> Vec<crate::domain::Fingerprint>,
+        before: impl Fn(usize) -> (Vec<Fingerprint>, Vec<(Rank, String)>),
     ) -> Result<Mesh, ClusterError> {
         self.state.serve(Some(served));
         let own = TcpListener::bind((self.address.ip(), 0)).map_err(ClusterError::Listen)?;
@@ -286,10 +288,14 @@ impl Hub {
             let members = self.state.members();
             addresses.extend(members.values().filter_map(|seat| Some(seat.ready.as_ref()?.as_ref().ok()?.0)));
             for (process, seat) in members.iter() {
-                for some in earlier(*process).chunks(AT_A_TIME) {
+                let (earlier, near) = before(*process);
+                for some in earlier.chunks(AT_A_TIME) {
                     seat.line.send(&ToMember::Earlier(some.to_vec()));
                 }
-                let begin = Begin { addresses: addresses.clone(), start, earlier: Vec::new() };
+                for some in near.chunks(TEXTS_AT_A_TIME) {
+                    seat.line.send(&ToMember::Near(some.to_vec()));
+                }
+                let begin = Begin { addresses: addresses.clone(), start, earlier: Vec::new(), near: Vec::new() };
                 seat.line.send(&ToMember::Begin(begin));
             }
         }

@@ -122,11 +122,12 @@ impl Member {
     pub fn ready(&self, manifest: Manifest) -> Result<Begin, ClusterError> {
         let address = self.listener.local_addr().map_err(ClusterError::Listen)?;
         self.line.send(&ToHub::Ready { address, manifest });
-        let mut earlier = Vec::new();
+        let (mut earlier, mut near) = (Vec::new(), Vec::new());
         loop {
             match self.next()? {
                 ToMember::Earlier(some) => earlier.extend(some),
-                ToMember::Begin(begin) => return Ok(Begin { earlier, ..begin }),
+                ToMember::Near(some) => near.extend(some),
+                ToMember::Begin(begin) => return Ok(Begin { earlier, near, ..begin }),
                 _ => {}
             }
         }

@@ -1,6 +1,6 @@
 //! What processes of a cluster tell each other beside the dataflow.
 
-use crate::domain::{Digest, Fingerprint, Place, Slot};
+use crate::domain::{Digest, Fingerprint, Place, Rank, Slot};
 use crate::llm::meter::Reading;
 use crate::output::{Options, RunFacts, Stamp};
 use crate::store::{Entry, Fact, Reuse};
@@ -53,6 +53,8 @@ pub(super) enum ToMember {
     Welcome(Box<Welcome>),
     /// Some of the questions of earlier runs that its workers compare with, in order.
     Earlier(Vec<Fingerprint>),
+    /// Some of the questions that no other may be too close to, each with its rank.
+    Near(Vec<(Rank, String)>),
     /// All processes are ready.
     Begin(Begin),
     /// The answer to a call.
@@ -88,6 +90,9 @@ pub struct Begin {
     /// The questions of earlier runs, in order: they have come before.
     #[serde(skip)]
     pub earlier: Vec<Fingerprint>,
+    /// The questions that no other may be too close to, each with its rank.
+    #[serde(skip)]
+    pub near: Vec<(Rank, String)>,
 }
 
 /// What a member has the hub do.

@@ -8,6 +8,7 @@ use super::fingerprint::Fingerprint;
 use super::found::SearchHit;
 use super::json::Json;
 use super::jury::Vote;
+use super::minhash::Neighbour;
 use super::persona::Persona;
 use super::place::{Place, Stage};
 use super::question::Question;
@@ -15,6 +16,7 @@ use super::reply::{AssistantReply, JudgeReply};
 use super::slot::{Attempt, Rank, Slot, TurnIndex, Wave};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::fmt;
 use std::sync::Arc;
 
 /// More requests than a stage ever makes for one word: so far apart are their numbers where it is asked for again.
@@ -61,7 +63,7 @@ impl Conversation {
 
     /// Questions of it that were rejected as duplicates so far.
     pub fn duplicates(&self) -> u32 {
-        let exhausted = matches!(self.outcome, Some(Outcome::Dropped(DropReason::DedupExhausted)));
+        let exhausted = matches!(&self.outcome, Some(Outcome::Dropped(reason)) if reason.is_exhausted());
         let of_turns: u32 = self.turns.iter().map(|turn| turn.duplicates()).sum();
         of_turns + rejected(self.round.attempt, &self.round.regenerated) + u32::from(exhausted)
     }
@@ -69,10 +71,15 @@ impl Conversation {
     /// The questions that it has claimed and that are none of its turns', once it has ended: of turns that were regenerated, and of
     /// the turn that it never finished, unless that one was a duplicate.
     pub fn unfinished(&self) -> Vec<Fingerprint> {
-        let claimed = matches!(&self.outcome, Some(Outcome::Dropped(reason)) if *reason != DropReason::DedupExhausted);
         let regenerated = self.turns.iter().flat_map(|turn| &turn.regenerated).chain(&self.round.regenerated);
-        let last = self.round.question.iter().filter(|_| claimed);
-        regenerated.map(|turn| &turn.question).chain(last).map(|question| question.fingerprint).collect()
+        let of_turns = regenerated.map(|turn| &*turn.question);
+        of_turns.chain(self.last_claimed()).map(|question| question.fingerprint).collect()
+    }
+
+    /// The question of the turn that it never finished, once it has ended, unless that one was a duplicate.
+    pub(super) fn last_claimed(&self) -> Option<&Question> {
+        let claimed = matches!(&self.outcome, Some(Outcome::Dropped(reason)) if !reason.is_exhausted());
+        self.round.question.as_deref().filter(|_| claimed)
     }
 
     /// Rank of the question being asked.
@@ -99,6 +106,9 @@ pub struct Round {
     pub attempt: Attempt,
     /// Passages whose questions were rejected, in order: their documents are not to be asked about again.
     pub avoid: Vec<ChunkIndex>,
+    /// Questions of it that were rejected because another one is too close, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub near_duplicates: Vec<NearDuplicate>,
     /// The question, once asked; before that the one to ask, where a rejected one left candidates.
     pub question: Option<Arc<Question>>,
     /// The answer, once given.
@@ -132,6 +142,20 @@ pub struct Turn {
     /// Turns in its place that the judge has rejected, in order. Their questions stay claimed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub regenerated: Vec<Arc<Turn>>,
+    /// Questions before its own that were rejected because another one is too close, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub near_duplicates: Vec<NearDuplicate>,
+}
+
+/// A question that was rejected because another one is too close to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NearDuplicate {
+    /// The attempt at its turn.
+    pub attempt: Attempt,
+    /// What was asked, in the words that were compared.
+    pub question: Arc<str>,
+    /// What it is too close to.
+    pub neighbour: Neighbour,
 }
 
 impl Turn {
@@ -150,6 +174,13 @@ impl Turn {
 /// How many of so many attempts before one were duplicates: those that no turn was made of.
 fn rejected(attempt: Attempt, regenerated: &[Arc<Turn>]) -> u32 {
     u32::from(attempt.0).saturating_sub(regenerated.len() as u32)
+}
+
+impl fmt::Display for NearDuplicate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { question, neighbour: Neighbour { similarity, text, .. }, .. } = self;
+        write!(f, "`{question}` is too close ({:.2}) to `{text}`", similarity.share())
+    }
 }
 
 /// An answer in whose place another one was asked for.
@@ -345,6 +376,8 @@ pub enum Failure {
 pub enum DropReason {
     /// Every attempt at a question was a duplicate.
     DedupExhausted,
+    /// Every attempt at a question was a duplicate, or too close to another question; the last one was the latter.
+    NearDuplicateExhausted(NearDuplicate),
     /// The judge's verdict was not good enough for `judge.accept`.
     Judged(String),
     /// A question of it was asked by another shard of the run, or in the output folder before it was merged.
@@ -356,10 +389,16 @@ pub enum DropReason {
 }
 
 impl DropReason {
+    /// Whether the last question was rejected, and there was no attempt left.
+    pub fn is_exhausted(&self) -> bool {
+        matches!(self, Self::DedupExhausted | Self::NearDuplicateExhausted(_))
+    }
+
     /// The `drop_reason` of the outputs.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::DedupExhausted => "dedup_exhausted",
+            Self::NearDuplicateExhausted(_) => "near_duplicate_exhausted",
             Self::Judged(_) => "judge_rejected",
             Self::AskedElsewhere(_) => "asked_elsewhere",
             Self::Checked(_) => "check_rejected",
@@ -381,6 +420,9 @@ impl DropReason {
     pub fn detail(&self) -> String {
         match self {
             Self::DedupExhausted => "every attempt at a question was a duplicate".into(),
+            Self::NearDuplicateExhausted(last) => {
+                format!("every attempt at a question was a duplicate or too close to another one; the last: {last}")
+            }
             Self::Judged(detail) | Self::AskedElsewhere(detail) | Self::Checked(detail) => detail.clone(),
             Self::Failed(failure) => failure.to_string(),
         }

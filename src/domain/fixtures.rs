@@ -25,6 +25,7 @@ pub fn turn(index: u16, question: Question, answer: Answer) -> Turn {
         judgement: None,
         rejected: Vec::new(),
         regenerated: Vec::new(),
+        near_duplicates: Vec::new(),
     }
 }
 

@@ -18,6 +18,7 @@ pub mod json;
 pub mod jury;
 pub mod language;
 pub mod list;
+pub mod minhash;
 pub mod normalisation;
 pub mod observer;
 pub mod persona;
@@ -39,8 +40,8 @@ pub mod yaml;
 pub use agent::{Agent, Agents};
 pub use calibration::Calibration;
 pub use conversation::{
-    Acceptance, Answer, Conversation, DropReason, Failure, Judged, Judgement, Outcome, RejectedAnswer, Repaired, Round,
-    ToolEvent, Turn,
+    Acceptance, Answer, Conversation, DropReason, Failure, Judged, Judgement, NearDuplicate, Outcome, RejectedAnswer,
+    Repaired, Round, ToolEvent, Turn,
 };
 pub use corpus::{Catalogue, Chunk, ChunkIndex, ChunkStore, Passage, Source, SourceIndex};
 pub use coverage::{Balance, Coverage, Used, Uses};
@@ -51,14 +52,15 @@ pub use found::{Found, Page, Scores, SearchHit};
 pub use json::Json;
 pub use jury::{Agreement, Jury, Vote};
 pub use language::Language;
+pub use minhash::{MinHash, Neighbour, Similarity, Sketch};
 pub use normalisation::Normalisation;
 pub use observer::Observer;
 pub use persona::Persona;
 pub use place::{Digest, Place, Stage};
-pub use question::{Candidate, Question};
+pub use question::{Candidate, Question, Ruling};
 pub use reply::{AssistantReply, JudgeReply, UserReply};
 pub use script::Script;
-pub use settled::SettledConversation;
+pub use settled::{HeldClaim, SettledConversation};
 pub use slot::{Attempt, LanguageIndex, Numbers, Rank, Shard, Slot, Tick, TurnIndex, Wave};
 pub use task::{QuestionMode, Register, Task};
 pub use tier::Tier;

@@ -3,6 +3,7 @@
 use super::coverage::Used;
 use super::fingerprint::Fingerprint;
 use super::json::Json;
+use super::minhash::{Neighbour, Sketch};
 use super::reply::UserReply;
 use super::task::{QuestionMode, Register};
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,10 @@ pub struct Question {
     pub used: Used,
     /// Which question it is: others with this fingerprint are the same.
     pub fingerprint: Fingerprint,
+    /// What near-duplicates of it are found by, where they are looked for; none of a question that tells itself apart by what was said
+    /// before it.
+    #[serde(skip)]
+    pub sketch: Option<Arc<Sketch>>,
     /// Name of the model that asked, `provider/model`.
     pub agent: Arc<str>,
     /// Text the model thought aloud before its reply.
@@ -44,13 +49,23 @@ pub struct Question {
 }
 
 impl Question {
+    /// What it asks, where that is understood without what was said before it; `opens` is whether nothing was.
+    pub fn standalone<'a>(mode: QuestionMode, reply: &'a UserReply, asked: &'a str, opens: bool) -> Option<&'a str> {
+        match mode.needs_history() {
+            true if opens && !reply.whole_need.is_empty() => Some(&reply.whole_need),
+            true if !opens => None,
+            _ => Some(asked),
+        }
+    }
+
     /// The question that takes its place where it was asked before: the next one of the same reply, without a request.
     pub fn next(&self) -> Option<Self> {
-        let (Candidate { reply, used, fingerprint }, rest) = self.candidates.split_first()?;
+        let (Candidate { reply, used, fingerprint, sketch }, rest) = self.candidates.split_first()?;
         Some(Self {
             reply: reply.clone(),
             used: used.clone(),
             fingerprint: *fingerprint,
+            sketch: sketch.clone(),
             calls: 0,
             candidates: rest.to_vec(),
             ..self.clone()
@@ -67,4 +82,17 @@ pub struct Candidate {
     pub used: Used,
     /// Which question it is: others with this fingerprint are the same.
     pub fingerprint: Fingerprint,
+    /// What near-duplicates of it are found by.
+    pub sketch: Option<Arc<Sketch>>,
+}
+
+/// Whether a question stands beside those that were accepted.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Ruling {
+    /// It does: no accepted question that ranks lower is the same, or too close to it.
+    Stands,
+    /// One is the same.
+    Duplicate,
+    /// This one is the lowest that is too close to it.
+    TooClose(Neighbour),
 }

@@ -1,6 +1,6 @@
 //! What is told of a conversation that nothing can change any more.
 
-use super::{Attempt, Conversation, Fingerprint, Outcome, QuestionMode, Slot, Turns, Wave};
+use super::{Attempt, Conversation, Fingerprint, Outcome, Question, QuestionMode, Slot, TurnIndex, Turns, Wave};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -23,6 +23,8 @@ pub struct SettledConversation {
     pub duplicates: u32,
     /// What it has claimed beside the questions of its turns: see [`Conversation::unfinished`].
     pub unfinished: Vec<Fingerprint>,
+    /// The accepted questions of it that near-duplicates are looked for of, by rank.
+    pub claims: Vec<HeldClaim>,
     /// What its turns came to.
     pub turns: Turns,
     /// How it ended: completed or dropped.
@@ -41,8 +43,39 @@ impl SettledConversation {
             questions: conversation.turns.iter().map(|turn| (turn.question.mode, turn.attempt)).collect(),
             duplicates: conversation.duplicates(),
             unfinished: conversation.unfinished(),
+            claims: HeldClaim::all(conversation),
             turns: Turns::of(conversation),
             outcome: conversation.outcome.clone().filter(|outcome| *outcome != Outcome::Interrupted)?,
         })
+    }
+}
+
+/// An accepted question that near-duplicates are looked for of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldClaim {
+    /// The turn that it was asked for.
+    pub turn: TurnIndex,
+    /// The attempt at it.
+    pub attempt: Attempt,
+    /// What it asks, where that is not what the message of the turn says, or no turn has come of it.
+    pub text: Option<Arc<str>>,
+}
+
+impl HeldClaim {
+    /// Those of a conversation that has ended.
+    fn all(conversation: &Conversation) -> Vec<Self> {
+        let held = |turn, attempt, question: &Question, is_told: bool| {
+            let text = question.sketch.as_ref()?.text.clone();
+            let is_told = is_told && *text == *question.reply.user_message;
+            Some(Self { turn, attempt, text: Some(text).filter(|_| !is_told) })
+        };
+        let of_turns = conversation.turns.iter().flat_map(|turn| {
+            let regenerated = turn.regenerated.iter().map(|turn| held(turn.index, turn.attempt, &turn.question, false));
+            regenerated.chain([held(turn.index, turn.attempt, &turn.question, true)])
+        });
+        let round = &conversation.round;
+        let regenerated = round.regenerated.iter().map(|turn| held(turn.index, turn.attempt, &turn.question, false));
+        let last = conversation.last_claimed().map(|last| held(conversation.turn_index(), round.attempt, last, false));
+        of_turns.chain(regenerated).chain(last).flatten().collect()
     }
 }

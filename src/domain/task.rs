@@ -71,6 +71,11 @@ impl QuestionMode {
         }
     }
 
+    /// The mode of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.as_str() == name)
+    }
+
     /// Whether it is drawn for every question: the others are asked only where `coverage.modes` gives them a share.
     pub fn is_usual(self) -> bool {
         matches!(self, Self::Seeded | Self::Fresh | Self::Followup | Self::Adjacent | Self::OffTopic)

@@ -21,6 +21,8 @@ pub struct Turns {
     pub repaired: u64,
     /// Turns that were made again because the judge rejected them.
     pub regenerated: u64,
+    /// Questions that were rejected because another one is too close.
+    pub near_duplicates: u64,
     /// Those without a verdict, of their own or on the whole conversation.
     pub unjudged: u64,
     /// Verdicts on those of accepted conversations, and on such conversations.
@@ -77,6 +79,8 @@ impl Turns {
             repaired: count(|turn| !turn.rejected.is_empty()),
             regenerated: conversation.turns.iter().map(|turn| turn.regenerated.len() as u64).sum::<u64>()
                 + conversation.round.regenerated.len() as u64,
+            near_duplicates: conversation.turns.iter().map(|turn| turn.near_duplicates.len() as u64).sum::<u64>()
+                + conversation.round.near_duplicates.len() as u64,
             flagged: count(|turn| {
                 turn.judgement.as_ref().is_some_and(|judgement| judgement.acceptance != Acceptance::Accepted)
             }),
@@ -97,6 +101,7 @@ impl Turns {
         self.flagged += more.flagged;
         self.repaired += more.repaired;
         self.regenerated += more.regenerated;
+        self.near_duplicates += more.near_duplicates;
         self.unjudged += more.unjudged;
         self.verdicts += more.verdicts;
         self.scores += more.scores;

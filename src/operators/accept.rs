@@ -129,9 +129,9 @@ struct PendingVerdicts {
 }
 
 impl PendingVerdicts {
-    fn stash(&mut self, ((fingerprint, (claimant, won)), tick, diff): Verdict) {
+    fn stash(&mut self, ((fingerprint, (claimant, ruling)), tick, diff): Verdict) {
         if diff > 0 {
-            self.open.entry(tick).or_default().push(home::Verdict { rank: claimant.rank, fingerprint, won });
+            self.open.entry(tick).or_default().push(home::Verdict { rank: claimant.rank, fingerprint, ruling });
         }
     }
 

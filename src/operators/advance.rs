@@ -77,13 +77,16 @@ fn advanced(mut conversation: InFlight, judged: Result<Judged, Failure>) -> InFl
 /// The turn that the round has become, whose place is taken by an empty one.
 fn turn(conversation: &mut InFlight, judgement: Option<Judgement>) -> Option<Turn> {
     let index = conversation.turn_index();
-    let Round { attempt, question, answer, rejected, regenerated, .. } = std::mem::take(&mut conversation.round);
-    Some(Turn { index, attempt, question: question?, answer: answer?, judgement, rejected, regenerated })
+    let Round { attempt, near_duplicates, question, answer, rejected, regenerated, .. } =
+        std::mem::take(&mut conversation.round);
+    let (question, answer) = (question?, answer?);
+    Some(Turn { index, attempt, question, answer, judgement, rejected, regenerated, near_duplicates })
 }
 
 /// The turn is made once more: another question, about other passages. Its own stays claimed, and what was made is kept.
 fn regenerate(conversation: &mut InFlight, judgement: Judgement) {
     let mut avoid = std::mem::take(&mut conversation.round.avoid);
+    let near_duplicates = conversation.round.near_duplicates.clone();
     if let Some(mut turn) = turn(conversation, Some(judgement)) {
         avoid.extend(turn.question.used.chunk);
         avoid.sort_unstable();
@@ -91,7 +94,7 @@ fn regenerate(conversation: &mut InFlight, judgement: Judgement) {
         let attempt = Attempt(turn.attempt.0 + 1);
         let mut regenerated = std::mem::take(&mut turn.regenerated);
         regenerated.push(turn.into());
-        conversation.round = Round { attempt, avoid, regenerated, ..Round::default() };
+        conversation.round = Round { attempt, avoid, near_duplicates, regenerated, ..Round::default() };
     }
 }
 

@@ -52,7 +52,8 @@ impl Clock {
     /// Sends all these changes at the present tick, and moves everyone past it.
     pub fn send(&mut self, changes: impl Iterator<Item = Change>) {
         let (Tick(tick), home) = (self.now(), self.index);
-        let claims = changes.map(|((question, rank), diff)| ((question, Claimant { rank, home }), tick, diff));
+        let claims =
+            changes.map(|((question, rank, sketch), diff)| ((question, Claimant { rank, home }, sketch), tick, diff));
         self.claims.activate().session(&self.claiming).give_iterator(claims);
         let nudges = self.others.iter().map(|worker| (*worker, tick + 1));
         self.nudges.activate().session(&self.nudging).give_iterator(nudges);

@@ -1,18 +1,29 @@
 //! `dedup`: which claim to a question wins.
+//!
+//! ```text
+//!            ┌─────────────── verdicts ───────────────┐
+//!            ▼                                        │
+//! claims ─▶ gate ─▶ first of its fingerprint ─▶ near ─┴─▶ verdicts
+//!            │                                   ▲
+//!            └───────── settled questions ───────┘
+//! ```
+
+mod gate;
+mod near;
+mod settled;
 
 use super::Flow;
-use crate::domain::{Fingerprint, Rank};
+use crate::domain::{Fingerprint, Neighbour, Rank, Ruling, Sketch};
+use differential_dataflow::AsCollection;
 use differential_dataflow::operators::arrange::arrangement::arrange_core;
 use differential_dataflow::trace::implementations::{ValBatcher, ValBuilder, ValSpine};
+use gate::{Gate, gate};
+pub use near::Near;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+pub use settled::SettledQuestions;
 use std::sync::Arc;
-use timely::dataflow::channels::pact::{Exchange, Pipeline};
-use timely::dataflow::operators::Concat;
-use timely::dataflow::operators::generic::OutputBuilder;
-use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
-use timely::progress::Antichain;
-use timely::progress::operate::FrontierInterest;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::{Concat, ConnectLoop, Feedback};
 
 /// Who claims a question: the lowest rank wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -23,130 +34,92 @@ pub struct Claimant {
     pub home: u64,
 }
 
-/// A change to the collection of claims: the question of this rank claims to be the first of its fingerprint.
-pub type Claim = ((Fingerprint, Claimant), u64, isize);
+/// A change to the collection of claims: the question of this rank claims to be the first of its fingerprint, and, where it has a
+/// sketch, of all that are too close to it.
+pub type Claim = ((Fingerprint, Claimant, Option<Arc<Sketch>>), u64, isize);
 
-/// A change to the collection of verdicts: whether the claim of this rank wins its fingerprint.
-pub type Verdict = ((Fingerprint, (Claimant, bool)), u64, isize);
+/// A change to the collection of verdicts on claims.
+pub type Verdict = ((Fingerprint, (Claimant, Ruling)), u64, isize);
 
-/// Maintains, over all workers, the winner of every fingerprint: its lowest claim; none when it was asked in an `earlier`
-/// run (these fingerprints are in order). A verdict is given at the tick of its claim, and again whenever it changes.
+/// A claim in the collection.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Entrant {
+    claimant: Claimant,
+    sketch: Option<Arc<Sketch>>,
+}
+
+/// A question that is compared with others, at its rank.
+type Asked = (Rank, Arc<Sketch>);
+
+/// What the verdicts on the claims to one fingerprint follow from, in order.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Ground {
+    /// The first of them is too close to this question.
+    Blocked(Neighbour),
+    /// One of them.
+    Claim(Claimant),
+}
+
+/// Maintains, over all workers, which claims win: of those to a fingerprint the lowest; none where it was asked in an `earlier` run
+/// (these fingerprints are in order); and under [`Near`] none where a question that is accepted and ranks lower is a near-duplicate of it.
+/// A verdict is given at the tick of its claim, and again whenever it changes.
 ///
-/// The collection holds what may still change. A fingerprint whose winner is below the watermark leaves it for a set,
-/// and claims to it are rejected from then on. `watermarks` must reach every worker.
+/// The collection holds what may still change. A claim below the watermark leaves it: the fingerprint of one that is accepted for a
+/// set, its sketch for an index, and what is the same or too close is rejected from then on. `watermarks` must reach every worker.
 pub fn dedup<'scope>(
     claims: Flow<'scope, Claim>,
     watermarks: Flow<'scope, Rank>,
     earlier: Arc<[Fingerprint]>,
+    near: Option<Near>,
 ) -> Flow<'scope, Verdict> {
-    let (live, rejected) = unsettled(claims, watermarks, earlier);
-    // Claims are at the worker of their fingerprint already.
-    let claims =
-        arrange_core::<_, _, _, ValSpine<Fingerprint, Claimant, u64, isize>>(live, Pipeline, "claims", ValBatcher::new);
-    let verdicts = claims.reduce_abelian::<_, ValBuilder<_, _, _, _>, ValSpine<_, (Claimant, bool), _, _>, _, _>(
-        "dedup",
-        |_, claims, verdicts| {
-            verdicts.extend(claims.iter().enumerate().map(|(place, (claimant, _))| ((**claimant, place == 0), 1)));
-        },
-        |updates, fingerprint, changes| {
-            updates.clear();
-            updates.extend(changes.drain(..).map(|(verdict, tick, diff)| ((*fingerprint, verdict), tick, diff)));
-        },
-    );
-    verdicts.as_collection(|fingerprint, verdict| (*fingerprint, *verdict)).inner.concat(rejected)
+    let Some(near) = near else {
+        let Gate { live, rejected, .. } = gate(claims, watermarks, None, earlier);
+        let claims = live.as_collection().map(|(fingerprint, Entrant { claimant, .. })| (fingerprint, claimant)).inner;
+        // Claims are at the worker of their fingerprint already.
+        let claims = arrange_core::<_, _, _, ValSpine<Fingerprint, Claimant, u64, isize>>(
+            claims,
+            Pipeline,
+            "claims",
+            ValBatcher::new,
+        );
+        let verdicts = claims.reduce_abelian::<_, ValBuilder<_, _, _, _>, ValSpine<_, (Claimant, Ruling), _, _>, _, _>(
+            "dedup",
+            |_, claims, verdicts| {
+                let ruling = |place| if place == 0 { Ruling::Stands } else { Ruling::Duplicate };
+                verdicts
+                    .extend(claims.iter().enumerate().map(|(place, (claimant, _))| ((**claimant, ruling(place)), 1)));
+            },
+            |updates, fingerprint, changes| {
+                updates.clear();
+                updates.extend(changes.drain(..).map(|(verdict, tick, diff)| ((*fingerprint, verdict), tick, diff)));
+            },
+        );
+        return verdicts.as_collection(|fingerprint, verdict| (*fingerprint, verdict.clone())).inner.concat(rejected);
+    };
+    let (ruled_loop, ruled) = claims.scope().feedback(1);
+    let Gate { live, rejected, settled } = gate(claims, watermarks, Some(ruled), earlier);
+    let claims = live.as_collection();
+    let first = claims.clone().reduce_named("first", |_, claims, first| first.push((claims[0].0.clone(), 1)));
+    let blocked = near::blockers(first, settled, &near).map(|(fingerprint, by)| (fingerprint, Ground::Blocked(by)));
+    let claims = claims.map(|(fingerprint, Entrant { claimant, .. })| (fingerprint, Ground::Claim(claimant)));
+    let verdicts = claims.concat(blocked).reduce_named("dedup", |_, grounds, verdicts| rule(grounds, verdicts));
+    let verdicts = verdicts.inner;
+    verdicts.clone().connect_loop(ruled_loop);
+    verdicts.concat(rejected)
 }
 
-/// Splits claims into those that the collection must rule on, and verdicts on those whose fingerprint is settled.
-fn unsettled<'scope>(
-    claims: Flow<'scope, Claim>,
-    watermarks: Flow<'scope, Rank>,
-    earlier: Arc<[Fingerprint]>,
-) -> (Flow<'scope, Claim>, Flow<'scope, Verdict>) {
-    let scope = claims.scope();
-    let along = [(0, Antichain::from_elem(0))];
-    let mut builder = OperatorBuilder::new("unsettled".into(), scope);
-    let mut claims = builder.new_input(claims, Exchange::new(|((fingerprint, _), _, _): &Claim| fingerprint.home()));
-    let mut watermarks = builder.new_input_connection(watermarks, Pipeline, Vec::<(usize, Antichain<u64>)>::new());
-    builder.set_notify_for(0, FrontierInterest::Always);
-    let (live, live_stream) = builder.new_output_connection::<Vec<Claim>, _>(along.clone());
-    let (rejected, rejected_stream) = builder.new_output_connection::<Vec<Verdict>, _>(along);
-    let (mut live, mut rejected) = (OutputBuilder::from(live), OutputBuilder::from(rejected));
-    assert!(earlier.is_sorted(), "fingerprints of earlier runs are in order");
-
-    builder.build(move |capabilities| {
-        let mut capabilities: Option<[_; 2]> = capabilities.try_into().ok();
-        let mut open: BTreeMap<u64, Vec<Claim>> = BTreeMap::new();
-        let mut claimed = Claimed { earlier, ..Claimed::default() };
-        let mut watermark = Rank::default();
-        move |frontiers| {
-            claims.for_each(|_, batch| {
-                batch.drain(..).for_each(|claim| open.entry(claim.1).or_default().push(claim));
-            });
-            watermarks.for_each(|_, batch| watermark = batch.drain(..).fold(watermark, Rank::max));
-            let Some([keeping, rejecting]) = &mut capabilities else { return };
-            let frontier = frontiers[0].frontier().first().copied();
-            let later = frontier.map(|tick| open.split_off(&tick)).unwrap_or_default();
-            let closed = std::mem::replace(&mut open, later).into_values().flatten();
-            let (live_claims, lost): (Vec<_>, Vec<_>) = closed.partition(|claim| claimed.take(claim));
-            live.activate().session(keeping).give_iterator(live_claims.into_iter());
-            let lost = lost.into_iter().filter(|(_, _, diff)| *diff > 0);
-            let verdicts = lost.map(|((fingerprint, claimant), tick, _)| ((fingerprint, (claimant, false)), tick, 1));
-            rejected.activate().session(rejecting).give_iterator(verdicts);
-            let Some(tick) = frontier else {
-                capabilities = None;
-                return;
-            };
-            [&mut *keeping, rejecting].into_iter().for_each(|capability| capability.downgrade(&tick));
-            let leaving = claimed.settle(watermark).into_iter().map(|claim| (claim, tick, -1));
-            live.activate().session(keeping).give_iterator(leaving);
-        }
-    });
-    (live_stream, rejected_stream)
-}
-
-/// What is claimed, on one worker.
-#[derive(Debug, Default)]
-struct Claimed {
-    /// Fingerprints that are taken for good: since earlier runs, in order, and in this one.
-    earlier: Arc<[Fingerprint]>,
-    settled: HashSet<Fingerprint>,
-    /// Claims in the collection, by fingerprint and by rank.
-    by_fingerprint: HashMap<Fingerprint, BTreeSet<Claimant>>,
-    by_rank: BTreeSet<(Claimant, Fingerprint)>,
-}
-
-impl Claimed {
-    /// Whether a change belongs to the collection; its fingerprint is settled otherwise.
-    fn take(&mut self, ((fingerprint, claimant), _, diff): &Claim) -> bool {
-        if self.settled.contains(fingerprint) || self.earlier.binary_search(fingerprint).is_ok() {
-            return false;
-        }
-        let claims = self.by_fingerprint.entry(*fingerprint).or_default();
-        if *diff > 0 {
-            claims.insert(*claimant);
-            self.by_rank.insert((*claimant, *fingerprint));
-        } else {
-            claims.remove(claimant);
-            self.by_rank.remove(&(*claimant, *fingerprint));
-            if claims.is_empty() {
-                self.by_fingerprint.remove(fingerprint);
+/// The verdicts on the claims to one fingerprint: what blocks the first blocks all, and of several the lowest is told.
+fn rule(grounds: &[(&Ground, isize)], verdicts: &mut Vec<((Claimant, Ruling), isize)>) {
+    let mut lowest = None;
+    for (ground, _) in grounds {
+        match ground {
+            Ground::Blocked(by) => lowest = lowest.or(Some(Ruling::TooClose(by.clone()))),
+            Ground::Claim(claimant) => {
+                let ruling =
+                    lowest.clone().unwrap_or(if verdicts.is_empty() { Ruling::Stands } else { Ruling::Duplicate });
+                verdicts.push(((*claimant, ruling), 1));
             }
         }
-        true
-    }
-
-    /// Settles the fingerprints whose lowest claim is below the watermark. All their claims must leave the collection at
-    /// once, or the best of the losers would win.
-    fn settle(&mut self, watermark: Rank) -> Vec<(Fingerprint, Claimant)> {
-        let mut leaving = Vec::new();
-        while let Some((_, fingerprint)) = self.by_rank.first().copied().filter(|(lowest, _)| lowest.rank < watermark) {
-            self.settled.insert(fingerprint);
-            for claimant in self.by_fingerprint.remove(&fingerprint).unwrap_or_default() {
-                self.by_rank.remove(&(claimant, fingerprint));
-                leaving.push((fingerprint, claimant));
-            }
-        }
-        leaving
     }
 }
 
@@ -157,6 +130,7 @@ mod tests {
     use crate::domain::{Attempt, LanguageIndex, TurnIndex, Wave};
     use differential_dataflow::input::InputSession;
     use proptest::prelude::*;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::sync::mpsc;
     use timely::dataflow::operators::{Input, Inspect, Probe};
 
@@ -184,14 +158,14 @@ mod tests {
             let mut claims = InputSession::new();
             let (mut watermarks, probe) = worker.dataflow::<u64, _, _>(|scope| {
                 let (input, watermarks) = scope.new_input::<Vec<Rank>>();
-                let verdicts = dedup(claims.to_collection(scope).inner, watermarks, earlier);
+                let verdicts = dedup(claims.to_collection(scope).inner, watermarks, earlier, None);
                 let (probe, verdicts) = verdicts.probe();
-                verdicts.inspect(move |change| out.send(*change).unwrap());
+                verdicts.inspect(move |change| out.send(change.clone()).unwrap());
                 (input, probe)
             });
             for (tick, (changes, watermark)) in ticks.iter().enumerate() {
                 let changes = changes.iter().filter(|_| first);
-                changes.for_each(|((question, rank), diff)| claims.update((*question, claimant(*rank)), *diff));
+                changes.for_each(|((question, rank), diff)| claims.update((*question, claimant(*rank), None), *diff));
                 claims.advance_to(tick as u64 + 1);
                 claims.flush();
                 worker.step_while(|| probe.less_than(claims.time()));
@@ -210,8 +184,8 @@ mod tests {
         let mut changes = changes.into_iter().peekable();
         (0..last as u64)
             .map(|tick| {
-                while let Some(((fingerprint, (claimant, won)), _, _)) = changes.next_if(|(_, at, _)| *at <= tick) {
-                    state.insert((fingerprint, claimant.rank), won);
+                while let Some(((fingerprint, (claimant, ruling)), _, _)) = changes.next_if(|(_, at, _)| *at <= tick) {
+                    state.insert((fingerprint, claimant.rank), ruling == Ruling::Stands);
                 }
                 state.clone()
             })
@@ -249,18 +223,6 @@ mod tests {
         let states = verdicts(ticks, vec![], 1);
         let won: Vec<_> = states[2].iter().map(|((_, rank), won)| (rank.index, *won)).collect();
         assert_eq!(won, [(0, false), (1, true), (2, false), (3, false)]);
-    }
-
-    #[test]
-    fn the_collection_holds_only_what_may_change() {
-        let mut claimed = Claimed::default();
-        for index in 0..100 {
-            assert!(claimed.take(&((Fingerprint(u128::from(index % 60)), claimant(rank(index / 10, index))), 0, 1)));
-        }
-        let leaving = claimed.settle(rank(5, 0));
-        assert_eq!(leaving.len(), 50 + 40, "fifty winners, and forty losers with a fingerprint of theirs");
-        assert_eq!((claimed.settled.len(), claimed.by_fingerprint.len(), claimed.by_rank.len()), (50, 10, 10));
-        assert!(!claimed.take(&((Fingerprint(3), claimant(rank(9, 999))), 0, 1)));
     }
 
     proptest! {

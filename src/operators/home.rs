@@ -8,8 +8,8 @@ use super::InFlight;
 use super::events::Event;
 use super::watermark::Report;
 use crate::domain::{
-    Attempt, ChunkIndex, Conversation, DropReason, Failure, Fingerprint, Observer, Outcome, Question, Rank, Round,
-    Slot, Tick, TurnIndex,
+    Attempt, ChunkIndex, Conversation, DropReason, Failure, Fingerprint, NearDuplicate, Observer, Outcome, Question,
+    Rank, Round, Ruling, Sketch, Slot, Tick, TurnIndex,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -26,14 +26,14 @@ pub enum Route {
 }
 
 /// Whether a claim won, by the rank and the fingerprint of its question; verdicts of one tick are applied in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Verdict {
     /// Rank of the claim.
     pub rank: Rank,
     /// Which question it claims.
     pub fingerprint: Fingerprint,
-    /// Whether no claim to the same question ranks lower.
-    pub won: bool,
+    /// Whether it stands, or what it is a duplicate of.
+    pub ruling: Ruling,
 }
 
 /// How often a turn is begun anew, for either reason.
@@ -46,7 +46,7 @@ pub struct Retries {
 }
 
 /// A claim to make (+1) or to withdraw (-1).
-pub type Change = ((Fingerprint, Rank), isize);
+pub type Change = ((Fingerprint, Rank, Option<Arc<Sketch>>), isize);
 
 /// The conversations of one worker.
 #[derive(Debug)]
@@ -99,21 +99,40 @@ struct Step {
     attempt: Attempt,
     fingerprint: Fingerprint,
     question: Arc<Question>,
-    won: Option<bool>,
+    ruling: Option<Ruling>,
+}
+
+impl Step {
+    /// Whether its question stands; none without a verdict.
+    fn won(&self) -> Option<bool> {
+        self.ruling.as_ref().map(|ruling| *ruling == Ruling::Stands)
+    }
+
+    /// Its question, where it was rejected because another one is too close.
+    fn near_duplicate(&self) -> Option<NearDuplicate> {
+        let Some(Ruling::TooClose(neighbour)) = &self.ruling else { return None };
+        let question = self.question.sketch.as_ref()?.text.clone();
+        Some(NearDuplicate { attempt: self.attempt, question, neighbour: neighbour.clone() })
+    }
+
+    /// A change to its claim, at this rank.
+    fn change(&self, rank: Rank, diff: isize) -> Change {
+        ((self.fingerprint, rank, self.question.sketch.clone()), diff)
+    }
 }
 
 impl Path {
     /// The lowest rank that has no verdict yet: of the last question, or of the next one, which may be one of the same turn as long
     /// as that may be made again.
     fn bound(&self, retries: Retries) -> Option<Rank> {
-        let (turn, attempt) = match self.steps.last() {
+        let (turn, attempt) = match self.steps.last().map(|last| (last.turn, last.attempt, last.won())) {
             None => (TurnIndex(1), Attempt(0)),
-            Some(Step { turn, attempt, won: None, .. }) => (*turn, *attempt),
-            Some(Step { turn, attempt, won: Some(false), .. }) => (*turn, Attempt(attempt.0 + 1)),
-            Some(Step { turn, attempt, won: Some(true), .. }) if self.count(true) <= retries.regenerations.into() => {
-                (*turn, Attempt(attempt.0 + 1))
+            Some((turn, attempt, None)) => (turn, attempt),
+            Some((turn, attempt, Some(false))) => (turn, Attempt(attempt.0 + 1)),
+            Some((turn, attempt, Some(true))) if self.count(true) <= retries.regenerations.into() => {
+                (turn, Attempt(attempt.0 + 1))
             }
-            Some(Step { turn, won: Some(true), .. }) => (TurnIndex(turn.0 + 1), Attempt(0)),
+            Some((turn, _, Some(true))) => (TurnIndex(turn.0 + 1), Attempt(0)),
         };
         (self.status != Status::Ended).then(|| self.conversation.rank_at(turn, attempt))
     }
@@ -121,7 +140,12 @@ impl Path {
     /// Questions of the last turn that have this verdict.
     fn count(&self, won: bool) -> usize {
         let last = self.steps.last().map(|step| step.turn);
-        self.steps.iter().rev().take_while(|step| Some(step.turn) == last).filter(|step| step.won == Some(won)).count()
+        self.steps
+            .iter()
+            .rev()
+            .take_while(|step| Some(step.turn) == last)
+            .filter(|step| step.won() == Some(won))
+            .count()
     }
 
     /// Whether it has ended, and no verdict on one of its questions can change.
@@ -138,14 +162,14 @@ impl Path {
         let turns = turns.chain(&self.conversation.round.regenerated);
         let answered = turns.filter(|made| (made.index, made.attempt) >= (turn, attempt)).map(|made| made.calls());
         // Nobody is called for a candidate.
-        let calls = |step: &Step| step.won.is_some_and(|won| won || step.question.candidates.is_empty());
+        let calls = |step: &Step| step.won().is_some_and(|won| won || step.question.candidates.is_empty());
         let in_flight = self.status == Status::Going && self.steps.last().is_some_and(calls);
         asked.chain(answered).map(u64::from).sum::<u64>() + u64::from(in_flight)
     }
 
     /// Questions from this step on whose verdict is this one.
     fn verdicts_from(&self, step: usize, won: bool) -> u32 {
-        self.steps[step..].iter().filter(|step| step.won == Some(won)).count() as u32
+        self.steps[step..].iter().filter(|step| step.won() == Some(won)).count() as u32
     }
 
     /// Takes back all after this step. The changes withdraw its claims.
@@ -164,7 +188,7 @@ impl Path {
         conversation.judgement = None;
         self.status = Status::Going;
         let taken_back = self.steps.drain(step + 1..);
-        taken_back.map(|step| ((step.fingerprint, conversation.rank_at(step.turn, step.attempt)), -1))
+        taken_back.map(|step| step.change(conversation.rank_at(step.turn, step.attempt), -1))
     }
 
     /// Whether another question is asked where the last one is a duplicate.
@@ -176,28 +200,24 @@ impl Path {
     fn follow(&self, retries: Retries) -> Option<(Route, InFlight)> {
         let last = self.steps.last()?;
         let mut conversation = self.conversation.clone();
-        let before = self.steps.iter().filter(|step| (step.turn, step.attempt) < (last.turn, last.attempt));
+        let of_turn = || self.steps.iter().filter(|step| step.turn == last.turn);
         let regenerated = std::mem::take(&mut conversation.round.regenerated);
-        conversation.round = Round {
-            attempt: last.attempt,
-            avoid: avoid(before.filter(|step| step.turn == last.turn)),
-            question: Some(last.question.clone()),
-            regenerated,
-            ..Round::default()
-        };
-        let route = if last.won? {
-            Route::Accepted
+        let near_duplicates: Vec<_> = of_turn().filter_map(Step::near_duplicate).collect();
+        let round = Round { near_duplicates, regenerated, ..Round::default() };
+        let attempt = last.attempt;
+        let (route, round) = if last.won()? {
+            let avoid = avoid(of_turn().filter(|step| step.attempt < attempt));
+            (Route::Accepted, Round { attempt, avoid, question: Some(last.question.clone()), ..round })
         } else if self.is_asked_again(retries) {
-            let rejected = self.steps.iter().filter(|step| step.turn == last.turn);
-            let attempt = Attempt(last.attempt.0 + 1);
-            let regenerated = std::mem::take(&mut conversation.round.regenerated);
-            let question = last.question.next().map(Arc::new);
-            conversation.round = Round { attempt, avoid: avoid(rejected), question, regenerated, ..Round::default() };
-            Route::Rejected
+            let (attempt, question) = (Attempt(attempt.0 + 1), last.question.next().map(Arc::new));
+            (Route::Rejected, Round { attempt, avoid: avoid(of_turn()), question, ..round })
         } else {
-            conversation.outcome = Some(Outcome::Dropped(DropReason::DedupExhausted));
-            Route::Ended
+            let reason = last.near_duplicate().map(DropReason::NearDuplicateExhausted);
+            conversation.outcome = Some(Outcome::Dropped(reason.unwrap_or(DropReason::DedupExhausted)));
+            let avoid = avoid(of_turn().filter(|step| step.attempt < attempt));
+            (Route::Ended, Round { attempt, avoid, question: Some(last.question.clone()), ..round })
         };
+        conversation.round = round;
         Some((route, conversation))
     }
 }
@@ -245,13 +265,13 @@ impl Home {
         match question {
             Ok(question) => {
                 let fingerprint = question.fingerprint;
-                let (turn, attempt, question) =
-                    (conversation.turn_index(), conversation.round.attempt, question.into());
-                self.decided.push(((fingerprint, conversation.rank()), 1));
+                let (turn, attempt) = (conversation.turn_index(), conversation.round.attempt);
+                let step = Step { turn, attempt, fingerprint, question: question.into(), ruling: None };
+                self.decided.push(step.change(conversation.rank(), 1));
                 path.conversation = conversation;
                 // The bound was this question's rank before it came, or that of one in its last turn's place.
                 let before = path.bound(self.retries);
-                path.steps.push(Step { turn, attempt, fingerprint, question, won: None });
+                path.steps.push(step);
                 let after = path.bound(self.retries);
                 if before != after {
                     if let Some(before) = before {
@@ -291,7 +311,7 @@ impl Home {
         verdicts.sort_unstable();
         verdicts.into_iter().for_each(|verdict| self.apply(verdict));
         self.sent.retain(|(at, _)| *at > tick);
-        let pending = self.decided.iter().map(|((_, rank), _)| rank).chain(self.sent.iter().map(|(_, rank)| rank));
+        let pending = self.decided.iter().map(|((_, rank, _), _)| rank).chain(self.sent.iter().map(|(_, rank)| rank));
         let bound = pending.chain(self.bounds.first()).min().copied().unwrap_or(Rank::END);
         Report {
             worker: self.worker,
@@ -307,15 +327,15 @@ impl Home {
     }
 
     /// Moves the conversation of a claim by the verdict on it.
-    fn apply(&mut self, Verdict { rank, fingerprint, won }: Verdict) {
+    fn apply(&mut self, Verdict { rank, fingerprint, ruling }: Verdict) {
         let Some(path) = self.paths.get_mut(&rank.slot()) else { return };
         let place = (rank.turn, rank.attempt, fingerprint);
         // Not there: the claim was withdrawn meanwhile.
         let Some(at) = path.steps.iter().position(|step| (step.turn, step.attempt, step.fingerprint) == place) else {
             return;
         };
-        let before = path.steps[at].won;
-        if before == Some(won) {
+        let before = path.steps[at].won();
+        if path.steps[at].ruling.as_ref() == Some(&ruling) {
             return;
         }
         assert!(rank >= self.watermark, "a final verdict changed: {rank:?} is below {:?}", self.watermark);
@@ -335,7 +355,8 @@ impl Home {
             self.dropped.remove(&rank.slot());
             self.decided.extend(path.roll_back(at));
         }
-        path.steps[at].won = Some(won);
+        let won = ruling == Ruling::Stands;
+        path.steps[at].ruling = Some(ruling);
         self.observer.tell(|| match won {
             true => Event::Accepted { slot: rank.slot(), turn, attempt },
             false => Event::Rejected { slot: rank.slot(), turn, attempt, again: path.is_asked_again(self.retries) },
@@ -364,7 +385,7 @@ impl Home {
         if !std::mem::take(&mut self.news) && self.decided.is_empty() {
             return None;
         }
-        self.sent.extend(self.decided.iter().map(|((_, rank), _)| *rank).min().map(|lowest| (tick, lowest)));
+        self.sent.extend(self.decided.iter().map(|((_, rank, _), _)| *rank).min().map(|lowest| (tick, lowest)));
         Some(self.decided.drain(..))
     }
 

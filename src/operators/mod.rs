@@ -22,7 +22,7 @@ pub mod watermark;
 pub use accept::{Inputs, Outputs, accept};
 pub use advance::advance;
 pub use call::{Executor, Stop, call};
-pub use dedup::dedup;
+pub use dedup::{Near, dedup};
 pub use events::Event;
 pub use feed::feed;
 pub use home::Retries;

@@ -6,7 +6,7 @@ use super::parquet;
 use super::run_state::{self, RunState};
 use super::{Columns, Entry, OutputError, Rendered, Renderer, RunFacts, coverage_ledger};
 use crate::domain::slot::conversation_id;
-use crate::domain::{Balance, Fingerprint, Outcome, SettledConversation, Slot};
+use crate::domain::{Balance, Fingerprint, HeldClaim, Outcome, SettledConversation, Slot};
 use crate::files::{self, Changes, Documents, Existing, FilesError, Folder, Shards, Table, WrittenFile, append_all};
 use crate::store::{Admission, Run, Settled, State};
 use std::collections::BTreeSet;
@@ -47,6 +47,8 @@ pub struct Recorder {
     pending: Vec<Settled>,
     /// See [`Admission::unfinished`].
     unfinished: Vec<(Slot, Vec<Fingerprint>)>,
+    /// See [`Admission::claims`].
+    claims: Vec<(Slot, Vec<HeldClaim>)>,
     /// Entries of what the run's stop leaves unsettled.
     left: Vec<Vec<u8>>,
 }
@@ -110,6 +112,7 @@ impl Recorder {
             recorded: 0,
             pending,
             unfinished,
+            claims: Vec::new(),
             left,
         };
         // First what the files hold now: rows of a process that dies before they are admitted are cut off again. Then they
@@ -147,7 +150,7 @@ impl Recorder {
     /// When a file can't be written; the error names it.
     pub fn record(&mut self, rendered: Rendered) -> Result<(), OutputError> {
         let Rendered { about, lines, document, parquet, entry, .. } = rendered;
-        let SettledConversation { slot, wave, duplicates, unfinished, turns, outcome, .. } = about;
+        let SettledConversation { slot, wave, duplicates, unfinished, claims, turns, outcome, .. } = about;
         let (start, mut length) = (self.ledger(), 0);
         if let (Some(documents), Some(document)) = (&mut self.documents, &document) {
             length = documents.write(&document.place, &document.bytes)?;
@@ -159,6 +162,7 @@ impl Recorder {
         }
         self.state.push(&entry.0)?;
         self.unfinished.extend(Some((slot, unfinished)).filter(|(_, questions)| !questions.is_empty()));
+        self.claims.extend(Some((slot, claims)).filter(|(_, claims)| !claims.is_empty()));
         let dropped = match outcome {
             Outcome::Dropped(reason) => Some((reason.as_str().to_owned(), reason.detail())),
             Outcome::Completed | Outcome::Interrupted => None,
@@ -258,7 +262,8 @@ impl Recorder {
         }
         let (at, drop_replies) = (self.renderer.stamp.utc_z(), !self.keep_calls);
         let (settled, unfinished) = (std::mem::take(&mut self.pending), std::mem::take(&mut self.unfinished));
-        let admission = Admission { at, settled, unfinished, files, drop_replies, state };
+        let claims = std::mem::take(&mut self.claims);
+        let admission = Admission { at, settled, unfinished, claims, files, drop_replies, state };
         Ok(self.folder.store.admit(&self.renderer.facts.run_id, &admission)?)
     }
 

@@ -25,6 +25,7 @@ pub fn options() -> Options {
             linked: 0.0,
             dedup_retries: 3,
             normalisation: Normalisation::Full,
+            near: None,
             candidates: 1,
         },
         user_personas: Vec::new(),

@@ -29,7 +29,7 @@ pub use error::PlanError;
 pub use sampled::sampled;
 pub use shares::places;
 
-use crate::domain::{Catalogue, Normalisation, Persona, QuestionMode, Register};
+use crate::domain::{Catalogue, MinHash, Normalisation, Persona, QuestionMode, Register};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -127,12 +127,32 @@ pub struct CoverageOptions {
     pub match_language: MatchLanguage,
     /// Share of the questions that need several passages.
     pub linked: f64,
+    /// When two questions are near-duplicates; none where they are not looked for.
+    pub near: Option<NearDuplicates>,
     /// Further attempts after a rejected question.
     pub dedup_retries: u16,
     /// Which questions are the same.
     pub normalisation: Normalisation,
     /// Different questions that one reply of the user model holds.
     pub candidates: u16,
+}
+
+/// `coverage.near_duplicates`: when two questions are too close, and which are compared.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct NearDuplicates {
+    /// When two questions are near-duplicates.
+    pub minhash: MinHash,
+    /// With which questions those of the run are compared.
+    pub scope: NearScope,
+}
+
+/// With which questions those of a run are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NearScope {
+    /// With each other alone.
+    Run,
+    /// With those of all runs of the output folder.
+    Folder,
 }
 
 /// Which documents a conversation may be about: `coverage.match_language`.

@@ -1,11 +1,16 @@
 //! What the ledger tells: what earlier runs have asked, and what this run has settled so far.
 
-use crate::domain::{Catalogue, Coverage, Fingerprint, Normalisation, Used, Uses};
+use crate::domain::{
+    Catalogue, Coverage, Fingerprint, HeldClaim, Normalisation, QuestionMode, Rank, Sketch, Slot, Used, Uses,
+};
 use crate::files::FilesError;
-use crate::operators::Completion;
+use crate::operators::dedup::SettledQuestions;
 use crate::operators::tally::Dropped;
+use crate::operators::{Completion, Near};
 use crate::output::coverage_ledger::{self, LedgerRow};
+use crate::plan::{NearDuplicates, NearScope};
 use crate::store::Settled;
+use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +21,9 @@ pub struct Earlier {
     pub coverage: Coverage,
     /// Fingerprints of the questions that must not be asked again, in order.
     pub questions: Arc<[Fingerprint]>,
+    /// How near-duplicates are found, with the questions that no other may be too close to in shares for the workers of all processes;
+    /// none where they are not looked for.
+    pub near: Option<Near>,
     /// How questions are compared.
     pub normalisation: Normalisation,
     /// What this run has settled, in slot order.
@@ -38,6 +46,10 @@ pub struct Past<'a> {
     pub settled: Vec<Settled>,
     /// Questions that settled conversations hold and the ledger does not tell of.
     pub unfinished: Vec<Fingerprint>,
+    /// How near-duplicates are found, and the accepted questions of settled conversations that they are looked for of.
+    pub near: Option<(NearDuplicates, Claims)>,
+    /// Workers of all processes.
+    pub workers: usize,
     /// What the run has settled whose replies serve too. This run makes its conversations once more: it knows what that
     /// one knew, and may ask what that one asked.
     pub remade: Vec<Settled>,
@@ -49,7 +61,9 @@ impl Earlier {
     /// # Errors
     /// When it can't be read.
     pub fn read(past: Past, catalogue: &Catalogue) -> Result<Self, FilesError> {
-        let Past { folder, length, known, normalisation, settled, unfinished, remade } = past;
+        let Past { folder, length, known, normalisation, settled, unfinished, near, workers, remade } = past;
+        let mut near = near.map(|(options, claims)| NearPast::new(options, claims, workers));
+        let minhash = near.as_ref().map(|near| near.options.minhash);
         let mut uses = Uses::none(catalogue);
         let mut questions = unfinished;
         let mut used = vec![Vec::new(); settled.len()];
@@ -67,12 +81,18 @@ impl Earlier {
                 seed: seeded.then(|| (row.seed_topic.into(), row.seed_question.into())),
                 linked: row.linked.iter().filter_map(found).collect(),
             };
-            (fingerprint, used)
+            let alone = !QuestionMode::named(&row.question_mode).is_some_and(QuestionMode::needs_history);
+            let sketch = minhash.filter(|_| alone).map(|minhash| minhash.sketch(&row.question));
+            (fingerprint, used, sketch)
         };
-        let take = |bytes: Range<u64>, (fingerprint, one)| {
+        let take = |bytes: Range<u64>, (fingerprint, one, sketch): (_, Used, Option<Sketch>)| {
             if other.position(&bytes).is_none() {
                 questions.push(fingerprint);
-                match own.position(&bytes) {
+                let position = own.position(&bytes);
+                if let Some((near, sketch)) = near.as_mut().zip(sketch) {
+                    near.add(sketch, position.map(|at| (&settled[at], used[at].len())));
+                }
+                match position {
                     Some(position) => used[position].push(one),
                     None if known.is_none_or(|known| bytes.start < known) => uses.add(&one),
                     None => {}
@@ -87,15 +107,19 @@ impl Earlier {
         }
         questions.sort_unstable();
         questions.dedup();
+        let near = near.map(|near| near.end(&settled));
         let completions = settled.into_iter().zip(used).map(|(settled, used)| completion(settled, used)).collect();
         let coverage = Coverage::new(catalogue, uses);
-        Ok(Self { coverage, questions: questions.into(), normalisation, completions })
+        Ok(Self { coverage, questions: questions.into(), near, normalisation, completions })
     }
 }
 
 impl Earlier {
     /// Adds questions that others have asked, and takes what they and those before them have used for what earlier runs have.
-    pub fn follow(&mut self, questions: &[Fingerprint], coverage: Coverage) {
+    pub fn follow(&mut self, (questions, sketches): &(Vec<Fingerprint>, Vec<Arc<Sketch>>), coverage: Coverage) {
+        if let Some(near) = &self.near {
+            near.add(sketches);
+        }
         let mut all: Vec<_> = self.questions.iter().chain(questions).copied().collect();
         all.sort_unstable();
         all.dedup();
@@ -108,6 +132,70 @@ impl Earlier {
         self.completions.iter().flat_map(|completion| &completion.used).for_each(|used| coverage.add(used));
         coverage
     }
+}
+
+/// The accepted questions of settled conversations that near-duplicates are looked for of: those of this run by their conversations, and the
+/// texts of those of others that no ledger tells of.
+#[derive(Debug, Default)]
+pub struct Claims {
+    pub own: BTreeMap<Slot, Vec<HeldClaim>>,
+    pub others: Vec<Arc<str>>,
+}
+
+/// The questions that no other may be too close to, as they are read.
+struct NearPast {
+    options: NearDuplicates,
+    claims: Claims,
+    shares: Vec<SettledQuestions>,
+    /// How many there are.
+    number: usize,
+}
+
+impl NearPast {
+    fn new(options: NearDuplicates, claims: Claims, workers: usize) -> Self {
+        let shares = (0..workers).map(|_| SettledQuestions::new(options.minhash)).collect();
+        Self { options, claims, shares, number: 0 }
+    }
+
+    /// A question of the ledger: of a conversation that this run has settled, the one after so many others, or of another run.
+    fn add(&mut self, sketch: Sketch, own: Option<(&Settled, usize)>) {
+        let rank = match own {
+            Some((settled, before)) => {
+                let mut claims = self.claims.own.get(&settled.slot).into_iter().flatten();
+                let held = claims.rfind(|claim| usize::from(claim.turn.0) == before + 1 && claim.text.is_none());
+                held.map(|claim| rank_of(settled, claim))
+            }
+            None => Some(Rank::default()).filter(|_| self.options.scope == NearScope::Folder),
+        };
+        rank.into_iter().for_each(|rank| self.insert(rank, &sketch));
+    }
+
+    /// All of them, with those that the ledger does not tell of.
+    fn end(mut self, settled: &[Settled]) -> Near {
+        let Claims { own, others } = std::mem::take(&mut self.claims);
+        let minhash = self.options.minhash;
+        for settled in settled {
+            for claim in own.get(&settled.slot).into_iter().flatten() {
+                let sketch = claim.text.as_ref().map(|text| minhash.sketch(text));
+                sketch.into_iter().for_each(|sketch| self.insert(rank_of(settled, claim), &sketch));
+            }
+        }
+        if self.options.scope == NearScope::Folder {
+            others.iter().for_each(|text| self.insert(Rank::default(), &minhash.sketch(text)));
+        }
+        Near::new(minhash, self.shares)
+    }
+
+    fn insert(&mut self, rank: Rank, sketch: &Sketch) {
+        let share = self.number % self.shares.len();
+        self.shares[share].insert(rank, sketch);
+        self.number += 1;
+    }
+}
+
+fn rank_of(settled: &Settled, claim: &HeldClaim) -> Rank {
+    let Slot { language, index } = settled.slot;
+    Rank { language, wave: settled.wave, turn: claim.turn, attempt: claim.attempt, index }
 }
 
 /// Where the ledger tells of conversations, walked through from its beginning.

@@ -138,7 +138,7 @@ pub fn execute(
     shared.open(&store, &facts.run_id)?;
     let works =
         Works::start(settings, prepared, &facts, (store.clone(), work.reuse.clone()), work.normalisation, host)?;
-    let mesh = lead.map(|lead| lead.begin(&works, prepared, store.clone(), &work.earlier)).transpose()?;
+    let mesh = lead.map(|lead| lead.begin(&works, prepared, store.clone(), &work)).transpose()?;
 
     let started = Instant::now();
     let total = u64::from(settings.total_samples) * settings.languages.len() as u64;
@@ -207,9 +207,11 @@ pub fn on_workers<R: ExchangeData>(
     let (stages, executor, listeners, tallied) = (stages.clone(), executor.clone(), listeners.clone(), last.clone());
     let observer = listeners.observer();
     let (quota, retries, earlier) = (work.quota.clone(), work.retries, work.earlier.clone());
+    let near = work.near.clone();
     let judge_check = work.judge_check.clone();
     let graph = move |worker: &mut Worker| {
-        let order = Order { quota: quota.clone(), retries, earlier: earlier.clone(), threads: workers };
+        let (quota, earlier, near) = (quota.clone(), earlier.clone(), near.clone());
+        let order = Order { quota, retries, earlier, near, threads: workers };
         let (listeners, tallied, recording) = (listeners.clone(), tallied.clone(), (render.clone(), write.clone()));
         let judge_check = judge_check.clone();
         let report = move |tally: &Tally| {

@@ -9,9 +9,12 @@ mod text;
 
 pub(super) use text::ASKED;
 
+use super::identity::languages_of;
 use super::{RunError, log_lines};
+use crate::domain::slot::conversation_id;
 use crate::domain::{
-    Answer, DropReason, JudgeReply, Judgement, Outcome, Question, RejectedAnswer, Slot, Stage, Turn, Vote,
+    Answer, JudgeReply, Judgement, NearDuplicate, Neighbour, Outcome, Question, Rank, RejectedAnswer, Slot, Stage,
+    Turn, Vote,
 };
 use crate::files::{FilesError, Folder};
 use crate::llm::{ChatReply, request_of};
@@ -76,6 +79,8 @@ pub struct ExplainedTurn {
     pub register: String,
     /// Attempts at its question before the last one, which were duplicates: their words, where the journal has them.
     pub duplicates: Vec<String>,
+    /// Those of its attempts that were too close to another question, in order.
+    pub near_duplicates: Vec<ExplainedNear>,
     /// Its question, if it has one.
     pub question: Option<String>,
     /// What was searched for.
@@ -104,6 +109,39 @@ pub struct ExplainedTurn {
     pub asked_again: [usize; 3],
     /// What those replies say, and last the reply for which the conversation was given up, if one was.
     pub unusable: Vec<String>,
+}
+
+/// A question that was rejected because another one is too close.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ExplainedNear {
+    /// The question as it was asked.
+    pub question: String,
+    /// What it is too close to.
+    pub close_to: String,
+    /// How close the two are, from 0 to 1.
+    pub similarity: f64,
+    /// The conversation that asks that, and at which turn; none where it was asked before the run.
+    pub asked_by: Option<(String, u16)>,
+}
+
+impl ExplainedNear {
+    fn of(near: &NearDuplicate, run: &Run) -> Self {
+        let NearDuplicate { question, neighbour: Neighbour { rank, similarity, text }, .. } = near;
+        let languages: Vec<Arc<str>> = languages_of(run).into_iter().map(Arc::from).collect();
+        let asked_by =
+            (*rank != Rank::default()).then(|| (conversation_id(&run.id, &languages, rank.slot()), rank.turn.0));
+        let (question, close_to) = (question.to_string(), text.to_string());
+        Self { question, close_to, similarity: similarity.share(), asked_by }
+    }
+
+    /// By which question, in words.
+    pub fn told(&self) -> String {
+        let asked_by = match &self.asked_by {
+            Some((id, turn)) => format!("turn {turn} of {id}"),
+            None => "what was asked before".to_owned(),
+        };
+        format!("{:.2} to {asked_by}: {}", self.similarity, self.close_to)
+    }
 }
 
 /// An answer that was rejected, and why.
@@ -218,9 +256,10 @@ pub fn explain(
         replies: of_run.iter().map(|kept| reply(kept, "")).chain(of_passes).collect(),
         unclear_passes,
     };
-    let duplicates = |turn: u16, before: u16, anew: &[Arc<Turn>]| {
-        let anew: Vec<u16> = anew.iter().map(|turn| turn.attempt.0).collect();
-        rejected_questions(&explained.replies, turn, before, &anew)
+    // The others are told as what they were.
+    let duplicates = |turn: u16, before: u16, anew: &[Arc<Turn>], near: &[NearDuplicate]| {
+        let others = anew.iter().map(|turn| turn.attempt).chain(near.iter().map(|near| near.attempt));
+        rejected_questions(&explained.replies, turn, before, &others.map(|attempt| attempt.0).collect::<Vec<_>>())
     };
     if settled.document > 0 {
         let document = ConversationDocument::read(&ConversationDocument::path(outputs, &id, settled.slot))?;
@@ -229,9 +268,11 @@ pub fn explain(
         let attempts = document.attempts();
         let turns = document.turns.iter().zip(states).zip(attempts);
         let mut turns: Vec<_> = turns
-            .map(|((turn, state), attempt)| finished(turn, state, |anew| duplicates(turn.turn_index, attempt, anew)))
+            .map(|((turn, state), attempt)| {
+                finished(turn, (state, run), |anew, near| duplicates(turn.turn_index, attempt, anew, near))
+            })
             .collect();
-        turns.extend(document.state.as_ref().and_then(|state| unfinished(state, turns.len(), duplicates)));
+        turns.extend(document.state.as_ref().and_then(|state| unfinished((state, run), turns.len(), duplicates)));
         explained.user_persona = document.inputs.user_persona.to_string();
         explained.assistant_persona = document.inputs.assistant_persona.to_string();
         let whole = document.state.as_ref().and_then(|state| state.judgement.as_ref());
@@ -240,7 +281,7 @@ pub fn explain(
         explained.turns = turns;
     } else if settled.dropped.is_some() {
         // Of a first turn that was never finished: whatever came after the duplicates was no duplicate.
-        let duplicates = duplicates(1, u16::try_from(settled.duplicates).unwrap_or(u16::MAX), &[]);
+        let duplicates = duplicates(1, u16::try_from(settled.duplicates).unwrap_or(u16::MAX), &[], &[]);
         explained.turns = vec![ExplainedTurn { turn_index: 1, duplicates, ..ExplainedTurn::default() }];
     }
     tell_unusable(&mut explained);
@@ -250,11 +291,12 @@ pub fn explain(
 /// A turn that the conversation has.
 fn finished(
     turn: &TurnPayload<'_>,
-    state: Option<&TurnState<'_>>,
-    duplicates: impl Fn(&[Arc<Turn>]) -> Vec<String>,
+    (state, run): (Option<&TurnState<'_>>, &Run),
+    duplicates: impl Fn(&[Arc<Turn>], &[NearDuplicate]) -> Vec<String>,
 ) -> ExplainedTurn {
     let queries = turn.tool_events.iter().filter_map(|call| call.arguments["query"].as_str());
     let (rejected, regenerated) = state.map_or((&[][..], &[][..]), |state| (&state.rejected, &state.regenerated));
+    let near = state.map_or(&[][..], |state| &*state.near_duplicates);
     let judgement = state.and_then(|state| state.judgement.as_ref());
     let calls =
         state.map_or([0; 3], |state| [state.calls.0, state.calls.1, judgement.map_or(0, |judgement| judgement.calls)]);
@@ -275,7 +317,8 @@ fn finished(
         finished: true,
         question_mode: turn.question_mode.to_string(),
         register: turn.register.map(|register| register.as_str().to_owned()).unwrap_or_default(),
-        duplicates: duplicates(regenerated),
+        duplicates: duplicates(regenerated, near),
+        near_duplicates: near.iter().map(|near| ExplainedNear::of(near, run)).collect(),
         regenerated: ExplainedRejection::anew(regenerated),
         question: Some(turn.qa_generation.user_message.clone()),
         searches: queries.map(str::to_owned).collect(),
@@ -306,20 +349,21 @@ fn text_of(turn: &TurnPayload<'_>, id: &str, source: &str) -> String {
 
 /// The turn at which the conversation was given up, if it had begun one.
 fn unfinished(
-    state: &ConversationState<'_>,
+    (state, run): (&ConversationState<'_>, &Run),
     turns: usize,
-    duplicates: impl Fn(u16, u16, &[Arc<Turn>]) -> Vec<String>,
+    duplicates: impl Fn(u16, u16, &[Arc<Turn>], &[NearDuplicate]) -> Vec<String>,
 ) -> Option<ExplainedTurn> {
     let outcome = state.outcome.as_ref();
     let round = state.round.as_deref().filter(|_| matches!(outcome, Outcome::Dropped(_)))?;
     let turn_index = turns as u16 + 1;
-    let is_exhausted = *outcome == Outcome::Dropped(DropReason::DedupExhausted);
+    let is_exhausted = matches!(outcome, Outcome::Dropped(reason) if reason.is_exhausted());
     let before = if is_exhausted { u16::MAX } else { round.attempt.0 };
     let question = round.question.as_ref().filter(|_| !is_exhausted);
     Some(ExplainedTurn {
         turn_index,
         question_mode: question.map(|question| question.mode.as_str().to_owned()).unwrap_or_default(),
-        duplicates: duplicates(turn_index, before, &round.regenerated),
+        duplicates: duplicates(turn_index, before, &round.regenerated, &round.near_duplicates),
+        near_duplicates: round.near_duplicates.iter().map(|near| ExplainedNear::of(near, run)).collect(),
         regenerated: ExplainedRejection::anew(&round.regenerated),
         question: question.map(|question| question.reply.user_message.clone()),
         rejected: ExplainedRejection::all(&round.rejected),
@@ -332,13 +376,13 @@ fn unfinished(
 }
 
 /// The questions that were asked at attempts before this one and were duplicates, in the words of the last reply to each: not those
-/// of turns that were made `anew`, and of a reply that holds several all, of which some were asked.
-fn rejected_questions(replies: &[ExplainedReply], turn: u16, before: u16, anew: &[u16]) -> Vec<String> {
+/// of the `others`, and of a reply that holds several all, of which some were asked.
+fn rejected_questions(replies: &[ExplainedReply], turn: u16, before: u16, others: &[u16]) -> Vec<String> {
     let mut questions: Vec<(u16, String)> = Vec::new();
     for reply in replies.iter().filter(|reply| reply.stage == Stage::Ask && reply.turn_index == turn) {
         let said = serde_json::from_str::<Value>(&reply.text).ok();
         let Some(question) = said.as_ref().and_then(question_of) else { continue };
-        if reply.attempt < before && !anew.contains(&reply.attempt) {
+        if reply.attempt < before && !others.contains(&reply.attempt) {
             questions.retain(|(attempt, _)| *attempt != reply.attempt);
             questions.push((reply.attempt, question));
         }

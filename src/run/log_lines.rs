@@ -115,6 +115,7 @@ fn settled(conversation: &SettledConversation) {
     if let Outcome::Dropped(reason) = &conversation.outcome {
         let (tag, cause) = match reason {
             DropReason::DedupExhausted => ("dedup", String::new()),
+            DropReason::NearDuplicateExhausted(last) => ("dedup", format!(": {last}")),
             DropReason::AskedElsewhere(detail) => ("merge", format!(": {detail}")),
             DropReason::Judged(verdict) => ("judge", format!(": {verdict}")),
             DropReason::Checked(labels) => ("checks", format!(": {labels}")),

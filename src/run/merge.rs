@@ -11,7 +11,8 @@ use super::prepare::{Prepared, prepare};
 use super::summary::{RunEnd, Summary};
 use super::writer::first_exchange;
 use super::{Host, Ran, RunError, lead, serving};
-use crate::domain::{Balance, Fingerprint, Rank, Slot};
+use crate::domain::{Balance, Fingerprint, Rank, Sketch, Slot};
+use crate::operators::dedup::SettledQuestions;
 use crate::operators::{Numbering, Stop, Tally};
 use crate::plan;
 use crate::settings::Settings;
@@ -21,6 +22,7 @@ use shards::{Made, Part};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Conversations that are admitted together.
@@ -52,7 +54,8 @@ pub fn merge(settings: &Settings, folders: &[PathBuf], workers: usize, host: &Ho
         return Ok(Ran::Over(run));
     }
     let earlier = claimed.earlier(settings, &prepared)?;
-    let questions = accept(&mut all, &earlier.questions);
+    let mut near = earlier.near.as_ref().map(|near| near.take(0));
+    let questions = accept(&mut all, &earlier.questions, near.as_mut());
     let mut losers = all.iter_mut().filter(|one| one.lost.is_some());
     losers.try_for_each(|one| one.complete(settings, catalogue))?;
     let total = settings.total_samples;
@@ -109,27 +112,43 @@ pub fn merge(settings: &Settings, folders: &[PathBuf], workers: usize, host: &Ho
 }
 
 /// Accepts the questions of all conversations once more, in the order of their ranks and after those that were asked `before`: of
-/// two that are the same the later is rejected, and its conversation dropped. The questions that were accepted.
-fn accept(all: &mut [Made], before: &[Fingerprint]) -> Vec<Fingerprint> {
-    let claims =
-        all.iter().enumerate().flat_map(|(at, one)| one.claims().map(move |(rank, question)| (rank, at, question)));
-    let mut claims: Vec<(Rank, usize, Fingerprint)> = claims.collect();
+/// two that are the same, or too close, the later is rejected, and its conversation dropped. The questions that were accepted, and what
+/// near-duplicates of them are found by.
+fn accept(
+    all: &mut [Made],
+    before: &[Fingerprint],
+    mut near: Option<&mut SettledQuestions>,
+) -> (Vec<Fingerprint>, Vec<Arc<Sketch>>) {
+    let claims = all.iter_mut().enumerate().flat_map(|(at, one)| {
+        std::mem::take(&mut one.claims).into_iter().map(move |(rank, question, sketch)| (rank, at, question, sketch))
+    });
+    let mut claims: Vec<(Rank, usize, Fingerprint, Option<Arc<Sketch>>)> = claims.collect();
     claims.sort_unstable();
     let mut asked: HashMap<Fingerprint, Option<Slot>> = before.iter().map(|question| (*question, None)).collect();
-    let mut accepted = Vec::new();
-    for (rank, at, question) in claims {
+    let (mut accepted, mut sketches) = (Vec::new(), Vec::new());
+    for (rank, at, question, sketch) in claims {
         if all[at].lost.is_some() {
             continue;
         }
+        let compared = near.as_deref_mut().zip(sketch);
+        let close = compared.as_ref().and_then(|(near, sketch)| near.lowest(rank, sketch));
         match asked.entry(question) {
             Entry::Occupied(by) => all[at].lost = Some((rank.turn, *by.get())),
+            Entry::Vacant(_) if let Some(close) = close => {
+                let slot = Some(close.rank.slot()).filter(|_| close.rank != Rank::default());
+                all[at].lost = Some((rank.turn, slot));
+            }
             Entry::Vacant(free) => {
                 free.insert(Some(rank.slot()));
                 accepted.push(question);
+                if let Some((near, sketch)) = compared {
+                    near.insert(rank, &sketch);
+                    sketches.push(sketch);
+                }
             }
         }
     }
-    accepted
+    (accepted, sketches)
 }
 
 /// What became of all these conversations.

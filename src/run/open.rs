@@ -1,6 +1,6 @@
 //! Open: the output folder is claimed, the run found or made, and what came before it read.
 
-use super::earlier::{Earlier, Past};
+use super::earlier::{Claims, Earlier, Past};
 use super::events::Listeners;
 use super::identity::{self, Identity};
 use super::judge_check::JudgeCheck;
@@ -8,10 +8,12 @@ use super::prepare::Prepared;
 use super::waves::Waves;
 use super::{RunError, manifest};
 use crate::cluster::Manifest;
-use crate::domain::{Agent, Coverage, Fingerprint, Normalisation, Shard};
+use crate::domain::{Agent, Coverage, Fingerprint, Normalisation, Shard, Sketch};
 use crate::files::Folder;
+use crate::operators::Near;
 use crate::operators::{Completion, Numbering, Quota, Retries, Target};
 use crate::output::{self, Begins, Recorder, Renderer, RunFacts, Stamp, coverage_ledger};
+use crate::plan::NearDuplicates;
 use crate::settings::paths::{OUTPUT_DIR, TOTAL_SAMPLES};
 use crate::settings::sources::SHARD;
 use crate::settings::{Resume, Settings, digest};
@@ -42,6 +44,8 @@ pub struct Work {
     pub retries: Retries,
     /// The questions asked before, in order.
     pub earlier: Arc<[Fingerprint]>,
+    /// How near-duplicates are found; none where they are not looked for.
+    pub near: Option<Near>,
     /// How questions are compared.
     pub normalisation: Normalisation,
     /// Another run whose replies serve too.
@@ -69,8 +73,8 @@ pub struct Others {
     pub numbering: Vec<Numbering>,
     /// Their conversations, in order.
     pub completions: Vec<Completion>,
-    /// The questions that they have asked.
-    pub questions: Vec<Fingerprint>,
+    /// The questions that they have asked, and what near-duplicates of them are found by.
+    pub questions: (Vec<Fingerprint>, Vec<Arc<Sketch>>),
     /// What those questions have used.
     pub coverage: Coverage,
     /// What it has cost.
@@ -143,6 +147,8 @@ impl Claimed {
             normalisation: identity.normalisation,
             settled: Vec::new(),
             unfinished: identity::unfinished(unfinished, None),
+            near: near(settings, identity, None, Some(folder))?,
+            workers: 1,
             remade: Vec::new(),
         };
         Ok(Earlier::read(past, &prepared.sources.catalogue)?)
@@ -199,7 +205,7 @@ pub fn open(
     settings: &Settings,
     prepared: &Prepared,
     Claimed { folder, identity, manifest, reuse }: Claimed,
-    others: Option<Others>,
+    (others, homes): (Option<Others>, usize),
     listeners: &Listeners,
 ) -> Result<Ready, RunError> {
     let Prepared { sources, stamp, .. } = prepared;
@@ -211,7 +217,7 @@ pub fn open(
         .into_iter()
         .for_each(|line| tracing::warn!("{line}"));
     let (facts, store) = (sources.facts(settings, &identity), folder.store.clone());
-    let (mut earlier, settled) = past(settings, prepared, (&identity, reuse.as_ref()), Some(&folder))?;
+    let (mut earlier, settled) = past(settings, prepared, (&identity, reuse.as_ref(), homes), Some(&folder))?;
     if let Some(others) = &others {
         earlier.follow(&others.questions, others.coverage.clone());
     }
@@ -252,16 +258,36 @@ pub fn look(settings: &Settings, prepared: &Prepared) -> Result<Looked, RunError
     }
     let facts = prepared.sources.facts(settings, &identity);
     let reuse = identity::reuse(settings, runs)?;
-    let (earlier, settled) = past(settings, prepared, (&identity, reuse.as_ref()), folder.as_ref())?;
+    let (earlier, settled) = past(settings, prepared, (&identity, reuse.as_ref(), 1), folder.as_ref())?;
     let work = Work::new(settings, &facts.run_id, earlier, reuse, None)?;
     Ok(Looked { resumed: identity.resumed, folder, facts, settled: settled.len(), work })
 }
 
-/// What came before: what other runs asked, and what this one has settled.
+/// How near-duplicates are found, if they are, and which questions are compared that no ledger tells enough of: of all runs, but for the one
+/// that is made once more.
+fn near(
+    settings: &Settings,
+    identity: &Identity,
+    reuse: Option<&Reuse>,
+    folder: Option<&Folder>,
+) -> Result<Option<(NearDuplicates, Claims)>, RunError> {
+    let Some(options) = settings.plan.coverage.near else { return Ok(None) };
+    let mut claims = Claims::default();
+    for (run, slot, held) in folder.map_or(Ok(Vec::new()), |folder| folder.store.claims())? {
+        if *run == *identity.run_id {
+            claims.own.insert(slot, held);
+        } else if reuse.is_none_or(|reuse| reuse.run != run) {
+            claims.others.extend(held.into_iter().filter_map(|claim| claim.text));
+        }
+    }
+    Ok(Some((options, claims)))
+}
+
+/// What came before: what other runs asked, and what this one has settled. The questions that are compared stand in shares for so many workers.
 fn past(
     settings: &Settings,
     prepared: &Prepared,
-    (identity, reuse): (&Identity, Option<&Reuse>),
+    (identity, reuse, workers): (&Identity, Option<&Reuse>, usize),
     folder: Option<&Folder>,
 ) -> Result<(Earlier, Vec<Settled>), RunError> {
     let path = settings.output.folder.as_path();
@@ -278,6 +304,8 @@ fn past(
         normalisation: identity.normalisation,
         settled: settled.clone(),
         unfinished: identity::unfinished(unfinished, reuse),
+        near: near(settings, identity, reuse, folder)?,
+        workers,
         remade: settled_of(reuse.map(|reuse| &*reuse.run))?,
     };
     Ok((Earlier::read(past, &prepared.sources.catalogue)?, settled))
@@ -292,14 +320,14 @@ impl Work {
         reuse: Option<Reuse>,
         others: Option<(Vec<Numbering>, Vec<Completion>)>,
     ) -> Result<Self, RunError> {
-        let Earlier { coverage, questions, normalisation, completions } = earlier;
+        let Earlier { coverage, questions, near, normalisation, completions } = earlier;
         let numbers = settings.shard.map(Shard::numbers).unwrap_or_default();
         let alike = vec![Numbering { slots: numbers, waves: numbers }; settings.languages.len()];
         let (numbering, others) = others.unwrap_or((alike, Vec::new()));
         let quota = Quota::numbered(target(settings), numbering, coverage, others);
         let quota = restored(quota, run_id, completions)?;
         let retries = retries(settings);
-        Ok(Self { quota, retries, earlier: questions, normalisation, reuse, judge_check: None })
+        Ok(Self { quota, retries, earlier: questions, near, normalisation, reuse, judge_check: None })
     }
 }
 

@@ -11,7 +11,9 @@ use crate::cluster::{
     Begin, Call, ClusterError, Hub, Manifest, Member, Mesh, Remote, Reply, Served, Shape, Stopping, Supervisor, Totals,
     Welcome, serve, variables,
 };
-use crate::domain::{Fingerprint, Normalisation};
+use crate::domain::{Fingerprint, MinHash, Normalisation, Rank};
+use crate::operators::Near;
+use crate::operators::dedup::SettledQuestions;
 use crate::operators::{Quota, Target};
 use crate::output::{Renderer, RunFacts};
 use crate::servers::Serving;
@@ -103,7 +105,7 @@ impl<'a> Lead<'a> {
         works: &Works,
         prepared: &Prepared,
         store: Arc<dyn Store>,
-        earlier: &[Fingerprint],
+        work: &Work,
     ) -> Result<Mesh, RunError> {
         let (run, meter, halt) = (works.run_id.clone(), prepared.shared.meter.clone(), prepared.shared.halt.clone());
         let (stop, signalled) = (works.stop.clone(), works.signalled.clone());
@@ -134,9 +136,14 @@ impl<'a> Lead<'a> {
             hub.stop(true);
         });
         let ClusterSettings { processes, workers, .. } = *self.cluster;
-        let of_process = |process| {
+        let of_process = |process: usize| {
             let home = |one: &Fingerprint| one.home() as usize % (processes * workers) / workers;
-            earlier.iter().copied().filter(|one| home(one) == process).collect()
+            let theirs = process * workers..(process + 1) * workers;
+            let shares = theirs.flat_map(|worker| work.near.as_ref().map(|near| near.take(worker)));
+            let texts =
+                |share: SettledQuestions| share.iter().map(|(rank, text)| (rank, text.to_owned())).collect::<Vec<_>>();
+            let near = shares.flat_map(texts).collect();
+            (work.earlier.iter().copied().filter(|one| home(one) == process).collect(), near)
         };
         Ok(connected(self.hub.begin(served, of_process))?)
     }
@@ -192,7 +199,7 @@ pub fn take_part(settings: &Settings, cluster: &ClusterSettings, part: &Part, ho
     let replies = Arc::new(Remote(member.clone()));
     let works = Works::start(settings, &prepared, &facts, (replies, reuse), facts.normalisation, host)?;
     tell_along(&works, &prepared, &member);
-    let work = work(settings, begin, facts.normalisation);
+    let work = work(settings, begin, facts.normalisation, cluster.workers);
     let renderer = Renderer::new(output, facts, stamp, prepared.sources.catalogue.clone());
     works.run(cluster.workers, &work, Some(mesh), &host.listeners, &renderer.into(), |_, _| {})?;
     works.journal.end();
@@ -255,17 +262,27 @@ fn read(settings: &Settings, facts: &RunFacts, listeners: &Listeners) -> Result<
 }
 
 /// What a process does that decides nothing: the conversations that it is told to open.
-fn work(settings: &Settings, begin: Begin, normalisation: Normalisation) -> Work {
+fn work(settings: &Settings, begin: Begin, normalisation: Normalisation, workers: usize) -> Work {
     let languages = settings.languages.len() as u16;
     let none = Target { total: 0, languages, batch_size: 1, concurrency: 1, lookahead: 1 };
     Work {
         quota: Quota::new(none, Default::default()),
         retries: open::retries(settings),
         earlier: begin.earlier.into(),
+        near: settings.plan.coverage.near.map(|options| near(options.minhash, &begin.near, workers)),
         normalisation,
         reuse: None,
         judge_check: None,
     }
+}
+
+/// How near-duplicates are found by so many workers, with the questions that no other may be too close to.
+fn near(minhash: MinHash, questions: &[(Rank, String)], workers: usize) -> Near {
+    let mut shares: Vec<_> = (0..workers).map(|_| SettledQuestions::new(minhash)).collect();
+    for (number, (rank, text)) in questions.iter().enumerate() {
+        shares[number % workers].insert(*rank, &minhash.sketch(text));
+    }
+    Near::new(minhash, shares)
 }
 
 /// Stops with the cluster, and tells it of what concerns it.

@@ -141,7 +141,7 @@ impl Summary {
         if let Some(last) = &self.tally.last_drop {
             text += &format!("; last: {last}");
         }
-        if self.tally.drops.contains_key("dedup_exhausted") {
+        if ["dedup_exhausted", "near_duplicate_exhausted"].iter().any(|reason| self.tally.drops.contains_key(*reason)) {
             text += "; add documents, lower run.total_samples or raise coverage.question_dedup_retries";
         }
         Some(text)
@@ -228,7 +228,11 @@ impl Summary {
                 row(f, if at == 0 { label } else { "" }, line)?;
             }
         }
-        row(f, "duplicates", &format!("{duplicates} questions rejected"))?;
+        let close = match turns.near_duplicates {
+            0 => String::new(),
+            close => format!(", {close} of them too close to another one"),
+        };
+        row(f, "duplicates", &format!("{duplicates} questions rejected{close}"))?;
         let ahead = format!("at most {lag} conversations ahead of the watermark");
         row(f, "roll-backs", &format!("{rollbacks}, {wasted} calls wasted; {ahead}"))
     }

@@ -8,7 +8,7 @@ use crate::domain::{Jury, Normalisation};
 use crate::knowledge;
 use crate::knowledge::embeddings::{Backend, Device};
 use crate::output::logs::LogLevel;
-use crate::plan::{Distribution, MatchLanguage};
+use crate::plan::{Distribution, MatchLanguage, NearScope};
 use crate::publish::RepoType;
 use crate::stages::Granularity;
 use crate::traffic;
@@ -35,6 +35,8 @@ choices! {
     Trace: Light = "light", Full = "full";
     ReplyForm: Json = "json", Text = "text";
     CoverageMode: Balanced = "balanced", Off = "off";
+    NearMethod: Off = "off", MinHash = "minhash";
+    NearScope: Run = "run", Folder = "folder";
     MatchLanguage: Prefer = "prefer" or "own", Require = "require", Off = "off" or "any";
     Normalisation: Full = "full", Contract = "contract";
     RetrievalMode: First = "first", Tool = "tool", Both = "both";
@@ -130,6 +132,15 @@ pub(super) enum Trace {
     Light,
     /// Premises and steps too.
     Full,
+}
+
+/// How near-duplicates of questions are found: `coverage.near_duplicates.method`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NearMethod {
+    /// Not at all.
+    Off,
+    /// By the words and characters that they share.
+    MinHash,
 }
 
 /// How documents are chosen to be asked about: `coverage.doc_coverage_mode`.

@@ -3,7 +3,7 @@
 use super::agents::{self, ROLES, agent, jury};
 use super::asking;
 use super::checks::checks;
-use super::choices::{CoverageMode, JudgeMode, OnFail, ReplyForm, Trace, TurnMode};
+use super::choices::{CoverageMode, JudgeMode, NearMethod, OnFail, ReplyForm, Trace, TurnMode};
 use super::cluster::cluster;
 use super::error::Diagnostics;
 use super::folders::Folders;
@@ -15,7 +15,7 @@ use super::{
     Flags, PersonaSource, PlanSettings, PushFlags, Resume, Settings, TopicSource, publishing, retrieval, servers,
     storage, table as keys, web,
 };
-use crate::domain::{Agent, Agents};
+use crate::domain::{Agent, Agents, MinHash};
 use crate::output;
 use crate::plan;
 use crate::stages::{Accept, AnswerOptions, AskOptions, Granularity, JudgeOptions, PromptOptions};
@@ -198,11 +198,19 @@ fn plan(values: &Values, folders: &Folders, report: &mut Diagnostics) -> PlanSet
             linked: values.get(keys::LINKED),
             dedup_retries: values.get(keys::QUESTION_DEDUP_RETRIES),
             normalisation: values.get(keys::NORMALISATION),
+            near: near(values),
             candidates: values.get(keys::QUESTION_CANDIDATES),
         },
         modes: asking::modes(values, &turns, report),
         style: asking::style(values, report),
     }
+}
+
+/// Whether near-duplicates are looked for, and among which questions.
+fn near(values: &Values) -> Option<plan::NearDuplicates> {
+    let NearMethod::MinHash = values.get(keys::NEAR_METHOD) else { return None };
+    let minhash = MinHash::new(values.get(keys::NEAR_THRESHOLD));
+    Some(plan::NearDuplicates { minhash, scope: values.get(keys::NEAR_SCOPE) })
 }
 
 /// How questions are made: a text is one question, and needs a word for the end.

@@ -127,6 +127,7 @@ impl Starter {
              \n\
              llm:\n  agents:\n{agents}\n\
              coverage:\n  \
+               near_duplicates: {{method: minhash}} # no question twice, not even with a few other words\n  \
                # Shares of turns that are no plain questions.\n  \
                modes: {{unanswerable: 0.06, underspecified: 0.08, nonstandalone: 0.12, correction: 0.08}}\n  \
                registers: {{terse: 0.15, chatty: 0.15, typos: 0.1, formal: 0.1}} # how people write, as shares of the conversations\n\

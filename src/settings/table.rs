@@ -7,7 +7,7 @@
 
 use super::asking::recorded;
 use super::choices::{
-    CoverageMode, JudgeMode, OnFail, ReplyForm, RerankerBackend, ServiceTier, StoreBackend, Trace, TurnMode,
+    CoverageMode, JudgeMode, NearMethod, OnFail, ReplyForm, RerankerBackend, ServiceTier, StoreBackend, Trace, TurnMode,
 };
 use super::cluster::{ClusterBackend, Launcher};
 use super::keys::{Key, Limit};
@@ -15,11 +15,11 @@ use super::sources;
 use super::told::{extra, on_fail, optional, output_dir, required};
 use super::types::{Endpoints, Mapping, OneOf, Setting, Text, Texts, word_of};
 use crate::domain::task::RetrievalMode;
-use crate::domain::{Agent, Normalisation, QuestionMode, Register};
+use crate::domain::{Agent, Normalisation, QuestionMode, Register, minhash};
 use crate::knowledge;
 use crate::knowledge::embeddings::{Backend, Device};
 use crate::output::logs::LogLevel;
-use crate::plan::{Distribution, MatchLanguage};
+use crate::plan::{Distribution, MatchLanguage, NearScope};
 use crate::publish::RepoType;
 use crate::stages::Granularity;
 use crate::traffic;
@@ -297,6 +297,15 @@ keys! {
     NORMALISATION: OneOf<Normalisation> = fixed(
         "coverage.normalisation", |s| s.plan.coverage.normalisation.as_str().to_owned()
     ), env(&["COVERAGE_NORMALISATION"]);
+    NEAR_METHOD: OneOf<NearMethod> = fixed(
+        "coverage.near_duplicates.method", |s| optional(s.plan.coverage.near.map(|_| word_of(NearMethod::MinHash)))
+    );
+    NEAR_THRESHOLD: f64 = fixed(
+        "coverage.near_duplicates.threshold", |s| optional(s.plan.coverage.near.map(|near| near.minhash.threshold().share()))
+    ), limit(Limit::between(*minhash::THRESHOLDS.start(), *minhash::THRESHOLDS.end()));
+    NEAR_SCOPE: OneOf<NearScope> = fixed(
+        "coverage.near_duplicates.scope", |s| optional(s.plan.coverage.near.map(|near| word_of(near.scope)))
+    );
     REQUIRE_RETRIEVAL: bool = fixed("coverage.require_retrieval", |s| s.answers.require_retrieval.to_string()),
         env(&["REQUIRE_RETRIEVAL"]);
     QUESTION_CANDIDATES: u16 = fixed("coverage.candidates", |s| optional(Some(s.plan.coverage.candidates).filter(|count| *count > 1))),

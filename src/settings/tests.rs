@@ -83,6 +83,7 @@ fn an_almost_empty_file_means_the_defaults() {
         linked: 0.0,
         dedup_retries: 3,
         normalisation: crate::domain::Normalisation::Full,
+        near: None,
         candidates: 1,
     };
     assert_eq!((plan.turns, plan.coverage), (turns, coverage));

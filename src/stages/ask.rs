@@ -172,8 +172,12 @@ impl Ask {
 
     fn task(&self, asking: Asking<'_>, brief: &Brief, shown: &Shown) -> Task {
         let conversation = asking.conversation;
-        let retried = conversation.round.attempt.0 > 0;
-        let asked = if retried { Vec::new() } else { self.plan.asked_about(asking, &shown.chunks) };
+        let round = &conversation.round;
+        let asked = match round.attempt.0 {
+            0 => self.plan.asked_about(asking, &shown.chunks),
+            // What its questions were too close to.
+            _ => round.near_duplicates.iter().map(|near| near.neighbour.text.clone()).collect(),
+        };
         Task::Ask(AskTask {
             public_conversation_history: history(&exchanged(&conversation.turns)),
             last_assistant_message: brief.last_assistant_message.clone().unwrap_or_else(|| NO_ANSWER.to_owned()),
@@ -188,7 +192,7 @@ impl Ask {
             turn_index: conversation.turn_index().0,
             n_turns: conversation.target_turns,
             question: self.plan.options().question.clone(),
-            attempt: conversation.round.attempt.0,
+            attempt: round.attempt.0,
             angle: brief.angle,
             variety: brief.variety,
             target_language: Language::of(&conversation.language).name.to_string(),

@@ -35,7 +35,7 @@ pub use records::{
 pub use postgres::Postgres;
 pub use sqlite::{FOLDER, Sqlite};
 
-use crate::domain::{Digest, Fingerprint, Place, Slot};
+use crate::domain::{Digest, Fingerprint, HeldClaim, Place, Slot};
 use std::collections::BTreeMap;
 
 /// What the section `store` of the settings says.
@@ -90,6 +90,9 @@ pub trait Store: Replies {
 
     /// The accepted questions of settled conversations that none of their turns has, of all runs, each with its run.
     fn unfinished(&self) -> Result<Vec<(String, Fingerprint)>, StoreError>;
+
+    /// The accepted questions of settled conversations that near-duplicates are looked for of, of all runs, each with its run.
+    fn claims(&self) -> Result<Vec<(String, Slot, Vec<HeldClaim>)>, StoreError>;
 
     /// Length and end of every file that some run has written to, by its path in the output folder.
     fn files(&self) -> Result<BTreeMap<String, Mark>, StoreError>;

@@ -21,7 +21,7 @@ use super::{
     Admission, Charge, Entry, Fact, KeptReply, Mark, Replies, Revision, Run, Settled, Spending, Spent, State, Store,
     StoreError, Tiered,
 };
-use crate::domain::{Digest, Fingerprint, Place, Slot};
+use crate::domain::{Digest, Fingerprint, HeldClaim, Place, Slot};
 use failure::Failure;
 use identity::{Claim, Claimed, Marker};
 use pool::{PATIENCE, Pool};
@@ -210,6 +210,10 @@ impl Store for Postgres {
 
     fn settled(&self, run: &str) -> Result<Vec<Settled>, StoreError> {
         self.read(async |session| runs::settled(session, self.folder, run).await)
+    }
+
+    fn claims(&self) -> Result<Vec<(String, Slot, Vec<HeldClaim>)>, StoreError> {
+        self.read(async |session| runs::claims(session, self.folder).await)
     }
 
     fn unfinished(&self) -> Result<Vec<(String, Fingerprint)>, StoreError> {

@@ -1,6 +1,6 @@
 //! What a store keeps, as plain rows.
 
-use crate::domain::{Agent, Digest, Fingerprint, LanguageIndex, Place, Slot, Turns, Usage, Wave};
+use crate::domain::{Agent, Digest, Fingerprint, HeldClaim, LanguageIndex, Place, Slot, Turns, Usage, Wave};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -213,6 +213,8 @@ pub struct Admission {
     /// The accepted questions of those conversations that none of their turns has, of each at least one: no file tells of them,
     /// and they stay claimed.
     pub unfinished: Vec<(Slot, Vec<Fingerprint>)>,
+    /// Of those conversations, the accepted questions that near-duplicates are looked for of; none of one that has none.
+    pub claims: Vec<(Slot, Vec<HeldClaim>)>,
     /// Files by their path in the output folder; none for one that is no longer needed.
     pub files: BTreeMap<String, Option<Mark>>,
     /// Whether the replies behind the conversations may go; they need not, and when is the store's business.

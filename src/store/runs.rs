@@ -2,7 +2,7 @@
 
 use super::database::{Access, Database, has_table};
 use super::{Admission, Fact, Mark, Revision, Run, Settled, Spending, State, StoreError};
-use crate::domain::{Fingerprint, LanguageIndex, Slot, Wave};
+use crate::domain::{Fingerprint, HeldClaim, LanguageIndex, Slot, Wave};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -33,6 +33,10 @@ CREATE TABLE IF NOT EXISTS facts (
 );
 CREATE TABLE IF NOT EXISTS unfinished (
     run TEXT NOT NULL, language INTEGER NOT NULL, slot INTEGER NOT NULL, fingerprint BLOB NOT NULL,
+    PRIMARY KEY (run, language, slot)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS claims (
+    run TEXT NOT NULL, language INTEGER NOT NULL, slot INTEGER NOT NULL, claims TEXT NOT NULL,
     PRIMARY KEY (run, language, slot)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS turns (
@@ -114,6 +118,13 @@ pub(super) fn admit(connection: &mut Connection, run: &str, admission: &Admissio
             .prepare_cached("INSERT INTO unfinished (run, language, slot, fingerprint) VALUES (?1, ?2, ?3, ?4)")?;
         for (slot, fingerprints) in &admission.unfinished {
             claim.execute(params![run, slot.language.0, slot.index, in_a_row(fingerprints)])?;
+        }
+        let mut hold =
+            transaction.prepare_cached("INSERT INTO claims (run, language, slot, claims) VALUES (?1, ?2, ?3, ?4)")?;
+        for (slot, claims) in &admission.claims {
+            let claims =
+                serde_json::to_string(claims).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+            hold.execute(params![run, slot.language.0, slot.index, claims])?;
         }
         let files = admission.files.iter().map(|(path, mark)| (path.as_str(), mark.as_ref()));
         mark(&transaction, files)?;
@@ -219,6 +230,21 @@ pub(super) fn unfinished(connection: &Connection) -> rusqlite::Result<Vec<(Strin
         questions.extend(one_by_one(&fingerprints).map(|fingerprint| (run.clone(), fingerprint)));
     }
     Ok(questions)
+}
+
+pub(super) fn claims(connection: &Connection) -> rusqlite::Result<Vec<(String, Slot, Vec<HeldClaim>)>> {
+    if !has_table(connection, "claims")? {
+        return Ok(Vec::new());
+    }
+    let find = "SELECT run, language, slot, claims FROM claims ORDER BY run, language, slot";
+    let mut found = connection.prepare_cached(find)?;
+    let rows = found.query_map([], |row| {
+        let slot = Slot { language: LanguageIndex(row.get(1)?), index: row.get(2)? };
+        let claims: String = row.get(3)?;
+        let claims = serde_json::from_str(&claims).map_err(|error| unreadable(3, error.to_string()))?;
+        Ok((row.get(0)?, slot, claims))
+    })?;
+    rows.collect()
 }
 
 /// Fingerprints as they are stored together: 16 bytes each, the highest first.

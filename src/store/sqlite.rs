@@ -5,7 +5,7 @@ use super::{
     Admission, Charge, Entry, Fact, KeptReply, Mark, Replies, Revision, Run, Settled, Spending, Spent, State, Store,
     StoreError, Tiered, replies, runs, salvage,
 };
-use crate::domain::{Digest, Fingerprint, Place, Slot};
+use crate::domain::{Digest, Fingerprint, HeldClaim, Place, Slot};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::fs;
@@ -197,6 +197,10 @@ impl Store for Sqlite {
 
     fn settled(&self, run: &str) -> Result<Vec<Settled>, StoreError> {
         held(&self.runs).run("read", |connection| runs::settled(connection, run))
+    }
+
+    fn claims(&self) -> Result<Vec<(String, Slot, Vec<HeldClaim>)>, StoreError> {
+        held(&self.runs).run("read", |connection| runs::claims(connection))
     }
 
     fn unfinished(&self) -> Result<Vec<(String, Fingerprint)>, StoreError> {

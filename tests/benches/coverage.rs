@@ -62,6 +62,7 @@ fn options() -> Options {
             linked: 0.0,
             dedup_retries: 3,
             normalisation: Normalisation::Full,
+            near: None,
             candidates: 1,
         },
         modes: Default::default(),

@@ -1,17 +1,19 @@
 //! How fast questions are ruled on, and what it costs to hold those that are settled.
 //!
-//! `cargo bench --bench dedup -- [HELD PROCESSES WORKERS NEW]`, by default 0, 1 and 10 million held questions on one worker, on two,
-//! and on two that are connected as processes of a run are, and half a million new ones on each, every time in a process of its
-//! own. Where there are several workers, lone claims are those that another worker rules on. Linux only: memory is read from `/proc`.
+//! `cargo bench --bench dedup -- [HELD PROCESSES WORKERS NEW METHOD]`, by default 0, 1 and 10 million held questions on one worker, on
+//! two, and on two that are connected as processes of a run are, and half a million new ones on each, every time in a process of its
+//! own; METHOD is 0 for questions that are the same, 1 for near-duplicates by MinHash too, and 2 for such questions of which most
+//! collide: 3,000 in all, of which three at a time are the same in other words. Where there are several workers, lone claims are those
+//! that another worker rules on; near-duplicates need `QUESTIONS=FILE`, with a question on each line. Linux only: memory is read from `/proc`.
 
 use dlgforge::cluster::Mesh;
-use dlgforge::domain::{Attempt, Fingerprint, LanguageIndex, Rank, TurnIndex, Wave};
-use dlgforge::operators::dedup::{Claim, Claimant, dedup};
+use dlgforge::domain::{Attempt, Fingerprint, LanguageIndex, MinHash, Normalisation, Rank, Sketch, TurnIndex, Wave};
+use dlgforge::operators::dedup::{Claim, Claimant, Near, SettledQuestions, dedup};
 use std::cell::Cell;
 use std::net::TcpListener;
 use std::process::Command;
 use std::rc::Rc;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, LazyLock, mpsc};
 use std::time::{Duration, Instant};
 use timely::dataflow::operators::vec::Broadcast;
 use timely::dataflow::operators::{Exchange, Input, Inspect, Probe};
@@ -38,6 +40,32 @@ fn fingerprint(question: u64) -> Fingerprint {
     Fingerprint(xxh3_128(&question.to_le_bytes()))
 }
 
+/// The questions of the file that `QUESTIONS` names, one a line.
+static QUESTIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let path = std::env::var("QUESTIONS").expect("QUESTIONS=FILE, with a question on each line");
+    std::fs::read_to_string(path).expect("a file of UTF-8").lines().map(str::to_owned).collect()
+});
+
+/// The words of the question with this number: one of the file, in which every third word is one of another, at its place.
+fn text(question: u64) -> String {
+    let drawn = xxh3_128(&question.to_le_bytes());
+    let [one, other] = [drawn as u64, (drawn >> 64) as u64].map(|at| &QUESTIONS[at as usize % QUESTIONS.len()]);
+    let other: Vec<&str> = other.split(' ').collect();
+    let word = |(at, word)| if at % 3 == 2 { other.get(at).copied().unwrap_or(word) } else { word };
+    one.split(' ').enumerate().map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// What near-duplicates of a question are found by; of a crowd, of which most collide.
+fn sketch(minhash: MinHash, question: u64, is_crowd: bool) -> Arc<Sketch> {
+    if !is_crowd {
+        return minhash.sketch(&text(question)).into();
+    }
+    let question = xxh3_128(&question.to_le_bytes()) as u64 % 3000;
+    let ways = ["Please, {}", "{} Please.", "{}"];
+    let words = format!("{} {}", text(question / 3), text(question / 3 + 5000));
+    minhash.sketch(&ways[(question % 3) as usize].replace("{}", &words)).into()
+}
+
 fn rank(tick: u64, index: u64) -> Rank {
     let wave = Wave(tick as u32);
     Rank { language: LanguageIndex(0), wave, turn: TurnIndex(1), attempt: Attempt(0), index: index as u32 }
@@ -53,10 +81,12 @@ struct Ends {
     nudges: InputHandleVec<u64, u64>,
     nudged: Rc<Cell<u64>>,
     ruled: ProbeHandle<u64>,
+    minhash: Option<MinHash>,
+    is_crowd: bool,
 }
 
 impl Ends {
-    fn new(worker: &mut Worker, earlier: Arc<[Fingerprint]>) -> Self {
+    fn new(worker: &mut Worker, earlier: Arc<[Fingerprint]>, near: Option<Near>, is_crowd: bool) -> Self {
         let (index, peers) = (worker.index() as u64, worker.peers() as u64);
         let nudged = Rc::new(Cell::new(0));
         let reached = nudged.clone();
@@ -65,9 +95,10 @@ impl Ends {
             let (watermarks, marked) = scope.new_input();
             let (nudges, told) = scope.new_input::<Vec<u64>>();
             told.broadcast().inspect(move |tick| reached.set(reached.get().max(*tick)));
-            let verdicts = dedup(claimed, marked, earlier);
+            let minhash = near.as_ref().map(|near| near.minhash);
+            let verdicts = dedup(claimed, marked, earlier, near);
             let (ruled, _) = verdicts.exchange(|((_, (claimant, _)), _, _)| claimant.home).probe();
-            Self { index, peers, claims, watermarks, nudges, nudged, ruled }
+            Self { index, peers, claims, watermarks, nudges, nudged, ruled, minhash, is_crowd }
         })
     }
 
@@ -78,7 +109,12 @@ impl Ends {
             let index = number * self.peers + self.index;
             let question = (tick * OUTSTANDING) * self.peers + index;
             let claimant = Claimant { rank: rank(tick, index), home: self.index };
-            self.claims.send(((fingerprint(question), claimant), tick, 1));
+            let sketch = self.minhash.map(|minhash| sketch(minhash, question, self.is_crowd));
+            let fingerprint = match &sketch {
+                Some(sketch) => Fingerprint::of(&sketch.text, Normalisation::Full),
+                None => fingerprint(question),
+            };
+            self.claims.send(((fingerprint, claimant, sketch), tick, 1));
         }
         self.reach(tick + 1);
     }
@@ -145,10 +181,28 @@ fn execute(processes: usize, workers: usize, work: impl Fn(&mut Worker) + Send +
     });
 }
 
-fn measure(held: u64, processes: usize, workers: usize, new: u64) {
+/// The held questions, in shares for the workers: each has the share of its own.
+fn near(held: u64, shares: usize) -> Near {
+    let minhash = MinHash::new(0.8);
+    let mut before: Vec<_> = (0..shares).map(|_| SettledQuestions::new(minhash)).collect();
+    std::thread::scope(|scope| {
+        for (first, share) in before.iter_mut().enumerate() {
+            scope.spawn(move || {
+                for question in (first as u64..held).step_by(shares) {
+                    share.insert(Rank::default(), &minhash.sketch(&text(u64::MAX - question)));
+                }
+            });
+        }
+    });
+    Near::new(minhash, before)
+}
+
+fn measure(held: u64, processes: usize, workers: usize, new: u64, method: u64) {
     let before = resident();
-    let mut earlier: Vec<Fingerprint> = (0..held).map(|question| fingerprint(u64::MAX - question)).collect();
+    let exact = if method == 0 { held } else { 0 };
+    let mut earlier: Vec<Fingerprint> = (0..exact).map(|question| fingerprint(u64::MAX - question)).collect();
     let started = Instant::now();
+    let near = (method > 0).then(|| near(held, processes * workers));
     // As the ledger is read.
     earlier.sort_unstable();
     earlier.dedup();
@@ -156,7 +210,7 @@ fn measure(held: u64, processes: usize, workers: usize, new: u64) {
     let (loading, loaded) = (started.elapsed(), resident());
     let (told, figures) = mpsc::channel();
     execute(processes, workers, move |worker| {
-        let mut ends = Ends::new(worker, earlier.clone());
+        let mut ends = Ends::new(worker, earlier.clone(), near.clone(), method == 2);
         let started = Instant::now();
         for _ in 0..new / OUTSTANDING {
             ends.claim(OUTSTANDING);
@@ -173,7 +227,7 @@ fn measure(held: u64, processes: usize, workers: usize, new: u64) {
     let claims = new as f64;
     let at = |share: f64| alone[(alone.len() as f64 * share) as usize].as_secs_f64() * 1e3;
     println!(
-        "{held:>9} {processes:>9} {workers:>8} | {:>7.2} {:>9.1} | {:>9.0} {:>9.1} | {:>6.3} {:>6.3}",
+        "{method:>6} {held:>9} {processes:>9} {workers:>8} | {:>7.2} {:>9.1} | {:>9.0} {:>9.1} | {:>6.3} {:>6.3}",
         loading.as_secs_f64(),
         (loaded - before) as f64 / held.max(1) as f64,
         claims / many.as_secs_f64(),
@@ -185,18 +239,18 @@ fn measure(held: u64, processes: usize, workers: usize, new: u64) {
 
 fn main() {
     let given: Vec<u64> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
-    if let [held, processes, workers, new] = given[..] {
-        return measure(held, processes as usize, workers as usize, new);
+    if let [held, processes, workers, new, method] = given[..] {
+        return measure(held, processes as usize, workers as usize, new, method);
     }
-    println!("     held processes  workers | load, s  bytes of | claims/s,  bytes of | lone, ms");
-    println!("questions            of each |        a held one | a worker a new one  | p50    p99");
+    println!("method      held processes  workers | load, s  bytes of | claims/s,  bytes of | lone, ms");
+    println!("       questions            of each |        a held one | a worker a new one  | p50    p99");
     let itself = std::env::current_exe().expect("the benchmark's path");
     let shapes = [(1, 1), (1, 2), (2, 1)];
-    let all = [0, 1_000_000, 10_000_000]
-        .into_iter()
-        .flat_map(|held| shapes.map(|(processes, workers)| [held, processes, workers]));
-    for [held, processes, workers] in all {
-        let given = [held, processes, workers, 512_000].map(|number: u64| number.to_string());
+    let held = [(0, 0), (0, 1_000_000), (0, 10_000_000), (1, 0), (1, 1_000_000), (1, 10_000_000), (2, 0)];
+    let all = held.into_iter().flat_map(|held| shapes.map(|shape| (held, shape)));
+    for ((method, held), (processes, workers)) in all {
+        let new = if method == 0 { 512_000 } else { 51_200 };
+        let given = [held, processes, workers, new, method].map(|number: u64| number.to_string());
         let ended = Command::new(&itself).args(given).status();
         assert!(ended.expect("it runs").success());
     }

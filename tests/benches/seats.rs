@@ -122,6 +122,7 @@ fn run(load: Load) -> Made {
             quota: quota.clone(),
             retries: Retries { duplicates: 3, regenerations: 0 },
             earlier: Arc::default(),
+            near: None,
             threads: load.workers,
         };
         let (settled, tallied, stages) = (settled.clone(), tallied.clone(), stages.clone());

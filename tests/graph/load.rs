@@ -33,6 +33,8 @@ pub struct Load {
     /// Most turns that are made again because the judge says so.
     pub regenerations: u16,
     pub questions: Questions,
+    /// Whether near-duplicates are looked for.
+    pub near: bool,
     /// Most questions that a reply of the user model holds.
     pub candidates: u64,
     /// How many of a pool's questions earlier runs have asked.
@@ -51,6 +53,10 @@ pub struct Load {
 pub enum Questions {
     /// So many, drawn by what the user model sees; collisions are frequent when there are few.
     Pool(u64),
+    /// So many, each of which shares words with the one before and the one after it, and is too close to both.
+    Chain(u64),
+    /// So many, of which six in a row share most of their words: some are too close to each other.
+    Clusters(u64),
     /// All first turns climb one of so many ladders, by their slots: every attempt asks the question of the next rung.
     Ladders(u32),
 }
@@ -80,6 +86,7 @@ pub const CALM: Load = Load {
     retries: 3,
     regenerations: 0,
     questions: Questions::Pool(u64::MAX),
+    near: false,
     candidates: 1,
     earlier: 0,
     faults: 0,
@@ -113,14 +120,16 @@ fn sight(load: &Load, verb: Verb, conversation: &InFlight) -> u64 {
     let chunks: Vec<_> = (0..CORPUS.0 as u32).map(|chunk| coverage.of_chunk(ChunkIndex(chunk))).collect();
     let sources = (0..CORPUS.1 as u32).filter_map(|source| coverage.of_source(SourceIndex(source)));
     let sources: Vec<_> = sources.map(|source| (source.questions, &source.recent)).collect();
-    let Round { avoid, question, answer, regenerated, .. } = &conversation.round;
+    let Round { avoid, near_duplicates, question, answer, regenerated, .. } = &conversation.round;
+    let near_duplicates: Vec<_> =
+        near_duplicates.iter().map(|one| (one.attempt, &one.question, &one.neighbour)).collect();
     let question = question.as_ref().map(|question| &question.reply.user_message);
     let answer = answer.as_ref().map(|answer| &answer.reply.assistant_message);
     let outcome = conversation.outcome.as_ref().map(|outcome| (outcome.status(), outcome.drop_reason()));
     hash((
         (load.seed, verb, conversation.rank(), turns.collect::<Vec<_>>()),
         (chunks, sources),
-        (avoid, question, answer, outcome, answers(regenerated)),
+        (avoid, near_duplicates, question, answer, outcome, answers(regenerated)),
     ))
 }
 
@@ -131,9 +140,32 @@ fn answers(turns: &[Arc<Turn>]) -> Vec<(Attempt, &str)> {
 impl Load {
     /// What earlier runs asked, in another spelling.
     pub fn earlier(&self) -> BTreeSet<Fingerprint> {
-        (0..self.earlier)
-            .map(|number| Fingerprint::of(&format!(" question  {number}?"), Normalisation::default()))
-            .collect()
+        let spelt = |text: &String| Fingerprint::of(&format!(" {}  ", text.to_uppercase()), Normalisation::default());
+        self.asked_before().iter().map(spelt).collect()
+    }
+
+    /// What near-duplicates of it are found by.
+    pub fn minhash(&self) -> Option<MinHash> {
+        self.near.then(|| MinHash::new(0.8))
+    }
+
+    /// What earlier runs asked.
+    pub fn asked_before(&self) -> Vec<String> {
+        (0..self.earlier).map(|number| self.words(number)).collect()
+    }
+
+    /// The question of this number.
+    fn words(&self, number: u64) -> String {
+        let word = |of: u64| (0..7).map(|at| char::from(b'a' + (hash((of, at)) % 26) as u8)).collect::<String>();
+        let words: Vec<_> = match self.questions {
+            Questions::Chain(_) => (number..number + 12).map(word).collect(),
+            Questions::Clusters(_) => {
+                let (cluster, kind) = (number / 6 * 6, number % 6);
+                (0..14).filter(|at| at % 6 != kind && (at + 1) % 7 != kind).map(|at| word(cluster << 8 | at)).collect()
+            }
+            Questions::Pool(_) | Questions::Ladders(_) => return format!("question {number}?"),
+        };
+        format!("{}?", words.join(" "))
     }
 
     /// What earlier runs used.
@@ -167,8 +199,8 @@ impl Load {
             return Err(Failure::Ended);
         }
         let further = (1..=hash((sight, "further")) % self.candidates).map(|place| {
-            let Question { reply, used, fingerprint, .. } = self.question(conversation, sight, place);
-            Candidate { reply, used, fingerprint }
+            let Question { reply, used, fingerprint, sketch, .. } = self.question(conversation, sight, place);
+            Candidate { reply, used, fingerprint, sketch }
         });
         Ok(Question {
             raw: Json::from(serde_json::Value::from(sight)),
@@ -186,10 +218,12 @@ impl Load {
                 u64::from(conversation.slot.index % ladders) + rung * u64::from(ladders)
             }
             Questions::Ladders(_) => sight,
-            Questions::Pool(pool) => sight % pool,
+            Questions::Pool(pool) | Questions::Chain(pool) | Questions::Clusters(pool) => sight % pool,
         };
-        let text = if sight & 1024 == 0 { format!("Question {number}?") } else { format!("QUESTION {number}? ") };
-        plain::question(&text, used(sight >> 16, text.as_str().into()))
+        let text = self.words(number);
+        let text = if sight & 1024 == 0 { text } else { format!("{} ", text.to_uppercase()) };
+        let sketch = self.minhash().map(|minhash| minhash.sketch(&text).into());
+        Question { sketch, ..plain::question(&text, used(sight >> 16, text.as_str().into())) }
     }
 
     /// The assistant model answers.

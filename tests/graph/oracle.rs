@@ -21,6 +21,8 @@ pub struct Made {
 struct Lockstep<'a> {
     load: &'a Load,
     asked: BTreeSet<Fingerprint>,
+    /// What near-duplicates are found by, of all that was accepted, with its rank.
+    accepted: Vec<(Rank, Arc<Sketch>)>,
     coverage: Coverage,
     /// By language and wave, the coverage at its end.
     snapshots: BTreeMap<(u32, u32), Arc<Coverage>>,
@@ -40,7 +42,10 @@ struct Progress {
 /// Runs everything, in order.
 pub fn oracle(load: &Load) -> Made {
     let (asked, coverage) = (load.earlier(), load.coverage());
-    let mut run = Lockstep { load, asked, coverage, snapshots: BTreeMap::new(), outcome: Made::default() };
+    let minhash = load.minhash();
+    let sketch = |text: &String| Some((Rank::default(), minhash?.sketch(text).into()));
+    let accepted = load.asked_before().iter().filter_map(sketch).collect();
+    let mut run = Lockstep { load, asked, accepted, coverage, snapshots: BTreeMap::new(), outcome: Made::default() };
     for language in 0..load.languages {
         let Progress { opened, accepted, dropped, .. } = run.language(language);
         run.outcome.languages.push((opened, accepted, dropped));
@@ -123,21 +128,28 @@ impl Lockstep<'_> {
                         self.end(conversation, failure.into());
                     }
                     Ok(question) => {
-                        let is_new =
-                            self.asked.insert(Fingerprint::of(&question.reply.user_message, Normalisation::default()));
+                        let ruling = self.rule(&question, conversation.rank());
+                        let asked: Arc<str> = question.reply.user_message.as_str().into();
                         conversation.round.question = Some(Arc::new(question));
-                        if is_new {
+                        if ruling == Ruling::Stands {
                             if self.answer(conversation) {
                                 rejected.push(conversation);
                             }
                         } else {
+                            let mut reason = DropReason::DedupExhausted;
+                            if let Ruling::TooClose(neighbour) = ruling {
+                                let attempt = Attempt(attempt);
+                                let near = NearDuplicate { attempt, question: asked, neighbour };
+                                conversation.round.near_duplicates.push(near.clone());
+                                reason = DropReason::NearDuplicateExhausted(near);
+                            }
                             self.outcome.duplicates += 1;
                             let duplicates = usize::from(attempt) - conversation.round.regenerated.len();
                             if duplicates < self.load.retries.into() {
                                 avoid(&mut conversation.round);
                                 rejected.push(conversation);
                             } else {
-                                self.end(conversation, Outcome::Dropped(DropReason::DedupExhausted));
+                                self.end(conversation, Outcome::Dropped(reason));
                             }
                         }
                     }
@@ -148,6 +160,26 @@ impl Lockstep<'_> {
             }
             asking = rejected;
         }
+    }
+
+    /// Whether a question stands beside all that were accepted before it.
+    fn rule(&mut self, question: &Question, rank: Rank) -> Ruling {
+        let fingerprint = Fingerprint::of(&question.reply.user_message, Normalisation::default());
+        if self.asked.contains(&fingerprint) {
+            return Ruling::Duplicate;
+        }
+        if let Some((minhash, sketch)) = self.load.minhash().zip(question.sketch.clone()) {
+            let near = self.accepted.iter().filter_map(|(rank, other)| {
+                let similarity = minhash.near(&sketch, other)?;
+                Some(Neighbour { rank: *rank, similarity, text: other.text.clone() })
+            });
+            if let Some(lowest) = near.min() {
+                return Ruling::TooClose(lowest);
+            }
+            self.accepted.push((rank, sketch));
+        }
+        self.asked.insert(fingerprint);
+        Ruling::Stands
     }
 
     /// The question stands. Whether the turn is to be made once more.
@@ -179,12 +211,13 @@ impl Lockstep<'_> {
                 None
             }
             Ok(Judged::Regenerate(judgement)) => {
+                let near_duplicates = conversation.round.near_duplicates.clone();
                 let mut turn = turn(conversation, Some(judgement));
                 let regenerated = std::mem::take(&mut turn.regenerated);
                 let chunks = turn.question.used.chunk.into_iter().chain(std::mem::take(&mut conversation.round.avoid));
                 let avoid = chunks.collect::<BTreeSet<_>>().into_iter().collect();
                 let regenerated = regenerated.into_iter().chain([Arc::new(turn)]).collect();
-                conversation.round = Round { avoid, regenerated, ..Round::default() };
+                conversation.round = Round { avoid, near_duplicates, regenerated, ..Round::default() };
                 return true;
             }
         };
@@ -213,9 +246,9 @@ impl Lockstep<'_> {
 /// What the round has come to.
 fn turn(conversation: &mut InFlight, judgement: Option<Judgement>) -> Turn {
     let index = conversation.turn_index();
-    let Round { attempt, question, answer, rejected, regenerated, .. } = conversation.round.clone();
+    let Round { attempt, near_duplicates, question, answer, rejected, regenerated, .. } = conversation.round.clone();
     let (question, answer) = (question.expect("it was asked"), answer.expect("it was answered"));
-    Turn { index, attempt, question, answer, judgement, rejected, regenerated }
+    Turn { index, attempt, question, answer, judgement, rejected, regenerated, near_duplicates }
 }
 
 /// The question of the round was rejected: what is left of its reply comes next.

@@ -5,8 +5,9 @@ use super::oracle::{Made, oracle};
 use dlgforge::cluster::Mesh;
 use dlgforge::dataflows::generate::{Order, generate};
 use dlgforge::domain::*;
+use dlgforge::operators::dedup::SettledQuestions;
 use dlgforge::operators::quota::Target;
-use dlgforge::operators::{Executor, InFlight, Quota, Retries, Settlement, Stop, Tally};
+use dlgforge::operators::{Executor, InFlight, Near, Quota, Retries, Settlement, Stop, Tally};
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::sync::{Arc, LazyLock, Mutex, mpsc};
@@ -60,6 +61,14 @@ fn run(load: Load) -> (Made, Course) {
     let quota =
         Quota::new(Target { total, languages, batch_size, concurrency: load.seats as u32, lookahead }, load.coverage());
     let earlier: Arc<[Fingerprint]> = load.earlier().into_iter().collect();
+    let near = load.minhash().map(|minhash| {
+        let mut shares: Vec<_> = (0..load.processes * load.workers).map(|_| SettledQuestions::new(minhash)).collect();
+        for (number, text) in load.asked_before().iter().enumerate() {
+            let share = number % shares.len();
+            shares[share].insert(Rank::default(), &minhash.sketch(text));
+        }
+        Near::new(minhash, shares)
+    });
     let stages = load.stages();
     // What crosses between processes is where a settlement stands here.
     let kept = Arc::<Mutex<Vec<Settlement>>>::default();
@@ -68,6 +77,7 @@ fn run(load: Load) -> (Made, Course) {
             quota: quota.clone(),
             retries: Retries { duplicates: load.retries, regenerations: load.regenerations },
             earlier: earlier.clone(),
+            near: near.clone(),
             threads: load.workers,
         };
         let (index, settled, tallied) = (worker.index(), settled.clone(), tallied.clone());

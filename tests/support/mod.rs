@@ -19,6 +19,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// A project folder of its own, removed at the end.
 pub struct Project {
@@ -296,6 +297,19 @@ pub fn asking_each(reply: Reply, asked: impl FnOnce(), question: impl Fn(u64) ->
     messages.into_iter().for_each(|(message, place)| *message = question(place).into());
     *content = text.to_string().into();
     Reply { body: body.to_string().into(), ..reply }
+}
+
+/// The question of a number, of which three in a row are the same in other words: with words swapped, and with one left out.
+pub fn paraphrased(number: u64) -> String {
+    // No letters: they would be of no language.
+    let word = |word: u64| format!("{:07}", xxh3_64(&word.to_le_bytes()) % 10_000_000);
+    let mut words: Vec<String> = (0..11).map(|at| word(number / 3 * 11 + at)).collect();
+    match number % 3 {
+        0 => {}
+        1 => words.rotate_left(4),
+        _ => drop(words.remove(5)),
+    }
+    format!("What of {}?", words.join(" "))
 }
 
 /// The reply with its message changed.

@@ -43,6 +43,7 @@ pub fn question(text: &str, used: Used) -> Question {
         reply: user_reply(text),
         fingerprint: Fingerprint::of(&used.question, Normalisation::default()),
         used,
+        sketch: None,
         agent: "plain".into(),
         reasoning: None,
         raw: serde_json::Value::Null.into(),

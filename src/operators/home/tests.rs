@@ -11,7 +11,8 @@ fn conversation() -> InFlight {
 }
 
 fn verdict(rank: Rank, question: &str, won: bool) -> Verdict {
-    Verdict { rank, fingerprint: of(question), won }
+    let ruling = if won { Ruling::Stands } else { Ruling::Duplicate };
+    Verdict { rank, fingerprint: of(question), ruling }
 }
 
 fn of(question: &str) -> Fingerprint {
@@ -34,6 +35,7 @@ fn answered(mut conversation: InFlight) -> InFlight {
         judgement: Some(fixtures::judgement(8)),
         rejected: Vec::new(),
         regenerated,
+        near_duplicates: Vec::new(),
     };
     conversation.turns.push(made.into());
     conversation
@@ -48,7 +50,7 @@ fn moved(home: &mut Home) -> (Route, InFlight) {
 /// Sends what there is at a tick; what was sent.
 fn sent(home: &mut Home, tick: u64) -> Vec<(Rank, isize)> {
     let changes = home.changes(Tick(tick)).into_iter().flatten();
-    changes.map(|((_, rank), diff)| (rank, diff)).collect()
+    changes.map(|((_, rank, _), diff)| (rank, diff)).collect()
 }
 
 /// A home whose conversation asked "a", won, was answered, and asked "b".
@@ -182,7 +184,7 @@ fn a_rejected_question_hands_on_what_is_left_of_its_reply() {
     home.register(conversation());
     let candidate = |text: &str| {
         let Question { reply, used, fingerprint, .. } = question(text);
-        Candidate { reply, used, fingerprint }
+        Candidate { reply, used, fingerprint, sketch: None }
     };
     home.ask(conversation(), Ok(Question { candidates: vec![candidate("b"), candidate("c")], ..question("a") }));
     let mut at = conversation();
@@ -212,7 +214,7 @@ fn nobody_is_called_for_a_candidate_that_a_roll_back_takes() {
     for (candidates, wasted) in [(vec![], 1), (vec![question("b")], 0)] {
         let mut home = Home::new(0, RETRIES, Observer::default());
         home.register(conversation());
-        let of = |Question { reply, used, fingerprint, .. }| Candidate { reply, used, fingerprint };
+        let of = |Question { reply, used, fingerprint, .. }| Candidate { reply, used, fingerprint, sketch: None };
         home.ask(
             conversation(),
             Ok(Question { candidates: candidates.into_iter().map(of).collect(), ..question("a") }),

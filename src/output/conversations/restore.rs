@@ -121,6 +121,7 @@ fn turn(
         reply: payload.qa_generation.clone().into_owned(),
         used,
         fingerprint: state.fingerprint,
+        sketch: None,
         agent: (*payload.qa_agent_used_name).into(),
         reasoning: state.user_reasoning.as_deref().map(str::to_owned),
         raw: qa_raw.clone().into_owned(),
@@ -160,7 +161,8 @@ fn turn(
     let judgement = judgement(&field, &payload.qa_judge, judge_raw.as_ref(), state.judgement.as_ref())?;
     let (index, attempt) = (TurnIndex(payload.turn_index), Attempt(*attempt));
     let (rejected, regenerated) = (positions.rejected(&state.rejected), positions.regenerated(&state.regenerated));
-    Ok(Turn { index, attempt, question: question.into(), answer, judgement, rejected, regenerated })
+    let near_duplicates = state.near_duplicates.to_vec();
+    Ok(Turn { index, attempt, question: question.into(), answer, judgement, rejected, regenerated, near_duplicates })
 }
 
 /// A verdict, whose response was an empty object where there is none.

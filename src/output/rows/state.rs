@@ -8,8 +8,8 @@ use super::results::{ToolResult, kept};
 use super::{Parts, TurnPayload};
 use crate::domain::calibration::SpoiledScore;
 use crate::domain::{
-    Acceptance, Answer, Catalogue, ChunkIndex, Fingerprint, Found, Judgement, Outcome, Page, Persona, RejectedAnswer,
-    Round, SearchHit, SourceIndex, ToolEvent, Turn, Used, Vote, Wave,
+    Acceptance, Answer, Catalogue, ChunkIndex, Fingerprint, Found, Judgement, NearDuplicate, Outcome, Page, Persona,
+    RejectedAnswer, Round, SearchHit, SourceIndex, ToolEvent, Turn, Used, Vote, Wave,
 };
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -57,6 +57,9 @@ pub struct TurnState<'a> {
     /// Turns in its place that the judge rejected, whole.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) regenerated: Vec<Arc<Turn>>,
+    /// Questions before its own that were too close to others.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub(crate) near_duplicates: Cow<'a, [NearDuplicate]>,
 }
 
 /// What was retrieved for an answer.
@@ -128,6 +131,7 @@ impl<'a> ConversationState<'a> {
                 judgement: turn.judgement.as_ref().map(JudgementState::of),
                 rejected: places.rejected(&turn.rejected),
                 regenerated: places.regenerated(&turn.regenerated),
+                near_duplicates: Cow::Borrowed(&turn.near_duplicates),
             }
         };
         let turns = conversation.turns.iter().zip(&parts.turns).map(turn).collect();

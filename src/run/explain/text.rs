@@ -63,6 +63,9 @@ fn tell(turn: &ExplainedTurn, replies: &[ExplainedReply], f: &mut fmt::Formatter
     for question in &turn.duplicates {
         row(f, "duplicate", &shortened(question, SAID))?;
     }
+    for near in &turn.near_duplicates {
+        row(f, "too close", &shortened(&format!("{} ({})", near.question, near.told()), SAID))?;
+    }
     for before in &turn.regenerated {
         reject(before, "made again", f)?;
     }

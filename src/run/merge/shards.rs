@@ -3,7 +3,8 @@
 use super::super::{RunError, identity, manifest, prepare::Prepared};
 use crate::domain::slot::conversation_id;
 use crate::domain::{
-    Catalogue, Conversation, DropReason, Fingerprint, Outcome, Rank, Round, Shard, Slot, Turn, TurnIndex,
+    Catalogue, Conversation, DropReason, Fingerprint, Outcome, Question, Rank, Round, Shard, Sketch, Slot, Turn,
+    TurnIndex,
 };
 use crate::files::Folder;
 use crate::operators::Completion;
@@ -34,19 +35,13 @@ pub struct Made {
     /// Its place in the run.
     pub slot: Slot,
     path: PathBuf,
-    claims: Vec<(Rank, Fingerprint)>,
+    /// The questions of its turns, and what near-duplicates of them are found by.
+    pub claims: Vec<(Rank, Fingerprint, Option<Arc<Sketch>>)>,
     /// What became of it.
     pub completion: Completion,
     /// The first of its turns whose question another one asks before it, and which that is; none of the run where an earlier run
     /// has asked it.
     pub lost: Option<(TurnIndex, Option<Slot>)>,
-}
-
-impl Made {
-    /// The questions of its turns.
-    pub fn claims(&self) -> impl Iterator<Item = (Rank, Fingerprint)> {
-        self.claims.iter().copied()
-    }
 }
 
 /// All shards of the run that the settings ask for, in order. Where no folder is named, those where they lie by default.
@@ -162,7 +157,7 @@ pub fn settings_of_rest(settings: &Settings) -> Settings {
 /// What a merge follows from: how many shards, and what they asked.
 pub fn digest(parts: &[Part], all: &[Made]) -> Arc<str> {
     let asked: Vec<_> =
-        all.iter().flat_map(|one| one.claims.iter().map(|(_, question)| question.0.to_le_bytes())).collect();
+        all.iter().flat_map(|one| one.claims.iter().map(|(_, question, _)| question.0.to_le_bytes())).collect();
     format!("{}, {}", parts.len(), settings::digest(&asked.concat())).into()
 }
 
@@ -207,7 +202,13 @@ impl Part {
             let id = conversation_id(&self.run.id, &settings.languages, settled.slot);
             let path = ConversationDocument::path(&self.folder, &id, settled.slot);
             let (conversation, _) = read(&path, catalogue)?;
-            let claim = |turn: &Arc<Turn>| (conversation.rank_at(turn.index, turn.attempt), turn.question.fingerprint);
+            let claim = |turn: &Arc<Turn>| {
+                let Question { mode, reply, used, fingerprint, .. } = &*turn.question;
+                let alone = Question::standalone(*mode, reply, &used.question, turn.index == TurnIndex(1));
+                let near = settings.plan.coverage.near.zip(alone);
+                let sketch = near.map(|(near, alone)| near.minhash.sketch(alone).into());
+                (conversation.rank_at(turn.index, turn.attempt), *fingerprint, sketch)
+            };
             let turns = conversation.turns.iter().flat_map(|turn| turn.regenerated.iter().chain([turn]));
             let claims = turns.chain(&conversation.round.regenerated).map(claim).collect();
             let completion = completion(&conversation, &path)?;

@@ -77,6 +77,9 @@ fn tell(turn: &ExplainedTurn, sheet: &mut Sheet) {
     for question in &turn.duplicates {
         sheet.row(BAD, "rejected", &format!("a duplicate: {question}"));
     }
+    for near in &turn.near_duplicates {
+        sheet.row(BAD, "rejected", &format!("too close: {} ({})", near.question, near.told()));
+    }
     turn.regenerated.iter().for_each(|before| reject("made again", before, sheet));
     if let Some(question) = &turn.question {
         sheet.said(USER, "user", question);

@@ -70,3 +70,30 @@ fn a_text_is_one_question_and_needs_an_end() {
         assert!(error.contains(expected), "{error}");
     }
 }
+
+#[test]
+fn near_duplicates_are_looked_for_from_a_threshold_on() {
+    let near = |near: &str| {
+        let settings = load(&format!("{BUILTIN}\ncoverage: {{near_duplicates: {near}}}\n"), &[], &[])?;
+        let told: Vec<_> = settings.fixed().filter(|(key, told)| key.contains("near") && !told.is_empty()).collect();
+        Ok::<_, String>((
+            settings.plan.coverage.near.map(|near| (near.minhash.threshold().share(), near.scope)),
+            told.len(),
+        ))
+    };
+    let folder = plan::NearScope::Folder;
+    assert_eq!(near("{threshold: 0.9}").unwrap(), (None, 0), "off, and nothing is recorded");
+    assert_eq!(near("{method: minhash}").unwrap(), (Some((0.8, folder)), 3));
+    assert_eq!(
+        near("{method: minhash, threshold: 0.65, scope: run}").unwrap(),
+        (Some((0.65, plan::NearScope::Run)), 3)
+    );
+    for (wrong, expected) in [
+        ("{method: minhash, threshold: 0.4}", "coverage.near_duplicates.threshold"),
+        ("{method: simhash}", "`off` or `minhash`"),
+        ("minhash", "coverage.near_duplicates"),
+    ] {
+        let error = near(wrong).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+}

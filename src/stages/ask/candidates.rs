@@ -42,13 +42,14 @@ impl Ask {
         let ordered =
             order.map(|at| self.candidate(made.value[at].0.clone(), &brief, shown, &before, history)).collect();
         let mut candidates = different(ordered, &before);
-        let Candidate { reply, used, fingerprint } = candidates.remove(0);
+        let Candidate { reply, used, fingerprint, sketch } = candidates.remove(0);
         Question {
             mode: brief.mode,
             seed_topic: brief.seed_topic,
             seed_question: brief.seed_question,
             reply,
             fingerprint,
+            sketch,
             used,
             agent: self.model.name().clone(),
             reasoning: made.reasoning,
@@ -85,7 +86,10 @@ impl Ask {
         let whole = with_history(brief.mode, &reply, history);
         let fingerprint =
             Fingerprint::of(whole.as_deref().unwrap_or(&used.question), self.plan.options().coverage.normalisation);
-        Candidate { reply, used, fingerprint }
+        let alone = Question::standalone(brief.mode, &reply, &used.question, history.is_empty());
+        let near = self.plan.options().coverage.near;
+        let sketch = near.zip(alone).map(|(near, alone)| near.minhash.sketch(alone).into());
+        Candidate { reply, used, fingerprint, sketch }
     }
 }
 

@@ -4,7 +4,7 @@ use super::failure::Failure;
 use super::numbers::{column, kept, large, unreadable, wide};
 use super::replies;
 use super::session::Session;
-use crate::domain::{Fingerprint, Wave};
+use crate::domain::{Fingerprint, HeldClaim, Slot, Wave};
 use crate::store::runs::{in_a_row, one_by_one};
 use crate::store::{Admission, Fact, Mark, Revision, Run, Settled, Spending, State};
 use serde::Serialize;
@@ -70,6 +70,14 @@ pub(super) async fn admit(session: &Session, folder: i32, run: &str, admission: 
         let slots: Vec<_> = unfinished.iter().map(|(slot, _)| i64::from(slot.index)).collect();
         let prints: Vec<_> = unfinished.iter().map(|(_, prints)| in_a_row(prints)).collect();
         session.execute(claim, &[&folder, &run, &languages, &slots, &prints]).await?;
+    }
+    if !admission.claims.is_empty() {
+        let hold = "INSERT INTO claims (folder, run, language, slot, claims)
+            SELECT $1, $2, * FROM unnest($3::INT[], $4::BIGINT[], $5::TEXT[])";
+        let languages: Vec<_> = admission.claims.iter().map(|(slot, _)| i32::from(slot.language.0)).collect();
+        let slots: Vec<_> = admission.claims.iter().map(|(slot, _)| i64::from(slot.index)).collect();
+        let claims = admission.claims.iter().map(|(_, claims)| json(claims)).collect::<Result<Vec<_>, _>>()?;
+        session.execute(hold, &[&folder, &run, &languages, &slots, &claims]).await?;
     }
     mark(session, folder, &admission.files).await?;
     let update = "UPDATE runs SET updated = $3, state = coalesce($4, state) WHERE folder = $1 AND id = $2";
@@ -171,6 +179,12 @@ pub(super) async fn settled(session: &Session, folder: i32, run: &str) -> Result
         })
     };
     session.query(find, &[&folder, &run]).await?.iter().map(settled).collect()
+}
+
+pub(super) async fn claims(session: &Session, folder: i32) -> Result<Vec<(String, Slot, Vec<HeldClaim>)>, Failure> {
+    let find = "SELECT language, slot, run, claims FROM claims WHERE folder = $1 ORDER BY run, language, slot";
+    let held = |row: &Row| Ok((column(row, 2)?, replies::slot(row)?, read_json(row, 3)?));
+    session.query(find, &[&folder]).await?.iter().map(held).collect()
 }
 
 pub(super) async fn unfinished(session: &Session, folder: i32) -> Result<Vec<(String, Fingerprint)>, Failure> {

@@ -6,7 +6,7 @@ use super::session::Session;
 
 /// Steps from an empty schema to the one that this release knows; the first is number 1. A step that was released stays as
 /// it is.
-const STEPS: [&str; 1] = [FIRST];
+const STEPS: [&str; 2] = [FIRST, CLAIMS];
 
 /// Texts of models and endpoints are kept as JSON: PostgreSQL's own texts can't hold every character.
 const FIRST: &str = "
@@ -62,6 +62,12 @@ CREATE TABLE replies (
     PRIMARY KEY (folder, run, language, slot, turn, attempt, stage, round, digest)
 );
 ALTER TABLE replies ALTER COLUMN body SET STORAGE EXTERNAL";
+
+const CLAIMS: &str = "
+CREATE TABLE claims (
+    folder INT NOT NULL, run TEXT COLLATE \"C\" NOT NULL, language INT NOT NULL, slot BIGINT NOT NULL, claims TEXT NOT NULL,
+    PRIMARY KEY (folder, run, language, slot)
+)";
 
 /// The newest step that this release knows.
 pub(super) const KNOWN: i32 = STEPS.len() as i32;

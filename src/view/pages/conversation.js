@@ -118,6 +118,7 @@ function turn({ row, explained }, at, [question, answer], known) {
   const said = answer?.content ?? known.answer;
   const left = el("div", { class: "said" },
     ...(known.duplicates ?? []).map((one) => rejected("a duplicate, asked again", one)),
+    ...(known.near_duplicates ?? []).map((one) => rejected(`too close (${one.similarity.toFixed(2)}) to ${one.asked_by ? `turn ${one.asked_by[1]} of ${one.asked_by[0]}` : "what was asked before"}: ${one.close_to}`, one.question)),
     ...(known.regenerated ?? []).map((one) => rejected("made again", one.answer, one)),
     asked && el("div", { class: "message user" }, el("h3", {}, "user", facts([ask.intent, ask.difficulty, ask.seed_topic])), text(asked)),
     ...(known.rejected ?? []).map((one) => rejected("a rejected answer", one.answer, one)),
