@@ -16,6 +16,7 @@ mod execute;
 mod explain;
 mod exporting;
 mod health;
+mod held_out;
 mod identity;
 mod importing;
 mod inputs;

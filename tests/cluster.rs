@@ -51,9 +51,12 @@ pub fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
 
 #[test]
 fn processes_make_what_one_makes_and_ask_for_nothing_else() {
-    for (counting, processes, workers) in
-        [(Counting::start(), "2", "1"), (Counting::start(), "3", "2"), (Counting::paraphrasing(), "2", "2")]
-    {
+    for (counting, processes, workers) in [
+        (Counting::start(), "2", "1"),
+        (Counting::start(), "3", "2"),
+        (Counting::paraphrasing("minhash"), "2", "2"),
+        (Counting::paraphrasing("embedding"), "2", "2"),
+    ] {
         let (expected, _) = undisturbed(&counting);
         let project = counting.project();
         let shape = [format!("run.distributed.processes={processes}"), format!("run.distributed.workers={workers}")];

@@ -95,12 +95,19 @@ fn paraphrasing(request: &serde_json::Value, number: u64) -> Reply {
 #[test]
 fn near_duplicates_are_the_same_in_any_order() {
     let endpoint = Endpoint::start(Behaviour::new(paraphrasing));
-    let more = "coverage: {question_dedup_retries: 2, near_duplicates: {method: minhash}}";
-    let made = expect_same_files(&remote(&endpoint.base_url(), RUN, more));
-    let dropped = String::from_utf8_lossy(&made.files["dropped.jsonl"]).matches("near_duplicate_exhausted").count();
-    let told = format!("{} rejected, {dropped} dropped, {} roll-backs", made.duplicates, made.rollbacks);
+    let held_out = tempfile::NamedTempFile::new().expect("a file");
+    let tests = (0..4 * QUESTIONS).step_by(20).map(|number| paraphrased(number) + "\n");
+    std::fs::write(held_out.path(), tests.collect::<String>()).expect("a file");
+    let more = format!(
+        "coverage: {{question_dedup_retries: 2, near_duplicates: {{method: minhash}}, decontaminate: [{}]}}",
+        held_out.path().display()
+    );
+    let made = expect_same_files(&remote(&endpoint.base_url(), RUN, &more));
+    let dropped = |reason: &str| String::from_utf8_lossy(&made.files["dropped.jsonl"]).matches(reason).count();
+    let [near, held_out] = ["near_duplicate_exhausted", "contaminated"].map(dropped);
+    let told = format!("{} rejected, {near} and {held_out} dropped, {} roll-backs", made.duplicates, made.rollbacks);
     println!("{told}");
-    assert!(made.duplicates > 40 && dropped > 2 && made.rollbacks > 0, "{told}");
+    assert!(made.duplicates > 40 && near > 2 && held_out > 0 && made.rollbacks > 0, "{told}");
 }
 
 #[test]

@@ -4,7 +4,9 @@
 
 use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Address, Behaviour, Endpoint, Reply};
-use crate::support::{Files, Project, answering, asking_each, expect_same, paraphrased, remote, shipped, signal};
+use crate::support::{
+    Files, Project, answering, asking_each, embedding, embedding_at, expect_same, paraphrased, remote, shipped, signal,
+};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rusqlite::{Connection, OpenFlags};
@@ -34,8 +36,9 @@ pub struct Counting {
     pub on_fail: &'static str,
     /// Questions that a reply of the user model holds.
     candidates: u16,
-    /// Whether it asks the same in other words, and near-duplicates are looked for.
-    pub near: bool,
+    /// How near-duplicates are looked for; it asks the same in other words where they are.
+    pub near: Option<&'static str>,
+    embedder: Endpoint,
 }
 
 impl Counting {
@@ -43,9 +46,9 @@ impl Counting {
         Self::at(Address::free())
     }
 
-    /// One that asks the same in other words.
-    pub fn paraphrasing() -> Self {
-        Self { near: true, ..Self::asking(Address::free(), paraphrased) }
+    /// One that asks the same in other words, which is found by this method.
+    pub fn paraphrasing(method: &'static str) -> Self {
+        Self { near: Some(method), ..Self::asking(Address::free(), paraphrased) }
     }
 
     pub fn at(address: Address) -> Self {
@@ -64,7 +67,8 @@ impl Counting {
             }
             reply
         }));
-        Self { endpoint, asked, on_fail: "repair", candidates: 1, near: false }
+        let embedder = Endpoint::start(Behaviour::new(|request, _| embedding(request)).serving(""));
+        Self { endpoint, asked, on_fail: "repair", candidates: 1, near: None, embedder }
     }
 
     /// What it was asked since the last look, so far.
@@ -84,10 +88,15 @@ impl Counting {
 
     /// A project in which no two requests are the same: questions are told apart by a number drawn for each.
     pub fn project(&self) -> Project {
-        let (candidates, method) = (self.candidates, if self.near { "minhash" } else { "off" });
+        let (candidates, method) = (self.candidates, self.near.unwrap_or("off"));
+        let held_out = if self.near.is_some() { "[held.txt]" } else { "[]" };
+        let tools = match method {
+            "embedding" => embedding_at(&self.embedder.base_url(), ""),
+            _ => String::new(),
+        };
         let more = format!(
-            "coverage: {{question_dedup_retries: 3, candidates: {candidates}, near_duplicates: {{method: {method}}}}}\nprompts: {{path: prompts}}\n\
-             checks: {{reject: [pii], on_fail: repair}}"
+            "coverage: {{question_dedup_retries: 3, candidates: {candidates}, near_duplicates: {{method: {method}}}, decontaminate: {held_out}}}\nprompts: {{path: prompts}}\n\
+             checks: {{reject: [pii], on_fail: repair}}\n{tools}"
         );
         let (on_fail, is_jury) = (self.on_fail, self.on_fail == "regenerate");
         let least = if is_jury { 4 } else { 2 };
@@ -103,6 +112,8 @@ impl Counting {
         }
         let project = Project::with(&config);
         let prompt = fs::read_to_string(shipped("config/prompts/ask.user.j2")).expect("a prompt");
+        let tests = (0..400).step_by(18).map(|number| paraphrased(number) + "\n");
+        project.write("held.txt", tests.collect::<String>().as_bytes());
         project.write("prompts/ask.user.j2", format!("{prompt}\n({{{{ variety }}}})\n").as_bytes());
         project
     }
@@ -137,7 +148,7 @@ fn unsteady(request: &Value, digest: u64, number: u64, question: fn(u64) -> Stri
     // What a check does not accept: whenever it is asked, or the first time only.
     let is_again = text.contains("and is not good enough:");
     let reply = match xxh3_64(asked.as_bytes()) % 50 {
-        5 if answers => answering(reply, ADDRESS),
+        5 | 8 if answers => answering(reply, ADDRESS),
         6 | 7 if answers && !is_again => answering(reply, ADDRESS),
         _ => reply,
     };
@@ -165,9 +176,12 @@ pub fn journalled(project: &Project) -> Vec<u128> {
     let path = project.path("outputs/store/journal.sqlite");
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let Ok(journal) = Connection::open_with_flags(path, flags) else { return Vec::new() };
-    let Ok(mut found) = journal.prepare("SELECT digest FROM replies") else { return Vec::new() };
-    let digests = found.query_map([], |row| row.get(0).map(u128::from_be_bytes)).expect("a query");
-    digests.collect::<Result<_, _>>().expect("digests")
+    let Ok(mut found) = journal.prepare("SELECT digest, body FROM replies") else { return Vec::new() };
+    let kept = found.query_map([], |row| Ok((row.get(0).map(u128::from_be_bytes)?, row.get::<_, Vec<u8>>(1)?)));
+    // What was found and embedded is kept too, in lists.
+    let is_reply = |body: &[u8]| zstd::stream::decode_all(body).expect("a whole reply").first() != Some(&b'[');
+    let kept = kept.expect("a query").map(|row| row.expect("a row"));
+    kept.filter(|(_, body)| is_reply(body)).map(|(digest, _)| digest).collect()
 }
 
 /// What makes a run go on that has begun. Whether the store knows of it decides: a process may have been killed before that.
@@ -209,7 +223,9 @@ pub fn undisturbed(counting: &Counting) -> (Files, Duration) {
     ] {
         assert!(drops.contains_key(reason), "{reason}: {drops:?}");
     }
-    assert_eq!(drops.contains_key("near_duplicate_exhausted"), counting.near, "{drops:?}");
+    for reason in ["near_duplicate_exhausted", "contaminated"] {
+        assert_eq!(drops.contains_key(reason), counting.near.is_some(), "{drops:?}");
+    }
     if counting.on_fail == "repair" {
         assert!(project.rows("outputs/preferences.jsonl").len() > 1, "some answers were written again");
     }
@@ -302,7 +318,9 @@ fn killed_at_any_instant_it_ends_the_same_and_pays_for_nothing_twice() {
 /// Would catch: a question that is compared after a kill with others than before it.
 #[test]
 fn killed_with_near_duplicates_it_ends_the_same() {
-    killed_at(&Counting::paraphrasing(), wanted(24), 4, |child| child.kill().expect("a kill"));
+    for method in ["minhash", "embedding"] {
+        killed_at(&Counting::paraphrasing(method), wanted(24) / 2, 4, |child| child.kill().expect("a kill"));
+    }
 }
 
 /// Would catch: a question that was left of a reply before a kill, and is asked for again after it.

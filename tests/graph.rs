@@ -7,9 +7,11 @@ mod load;
 mod oracle;
 mod run;
 
-use load::{CALM, Load, Pace, Questions};
+use dlgforge::domain::{TooClose, Turn};
+use load::{CALM, Load, Near, Pace, Questions};
 use oracle::oracle;
 use run::{Course, check, follow};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 #[test]
@@ -56,10 +58,33 @@ fn candidates_take_the_place_of_duplicates() {
 fn near_duplicates_are_rejected_along_chains() {
     for (processes, workers) in [(1, 1), (1, 2), (1, 4), (2, 1), (2, 2)] {
         for (seed, questions) in [(1, Questions::Chain(40)), (2, Questions::Clusters(60)), (3, Questions::Chain(500))] {
-            let load = Load { near: true, earlier: 3, retries: 6, total: 60, ..CALM };
+            let near = [Near::Words, Near::Meaning][seed as usize % 2];
+            let load = Load { near, earlier: 3, retries: 6, total: 60, ..CALM };
             let tally = check(Load { seed, questions, processes, workers, faults: [0, 40][workers % 2], ..load });
             assert!(tally.duplicates > 20, "{tally:?}");
         }
+    }
+}
+
+/// It is rejected wherever it is asked, claims nothing, and what is left of its reply takes its place.
+#[test]
+fn what_is_held_out_is_asked_by_nobody() {
+    for (processes, workers, candidates, questions) in [
+        (1, 1, 1, Questions::Pool(1000)),
+        (1, 4, 3, Questions::Pool(60)),
+        (2, 2, 1, Questions::Chain(80)),
+        (2, 1, 4, Questions::Ladders(4)),
+    ] {
+        let load =
+            Load { held_out: 3, retries: 2, total: 80, near: Near::Words, processes, workers, candidates, ..CALM };
+        let load = Load { questions, ..load };
+        let tally = check(load);
+        assert!(tally.duplicates > 20 && tally.drops["contaminated"] > 0, "{tally:?}");
+        let turns = oracle(&load).conversations.into_iter().flat_map(|made| made.conversation.turns);
+        let of =
+            |turn: &Arc<Turn>| turn.near_duplicates.iter().any(|one| matches!(one.neighbour, TooClose::HeldOut(_)));
+        let (asked, avoided): (Vec<_>, Vec<_>) = turns.partition(|turn| turn.question.held_out.is_some());
+        assert!(asked.is_empty() && avoided.iter().any(of));
     }
 }
 
@@ -189,7 +214,8 @@ fn any_load(seed: u64, cases: u64) -> Load {
             Questions::Chain(pool.clamp(4, 1 << 40)),
             Questions::Clusters(pool.clamp(4, 1 << 40)),
         ][below(5) as usize],
-        near: seed.is_multiple_of(2),
+        near: [Near::Words, Near::Off, Near::Words, Near::Off, Near::Words, Near::Off, Near::Meaning, Near::Off]
+            [seed as usize % 8],
         earlier: [0, 0, 3][below(3) as usize],
         faults: [0, 0, 0, 30][below(4) as usize],
         pace: Pace::Free,
@@ -198,5 +224,6 @@ fn any_load(seed: u64, cases: u64) -> Load {
         regenerations: [0, 1, 3][below(3) as usize],
         candidates: [1, 1, 2, 5][below(4) as usize],
         ends: [0, 0, 4][below(3) as usize],
+        held_out: [0, 0, 7][below(3) as usize],
     }
 }

@@ -8,6 +8,7 @@ mod check;
 mod checks;
 mod cluster;
 mod coverage;
+mod decontamination;
 mod determinism;
 mod documents;
 mod durability;

@@ -170,9 +170,9 @@ pub const MUTANTS: [Mutant; 29] = [
     },
     Mutant {
         undone: "settled questions are met in every band",
-        file: "src/operators/dedup/settled.rs",
-        find: "for (hashes, hash) in self.bands.iter().zip(sketch.bands()) {",
-        replace: "for (hashes, hash) in self.bands.iter().zip(sketch.bands()).skip(6) {",
+        file: "src/domain/settled_questions.rs",
+        find: "for (hashes, hash) in bands.iter().zip(sketch.bands()) {",
+        replace: "for (hashes, hash) in bands.iter().zip(sketch.bands()).skip(6) {",
     },
     Mutant {
         undone: "of two that are too close the lower one stands",
@@ -182,7 +182,7 @@ pub const MUTANTS: [Mutant; 29] = [
     },
     Mutant {
         undone: "the lowest of several is told",
-        file: "src/domain/minhash.rs",
+        file: "src/domain/sketch.rs",
         find: "self.rank.cmp(&other.rank)",
         replace: "other.rank.cmp(&self.rank)",
     },

@@ -2,11 +2,12 @@
 
 use crate::support::endpoint::dialogue::{self, Latency};
 use crate::support::endpoint::{Behaviour, Endpoint, Reply};
-use crate::support::{Project, builtin, expect_same, files, remote};
+use crate::support::{Project, asking, builtin, embedding, embedding_at, expect_same, files, paraphrased, remote};
 use serde_json::{Value, json};
+use std::collections::VecDeque;
 use std::fs;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 const RUN: &str = "  run_id: r\n  batch_size: 4\n  total_samples: 8\n  turns: {mode: exact, exact: 2}";
@@ -47,10 +48,6 @@ fn all_roles(request: &Value, _number: u64) -> Reply {
 /// Answers at every path.
 fn everywhere(reply: impl Fn(&Value, u64) -> Reply + Send + Sync + 'static) -> Endpoint {
     Endpoint::start(Behaviour::new(reply).serving(""))
-}
-
-fn embedding_at(base_url: &str, more: &str) -> String {
-    format!("tools: {{retrieval: {{embeddings: {{backend: openai, model: m, base_url: \"{base_url}\"}}{more}}}}}")
 }
 
 #[test]
@@ -383,4 +380,63 @@ fn an_unchanged_index_is_only_read() {
     assert!(!before.is_empty());
     project.generate(&[]);
     assert_eq!(times(), before);
+}
+
+/// Would catch: a question that is compared by another vector later, or by none because another run asked it, or was made without
+/// vectors.
+#[test]
+fn questions_are_compared_by_vectors_which_are_made_once() {
+    const RUN: &str =
+        "  run_id: r\n  batch_size: 1\n  total_samples: 2\n  target_languages: [en]\n  turns: {mode: exact, exact: 2}";
+    let numbers = Arc::new(Mutex::new(VecDeque::new()));
+    let asked = numbers.clone();
+    let endpoint = everywhere(move |request, _| match request["input"].is_array() {
+        true => embedding(request),
+        false => asking(dialogue::reply(request, Latency::NONE), || {
+            asked.lock().expect("no test panics here").pop_front().map(paraphrased)
+        }),
+    });
+    let ask = |questions: &[u64]| numbers.lock().expect("no test panics here").extend(questions);
+    let embedded = |number: u64| {
+        let text = json!(paraphrased(number));
+        let is_it = |body: &&Value| body["input"].as_array().is_some_and(|texts| texts.contains(&text));
+        endpoint.log().iter().filter(is_it).count()
+    };
+    let near = "coverage: {near_duplicates: {method: embedding}}\n";
+    let config = remote(&endpoint.base_url(), RUN, &format!("{near}{}", embedding_at(&endpoint.base_url(), "")));
+    let rejected = |project: &Project, arguments: &[&str]| {
+        let said = project.generate(arguments).stdout;
+        let row = said.lines().find(|line| line.trim_start().starts_with("duplicates")).expect("a row");
+        row.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")
+    };
+    let project = Project::with(&config);
+    ask(&[0, 30, 60, 1, 90]);
+    assert_eq!(rejected(&project, &[]), "1 questions rejected, 1 of them too close to another one");
+    let explained = project.run(&["explain", "r-0001", "--json"]).succeeded().stdout;
+    let explained: Value = serde_json::from_str(&explained).expect("JSON");
+    let found = &explained["turns"][1]["near_duplicates"][0];
+    assert_eq!((&found["close_to"], &found["similarity"]), (&json!(paraphrased(0)), &json!(1.0)), "{explained}");
+    // The questions of that run have their vectors.
+    let before = [0, 30, 60, 90].map(embedded);
+    ask(&[32, 91, 120, 150, 180, 210]);
+    let more = ["--set", "run.run_id=s"];
+    assert_eq!(rejected(&project, &more), "2 questions rejected, 2 of them too close to another one");
+    assert_eq!([0, 30, 60, 90].map(embedded), before);
+
+    // Those of a run that had none get them.
+    let set = |value: &str| format!("coverage.near_duplicates.method={value}");
+    let project = Project::with(&config);
+    ask(&[300, 330, 360, 390]);
+    assert_eq!(rejected(&project, &["--set", &set("minhash")]), "0 questions rejected");
+    let before = embedded(330);
+    project.run(&[&["run", "config.yaml", "--dry-run"], &more[..]].concat()).succeeded();
+    assert_eq!(embedded(330), before, "a dry run asks nobody");
+    ask(&[331, 420, 450, 480, 510]);
+    assert_eq!(rejected(&project, &more), "1 questions rejected, 1 of them too close to another one");
+    assert_eq!(embedded(330), before + 1);
+    let lexical =
+        ["run", "config.yaml", "--set", "run.run_id=t", "--set", "tools.retrieval.embeddings.backend=lexical"];
+    project.run(&lexical).failed(&["near_duplicates.method", "dlgforge fetch embeddings", "minhash"]);
+    let checked = project.run(&["check", "config.yaml", "--set", "tools.retrieval.embeddings.backend=lexical"]);
+    assert!(checked.code == Some(1) && checked.stdout.contains("near_duplicates.method"), "{}", checked.stdout);
 }

@@ -4,8 +4,8 @@
 
 use crate::durability::Counting;
 use crate::support::vllm::until;
-use crate::support::{Files, Project, Ran, expect_same, files, signal};
-use dlgforge::domain::MinHash;
+use crate::support::{Files, Project, Ran, expect_same, files, signal, vector};
+use dlgforge::domain::{Compared, Cosine, Measure, MinHash, Vector};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -49,7 +49,9 @@ fn shards_that_are_made_apart_become_one_run_in_which_nothing_is_asked_twice() {
 
 #[test]
 fn shards_that_are_made_apart_become_one_run_in_which_nothing_is_asked_twice_in_other_words() {
-    made_apart(&Counting::paraphrasing());
+    for method in ["minhash", "embedding"] {
+        made_apart(&Counting::paraphrasing(method));
+    }
 }
 
 fn made_apart(counting: &Counting) {
@@ -77,11 +79,18 @@ fn made_apart(counting: &Counting) {
 
     let merged = Ran::of(merge(&project, "outputs")).succeeded();
     let ledger = project.rows("outputs/coverage_ledger.jsonl");
-    if counting.near {
-        let minhash = MinHash::new(0.8);
-        let sketches: Vec<_> =
-            ledger.iter().map(|row| minhash.sketch(row["question"].as_str().expect("text"))).collect();
-        let near = |at: usize| sketches[..at].iter().find(|other| minhash.near(&sketches[at], other).is_some());
+    if let Some(method) = counting.near {
+        let measure = match method {
+            "minhash" => Measure::MinHash(MinHash::new(0.8)),
+            _ => Measure::Cosine(Cosine::new(0.8)),
+        };
+        let sketch = |row: &Value| {
+            let text = row["question"].as_str().expect("text");
+            let vector = Some(Vector::of(&vector(text)));
+            measure.sketch(&Compared { text: text.into(), vector }).expect("a sketch")
+        };
+        let sketches: Vec<_> = ledger.iter().map(sketch).collect();
+        let near = |at: usize| sketches[..at].iter().find(|other| measure.near(&sketches[at], other).is_some());
         let pairs: Vec<_> = (0..sketches.len()).filter_map(|at| Some((&sketches[at].text, &near(at)?.text))).collect();
         assert_eq!(pairs, [], "a question was asked twice, in other words");
     }

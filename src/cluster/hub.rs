@@ -3,7 +3,7 @@
 use super::line::{self, Line};
 use super::message::{Begin, Call, Manifest, Reply, Shape, Stopping, ToHub, ToMember, Totals, Welcome};
 use super::{ClusterError, Mesh};
-use crate::domain::{Fingerprint, Rank};
+use crate::domain::{Compared, Fingerprint, Rank};
 use crate::llm::meter::Reading;
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -278,7 +278,7 @@ impl Hub {
     pub fn begin(
         &self,
         served: Served,
-        before: impl Fn(usize) -> (Vec<Fingerprint>, Vec<(Rank, String)>),
+        before: impl Fn(usize) -> (Vec<Fingerprint>, Vec<(Rank, Compared)>),
     ) -> Result<Mesh, ClusterError> {
         self.state.serve(Some(served));
         let own = TcpListener::bind((self.address.ip(), 0)).map_err(ClusterError::Listen)?;

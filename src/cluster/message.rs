@@ -1,6 +1,6 @@
 //! What processes of a cluster tell each other beside the dataflow.
 
-use crate::domain::{Digest, Fingerprint, Place, Rank, Slot};
+use crate::domain::{Compared, Digest, Fingerprint, Place, Rank, Slot};
 use crate::llm::meter::Reading;
 use crate::output::{Options, RunFacts, Stamp};
 use crate::store::{Entry, Fact, Reuse};
@@ -54,7 +54,7 @@ pub(super) enum ToMember {
     /// Some of the questions of earlier runs that its workers compare with, in order.
     Earlier(Vec<Fingerprint>),
     /// Some of the questions that no other may be too close to, each with its rank.
-    Near(Vec<(Rank, String)>),
+    Near(Vec<(Rank, Compared)>),
     /// All processes are ready.
     Begin(Begin),
     /// The answer to a call.
@@ -92,7 +92,7 @@ pub struct Begin {
     pub earlier: Vec<Fingerprint>,
     /// The questions that no other may be too close to, each with its rank.
     #[serde(skip)]
-    pub near: Vec<(Rank, String)>,
+    pub near: Vec<(Rank, Compared)>,
 }
 
 /// What a member has the hub do.

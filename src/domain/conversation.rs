@@ -8,15 +8,13 @@ use super::fingerprint::Fingerprint;
 use super::found::SearchHit;
 use super::json::Json;
 use super::jury::Vote;
-use super::minhash::Neighbour;
 use super::persona::Persona;
 use super::place::{Place, Stage};
-use super::question::Question;
+use super::question::{NearDuplicate, Question, TooClose};
 use super::reply::{AssistantReply, JudgeReply};
 use super::slot::{Attempt, Rank, Slot, TurnIndex, Wave};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::fmt;
 use std::sync::Arc;
 
 /// More requests than a stage ever makes for one word: so far apart are their numbers where it is asked for again.
@@ -106,7 +104,7 @@ pub struct Round {
     pub attempt: Attempt,
     /// Passages whose questions were rejected, in order: their documents are not to be asked about again.
     pub avoid: Vec<ChunkIndex>,
-    /// Questions of it that were rejected because another one is too close, in order.
+    /// Questions of it that were rejected because of what they are too close to, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub near_duplicates: Vec<NearDuplicate>,
     /// The question, once asked; before that the one to ask, where a rejected one left candidates.
@@ -142,20 +140,9 @@ pub struct Turn {
     /// Turns in its place that the judge has rejected, in order. Their questions stay claimed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub regenerated: Vec<Arc<Turn>>,
-    /// Questions before its own that were rejected because another one is too close, in order.
+    /// Questions before its own that were rejected because of what they are too close to, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub near_duplicates: Vec<NearDuplicate>,
-}
-
-/// A question that was rejected because another one is too close to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NearDuplicate {
-    /// The attempt at its turn.
-    pub attempt: Attempt,
-    /// What was asked, in the words that were compared.
-    pub question: Arc<str>,
-    /// What it is too close to.
-    pub neighbour: Neighbour,
 }
 
 impl Turn {
@@ -174,13 +161,6 @@ impl Turn {
 /// How many of so many attempts before one were duplicates: those that no turn was made of.
 fn rejected(attempt: Attempt, regenerated: &[Arc<Turn>]) -> u32 {
     u32::from(attempt.0).saturating_sub(regenerated.len() as u32)
-}
-
-impl fmt::Display for NearDuplicate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { question, neighbour: Neighbour { similarity, text, .. }, .. } = self;
-        write!(f, "`{question}` is too close ({:.2}) to `{text}`", similarity.share())
-    }
 }
 
 /// An answer in whose place another one was asked for.
@@ -376,7 +356,8 @@ pub enum Failure {
 pub enum DropReason {
     /// Every attempt at a question was a duplicate.
     DedupExhausted,
-    /// Every attempt at a question was a duplicate, or too close to another question; the last one was the latter.
+    /// Every attempt at a question was a duplicate, or too close to another question or a held-out text; the last one was one of the
+    /// latter.
     NearDuplicateExhausted(NearDuplicate),
     /// The judge's verdict was not good enough for `judge.accept`.
     Judged(String),
@@ -398,7 +379,10 @@ impl DropReason {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::DedupExhausted => "dedup_exhausted",
-            Self::NearDuplicateExhausted(_) => "near_duplicate_exhausted",
+            Self::NearDuplicateExhausted(NearDuplicate { neighbour: TooClose::Question(_), .. }) => {
+                "near_duplicate_exhausted"
+            }
+            Self::NearDuplicateExhausted(_) => "contaminated",
             Self::Judged(_) => "judge_rejected",
             Self::AskedElsewhere(_) => "asked_elsewhere",
             Self::Checked(_) => "check_rejected",
@@ -421,7 +405,7 @@ impl DropReason {
         match self {
             Self::DedupExhausted => "every attempt at a question was a duplicate".into(),
             Self::NearDuplicateExhausted(last) => {
-                format!("every attempt at a question was a duplicate or too close to another one; the last: {last}")
+                format!("every attempt at a question was a duplicate or too close to another text; the last: {last}")
             }
             Self::Judged(detail) | Self::AskedElsewhere(detail) | Self::Checked(detail) => detail.clone(),
             Self::Failed(failure) => failure.to_string(),

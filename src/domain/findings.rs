@@ -1,6 +1,6 @@
 //! What is found in a turn by looking at its words, without a model.
 
-use super::Acceptance;
+use super::{Acceptance, Overlap};
 use serde::{Deserialize, Serialize};
 
 /// What a message is labelled with.
@@ -32,11 +32,13 @@ pub enum Label {
     MissingAbstention,
     /// It repeats the prompts that models are asked with, or the form that replies must have.
     PromptText,
+    /// It has too much in common with a text of `coverage.decontaminate`; it is never accepted.
+    Contaminated,
 }
 
 impl Label {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::OtherLanguage,
         Self::TooLong,
         Self::Refusal,
@@ -49,6 +51,7 @@ impl Label {
         Self::Abstention,
         Self::MissingAbstention,
         Self::PromptText,
+        Self::Contaminated,
     ];
 
     /// The name used in settings and outputs.
@@ -66,6 +69,7 @@ impl Label {
             Self::Abstention => "abstention",
             Self::MissingAbstention => "missing_abstention",
             Self::PromptText => "prompt_text",
+            Self::Contaminated => "contaminated",
         }
     }
 
@@ -116,6 +120,9 @@ pub struct Findings {
     pub leaks: Vec<String>,
     /// Whether the answer says that it is not known.
     pub abstains: bool,
+    /// What the question has in common with a held-out text, else the answer, where that is too much.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<Overlap>,
     /// What `checks` makes of the labels.
     pub acceptance: Acceptance,
 }
@@ -134,6 +141,7 @@ impl Default for Findings {
             pii: Vec::new(),
             leaks: Vec::new(),
             abstains: false,
+            held_out: None,
             acceptance: Acceptance::Accepted,
         }
     }
@@ -150,7 +158,9 @@ impl Findings {
         let names = |labels: &[Label]| labels.iter().map(|label| label.as_str()).collect::<Vec<_>>().join(", ");
         let sides = [("question", &self.question_labels), ("answer", &self.answer_labels)];
         let told = sides.into_iter().filter(|(_, labels)| !labels.is_empty());
-        told.map(|(side, labels)| format!("the {side} has {}", names(labels))).collect::<Vec<_>>().join("; ")
+        let told = told.map(|(side, labels)| format!("the {side} has {}", names(labels)));
+        let held_out = self.held_out.as_ref().map(|overlap| format!("it {overlap}"));
+        told.chain(held_out).collect::<Vec<_>>().join("; ")
     }
 }
 

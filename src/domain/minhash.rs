@@ -2,70 +2,30 @@
 //! alike meet (MinHash with locality-sensitive hashing; Broder 1997, Indyk and Motwani 1998).
 
 use super::normalisation::Normalisation;
-use super::script::Script;
-use super::slot::Rank;
+use super::script::{Script, is_unspaced};
+use super::sketch::{Similarity, Sketch};
 use serde::{Deserialize, Serialize};
-use std::cmp::Ordering;
-use std::sync::Arc;
 use unicode_segmentation::UnicodeSegmentation;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// How alike two questions are, from 0 to 1, in millionths: a whole number is the same on every machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Similarity(pub u32);
-
-impl Similarity {
-    /// The nearest to a share from 0 to 1.
-    pub fn of(share: f64) -> Self {
-        Self((share * 1e6).round() as u32)
-    }
-
-    /// As a share from 0 to 1.
-    pub fn share(self) -> f64 {
-        f64::from(self.0) / 1e6
-    }
-}
-
-/// A question that another one is too close to. The lowest comes first, and of several the closest.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Neighbour {
-    /// Its rank; the lowest there is where it was asked before the run.
-    pub rank: Rank,
-    /// How alike the two are.
-    pub similarity: Similarity,
-    /// The words in which it is asked.
-    pub text: Arc<str>,
-}
-
-impl Ord for Neighbour {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let order = self.rank.cmp(&other.rank).then(other.similarity.cmp(&self.similarity));
-        order.then_with(|| self.text.cmp(&other.text))
-    }
-}
-
-impl PartialOrd for Neighbour {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-/// What a question is compared by.
+/// What the words of a question are compared by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Sketch {
-    /// The question as it was asked.
-    pub text: Arc<str>,
+pub struct Shingles {
     /// Hashes of its shingles, in order, each once.
     shingles: Box<[u32]>,
     /// One hash for each band of its signature; none where it has no shingle.
     bands: Box<[u32]>,
 }
 
-impl Sketch {
+impl Shingles {
     /// The hashes at which it meets others, by band.
     pub fn bands(&self) -> &[u32] {
         &self.bands
+    }
+
+    /// Whether two questions meet in a band.
+    pub fn meets(&self, other: &Self) -> bool {
+        self.bands.iter().zip(&other.bands).any(|(one, other)| one == other)
     }
 }
 
@@ -107,6 +67,11 @@ impl MinHash {
 
     /// What this question is compared by.
     pub fn sketch(&self, text: &str) -> Sketch {
+        Sketch::of_words(text, self.shingles(text))
+    }
+
+    /// What the words of this question are compared by.
+    fn shingles(&self, text: &str) -> Shingles {
         let shingles = shingles(text);
         let signature = self.signature(&shingles);
         let band = |(band, rows): (usize, &[u32])| {
@@ -118,22 +83,21 @@ impl MinHash {
         } else {
             signature.chunks(self.rows).enumerate().map(band).collect()
         };
-        Sketch { text: text.into(), shingles, bands }
+        Shingles { shingles, bands }
     }
 
-    /// Whether two questions are near-duplicates, and how alike they are then: they meet in a band, and the Jaccard index of their
-    /// shingles is the threshold or more.
-    pub fn near(&self, one: &Sketch, other: &Sketch) -> Option<Similarity> {
-        let meet = one.bands.iter().zip(&other.bands).any(|(one, other)| one == other);
-        meet.then(|| self.alike(&one.shingles, &other.shingles)).flatten()
+    /// How alike two questions are, where that is the threshold or more.
+    pub fn alike(&self, one: &Shingles, other: &Shingles) -> Option<Similarity> {
+        self.index(&one.shingles, &other.shingles)
     }
 
-    /// The same for a question in the words of which it is known that it meets this one.
-    pub fn near_text(&self, one: &Sketch, other: &str) -> Option<Similarity> {
-        self.alike(&one.shingles, &shingles(other))
+    /// The same for a question in its words.
+    pub fn alike_text(&self, one: &Shingles, other: &str) -> Option<Similarity> {
+        self.index(&one.shingles, &shingles(other))
     }
 
-    fn alike(&self, one: &[u32], other: &[u32]) -> Option<Similarity> {
+    /// The Jaccard index, where that is the threshold or more.
+    fn index(&self, one: &[u32], other: &[u32]) -> Option<Similarity> {
         let shared = shared(one, other) as u64;
         let all = (one.len() + other.len()) as u64 - shared;
         let similarity = Similarity((1_000_000 * shared).checked_div(all)? as u32);
@@ -201,9 +165,8 @@ fn is_dense(character: char) -> bool {
     if character.is_ascii() {
         return false;
     }
-    let unspaced = matches!(character, '\u{e80}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}');
-    let dense = |script| matches!(script, Script::Han | Script::Japanese | Script::Hangul | Script::Thai);
-    unspaced || Script::of(character).is_some_and(dense)
+    let dense = |script| matches!(script, Script::Han | Script::Japanese | Script::Hangul);
+    is_unspaced(character) || Script::of(character).is_some_and(dense)
 }
 
 /// How many numbers two lists in order share.
@@ -224,7 +187,7 @@ mod tests {
 
     fn alike(one: &str, other: &str) -> f64 {
         let minhash = MinHash { threshold: Similarity(0), ..MinHash::new(0.8) };
-        minhash.alike(&shingles(one), &shingles(other)).map_or(0.0, Similarity::share)
+        minhash.index(&shingles(one), &shingles(other)).map_or(0.0, Similarity::share)
     }
 
     #[test]
@@ -286,7 +249,7 @@ mod tests {
     /// They are the same on every machine and in every release: a run that goes on asks what it would have asked.
     #[test]
     fn sketches_are_pinned() {
-        let sketch = MinHash::new(0.8).sketch("What is a WAL?");
+        let sketch = MinHash::new(0.8).shingles("What is a WAL?");
         assert_eq!((sketch.shingles.len(), &sketch.bands()[..2]), (17, &[2_607_621_423, 3_141_164_388][..]));
     }
 }

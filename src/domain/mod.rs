@@ -7,6 +7,7 @@ pub mod clock;
 pub mod control_tokens;
 pub mod conversation;
 pub mod corpus;
+pub mod cosine;
 pub mod coverage;
 pub mod delivered;
 pub mod findings;
@@ -14,6 +15,7 @@ pub mod fingerprint;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub mod found;
+pub mod held_out;
 pub mod json;
 pub mod jury;
 pub mod language;
@@ -27,6 +29,8 @@ pub mod question;
 pub mod reply;
 pub mod script;
 pub mod settled;
+pub mod settled_questions;
+pub mod sketch;
 pub mod slot;
 pub mod task;
 pub mod terminal;
@@ -40,27 +44,31 @@ pub mod yaml;
 pub use agent::{Agent, Agents};
 pub use calibration::Calibration;
 pub use conversation::{
-    Acceptance, Answer, Conversation, DropReason, Failure, Judged, Judgement, NearDuplicate, Outcome, RejectedAnswer,
-    Repaired, Round, ToolEvent, Turn,
+    Acceptance, Answer, Conversation, DropReason, Failure, Judged, Judgement, Outcome, RejectedAnswer, Repaired, Round,
+    ToolEvent, Turn,
 };
 pub use corpus::{Catalogue, Chunk, ChunkIndex, ChunkStore, Passage, Source, SourceIndex};
+pub use cosine::{Cosine, Vector};
 pub use coverage::{Balance, Coverage, Used, Uses};
 pub use delivered::{Delivered, OfMode};
 pub use findings::Findings;
 pub use fingerprint::{Fingerprint, question_hash};
 pub use found::{Found, Page, Scores, SearchHit};
+pub use held_out::{HeldOut, Overlap};
 pub use json::Json;
 pub use jury::{Agreement, Jury, Vote};
 pub use language::Language;
-pub use minhash::{MinHash, Neighbour, Similarity, Sketch};
+pub use minhash::MinHash;
 pub use normalisation::Normalisation;
 pub use observer::Observer;
 pub use persona::Persona;
 pub use place::{Digest, Place, Stage};
-pub use question::{Candidate, Question, Ruling};
+pub use question::{Candidate, NearDuplicate, Question, Ruling, TooClose};
 pub use reply::{AssistantReply, JudgeReply, UserReply};
 pub use script::Script;
 pub use settled::{HeldClaim, SettledConversation};
+pub use settled_questions::SettledQuestions;
+pub use sketch::{Compared, Measure, Neighbour, Similarity, Sketch};
 pub use slot::{Attempt, LanguageIndex, Numbers, Rank, Shard, Slot, Tick, TurnIndex, Wave};
 pub use task::{QuestionMode, Register, Task};
 pub use tier::Tier;

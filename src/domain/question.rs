@@ -2,11 +2,14 @@
 
 use super::coverage::Used;
 use super::fingerprint::Fingerprint;
+use super::held_out::Overlap;
 use super::json::Json;
-use super::minhash::{Neighbour, Sketch};
 use super::reply::UserReply;
+use super::sketch::{Neighbour, Sketch};
+use super::slot::Attempt;
 use super::task::{QuestionMode, Register};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::sync::Arc;
 
 /// A question as the user model asked it.
@@ -28,6 +31,9 @@ pub struct Question {
     /// before it.
     #[serde(skip)]
     pub sketch: Option<Arc<Sketch>>,
+    /// What it has in common with a held-out text, where that is too much.
+    #[serde(skip)]
+    pub held_out: Option<Overlap>,
     /// Name of the model that asked, `provider/model`.
     pub agent: Arc<str>,
     /// Text the model thought aloud before its reply.
@@ -60,12 +66,13 @@ impl Question {
 
     /// The question that takes its place where it was asked before: the next one of the same reply, without a request.
     pub fn next(&self) -> Option<Self> {
-        let (Candidate { reply, used, fingerprint, sketch }, rest) = self.candidates.split_first()?;
+        let (Candidate { reply, used, fingerprint, sketch, held_out }, rest) = self.candidates.split_first()?;
         Some(Self {
             reply: reply.clone(),
             used: used.clone(),
             fingerprint: *fingerprint,
             sketch: sketch.clone(),
+            held_out: held_out.clone(),
             calls: 0,
             candidates: rest.to_vec(),
             ..self.clone()
@@ -84,6 +91,8 @@ pub struct Candidate {
     pub fingerprint: Fingerprint,
     /// What near-duplicates of it are found by.
     pub sketch: Option<Arc<Sketch>>,
+    /// What it has in common with a held-out text, where that is too much.
+    pub held_out: Option<Overlap>,
 }
 
 /// Whether a question stands beside those that were accepted.
@@ -95,4 +104,48 @@ pub enum Ruling {
     Duplicate,
     /// This one is the lowest that is too close to it.
     TooClose(Neighbour),
+    /// A held-out text has this in common with it.
+    HeldOut(Overlap),
+}
+
+/// A question that was rejected because of what it is too close to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NearDuplicate {
+    /// The attempt at its turn.
+    pub attempt: Attempt,
+    /// What was asked, in the words that were compared.
+    pub question: Arc<str>,
+    /// What it is too close to.
+    pub neighbour: TooClose,
+}
+
+/// What a question is too close to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TooClose {
+    /// Another question that ranks before it and was accepted.
+    Question(Neighbour),
+    /// A text that is held out.
+    HeldOut(Overlap),
+}
+
+impl NearDuplicate {
+    /// What another attempt is to keep away from: the question that it was too close to, else its own words.
+    pub fn to_avoid(&self) -> &Arc<str> {
+        match &self.neighbour {
+            TooClose::Question(neighbour) => &neighbour.text,
+            TooClose::HeldOut(_) => &self.question,
+        }
+    }
+}
+
+impl fmt::Display for NearDuplicate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.neighbour {
+            TooClose::Question(Neighbour { similarity, text, .. }) => {
+                write!(f, "`{}` is too close ({:.2}) to `{text}`", self.question, similarity.share())
+            }
+            TooClose::HeldOut(overlap) => write!(f, "`{}` {overlap}", self.question),
+        }
+    }
 }

@@ -98,6 +98,11 @@ impl Script {
     }
 }
 
+/// Whether a character is of an alphabet that is written without blanks between words: Thai, Lao, Burmese, Khmer.
+pub fn is_unspaced(character: char) -> bool {
+    matches!(character, '\u{e00}'..='\u{eff}' | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,8 @@
 //! What is told of a conversation that nothing can change any more.
 
-use super::{Attempt, Conversation, Fingerprint, Outcome, Question, QuestionMode, Slot, TurnIndex, Turns, Wave};
+use super::{
+    Attempt, Compared, Conversation, Fingerprint, Outcome, Question, QuestionMode, Slot, TurnIndex, Turns, Vector, Wave,
+};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -57,17 +59,25 @@ pub struct HeldClaim {
     pub turn: TurnIndex,
     /// The attempt at it.
     pub attempt: Attempt,
-    /// What it asks, where that is not what the message of the turn says, or no turn has come of it.
+    /// What it asks, where that is not what the message of the turn says, no turn has come of it, or it has a vector.
     pub text: Option<Arc<str>>,
+    /// Its vector, where questions are compared by them.
+    #[serde(default)]
+    pub vector: Option<Vector>,
 }
 
 impl HeldClaim {
+    /// The question to compare, where this tells it.
+    pub fn compared(&self) -> Option<Compared> {
+        Some(Compared { text: self.text.clone()?, vector: self.vector.clone() })
+    }
+
     /// Those of a conversation that has ended.
     fn all(conversation: &Conversation) -> Vec<Self> {
         let held = |turn, attempt, question: &Question, is_told: bool| {
-            let text = question.sketch.as_ref()?.text.clone();
-            let is_told = is_told && *text == *question.reply.user_message;
-            Some(Self { turn, attempt, text: Some(text).filter(|_| !is_told) })
+            let Compared { text, vector } = question.sketch.as_ref()?.compared();
+            let is_told = is_told && vector.is_none() && *text == *question.reply.user_message;
+            Some(Self { turn, attempt, text: Some(text).filter(|_| !is_told), vector })
         };
         let of_turns = conversation.turns.iter().flat_map(|turn| {
             let regenerated = turn.regenerated.iter().map(|turn| held(turn.index, turn.attempt, &turn.question, false));

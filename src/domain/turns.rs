@@ -1,7 +1,12 @@
 //! What is counted of turns.
 
-use super::{Acceptance, Agreement, Calibration, Conversation, Delivered, Outcome, Turn};
+use super::findings::Label;
+use super::{
+    Acceptance, Agreement, Calibration, Conversation, Delivered, Findings, NearDuplicate, Outcome, TooClose, Turn,
+};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How many turns there are, and how many of them something is to be said about.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -23,6 +28,8 @@ pub struct Turns {
     pub regenerated: u64,
     /// Questions that were rejected because another one is too close.
     pub near_duplicates: u64,
+    /// Questions and answers that were rejected for what they have in common with a held-out text, by where that stands.
+    pub contaminated: BTreeMap<Arc<str>, Contaminated>,
     /// Those without a verdict, of their own or on the whole conversation.
     pub unjudged: u64,
     /// Verdicts on those of accepted conversations, and on such conversations.
@@ -41,6 +48,41 @@ pub struct Turns {
     pub agreement: Agreement,
     /// What those of accepted conversations hold of what shares ask for.
     pub delivered: Delivered,
+}
+
+/// How many messages were rejected for what they have in common with a held-out text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Contaminated {
+    /// Questions, every attempt counted.
+    pub questions: u64,
+    /// Answers, every attempt counted.
+    pub answers: u64,
+}
+
+/// Those of a conversation, by where the held-out text stands.
+fn contaminated(conversation: &Conversation) -> BTreeMap<Arc<str>, Contaminated> {
+    let mut counts = BTreeMap::<_, Contaminated>::new();
+    for near in near_duplicates(conversation) {
+        if let TooClose::HeldOut(overlap) = &near.neighbour {
+            counts.entry(overlap.held_out.clone()).or_default().questions += 1;
+        }
+    }
+    let turns = conversation.turns.iter().flat_map(|turn| turn.regenerated.iter().chain([turn]));
+    for turn in turns.chain(&conversation.round.regenerated) {
+        let answers = turn.rejected.iter().map(|one| &one.answer).chain([&turn.answer]);
+        for Findings { answer_labels, held_out, .. } in answers.map(|answer| &answer.findings) {
+            if let Some(overlap) = held_out.as_ref().filter(|_| answer_labels.contains(&Label::Contaminated)) {
+                counts.entry(overlap.held_out.clone()).or_default().answers += 1;
+            }
+        }
+    }
+    counts
+}
+
+/// Its questions that were rejected because of what they are too close to.
+fn near_duplicates(conversation: &Conversation) -> impl Iterator<Item = &NearDuplicate> {
+    let of_turns = conversation.turns.iter().flat_map(|turn| &turn.near_duplicates);
+    of_turns.chain(&conversation.round.near_duplicates)
 }
 
 impl Turns {
@@ -79,8 +121,10 @@ impl Turns {
             repaired: count(|turn| !turn.rejected.is_empty()),
             regenerated: conversation.turns.iter().map(|turn| turn.regenerated.len() as u64).sum::<u64>()
                 + conversation.round.regenerated.len() as u64,
-            near_duplicates: conversation.turns.iter().map(|turn| turn.near_duplicates.len() as u64).sum::<u64>()
-                + conversation.round.near_duplicates.len() as u64,
+            near_duplicates: near_duplicates(conversation)
+                .filter(|one| matches!(one.neighbour, TooClose::Question(_)))
+                .count() as u64,
+            contaminated: contaminated(conversation),
             flagged: count(|turn| {
                 turn.judgement.as_ref().is_some_and(|judgement| judgement.acceptance != Acceptance::Accepted)
             }),
@@ -102,6 +146,10 @@ impl Turns {
         self.repaired += more.repaired;
         self.regenerated += more.regenerated;
         self.near_duplicates += more.near_duplicates;
+        for (held_out, more) in more.contaminated {
+            let count = self.contaminated.entry(held_out).or_default();
+            (count.questions, count.answers) = (count.questions + more.questions, count.answers + more.answers);
+        }
         self.unjudged += more.unjudged;
         self.verdicts += more.verdicts;
         self.scores += more.scores;

@@ -10,7 +10,6 @@
 
 mod gate;
 mod near;
-mod settled;
 
 use super::Flow;
 use crate::domain::{Fingerprint, Neighbour, Rank, Ruling, Sketch};
@@ -20,7 +19,6 @@ use differential_dataflow::trace::implementations::{ValBatcher, ValBuilder, ValS
 use gate::{Gate, gate};
 pub use near::Near;
 use serde::{Deserialize, Serialize};
-pub use settled::SettledQuestions;
 use std::sync::Arc;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::{Concat, ConnectLoop, Feedback};

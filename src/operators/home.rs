@@ -9,7 +9,7 @@ use super::events::Event;
 use super::watermark::Report;
 use crate::domain::{
     Attempt, ChunkIndex, Conversation, DropReason, Failure, Fingerprint, NearDuplicate, Observer, Outcome, Question,
-    Rank, Round, Ruling, Sketch, Slot, Tick, TurnIndex,
+    Rank, Round, Ruling, Sketch, Slot, Tick, TooClose, TurnIndex,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -103,21 +103,35 @@ struct Step {
 }
 
 impl Step {
+    /// A question as it comes: one that has too much in common with a held-out text is rejected whatever others ask.
+    fn of(turn: TurnIndex, attempt: Attempt, question: Arc<Question>) -> Self {
+        let ruling = question.held_out.clone().map(Ruling::HeldOut);
+        Self { turn, attempt, fingerprint: question.fingerprint, question, ruling }
+    }
+
     /// Whether its question stands; none without a verdict.
     fn won(&self) -> Option<bool> {
         self.ruling.as_ref().map(|ruling| *ruling == Ruling::Stands)
     }
 
-    /// Its question, where it was rejected because another one is too close.
+    /// Its question, where it was rejected because of what it is too close to.
     fn near_duplicate(&self) -> Option<NearDuplicate> {
-        let Some(Ruling::TooClose(neighbour)) = &self.ruling else { return None };
-        let question = self.question.sketch.as_ref()?.text.clone();
-        Some(NearDuplicate { attempt: self.attempt, question, neighbour: neighbour.clone() })
+        let (question, neighbour) = match self.ruling.as_ref()? {
+            Ruling::TooClose(neighbour) => {
+                (self.question.sketch.as_ref()?.text.clone(), TooClose::Question(neighbour.clone()))
+            }
+            Ruling::HeldOut(overlap) => {
+                (self.question.reply.user_message.as_str().into(), TooClose::HeldOut(overlap.clone()))
+            }
+            Ruling::Stands | Ruling::Duplicate => return None,
+        };
+        Some(NearDuplicate { attempt: self.attempt, question, neighbour })
     }
 
-    /// A change to its claim, at this rank.
-    fn change(&self, rank: Rank, diff: isize) -> Change {
-        ((self.fingerprint, rank, self.question.sketch.clone()), diff)
+    /// A change to its claim, at this rank; none of what is rejected without one.
+    fn change(&self, rank: Rank, diff: isize) -> Option<Change> {
+        let has_claim = self.question.held_out.is_none();
+        has_claim.then(|| ((self.fingerprint, rank, self.question.sketch.clone()), diff))
     }
 }
 
@@ -188,7 +202,7 @@ impl Path {
         conversation.judgement = None;
         self.status = Status::Going;
         let taken_back = self.steps.drain(step + 1..);
-        taken_back.map(|step| step.change(conversation.rank_at(step.turn, step.attempt), -1))
+        taken_back.filter_map(|step| step.change(conversation.rank_at(step.turn, step.attempt), -1))
     }
 
     /// Whether another question is asked where the last one is a duplicate.
@@ -264,10 +278,10 @@ impl Home {
         let Some(path) = current(&mut self.paths, &conversation) else { return };
         match question {
             Ok(question) => {
-                let fingerprint = question.fingerprint;
                 let (turn, attempt) = (conversation.turn_index(), conversation.round.attempt);
-                let step = Step { turn, attempt, fingerprint, question: question.into(), ruling: None };
-                self.decided.push(step.change(conversation.rank(), 1));
+                let step = Step::of(turn, attempt, question.into());
+                let claim = step.change(conversation.rank(), 1);
+                self.news |= claim.is_none();
                 path.conversation = conversation;
                 // The bound was this question's rank before it came, or that of one in its last turn's place.
                 let before = path.bound(self.retries);
@@ -278,6 +292,14 @@ impl Home {
                         self.bounds.remove(&before);
                     }
                     self.bounds.extend(after);
+                }
+                match claim {
+                    Some(claim) => self.decided.push(claim),
+                    None => {
+                        let (slot, again) = (path.conversation.slot, path.is_asked_again(self.retries));
+                        self.observer.tell(|| Event::Rejected { slot, turn, attempt, again });
+                        self.moves.extend(path.follow(self.retries));
+                    }
                 }
             }
             Err(failure) => {

@@ -21,7 +21,11 @@ fn rows(parts: &Parts, lines: &mut Lines) -> Result<(), FilesError> {
 pub(super) fn pairs<'a>(parts: &'a Parts<'a>) -> impl Iterator<Item = PreferenceRow<'a>> {
     let turns = parts.conversation.turns.iter().filter(|_| parts.is_trained_on());
     let turns = turns.filter(|turn| turn.judgement.as_ref().is_none_or(accepted) && turn.answer.findings.is_accepted());
-    turns.flat_map(|turn| turn.rejected.iter().map(|rejected| PreferenceRow::of(parts, turn, rejected)))
+    turns.flat_map(|turn| {
+        // What is held out is trained on in no way.
+        let rejected = turn.rejected.iter().filter(|rejected| rejected.answer.findings.held_out.is_none());
+        rejected.map(|rejected| PreferenceRow::of(parts, turn, rejected))
+    })
 }
 
 /// A chat message of a pair.

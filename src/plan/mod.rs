@@ -29,7 +29,7 @@ pub use error::PlanError;
 pub use sampled::sampled;
 pub use shares::places;
 
-use crate::domain::{Catalogue, MinHash, Normalisation, Persona, QuestionMode, Register};
+use crate::domain::{Catalogue, Measure, Normalisation, Persona, QuestionMode, Register};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -141,7 +141,7 @@ pub struct CoverageOptions {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NearDuplicates {
     /// When two questions are near-duplicates.
-    pub minhash: MinHash,
+    pub measure: Measure,
     /// With which questions those of the run are compared.
     pub scope: NearScope,
 }

@@ -14,7 +14,7 @@ use super::events::{Event, Listener, Listeners};
 use super::inputs::{self, Sources};
 use super::prepare::{self, Prepared};
 use super::signals::Scratch;
-use super::{RunError, Terminal, serving};
+use super::{RunError, Terminal, held_out, serving};
 use crate::domain::causes::causes;
 use crate::knowledge::{self, Knowledge};
 use crate::llm::Prices;
@@ -57,7 +57,11 @@ pub fn check(options: CheckOptions<'_>, terminal: &Terminal, tell: &dyn Fn(&str)
         }
     }
     let found = match knowledge {
-        Some(knowledge) => documents::documents(knowledge, &index, asks, terminal, (&mut of_documents, &mut figures))?,
+        Some(knowledge) => {
+            let compares = settings.as_ref().is_ok_and(|settings| inputs::compares_vectors(settings));
+            let found = (&mut of_documents, &mut figures);
+            documents::documents(knowledge, &index, (asks, compares), terminal, found)?
+        }
         None => None,
     };
     terminal.hear(&Event::Prepared);
@@ -116,6 +120,11 @@ fn inputs(settings: &Settings) -> Group {
             group.ok(format!("seed questions: {}", told.collect::<Vec<_>>().join(", ")));
             without.iter().for_each(|language| group.warn(format!("no seed questions are in `{language}`")));
         }
+        Err(error) => group.problem(causes(&error)),
+    }
+    match held_out::held_out(settings) {
+        Ok(None) => {}
+        Ok(Some((held_out, _))) => group.ok(format!("{} held-out texts", held_out.len())),
         Err(error) => group.problem(causes(&error)),
     }
     if let Err(error) = prepare::stamp() {

@@ -14,7 +14,7 @@ use crate::llm::dry_run::{Counts, StandIn};
 use crate::operators::{Executor, Stop};
 use crate::settings::Settings;
 use crate::store::{Broken, Kept};
-use crate::tools::{KeptSearch, KeptWeb};
+use crate::tools::{KeptSearch, KeptWeb, QuestionVectors};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -76,6 +76,7 @@ pub fn go_through(
         },
         web: &|_| Arc::new(KeptWeb(kept.clone())),
         search: &|retriever, setup| Arc::new(KeptSearch { retriever, setup, kept: kept.clone() }),
+        vectors: &|embedder| QuestionVectors::kept(embedder, kept.clone()),
     };
     let stages = prepared.sources.stages(settings, (&facts, work.normalisation), front);
     on_workers((1, None), &work, &stages, &executor, listeners, (drop, |_, ()| {}))?;

@@ -1,16 +1,16 @@
 //! What the ledger tells: what earlier runs have asked, and what this run has settled so far.
 
 use crate::domain::{
-    Catalogue, Coverage, Fingerprint, HeldClaim, Normalisation, QuestionMode, Rank, Sketch, Slot, Used, Uses,
+    Catalogue, Compared, Coverage, Fingerprint, HeldClaim, Normalisation, QuestionMode, Rank, SettledQuestions, Sketch,
+    Slot, Used, Uses,
 };
 use crate::files::FilesError;
-use crate::operators::dedup::SettledQuestions;
 use crate::operators::tally::Dropped;
 use crate::operators::{Completion, Near};
 use crate::output::coverage_ledger::{self, LedgerRow};
 use crate::plan::{NearDuplicates, NearScope};
 use crate::store::Settled;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::sync::Arc;
@@ -24,6 +24,8 @@ pub struct Earlier {
     /// How near-duplicates are found, with the questions that no other may be too close to in shares for the workers of all processes;
     /// none where they are not looked for.
     pub near: Option<Near>,
+    /// Questions of other runs that are to be among those, and have no vector yet.
+    pub unembedded: Vec<Arc<str>>,
     /// How questions are compared.
     pub normalisation: Normalisation,
     /// What this run has settled, in slot order.
@@ -63,7 +65,7 @@ impl Earlier {
     pub fn read(past: Past, catalogue: &Catalogue) -> Result<Self, FilesError> {
         let Past { folder, length, known, normalisation, settled, unfinished, near, workers, remade } = past;
         let mut near = near.map(|(options, claims)| NearPast::new(options, claims, workers));
-        let minhash = near.as_ref().map(|near| near.options.minhash);
+        let measure = near.as_ref().map(|near| near.options.measure);
         let mut uses = Uses::none(catalogue);
         let mut questions = unfinished;
         let mut used = vec![Vec::new(); settled.len()];
@@ -82,15 +84,18 @@ impl Earlier {
                 linked: row.linked.iter().filter_map(found).collect(),
             };
             let alone = !QuestionMode::named(&row.question_mode).is_some_and(QuestionMode::needs_history);
-            let sketch = minhash.filter(|_| alone).map(|minhash| minhash.sketch(&row.question));
-            (fingerprint, used, sketch)
+            let sketch = measure.filter(|_| alone).and_then(|measure| {
+                let words = Compared { text: (&*row.question).into(), vector: None };
+                measure.sketch(&words)
+            });
+            (fingerprint, used, (alone, sketch))
         };
-        let take = |bytes: Range<u64>, (fingerprint, one, sketch): (_, Used, Option<Sketch>)| {
+        let take = |bytes: Range<u64>, (fingerprint, one, (alone, sketch)): (_, Used, (bool, Option<Sketch>))| {
             if other.position(&bytes).is_none() {
                 questions.push(fingerprint);
                 let position = own.position(&bytes);
-                if let Some((near, sketch)) = near.as_mut().zip(sketch) {
-                    near.add(sketch, position.map(|at| (&settled[at], used[at].len())));
+                if let Some(near) = near.as_mut().filter(|_| alone) {
+                    near.add((&one.question, sketch), position.map(|at| (&settled[at], used[at].len())));
                 }
                 match position {
                     Some(position) => used[position].push(one),
@@ -107,10 +112,11 @@ impl Earlier {
         }
         questions.sort_unstable();
         questions.dedup();
-        let near = near.map(|near| near.end(&settled));
+        let (near, unembedded) = near.map(|near| near.end(&settled)).unzip();
+        let unembedded = unembedded.unwrap_or_default();
         let completions = settled.into_iter().zip(used).map(|(settled, used)| completion(settled, used)).collect();
         let coverage = Coverage::new(catalogue, uses);
-        Ok(Self { coverage, questions: questions.into(), near, normalisation, completions })
+        Ok(Self { coverage, questions: questions.into(), near, unembedded, normalisation, completions })
     }
 }
 
@@ -139,7 +145,7 @@ impl Earlier {
 #[derive(Debug, Default)]
 pub struct Claims {
     pub own: BTreeMap<Slot, Vec<HeldClaim>>,
-    pub others: Vec<Arc<str>>,
+    pub others: Vec<Compared>,
 }
 
 /// The questions that no other may be too close to, as they are read.
@@ -149,16 +155,27 @@ struct NearPast {
     shares: Vec<SettledQuestions>,
     /// How many there are.
     number: usize,
+    /// Those of other runs that have a vector, and those that are to have one.
+    embedded: HashSet<Arc<str>>,
+    unembedded: Vec<Arc<str>>,
 }
 
 impl NearPast {
     fn new(options: NearDuplicates, claims: Claims, workers: usize) -> Self {
-        let shares = (0..workers).map(|_| SettledQuestions::new(options.minhash)).collect();
-        Self { options, claims, shares, number: 0 }
+        let shares = (0..workers).map(|_| SettledQuestions::new(options.measure)).collect();
+        let embedded = claims.others.iter().filter(|other| other.vector.is_some()).map(|other| other.text.clone());
+        let embedded = embedded.collect();
+        Self { options, claims, shares, number: 0, embedded, unembedded: Vec::new() }
     }
 
     /// A question of the ledger: of a conversation that this run has settled, the one after so many others, or of another run.
-    fn add(&mut self, sketch: Sketch, own: Option<(&Settled, usize)>) {
+    /// Of one that is compared by a vector its conversation's claims tell.
+    fn add(&mut self, (text, sketch): (&Arc<str>, Option<Sketch>), own: Option<(&Settled, usize)>) {
+        let Some(sketch) = sketch else {
+            let is_other = own.is_none() && self.options.scope == NearScope::Folder;
+            self.unembedded.extend(Some(text).filter(|text| is_other && !self.embedded.contains(*text)).cloned());
+            return;
+        };
         let rank = match own {
             Some((settled, before)) => {
                 let mut claims = self.claims.own.get(&settled.slot).into_iter().flatten();
@@ -171,19 +188,26 @@ impl NearPast {
     }
 
     /// All of them, with those that the ledger does not tell of.
-    fn end(mut self, settled: &[Settled]) -> Near {
+    fn end(mut self, settled: &[Settled]) -> (Near, Vec<Arc<str>>) {
         let Claims { own, others } = std::mem::take(&mut self.claims);
-        let minhash = self.options.minhash;
+        let measure = self.options.measure;
         for settled in settled {
             for claim in own.get(&settled.slot).into_iter().flatten() {
-                let sketch = claim.text.as_ref().map(|text| minhash.sketch(text));
+                let sketch = claim.compared().and_then(|claim| measure.sketch(&claim));
                 sketch.into_iter().for_each(|sketch| self.insert(rank_of(settled, claim), &sketch));
             }
         }
         if self.options.scope == NearScope::Folder {
-            others.iter().for_each(|text| self.insert(Rank::default(), &minhash.sketch(text)));
+            for other in others {
+                match measure.sketch(&other) {
+                    Some(sketch) => self.insert(Rank::default(), &sketch),
+                    None => self.unembedded.push(other.text),
+                }
+            }
         }
-        Near::new(minhash, self.shares)
+        self.unembedded.sort_unstable();
+        self.unembedded.dedup();
+        (Near::new(measure, self.shares), self.unembedded)
     }
 
     fn insert(&mut self, rank: Rank, sketch: &Sketch) {

@@ -16,6 +16,7 @@ use crate::servers::ServerError;
 use crate::stages::PromptError;
 use crate::store::StoreError;
 use crate::view::ViewError;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Why a run could not be carried out.
@@ -30,6 +31,21 @@ pub enum RunError {
     /// Personas or topics can't be used.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// Questions are to be compared by vectors that nothing makes.
+    #[error(
+        "coverage.near_duplicates.method is `embedding`, and there is no embedding model: get one with `dlgforge fetch embeddings`, or \
+         set tools.retrieval.embeddings.backend to `openai` and its base_url to a server; or set the method to `minhash`, which needs \
+         none"
+    )]
+    NoEmbedder,
+    /// A file of texts that are held out can't be used.
+    #[error("use {} for coverage.decontaminate: {detail}", .file.display())]
+    HeldOut {
+        /// The file that they stand in.
+        file: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// Attached model servers can't be used.
     #[error(transparent)]
     Attach(#[from] AttachError),

@@ -18,7 +18,7 @@ use crate::operators::{Executor, Settlement, Stop, Tally};
 use crate::output::{Renderer, RunFacts};
 use crate::settings::Settings;
 use crate::store::{Journal, Replies, Reuse, Store};
-use crate::tools::{JournalledSearch, JournalledWeb};
+use crate::tools::{JournalledSearch, JournalledWeb, QuestionVectors};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use timely::worker::Worker;
@@ -81,16 +81,17 @@ impl Works {
         shared.halt.tell(move || signals::land(&handle, halted.clone()));
         let journal = Arc::new(journal(replies, &facts.run_id, reuse, stop.clone()));
         let keeps = settings.store.keep_requests;
+        let broken = || {
+            let halt = shared.halt.clone();
+            move |error: &KnowledgeError| _ = halt.halt(error.to_string())
+        };
         let front = Front {
             model: &|model, agent| {
                 Arc::new(Journalled::new(model.clone(), agent, journal.clone(), shared.meter.clone(), keeps))
             },
             web: &|web| Arc::new(JournalledWeb::new(web.clone(), journal.clone(), prepared.sources.searches.clone())),
-            search: &|retriever, setup| {
-                let halt = shared.halt.clone();
-                let broken = move |error: &KnowledgeError| _ = halt.halt(error.to_string());
-                Arc::new(JournalledSearch::new(retriever, setup, journal.clone(), broken))
-            },
+            search: &|retriever, setup| Arc::new(JournalledSearch::new(retriever, setup, journal.clone(), broken())),
+            vectors: &|embedder| QuestionVectors::journalled(embedder, journal.clone(), broken()),
         };
         let stages = prepared.sources.stages(settings, (facts, normalisation), front);
         Ok(Self { run_id: facts.run_id.clone(), runtime, stop, signalled, journal, executor, stages })

@@ -13,8 +13,8 @@ use super::identity::languages_of;
 use super::{RunError, log_lines};
 use crate::domain::slot::conversation_id;
 use crate::domain::{
-    Answer, JudgeReply, Judgement, NearDuplicate, Neighbour, Outcome, Question, Rank, RejectedAnswer, Slot, Stage,
-    Turn, Vote,
+    Answer, JudgeReply, Judgement, NearDuplicate, Neighbour, Outcome, Overlap, Question, Rank, RejectedAnswer,
+    Similarity, Slot, Stage, TooClose, Turn, Vote,
 };
 use crate::files::{FilesError, Folder};
 use crate::llm::{ChatReply, request_of};
@@ -111,36 +111,50 @@ pub struct ExplainedTurn {
     pub unusable: Vec<String>,
 }
 
-/// A question that was rejected because another one is too close.
+/// A question that was rejected because of what it is too close to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExplainedNear {
     /// The question as it was asked.
     pub question: String,
     /// What it is too close to.
     pub close_to: String,
-    /// How close the two are, from 0 to 1.
-    pub similarity: f64,
-    /// The conversation that asks that, and at which turn; none where it was asked before the run.
+    /// How close the two are, from 0 to 1; none where the question has these words of a held-out text.
+    pub similarity: Option<f64>,
+    /// The conversation that asks that, and at which turn; none where it was asked before the run, or stands in a held-out text.
     pub asked_by: Option<(String, u16)>,
+    /// Where the held-out text stands, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<Arc<str>>,
 }
 
 impl ExplainedNear {
     fn of(near: &NearDuplicate, run: &Run) -> Self {
-        let NearDuplicate { question, neighbour: Neighbour { rank, similarity, text }, .. } = near;
-        let languages: Vec<Arc<str>> = languages_of(run).into_iter().map(Arc::from).collect();
-        let asked_by =
-            (*rank != Rank::default()).then(|| (conversation_id(&run.id, &languages, rank.slot()), rank.turn.0));
-        let (question, close_to) = (question.to_string(), text.to_string());
-        Self { question, close_to, similarity: similarity.share(), asked_by }
+        let question = near.question.to_string();
+        match &near.neighbour {
+            TooClose::Question(Neighbour { rank, similarity, text }) => {
+                let languages: Vec<Arc<str>> = languages_of(run).into_iter().map(Arc::from).collect();
+                let id = || (conversation_id(&run.id, &languages, rank.slot()), rank.turn.0);
+                let asked_by = (*rank != Rank::default()).then(id);
+                let similarity = Some(similarity.share());
+                Self { question, close_to: text.to_string(), similarity, asked_by, held_out: None }
+            }
+            TooClose::HeldOut(Overlap { held_out, text, similarity }) => {
+                let similarity = similarity.map(Similarity::share);
+                let held_out = Some(held_out.clone());
+                Self { question, close_to: text.to_string(), similarity, asked_by: None, held_out }
+            }
+        }
     }
 
-    /// By which question, in words.
+    /// What it is too close to, in words.
     pub fn told(&self) -> String {
-        let asked_by = match &self.asked_by {
-            Some((id, turn)) => format!("turn {turn} of {id}"),
-            None => "what was asked before".to_owned(),
+        let by = match (&self.asked_by, &self.held_out) {
+            (Some((id, turn)), _) => format!("turn {turn} of {id}"),
+            (None, Some(held_out)) => format!("the held-out {held_out}"),
+            (None, None) => "what was asked before".to_owned(),
         };
-        format!("{:.2} to {asked_by}: {}", self.similarity, self.close_to)
+        let how = self.similarity.map_or("words".to_owned(), |similarity| format!("{similarity:.2}"));
+        format!("{how} {} {by}: {}", if self.similarity.is_some() { "to" } else { "of" }, self.close_to)
     }
 }
 

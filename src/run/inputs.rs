@@ -1,12 +1,15 @@
 //! What a run needs before its first conversation: documents, personas, topics, prompts and models.
 
 use super::error::RunError;
+use super::held_out::held_out;
 use super::identity::Identity;
 use super::knowledge::waited;
 use crate::builtin;
 use crate::dataflows::generate::{Stage, Stages};
 use crate::domain::slot::{conversation_id, language_tag};
-use crate::domain::{Agent, Agents, Catalogue, Conversation, Failure, Judged, Language, Normalisation, Round};
+use crate::domain::{
+    Agent, Agents, Catalogue, Conversation, Failure, HeldOut, Judged, Language, Measure, Normalisation, Round,
+};
 use crate::knowledge::embeddings::Embedder;
 use crate::knowledge::{self, Index, Knowledge, Retriever, Watch};
 use crate::llm::Model;
@@ -20,7 +23,7 @@ use crate::settings::paths::PERSONAS_COLUMN;
 use crate::settings::{PersonaSource, Settings, TopicSource, WebSettings, digest};
 use crate::stages::{Ask, Checks, Judge, Prompts, Responder, Review};
 use crate::store::Kept;
-use crate::tools::{KeptWeb, KnowledgeSearch, SearchMeter, Tool, Toolbox, Web, WebSearch};
+use crate::tools::{KeptWeb, KnowledgeSearch, QuestionVectors, SearchMeter, Tool, Toolbox, Web, WebSearch};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
@@ -37,6 +40,8 @@ pub struct Sources {
     index: Arc<Index>,
     retriever: Arc<dyn Retriever>,
     pub embedder: Option<Arc<dyn Embedder>>,
+    /// The texts that no message may have too much in common with, and a digest of them.
+    pub held_out: Option<(Arc<HeldOut>, String)>,
     web: Option<Arc<dyn Web>>,
 }
 
@@ -57,12 +62,18 @@ pub struct Front<'a> {
     pub web: InFrontOfWeb<'a>,
     /// In front of searches of the knowledge base.
     pub search: InFrontOfSearch<'a>,
+    /// What makes vectors of questions by an embedder.
+    pub vectors: &'a dyn Fn(Arc<dyn Embedder>) -> QuestionVectors,
 }
 
 impl Sources {
     pub fn read(settings: &Settings, shared: &Shared, watch: Watch<'_>) -> Result<Self, RunError> {
         check_languages(settings)?;
-        Self::with(settings, shared, knowledge(settings, watch)?)
+        let knowledge = knowledge(settings, watch)?;
+        if compares_vectors(settings) && knowledge.embedder.is_none() {
+            return Err(RunError::NoEmbedder);
+        }
+        Self::with(settings, shared, knowledge)
     }
 
     /// The same with this knowledge base.
@@ -83,6 +94,7 @@ impl Sources {
             index,
             retriever,
             embedder,
+            held_out: held_out(settings)?,
             web,
         })
     }
@@ -119,16 +131,19 @@ impl Sources {
         &self,
         settings: &Settings,
         (facts, normalisation): (&RunFacts, Normalisation),
-        Front { model: behind, web, search }: Front<'_>,
+        Front { model: behind, web, search, vectors }: Front<'_>,
     ) -> Stages {
         let (prompts, index, retriever) = (&self.prompts, &self.index, self.retriever(settings, search));
         let toolbox = Arc::new(self.toolbox(settings, &retriever, web));
+        let held_out = self.held_out.as_ref().map(|(held_out, _)| held_out.clone());
         let checks = Checks::new(prompts, &toolbox.definitions()).labelled(settings.checks.clone());
-        let checks = Arc::new(checks);
+        let checks = Arc::new(checks.apart_from(held_out));
         let plan = Arc::new(Plan::new(self.plan_options(settings, facts.seed, normalisation), self.catalogue.clone()));
         let [user, assistant] = [Agent::User, Agent::Assistant].map(|agent| behind(&self.models[agent], agent));
         let ask = Ask::new(user, prompts.clone(), checks.clone(), plan.clone(), retriever, index.clone());
-        let ask = Arc::new(ask.with(settings.asks.clone()));
+        let embedder = self.embedder.clone().filter(|_| compares_vectors(settings));
+        let vectors = embedder.map(|embedder| Arc::new(vectors(embedder)));
+        let ask = Arc::new(ask.with(settings.asks.clone(), vectors));
         let responder =
             Arc::new(Responder::new(assistant, prompts.clone(), checks, index.clone(), toolbox, settings.answers));
         let judges: Vec<_> = self.models.all(Agent::Judge).iter().map(|model| behind(model, Agent::Judge)).collect();
@@ -291,6 +306,11 @@ pub fn check_required(settings: &Settings, catalogue: &Catalogue) -> Result<(), 
         Some(language) => Err(RunError::Unmatched(language.clone())),
         None => Ok(()),
     }
+}
+
+/// Whether questions are compared by their vectors.
+pub fn compares_vectors(settings: &Settings) -> bool {
+    settings.plan.coverage.near.is_some_and(|near| matches!(near.measure, Measure::Cosine(_)))
 }
 
 /// The built-in model speaks of documents in the language of a conversation alone.

@@ -14,11 +14,12 @@ pub use summary::{PassEnd, PassSummary, Verdicts};
 use super::bill::Bill;
 use super::events::Event;
 use super::execute::journal;
+use super::held_out::held_out;
 use super::inputs::{knowledge, models};
 use super::prepare::{shared, stamp};
 use super::{Host, RunError, serving, shutdown, signals};
 use crate::dataflows::judge::{Due, Judging, judge as graph};
-use crate::domain::{Agent, Catalogue, Failure, Slot};
+use crate::domain::{Agent, Catalogue, Failure, HeldOut, Slot};
 use crate::files::Folder;
 use crate::knowledge::Knowledge;
 use crate::llm::{Journalled, Model};
@@ -26,6 +27,7 @@ use crate::operators::{Executor, Stop};
 use crate::output::{self, OutputError, Rejudged, Rendered, SettledRun};
 use crate::providers::Shared;
 use crate::settings::Settings;
+use crate::settings::sources::HELD_OUT;
 use crate::stages::{Accept, CheckOptions, Checks, Granularity, Judge, JudgeOptions, Prompts, Rejudging};
 use crate::store::{Admission, Run, Settled, State};
 use check::Check;
@@ -85,6 +87,7 @@ fn pass(settings: &Settings, options: &PassOptions, workers: usize, host: &Host)
     let prompts = Arc::new(Prompts::load(&settings.prompts)?);
     let tell = |progress| host.listeners.tell(&Event::Preparing(progress));
     let Knowledge { catalogue, .. } = knowledge(settings, &tell)?;
+    let held_out = held_out(settings)?;
     let models = models(settings, &shared)?.all(Agent::Judge).to_vec();
     if models.is_empty() {
         return Err(RunError::Unjudgeable("the settings name no judge".to_owned()));
@@ -100,7 +103,9 @@ fn pass(settings: &Settings, options: &PassOptions, workers: usize, host: &Host)
         return Ok(Passed::Nothing("every conversation has its verdicts: nothing to do".to_owned()));
     }
     let calibrated = select::calibrated(&runs, options, &due)?;
-    let manifest = select::manifest(settings, &prompts, options, (&runs, &due));
+    let mut manifest = select::manifest(settings, &prompts, options, (&runs, &due));
+    manifest.extend(held_out.as_ref().map(|(_, digest)| (HELD_OUT.to_owned(), digest.clone())));
+    let held_out = held_out.map(|(held_out, _)| held_out);
     let id = match Pass::of(&folder, &manifest) {
         Pass::Over(pass) => {
             return Ok(Passed::Nothing(format!(
@@ -121,7 +126,8 @@ fn pass(settings: &Settings, options: &PassOptions, workers: usize, host: &Host)
         }
     };
     let _servers = serving::started(settings, &host.listeners)?;
-    let given = Given { settings, options, shared: &shared, host, models, prompts, catalogue, folder: &folder };
+    let given =
+        Given { settings, options, shared: &shared, host, models, prompts, catalogue, held_out, folder: &folder };
     let (calibrating, others): (Vec<_>, Vec<_>) = due.into_iter().partition(|one| calibrated.contains(one));
     let chosen = Chosen { due: [calibrating, others].concat(), calibrated };
     given.pass(&id, runs, chosen, workers, stamp).map(|summary| Passed::Made(Box::new(summary)))
@@ -143,6 +149,7 @@ struct Given<'a> {
     models: Vec<Arc<dyn Model>>,
     prompts: Arc<Prompts>,
     catalogue: Arc<Catalogue>,
+    held_out: Option<Arc<HeldOut>>,
     folder: &'a Folder,
 }
 
@@ -297,8 +304,12 @@ impl Given<'_> {
     fn judging(&self, judge: Judge, runs: Arc<[SettledRun]>, calibrated: BTreeSet<(usize, Slot)>) -> Judging<Outcome> {
         let (told, halt, only_unjudged) = (self.told(), self.shared.halt.clone(), self.options.only_unjudged);
         let granularity = self.settings.judge.granularity;
-        let checks =
-            Checks::new(&self.prompts, &[]).labelled(CheckOptions { drop: false, ..self.settings.checks.clone() });
+        let checks = Checks::new(&self.prompts, &[]).labelled(CheckOptions {
+            drop: false,
+            drop_contaminated: false,
+            ..self.settings.checks.clone()
+        });
+        let checks = checks.apart_from(self.held_out.clone());
         let given = Arc::new((judge, runs, told, halt, calibrated, (checks, self.catalogue.clone())));
         Arc::new(move |due: Arc<Due>| {
             let given = given.clone();

@@ -1,6 +1,7 @@
 //! The log's lines on a run: what it has heard, as `run.log` tells it.
 
 use super::events::{Event, Listener, WaveFigures};
+use crate::domain::turns::Contaminated;
 use crate::domain::{DropReason, Outcome, SettledConversation, Slot};
 use crate::llm::{self, EventKind};
 use crate::operators::{self, Tally};
@@ -110,6 +111,12 @@ fn settled(conversation: &SettledConversation) {
             target: PIPELINE,
             "[turn] {turn}/{} conversation_index={index} mode={} attempt={attempt}",
             conversation.target_turns, mode.as_str()
+        );
+    }
+    for (held_out, Contaminated { questions, answers }) in &conversation.turns.contaminated {
+        tracing::info!(
+            target: PIPELINE,
+            "[decontaminate] conversation={id} held_out={held_out} rejected_questions={questions} rejected_answers={answers}"
         );
     }
     if let Outcome::Dropped(reason) = &conversation.outcome {

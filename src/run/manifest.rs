@@ -10,7 +10,7 @@ use crate::output::FORMAT_VERSION;
 use crate::providers::AgentOptions;
 use crate::settings::paths::NORMALISATION;
 use crate::settings::sources::{
-    EMBEDDINGS, ENDPOINT_MODELS, FORMAT, KNOWLEDGE, MERGED, PERSONAS, PROMPTS, RERANKER, SHARD, WEB,
+    EMBEDDINGS, ENDPOINT_MODELS, FORMAT, HELD_OUT, KNOWLEDGE, MERGED, PERSONAS, PROMPTS, RERANKER, SHARD, WEB,
 };
 use crate::settings::{NEXT_JUDGE, Settings, WebSettings, digest};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +23,12 @@ pub fn endpoint_models(settings: &Settings, agent: Agent) -> (String, String) {
     };
     let each: Vec<String> = settings.agents.all(agent).iter().map(models_of).collect();
     (format!("llm.agents.{agent}, {ENDPOINT_MODELS}"), each.join(NEXT_JUDGE))
+}
+
+/// What makes vectors, and what for; none where nothing does.
+pub fn embeddings(settings: &Settings, sources: &Sources) -> Option<String> {
+    let embedder = sources.embedder.as_ref()?;
+    Some(format!("{:?} {}", settings.knowledge.ranking, embedder.name()))
 }
 
 /// The manifest of a run with these settings.
@@ -65,8 +71,11 @@ pub fn manifest(settings: &Settings, sources: &Sources, identity: &Identity) -> 
         tell(&format!("{KNOWLEDGE}{}", source.path), source.digest.to_string());
     }
     // Of a run without them an earlier release tells the same.
-    if let Some(embedder) = &sources.embedder {
-        tell(EMBEDDINGS, format!("{:?} {}", settings.knowledge.ranking, embedder.name()));
+    if let Some((_, digest)) = &sources.held_out {
+        tell(HELD_OUT, digest.clone());
+    }
+    if let Some(embeddings) = embeddings(&settings, sources) {
+        tell(EMBEDDINGS, embeddings);
     }
     if let Some(reranker) = &settings.knowledge.reranker {
         tell(RERANKER, reranker.told());

@@ -3,22 +3,29 @@
 use super::earlier::{Claims, Earlier, Past};
 use super::events::Listeners;
 use super::identity::{self, Identity};
+use super::inputs::Sources;
 use super::judge_check::JudgeCheck;
+use super::knowledge::waited;
 use super::prepare::Prepared;
 use super::waves::Waves;
 use super::{RunError, manifest};
 use crate::cluster::Manifest;
-use crate::domain::{Agent, Coverage, Fingerprint, Normalisation, Shard, Sketch};
+use crate::domain::{Agent, Compared, Coverage, Fingerprint, HeldClaim, Normalisation, Shard, Sketch};
 use crate::files::Folder;
 use crate::operators::Near;
 use crate::operators::{Completion, Numbering, Quota, Retries, Target};
 use crate::output::{self, Begins, Recorder, Renderer, RunFacts, Stamp, coverage_ledger};
 use crate::plan::NearDuplicates;
 use crate::settings::paths::{OUTPUT_DIR, TOTAL_SAMPLES};
-use crate::settings::sources::SHARD;
+use crate::settings::sources::{EMBEDDINGS, SHARD};
 use crate::settings::{Resume, Settings, digest};
 use crate::store::{Reuse, Run, Settled, Spending, State, Store};
+use crate::tools::vectors;
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// Questions that are embedded together.
+const EMBEDDED_AT_A_TIME: usize = 256;
 
 /// A run that can go ahead.
 pub struct Ready {
@@ -147,11 +154,13 @@ impl Claimed {
             normalisation: identity.normalisation,
             settled: Vec::new(),
             unfinished: identity::unfinished(unfinished, None),
-            near: near(settings, identity, None, Some(folder))?,
+            near: near((settings, &prepared.sources), identity, None, Some(folder))?,
             workers: 1,
             remade: Vec::new(),
         };
-        Ok(Earlier::read(past, &prepared.sources.catalogue)?)
+        let earlier = Earlier::read(past, &prepared.sources.catalogue)?;
+        embed(&earlier, settings, &prepared.sources)?;
+        Ok(earlier)
     }
 
     /// What writes the files of the run, without a graph, and how many conversations are written.
@@ -266,18 +275,27 @@ pub fn look(settings: &Settings, prepared: &Prepared) -> Result<Looked, RunError
 /// How near-duplicates are found, if they are, and which questions are compared that no ledger tells enough of: of all runs, but for the one
 /// that is made once more.
 fn near(
-    settings: &Settings,
+    (settings, sources): (&Settings, &Sources),
     identity: &Identity,
     reuse: Option<&Reuse>,
     folder: Option<&Folder>,
 ) -> Result<Option<(NearDuplicates, Claims)>, RunError> {
     let Some(options) = settings.plan.coverage.near else { return Ok(None) };
     let mut claims = Claims::default();
+    // Vectors of other models can't be compared.
+    let own = manifest::embeddings(settings, sources);
+    let runs = folder.iter().flat_map(|folder| &folder.runs);
+    let alike: BTreeSet<&str> =
+        runs.filter(|run| run.manifest.get(EMBEDDINGS) == own.as_ref()).map(|run| run.id.as_str()).collect();
     for (run, slot, held) in folder.map_or(Ok(Vec::new()), |folder| folder.store.claims())? {
         if *run == *identity.run_id {
             claims.own.insert(slot, held);
         } else if reuse.is_none_or(|reuse| reuse.run != run) {
-            claims.others.extend(held.into_iter().filter_map(|claim| claim.text));
+            let is_alike = alike.contains(&*run);
+            claims.others.extend(held.iter().filter_map(HeldClaim::compared).map(|claim| match is_alike {
+                true => claim,
+                false => Compared { vector: None, ..claim },
+            }));
         }
     }
     Ok(Some((options, claims)))
@@ -304,11 +322,27 @@ fn past(
         normalisation: identity.normalisation,
         settled: settled.clone(),
         unfinished: identity::unfinished(unfinished, reuse),
-        near: near(settings, identity, reuse, folder)?,
+        near: near((settings, &prepared.sources), identity, reuse, folder)?,
         workers,
         remade: settled_of(reuse.map(|reuse| &*reuse.run))?,
     };
-    Ok((Earlier::read(past, &prepared.sources.catalogue)?, settled))
+    let earlier = Earlier::read(past, &prepared.sources.catalogue)?;
+    embed(&earlier, settings, &prepared.sources)?;
+    Ok((earlier, settled))
+}
+
+/// Makes the vectors that questions of other runs are compared by, where they have none; not where nobody is to be asked for any.
+fn embed(earlier: &Earlier, settings: &Settings, sources: &Sources) -> Result<(), RunError> {
+    let Earlier { near: Some(near), unembedded, .. } = earlier else { return Ok(()) };
+    let is_due = !unembedded.is_empty() && !settings.knowledge.by_words;
+    let Some(embedder) = sources.embedder.as_deref().filter(|_| is_due) else { return Ok(()) };
+    tracing::info!(target: "dlgforge.pipeline", "[near] embedding questions of earlier runs: {}", unembedded.len());
+    for some in unembedded.chunks(EMBEDDED_AT_A_TIME) {
+        let made = waited(vectors(embedder, some))??;
+        let sketches = some.iter().zip(made).map(|(text, vector)| Arc::new(Sketch::of_vector(text, vector)));
+        near.add(&sketches.collect::<Vec<_>>());
+    }
+    Ok(())
 }
 
 impl Work {
@@ -320,7 +354,7 @@ impl Work {
         reuse: Option<Reuse>,
         others: Option<(Vec<Numbering>, Vec<Completion>)>,
     ) -> Result<Self, RunError> {
-        let Earlier { coverage, questions, near, normalisation, completions } = earlier;
+        let Earlier { coverage, questions, near, normalisation, completions, .. } = earlier;
         let numbers = settings.shard.map(Shard::numbers).unwrap_or_default();
         let alike = vec![Numbering { slots: numbers, waves: numbers }; settings.languages.len()];
         let (numbering, others) = others.unwrap_or((alike, Vec::new()));

@@ -11,9 +11,8 @@ use crate::cluster::{
     Begin, Call, ClusterError, Hub, Manifest, Member, Mesh, Remote, Reply, Served, Shape, Stopping, Supervisor, Totals,
     Welcome, serve, variables,
 };
-use crate::domain::{Fingerprint, MinHash, Normalisation, Rank};
+use crate::domain::{Compared, Fingerprint, Measure, Normalisation, Rank, SettledQuestions};
 use crate::operators::Near;
-use crate::operators::dedup::SettledQuestions;
 use crate::operators::{Quota, Target};
 use crate::output::{Renderer, RunFacts};
 use crate::servers::Serving;
@@ -140,9 +139,7 @@ impl<'a> Lead<'a> {
             let home = |one: &Fingerprint| one.home() as usize % (processes * workers) / workers;
             let theirs = process * workers..(process + 1) * workers;
             let shares = theirs.flat_map(|worker| work.near.as_ref().map(|near| near.take(worker)));
-            let texts =
-                |share: SettledQuestions| share.iter().map(|(rank, text)| (rank, text.to_owned())).collect::<Vec<_>>();
-            let near = shares.flat_map(texts).collect();
+            let near = shares.flat_map(|share| share.iter().collect::<Vec<_>>()).collect();
             (work.earlier.iter().copied().filter(|one| home(one) == process).collect(), near)
         };
         Ok(connected(self.hub.begin(served, of_process))?)
@@ -269,7 +266,7 @@ fn work(settings: &Settings, begin: Begin, normalisation: Normalisation, workers
         quota: Quota::new(none, Default::default()),
         retries: open::retries(settings),
         earlier: begin.earlier.into(),
-        near: settings.plan.coverage.near.map(|options| near(options.minhash, &begin.near, workers)),
+        near: settings.plan.coverage.near.map(|options| near(options.measure, &begin.near, workers)),
         normalisation,
         reuse: None,
         judge_check: None,
@@ -277,12 +274,12 @@ fn work(settings: &Settings, begin: Begin, normalisation: Normalisation, workers
 }
 
 /// How near-duplicates are found by so many workers, with the questions that no other may be too close to.
-fn near(minhash: MinHash, questions: &[(Rank, String)], workers: usize) -> Near {
-    let mut shares: Vec<_> = (0..workers).map(|_| SettledQuestions::new(minhash)).collect();
-    for (number, (rank, text)) in questions.iter().enumerate() {
-        shares[number % workers].insert(*rank, &minhash.sketch(text));
+fn near(measure: Measure, questions: &[(Rank, Compared)], workers: usize) -> Near {
+    let mut shares: Vec<_> = (0..workers).map(|_| SettledQuestions::new(measure)).collect();
+    for (number, (rank, question)) in questions.iter().enumerate() {
+        measure.sketch(question).into_iter().for_each(|sketch| shares[number % workers].insert(*rank, &sketch));
     }
-    Near::new(minhash, shares)
+    Near::new(measure, shares)
 }
 
 /// Stops with the cluster, and tells it of what concerns it.

@@ -5,6 +5,7 @@ use super::judge_check::fault;
 use super::layout::{COLUMNS, row, shortened, size};
 use super::signals::Signal;
 use crate::domain::Balance;
+use crate::domain::turns::Contaminated;
 use crate::files::WrittenFile;
 use crate::llm::Reading;
 use crate::operators::{Shortfall, Tally};
@@ -12,9 +13,14 @@ use crate::settings::Settings;
 use crate::stages::LeastAuc;
 use crate::store::State;
 use crate::tools::SearchReading;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Held-out texts that the summary names.
+const TOLD_TEXTS: usize = 5;
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,7 +147,10 @@ impl Summary {
         if let Some(last) = &self.tally.last_drop {
             text += &format!("; last: {last}");
         }
-        if ["dedup_exhausted", "near_duplicate_exhausted"].iter().any(|reason| self.tally.drops.contains_key(*reason)) {
+        if ["dedup_exhausted", "near_duplicate_exhausted", "contaminated"]
+            .iter()
+            .any(|reason| self.tally.drops.contains_key(*reason))
+        {
             text += "; add documents, lower run.total_samples or raise coverage.question_dedup_retries";
         }
         Some(text)
@@ -233,6 +242,9 @@ impl Summary {
             close => format!(", {close} of them too close to another one"),
         };
         row(f, "duplicates", &format!("{duplicates} questions rejected{close}"))?;
+        if let Some(told) = contaminated(&turns.contaminated) {
+            row(f, "held out", &told)?;
+        }
         let ahead = format!("at most {lag} conversations ahead of the watermark");
         row(f, "roll-backs", &format!("{rollbacks}, {wasted} calls wasted; {ahead}"))
     }
@@ -290,6 +302,21 @@ impl Summary {
         }
         Ok(())
     }
+}
+
+/// What was rejected for what it has in common with held-out texts; none where nothing was.
+fn contaminated(counts: &BTreeMap<Arc<str>, Contaminated>) -> Option<String> {
+    let sum = |of: fn(&Contaminated) -> u64| counts.values().map(of).sum::<u64>();
+    let mut most: Vec<_> = counts.iter().map(|(place, count)| (count.questions + count.answers, place)).collect();
+    most.sort_by_key(|(count, place)| (Reverse(*count), *place));
+    let shown = most.iter().take(TOLD_TEXTS).map(|(count, place)| format!("{place} ({count})"));
+    let left = most.len().saturating_sub(TOLD_TEXTS);
+    let left = (left > 0).then(|| format!("{left} more, in run.log"));
+    let places: Vec<String> = shown.chain(left).collect();
+    let (questions, answers) = (sum(|count| count.questions), sum(|count| count.answers));
+    (!places.is_empty()).then(|| {
+        format!("{questions} questions and {answers} answers rejected, for what they have of {}", places.join(", "))
+    })
 }
 
 /// Path, rows and bytes of files, those of a folder of Parquet files together.

@@ -8,8 +8,8 @@ use super::values::Values;
 use crate::domain::findings::Label;
 use crate::stages::CheckOptions;
 
-/// `checks`; what is rejected must be a label.
-pub(super) fn checks(values: &Values, report: &mut Diagnostics) -> CheckOptions {
+/// `checks`; what is rejected must be a label. Whether texts are held out is told too.
+pub(super) fn checks(values: &Values, decontaminates: bool, report: &mut Diagnostics) -> CheckOptions {
     const REJECT: Setting<Texts> = keys::CHECKS_REJECT;
     const ON_FAIL: Setting<OneOf<OnFail>> = keys::CHECKS_ON_FAIL;
     let mut reject = Vec::new();
@@ -26,13 +26,20 @@ pub(super) fn checks(values: &Values, report: &mut Diagnostics) -> CheckOptions 
     reject.sort_unstable();
     reject.dedup();
     let on_fail = values.get(ON_FAIL);
-    if reject.is_empty() && on_fail != OnFail::Keep {
+    if reject.is_empty() && !decontaminates && on_fail != OnFail::Keep {
         report.warn(format!("`{ON_FAIL}` has no effect: `{REJECT}` names no label."));
     }
     let is_gate = !reject.is_empty();
+    // What is contaminated is rejected whatever labels are, and asked for once more where nothing else is said.
+    let repairs = match on_fail {
+        OnFail::Repair => is_gate || decontaminates,
+        OnFail::Keep => decontaminates,
+        OnFail::Drop | OnFail::Regenerate => false,
+    };
     let options = CheckOptions {
         drop: is_gate && on_fail != OnFail::Keep,
-        repairs: if is_gate && on_fail == OnFail::Repair { values.get(keys::CHECKS_REPAIRS) } else { 0 },
+        drop_contaminated: decontaminates,
+        repairs: if repairs { values.get(keys::CHECKS_REPAIRS) } else { 0 },
         reject,
         max_question_words: values.get(keys::MAX_QUESTION_WORDS),
         max_answer_words: values.get(keys::MAX_ANSWER_WORDS),

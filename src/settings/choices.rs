@@ -4,7 +4,7 @@ use super::cluster::{ClusterBackend, Launcher};
 use super::keys::Choice;
 use super::types::Choices;
 use crate::domain::task::RetrievalMode;
-use crate::domain::{Jury, Normalisation};
+use crate::domain::{Jury, Measure, Normalisation};
 use crate::knowledge;
 use crate::knowledge::embeddings::{Backend, Device};
 use crate::output::logs::LogLevel;
@@ -35,7 +35,7 @@ choices! {
     Trace: Light = "light", Full = "full";
     ReplyForm: Json = "json", Text = "text";
     CoverageMode: Balanced = "balanced", Off = "off";
-    NearMethod: Off = "off", MinHash = "minhash";
+    NearMethod: Off = "off", MinHash = "minhash", Embedding = "embedding" or "embeddings";
     NearScope: Run = "run", Folder = "folder";
     MatchLanguage: Prefer = "prefer" or "own", Require = "require", Off = "off" or "any";
     Normalisation: Full = "full", Contract = "contract";
@@ -141,6 +141,18 @@ pub(super) enum NearMethod {
     Off,
     /// By the words and characters that they share.
     MinHash,
+    /// By their vectors.
+    Embedding,
+}
+
+impl NearMethod {
+    /// The method that compares so.
+    pub fn of(measure: Measure) -> Self {
+        match measure {
+            Measure::MinHash(_) => Self::MinHash,
+            Measure::Cosine(_) => Self::Embedding,
+        }
+    }
 }
 
 /// How documents are chosen to be asked about: `coverage.doc_coverage_mode`.

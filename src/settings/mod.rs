@@ -19,6 +19,7 @@ mod error;
 mod expand;
 mod folders;
 mod forbidden;
+mod held_out;
 mod items;
 mod judge;
 mod jury;
@@ -51,6 +52,7 @@ pub use crate::publish::{RepoType, Token};
 pub use asking::question_modes;
 pub use cluster::Launcher;
 pub use error::{Problems, SettingsError};
+pub use held_out::{HeldOutFile, HeldOutOptions};
 pub use migration::{Migration, MovedKey, Verdict};
 pub use publishing::{PublishSettings, PushFlags};
 pub use reference::{Described, reference};
@@ -95,6 +97,8 @@ pub mod paths {
     pub const OUTPUT_DIR: &str = table::OUTPUT_DIR.path;
     /// The column with the personas of a file of rows.
     pub const PERSONAS_COLUMN: &str = table::PERSONAS_COLUMN.path;
+    /// The texts that no message may have too much in common with.
+    pub const DECONTAMINATE: &str = table::DECONTAMINATE.path;
     /// The files that are written.
     pub const FILES: &str = table::FILES.path;
     /// The size of a wave.
@@ -116,6 +120,8 @@ pub mod paths {
 pub mod sources {
     /// A digest of the personas.
     pub const PERSONAS: &str = "personas";
+    /// A digest of the texts that are held out.
+    pub const HELD_OUT: &str = "held-out texts";
     /// A digest of each prompt, by its name.
     pub const PROMPTS: &str = "prompts/";
     /// A digest of each document, by its path.
@@ -231,6 +237,8 @@ pub struct Settings {
     pub judge: stages::JudgeOptions,
     /// Which labels of turns are not accepted, whether or not there is a judge.
     pub checks: stages::CheckOptions,
+    /// The texts that no message may have too much in common with.
+    pub held_out: HeldOutOptions,
     /// How long all endpoints may be down before the run stops.
     pub max_outage: Duration,
     /// Whether endpoints are looked at before the first conversation.

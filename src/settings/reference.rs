@@ -155,6 +155,7 @@ mod tests {
             sources::EMBEDDINGS,
             sources::RERANKER,
             sources::WEB,
+            sources::HELD_OUT,
         ];
         for key in reference() {
             let Some(name) = key.manifest else { continue };

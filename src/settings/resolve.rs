@@ -7,6 +7,7 @@ use super::choices::{CoverageMode, JudgeMode, NearMethod, OnFail, ReplyForm, Tra
 use super::cluster::cluster;
 use super::error::Diagnostics;
 use super::folders::Folders;
+use super::held_out::held_out;
 use super::judge::{calibrated, warn_of_kinship};
 use super::keys::listed;
 use super::types::{OneOf, Setting, Text, Texts};
@@ -15,7 +16,7 @@ use super::{
     Flags, PersonaSource, PlanSettings, PushFlags, Resume, Settings, TopicSource, publishing, retrieval, servers,
     storage, table as keys, web,
 };
-use crate::domain::{Agent, Agents, MinHash};
+use crate::domain::{Agent, Agents, Cosine, Measure, MinHash};
 use crate::output;
 use crate::plan;
 use crate::stages::{Accept, AnswerOptions, AskOptions, Granularity, JudgeOptions, PromptOptions};
@@ -64,7 +65,8 @@ pub(super) fn settings(
     agents::demand_models(&agents, &serving, report);
     let budget = agents::budget(values, &agents, report);
     let mut output = output_options(values, folders, report);
-    let checks = checks(values, report);
+    let held_out = held_out(values, near(values), folders, report);
+    let checks = checks(values, !held_out.files.is_empty(), report);
     if checks.repairs == 0 && (judge.accept.repairs == 0 || !is_judged) {
         output.files = output.files.without(output::Files::PREFERENCES);
     }
@@ -99,6 +101,7 @@ pub(super) fn settings(
         serving,
         judge,
         checks,
+        held_out,
         max_outage: Duration::from_secs_f64(values.get(keys::MAX_OUTAGE)),
         check: true,
         budget,
@@ -208,9 +211,13 @@ fn plan(values: &Values, folders: &Folders, report: &mut Diagnostics) -> PlanSet
 
 /// Whether near-duplicates are looked for, and among which questions.
 fn near(values: &Values) -> Option<plan::NearDuplicates> {
-    let NearMethod::MinHash = values.get(keys::NEAR_METHOD) else { return None };
-    let minhash = MinHash::new(values.get(keys::NEAR_THRESHOLD));
-    Some(plan::NearDuplicates { minhash, scope: values.get(keys::NEAR_SCOPE) })
+    let threshold = values.get(keys::NEAR_THRESHOLD);
+    let measure = match values.get(keys::NEAR_METHOD) {
+        NearMethod::Off => return None,
+        NearMethod::MinHash => Measure::MinHash(MinHash::new(threshold)),
+        NearMethod::Embedding => Measure::Cosine(Cosine::new(threshold)),
+    };
+    Some(plan::NearDuplicates { measure, scope: values.get(keys::NEAR_SCOPE) })
 }
 
 /// How questions are made: a text is one question, and needs a word for the end.

@@ -298,14 +298,18 @@ keys! {
         "coverage.normalisation", |s| s.plan.coverage.normalisation.as_str().to_owned()
     ), env(&["COVERAGE_NORMALISATION"]);
     NEAR_METHOD: OneOf<NearMethod> = fixed(
-        "coverage.near_duplicates.method", |s| optional(s.plan.coverage.near.map(|_| word_of(NearMethod::MinHash)))
+        "coverage.near_duplicates.method", |s| optional(s.plan.coverage.near.map(|near| word_of(NearMethod::of(near.measure))))
     );
     NEAR_THRESHOLD: f64 = fixed(
-        "coverage.near_duplicates.threshold", |s| optional(s.plan.coverage.near.map(|near| near.minhash.threshold().share()))
+        "coverage.near_duplicates.threshold", |s| optional(s.plan.coverage.near.map(|near| near.measure.threshold().share()))
     ), limit(Limit::between(*minhash::THRESHOLDS.start(), *minhash::THRESHOLDS.end()));
     NEAR_SCOPE: OneOf<NearScope> = fixed(
         "coverage.near_duplicates.scope", |s| optional(s.plan.coverage.near.map(|near| word_of(near.scope)))
     );
+    DECONTAMINATE: Texts = through("coverage.decontaminate", sources::HELD_OUT);
+    DECONTAMINATE_NGRAM: u16 = fixed(
+        "coverage.decontaminate_ngram", |s| optional(Some(s.held_out.ngram).filter(|_| !s.held_out.files.is_empty()))
+    ), limit(Limit::between(4.0, 50.0));
     REQUIRE_RETRIEVAL: bool = fixed("coverage.require_retrieval", |s| s.answers.require_retrieval.to_string()),
         env(&["REQUIRE_RETRIEVAL"]);
     QUESTION_CANDIDATES: u16 = fixed("coverage.candidates", |s| optional(Some(s.plan.coverage.candidates).filter(|count| *count > 1))),

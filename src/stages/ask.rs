@@ -17,6 +17,7 @@ use crate::domain::{
 use crate::knowledge::{Index, Retriever};
 use crate::llm::{Model, ReplySchema};
 use crate::plan::{Asking, Brief, Plan};
+use crate::tools::QuestionVectors;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -38,6 +39,8 @@ pub struct Ask {
     retriever: Arc<dyn Retriever>,
     index: Arc<Index>,
     options: AskOptions,
+    /// Makes the vectors of questions, where they are compared by them.
+    vectors: Option<Arc<QuestionVectors>>,
 }
 
 /// How much alike passages are that belong together, as [`Index::likeness`] has it: of two documents, and of one. The nearest of
@@ -72,12 +75,12 @@ impl Ask {
         retriever: Arc<dyn Retriever>,
         index: Arc<Index>,
     ) -> Self {
-        Self { model, prompts, checks, plan, retriever, index, options: AskOptions::default() }
+        Self { model, prompts, checks, plan, retriever, index, options: AskOptions::default(), vectors: None }
     }
 
-    /// The same, made as these options say.
-    pub fn with(self, options: AskOptions) -> Self {
-        Self { options, ..self }
+    /// The same, made as these options say, and compared by these vectors where there are any.
+    pub fn with(self, options: AskOptions, vectors: Option<Arc<QuestionVectors>>) -> Self {
+        Self { options, vectors, ..self }
     }
 
     /// The question of the turn being made: the candidate of an earlier reply that is next, or a new one.
@@ -112,7 +115,7 @@ impl Ask {
                 said.map_or_else(|| self.may_end(conversation), |message| asked(message, None))
             });
             let (made, about) = self.found(conversation.place(Stage::Ask), said.await?, shown).await?;
-            return Ok(self.question(asking, brief, &about, made, &history));
+            return self.sketched(self.question(asking, brief, &about, made, &history), conversation).await;
         }
         let made = exchange(&*self.model, AGENT, request, |object| {
             candidates::usable(object, shown.nameable(), count, |reply| {
@@ -120,7 +123,7 @@ impl Ask {
                 Ok(self.grounded(reply, &shown, mode))
             })
         });
-        Ok(self.question(asking, brief, &shown, made.await?, &history))
+        self.sketched(self.question(asking, brief, &shown, made.await?, &history), conversation).await
     }
 
     /// What the question is to be like, and what a search for it found. A seed question that the knowledge base has nothing
@@ -175,8 +178,8 @@ impl Ask {
         let round = &conversation.round;
         let asked = match round.attempt.0 {
             0 => self.plan.asked_about(asking, &shown.chunks),
-            // What its questions were too close to.
-            _ => round.near_duplicates.iter().map(|near| near.neighbour.text.clone()).collect(),
+            // What its questions were too close to; what is held out is shown to nobody.
+            _ => round.near_duplicates.iter().map(|near| near.to_avoid().clone()).collect(),
         };
         Task::Ask(AskTask {
             public_conversation_history: history(&exchanged(&conversation.turns)),

@@ -7,8 +7,9 @@ use super::history::Exchanged;
 use super::labels::CheckOptions;
 use super::language;
 use super::prompts::{BEGIN, Prompts};
-use crate::domain::{Language, Passage, QuestionMode, RejectedAnswer, ToolDefinition};
+use crate::domain::{HeldOut, Language, Passage, QuestionMode, RejectedAnswer, ToolDefinition};
 use crate::llm::ReplySchema;
+use std::sync::Arc;
 
 /// The checks of a run.
 pub struct Checks {
@@ -17,6 +18,8 @@ pub struct Checks {
     tools: Vec<String>,
     /// What turns are labelled with, and which labels are not accepted.
     pub(super) options: CheckOptions,
+    /// What no message may have too much in common with.
+    pub(super) held_out: Option<Arc<HeldOut>>,
 }
 
 /// A question with what it is checked against.
@@ -64,12 +67,18 @@ impl Checks {
             prompts: PromptText::new(texts, &[BEGIN]),
             tools: tools.iter().map(|tool| tool.name.clone()).collect(),
             options: CheckOptions::default(),
+            held_out: None,
         }
     }
 
     /// The same checks, with these options for the labels of turns.
     pub fn labelled(self, options: CheckOptions) -> Self {
         Self { options, ..self }
+    }
+
+    /// The same checks, with these texts held out.
+    pub fn apart_from(self, held_out: Option<Arc<HeldOut>>) -> Self {
+        Self { held_out, ..self }
     }
 
     /// Whether a message can be the person's.

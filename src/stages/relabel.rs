@@ -28,6 +28,7 @@ impl Checks {
             passages,
             said: &said,
             target: &Language::of(&conversation.language),
+            held_out: self.held_out.as_deref(),
         };
         self.options.findings(&turn, &self.prompts)
     }

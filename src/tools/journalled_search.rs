@@ -7,7 +7,7 @@ use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Who is told that the knowledge base can't be searched any more.
-type Told = Arc<dyn Fn(&KnowledgeError) + Send + Sync>;
+pub(super) type Told = Arc<dyn Fn(&KnowledgeError) + Send + Sync>;
 
 /// A retriever whose hits are durable before anybody sees them: a server that embeds or ranks may answer otherwise the next
 /// time, and so may another version of a library. A search that fails stops the run, which can go on later; but where a server
@@ -31,7 +31,7 @@ pub struct KeptSearch {
 
 /// Why a search comes to nothing, to be told to all who wait for it.
 #[derive(Debug, Clone)]
-struct Unsearched(Arc<KnowledgeError>);
+pub(super) struct Unsearched(pub(super) Arc<KnowledgeError>);
 
 impl From<StoreError> for Unsearched {
     fn from(error: StoreError) -> Self {
@@ -72,7 +72,7 @@ impl Retriever for JournalledSearch {
 }
 
 /// The failure of a search that others wait for too.
-fn halted(error: &KnowledgeError) -> KnowledgeError {
+pub(super) fn halted(error: &KnowledgeError) -> KnowledgeError {
     match error {
         KnowledgeError::Lost(cause) => KnowledgeError::Lost(cause.clone()),
         other => refused(other).unwrap_or_else(|| KnowledgeError::Halted(other.to_string())),
@@ -80,7 +80,7 @@ fn halted(error: &KnowledgeError) -> KnowledgeError {
 }
 
 /// The same error, where a server has said that it can't take this query, which may be too long for it.
-fn refused(error: &KnowledgeError) -> Option<KnowledgeError> {
+pub(super) fn refused(error: &KnowledgeError) -> Option<KnowledgeError> {
     const OF_THE_QUERY: [&str; 4] = ["400", "413", "414", "422"];
     match error {
         KnowledgeError::Server { section, url, cause }

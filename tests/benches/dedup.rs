@@ -2,13 +2,16 @@
 //!
 //! `cargo bench --bench dedup -- [HELD PROCESSES WORKERS NEW METHOD]`, by default 0, 1 and 10 million held questions on one worker, on
 //! two, and on two that are connected as processes of a run are, and half a million new ones on each, every time in a process of its
-//! own; METHOD is 0 for questions that are the same, 1 for near-duplicates by MinHash too, and 2 for such questions of which most
-//! collide: 3,000 in all, of which three at a time are the same in other words. Where there are several workers, lone claims are those
+//! own; METHOD is 0 for questions that are the same, 1 for near-duplicates by MinHash too, 2 for such questions of which most
+//! collide: 3,000 in all, of which three at a time are the same in other words, and 3 for near-duplicates by vectors of 384 numbers. Where there are several workers, lone claims are those
 //! that another worker rules on; near-duplicates need `QUESTIONS=FILE`, with a question on each line. Linux only: memory is read from `/proc`.
 
 use dlgforge::cluster::Mesh;
-use dlgforge::domain::{Attempt, Fingerprint, LanguageIndex, MinHash, Normalisation, Rank, Sketch, TurnIndex, Wave};
-use dlgforge::operators::dedup::{Claim, Claimant, Near, SettledQuestions, dedup};
+use dlgforge::domain::{
+    Attempt, Cosine, Fingerprint, LanguageIndex, Measure, MinHash, Normalisation, Rank, SettledQuestions, Sketch,
+    TurnIndex, Vector, Wave,
+};
+use dlgforge::operators::dedup::{Claim, Claimant, Near, dedup};
 use std::cell::Cell;
 use std::net::TcpListener;
 use std::process::Command;
@@ -19,7 +22,7 @@ use timely::dataflow::operators::vec::Broadcast;
 use timely::dataflow::operators::{Exchange, Input, Inspect, Probe};
 use timely::dataflow::{InputHandleVec, ProbeHandle};
 use timely::worker::Worker;
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 /// Claims of a worker at a tick, while there are many.
 const OUTSTANDING: u64 = 512;
@@ -55,8 +58,34 @@ fn text(question: u64) -> String {
     one.split(' ').enumerate().map(word).collect::<Vec<_>>().join(" ")
 }
 
+/// When questions are near-duplicates.
+fn measure_of(method: u64) -> Measure {
+    if method == 3 { Measure::Cosine(Cosine::new(0.9)) } else { Measure::MinHash(MinHash::new(0.8)) }
+}
+
+/// A vector of a question: the sum of one for each word and of one that all have, so that two are alike by a half as those of models are.
+fn vector(text: &str) -> Vector {
+    let words = text.split(' ').map(|word| (xxh3_64(word.as_bytes()), 1.0));
+    let common = (text.split(' ').count() as f32).sqrt();
+    let mut sum = [0f32; 384];
+    for (mut state, weight) in words.chain([(7, common)]) {
+        for value in &mut sum {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            *value += weight * ((state >> 40) as f32 / (1u64 << 24) as f32 - 0.5);
+        }
+    }
+    Vector::of(&sum)
+}
+
 /// What near-duplicates of a question are found by; of a crowd, of which most collide.
-fn sketch(minhash: MinHash, question: u64, is_crowd: bool) -> Arc<Sketch> {
+fn sketch(measure: Measure, question: u64, is_crowd: bool) -> Arc<Sketch> {
+    let minhash = match measure {
+        Measure::Cosine(_) => {
+            let text = text(question);
+            return Sketch::of_vector(&text, vector(&text)).into();
+        }
+        Measure::MinHash(minhash) => minhash,
+    };
     if !is_crowd {
         return minhash.sketch(&text(question)).into();
     }
@@ -81,7 +110,7 @@ struct Ends {
     nudges: InputHandleVec<u64, u64>,
     nudged: Rc<Cell<u64>>,
     ruled: ProbeHandle<u64>,
-    minhash: Option<MinHash>,
+    measure: Option<Measure>,
     is_crowd: bool,
 }
 
@@ -95,10 +124,10 @@ impl Ends {
             let (watermarks, marked) = scope.new_input();
             let (nudges, told) = scope.new_input::<Vec<u64>>();
             told.broadcast().inspect(move |tick| reached.set(reached.get().max(*tick)));
-            let minhash = near.as_ref().map(|near| near.minhash);
+            let measure = near.as_ref().map(|near| near.measure);
             let verdicts = dedup(claimed, marked, earlier, near);
             let (ruled, _) = verdicts.exchange(|((_, (claimant, _)), _, _)| claimant.home).probe();
-            Self { index, peers, claims, watermarks, nudges, nudged, ruled, minhash, is_crowd }
+            Self { index, peers, claims, watermarks, nudges, nudged, ruled, measure, is_crowd }
         })
     }
 
@@ -109,7 +138,7 @@ impl Ends {
             let index = number * self.peers + self.index;
             let question = (tick * OUTSTANDING) * self.peers + index;
             let claimant = Claimant { rank: rank(tick, index), home: self.index };
-            let sketch = self.minhash.map(|minhash| sketch(minhash, question, self.is_crowd));
+            let sketch = self.measure.map(|measure| sketch(measure, question, self.is_crowd));
             let fingerprint = match &sketch {
                 Some(sketch) => Fingerprint::of(&sketch.text, Normalisation::Full),
                 None => fingerprint(question),
@@ -182,19 +211,18 @@ fn execute(processes: usize, workers: usize, work: impl Fn(&mut Worker) + Send +
 }
 
 /// The held questions, in shares for the workers: each has the share of its own.
-fn near(held: u64, shares: usize) -> Near {
-    let minhash = MinHash::new(0.8);
-    let mut before: Vec<_> = (0..shares).map(|_| SettledQuestions::new(minhash)).collect();
+fn near(held: u64, shares: usize, measure: Measure) -> Near {
+    let mut before: Vec<_> = (0..shares).map(|_| SettledQuestions::new(measure)).collect();
     std::thread::scope(|scope| {
         for (first, share) in before.iter_mut().enumerate() {
             scope.spawn(move || {
                 for question in (first as u64..held).step_by(shares) {
-                    share.insert(Rank::default(), &minhash.sketch(&text(u64::MAX - question)));
+                    share.insert(Rank::default(), &sketch(measure, u64::MAX - question, false));
                 }
             });
         }
     });
-    Near::new(minhash, before)
+    Near::new(measure, before)
 }
 
 fn measure(held: u64, processes: usize, workers: usize, new: u64, method: u64) {
@@ -202,7 +230,7 @@ fn measure(held: u64, processes: usize, workers: usize, new: u64, method: u64) {
     let exact = if method == 0 { held } else { 0 };
     let mut earlier: Vec<Fingerprint> = (0..exact).map(|question| fingerprint(u64::MAX - question)).collect();
     let started = Instant::now();
-    let near = (method > 0).then(|| near(held, processes * workers));
+    let near = (method > 0).then(|| near(held, processes * workers, measure_of(method)));
     // As the ledger is read.
     earlier.sort_unstable();
     earlier.dedup();
@@ -246,10 +274,25 @@ fn main() {
     println!("       questions            of each |        a held one | a worker a new one  | p50    p99");
     let itself = std::env::current_exe().expect("the benchmark's path");
     let shapes = [(1, 1), (1, 2), (2, 1)];
-    let held = [(0, 0), (0, 1_000_000), (0, 10_000_000), (1, 0), (1, 1_000_000), (1, 10_000_000), (2, 0)];
+    let held = [
+        (0, 0),
+        (0, 1_000_000),
+        (0, 10_000_000),
+        (1, 0),
+        (1, 1_000_000),
+        (1, 10_000_000),
+        (2, 0),
+        (3, 0),
+        (3, 1_000_000),
+        (3, 10_000_000),
+    ];
     let all = held.into_iter().flat_map(|held| shapes.map(|shape| (held, shape)));
     for ((method, held), (processes, workers)) in all {
-        let new = if method == 0 { 512_000 } else { 51_200 };
+        let new = match (method, held) {
+            (0, _) => 512_000,
+            (3, 10_000_000) => 5_120,
+            _ => 51_200,
+        };
         let given = [held, processes, workers, new, method].map(|number: u64| number.to_string());
         let ended = Command::new(&itself).args(given).status();
         assert!(ended.expect("it runs").success());

@@ -34,7 +34,9 @@ pub struct Load {
     pub regenerations: u16,
     pub questions: Questions,
     /// Whether near-duplicates are looked for.
-    pub near: bool,
+    pub near: Near,
+    /// One question in so many stands in a held-out text; 0 for none.
+    pub held_out: u64,
     /// Most questions that a reply of the user model holds.
     pub candidates: u64,
     /// How many of a pool's questions earlier runs have asked.
@@ -59,6 +61,17 @@ pub enum Questions {
     Clusters(u64),
     /// All first turns climb one of so many ladders, by their slots: every attempt asks the question of the next rung.
     Ladders(u32),
+}
+
+/// How near-duplicates are found.
+#[derive(Debug, Clone, Copy)]
+pub enum Near {
+    /// They are not.
+    Off,
+    /// By their words.
+    Words,
+    /// By their vectors.
+    Meaning,
 }
 
 /// What calls wait for beside a little chance.
@@ -86,7 +99,8 @@ pub const CALM: Load = Load {
     retries: 3,
     regenerations: 0,
     questions: Questions::Pool(u64::MAX),
-    near: false,
+    near: Near::Off,
+    held_out: 0,
     candidates: 1,
     earlier: 0,
     faults: 0,
@@ -144,9 +158,23 @@ impl Load {
         self.asked_before().iter().map(spelt).collect()
     }
 
-    /// What near-duplicates of it are found by.
-    pub fn minhash(&self) -> Option<MinHash> {
-        self.near.then(|| MinHash::new(0.8))
+    /// When two questions are near-duplicates.
+    pub fn measure(&self) -> Option<Measure> {
+        match self.near {
+            Near::Off => None,
+            Near::Words => Some(Measure::MinHash(MinHash::new(0.8))),
+            Near::Meaning => Some(Measure::Cosine(Cosine::new(0.8))),
+        }
+    }
+
+    /// What near-duplicates of a question are found by: a vector tells its words, each in a direction of its own.
+    pub fn sketch(&self, text: &str) -> Option<Arc<Sketch>> {
+        let mut vector = [0f32; 100];
+        for word in text.trim_end_matches(['?', ' ']).to_lowercase().split_whitespace() {
+            vector.iter_mut().zip(0..).for_each(|(value, at)| *value += (hash((word, at)) % 201) as f32 - 100.0);
+        }
+        let compared = Compared { text: text.into(), vector: Some(Vector::of(&vector)) };
+        self.measure()?.sketch(&compared).map(Arc::new)
     }
 
     /// What earlier runs asked.
@@ -199,8 +227,8 @@ impl Load {
             return Err(Failure::Ended);
         }
         let further = (1..=hash((sight, "further")) % self.candidates).map(|place| {
-            let Question { reply, used, fingerprint, sketch, .. } = self.question(conversation, sight, place);
-            Candidate { reply, used, fingerprint, sketch }
+            let Question { reply, used, fingerprint, sketch, held_out, .. } = self.question(conversation, sight, place);
+            Candidate { reply, used, fingerprint, sketch, held_out }
         });
         Ok(Question {
             raw: Json::from(serde_json::Value::from(sight)),
@@ -222,8 +250,13 @@ impl Load {
         };
         let text = self.words(number);
         let text = if sight & 1024 == 0 { text } else { format!("{} ", text.to_uppercase()) };
-        let sketch = self.minhash().map(|minhash| minhash.sketch(&text).into());
-        Question { sketch, ..plain::question(&text, used(sight >> 16, text.as_str().into())) }
+        let sketch = self.sketch(&text);
+        let held_out = (number.checked_rem(self.held_out) == Some(0)).then(|| Overlap {
+            held_out: format!("held-out:{number}").into(),
+            text: text.as_str().into(),
+            similarity: None,
+        });
+        Question { sketch, held_out, ..plain::question(&text, used(sight >> 16, text.as_str().into())) }
     }
 
     /// The assistant model answers.

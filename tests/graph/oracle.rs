@@ -42,8 +42,7 @@ struct Progress {
 /// Runs everything, in order.
 pub fn oracle(load: &Load) -> Made {
     let (asked, coverage) = (load.earlier(), load.coverage());
-    let minhash = load.minhash();
-    let sketch = |text: &String| Some((Rank::default(), minhash?.sketch(text).into()));
+    let sketch = |text: &String| Some((Rank::default(), load.sketch(text)?));
     let accepted = load.asked_before().iter().filter_map(sketch).collect();
     let mut run = Lockstep { load, asked, accepted, coverage, snapshots: BTreeMap::new(), outcome: Made::default() };
     for language in 0..load.languages {
@@ -137,7 +136,12 @@ impl Lockstep<'_> {
                             }
                         } else {
                             let mut reason = DropReason::DedupExhausted;
-                            if let Ruling::TooClose(neighbour) = ruling {
+                            let too_close = match ruling {
+                                Ruling::TooClose(neighbour) => Some(TooClose::Question(neighbour)),
+                                Ruling::HeldOut(overlap) => Some(TooClose::HeldOut(overlap)),
+                                Ruling::Stands | Ruling::Duplicate => None,
+                            };
+                            if let Some(neighbour) = too_close {
                                 let attempt = Attempt(attempt);
                                 let near = NearDuplicate { attempt, question: asked, neighbour };
                                 conversation.round.near_duplicates.push(near.clone());
@@ -164,13 +168,16 @@ impl Lockstep<'_> {
 
     /// Whether a question stands beside all that were accepted before it.
     fn rule(&mut self, question: &Question, rank: Rank) -> Ruling {
+        if let Some(overlap) = &question.held_out {
+            return Ruling::HeldOut(overlap.clone());
+        }
         let fingerprint = Fingerprint::of(&question.reply.user_message, Normalisation::default());
         if self.asked.contains(&fingerprint) {
             return Ruling::Duplicate;
         }
-        if let Some((minhash, sketch)) = self.load.minhash().zip(question.sketch.clone()) {
+        if let Some((measure, sketch)) = self.load.measure().zip(question.sketch.clone()) {
             let near = self.accepted.iter().filter_map(|(rank, other)| {
-                let similarity = minhash.near(&sketch, other)?;
+                let similarity = measure.near(&sketch, other)?;
                 Some(Neighbour { rank: *rank, similarity, text: other.text.clone() })
             });
             if let Some(lowest) = near.min() {

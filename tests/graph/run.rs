@@ -5,7 +5,6 @@ use super::oracle::{Made, oracle};
 use dlgforge::cluster::Mesh;
 use dlgforge::dataflows::generate::{Order, generate};
 use dlgforge::domain::*;
-use dlgforge::operators::dedup::SettledQuestions;
 use dlgforge::operators::quota::Target;
 use dlgforge::operators::{Executor, InFlight, Near, Quota, Retries, Settlement, Stop, Tally};
 use std::collections::BTreeMap;
@@ -61,13 +60,13 @@ fn run(load: Load) -> (Made, Course) {
     let quota =
         Quota::new(Target { total, languages, batch_size, concurrency: load.seats as u32, lookahead }, load.coverage());
     let earlier: Arc<[Fingerprint]> = load.earlier().into_iter().collect();
-    let near = load.minhash().map(|minhash| {
-        let mut shares: Vec<_> = (0..load.processes * load.workers).map(|_| SettledQuestions::new(minhash)).collect();
+    let near = load.measure().map(|measure| {
+        let mut shares: Vec<_> = (0..load.processes * load.workers).map(|_| SettledQuestions::new(measure)).collect();
         for (number, text) in load.asked_before().iter().enumerate() {
             let share = number % shares.len();
-            shares[share].insert(Rank::default(), &minhash.sketch(text));
+            load.sketch(text).into_iter().for_each(|sketch| shares[share].insert(Rank::default(), &sketch));
         }
-        Near::new(minhash, shares)
+        Near::new(measure, shares)
     });
     let stages = load.stages();
     // What crosses between processes is where a settlement stands here.

@@ -144,6 +144,34 @@ fn passages_are_found_by_their_meaning_and_a_run_tells_how() {
     assert!(refused.stderr.contains("embeddings"), "{}", refused.stderr);
 }
 
+/// Would catch: vectors of questions that do not come from the run's model, or in which the same in other words is far apart.
+#[test]
+fn questions_that_mean_the_same_are_asked_once() {
+    let quickstart = std::fs::read_to_string(shipped("config/quickstart.yaml")).expect("a file");
+    let config =
+        quickstart.replace("backend: lexical", "backend: auto").replace("method: minhash", "method: embedding");
+    let (project, cache) = fetched(&config.replace("method: embedding", "method: embedding, threshold: 0.9"));
+    copy(&shipped("knowledge"), &project.path("knowledge"));
+    let topics = std::fs::read(shipped("config/quickstart_topics.yaml")).expect("a file");
+    project.write("config/quickstart_topics.yaml", &topics);
+    let made = ["run", "--set", "run.total_samples=60", "--set", "run.run_id=r"];
+    let ran = command(&project, cache.path(), &made).succeeded();
+    let documents = project.names("outputs/conversations").into_iter();
+    let documents = documents.map(|name| project.read(&format!("outputs/conversations/{name}")));
+    let read = |text: String| serde_json::from_str::<serde_json::Value>(&text).expect("JSON");
+    let turns = documents.map(read).flat_map(|one| one["state"]["turns"].as_array().cloned().unwrap_or_default());
+    let near = turns.flat_map(|turn| turn["near_duplicates"].as_array().cloned().unwrap_or_default());
+    let near: Vec<_> = near.map(|one| one["neighbour"]["question"]["similarity"].as_u64().expect("a share")).collect();
+    assert!(
+        near.len() > 3 && near.iter().all(|share| (900_000..=1_000_000).contains(share)),
+        "{near:?} {}",
+        ran.stdout
+    );
+    assert!(near.iter().any(|share| *share < 1_000_000), "{near:?}");
+    let again = command(&project, cache.path(), &[&made[..], &["--resume"]].concat()).succeeded();
+    assert!(again.stdout.contains("nothing to do"), "{}", again.stdout);
+}
+
 /// Writes a cross-encoder that gives each pair of texts its number of tokens.
 const CROSS_ENCODER: &str = r#"
 import sys

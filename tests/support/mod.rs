@@ -13,7 +13,7 @@ pub mod viewer;
 pub mod vllm;
 
 use endpoint::Reply;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -310,6 +310,28 @@ pub fn paraphrased(number: u64) -> String {
         _ => drop(words.remove(5)),
     }
     format!("What of {}?", words.join(" "))
+}
+
+/// A vector of a text, of 64 numbers: the sum of one for each word, wherever it stands.
+pub fn vector(text: &str) -> Vec<f32> {
+    let mut sum = vec![1e-3; 64];
+    for word in text.to_lowercase().split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        let bits = xxh3_64(word.as_bytes());
+        sum.iter_mut().enumerate().for_each(|(at, value)| *value += if bits >> at & 1 == 1 { 1.0 } else { -1.0 });
+    }
+    sum
+}
+
+/// Vectors of the texts of a request.
+pub fn embedding(request: &Value) -> Reply {
+    let texts = request["input"].as_array().expect("texts to embed").iter().map(|text| text.as_str().expect("a text"));
+    let data = texts.enumerate().map(|(index, text)| json!({"index": index, "embedding": vector(text)}));
+    Reply::json(200, &json!({"data": data.collect::<Vec<_>>()}))
+}
+
+/// The section of a configuration that has texts embedded there.
+pub fn embedding_at(base_url: &str, more: &str) -> String {
+    format!("tools: {{retrieval: {{embeddings: {{backend: openai, model: m, base_url: \"{base_url}\"}}{more}}}}}")
 }
 
 /// The reply with its message changed.

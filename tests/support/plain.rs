@@ -44,6 +44,7 @@ pub fn question(text: &str, used: Used) -> Question {
         fingerprint: Fingerprint::of(&used.question, Normalisation::default()),
         used,
         sketch: None,
+        held_out: None,
         agent: "plain".into(),
         reasoning: None,
         raw: serde_json::Value::Null.into(),

@@ -120,7 +120,7 @@ pub trait Embedder: Send + Sync {
 }
 
 /// A text behind its prefix.
-pub(super) fn prefixed(embedder: &dyn Embedder, purpose: Purpose, text: &str) -> String {
+pub fn prefixed(embedder: &dyn Embedder, purpose: Purpose, text: &str) -> String {
     format!("{}{text}", embedder.prefix(purpose))
 }
 

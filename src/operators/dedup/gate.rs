@@ -184,7 +184,10 @@ impl Claimed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Attempt, LanguageIndex, TurnIndex, Wave};
+    use crate::domain::{Attempt, LanguageIndex, MinHash, TurnIndex, Wave};
+    use std::cell::{Cell, RefCell};
+    use std::rc::Rc;
+    use timely::dataflow::operators::{Input, Inspect};
 
     fn claimant(wave: u32, index: u32) -> Claimant {
         let (language, wave) = (LanguageIndex(0), Wave(wave));
@@ -193,6 +196,37 @@ mod tests {
 
     fn claim(question: u128, claimant: Claimant) -> Claim {
         ((Fingerprint(question), claimant, None), 0, 1)
+    }
+
+    /// Would catch: a claim that leaves as one that was rejected, because its verdict is still on its way.
+    #[test]
+    fn a_claim_stays_until_its_verdict_has_come() {
+        timely::execute_directly(|worker| {
+            let (live, settled) = (Rc::<RefCell<Vec<isize>>>::default(), Rc::<Cell<usize>>::default());
+            let (lives, settles) = (live.clone(), settled.clone());
+            let (mut claims, mut watermarks, mut ruled) = worker.dataflow::<u64, _, _>(|scope| {
+                let (claims, claimed) = scope.new_input();
+                let (watermarks, marked) = scope.new_input();
+                let (ruled, verdicts) = scope.new_input();
+                let gate = gate(claimed, marked, Some(verdicts), Arc::default());
+                gate.live.inspect(move |(_, _, diff)| lives.borrow_mut().push(*diff));
+                gate.settled.inspect(move |_| settles.set(settles.get() + 1));
+                (claims, watermarks, ruled)
+            });
+            let (question, first) = (Fingerprint(7), claimant(0, 0));
+            let sketch = MinHash::new(0.8).sketch("Who built it?");
+            claims.send(((question, first, Some(Arc::new(sketch))), 0, 1));
+            claims.advance_to(1);
+            watermarks.send(claimant(1, 0).rank);
+            watermarks.advance_to(1);
+            (0..20).for_each(|_| _ = worker.step());
+            assert_eq!((&live.borrow()[..], settled.get()), (&[1][..], 0));
+            ruled.advance_to(1);
+            ruled.send(((question, (first, Ruling::Stands)), 0, 1));
+            ruled.advance_to(2);
+            (0..20).for_each(|_| _ = worker.step());
+            assert_eq!((&live.borrow()[..], settled.get()), (&[1, -1][..], 1));
+        });
     }
 
     #[test]

@@ -4,9 +4,8 @@
 //! three falls away, the second stands, and with it the third falls.
 
 use super::gate::Accepted;
-use super::settled::SettledQuestions;
 use super::{Asked, Entrant};
-use crate::domain::{Fingerprint, MinHash, Neighbour, Rank, Sketch};
+use crate::domain::{Fingerprint, Measure, Neighbour, Rank, SettledQuestions, Sketch};
 use crate::operators::Flow;
 use differential_dataflow::operators::Iterate;
 use differential_dataflow::{AsCollection, VecCollection};
@@ -23,7 +22,7 @@ use timely::progress::operate::FrontierInterest;
 #[derive(Debug, Clone)]
 pub struct Near {
     /// When two questions are near-duplicates.
-    pub minhash: MinHash,
+    pub measure: Measure,
     /// Per worker of the process, the settled questions that it begins with.
     before: Arc<[Mutex<SettledQuestions>]>,
 }
@@ -31,8 +30,8 @@ pub struct Near {
 impl Near {
     /// With a share for each worker of this process of the questions that were asked before the run, or settled by it before it went
     /// on: with their rank, the lowest there is where they are of others.
-    pub fn new(minhash: MinHash, before: Vec<SettledQuestions>) -> Self {
-        Self { minhash, before: before.into_iter().map(Mutex::new).collect() }
+    pub fn new(measure: Measure, before: Vec<SettledQuestions>) -> Self {
+        Self { measure, before: before.into_iter().map(Mutex::new).collect() }
     }
 
     /// Adds questions that were asked before the run.
@@ -48,7 +47,7 @@ impl Near {
 
     /// What a worker begins with, of those of all processes or of this one: what it takes is gone.
     pub fn take(&self, worker: usize) -> SettledQuestions {
-        std::mem::replace(&mut self.share(worker), SettledQuestions::new(self.minhash))
+        std::mem::replace(&mut self.share(worker), SettledQuestions::new(self.measure))
     }
 }
 
@@ -62,7 +61,7 @@ pub(super) fn blockers<'scope>(
     settled: Flow<'scope, Accepted>,
     near: &Near,
 ) -> VecCollection<'scope, u64, (Fingerprint, Neighbour)> {
-    let minhash = near.minhash;
+    let measure = near.measure;
     let compared =
         first.flat_map(|(fingerprint, Entrant { claimant, sketch })| Some((fingerprint, (claimant.rank, sketch?))));
     let blocked = by_settled(compared.clone().inner, settled, near).as_collection();
@@ -75,7 +74,7 @@ pub(super) fn blockers<'scope>(
     });
     let bands = bands.arrange_by_key_named("bands");
     let pairs = bands.clone().join_core(bands, move |_, (rank, lower, sketch), (other_rank, higher, other)| {
-        let similarity = if rank < other_rank { minhash.near(sketch, other) } else { None };
+        let similarity = if rank < other_rank { measure.near(sketch, other) } else { None };
         similarity
             .map(|similarity| (*lower, (*higher, Neighbour { rank: *rank, similarity, text: sketch.text.clone() })))
     });
@@ -107,7 +106,7 @@ fn by_settled<'scope>(
     [0, 1].into_iter().for_each(|input| builder.set_notify_for(input, FrontierInterest::Always));
     let (blocks, stream) = builder.new_output_connection::<Vec<Block>, _>(along);
     let mut blocks = OutputBuilder::from(blocks);
-    let mut comparison = Comparison::new(near.minhash, near.take(scope.index()));
+    let mut comparison = Comparison::new(near.measure, near.take(scope.index()));
 
     builder.build(move |mut capabilities| {
         let mut capability = capabilities.pop();
@@ -148,24 +147,24 @@ struct Changes {
 /// What one worker compares: all first claims, with its own settled questions.
 #[derive(Debug)]
 struct Comparison {
-    minhash: MinHash,
+    measure: Measure,
     settled: SettledQuestions,
-    claims: HashMap<Fingerprint, Compared>,
+    claims: HashMap<Fingerprint, FirstClaim>,
     /// The claims by band and hash.
     met: HashMap<(usize, u32), Vec<Fingerprint>>,
 }
 
 /// A first claim, and what was told to stand in its way.
 #[derive(Debug)]
-struct Compared {
+struct FirstClaim {
     rank: Rank,
     sketch: Arc<Sketch>,
     told: Vec<Neighbour>,
 }
 
 impl Comparison {
-    fn new(minhash: MinHash, settled: SettledQuestions) -> Self {
-        Self { minhash, settled, claims: HashMap::new(), met: HashMap::new() }
+    fn new(measure: Measure, settled: SettledQuestions) -> Self {
+        Self { measure, settled, claims: HashMap::new(), met: HashMap::new() }
     }
 
     /// What changes of what stands in the way: first go the claims that go, then come the settled questions, then the claims that come.
@@ -190,12 +189,12 @@ impl Comparison {
         for at in sketch.bands().iter().copied().enumerate() {
             self.met.entry(at).or_default().push(fingerprint);
         }
-        self.claims.insert(fingerprint, Compared { rank, sketch, told: Vec::from_iter(lowest.clone()) });
+        self.claims.insert(fingerprint, FirstClaim { rank, sketch, told: Vec::from_iter(lowest.clone()) });
         lowest
     }
 
     fn remove(&mut self, fingerprint: Fingerprint) -> Vec<Neighbour> {
-        let Some(Compared { sketch, told, .. }) = self.claims.remove(&fingerprint) else { return Vec::new() };
+        let Some(FirstClaim { sketch, told, .. }) = self.claims.remove(&fingerprint) else { return Vec::new() };
         for at in sketch.bands().iter().copied().enumerate() {
             if let Some(met) = self.met.get_mut(&at) {
                 met.retain(|other| *other != fingerprint);
@@ -212,7 +211,7 @@ impl Comparison {
         for fingerprint in met.copied().collect::<BTreeSet<_>>() {
             let claim = self.claims.get_mut(&fingerprint).filter(|claim| rank < claim.rank);
             let Some(claim) = claim else { continue };
-            if let Some(similarity) = self.minhash.near(sketch, &claim.sketch) {
+            if let Some(similarity) = self.measure.near(sketch, &claim.sketch) {
                 let neighbour = Neighbour { rank, similarity, text: sketch.text.clone() };
                 claim.told.push(neighbour.clone());
                 tell(fingerprint, neighbour);

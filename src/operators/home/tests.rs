@@ -184,7 +184,7 @@ fn a_rejected_question_hands_on_what_is_left_of_its_reply() {
     home.register(conversation());
     let candidate = |text: &str| {
         let Question { reply, used, fingerprint, .. } = question(text);
-        Candidate { reply, used, fingerprint, sketch: None }
+        Candidate { reply, used, fingerprint, sketch: None, held_out: None }
     };
     home.ask(conversation(), Ok(Question { candidates: vec![candidate("b"), candidate("c")], ..question("a") }));
     let mut at = conversation();
@@ -214,7 +214,13 @@ fn nobody_is_called_for_a_candidate_that_a_roll_back_takes() {
     for (candidates, wasted) in [(vec![], 1), (vec![question("b")], 0)] {
         let mut home = Home::new(0, RETRIES, Observer::default());
         home.register(conversation());
-        let of = |Question { reply, used, fingerprint, .. }| Candidate { reply, used, fingerprint, sketch: None };
+        let of = |Question { reply, used, fingerprint, .. }| Candidate {
+            reply,
+            used,
+            fingerprint,
+            sketch: None,
+            held_out: None,
+        };
         home.ask(
             conversation(),
             Ok(Question { candidates: candidates.into_iter().map(of).collect(), ..question("a") }),

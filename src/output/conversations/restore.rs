@@ -122,6 +122,7 @@ fn turn(
         used,
         fingerprint: state.fingerprint,
         sketch: None,
+        held_out: None,
         agent: (*payload.qa_agent_used_name).into(),
         reasoning: state.user_reasoning.as_deref().map(str::to_owned),
         raw: qa_raw.clone().into_owned(),

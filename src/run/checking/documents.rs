@@ -16,14 +16,14 @@ use std::path::Path;
 const UNKNOWN: &str = "unknown";
 
 /// Looks at the documents, with what is made of them in `scratch`; none where they can't be used. Servers are asked where it
-/// `asks`.
+/// `asks`; whether a run `compares` questions by vectors decides whether something must make them.
 ///
 /// # Errors
 /// When there are no threads to wait on.
 pub fn documents(
     options: &knowledge::Options,
     scratch: &Path,
-    asks: bool,
+    (asks, compares): (bool, bool),
     terminal: &Terminal,
     (group, figures): (&mut Group, &mut Figures),
 ) -> Result<Option<Knowledge>, RunError> {
@@ -51,16 +51,22 @@ pub fn documents(
             "the index is not current: the next run, or `dlgforge index`, reads {files} files and builds it"
         )),
     }
-    search(options, &seen, asks, group)?;
+    search(options, &seen, (asks, compares), group)?;
     (figures.documents, figures.chunks) = (Some(documents), Some(chunks));
     (figures.languages, figures.index_is_current) = (languages, Some(seen.is_current));
     Ok(Some(seen.knowledge))
 }
 
 /// Tries what makes vectors and what ranks passages again.
-fn search(options: &knowledge::Options, seen: &Seen, asks: bool, group: &mut Group) -> Result<(), RunError> {
+fn search(
+    options: &knowledge::Options,
+    seen: &Seen,
+    (asks, compares): (bool, bool),
+    group: &mut Group,
+) -> Result<(), RunError> {
     match &seen.embedder {
         Err(error) => group.problem(causes(error)),
+        Ok(None) if compares => group.problem(RunError::NoEmbedder.to_string()),
         Ok(None) => group.ok("passages are found by their words (`tools.retrieval.embeddings`)"),
         Ok(Some(embedder)) if asks || options.embeddings.backend != Backend::OpenAi => {
             match waited(embedder.embed(vec!["a lighthouse".to_owned()]))? {

@@ -21,7 +21,7 @@ impl fmt::Display for Explanation {
             row(f, "dropped for", &format!("{drop_reason}: {drop_detail}"))?;
         }
         if *duplicates > 0 {
-            row(f, "duplicates", &format!("{duplicates} of its questions were asked before"))?;
+            row(f, "duplicates", &format!("{duplicates} of its questions were rejected"))?;
         }
         for turn in &self.turns {
             tell(turn, &self.replies, f)?;
@@ -33,7 +33,8 @@ impl fmt::Display for Explanation {
         }
         let sum = |of: fn(&ExplainedReply) -> Option<u64>| self.replies.iter().filter_map(of).sum::<u64>();
         let (read, written) = (sum(|reply| reply.tokens.0), sum(|reply| reply.tokens.1));
-        let cost: f64 = self.replies.iter().filter_map(|reply| reply.cost_usd).sum();
+        // The sum of none is a negative zero.
+        let cost = self.replies.iter().filter_map(|reply| reply.cost_usd).sum::<f64>() + 0.0;
         let calls = match self.replies.len() {
             0 => "the journal has none of its replies (any more)".to_owned(),
             count => format!("{count} replies in the journal, {read} tokens read, {written} written, {cost:.4} USD"),

@@ -3,8 +3,8 @@
 use super::super::{RunError, identity, manifest, prepare::Prepared};
 use crate::domain::slot::conversation_id;
 use crate::domain::{
-    Catalogue, Conversation, DropReason, Fingerprint, Outcome, Question, Rank, Round, Shard, Sketch, Slot, Turn,
-    TurnIndex,
+    Catalogue, Compared, Conversation, DropReason, Fingerprint, Outcome, Question, Rank, Round, Shard, Sketch, Slot,
+    Turn, TurnIndex,
 };
 use crate::files::Folder;
 use crate::operators::Completion;
@@ -14,6 +14,7 @@ use crate::settings::sources::SHARD;
 use crate::settings::{self, Settings};
 use crate::store::{Run, Settled, State, Store};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -198,6 +199,8 @@ impl Part {
     /// # Errors
     /// When a document can't be read, or does not fit the documents of the knowledge base.
     pub fn made(&self, settings: &Settings, catalogue: &Catalogue) -> Result<Vec<Made>, RunError> {
+        let claims = self.store.claims()?.into_iter().filter(|(run, ..)| *run == self.run.id);
+        let held: BTreeMap<_, _> = claims.map(|(_, slot, held)| (slot, held)).collect();
         let made = |settled: &Settled| {
             let id = conversation_id(&self.run.id, &settings.languages, settled.slot);
             let path = ConversationDocument::path(&self.folder, &id, settled.slot);
@@ -205,8 +208,12 @@ impl Part {
             let claim = |turn: &Arc<Turn>| {
                 let Question { mode, reply, used, fingerprint, .. } = &*turn.question;
                 let alone = Question::standalone(*mode, reply, &used.question, turn.index == TurnIndex(1));
-                let near = settings.plan.coverage.near.zip(alone);
-                let sketch = near.map(|(near, alone)| near.minhash.sketch(alone).into());
+                let sketch = settings.plan.coverage.near.zip(alone).and_then(|(near, alone)| {
+                    let mut held = held.get(&settled.slot).into_iter().flatten();
+                    let held = held.find(|held| (held.turn, held.attempt) == (turn.index, turn.attempt));
+                    let vector = held.and_then(|held| held.vector.clone());
+                    near.measure.sketch(&Compared { text: alone.into(), vector }).map(Arc::new)
+                });
                 (conversation.rank_at(turn.index, turn.attempt), *fingerprint, sketch)
             };
             let turns = conversation.turns.iter().flat_map(|turn| turn.regenerated.iter().chain([turn]));

@@ -77,7 +77,7 @@ fn near_duplicates_are_looked_for_from_a_threshold_on() {
         let settings = load(&format!("{BUILTIN}\ncoverage: {{near_duplicates: {near}}}\n"), &[], &[])?;
         let told: Vec<_> = settings.fixed().filter(|(key, told)| key.contains("near") && !told.is_empty()).collect();
         Ok::<_, String>((
-            settings.plan.coverage.near.map(|near| (near.minhash.threshold().share(), near.scope)),
+            settings.plan.coverage.near.map(|near| (near.measure.threshold().share(), near.scope)),
             told.len(),
         ))
     };
@@ -90,7 +90,7 @@ fn near_duplicates_are_looked_for_from_a_threshold_on() {
     );
     for (wrong, expected) in [
         ("{method: minhash, threshold: 0.4}", "coverage.near_duplicates.threshold"),
-        ("{method: simhash}", "`off` or `minhash`"),
+        ("{method: simhash}", "`off`, `minhash`, `embedding`"),
         ("minhash", "coverage.near_duplicates"),
     ] {
         let error = near(wrong).unwrap_err();

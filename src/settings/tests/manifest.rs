@@ -31,6 +31,7 @@ checks.on_fail =
 checks.reject =
 checks.repairs =
 coverage.candidates =
+coverage.decontaminate_ngram =
 coverage.doc_coverage_epsilon = 0.15
 coverage.doc_coverage_fraction = 0.05
 coverage.doc_coverage_mode = balanced

@@ -5,10 +5,14 @@ use super::super::faults;
 use super::super::history::{Exchanged, with_history};
 use super::super::lenient::text;
 use super::super::reply;
+use super::super::retrieve::unsearchable;
 use super::{Ask, Shown};
-use crate::domain::{Candidate, Fingerprint, Passage, Question, QuestionMode, Used, UserReply};
-use crate::plan::{Asking, Brief};
+use crate::domain::{
+    Candidate, Compared, Conversation, Failure, Fingerprint, Passage, Question, QuestionMode, Stage, Used, UserReply,
+};
+use crate::plan::{Asking, Brief, NearDuplicates};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 type Object = Map<String, Value>;
 
@@ -42,7 +46,7 @@ impl Ask {
         let ordered =
             order.map(|at| self.candidate(made.value[at].0.clone(), &brief, shown, &before, history)).collect();
         let mut candidates = different(ordered, &before);
-        let Candidate { reply, used, fingerprint, sketch } = candidates.remove(0);
+        let Candidate { reply, used, fingerprint, sketch, held_out } = candidates.remove(0);
         Question {
             mode: brief.mode,
             seed_topic: brief.seed_topic,
@@ -50,6 +54,7 @@ impl Ask {
             reply,
             fingerprint,
             sketch,
+            held_out,
             used,
             agent: self.model.name().clone(),
             reasoning: made.reasoning,
@@ -59,6 +64,41 @@ impl Ask {
             words: brief.words,
             candidates,
         }
+    }
+
+    /// The same question with what near-duplicates of it, and of what is left of its reply, are found by.
+    ///
+    /// # Errors
+    /// When there are no vectors to be had of the model that makes them.
+    pub(super) async fn sketched(
+        &self,
+        mut question: Question,
+        conversation: &Conversation,
+    ) -> Result<Question, Failure> {
+        let Some(NearDuplicates { measure, .. }) = self.plan.options().coverage.near else { return Ok(question) };
+        let (mode, opens) = (question.mode, conversation.turns.is_empty());
+        let alone = |reply: &UserReply, used: &Used| -> Option<Arc<str>> {
+            Question::standalone(mode, reply, &used.question, opens).map(Arc::from)
+        };
+        let further = question.candidates.iter().map(|one| alone(&one.reply, &one.used));
+        let texts: Vec<_> = [alone(&question.reply, &question.used)].into_iter().chain(further).collect();
+        let mut vectors = match &self.vectors {
+            Some(vectors) => {
+                let alone: Vec<_> = texts.iter().flatten().cloned().collect();
+                let place = conversation.place(Stage::Ask);
+                let made =
+                    if alone.is_empty() { None } else { vectors.of(place, alone).await.map_err(unsearchable)? };
+                made.unwrap_or_default().into_iter()
+            }
+            None => Vec::new().into_iter(),
+        };
+        let mut sketch = |text| measure.sketch(&Compared { text, vector: vectors.next() }).map(Arc::new);
+        let mut sketches = texts.into_iter().map(|text| text.and_then(&mut sketch)).collect::<Vec<_>>().into_iter();
+        question.sketch = sketches.next().flatten();
+        for (candidate, sketch) in question.candidates.iter_mut().zip(sketches) {
+            candidate.sketch = sketch;
+        }
+        Ok(question)
     }
 
     /// What a reply asks. What was asked before in the conversation counts as that question, whatever its words: so it is
@@ -87,9 +127,11 @@ impl Ask {
         let fingerprint =
             Fingerprint::of(whole.as_deref().unwrap_or(&used.question), self.plan.options().coverage.normalisation);
         let alone = Question::standalone(brief.mode, &reply, &used.question, history.is_empty());
-        let near = self.plan.options().coverage.near;
-        let sketch = near.zip(alone).map(|(near, alone)| near.minhash.sketch(alone).into());
-        Candidate { reply, used, fingerprint, sketch }
+        let held_out = self.checks.held_out.as_ref().and_then(|held_out| {
+            let said = &reply.user_message;
+            alone.into_iter().chain([said.as_str()]).find_map(|text| held_out.in_question(text))
+        });
+        Candidate { reply, used, fingerprint, sketch: None, held_out }
     }
 }
 

@@ -117,7 +117,7 @@ mod tests {
     const GREEN: &str = "why is green tea dried so soon after it is picked";
 
     fn plain(model: Arc<Script>) -> Ask {
-        stage(model, options()).with(AskOptions { text: Some(END.to_owned()) })
+        stage(model, options()).with(AskOptions { text: Some(END.to_owned()) }, None)
     }
 
     #[tokio::test]

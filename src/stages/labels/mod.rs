@@ -16,7 +16,7 @@ mod table;
 use super::faults::{self, PromptText};
 use super::language;
 use crate::domain::findings::{Findings, Label, PersonalData};
-use crate::domain::{Acceptance, Answer, Language, Passage, QuestionMode};
+use crate::domain::{Acceptance, Answer, HeldOut, Language, Passage, QuestionMode};
 use unicode_segmentation::UnicodeSegmentation;
 
 /// `checks`: which labels are not accepted, and what becomes of a turn that has one.
@@ -26,6 +26,8 @@ pub struct CheckOptions {
     pub reject: Vec<Label>,
     /// Whether the conversation is dropped, and not only labelled.
     pub drop: bool,
+    /// Whether that is done where it has [`Label::Contaminated`], whatever the other labels are.
+    pub drop_contaminated: bool,
     /// Most answers after the first that a rejected one is asked for before that.
     pub repairs: u16,
     /// Most words of a question; any number when none.
@@ -54,12 +56,14 @@ pub(super) struct Answered<'a> {
     pub said: &'a [&'a str],
     /// The language of the conversation.
     pub target: &'a Language,
+    /// What neither may have too much in common with.
+    pub held_out: Option<&'a HeldOut>,
 }
 
 impl CheckOptions {
     /// What is found in a turn, and what becomes of it. Models were asked with these prompts.
     pub(super) fn findings(&self, turn: &Answered<'_>, prompts: &PromptText) -> Findings {
-        let Answered { question, mode, answer, passages, said, target, .. } = *turn;
+        let Answered { question, mode, answer, passages, said, target, held_out, .. } = *turn;
         let texts: Vec<&str> = passages.iter().flat_map(|passage| [&*passage.title, &*passage.text]).collect();
         let known: Vec<&str> = texts.iter().chain(said).copied().chain([question]).collect();
         let code = target.code.as_deref().unwrap_or_default();
@@ -77,6 +81,10 @@ impl CheckOptions {
             answer_words: words(answer),
             ..Findings::default()
         };
+        let [in_question, in_answer] = match held_out {
+            Some(held_out) => [held_out.in_question(question), held_out.in_answer(answer)],
+            None => [None, None],
+        };
         let is_below = findings.evidence_overlap.is_some_and(|share| share < self.min_overlap);
         let is_unanswerable = mode == QuestionMode::Unanswerable;
         // What is left open, or told in part, may be asked back for, and not known yet.
@@ -91,8 +99,12 @@ impl CheckOptions {
             (Label::LowOverlap, is_below && !findings.abstains && !asks_back),
             (Label::Abstention, abstains),
             (Label::MissingAbstention, is_unanswerable && !findings.abstains),
+            (Label::Contaminated, in_answer.is_some()),
         ];
-        findings.question_labels = of_question.labels(too_long(findings.question_words, self.max_question_words), &[]);
+        findings.question_labels = of_question.labels(
+            too_long(findings.question_words, self.max_question_words),
+            &[(Label::Contaminated, in_question.is_some())],
+        );
         let too_long = too_long(findings.answer_words, self.max_answer_words);
         findings.answer_labels = of_answer.labels(too_long, &of_answer_alone);
         for Message { pii, leaks, copied, .. } in [&of_question, &of_answer] {
@@ -104,23 +116,27 @@ impl CheckOptions {
         findings.pii.sort_unstable();
         findings.pii.dedup();
         (findings.question_language, findings.answer_language) = (of_question.language, of_answer.language);
+        findings.held_out = in_question.or(in_answer);
         findings.acceptance = self.of(&findings);
         findings
     }
 
     /// What becomes of a turn with these labels.
     fn of(&self, findings: &Findings) -> Acceptance {
+        let is_contaminated = findings.held_out.is_some();
         let mut labels = findings.question_labels.iter().chain(&findings.answer_labels);
-        match (labels.any(|label| self.reject.contains(label)), self.drop) {
-            (false, _) => Acceptance::Accepted,
-            (true, false) => Acceptance::Flagged,
-            (true, true) => Acceptance::Rejected,
+        let is_faulty = labels.any(|label| self.reject.contains(label));
+        match (is_faulty, is_contaminated) {
+            (false, false) => Acceptance::Accepted,
+            (true, _) if self.drop => Acceptance::Rejected,
+            (_, true) if self.drop_contaminated => Acceptance::Rejected,
+            _ => Acceptance::Flagged,
         }
     }
 
     /// Whether another answer could be accepted in the place of a rejected one: its question has to be.
     pub(super) fn is_mendable(&self, findings: &Findings) -> bool {
-        !findings.question_labels.iter().any(|label| self.reject.contains(label))
+        !findings.question_labels.iter().any(|label| self.reject.contains(label) || *label == Label::Contaminated)
     }
 }
 
@@ -191,8 +207,13 @@ pub(super) fn told(answer: &Answer, options: &CheckOptions) -> String {
         Label::LowOverlap => "Little of it stands in the passages: say what they say.".to_owned(),
         Label::Abstention => "It says that the answer is not known: give the answer that the passages hold.".to_owned(),
         Label::PromptText => "It repeats what it was asked with: write the answer alone.".to_owned(),
+        Label::Contaminated => {
+            let words = findings.held_out.as_ref().map_or("", |overlap| &overlap.text);
+            format!("It must not have these words in a row, nor nearly so: `{words}`. Say it in other words.")
+        }
         Label::MissingAbstention => "The passages do not tell what is asked: say so, and fill nothing in.".to_owned(),
     };
-    let labels = findings.answer_labels.iter().filter(|label| options.reject.contains(label));
+    let is_told = |label: &&Label| options.reject.contains(label) || **label == Label::Contaminated;
+    let labels = findings.answer_labels.iter().filter(is_told);
     labels.map(told).collect::<Vec<_>>().join(" ")
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 const CHECKS: CheckOptions = CheckOptions {
+    drop_contaminated: false,
     reject: Vec::new(),
     drop: false,
     repairs: 0,
@@ -48,6 +49,7 @@ fn found(language: &str, question: &str, answer: &str, text: &str) -> Findings {
 fn asked(mode: QuestionMode, language: &str, question: &str, answer: &str, text: &str) -> Findings {
     let unsupported_numbers = super::super::numbers::unsupported(answer, &[text, question]);
     let turn = Answered {
+        held_out: None,
         question,
         mode,
         answer,

@@ -108,6 +108,12 @@ function turns(all) {
   return Array.from({ length: number }, (_, at) => turn(all, at, spoken.slice(2 * at, 2 * at + 2), turnsOf[at] ?? {}));
 }
 
+// Whose text a question was too close to.
+function by({ asked_by, held_out }) {
+  if (held_out) return `the held-out ${held_out}`;
+  return asked_by ? `turn ${asked_by[1]} of ${asked_by[0]}` : "what was asked before";
+}
+
 function turn({ row, explained }, at, [question, answer], known) {
   const ask = row.user_reasoning?.[at] ?? {};
   const reply = row.assistant_reasoning?.[at] ?? {};
@@ -118,7 +124,7 @@ function turn({ row, explained }, at, [question, answer], known) {
   const said = answer?.content ?? known.answer;
   const left = el("div", { class: "said" },
     ...(known.duplicates ?? []).map((one) => rejected("a duplicate, asked again", one)),
-    ...(known.near_duplicates ?? []).map((one) => rejected(`too close (${one.similarity.toFixed(2)}) to ${one.asked_by ? `turn ${one.asked_by[1]} of ${one.asked_by[0]}` : "what was asked before"}: ${one.close_to}`, one.question)),
+    ...(known.near_duplicates ?? []).map((one) => rejected(`${one.similarity == null ? "words of" : `too close (${one.similarity.toFixed(2)}) to`} ${by(one)}: ${one.close_to}`, one.question)),
     ...(known.regenerated ?? []).map((one) => rejected("made again", one.answer, one)),
     asked && el("div", { class: "message user" }, el("h3", {}, "user", facts([ask.intent, ask.difficulty, ask.seed_topic])), text(asked)),
     ...(known.rejected ?? []).map((one) => rejected("a rejected answer", one.answer, one)),

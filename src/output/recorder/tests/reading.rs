@@ -8,8 +8,8 @@ use super::super::super::turns::TurnRow;
 use super::super::super::{ConversationDocument, FORMAT_VERSION, RunStateDocument, ShareGpt, SlotState};
 use super::*;
 use crate::domain::{
-    Agent, Answer, Attempt, Catalogue, ChunkIndex, DropReason, Failure, Found, NearDuplicate, Neighbour, Round,
-    Similarity, SourceIndex, Wave, fixtures,
+    Agent, Answer, Attempt, Catalogue, ChunkIndex, DropReason, Failure, Found, NearDuplicate, Neighbour, Overlap,
+    Round, Similarity, SourceIndex, TooClose, Wave, fixtures,
 };
 use serde::de::DeserializeOwned;
 use serde_json::Map;
@@ -83,11 +83,14 @@ fn failed_conversation() -> Conversation {
     let (first, second) = (failed.turns[0].clone(), failed.turns.remove(1));
     failed.wave = Wave(3);
     let neighbour = Neighbour { rank: failed.rank(), similarity: Similarity(812_500), text: "Is it?".into() };
-    let near_duplicate = NearDuplicate { attempt: Attempt(0), question: "Is it so?".into(), neighbour };
+    let overlap = Overlap { held_out: "tests.jsonl:4".into(), text: "is it so or not".into(), similarity: None };
+    let near =
+        |(attempt, neighbour)| NearDuplicate { attempt: Attempt(attempt), question: "Is it so?".into(), neighbour };
+    let near_duplicates = [(0, TooClose::Question(neighbour)), (1, TooClose::HeldOut(overlap))].map(near).to_vec();
     failed.round = Round {
         attempt: Attempt(2),
         avoid: vec![ChunkIndex(1), ChunkIndex(0)],
-        near_duplicates: vec![near_duplicate.clone()],
+        near_duplicates,
         question: Some(first.question.clone()),
         answer: Some(Answer { retrieved: vec![Found::Chunk(ChunkIndex(0)).into()], ..second.answer.clone() }),
         judgement: None,
