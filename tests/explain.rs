@@ -285,6 +285,17 @@ fn what_a_question_is_too_close_to_is_told_to_the_next_attempt_and_to_people() {
     let (question, asked_by) = (paraphrased(1), ("r-0000", 1));
     let expected = json!({"question": question, "close_to": close_to, "similarity": similarity, "asked_by": asked_by});
     assert_eq!(found, json!([expected]));
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let told = format!("`{question}` is too close ({similarity:.2}) to `{close_to}`");
+    assert!(words(&ran.stdout).contains(&format!("the least close of them: {told}")), "{}", ran.stdout);
+    let log = project.read("logs/run.log");
+    assert!(log.contains(&format!("[near] conversation=r-0001 turn=2 attempt=0 rejected: {told}")), "{log}");
+    let ledger = project.rows("outputs/coverage_ledger.jsonl");
+    let rejected = json!([{"question": question, "close_to": close_to, "similarity": similarity}]);
+    assert_eq!(
+        ledger.iter().map(|row| row.get("near_duplicates")).collect::<Vec<_>>(),
+        [None, None, None, Some(&rejected)]
+    );
     for (command, line) in [("explain", "too close"), ("show", "rejected")] {
         let said = project.run(&[command, "r-0001"]).succeeded().stdout;
         let row = said.lines().find(|row| row.trim_start().starts_with(line)).unwrap_or_default();
@@ -314,4 +325,13 @@ fn a_conversation_whose_last_attempt_is_too_close_is_dropped_for_that() {
     assert_eq!(dropped["drop_reason"], "near_duplicate_exhausted");
     let turn = &explained(&project, &["r-0001"])["turns"][1];
     assert_eq!((turn["near_duplicates"].as_array().map(Vec::len), &turn["duplicates"]), (Some(2), &json!([])));
+
+    // One without any turn has no document, and the log tells of it.
+    let (endpoint, _) = in_other_words(&[0, 30, 1, 2]);
+    let project = Project::with(&remote(&endpoint.base_url(), TWO, more));
+    project.run(&["run", "config.yaml"]).failed(&["near_duplicate_exhausted"]);
+    let explained = explained(&project, &["r-0001"]);
+    let lines = explained["log"].as_array().expect("lines").iter().filter_map(Value::as_str);
+    let near: Vec<&str> = lines.filter(|line| line.contains("[near]")).collect();
+    assert!(near.len() == 2 && (1..3).zip(&near).all(|(number, line)| line.contains(&paraphrased(number))), "{near:?}");
 }

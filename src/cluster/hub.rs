@@ -199,7 +199,7 @@ impl Hub {
         shape: Shape,
         lost: impl Fn(usize, &str) + Send + Sync + 'static,
     ) -> Result<Self, ClusterError> {
-        let listener = TcpListener::bind(address).map_err(ClusterError::Listen)?;
+        let listener = super::listener(address).map_err(ClusterError::Listen)?;
         let address = listener.local_addr().map_err(ClusterError::Listen)?;
         let state = Arc::new(State {
             secret,

@@ -24,6 +24,28 @@ pub use member::Member;
 pub use mesh::Mesh;
 pub use message::{Begin, Call, Manifest, Reply, Shape, Stopping, Totals, Welcome};
 pub use remote::{Remote, serve};
+use std::io;
+use std::net::{TcpListener, ToSocketAddrs};
+use std::time::Duration;
+
+/// How often to try a port that is in use, and how long to wait in between.
+const TRIES: u32 = 40;
+const TRY_EVERY: Duration = Duration::from_millis(50);
+
+/// Listens at an address. Where its port is in use, it is tried for two seconds: a process that was just killed holds it until
+/// the last of its threads has ended.
+///
+/// # Errors
+/// When it can't be listened at.
+pub fn listener(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
+    for _ in 1..TRIES {
+        match TcpListener::bind(&address) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => std::thread::sleep(TRY_EVERY),
+            bound => return bound,
+        }
+    }
+    TcpListener::bind(address)
+}
 
 /// The environment variables by which a process knows its part.
 pub mod variables {
@@ -74,3 +96,23 @@ impl Supervisor {
 
 /// Exit status of a process of a cluster that has lost another one: the whole cluster starts again.
 pub const LOST: u8 = 70;
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_becomes_free_is_listened_at() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        let until_free = std::thread::spawn(move || {
+            std::thread::sleep(4 * TRY_EVERY);
+            drop(taken);
+        });
+        let ours = listener(address).unwrap();
+        until_free.join().unwrap();
+        assert_eq!(ours.local_addr().unwrap(), address);
+        assert_eq!(listener(address).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
+}

@@ -66,6 +66,13 @@ impl Conversation {
         of_turns + rejected(self.round.attempt, &self.round.regenerated) + u32::from(exhausted)
     }
 
+    /// Questions of it that were rejected because of what they are too close to, so far, with the turns that they were asked for.
+    pub fn near_duplicates(&self) -> impl Iterator<Item = (TurnIndex, &NearDuplicate)> {
+        let of_turns = self.turns.iter().map(|turn| (turn.index, &turn.near_duplicates));
+        let all = of_turns.chain([(self.turn_index(), &self.round.near_duplicates)]);
+        all.flat_map(|(turn, near)| near.iter().map(move |one| (turn, one)))
+    }
+
     /// The questions that it has claimed and that are none of its turns', once it has ended: of turns that were regenerated, and of
     /// the turn that it never finished, unless that one was a duplicate.
     pub fn unfinished(&self) -> Vec<Fingerprint> {

@@ -10,11 +10,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Vector(Box<[i8]>);
 
-/// Whether a vector lies on the one or the other side of each of 256 planes.
+/// Whether a vector lies on the one or the other side of each of 192 planes.
 pub type Signs = [u64; PLANES / 64];
 
 /// Planes that vectors lie on one or the other side of.
-const PLANES: usize = 256;
+const PLANES: usize = 192;
 
 impl Vector {
     /// The nearest to a direction, of any length.
@@ -31,7 +31,7 @@ impl Vector {
 
     /// On which sides of the planes it lies: the signs of a random rotation of it, of which the planes are the axes.
     pub fn signs(&self) -> Signs {
-        let length = self.0.len().next_power_of_two().max(PLANES);
+        let length = self.0.len().max(PLANES).next_power_of_two();
         let mut rotated: Vec<i64> = self.0.iter().map(|value| i64::from(*value)).collect();
         rotated.resize(length, 0);
         // Twice: flips drawn by SplitMix64, and the Hadamard transform (Ailon and Chazelle 2006).

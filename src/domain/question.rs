@@ -129,6 +129,16 @@ pub enum TooClose {
     HeldOut(Overlap),
 }
 
+impl TooClose {
+    /// The question, where it is one.
+    pub fn question(&self) -> Option<&Neighbour> {
+        match self {
+            Self::Question(neighbour) => Some(neighbour),
+            Self::HeldOut(_) => None,
+        }
+    }
+}
+
 impl NearDuplicate {
     /// What another attempt is to keep away from: the question that it was too close to, else its own words.
     pub fn to_avoid(&self) -> &Arc<str> {

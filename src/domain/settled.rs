@@ -1,7 +1,8 @@
 //! What is told of a conversation that nothing can change any more.
 
 use super::{
-    Attempt, Compared, Conversation, Fingerprint, Outcome, Question, QuestionMode, Slot, TurnIndex, Turns, Vector, Wave,
+    Attempt, Compared, Conversation, Fingerprint, NearDuplicate, Outcome, Question, QuestionMode, Slot, TurnIndex,
+    Turns, Vector, Wave,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -27,6 +28,8 @@ pub struct SettledConversation {
     pub unfinished: Vec<Fingerprint>,
     /// The accepted questions of it that near-duplicates are looked for of, by rank.
     pub claims: Vec<HeldClaim>,
+    /// Its questions that were rejected because of what they are too close to, with the turns that they were asked for.
+    pub near_duplicates: Vec<(TurnIndex, NearDuplicate)>,
     /// What its turns came to.
     pub turns: Turns,
     /// How it ended: completed or dropped.
@@ -46,6 +49,7 @@ impl SettledConversation {
             duplicates: conversation.duplicates(),
             unfinished: conversation.unfinished(),
             claims: HeldClaim::all(conversation),
+            near_duplicates: conversation.near_duplicates().map(|(turn, near)| (turn, near.clone())).collect(),
             turns: Turns::of(conversation),
             outcome: conversation.outcome.clone().filter(|outcome| *outcome != Outcome::Interrupted)?,
         })

@@ -1,12 +1,13 @@
 //! Questions that no other may be too close to, and which of them one is too close to.
 //!
 //! They are many and never leave, so they are held compactly: of each its words, its rank, and for every band of its signature
-//! eight bytes, or its vector.
+//! seven bytes, or its vector.
 
 use super::cosine::{Cosine, Signs, Vector};
 use super::minhash::MinHash;
 use super::sketch::{Compared, Measure, Neighbour, Similarity, Sketch};
 use super::slot::Rank;
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 /// Questions that are accepted for good. The number of one is how many came before it.
@@ -28,19 +29,19 @@ enum Index {
 impl SettledQuestions {
     /// No question is settled yet.
     pub fn new(measure: Measure) -> Self {
-        let index = match measure {
+        // Words are looked at wherever two questions meet, and told only where those with vectors are close.
+        let (index, is_packed) = match measure {
             Measure::MinHash(minhash) => {
-                Index::Bands(minhash, (0..minhash.bands()).map(|_| Hashes::default()).collect())
+                (Index::Bands(minhash, (0..minhash.bands()).map(|_| Hashes::default()).collect()), false)
             }
-            Measure::Cosine(cosine) => Index::Vectors(cosine, Vectors::default()),
+            Measure::Cosine(cosine) => (Index::Vectors(cosine, Vectors::default()), true),
         };
-        Self { index, questions: Questions::default() }
+        Self { index, questions: Questions { is_packed, ..Questions::default() } }
     }
 
     /// All of them, with their ranks.
     pub fn iter(&self) -> impl Iterator<Item = (Rank, Compared)> {
-        (0..self.questions.len()).map(|number| {
-            let (rank, text) = self.questions.get(number);
+        self.questions.iter().enumerate().map(|(number, (rank, text))| {
             let vector = match &self.index {
                 Index::Bands(..) => None,
                 Index::Vectors(_, vectors) => Some(Vector::from(vectors.values(number))),
@@ -77,7 +78,7 @@ impl SettledQuestions {
                 }
                 let near = met.into_iter().filter_map(|number| {
                     let (of, text) = self.questions.get(number as usize);
-                    let similarity = if of < rank { minhash.alike_text(shingles, text)? } else { return None };
+                    let similarity = if of < rank { minhash.alike_text(shingles, &text)? } else { return None };
                     Some(Neighbour { rank: of, similarity, text: text.into() })
                 });
                 near.min()
@@ -142,10 +143,22 @@ impl Vectors {
 /// Numbers of questions by a hash, in runs that are sorted and grow by merging: nothing lies free, and nothing points anywhere.
 #[derive(Debug, Default)]
 struct Hashes {
-    /// Hash and number, in order, each run at least twice as long as the next.
-    runs: Vec<Vec<u64>>,
+    /// In order, each run at least twice as long as the next.
+    runs: Vec<Vec<Entry>>,
     /// The latest ones, in the order in which they came.
-    latest: Vec<u64>,
+    latest: Vec<Entry>,
+}
+
+/// A hash of three bytes before the number of a question: its bytes are in the order of the two.
+type Entry = [u8; 7];
+
+fn entry(hash: u32, number: u32) -> Entry {
+    let ([_, a, b, c], [d, e, f, g]) = (hash.to_be_bytes(), number.to_be_bytes());
+    [a, b, c, d, e, f, g]
+}
+
+fn number(&[.., a, b, c, d]: &Entry) -> u32 {
+    u32::from_be_bytes([a, b, c, d])
 }
 
 /// So many hashes are looked through one by one before they are sorted.
@@ -153,7 +166,7 @@ const LATEST: usize = 128;
 
 impl Hashes {
     fn insert(&mut self, hash: u32, number: u32) {
-        self.latest.push(u64::from(hash) << 32 | u64::from(number));
+        self.latest.push(entry(hash, number));
         if self.latest.len() == LATEST {
             let mut run = std::mem::take(&mut self.latest);
             run.sort_unstable();
@@ -165,16 +178,17 @@ impl Hashes {
     }
 
     fn find(&self, hash: u32, mut found: impl FnMut(u32)) {
-        let has = |entry: &&u64| (**entry >> 32) as u32 == hash;
-        self.latest.iter().filter(has).for_each(|entry| found(*entry as u32));
+        let (first, last) = (entry(hash, 0), entry(hash, u32::MAX));
+        let has = |entry: &&Entry| (first..=last).contains(*entry);
+        self.latest.iter().filter(has).for_each(|entry| found(number(entry)));
         for run in &self.runs {
-            let from = run.partition_point(|entry| ((*entry >> 32) as u32) < hash);
-            run[from..].iter().take_while(has).for_each(|entry| found(*entry as u32));
+            let from = run.partition_point(|entry| *entry < first);
+            run[from..].iter().take_while(has).for_each(|entry| found(number(entry)));
         }
     }
 }
 
-fn merged<'a>(mut one: &'a [u64], mut other: &'a [u64]) -> Vec<u64> {
+fn merged<'a>(mut one: &'a [Entry], mut other: &'a [Entry]) -> Vec<Entry> {
     let mut merged = Vec::with_capacity(one.len() + other.len());
     while let (Some(first), Some(second)) = (one.first(), other.first()) {
         let (lower, rest) = if first < second { (first, &mut one) } else { (second, &mut other) };
@@ -189,10 +203,20 @@ fn merged<'a>(mut one: &'a [u64], mut other: &'a [u64]) -> Vec<u64> {
 /// Ranks and texts by their number, so many one behind the other in a block that takes no more than they do.
 #[derive(Debug, Default)]
 struct Questions {
-    blocks: Vec<Block>,
+    full: Vec<Full>,
+    latest: Block,
     /// The different ranks but for the index, and the number of each.
     rounds: Vec<Rank>,
     numbers: HashMap<Rank, u32>,
+    /// Whether a block is compressed when it is full. One of its questions is then read in a tenth of a millisecond.
+    is_packed: bool,
+}
+
+#[derive(Debug)]
+enum Full {
+    Plain(Block),
+    /// Its rows, in MessagePack and compressed.
+    Packed(Vec<u8>),
 }
 
 #[derive(Debug, Default)]
@@ -202,12 +226,15 @@ struct Block {
     entries: Vec<(u32, u32, u32)>,
 }
 
+/// The number of a rank, the index of that, and the text.
+type Row<T> = (u32, u32, T);
+
 /// Questions of a block.
-const BLOCK: usize = 1 << 14;
+const BLOCK: usize = 1 << 10;
 
 impl Questions {
     fn len(&self) -> usize {
-        self.blocks.last().map_or(0, |last| (self.blocks.len() - 1) * BLOCK + last.entries.len())
+        self.full.len() * BLOCK + self.latest.entries.len()
     }
 
     fn push(&mut self, rank: Rank, text: &str) {
@@ -216,25 +243,63 @@ impl Questions {
             self.rounds.push(round);
             self.rounds.len() as u32 - 1
         });
-        if self.blocks.last().is_none_or(|last| last.entries.len() == BLOCK) {
-            self.blocks.push(Block::default());
-        }
-        let Some(Block { texts, entries }) = self.blocks.last_mut() else { return };
+        let Block { texts, entries } = &mut self.latest;
         texts.push_str(text);
         entries.push((number, rank.index, texts.len() as u32));
         if entries.len() == BLOCK {
-            texts.shrink_to_fit();
-            entries.shrink_to_fit();
+            let block = std::mem::take(&mut self.latest);
+            self.full.push(if self.is_packed { Full::Packed(block.packed()) } else { Full::Plain(block.shrunk()) });
         }
     }
 
-    fn get(&self, number: usize) -> (Rank, &str) {
-        let Block { texts, entries } = &self.blocks[number / BLOCK];
-        let at = number % BLOCK;
-        let from = at.checked_sub(1).map_or(0, |before| entries[before].2 as usize);
-        let (round, index, to) = entries[at];
-        (Rank { index, ..self.rounds[round as usize] }, &texts[from..to as usize])
+    fn get(&self, number: usize) -> (Rank, Cow<'_, str>) {
+        let (at, block) = (number % BLOCK, self.full.get(number / BLOCK));
+        let (round, index, text) = match block {
+            None => self.latest.row(at),
+            Some(Full::Plain(block)) => block.row(at),
+            Some(Full::Packed(packed)) => unpacked(packed).swap_remove(at),
+        };
+        (Rank { index, ..self.rounds[round as usize] }, text)
     }
+
+    fn iter(&self) -> impl Iterator<Item = (Rank, Cow<'_, str>)> {
+        let full = self.full.iter().flat_map(|block| match block {
+            Full::Plain(block) => block.rows().collect(),
+            Full::Packed(packed) => unpacked(packed),
+        });
+        let rank = |(round, index, text)| (Rank { index, ..self.rounds[round as usize] }, text);
+        full.chain(self.latest.rows()).map(rank)
+    }
+}
+
+impl Block {
+    fn row(&self, at: usize) -> Row<Cow<'_, str>> {
+        let from = at.checked_sub(1).map_or(0, |before| self.entries[before].2 as usize);
+        let (round, index, to) = self.entries[at];
+        (round, index, self.texts[from..to as usize].into())
+    }
+
+    fn rows(&self) -> impl Iterator<Item = Row<Cow<'_, str>>> {
+        (0..self.entries.len()).map(|at| self.row(at))
+    }
+
+    fn shrunk(mut self) -> Self {
+        self.texts.shrink_to_fit();
+        self.entries.shrink_to_fit();
+        self
+    }
+
+    fn packed(&self) -> Vec<u8> {
+        let rows = rmp_serde::to_vec(&self.rows().collect::<Vec<_>>()).expect("numbers and texts can be written");
+        let mut packed = zstd::bulk::compress(&rows, 9).expect("memory is all that it needs");
+        packed.shrink_to_fit();
+        packed
+    }
+}
+
+fn unpacked(packed: &[u8]) -> Vec<Row<Cow<'static, str>>> {
+    let rows = zstd::stream::decode_all(packed).expect("it was packed here");
+    rmp_serde::from_slice(&rows).expect("it was written here")
 }
 
 #[cfg(test)]
@@ -296,28 +361,33 @@ mod tests {
         let (mut hashes, mut draws) = (Hashes::default(), ChaCha8Rng::seed_from_u64(5));
         let mut all = Vec::new();
         for number in 0..20_000 {
-            let hash = draws.next_u32() % 5_000;
+            let hash = 3_000 * (draws.next_u32() % 5_000);
             hashes.insert(hash, number);
             all.push((hash, number));
         }
         assert!(hashes.runs.len() < 12, "{}", hashes.runs.len());
         for hash in 0..5_000 {
             let mut found = Vec::new();
-            hashes.find(hash, |number| found.push(number));
+            hashes.find(3_000 * hash, |number| found.push(number));
             found.sort_unstable();
-            let expected: Vec<u32> = all.iter().filter(|(of, _)| *of == hash).map(|(_, number)| *number).collect();
+            let expected: Vec<u32> =
+                all.iter().filter(|(of, _)| *of == 3_000 * hash).map(|(_, number)| *number).collect();
             assert_eq!(found, expected, "{hash}");
         }
     }
 
     #[test]
     fn texts_are_as_they_were() {
-        let mut questions = Questions::default();
-        let text = |number: usize| "é".repeat(number % 7);
-        for number in 0..2 * BLOCK + 7 {
-            assert_eq!(questions.len(), number);
-            questions.push(rank(number as u32), &text(number));
+        for is_packed in [false, true] {
+            let mut questions = Questions { is_packed, ..Questions::default() };
+            let row = |number: usize| (rank(number as u32), Cow::from("é".repeat(number % 7)));
+            for number in 0..2 * BLOCK + 7 {
+                assert_eq!(questions.len(), number);
+                questions.push(row(number).0, &row(number).1);
+            }
+            let numbers = [0, 1, BLOCK - 1, BLOCK, 2 * BLOCK - 1, 2 * BLOCK, 2 * BLOCK + 6];
+            assert_eq!(numbers.map(|number| questions.get(number)), numbers.map(row));
+            assert!(questions.iter().eq((0..questions.len()).map(row)));
         }
-        assert!((0..questions.len()).all(|number| questions.get(number) == (rank(number as u32), &text(number))));
     }
 }

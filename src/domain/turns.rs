@@ -28,6 +28,8 @@ pub struct Turns {
     pub regenerated: u64,
     /// Questions that were rejected because another one is too close.
     pub near_duplicates: u64,
+    /// The one of these that is the least close to the other.
+    pub least_close: Option<NearDuplicate>,
     /// Questions and answers that were rejected for what they have in common with a held-out text, by where that stands.
     pub contaminated: BTreeMap<Arc<str>, Contaminated>,
     /// Those without a verdict, of their own or on the whole conversation.
@@ -62,7 +64,7 @@ pub struct Contaminated {
 /// Those of a conversation, by where the held-out text stands.
 fn contaminated(conversation: &Conversation) -> BTreeMap<Arc<str>, Contaminated> {
     let mut counts = BTreeMap::<_, Contaminated>::new();
-    for near in near_duplicates(conversation) {
+    for (_, near) in conversation.near_duplicates() {
         if let TooClose::HeldOut(overlap) = &near.neighbour {
             counts.entry(overlap.held_out.clone()).or_default().questions += 1;
         }
@@ -79,10 +81,11 @@ fn contaminated(conversation: &Conversation) -> BTreeMap<Arc<str>, Contaminated>
     counts
 }
 
-/// Its questions that were rejected because of what they are too close to.
-fn near_duplicates(conversation: &Conversation) -> impl Iterator<Item = &NearDuplicate> {
-    let of_turns = conversation.turns.iter().flat_map(|turn| &turn.near_duplicates);
-    of_turns.chain(&conversation.round.near_duplicates)
+/// The one that is the least close to another question.
+fn least_close(near: impl Iterator<Item = NearDuplicate>) -> Option<NearDuplicate> {
+    near.filter_map(|one| Some((one.neighbour.question()?.similarity, one.question.clone(), one)))
+        .min_by(|(one, text, _), (other, other_text, _)| (one, text).cmp(&(other, other_text)))
+        .map(|(.., one)| one)
 }
 
 impl Turns {
@@ -121,9 +124,9 @@ impl Turns {
             repaired: count(|turn| !turn.rejected.is_empty()),
             regenerated: conversation.turns.iter().map(|turn| turn.regenerated.len() as u64).sum::<u64>()
                 + conversation.round.regenerated.len() as u64,
-            near_duplicates: near_duplicates(conversation)
-                .filter(|one| matches!(one.neighbour, TooClose::Question(_)))
-                .count() as u64,
+            near_duplicates: conversation.near_duplicates().filter_map(|(_, one)| one.neighbour.question()).count()
+                as u64,
+            least_close: least_close(conversation.near_duplicates().map(|(_, one)| one.clone())),
             contaminated: contaminated(conversation),
             flagged: count(|turn| {
                 turn.judgement.as_ref().is_some_and(|judgement| judgement.acceptance != Acceptance::Accepted)
@@ -146,6 +149,7 @@ impl Turns {
         self.repaired += more.repaired;
         self.regenerated += more.regenerated;
         self.near_duplicates += more.near_duplicates;
+        self.least_close = least_close(self.least_close.take().into_iter().chain(more.least_close));
         for (held_out, more) in more.contaminated {
             let count = self.contaminated.entry(held_out).or_default();
             (count.questions, count.answers) = (count.questions + more.questions, count.answers + more.answers);

@@ -3,12 +3,16 @@
 use super::RunFacts;
 use super::formats::Format;
 use super::rows::Parts;
-use crate::domain::{Catalogue, ChunkIndex, Fingerprint, Normalisation, SourceIndex, Turn, question_hash};
+use crate::domain::{
+    Catalogue, ChunkIndex, Fingerprint, NearDuplicate, Neighbour, Normalisation, Overlap, Similarity, SourceIndex,
+    TooClose, Turn, question_hash,
+};
 use crate::files::{self, FilesError, Lines};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Name of the ledger in the output folder.
 pub const FILE_NAME: &str = "coverage_ledger.jsonl";
@@ -22,7 +26,7 @@ fn rows(parts: &Parts, lines: &mut Lines) -> Result<(), FilesError> {
 }
 
 /// A line of the ledger. Texts are empty where there is nothing to tell.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LedgerRow<'a> {
     /// When it was recorded: UTC with microseconds and `Z`.
     #[serde(borrow)]
@@ -54,6 +58,9 @@ pub struct LedgerRow<'a> {
     /// [`question_hash`] of the seed question.
     #[serde(borrow)]
     pub seed_question_hash: Cow<'a, str>,
+    /// Questions that were asked for the turn before, and rejected because of what they are too close to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub near_duplicates: Vec<RejectedQuestion>,
     /// The run that asked. Ledgers of earlier releases do not tell.
     #[serde(borrow, default)]
     pub run_id: Cow<'a, str>,
@@ -61,6 +68,32 @@ pub struct LedgerRow<'a> {
     /// next run the work; rows without one are as good.
     #[serde(borrow, default)]
     pub fingerprint: Cow<'a, str>,
+}
+
+/// A question that was rejected because of what it is too close to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RejectedQuestion {
+    /// The question as it was asked.
+    pub question: String,
+    /// What it is too close to.
+    pub close_to: String,
+    /// How close the two are, from 0 to 1; none where the question has these words of a held-out text.
+    pub similarity: Option<f64>,
+    /// Where the held-out text stands, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<Arc<str>>,
+}
+
+impl RejectedQuestion {
+    /// As outputs tell of it.
+    pub fn of(near: &NearDuplicate) -> Self {
+        let (close_to, similarity, held_out) = match &near.neighbour {
+            TooClose::Question(Neighbour { similarity, text, .. }) => (text, Some(*similarity), None),
+            TooClose::HeldOut(Overlap { held_out, text, similarity }) => (text, *similarity, Some(held_out.clone())),
+        };
+        let similarity = similarity.map(Similarity::share);
+        Self { question: near.question.to_string(), close_to: close_to.to_string(), similarity, held_out }
+    }
 }
 
 impl<'a> LedgerRow<'a> {
@@ -88,6 +121,7 @@ impl<'a> LedgerRow<'a> {
             seed_topic: question.seed_topic.as_str().into(),
             seed_question: question.seed_question.as_str().into(),
             seed_question_hash: seed_hash.into(),
+            near_duplicates: turn.near_duplicates.iter().map(RejectedQuestion::of).collect(),
             run_id: (&*facts.run_id).into(),
             fingerprint: format!("{}:{:032x}", facts.normalisation.as_str(), question.fingerprint.0).into(),
         }

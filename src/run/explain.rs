@@ -13,11 +13,11 @@ use super::identity::languages_of;
 use super::{RunError, log_lines};
 use crate::domain::slot::conversation_id;
 use crate::domain::{
-    Answer, JudgeReply, Judgement, NearDuplicate, Neighbour, Outcome, Overlap, Question, Rank, RejectedAnswer,
-    Similarity, Slot, Stage, TooClose, Turn, Vote,
+    Answer, JudgeReply, Judgement, NearDuplicate, Outcome, Question, Rank, RejectedAnswer, Slot, Stage, Turn, Vote,
 };
 use crate::files::{FilesError, Folder};
 use crate::llm::{ChatReply, request_of};
+use crate::output::coverage_ledger::RejectedQuestion;
 use crate::output::{ConversationDocument, ConversationState, Shown, TurnPayload, TurnState};
 use crate::store::{KeptReply, Run};
 use find::{Known, find};
@@ -114,47 +114,34 @@ pub struct ExplainedTurn {
 /// A question that was rejected because of what it is too close to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExplainedNear {
-    /// The question as it was asked.
-    pub question: String,
-    /// What it is too close to.
-    pub close_to: String,
-    /// How close the two are, from 0 to 1; none where the question has these words of a held-out text.
-    pub similarity: Option<f64>,
-    /// The conversation that asks that, and at which turn; none where it was asked before the run, or stands in a held-out text.
+    /// What outputs tell of it.
+    #[serde(flatten)]
+    pub rejected: RejectedQuestion,
+    /// The conversation that asks what it is too close to, and at which turn; none where that was asked before the run, or stands in a
+    /// held-out text.
     pub asked_by: Option<(String, u16)>,
-    /// Where the held-out text stands, if it is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub held_out: Option<Arc<str>>,
 }
 
 impl ExplainedNear {
     fn of(near: &NearDuplicate, run: &Run) -> Self {
-        let question = near.question.to_string();
-        match &near.neighbour {
-            TooClose::Question(Neighbour { rank, similarity, text }) => {
-                let languages: Vec<Arc<str>> = languages_of(run).into_iter().map(Arc::from).collect();
-                let id = || (conversation_id(&run.id, &languages, rank.slot()), rank.turn.0);
-                let asked_by = (*rank != Rank::default()).then(id);
-                let similarity = Some(similarity.share());
-                Self { question, close_to: text.to_string(), similarity, asked_by, held_out: None }
-            }
-            TooClose::HeldOut(Overlap { held_out, text, similarity }) => {
-                let similarity = similarity.map(Similarity::share);
-                let held_out = Some(held_out.clone());
-                Self { question, close_to: text.to_string(), similarity, asked_by: None, held_out }
-            }
-        }
+        let rank = near.neighbour.question().map(|neighbour| neighbour.rank).filter(|rank| *rank != Rank::default());
+        let asked_by = rank.map(|rank| {
+            let languages: Vec<Arc<str>> = languages_of(run).into_iter().map(Arc::from).collect();
+            (conversation_id(&run.id, &languages, rank.slot()), rank.turn.0)
+        });
+        Self { rejected: RejectedQuestion::of(near), asked_by }
     }
 
     /// What it is too close to, in words.
     pub fn told(&self) -> String {
-        let by = match (&self.asked_by, &self.held_out) {
+        let RejectedQuestion { close_to, similarity, held_out, .. } = &self.rejected;
+        let by = match (&self.asked_by, held_out) {
             (Some((id, turn)), _) => format!("turn {turn} of {id}"),
             (None, Some(held_out)) => format!("the held-out {held_out}"),
             (None, None) => "what was asked before".to_owned(),
         };
-        let how = self.similarity.map_or("words".to_owned(), |similarity| format!("{similarity:.2}"));
-        format!("{how} {} {by}: {}", if self.similarity.is_some() { "to" } else { "of" }, self.close_to)
+        let how = similarity.map_or("words of".to_owned(), |similarity| format!("{similarity:.2} to"));
+        format!("{how} {by}: {close_to}")
     }
 }
 

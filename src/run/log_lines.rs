@@ -113,6 +113,13 @@ fn settled(conversation: &SettledConversation) {
             conversation.target_turns, mode.as_str()
         );
     }
+    for (turn, near) in &conversation.near_duplicates {
+        tracing::info!(
+            target: PIPELINE,
+            "[near] conversation={id} turn={} attempt={} rejected: {near}",
+            turn.0, near.attempt.0
+        );
+    }
     for (held_out, Contaminated { questions, answers }) in &conversation.turns.contaminated {
         tracing::info!(
             target: PIPELINE,

@@ -8,7 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
 use figures::Figures;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -40,7 +40,7 @@ impl MetricsServer {
     /// # Errors
     /// When it can't be listened at.
     pub fn start(address: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
+        let listener = crate::cluster::listener(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let figures = Arc::new(Mutex::new(Figures::default()));

@@ -242,6 +242,9 @@ impl Summary {
             close => format!(", {close} of them too close to another one"),
         };
         row(f, "duplicates", &format!("{duplicates} questions rejected{close}"))?;
+        if let Some(least) = &turns.least_close {
+            row(f, "", &format!("the least close of them: {least}"))?;
+        }
         if let Some(told) = contaminated(&turns.contaminated) {
             row(f, "held out", &told)?;
         }

@@ -226,6 +226,9 @@ fn near(held: u64, shares: usize, measure: Measure) -> Near {
 }
 
 fn measure(held: u64, processes: usize, workers: usize, new: u64, method: u64) {
+    if method > 0 {
+        LazyLock::force(&QUESTIONS);
+    }
     let before = resident();
     let exact = if method == 0 { held } else { 0 };
     let mut earlier: Vec<Fingerprint> = (0..exact).map(|question| fingerprint(u64::MAX - question)).collect();

@@ -7,6 +7,7 @@ mod browser;
 mod corpus;
 mod embeddings;
 mod figures;
+mod held_out;
 mod llama;
 mod managed;
 mod native;

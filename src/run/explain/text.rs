@@ -65,7 +65,7 @@ fn tell(turn: &ExplainedTurn, replies: &[ExplainedReply], f: &mut fmt::Formatter
         row(f, "duplicate", &shortened(question, SAID))?;
     }
     for near in &turn.near_duplicates {
-        row(f, "too close", &shortened(&format!("{} ({})", near.question, near.told()), SAID))?;
+        row(f, "too close", &shortened(&format!("{} ({})", near.rejected.question, near.told()), SAID))?;
     }
     for before in &turn.regenerated {
         reject(before, "made again", f)?;

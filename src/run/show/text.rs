@@ -78,7 +78,7 @@ fn tell(turn: &ExplainedTurn, sheet: &mut Sheet) {
         sheet.row(BAD, "rejected", &format!("a duplicate: {question}"));
     }
     for near in &turn.near_duplicates {
-        sheet.row(BAD, "rejected", &format!("too close: {} ({})", near.question, near.told()));
+        sheet.row(BAD, "rejected", &format!("too close: {} ({})", near.rejected.question, near.told()));
     }
     turn.regenerated.iter().for_each(|before| reject("made again", before, sheet));
     if let Some(question) = &turn.question {

@@ -1,11 +1,12 @@
 //! Whole runs whose state is kept on a server.
 
 use super::server::{PASSWORD, Server};
-use crate::support::endpoint::dialogue::Latency;
+use crate::support::endpoint::dialogue::{Latency, reply};
 use crate::support::endpoint::{Behaviour, Endpoint};
-use crate::support::{Project, Ran, expect_same, remote};
+use crate::support::{Project, Ran, asking_each, embedding, embedding_at, expect_same, paraphrased, remote};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
+use xxhash_rust::xxh3::xxh3_64;
 
 const RUN: &str = "  run_id: r\n  batch_size: 4\n  total_samples: 12\n  target_languages: [en, fr]\n  \
     turns: {mode: exact, exact: 2}";
@@ -92,5 +93,44 @@ fn a_run_comes_through_though_it_and_its_server_are_killed() {
     for (name, content) in crate::support::files(&project.path("")) {
         let has = String::from_utf8_lossy(&content).contains(PASSWORD);
         assert!(!has, "{name} has the password");
+    }
+}
+
+/// Would catch: a question that the server gives back without its vector, or to another run under another rank.
+#[test]
+fn what_is_too_close_to_what_stays_the_same_though_runs_and_their_server_are_killed() {
+    const LATENCY: Latency = Latency { median_ms: 5.0, sigma: 0.3, seed: 1 };
+    const SECOND: &[&str] = &["--set", "run.run_id=s", "--set", "run.seed=2"];
+    let endpoint = Endpoint::start(Behaviour::new(|request, _| {
+        let digest = xxh3_64(request.to_string().as_bytes());
+        asking_each(reply(request, LATENCY), || (), |place| paraphrased(digest.rotate_left(16 * place as u32) % 1200))
+    }));
+    let embedder = Endpoint::start(Behaviour::new(|request, _| embedding(request)).serving(""));
+    for method in ["minhash", "embedding"] {
+        let server = Server::start();
+        let project = |store: &str| {
+            let near = format!(
+                "coverage: {{question_dedup_retries: 2, near_duplicates: {{method: {method}, scope: folder}}, decontaminate: [held.txt]}}"
+            );
+            let tools = if method == "embedding" { embedding_at(&embedder.base_url(), "") } else { String::new() };
+            let project = Project::with(&remote(&endpoint.base_url(), RUN, &format!("{near}\n{tools}\n{store}")));
+            let tests = (0..1200).step_by(6).map(|number| paraphrased(number) + "\n");
+            project.write("held.txt", tests.collect::<String>().as_bytes());
+            project
+        };
+        let whole = project("");
+        for arguments in [&[], SECOND] {
+            let told = Ran::of(whole.stamped(arguments)).succeeded().stdout;
+            assert!(told.contains("the least close of them: ") && told.contains("contaminated"), "{told}");
+        }
+
+        let project = project("store: {backend: postgres}");
+        let resumed = |arguments: &[&str]| Ran::of(stamped(&project, &server, arguments)).succeeded();
+        kill(&project, &server, &endpoint, &[], 60, Some(25));
+        kill(&project, &server, &endpoint, &["--resume"], 30, None);
+        resumed(&["--resume"]);
+        kill(&project, &server, &endpoint, SECOND, 50, Some(20));
+        resumed(&[SECOND, &["--resume", "s"]].concat());
+        expect_same(&whole.outputs(), &project.outputs(), &format!("{method}: killed, and its server with it"));
     }
 }
